@@ -1,0 +1,34 @@
+"""LibTorch out of a Python torch package: $LIBTORCH is the package's folder."""
+
+load("//deploy/deps:home.bzl", "DESCENT_HOME_VARIABLES", "descent_home")
+
+_BUILD = """
+cc_library(
+    name = "libtorch",
+    hdrs = glob(["include/**/*.h", "include/**/*.hpp"]),
+    srcs = ["lib/libtorch.so", "lib/libtorch_cpu.so", "lib/libc10.so"] + glob(["lib/libgomp*"]),
+    includes = ["include", "include/torch/csrc/api/include"],
+    linkopts = ["-Wl,-rpath,%s/lib"],
+    visibility = ["//visibility:public"],
+)
+"""
+
+def _libtorch(ctx):
+    root = ctx.os.environ.get("LIBTORCH")
+    if not root:
+        root = descent_home(ctx) + "/venv/lib/python3.11/site-packages/torch"
+    if not ctx.path(root + "/include/ATen").exists:
+        fail("no LibTorch in %s: run deploy/setup, or set LIBTORCH to the folder of the Python package torch" % root)
+
+    # Only these: the package's include folder also holds another version's google/protobuf.
+    for folder in ["ATen", "c10", "torch", "caffe2"]:
+        ctx.symlink(root + "/include/" + folder, "include/" + folder)
+    ctx.symlink(root + "/lib", "lib")
+    ctx.file("WORKSPACE")
+    ctx.file("BUILD", _BUILD % root)
+
+libtorch = repository_rule(
+    implementation = _libtorch,
+    local = True,
+    environ = ["LIBTORCH"] + DESCENT_HOME_VARIABLES,
+)
