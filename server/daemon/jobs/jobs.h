@@ -1,0 +1,65 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_JOBS_H_
+#define DESCENT_SERVER_DAEMON_JOBS_JOBS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/journal/journal.h"
+
+namespace descent::daemon {
+
+// All jobs of this daemon as the API sees them: what api/, http/ and metrics/ are written against.
+// Thread-safe. Nothing here blocks; what takes time answers through a callback, which runs on a
+// thread of the jobs' own, exactly once, and must not block.
+//
+// Errors are absl::Status with a RpcError payload (//proto:rpc_status) that holds
+// ErrorInfo.reason and field violations.
+class Jobs {
+ public:
+  virtual ~Jobs() = default;
+
+  template <class T>
+  using Callback = std::function<void(absl::StatusOr<T>)>;
+
+  // TrainingService.CreateJob, ValidateSpec, DeleteJob, CommandJob as documented in
+  // proto/descent/v1/training_service.proto. `principal` is who asks, for the journal.
+  virtual void Create(const v1::CreateJobRequest& request, const std::string& principal,
+                      Callback<v1::Job> done) = 0;
+  virtual void Validate(const v1::ValidateSpecRequest& request,
+                        Callback<v1::ValidateSpecResponse> done) = 0;
+  virtual void Delete(const v1::DeleteJobRequest& request, const std::string& principal,
+                      Callback<v1::DeleteJobResponse> done) = 0;
+  // The request stays accepted when the caller goes away: `done` may run long after.
+  virtual void Command(const v1::CommandJobRequest& request, const std::string& principal,
+                       Callback<v1::CommandJobResponse> done) = 0;
+
+  // The fold of the journal's durable events.
+  virtual absl::StatusOr<v1::Job> Get(const std::string& name) const = 0;
+  virtual absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const = 0;
+  // Every job without spec and summary, for metrics.
+  virtual std::vector<v1::Job> Snapshot() const = 0;
+
+  // The journal to watch. NOT_FOUND names the job.
+  virtual absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(
+      const std::string& name) const = 0;
+
+  struct Statistics {
+    int64_t workers = 0;  // live worker sessions
+    int64_t spares = 0;   // of these, warm spares
+    int64_t worker_restarts = 0;
+    int64_t commands = 0;
+    int64_t fenced = 0;
+    int64_t queued = 0;
+  };
+  virtual Statistics statistics() const = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_JOBS_H_

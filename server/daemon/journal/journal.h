@@ -1,0 +1,158 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/event.pb.h"
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/journal/row.h"
+
+namespace descent::daemon {
+
+// One event on its way into a journal: serialized, without its revision. Worker events come as the
+// worker's bytes; the daemon's own are serialized by ToPending().
+struct PendingEvent {
+  v1::EventKind kind = v1::EVENT_KIND_UNSPECIFIED;
+  int64_t iteration = -1;  // of an ITERATION its index; else what it concerns, or −1
+  int32_t branch = 0;
+  std::string bytes;
+};
+
+// Reads kind, iteration and branch off the wire without a full parse. INVALID_ARGUMENT if `bytes`
+// is not an Event with exactly one kind, or already has a revision.
+absl::StatusOr<PendingEvent> ScanEvent(std::string bytes);
+PendingEvent ToPending(const v1::Event& event);
+
+// What of a journal a watcher wants. Iteration events are taken if their index is a multiple of
+// `every` (0 and 1: all).
+struct WatchFilter {
+  std::vector<v1::EventKind> kinds;  // empty: all
+  int64_t every = 1;
+};
+
+class JobJournal;
+
+// A registration for news of one journal. Once its destructor has returned, the callback does not
+// run and will not run again. Not to be destroyed from within its own callback.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+// The durable, totally ordered list of one job's events. Thread-safe.
+//
+// Order: revisions are given in the order of Append calls. Visibility: an event is seen by Read,
+// Tail, head_revision and subscribers only after it is durable.
+class JobJournal {
+ public:
+  virtual ~JobJournal() = default;
+
+  virtual const std::string& job_id() const = 0;
+
+  // The last durable revision; events at or before compacted_revision have lost their iterations.
+  virtual int64_t head_revision() const = 0;
+  virtual int64_t compacted_revision() const = 0;
+
+  // Result of an append: the rows as stored, in order.
+  struct Appended {
+    std::vector<RowPtr> rows;
+  };
+  using Done = std::function<void(const absl::StatusOr<Appended>&)>;
+
+  // Appends all or none, in one transaction with whatever else is waiting (group commit), and
+  // returns at once with the revision of the first event. `snapshot`, if given, is stored with the
+  // job in the same transaction (the fold of the journal up to the last of these events), so that
+  // a restarted daemon need not fold finished jobs. `done` runs on the writer's thread once the
+  // events are durable and published, in the order of the appends; it must not block. After a
+  // failed commit every append fails, for good (UNAVAILABLE); see Journal::health.
+  virtual int64_t Append(std::vector<PendingEvent> events, std::optional<v1::Job> snapshot,
+                         Done done) = 0;
+
+  // Rows after `after_revision`, oldest first, about `max_bytes` of entries (at least one row if
+  // there is any). Rows may begin before the cursor: skip with the iterator of
+  // server/daemon/journal/entries.h. `kinds` (empty: all) lets whole rows be left out. Reads the
+  // store: blocks, not for gRPC's threads.
+  virtual absl::StatusOr<std::vector<RowPtr>> Read(int64_t after_revision, int64_t max_bytes,
+                                                   const std::vector<v1::EventKind>& kinds) = 0;
+
+  // The same from memory, if the tail kept there reaches back to the cursor; nullopt if it does
+  // not. Never blocks. An empty vector: the cursor is at the head.
+  virtual std::optional<std::vector<RowPtr>> Tail(int64_t after_revision, int64_t max_bytes) = 0;
+
+  // `on_append` runs on the writer's thread after each publication; it must not block.
+  virtual std::unique_ptr<Subscription> Subscribe(std::function<void()> on_append) = 0;
+
+  // Single iteration rows of a branch for comparing re-computed history: the row that holds
+  // `iteration` on `branch`, or NOT_FOUND. Blocks.
+  virtual absl::StatusOr<RowPtr> FindIteration(int32_t branch, int64_t iteration) = 0;
+
+  // Thins iteration events, oldest first, into roll-ups until at most `max_bytes` of them are
+  // left. Runs with the next commit; the snapshot rule of 1 GiB etc. is the caller's. Cheap when
+  // nothing is to be done.
+  virtual void Retain(int64_t max_bytes) = 0;
+};
+
+// A job as the store has it at start.
+struct StoredJob {
+  std::shared_ptr<JobJournal> journal;
+  // As given with the last append that had one; the caller folds the events after
+  // snapshot.head_revision over it.
+  v1::Job snapshot;
+};
+
+// All journals of this daemon: one SQLite database, one writer thread. Thread-safe.
+//
+// The journal is the run: nothing else is the source of truth. What else is in the database
+// (snapshots, roll-ups, the index of requests) is derived from it, in the same transactions.
+class Journal {
+ public:
+  struct Options {
+    std::string path;  // of the database file; its folder exists
+    // Bytes of published rows kept in memory per journal that somebody appends to.
+    int64_t tail_bytes = 1 << 20;
+  };
+
+  // Opens or creates the store and brings its schema up to date. FAILED_PRECONDITION: made by a
+  // newer version. The daemon's lock on its folder is the caller's.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(const Options& options);
+
+  // Commits what was appended, then stops.
+  virtual ~Journal() = default;
+
+  // Every job, oldest first.
+  virtual absl::StatusOr<std::vector<StoredJob>> Jobs() = 0;
+
+  // Makes a journal and its first events, durable on return (blocks for one commit).
+  // ALREADY_EXISTS if the id was ever used by a job that still exists.
+  virtual absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
+                                                                std::vector<PendingEvent> events,
+                                                                const v1::Job& snapshot) = 0;
+
+  // Removes the journal and all that is derived from it. Later appends to it fail NOT_FOUND.
+  virtual absl::Status DeleteJob(const std::string& job_id) = 0;
+
+  // OK, or why nothing can be appended any more.
+  virtual absl::Status health() const = 0;
+
+  // For metrics: commits, events and bytes so far, seconds spent committing (sum), and the time of
+  // each commit for a histogram.
+  struct Statistics {
+    int64_t commits = 0;
+    int64_t events = 0;
+    int64_t bytes = 0;
+    double commit_seconds = 0;
+    int64_t database_bytes = 0;
+  };
+  virtual Statistics statistics() const = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
