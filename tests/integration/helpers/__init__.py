@@ -1,0 +1,1 @@
+"""What integration tests share: the programs, a daemon to talk to, a client, and small data."""
