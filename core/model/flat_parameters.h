@@ -1,0 +1,68 @@
+// The parameters of a model, in one flat buffer per dtype and device.
+//
+// Each parameter is a named view that starts at a multiple of 64 bytes; the gaps between them are
+// zero, so that `dot` and `norm` of the buffers are those of the parameters. Owns the buffers; the
+// views (and the fields they were bound to) share them. Movable, copied by `Clone` and `ZerosLike`
+// only, since a copy must be bound to somebody's fields. Not thread-safe.
+#ifndef DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_
+#define DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "core/space/flat_space.h"
+
+namespace descent {
+
+class Fields;
+
+// A named view: `hidden.weight`. The tensor shares the flat buffer's memory and knows no graph.
+struct Parameter {
+  std::string name;
+  at::Tensor tensor;
+};
+
+class FlatParameters {
+ public:
+  FlatParameters() = default;
+  FlatParameters(FlatParameters&&) noexcept = default;
+  FlatParameters& operator=(FlatParameters&&) noexcept = default;
+
+  // Lays out the listed fields, copies their values, and rebinds each field to its view. Throws
+  // std::invalid_argument naming the field if it is undefined, not floating point, or listed twice.
+  static FlatParameters Gather(const Fields& fields);
+  // A copy of the numbers (or zeros), with these fields (of a copy of the same structure) bound to
+  // it. Throws std::invalid_argument if they aren't the same names and shapes.
+  FlatParameters Clone(const Fields& fields) const;
+  FlatParameters ZerosLike(const Fields& fields) const;
+
+  Buffers buffers() const { return buffers_; }
+  // In the order in which the fields were listed.
+  std::span<const Parameter> views() const { return views_; }
+  // The same tensors without their names.
+  std::span<const at::Tensor> tensors() const { return tensors_; }
+  // Number of scalars, without the gaps.
+  int64_t count() const;
+  // True if the names, shapes, dtypes and devices are the same, so that the buffers correspond.
+  bool SameLayout(const FlatParameters& other) const;
+  // Adds a to every parameter and leaves the gaps zero.
+  void Shift(double a) const;
+
+ private:
+  struct Layout;
+
+  void Bind(const Fields& fields);
+
+  std::shared_ptr<const Layout> layout_;
+  std::vector<at::Tensor> buffers_;
+  std::vector<Parameter> views_;
+  std::vector<at::Tensor> tensors_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_

@@ -1,0 +1,20 @@
+// [batch, d1, d2, …] to [batch, d1·d2·…].
+#ifndef DESCENT_CORE_MODEL_FLATTEN_H_
+#define DESCENT_CORE_MODEL_FLATTEN_H_
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+struct Flatten {
+  static constexpr std::string_view kind = "flatten";
+
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_FLATTEN_H_

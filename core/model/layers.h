@@ -1,0 +1,71 @@
+// `Model`: the tree of layers that a spec describes, built at run time.
+//
+//   auto built = BuildModel({.root = Sequential{{Flatten{}, Linear{.out_features = 128}, Relu{},
+//                                                Linear{.out_features = 10}}},
+//                            .input_shape = {28, 28}});
+//   at::Tensor scores = built->model(images);
+#ifndef DESCENT_CORE_MODEL_LAYERS_H_
+#define DESCENT_CORE_MODEL_LAYERS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "c10/core/Device.h"
+#include "c10/core/ScalarType.h"
+#include "core/model/fields.h"
+#include "core/model/layer.h"
+#include "core/model/model.h"
+
+namespace descent {
+
+// Owns the root of a tree of layers; the structure of a `Model`. A copy clones the tree.
+class Layers {
+ public:
+  explicit Layers(std::unique_ptr<Layer> root) : root_(std::move(root)) {}
+  Layers(const Layers& other) : root_(other.root_->Clone()) {}
+  Layers(Layers&&) noexcept = default;
+  Layers& operator=(const Layers& other) { return *this = Layers(other); }
+  Layers& operator=(Layers&&) noexcept = default;
+
+  void fields(Fields& list) { root_->fields(list); }
+  at::Tensor operator()(const at::Tensor& x) const { return root_->forward(x); }
+
+ private:
+  std::unique_ptr<Layer> root_;
+};
+
+using Model = ModelOf<Layers>;
+
+struct ModelOptions {
+  // Usually Sequential; its own name is not part of the parameters' names.
+  LayerOptions root;
+  Shape input_shape;                  // of one example
+  at::ScalarType dtype = at::kFloat;  // floating point
+  // On the meta device everything is checked and summarized, and no memory is taken.
+  at::Device device = at::kCPU;
+  // The starting point is a function of the seed and the parameters' paths, drawn on the CPU.
+  uint64_t seed = 0;
+  // Refuses models whose parameters, gradient and two moments need more. Default: physical memory.
+  std::optional<int64_t> memory_limit_bytes = {};
+};
+
+struct BuiltModel {
+  Model model;
+  Shape output_shape;
+  std::vector<LayerSummary> layers;  // in order, containers after their children
+  int64_t parameters = 0;            // number of scalars
+  int64_t parameter_bytes = 0;
+};
+
+// INVALID_ARGUMENT naming the layers and shapes that don't fit, or the layer with a wrong option.
+// RESOURCE_EXHAUSTED if it needs more than the limit.
+absl::StatusOr<BuiltModel> BuildModel(const ModelOptions& options);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_LAYERS_H_

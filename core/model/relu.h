@@ -1,0 +1,20 @@
+// max(x, 0), element-wise.
+#ifndef DESCENT_CORE_MODEL_RELU_H_
+#define DESCENT_CORE_MODEL_RELU_H_
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+struct Relu {
+  static constexpr std::string_view kind = "relu";
+
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_RELU_H_

@@ -1,0 +1,39 @@
+// Losses: one number from predictions and targets, the mean over a batch.
+#ifndef DESCENT_CORE_OBJECTIVE_LOSS_H_
+#define DESCENT_CORE_OBJECTIVE_LOSS_H_
+
+#include <functional>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+// A value; any thread (if the function is).
+struct Loss {
+  std::string name;  // `cross_entropy`
+  // Differentiable; a tensor with one number.
+  std::function<at::Tensor(const at::Tensor& predictions, const at::Tensor& targets)> function;
+  // Targets are class indices and the greatest score is the predicted class: has an accuracy.
+  bool classifies = false;
+
+  at::Tensor operator()(const at::Tensor& predictions, const at::Tensor& targets) const {
+    return function(predictions, targets);
+  }
+
+  // INVALID_ARGUMENT naming both shapes if a model's output of `output` and targets of `target`
+  // (both of one example; class indices have the shape []) don't go together.
+  absl::Status CheckShapes(const Shape& output, const Shape& target) const;
+};
+
+// Softmax cross-entropy; predictions [batch, classes], targets [batch] of int64 in [0, classes).
+Loss cross_entropy();
+
+// mean((prediction − target)²) over batch and outputs; both of the same shape and dtype.
+Loss mean_squared_error();
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_LOSS_H_

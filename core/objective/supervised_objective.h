@@ -1,0 +1,60 @@
+// The objective of supervised learning: a loss of a model's predictions on a batch.
+//
+// Which batch is a function of the iteration (`BatchProvider`), so a run that goes on from a
+// checkpoint sees the same ones. A value: copies share the provider, each has its own iteration.
+// Not thread-safe; independent copies are if the provider is.
+#ifndef DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
+#define DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "ATen/core/Tensor.h"
+#include "core/objective/loss.h"
+
+namespace descent {
+
+struct Batch {
+  at::Tensor inputs;   // [batch, …]
+  at::Tensor targets;  // [batch, …]
+};
+
+// The batch of iteration k ≥ 0: the same numbers whenever it is asked for the same k. It can't
+// fail: data are checked when they are read.
+using BatchProvider = std::function<Batch(int64_t iteration)>;
+
+class SupervisedObjective {
+ public:
+  SupervisedObjective(Loss loss, BatchProvider batches)
+      : loss_(std::move(loss)), batches_(std::move(batches)) {}
+
+  // From now on the objective of iteration k. Before the first call: of iteration 0.
+  void seek(int64_t iteration) {
+    if (iteration == iteration_ && batch_.inputs.defined()) return;
+    iteration_ = iteration;
+    batch_ = batches_(iteration);
+  }
+
+  // The mean loss on the batch. `Model`: anything callable with the inputs.
+  template <class Model>
+  at::Tensor operator()(const Model& model) {
+    seek(iteration_);
+    return loss_(model(batch_.inputs), batch_.targets);
+  }
+
+  const Loss& loss() const { return loss_; }
+  int64_t iteration() const { return iteration_; }
+  // Of the iteration; undefined tensors before the first evaluation.
+  const Batch& batch() const { return batch_; }
+
+ private:
+  Loss loss_;
+  BatchProvider batches_;
+  int64_t iteration_ = 0;
+  Batch batch_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_

@@ -1,0 +1,71 @@
+// The dials of a run: made from an optimizer's sequences, range-checked, counted together.
+//
+// Used by the methods; not thread-safe.
+#ifndef DESCENT_CORE_OPTIMIZER_DIALS_H_
+#define DESCENT_CORE_OPTIMIZER_DIALS_H_
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/optimizer/state.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// A hyperparameter as its optimizer declares it.
+struct Hyperparameter {
+  Range range;
+  const Sequence& sequence;
+};
+
+class Dials {
+ public:
+  // Rewinds each sequence to position 0 and restricts it to its range. Throws std::invalid_argument
+  // naming the field if one doesn't keep to it.
+  explicit Dials(std::initializer_list<Hyperparameter> hyperparameters);
+
+  // Counts: the values at the present position become `used`. Throws std::invalid_argument naming
+  // the field and position, with nothing counted, if a sequence gives a number out of its range.
+  void Use();
+  double used(size_t dial) const { return *dials_[dial].used; }
+
+  std::span<Dial> list() { return dials_; }
+
+  // Positions, overrides and used values, as `step_size.position` and so on.
+  template <class X>
+  void Visit(StateVisitor<X>& visitor);
+
+ private:
+  std::vector<Dial> dials_;
+};
+
+// OK, or the first problem in order of declaration.
+absl::Status Validate(std::initializer_list<Hyperparameter> hyperparameters);
+
+// The bridge for programs that use the library directly: throws std::invalid_argument with the
+// status's message unless it is OK.
+void ThrowUnlessOk(const absl::Status& status);
+
+template <class X>
+void Dials::Visit(StateVisitor<X>& visitor) {
+  for (Dial& dial : dials_) {
+    Settable::State state = dial.sequence.state();
+    int64_t overridden = state.override_value.has_value(), used = dial.used.has_value();
+    double override_value = state.override_value.value_or(0), used_value = dial.used.value_or(0);
+    visitor.Integer(dial.name + ".position", state.position);
+    visitor.Integer(dial.name + ".overridden", overridden);
+    visitor.Number(dial.name + ".override", override_value);
+    visitor.Integer(dial.name + ".has_used", used);
+    visitor.Number(dial.name + ".used", used_value);
+    state.override_value = overridden ? std::optional(override_value) : std::nullopt;
+    ThrowUnlessOk(dial.sequence.Restore(state));
+    dial.used = used ? std::optional(used_value) : std::nullopt;
+  }
+}
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_DIALS_H_

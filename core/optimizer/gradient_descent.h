@@ -1,0 +1,60 @@
+// Gradient descent.
+#ifndef DESCENT_CORE_OPTIMIZER_GRADIENT_DESCENT_H_
+#define DESCENT_CORE_OPTIMIZER_GRADIENT_DESCENT_H_
+
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/run.h"
+#include "core/sequence/sequence.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+template <InnerProductSpace X>
+class GradientDescentMethod;
+
+// x ← x − step_size·g.
+struct GradientDescent {
+  Sequence step_size;  // each ≥ 0
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const;
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  template <InnerProductSpace X, Objective<X> F>
+  Run<X, F, GradientDescentMethod<X>> operator()(const X& x0, F objective) const {
+    return {GradientDescentMethod<X>(*this, x0), std::move(objective)};
+  }
+};
+
+template <InnerProductSpace X>
+class GradientDescentMethod {
+ public:
+  GradientDescentMethod(const GradientDescent& options, const X& x0)
+      : dials_({{NonNegative("step_size"), options.step_size}}), x_(copy(x0)) {}
+
+  const X& solution() const { return x_; }
+  const X& point() const { return x_; }
+  std::span<Dial> dials() { return dials_.list(); }
+
+  void Step(const X& gradient) {
+    dials_.Use();
+    axpy(-dials_.used(0), gradient, x_);
+  }
+
+  void Visit(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
+    visitor.Space("solution", x_);
+  }
+
+ private:
+  Dials dials_;
+  X x_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_GRADIENT_DESCENT_H_

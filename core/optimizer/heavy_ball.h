@@ -1,0 +1,68 @@
+// Gradient descent with momentum.
+#ifndef DESCENT_CORE_OPTIMIZER_HEAVY_BALL_H_
+#define DESCENT_CORE_OPTIMIZER_HEAVY_BALL_H_
+
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/run.h"
+#include "core/sequence/sequence.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+template <InnerProductSpace X>
+class HeavyBallMethod;
+
+// v ← momentum·v − step_size·g; x ← x + v  (Polyak 1964).
+struct HeavyBall {
+  Sequence step_size;       // each ≥ 0
+  Sequence momentum = 0.9;  // each in [0, 1)
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const;
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  template <InnerProductSpace X, Objective<X> F>
+  Run<X, F, HeavyBallMethod<X>> operator()(const X& x0, F objective) const {
+    return {HeavyBallMethod<X>(*this, x0), std::move(objective)};
+  }
+};
+
+template <InnerProductSpace X>
+class HeavyBallMethod {
+ public:
+  HeavyBallMethod(const HeavyBall& options, const X& x0)
+      : dials_({{NonNegative("step_size"), options.step_size},
+                {UnitInterval("momentum"), options.momentum}}),
+        x_(copy(x0)),
+        velocity_(zeros_like(x0)) {}
+
+  const X& solution() const { return x_; }
+  const X& point() const { return x_; }
+  std::span<Dial> dials() { return dials_.list(); }
+
+  void Step(const X& gradient) {
+    dials_.Use();
+    scale(dials_.used(1), velocity_);
+    axpy(-dials_.used(0), gradient, velocity_);
+    axpy(1, velocity_, x_);
+  }
+
+  void Visit(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
+    visitor.Space("solution", x_);
+    visitor.Space("velocity", velocity_);
+  }
+
+ private:
+  Dials dials_;
+  X x_;
+  X velocity_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_HEAVY_BALL_H_

@@ -1,0 +1,33 @@
+// What an optimizer yields.
+#ifndef DESCENT_CORE_OPTIMIZER_ITERATION_H_
+#define DESCENT_CORE_OPTIMIZER_ITERATION_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "core/space/space.h"
+
+namespace descent {
+
+// Index 0 is the starting point; index k is the state after k steps. `solution` and `gradient`
+// belong to the run and hold until it is advanced: `copy(it.solution)` keeps one. They never alias
+// what the caller passed in.
+template <class X>
+struct Iteration {
+  int64_t index;
+  // x_k.
+  const X& solution;
+  // Of the objective where the gradient was taken: at x_k, except for Nesterov's method, which
+  // takes it at the extrapolated point.
+  double value;
+  const X& gradient;
+  // The one used in the step that produced x_k; index 0 has none.
+  std::optional<double> step_size;
+
+  // Euclidean.
+  double gradient_norm() const { return norm(gradient); }
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_ITERATION_H_

@@ -1,0 +1,89 @@
+// A run of any optimizer over a `Model`, chosen at run time: what a worker holds.
+//
+// No exception leaves it: whatever the objective or LibTorch throws comes back as a status. Owns
+// the iterates. Not thread-safe; dials are turned between `current` and `advance`.
+//
+//   auto run = ModelRun::Create(Adam{}, model, objective);
+//   while (…) {
+//     auto it = (*run)->current();          // computes iteration k
+//     …                                     // boundary k: look, save, turn dials
+//     (*run)->advance();                    // marks k + 1; the step is made by the next current()
+//   }
+#ifndef DESCENT_CORE_OPTIMIZER_MODEL_RUN_H_
+#define DESCENT_CORE_OPTIMIZER_MODEL_RUN_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/model/layers.h"
+#include "core/objective/supervised_objective.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/gradient_descent.h"
+#include "core/optimizer/heavy_ball.h"
+#include "core/optimizer/nesterov.h"
+#include "core/optimizer/state.h"
+
+namespace descent {
+
+using OptimizerOptions = std::variant<GradientDescent, HeavyBall, Nesterov, Adam>;
+
+// INVALID_ARGUMENT naming the field.
+absl::Status Validate(const OptimizerOptions& options);
+
+// The state of a run in names and numbers: `solution/hidden.weight`, `exp_avg/hidden.weight`;
+// `step_size.override`; `iteration`, `step_size.position`.
+struct RunState {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  std::vector<std::pair<std::string, double>> numbers;
+  std::vector<std::pair<std::string, int64_t>> integers;
+};
+
+class ModelRun {
+ public:
+  // Of the boundary at iteration `index`; the references hold until the next step is computed.
+  struct View {
+    int64_t index;
+    double value;
+    double gradient_norm;
+    std::optional<double> step_size;  // used in the step that produced it; index 0 has none
+    const Model& solution;
+    const Model& gradient;
+  };
+
+  // INVALID_ARGUMENT naming the field if a hyperparameter is out of range.
+  static absl::StatusOr<std::unique_ptr<ModelRun>> Create(const OptimizerOptions& options,
+                                                          const Model& x0,
+                                                          SupervisedObjective objective);
+  virtual ~ModelRun() = default;
+
+  // The present iteration; computes it at the first look. INTERNAL with LibTorch's message if the
+  // objective fails; the run then stands where it stood.
+  virtual absl::StatusOr<View> current() = 0;
+  // Marks the next one. Computes the present one first if nobody has looked at it.
+  virtual absl::Status advance() = 0;
+
+  // `step_size` is the first. Settables are shared handles; `used` is up to date. Valid until the
+  // next call of `current`, `advance` or `Load`.
+  virtual std::span<const Dial> dials() const = 0;
+
+  // The state as of the iteration last looked at, before dials are turned. The tensors are the
+  // run's own memory: write them out, or clone them, before the run goes on.
+  virtual RunState Save() = 0;
+  // Goes on from a saved state (tensors are copied, other dtypes refused). INVALID_ARGUMENT naming
+  // what is missing, unknown or of another shape, with nothing changed. The next `current()` gives
+  // the saved iteration again, bit for bit.
+  virtual absl::Status Load(const RunState& state) = 0;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_MODEL_RUN_H_

@@ -1,0 +1,123 @@
+// An optimizer at work: the infinite range of iterations.
+//
+//   for (const auto& it : GradientDescent{.step_size = 0.1}(x0, objective) | std::views::take(100))
+//
+// A C++20 input range over itself: it can be gone through once, and `begin()` again goes on from
+// where it stands. Advancing is lazy: `++` only marks; the step is computed when the next iteration
+// is looked at. Owns its iterates and a copy of the objective. Movable. Not thread-safe.
+//
+// Exceptions: those of the objective, and std::invalid_argument if a sequence leaves its range; the
+// run then stands where it stood and may be looked at again.
+#ifndef DESCENT_CORE_OPTIMIZER_RUN_H_
+#define DESCENT_CORE_OPTIMIZER_RUN_H_
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <ranges>
+#include <span>
+#include <utility>
+
+#include "core/objective/gradient.h"
+#include "core/optimizer/iteration.h"
+#include "core/optimizer/state.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+// How an optimizer moves: what is left of it without the objective. `solution()` is x_k, `point()`
+// where the next gradient is to be taken, `Step(g)` makes x_{k+1}; the first dial is the step size.
+template <class M, class X>
+concept Method = std::movable<M> && requires(M& m, const X& g, StateVisitor<X>& visitor) {
+  { std::as_const(m).solution() } -> std::same_as<const X&>;
+  { std::as_const(m).point() } -> std::same_as<const X&>;
+  m.Step(g);
+  { m.dials() } -> std::same_as<std::span<Dial>>;
+  m.Visit(visitor);
+};
+
+template <InnerProductSpace X, class F, class M>
+  requires Objective<F, X> && Method<M, X>
+class Run {
+ public:
+  Run(M method, F objective)
+      : method_(std::move(method)),
+        objective_(std::move(objective)),
+        gradient_(zeros_like(method_.solution())) {}
+
+  // The present iteration; computes it if need be.
+  Iteration<X> Current() {
+    if (stepping_) {
+      method_.Step(gradient_);
+      ++index_;
+      stepping_ = false;
+      evaluated_ = false;
+    }
+    if (!evaluated_) {
+      if constexpr (StochasticObjective<F>) objective_.seek(index_);
+      value_ = gradient_into(objective_, method_.point(), gradient_);
+      evaluated_ = true;
+    }
+    return {index_, method_.solution(), value_, gradient_, method_.dials().front().used};
+  }
+
+  // Marks the next iteration as the present one.
+  void Advance() {
+    if (stepping_ || !evaluated_) Current();
+    stepping_ = true;
+  }
+
+  // The first one is the step size. Valid as long as the run.
+  std::span<Dial> dials() { return method_.dials(); }
+
+  // Shows the visitor the state as of the iteration last looked at: `iteration`, the method's
+  // spaces and numbers, the dials.
+  void Save(StateVisitor<X>& visitor) { Visit(visitor); }
+  // Takes over what the visitor writes; the next look evaluates the objective there, so that all
+  // goes on bit for bit as after the save.
+  void Restore(StateVisitor<X>& visitor) {
+    Visit(visitor);
+    stepping_ = false;
+    evaluated_ = false;
+  }
+
+  class Iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = Iteration<X>;
+    using difference_type = std::ptrdiff_t;
+
+    explicit Iterator(Run* run) : run_(run) {}
+    Iteration<X> operator*() const { return run_->Current(); }
+    Iterator& operator++() {
+      run_->Advance();
+      return *this;
+    }
+    void operator++(int) { run_->Advance(); }
+
+   private:
+    Run* run_;
+  };
+
+  Iterator begin() { return Iterator(this); }
+  std::unreachable_sentinel_t end() { return {}; }
+
+ private:
+  void Visit(StateVisitor<X>& visitor) {
+    visitor.Integer("iteration", index_);
+    method_.Visit(visitor);
+  }
+
+  M method_;
+  F objective_;
+  X gradient_;
+  double value_ = 0;
+  int64_t index_ = 0;
+  bool stepping_ = false;   // marked: the next look makes a step first
+  bool evaluated_ = false;  // value_ and gradient_ are those of index_
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_RUN_H_

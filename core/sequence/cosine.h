@@ -1,0 +1,30 @@
+// Half a cosine from an initial to a final number.
+#ifndef DESCENT_CORE_SEQUENCE_COSINE_H_
+#define DESCENT_CORE_SEQUENCE_COSINE_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// final + (initial − final)·(1 + cos(π·min(k, iterations)/iterations))/2  (optax
+// cosine_decay_schedule; Loshchilov & Hutter 2017, equation 5 without restarts).
+struct Cosine {
+  double initial = 0;
+  double final = 0;
+  int64_t iterations = 0;
+
+  // INVALID_ARGUMENT unless both numbers are finite and iterations ≥ 1.
+  absl::Status Validate() const;
+  // Throws std::invalid_argument where Validate() gives an error.
+  operator Sequence() const;  // NOLINT(google-explicit-constructor)
+};
+
+// Throws std::invalid_argument unless both numbers are finite and iterations ≥ 1.
+Sequence cosine(double initial, int64_t iterations, double final = 0);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_COSINE_H_

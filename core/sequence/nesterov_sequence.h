@@ -1,0 +1,16 @@
+// The momentum that makes gradient descent optimal among first-order methods.
+#ifndef DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
+#define DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
+
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// t_{k+1} = (1 + √(1 + 4 t_k²))/2 from t = 1; yields (t_k − 1)/t_{k+1}: 0, 0.2818…, 0.4340…, → 1
+// (Nesterov 1983; Beck & Teboulle 2009, equations 4.2 and 4.3). Going back in position takes time
+// proportional to the position; going forward one step is constant.
+Sequence nesterov_sequence();
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_

@@ -1,0 +1,38 @@
+// The range of a hyperparameter: which numbers a field accepts, and the sentence that refuses
+// others.
+//
+// Values; any thread.
+#ifndef DESCENT_CORE_SEQUENCE_RANGE_H_
+#define DESCENT_CORE_SEQUENCE_RANGE_H_
+
+#include <limits>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace descent {
+
+// min ≤ value ≤ max, or min ≤ value < max; always finite.
+struct Range {
+  // Whom errors name: `step_size`.
+  std::string field = "value";
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
+  bool max_included = true;
+
+  // INVALID_ARGUMENT `<field>: -1 is negative; give a number ≥ 0`.
+  absl::Status Check(double value) const;
+};
+
+// [0, ∞): schedules end and warm-ups start at 0, so 0 is allowed.
+Range NonNegative(std::string field);
+
+// [0, 1): momentum and the decay rates of averages.
+Range UnitInterval(std::string field);
+
+// (0, ∞).
+absl::Status CheckPositive(const std::string& field, double value);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_RANGE_H_

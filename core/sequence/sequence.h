@@ -1,0 +1,72 @@
+// An infinite sequence of numbers: a step size, a momentum, any hyperparameter of an optimizer.
+//
+// A Sequence is a value: a function of the position k = 0, 1, 2, … and the position where it
+// stands. Position k is used in the step from x_k to x_{k+1}. A copy counts on its own; only a
+// sequence made from a `Settable` (settable.h) shares its position and value with that handle. Not
+// thread-safe.
+//
+//   Sequence constant = 0.1;
+//   Sequence decay([](int64_t k) { return 0.1 / (1 + k); });
+//   double first = decay.next(), second = decay.next();
+#ifndef DESCENT_CORE_SEQUENCE_SEQUENCE_H_
+#define DESCENT_CORE_SEQUENCE_SEQUENCE_H_
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+class Settable;
+
+class Sequence {
+ public:
+  using Function = std::function<double(int64_t position)>;
+  // The least and the greatest number that a sequence yields, both possibly not reached.
+  struct Bounds {
+    double least;
+    double greatest;
+  };
+
+  // The same number for ever. Not explicit: `GradientDescent{.step_size = 0.1}`.
+  Sequence(double constant);  // NOLINT(google-explicit-constructor)
+  // A function of the position that gives the same number whenever it is asked for the same
+  // position (that is what makes runs resumable). `bounds` lets a range be checked in advance.
+  explicit Sequence(Function function, std::optional<Bounds> bounds = std::nullopt);
+  // Shares position and value with the handle.
+  Sequence(const Settable& settable);  // NOLINT(google-explicit-constructor)
+
+  // The number at the present position, without counting.
+  double value() const;
+  // The number at the present position; counts.
+  double next();
+  // The number at any position ≥ 0, ignoring what a Settable was set to.
+  double at(int64_t position) const;
+
+  int64_t position() const;
+  void seek(int64_t position);
+
+  // INVALID_ARGUMENT if the present number, or the bounds if known, lie outside the range.
+  absl::Status Validate(const Range& range) const;
+  // The schedule's bounds, without regard to what a Settable was set to.
+  const std::optional<Bounds>& bounds() const;
+
+ private:
+  friend class Settable;
+  struct Shared;
+
+  Function function_;
+  std::optional<Bounds> bounds_;
+  int64_t position_ = 0;
+  std::shared_ptr<Shared> shared_;  // of a Settable; then the fields above are unused
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_SEQUENCE_H_
