@@ -1,0 +1,50 @@
+#ifndef DESCENT_CORE_CHECKPOINT_SAFETENSORS_H_
+#define DESCENT_CORE_CHECKPOINT_SAFETENSORS_H_
+
+// Safetensors files (https://github.com/huggingface/safetensors): eight bytes of header size, a
+// JSON header, then the tensors' bytes without gaps. Written so that a file under its final name is
+// always complete and durable; read with suspicion, since a checkpoint may come from anywhere.
+//
+// Free functions; any thread. Two writers of one path don't disturb each other: the last one wins.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace descent {
+
+struct Safetensors {
+  // By name. On the CPU and contiguous once read; anywhere when written.
+  std::map<std::string, at::Tensor> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+struct SavedFile {
+  std::string sha256;  // hexadecimal
+  int64_t bytes = 0;
+};
+
+// Writes to a temporary file beside `path`, fsyncs it, renames it, and fsyncs the folder. On error
+// `path` is untouched and the temporary file is gone. A failed fsync is an error that is not
+// retried: the kernel may have dropped the bytes.
+absl::StatusOr<SavedFile> WriteSafetensors(const std::string& path, const Safetensors& contents);
+
+// Refuses, with a sentence that names the file: another SHA-256 than `expected_sha256` (unless that
+// is empty), a header over 100 MB or longer than the file, what is not JSON of the right form,
+// duplicate names, unknown types, negative or overflowing shapes, ranges that overlap, leave gaps
+// or end outside the file, truncation at any byte.
+absl::StatusOr<Safetensors> ReadSafetensors(const std::string& path,
+                                            const std::string& expected_sha256);
+
+// The same on bytes; `path` is for messages.
+absl::StatusOr<Safetensors> ParseSafetensors(std::string_view bytes, const std::string& path);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_CHECKPOINT_SAFETENSORS_H_

@@ -1,0 +1,24 @@
+#ifndef DESCENT_CORE_DATA_IDX_H_
+#define DESCENT_CORE_DATA_IDX_H_
+
+// The idx format of the MNIST files: two zero bytes, an element type, the rank, big-endian 32-bit
+// dimensions, then the elements, big-endian, last dimension fastest
+// (http://yann.lecun.com/exdb/mnist). Plain or gzip-compressed. Free functions; any thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace descent {
+
+// The elements as they are in the file: uint8, int8, int16, int32, float32 or float64, of any rank
+// from 1 to 255. `path` is for error messages. InvalidArgument: not an idx file, a zero dimension,
+// bytes after the last element; DataLoss: truncated or damaged.
+absl::StatusOr<at::Tensor> ParseIdx(std::string_view bytes, const std::string& path);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_IDX_H_
