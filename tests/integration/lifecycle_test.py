@@ -1,16 +1,17 @@
 """descentd comes, serves, and goes."""
 
 import json
-import os
 
 import grpc
 import pytest
+
+from helpers import process
 
 
 def test_a_free_port_is_written_down(daemon, client):
     written = json.loads((daemon.data_dir / "descentd.json").read_text())
     assert written["pid"] == daemon.pid
-    assert client.list().jobs == []
+    assert client.list_jobs().jobs == []
     assert daemon.get("/healthz")[0] == 200
     assert daemon.get("/readyz")[0] == 200
 
@@ -18,8 +19,6 @@ def test_a_free_port_is_written_down(daemon, client):
 def test_sigterm_ends_it_cleanly_with_its_workers(daemon):
     workers = daemon.workers()
     assert daemon.stop() == 0
-    from helpers import process
-
     for pid in workers:
         process.wait_until_gone(pid, timeout=10.0)
 
@@ -45,4 +44,4 @@ def test_a_job_that_is_not_there_is_named(client):
 
 
 def test_the_folder_belongs_to_its_owner_alone(daemon):
-    assert os.stat(daemon.data_dir).st_mode & 0o077 == 0
+    assert daemon.data_dir.stat().st_mode & 0o077 == 0

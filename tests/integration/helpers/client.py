@@ -54,7 +54,7 @@ class Client:
         request = training_service_pb2.GetJobRequest(name=name)
         return self.training.GetJob(request, timeout=timeout, wait_for_ready=True)
 
-    def list(self, **fields) -> training_service_pb2.ListJobsResponse:
+    def list_jobs(self, **fields) -> training_service_pb2.ListJobsResponse:
         return self.training.ListJobs(
             training_service_pb2.ListJobsRequest(**fields), timeout=30.0, wait_for_ready=True
         )

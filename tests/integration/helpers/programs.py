@@ -13,7 +13,9 @@ WORKSPACE = pathlib.Path(__file__).absolute().parents[3]
 def _find(variable: str, default: str) -> pathlib.Path:
     path = pathlib.Path(os.environ.get(variable) or WORKSPACE / default).absolute()
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not there: build it, or name another one in ${variable}")
+        raise FileNotFoundError(
+            f"{path} is not there: build it, or name another one in ${variable}"
+        )
     return path
 
 

@@ -1,0 +1,72 @@
+"""clang-tidy as Bazel actions, so that a source is looked at again only if it or a header changes.
+
+    bazel build --keep_going --aspects=//tests/lint:clang_tidy.bzl%clang_tidy \\
+        --output_groups=clang_tidy //core/... //server/... //client/...
+
+Clang's own warnings come with it, among them -Wthread-safety, which checks ABSL_GUARDED_BY.
+"""
+
+_SOURCES = ["cc", "cpp"]
+
+_WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Wthread-safety",
+    "-Wno-unused-parameter",
+    "-Wno-unknown-warning-option",
+]
+
+def _clang_tidy(target, ctx):
+    nothing = [OutputGroupInfo(clang_tidy = depset())]
+    if not ctx.rule.kind.startswith("cc_") or "no-lint" in ctx.rule.attr.tags:
+        return nothing
+    attributes = ctx.rule.attr
+    files = [f for t in getattr(attributes, "srcs", []) for f in t.files.to_list()]
+    sources = [f for f in files if f.is_source and f.extension in _SOURCES]
+    if not sources:
+        return nothing
+
+    infos = [d[CcInfo] for d in attributes.deps if CcInfo in d]
+    if CcInfo in target:
+        infos.append(target[CcInfo])
+    context = cc_common.merge_cc_infos(direct_cc_infos = infos).compilation_context
+
+    flags = ["-std=c++20"] + _WARNINGS
+    flags += ["-D" + d for d in context.defines.to_list() + getattr(attributes, "local_defines", [])]
+    flags += [c for c in getattr(attributes, "copts", []) if c.startswith("-D")]
+    for include in context.quote_includes.to_list():
+        flags += ["-iquote", include]
+    for include in context.includes.to_list():
+        flags += ["-I", include]
+    for include in context.system_includes.to_list():
+        flags += ["-isystem", include]
+
+    reports = []
+    for source in sources:
+        report = ctx.actions.declare_file("%s.%s.tidy" % (target.label.name, source.basename))
+        ctx.actions.run(
+            executable = ctx.executable._tidy,
+            arguments = [report.path, source.path] + flags,
+            inputs = depset(files + [ctx.file._config], transitive = [context.headers]),
+            outputs = [report],
+            mnemonic = "ClangTidy",
+            progress_message = "Linting %s" % source.short_path,
+            # LibTorch's ten thousand headers make a sandbox slow.
+            execution_requirements = {"no-sandbox": "1"},
+            use_default_shell_env = True,
+        )
+        reports.append(report)
+    return [OutputGroupInfo(clang_tidy = depset(reports))]
+
+clang_tidy = aspect(
+    implementation = _clang_tidy,
+    attrs = {
+        "_tidy": attr.label(
+            default = "//tests/lint:clang_tidy.sh",
+            allow_single_file = True,
+            executable = True,
+            cfg = "host",
+        ),
+        "_config": attr.label(default = "//:.clang-tidy", allow_single_file = True),
+    },
+)
