@@ -1,0 +1,53 @@
+// The server's HTTP interface, /v1.
+
+// The server answered, and refused: `message` is its sentence.
+export class Refusal extends Error {
+  constructor(code, status, message) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+// The server did not answer.
+export class Unreachable extends Error {}
+
+export async function call(path, {timeout = 10000, signal, ...options} = {}) {
+  const signals = [signal, timeout && AbortSignal.timeout(timeout)].filter(Boolean);
+  let response;
+  try {
+    response = await fetch(path, {cache: 'no-store', signal: AbortSignal.any(signals), ...options});
+    if (response.ok) return options.stream ? response : await response.json();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Unreachable(
+      error.name === 'TimeoutError' ? `no answer within ${timeout / 1000} s` : 'the server does not answer');
+  }
+  const body = await response.json().catch(() => ({}));
+  const {status = '', message = `the server answered ${response.status} ${response.statusText}`} = body.error ?? {};
+  throw new Refusal(response.status, status, message);
+}
+
+export const listJobs = (pageToken, options) =>
+  call('/v1/jobs?page_size=50' + (pageToken ? `&page_token=${encodeURIComponent(pageToken)}` : ''), options);
+
+const path = (job) => '/v1/jobs/' + encodeURIComponent(job.replace(/^jobs\//, ''));
+
+export const getJob = (job, options) => call(path(job), options);
+
+// The answer's body is a stream of server-sent events.
+export function watchJob(job, {after, every, kinds}, options) {
+  const query = new URLSearchParams({after_revision: after});
+  if (every > 1) query.set('every', every);
+  if (kinds?.length) query.set('kinds', kinds.join(','));
+  return call(`${path(job)}:watch?${query}`, {timeout: 0, stream: true, ...options});
+}
+
+export const commandJob = (job, body, options) =>
+  call(path(job) + ':command', {
+    method: 'POST',
+    headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify(body),
+    timeout: 30000,
+    ...options,
+  });

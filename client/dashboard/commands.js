@@ -1,0 +1,56 @@
+// Sends commands so that they happen exactly once: a request whose answer got lost is sent again
+// under the same request_id, and the server answers what it answered then.
+
+import {commandJob, Unreachable} from './api.js';
+import {connection} from './connection.js';
+import {brief, count, lastPart, toNumber} from './format.js';
+
+const PATIENCE = 30000;  // milliseconds; a dial turned longer ago should be turned anew
+
+export function requestId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12));
+  return 'dashboard-' + Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+}
+
+// The Applied event, or throws a Refusal or Unreachable.
+export async function send(job, commands, onWait = () => {}) {
+  const body = {request_id: requestId(), commands};
+  const start = performance.now();
+  for (;;) {
+    try {
+      return (await commandJob(job, body)).event;
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      onWait();
+      const left = PATIENCE - (performance.now() - start);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const back = left > 0 && (await connection.regained(left).then(() => true, () => false));
+      if (!back) {
+        throw new Unreachable(
+          'No answer from the server. Whether the command was taken will show in the list of commands; it is not sent again.');
+      }
+    }
+  }
+}
+
+export function describeChange({path, old_value: before, new_value: after, released}) {
+  const arrow = `${lastPart(path)} ${brief(toNumber(before))} → ${brief(toNumber(after))}`;
+  return released ? `${arrow} (released to its schedule)` : arrow;
+}
+
+// "Applied at iteration 4,572: step_size 5.2e-4 → 0.001"
+export function describeApplied(applied) {
+  const changes = (applied.changes ?? []).map(describeChange);
+  const what = changes.length ? changes : (applied.commands ?? []);
+  return `Applied at iteration ${count(toNumber(applied.iteration))}: ${what.join(', ')}`;
+}
+
+// A command as asked: "set step_size to 0.01"
+export function describeCommand(command) {
+  const [[kind, {path, value, factor} = {}] = ['command']] = Object.entries(command);
+  const dial = path && lastPart(path);
+  if (kind === 'set') return `set ${dial} to ${brief(toNumber(value))}`;
+  if (kind === 'scale') return `scale ${dial} by ${brief(toNumber(factor))}`;
+  if (kind === 'release') return `release ${dial}`;
+  return kind;
+}

@@ -1,0 +1,83 @@
+// Numbers, times and names for people.
+
+const thousands = new Intl.NumberFormat('en-US', {maximumFractionDigits: 0});
+
+// Protobuf's JSON: 64-bit integers are strings, defaults are left out, NaN is "NaN".
+export const toNumber = (value, absent = 0) => (value == null ? absent : Number(value));
+
+export const count = (n) => (Number.isFinite(n) ? thousands.format(n) : '–');
+
+// 19,200 → "19.2k"
+export function short(n) {
+  if (!Number.isFinite(n)) return '–';
+  const magnitude = Math.abs(n);
+  if (magnitude >= 1e9) return trim((n / 1e9).toPrecision(3)) + 'G';
+  if (magnitude >= 1e6) return trim((n / 1e6).toPrecision(3)) + 'M';
+  if (magnitude >= 1e4) return trim((n / 1e3).toPrecision(3)) + 'k';
+  if (magnitude >= 100) return thousands.format(n);
+  return trim(n.toPrecision(2));
+}
+
+// A double with as many digits; a steady width, so that live values don't dance.
+export function value(x, digits = 4) {
+  if (x == null) return '–';
+  if (Number.isNaN(x)) return 'NaN';
+  if (!Number.isFinite(x)) return x > 0 ? '∞' : '−∞';
+  if (x === 0) return '0';
+  const magnitude = Math.abs(x);
+  const text = magnitude >= 1e-3 && magnitude < 1e5
+    ? x.toPrecision(digits)
+    : x.toExponential(digits - 1);
+  return text.replace('e+', 'e').replaceAll('-', '−').replace('e−', 'e-');
+}
+
+// The shortest text of a double to so many digits: 0.001, 9.72e-4.
+export function brief(x, digits = 4) {
+  if (x == null || !Number.isFinite(x) || x === 0) return value(x);
+  return trim(value(x, digits));
+}
+
+// What can be typed in again.
+export const typed = (x) => (x === 0 ? '0' : trim(value(x, 6)).replace('−', '-'));
+
+const trim = (text) => text.replace(/(\.\d*?)0+(?=e|$)/, '$1').replace(/\.(?=e|$)/, '');
+
+export const percent = (fraction) => `${(100 * fraction).toFixed(2)} %`;
+
+export function metric({name, value: x}) {
+  const number = toNumber(x);
+  return name === 'accuracy' ? percent(number) : value(number);
+}
+
+export function duration(seconds) {
+  if (!Number.isFinite(seconds)) return '–';
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+}
+
+// Milliseconds since 1970 of a fixed64 of nanoseconds.
+export const toMillis = (nanos) => (nanos ? Number(nanos) / 1e6 : 0);
+
+export const clockTime = (millis) =>
+  new Date(millis).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit', second: '2-digit'});
+
+export function moment(millis) {
+  if (!millis) return '–';
+  const date = new Date(millis);
+  if (date.toDateString() === new Date().toDateString()) return clockTime(millis);
+  return date.toLocaleString('en-GB', {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit'});
+}
+
+export const shortName = (job) => job.replace(/^jobs\//, '');
+
+export const lastPart = (path) => path.slice(path.lastIndexOf('.') + 1);
+
+export const FINAL_STATES = new Set(['SUCCEEDED', 'STOPPED', 'FAILED']);
+
+export const stateName = (state) => {
+  const name = (state ?? 'unknown').replace('JOB_STATE_UNSPECIFIED', 'unknown');
+  return name[0].toUpperCase() + name.slice(1).toLowerCase();
+};

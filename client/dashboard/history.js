@@ -1,0 +1,186 @@
+// What a job's journal says, folded event by event: curves, commands, evaluations, marks, rates.
+
+import {describeApplied, describeChange, describeCommand} from './commands.js';
+import {FINAL_STATES, toMillis, toNumber} from './format.js';
+import {Points} from './points.js';
+import {Rate} from './rate.js';
+
+// A row of Points from an iteration of the journal.
+export const rowOf = (iteration, revision, time) => ({
+  index: toNumber(iteration.index),
+  value: toNumber(iteration.value),
+  gradient: toNumber(iteration.gradient_norm),
+  step: toNumber(iteration.step_size, NaN),
+  epoch: toNumber(iteration.epoch),
+  elapsed: toNumber(iteration.elapsed_seconds),
+  samples: toNumber(iteration.samples),
+  revision,
+  time,
+});
+
+export class History {
+  points = new Points();
+  rate = new Rate();
+  commands = new Map();    // key → entry, in order of acceptance
+  evaluations = [];
+  marks = [];              // {iteration, kind, who, what: lines, time}
+  notices = [];
+  dials = new Map();       // full path → {value, overridden, revision}
+  state = undefined;
+  stateReason = '';
+  stateRevision = 0;
+
+  // The last iteration, where the stream was thinned and left it out.
+  takeLast(iteration, revision) {
+    if (iteration && toNumber(iteration.index) > this.points.lastIndex) {
+      this.points.push(rowOf(iteration, revision, 0));
+    }
+  }
+
+  // The server's own fold, as of job.head_revision.
+  takeJob(job) {
+    const head = toNumber(job.head_revision);
+    if (head < this.stateRevision) return;
+    this.stateRevision = head;
+    this.state = job.state;
+    this.stateReason = job.state_reason ?? '';
+    for (const {path, value, overridden = false} of job.dials ?? []) {
+      this.#dial(path, {value: toNumber(value), overridden, revision: head});
+    }
+  }
+
+  apply(event) {
+    const revision = toNumber(event.revision);
+    const time = toMillis(event.time_unix_nanos);
+    if (event.iteration) this.#iteration(event.iteration, revision, time);
+    else if (event.evaluation) this.#evaluation(event.evaluation);
+    else if (event.command_accepted) this.#accepted(event.command_accepted, time);
+    else if (event.command_applied) this.#applied(event.command_applied, revision, time);
+    else if (event.command_rejected) this.#rejected(event.command_rejected, time);
+    else if (event.state_changed) this.#stateChanged(event.state_changed, revision);
+    else if (event.attempt_started) this.#attempt(event, time);
+    else if (event.rewound) this.#rewound(event.rewound, time);
+    else if (event.notice) this.notices.push({time, ...event.notice});
+  }
+
+  get final() {
+    return FINAL_STATES.has(this.state);
+  }
+
+  #iteration(iteration, revision, time) {
+    const row = rowOf(iteration, revision, time);
+    this.points.push(row);
+    this.rate.add(row);
+    for (const [path, dial] of this.dials) {
+      if (path.endsWith('step_size') && dial.revision < revision && Number.isFinite(row.step)) {
+        dial.value = row.step;
+      }
+    }
+  }
+
+  // The newest word counts, whichever way it came.
+  #dial(path, dial) {
+    if (dial.revision >= (this.dials.get(path)?.revision ?? 0)) this.dials.set(path, dial);
+  }
+
+  #evaluation(evaluation) {
+    this.evaluations.push({
+      iteration: toNumber(evaluation.iteration),
+      dataset: evaluation.dataset ?? '',
+      metrics: evaluation.metrics ?? [],
+      asked: Boolean(evaluation.request_id),
+    });
+  }
+
+  #accepted(accepted, time) {
+    this.commands.set(accepted.request_id, {
+      key: accepted.request_id,
+      status: 'accepted',
+      time,
+      principal: accepted.principal ?? '',
+      text: (accepted.commands ?? []).map(describeCommand).join(', '),
+      at: accepted.at_iteration == null ? undefined : toNumber(accepted.at_iteration),
+    });
+  }
+
+  #applied(applied, revision, time) {
+    // Applied once more after a rewind: a line of its own.
+    const key = applied.reapplied_from ? `${applied.request_id} ${revision}` : applied.request_id;
+    const entry = this.commands.get(key) ?? {
+      ...(this.commands.get(applied.request_id) ?? {text: (applied.commands ?? []).join(', ')}),
+      key,
+      leftBehind: false,
+      again: Boolean(applied.reapplied_from),
+    };
+    const changes = (applied.changes ?? []).map(describeChange);
+    Object.assign(entry, {
+      status: 'applied',
+      time,
+      principal: applied.principal ?? entry.principal ?? '',
+      iteration: toNumber(applied.iteration),
+      changes,
+      summary: describeApplied(applied),
+    });
+    this.commands.set(key, entry);
+    for (const {path, new_value: value, released = false} of applied.changes ?? []) {
+      this.#dial(path, {value: toNumber(value), overridden: !released, revision});
+    }
+    this.marks.push({
+      iteration: entry.iteration,
+      kind: 'command',
+      who: entry.principal,
+      what: changes.length ? changes : [entry.text],
+      time,
+    });
+  }
+
+  #rejected(rejected, time) {
+    const entry = this.commands.get(rejected.request_id) ?? {key: rejected.request_id, text: 'command'};
+    Object.assign(entry, {
+      status: 'rejected',
+      time,
+      principal: rejected.principal ?? entry.principal ?? '',
+      summary: rejected.message ?? 'refused',
+    });
+    this.commands.set(entry.key, entry);
+  }
+
+  #stateChanged({state, reason = ''}, revision) {
+    this.rate.interrupted();
+    if (revision <= this.stateRevision) return;
+    this.stateRevision = revision;
+    this.state = state;
+    this.stateReason = reason;
+  }
+
+  #attempt({attempt, attempt_started: {checkpoint}}, time) {
+    this.rate.interrupted();
+    if (!(attempt > 1)) return;
+    const from = checkpoint ? `from checkpoint ${checkpoint}` : 'from the starting point';
+    this.marks.push({
+      iteration: Math.max(0, this.points.lastIndex),
+      kind: 'attempt',
+      who: '',
+      what: [`Attempt ${attempt} started ${from}`],
+      time,
+    });
+  }
+
+  #rewound({to_iteration: to, cause = '', detail = ''}, time) {
+    const iteration = toNumber(to);
+    this.points.truncate(iteration);
+    this.evaluations = this.evaluations.filter((e) => e.iteration <= iteration);
+    this.marks = this.marks.filter((m) => m.iteration < iteration || m.kind !== 'command');
+    for (const entry of this.commands.values()) {
+      if (entry.status === 'applied' && entry.iteration >= iteration) entry.leftBehind = true;
+    }
+    const why = cause === 'RECOMPUTED' ? 're-computed history differed' : cause.toLowerCase();
+    this.marks.push({
+      iteration: Math.max(0, iteration),
+      kind: 'attempt',
+      who: '',
+      what: [`Went back to iteration ${iteration}: ${why}`, detail].filter(Boolean),
+      time,
+    });
+  }
+}

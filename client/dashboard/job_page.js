@@ -1,0 +1,197 @@
+// One job: its curves, live or past, and the means to steer it.
+
+import {Actions} from './actions.js';
+import {Refusal, getJob} from './api.js';
+import {Chart} from './chart.js';
+import {connection} from './connection.js';
+import {Detail} from './detail.js';
+import {Dial} from './dial.js';
+import {h, setHidden, setText} from './dom.js';
+import {count, lastPart, moment, shortName, toMillis, toNumber} from './format.js';
+import {History} from './history.js';
+import {CommandLog, EvaluationTable, Notices} from './lists.js';
+import {Range} from './range.js';
+import {Stats, stateBadge} from './stats.js';
+import {Watch} from './watch.js';
+
+const POLL = 1000;   // milliseconds
+const FRAME = 100;
+
+export class JobPage {
+  #job = {};
+  #dials = new Map();
+  #alive = true;
+  #dirty = false;
+  #ended = false;
+
+  constructor(root, name) {
+    this.name = name;
+    this.history = new History();
+    this.range = new Range();
+    this.#build(root);
+    connection.addEventListener('change', this.#refresh);
+    this.watch = new Watch(name, {
+      onEvents: (events) => this.#events(events),
+      onEnd: () => this.#end(),
+      onRefusal: (error) => this.#gone(error),
+      onJob: (job) => this.#take(job),
+    });
+    this.#poll();
+  }
+
+  stop() {
+    this.#alive = false;
+    this.watch.stop();
+    this.detail.stop();
+    clearTimeout(this.timer);
+    clearTimeout(this.frame);
+    connection.removeEventListener('change', this.#refresh);
+    connection.forget('job');
+    for (const chart of this.charts) chart.destroy();
+  }
+
+  #build(root) {
+    const {history, range, name} = this;
+    this.title = h('h1', {}, shortName(name));
+    this.id = h('code.id', {}, name);
+    this.state = stateBadge();
+    this.reason = h('p.reason', {hidden: true});
+    this.actions = new Actions(name);
+    this.stats = new Stats();
+    this.detail = new Detail(name, history, range, this.#refresh);
+    const shared = {range, history, source: () => this.detail.points, last: () => history.points.lastIndex};
+    this.charts = [
+      new Chart({...shared, title: 'Value', column: 'value', curve: 'value', height: 300, smoothable: true, evaluations: true}),
+      new Chart({...shared, title: 'Step size', column: 'step', curve: 'step', height: 200}),
+      new Chart({...shared, title: 'Gradient norm', column: 'gradient', curve: 'gradient', height: 180}),
+    ];
+    this.whole = h('button', {type: 'button', onclick: () => range.reset()}, 'Whole run');
+    this.window = h('span.window');
+    const last = () => history.points.lastIndex;
+    this.toolbar = h('div.toolbar', {role: 'group', 'aria-label': 'Iterations shown'},
+      this.window, this.whole,
+      h('button', {type: 'button', onclick: () => range.set(last() * 0.9, last())}, 'Last tenth'),
+      h('button', {type: 'button', 'aria-label': 'Zoom in', onclick: () => range.zoom(0.5, last())}, '+'),
+      h('button', {type: 'button', 'aria-label': 'Zoom out', onclick: () => range.zoom(2, last())}, '−'));
+    range.addEventListener('change', this.#refresh);
+    this.log = new CommandLog();
+    this.evaluations = new EvaluationTable();
+    this.notices = new Notices();
+    this.stepDials = h('div.dials');
+    this.moreDials = h('div.dials');
+    this.more = h('details.more', {hidden: true}, h('summary', {}, 'Other dials'), this.moreDials);
+    root.replaceChildren(
+      h('nav', {'aria-label': 'Way back'}, h('a', {href: '#/jobs'}, '← All jobs')),
+      h('div.job-head', {},
+        h('div.names', {}, h('div.title', {}, this.title, this.state.element), this.id, this.reason),
+        this.actions.element),
+      this.stats.element,
+      h('div.columns', {},
+        h('div.curves', {}, this.toolbar, this.charts.map((chart) => chart.element)),
+        h('div.side', {}, this.stepDials, this.more, this.log.element, this.evaluations.element, this.notices.element)));
+  }
+
+  async #poll() {
+    try {
+      this.#take(await getJob(this.name));
+      if (!this.#alive) return;
+      connection.succeeded('job');
+    } catch (error) {
+      if (!this.#alive) return;
+      if (error instanceof Refusal) connection.succeeded('job');
+      else connection.failed('job', error.message);
+    }
+    this.#refresh();
+    if (!this.#ended) this.timer = setTimeout(() => this.#poll(), document.hidden ? 10 * POLL : POLL);
+  }
+
+  #take(job) {
+    if (!this.#alive) return;
+    this.#job = job;
+    this.history.takeJob(job);
+    this.#refresh();
+  }
+
+  #events(events) {
+    for (const event of events) this.history.apply(event);
+    this.#refresh();
+  }
+
+  async #end() {
+    this.#take(await getJob(this.name).catch(() => this.#job));
+    this.history.takeLast(this.#job.last_iteration, toNumber(this.#job.head_revision));
+    this.#ended = true;
+    this.#refresh();
+  }
+
+  #gone(error) {
+    this.#ended = true;
+    clearTimeout(this.timer);
+    document.getElementById('main').replaceChildren(
+      h('p.empty', {}, error.message), h('p.empty', {}, h('a', {href: '#/jobs'}, 'All jobs')));
+    this.stop();
+  }
+
+  // Draws soon, once for whatever came.
+  #refresh = () => {
+    if (this.#dirty || !this.#alive) return;
+    this.#dirty = true;
+    const wait = Math.max(0, FRAME - (performance.now() - (this.drawn ?? -FRAME)));
+    this.frame = setTimeout(() => {
+      this.#dirty = false;
+      this.drawn = performance.now();
+      this.#draw();
+    }, wait);
+  };
+
+  #draw() {
+    const job = this.#job;
+    const {history} = this;
+    if (!job.name) return;
+    const ended = history.final;
+    const enabled = !connection.lost && !ended;
+    setText(this.title, job.display_name || shortName(this.name));
+    setText(this.id, [this.name, job.start_time_unix_nanos && `started ${moment(toMillis(job.start_time_unix_nanos))}`]
+      .filter(Boolean).join(' · '));
+    this.state.update(history.state);
+    setText(this.reason, history.stateReason);
+    setHidden(this.reason, !history.stateReason);
+    this.reason.classList.toggle('bad', history.state === 'FAILED');
+    this.actions.update({state: history.state, ended, enabled, iteration: history.points.lastIndex});
+    this.stats.update(job, history);
+    this.#drawDials({enabled, ended});
+    for (const chart of this.charts) chart.draw();
+    this.#drawWindow();
+    this.log.update(history.commands);
+    this.evaluations.update(history.evaluations);
+    this.notices.update(history.notices);
+    const percent = Math.floor((100 * Math.max(0, history.points.lastIndex)) / toNumber(job.summary?.iterations, NaN));
+    document.title = [Number.isNaN(percent) || ended ? '' : `${percent} %`, shortName(this.name), 'Descent']
+      .filter(Boolean).join(' · ');
+  }
+
+  #drawDials(how) {
+    for (const [path, state] of this.history.dials) {
+      let dial = this.#dials.get(path);
+      if (!dial) {
+        dial = new Dial(this.name, path);
+        this.#dials.set(path, dial);
+        const main = lastPart(path) === 'step_size';
+        (main ? this.stepDials : this.moreDials).append(dial.element);
+        if (!main) this.more.hidden = false;
+      }
+      dial.update(state, how);
+    }
+  }
+
+  #drawWindow() {
+    const {range, history, watch} = this;
+    const [min, max] = range.bounds(history.points.lastIndex);
+    const all = watch.every > 1 || history.points.thinned;
+    const which = this.detail.points !== history.points ? ', in full detail'
+      : all ? `, of each few iterations the extremes` : '';
+    setText(this.window, history.points.length
+      ? `Iterations ${count(min)} to ${count(Math.max(0, Math.min(max, Math.max(max, history.points.lastIndex))))}${which}` : 'No iterations yet');
+    this.whole.disabled = range.whole;
+  }
+}

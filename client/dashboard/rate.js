@@ -1,0 +1,52 @@
+// How fast a run is now: over the last seconds of computing time (pauses excluded).
+
+const SPAN = 5;  // seconds
+
+export class Rate {
+  #rows = [];
+  heard = 0;  // when the last iteration came, by this machine's monotonic clock
+
+  add({index, samples, elapsed}) {
+    this.heard = performance.now();
+    const rows = this.#rows;
+    if (rows.length && index <= rows.at(-1).index) rows.length = 0;
+    rows.push({index, samples, elapsed});
+    let old = 0;
+    while (rows.length - old > 2 && rows[old + 1].elapsed < elapsed - SPAN) ++old;
+    if (old > 256) rows.splice(0, old);
+  }
+
+  interrupted() {
+    this.#rows.length = 0;
+  }
+
+  get #ends() {
+    const rows = this.#rows;
+    if (rows.length < 2) return [];
+    const last = rows.at(-1);
+    const first = rows.find((row) => row.elapsed >= last.elapsed - SPAN) ?? rows[0];
+    return first === last ? [rows[0], last] : [first, last];
+  }
+
+  // Iterations a second, NaN if not known.
+  get iterations() {
+    return this.#per('index');
+  }
+
+  get samples() {
+    return this.#per('samples');
+  }
+
+  #per(field) {
+    const [first, last] = this.#ends;
+    return first ? (last[field] - first[field]) / (last.elapsed - first.elapsed) : NaN;
+  }
+}
+
+// Of a whole run, from its last iteration: for lists and finished jobs.
+export function meanRate(iteration) {
+  const elapsed = iteration?.elapsed_seconds;
+  return elapsed > 0
+    ? {iterations: Number(iteration.index ?? 0) / elapsed, samples: Number(iteration.samples ?? 0) / elapsed}
+    : {iterations: NaN, samples: NaN};
+}
