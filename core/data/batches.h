@@ -15,14 +15,10 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "core/data/batch.h"
 #include "core/data/dataset.h"
 
 namespace descent {
-
-struct Batch {
-  at::Tensor inputs;   // [b, …]
-  at::Tensor targets;  // [b] or [b, outputs]
-};
 
 class Batches {
  public:
