@@ -1,0 +1,327 @@
+#include "client/cpp/message_reader.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cpp/nearest.h"
+#include "client/cpp/numbers.h"
+
+namespace descent::client {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::EnumDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::OneofDescriptor;
+using google::protobuf::Reflection;
+
+std::vector<std::string> FieldNames(const Descriptor* descriptor) {
+  std::vector<std::string> names;
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    names.push_back(descriptor->field(i)->name());
+  }
+  return names;
+}
+
+// The members of the message's oneofs that are messages: what a bare word may name.
+std::vector<std::string> Choices(const Descriptor* descriptor) {
+  std::vector<std::string> names;
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    if (field->real_containing_oneof() != nullptr && field->message_type() != nullptr) {
+      names.push_back(field->name());
+    }
+  }
+  return names;
+}
+
+std::string Listed(const std::vector<std::string>& names) {
+  return absl::StrCat("`", absl::StrJoin(names, "`, `"), "`");
+}
+
+const FieldDescriptor* FindField(const Descriptor* descriptor, const std::string& key) {
+  if (const FieldDescriptor* field = descriptor->FindFieldByName(key)) return field;
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    if (descriptor->field(i)->json_name() == key) return descriptor->field(i);
+  }
+  return nullptr;
+}
+
+// What stands there, for "…, not {}".
+std::string Described(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::kNull:
+      return "nothing";
+    case YamlNode::Kind::kScalar: {
+      constexpr size_t kShown = 60;
+      return node.text.size() <= kShown ? absl::StrCat("`", node.text, "`") : "a long text";
+    }
+    case YamlNode::Kind::kList:
+      return "a list";
+    case YamlNode::Kind::kMap:
+      return "a mapping";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string UnknownField(const std::string& key, const Descriptor* descriptor) {
+  const std::vector<std::string> names = FieldNames(descriptor);
+  if (names.empty()) return "unknown field; there are none here: write `{}`";
+  if (const std::string nearest = Nearest(key, names); !nearest.empty()) {
+    return absl::StrCat("unknown field (did you mean `", nearest, "`?)");
+  }
+  if (const FieldDescriptor* list = OnlyList(descriptor);
+      list != nullptr && list->message_type() != nullptr &&
+      list->message_type()->FindFieldByName(key) != nullptr) {
+    return absl::StrCat("unknown field; the ", list->name(), " are a list: begin each with `- `");
+  }
+  return absl::StrCat("unknown field; known here: ", Listed(names));
+}
+
+std::string JoinPath(const std::string& path, const std::string& name) {
+  return path.empty() ? name : absl::StrCat(path, ".", name);
+}
+
+const FieldDescriptor* ConstantField(const Descriptor* descriptor) {
+  const FieldDescriptor* field = descriptor->FindFieldByName("constant");
+  const bool is_number = field != nullptr && field->real_containing_oneof() != nullptr &&
+                         field->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE;
+  return is_number ? field : nullptr;
+}
+
+const FieldDescriptor* OnlyList(const Descriptor* descriptor) {
+  const bool one = descriptor->field_count() == 1 && descriptor->field(0)->is_repeated();
+  return one ? descriptor->field(0) : nullptr;
+}
+
+void MessageReader::Error(TextMark mark, const std::string& path, std::string message) {
+  errors_->push_back({mark, path, std::move(message)});
+}
+
+void MessageReader::ReadMessage(const YamlNode& node, TextMark mark, const std::string& path,
+                                Message* message) {
+  switch (node.kind) {
+    case YamlNode::Kind::kNull:
+      return;
+    case YamlNode::Kind::kMap:
+      return ReadMap(node, path, message);
+    case YamlNode::Kind::kScalar:
+      return ReadWord(node, path, message);
+    case YamlNode::Kind::kList:
+      if (const FieldDescriptor* list = OnlyList(message->GetDescriptor())) {
+        return ReadList(node, mark, JoinPath(path, list->name()), list, message);
+      }
+      const std::vector<std::string> names = FieldNames(message->GetDescriptor());
+      return Error(node.mark, path,
+                   names.empty() ? "must be empty, not a list"
+                                 : absl::StrCat("must be a mapping with the fields ", Listed(names),
+                                                ", not a list"));
+  }
+}
+
+void MessageReader::ReadMap(const YamlNode& node, const std::string& path, Message* message) {
+  const Descriptor* descriptor = message->GetDescriptor();
+  std::map<const FieldDescriptor*, const YamlNode::Entry*> given;
+  std::map<const OneofDescriptor*, const YamlNode::Entry*> chosen;
+  for (const YamlNode::Entry& entry : node.entries) {
+    const FieldDescriptor* field = FindField(descriptor, entry.key);
+    const std::string field_path = JoinPath(path, field != nullptr ? field->name() : entry.key);
+    if (field == nullptr) {
+      Error(entry.mark, field_path, UnknownField(entry.key, descriptor));
+      continue;
+    }
+    if (const auto [first, fresh] = given.emplace(field, &entry); !fresh) {
+      Error(entry.mark, field_path,
+            absl::StrCat("given twice, first as `", first->second->key, "` in line ",
+                         first->second->mark.line));
+      continue;
+    }
+    if (const OneofDescriptor* oneof = field->real_containing_oneof()) {
+      if (const auto [first, fresh] = chosen.emplace(oneof, &entry); !fresh) {
+        Error(entry.mark, field_path,
+              absl::StrCat("only one of `", first->second->key, "` (line ",
+                           first->second->mark.line, ") and `", entry.key, "` can be given"));
+        continue;
+      }
+    }
+    ReadField(*entry.value, entry.mark, field_path, field, message);
+  }
+}
+
+void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Message* message) {
+  const Descriptor* descriptor = message->GetDescriptor();
+  const FieldDescriptor* constant = ConstantField(descriptor);
+  if (constant != nullptr) {
+    double value = 0;
+    const NumberError error = ParseDouble(node.text, &value);
+    if (error == NumberError::kOutOfRange) {
+      return Error(node.mark, path, absl::StrCat(Described(node), " is out of a double's range"));
+    }
+    if (error == NumberError::kNone) {
+      message->GetReflection()->SetDouble(message, constant, value);
+      return;
+    }
+  }
+  const std::vector<std::string> choices = Choices(descriptor);
+  const FieldDescriptor* field = FindField(descriptor, node.text);
+  if (field != nullptr && field->real_containing_oneof() != nullptr &&
+      field->message_type() != nullptr) {
+    message->GetReflection()->MutableMessage(message, field);
+  } else if (constant != nullptr) {
+    Error(node.mark, path,
+          absl::StrCat(Described(node), " is neither a number nor one of ", Listed(choices)));
+  } else if (!choices.empty()) {
+    Error(node.mark, path,
+          absl::StrCat(Described(node), " is none of ", Listed(choices),
+                       DidYouMean(node.text, choices)));
+  } else if (descriptor->field_count() == 0) {
+    Error(node.mark, path, absl::StrCat("has no fields: write `{}`, not ", Described(node)));
+  } else {
+    Error(node.mark, path,
+          absl::StrCat("must be a mapping with the fields ", Listed(FieldNames(descriptor)),
+                       ", not ", Described(node)));
+  }
+}
+
+void MessageReader::ReadField(const YamlNode& node, TextMark mark, const std::string& path,
+                              const FieldDescriptor* field, Message* message) {
+  const Reflection* reflection = message->GetReflection();
+  if (field->is_map()) {
+    Error(mark, path, "can't be written in a spec");
+  } else if (field->is_repeated()) {
+    ReadList(node, mark, path, field, message);
+  } else if (field->message_type() == nullptr) {
+    ReadScalar(node, mark, path, field, message);
+  } else if (node.kind != YamlNode::Kind::kNull || field->real_containing_oneof() != nullptr) {
+    ReadMessage(node, mark, path, reflection->MutableMessage(message, field));
+  }
+}
+
+void MessageReader::ReadList(const YamlNode& node, TextMark mark, const std::string& path,
+                             const FieldDescriptor* field, Message* message) {
+  const Reflection* reflection = message->GetReflection();
+  if (node.kind == YamlNode::Kind::kNull) return;
+  if (node.kind == YamlNode::Kind::kScalar && field->message_type() == nullptr) {
+    return ReadScalar(node, mark, path, field, message);
+  }
+  if (node.kind != YamlNode::Kind::kList) {
+    return Error(node.mark, path, absl::StrCat("must be a list, not ", Described(node)));
+  }
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    const YamlNode& item = *node.items[i];
+    const std::string item_path = absl::StrCat(path, "[", i, "]");
+    if (item.kind == YamlNode::Kind::kNull) {
+      Error(item.mark, item_path, "is empty");
+    } else if (field->message_type() != nullptr) {
+      ReadMessage(item, item.mark, item_path, reflection->AddMessage(message, field));
+    } else {
+      ReadScalar(item, item.mark, item_path, field, message);
+    }
+  }
+}
+
+void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::string& path,
+                               const FieldDescriptor* field, Message* message) {
+  const Reflection* reflection = message->GetReflection();
+  if (node.kind == YamlNode::Kind::kNull) {
+    return Error(mark, path, "has no value; write one or leave the field out");
+  }
+  if (node.kind != YamlNode::Kind::kScalar) {
+    return Error(node.mark, path, absl::StrCat("must be one value, not ", Described(node)));
+  }
+  const std::string& text = node.text;
+  const auto put = [&](auto set, auto add, auto value) {
+    if (field->is_repeated()) {
+      (reflection->*add)(message, field, value);
+    } else {
+      (reflection->*set)(message, field, value);
+    }
+  };
+  const auto check = [&](NumberError error, const std::string& what, const std::string& range) {
+    if (error == NumberError::kNotANumber) {
+      Error(node.mark, path, absl::StrCat("must be ", what, ", not ", Described(node)));
+    } else if (error == NumberError::kOutOfRange) {
+      Error(node.mark, path, absl::StrCat(Described(node), " is out of range: ", range));
+    }
+    return error == NumberError::kNone;
+  };
+  const auto read_int = [&](int64_t min, int64_t max, auto set, auto add, auto zero) {
+    int64_t value = 0;
+    if (check(ParseInt(text, min, max, &value), "a whole number",
+              absl::StrCat("from ", min, " to ", max))) {
+      put(set, add, static_cast<decltype(zero)>(value));
+    }
+  };
+  const auto read_uint = [&](uint64_t max, auto set, auto add, auto zero) {
+    uint64_t value = 0;
+    if (check(ParseUint(text, max, &value), "a whole number", absl::StrCat("from 0 to ", max))) {
+      put(set, add, static_cast<decltype(zero)>(value));
+    }
+  };
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+      return read_int(std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(),
+                      &Reflection::SetInt32, &Reflection::AddInt32, int32_t{});
+    case FieldDescriptor::CPPTYPE_INT64:
+      return read_int(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(),
+                      &Reflection::SetInt64, &Reflection::AddInt64, int64_t{});
+    case FieldDescriptor::CPPTYPE_UINT32:
+      return read_uint(std::numeric_limits<uint32_t>::max(), &Reflection::SetUInt32,
+                       &Reflection::AddUInt32, uint32_t{});
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return read_uint(std::numeric_limits<uint64_t>::max(), &Reflection::SetUInt64,
+                       &Reflection::AddUInt64, uint64_t{});
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+    case FieldDescriptor::CPPTYPE_FLOAT: {
+      double value = 0;
+      if (!check(ParseDouble(text, &value), "a number", "a double holds up to 1.8e308")) return;
+      if (field->cpp_type() == FieldDescriptor::CPPTYPE_FLOAT) {
+        return put(&Reflection::SetFloat, &Reflection::AddFloat, static_cast<float>(value));
+      }
+      return put(&Reflection::SetDouble, &Reflection::AddDouble, value);
+    }
+    case FieldDescriptor::CPPTYPE_BOOL: {
+      const std::string lower = absl::AsciiStrToLower(text);
+      if (lower != "true" && lower != "false") {
+        return Error(node.mark, path,
+                     absl::StrCat("must be `true` or `false`, not ", Described(node)));
+      }
+      return put(&Reflection::SetBool, &Reflection::AddBool, lower == "true");
+    }
+    case FieldDescriptor::CPPTYPE_STRING:
+      return put(
+          static_cast<void (Reflection::*)(Message*, const FieldDescriptor*, std::string) const>(
+              &Reflection::SetString),
+          static_cast<void (Reflection::*)(Message*, const FieldDescriptor*, std::string) const>(
+              &Reflection::AddString),
+          text);
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      std::vector<std::string> names;
+      const EnumDescriptor* type = field->enum_type();
+      for (int i = 0; i < type->value_count(); ++i) {
+        if (type->value(i)->number() == 0) continue;  // says "unspecified"
+        names.push_back(absl::AsciiStrToLower(type->value(i)->name()));
+        if (names.back() == absl::AsciiStrToLower(text)) {
+          return put(&Reflection::SetEnum, &Reflection::AddEnum, type->value(i));
+        }
+      }
+      return Error(
+          node.mark, path,
+          absl::StrCat(Described(node), " is none of ", Listed(names), DidYouMean(text, names)));
+    }
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      return;  // not a scalar
+  }
+}
+
+}  // namespace descent::client

@@ -1,0 +1,70 @@
+#ifndef DESCENT_CLIENT_CPP_MESSAGE_READER_H_
+#define DESCENT_CLIENT_CPP_MESSAGE_READER_H_
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <vector>
+
+#include "client/cpp/yaml_tree.h"
+
+namespace descent::client {
+
+// Fills messages from YAML trees by reflection, whatever the message: a new layer or optimizer in
+// the protocol can be written at once. Adds an error for each thing that is wrong and goes on, so
+// that people see them together.
+//
+// Beside the plain mapping (a key is a field's name; its JSON name is taken too) it reads what
+// people write:
+//   step_size: 0.1          a number for a message with a `constant`    {constant: 0.1}
+//   - relu                  a name for the member of a oneof            {relu: {}}
+//   sequential: [...]       a list for a message whose only field is one {layers: [...]}
+//   targets: y              one value for a list of scalars             [y]
+//   linear:                 nothing for a member of a oneof             {}
+// Elsewhere a value of nothing (`evaluation:` and all below commented out) is as if not written.
+class MessageReader {
+ public:
+  explicit MessageReader(std::vector<TextError>* errors) : errors_(errors) {}
+
+  // `path` is the message's own, for errors; `mark` where its name stands.
+  void ReadMessage(const YamlNode& node, TextMark mark, const std::string& path,
+                   google::protobuf::Message* message);
+
+  // Sets one field, which must not be set yet (a repeated one is added to).
+  void ReadField(const YamlNode& node, TextMark mark, const std::string& path,
+                 const google::protobuf::FieldDescriptor* field,
+                 google::protobuf::Message* message);
+
+ private:
+  void Error(TextMark mark, const std::string& path, std::string message);
+  void ReadMap(const YamlNode& node, const std::string& path, google::protobuf::Message* message);
+  void ReadWord(const YamlNode& node, const std::string& path, google::protobuf::Message* message);
+  void ReadList(const YamlNode& node, TextMark mark, const std::string& path,
+                const google::protobuf::FieldDescriptor* field, google::protobuf::Message* message);
+  // A scalar field's value, set or, if the field is repeated, added.
+  void ReadScalar(const YamlNode& node, TextMark mark, const std::string& path,
+                  const google::protobuf::FieldDescriptor* field,
+                  google::protobuf::Message* message);
+
+  std::vector<TextError>* errors_;
+};
+
+// The field that numbers stand for (`constant` of descent.v1.Sequence); null if there is none.
+const google::protobuf::FieldDescriptor* ConstantField(
+    const google::protobuf::Descriptor* descriptor);
+
+// The field that a list stands for: the message's only one, if it is repeated; else null.
+const google::protobuf::FieldDescriptor* OnlyList(const google::protobuf::Descriptor* descriptor);
+
+// What to say of a key that names no field: the one that was meant, or those there are.
+std::string UnknownField(const std::string& key, const google::protobuf::Descriptor* descriptor);
+
+// `path.name`, or `name` at the root.
+std::string JoinPath(const std::string& path, const std::string& name);
+
+// A message as the tree that ReadMessage reads, with the same short forms.
+YamlNode ToYaml(const google::protobuf::Message& message);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_MESSAGE_READER_H_

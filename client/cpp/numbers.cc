@@ -1,0 +1,96 @@
+#include "client/cpp/numbers.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+
+namespace descent::client {
+namespace {
+
+// Removes a sign; true if it was a minus.
+bool TakeSign(std::string_view* text) {
+  if (text->empty() || (text->front() != '-' && text->front() != '+')) return false;
+  const bool negative = text->front() == '-';
+  text->remove_prefix(1);
+  return negative;
+}
+
+// Digits in the base that the prefix says, or a whole decimal such as `1e4`.
+NumberError ParseMagnitude(std::string_view text, uint64_t* value) {
+  int base = 10;
+  std::string_view digits = text;
+  if (text.starts_with("0x")) base = 16;
+  if (text.starts_with("0o")) base = 8;
+  if (base != 10) digits.remove_prefix(2);
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, *value, base);
+  if (stop == end && error == std::errc()) return NumberError::kNone;
+  if (stop == end && error == std::errc::result_out_of_range) return NumberError::kOutOfRange;
+  double real = 0;
+  if (text.empty() || text.front() == '-' || text.front() == '+') return NumberError::kNotANumber;
+  if (const NumberError e = ParseDouble(text, &real); e != NumberError::kNone) return e;
+  if (!std::isfinite(real) || real != std::floor(real)) return NumberError::kNotANumber;
+  if (real > 9007199254740992.0) return NumberError::kOutOfRange;
+  *value = static_cast<uint64_t>(real);
+  return NumberError::kNone;
+}
+
+}  // namespace
+
+NumberError ParseDouble(std::string_view text, double* value) {
+  const bool negative = TakeSign(&text);
+  const std::string lower = absl::AsciiStrToLower(absl::string_view(text.data(), text.size()));
+  double magnitude = 0;
+  if (lower == ".inf" || lower == "inf" || lower == "infinity") {
+    magnitude = std::numeric_limits<double>::infinity();
+  } else if (lower == ".nan" || lower == "nan") {
+    magnitude = std::numeric_limits<double>::quiet_NaN();
+  } else {
+    // from_chars would also take a second sign and forms of `nan(...)`.
+    if (text.empty() || !(absl::ascii_isdigit(text[0]) || text[0] == '.')) {
+      return NumberError::kNotANumber;
+    }
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, magnitude);
+    if (stop != end || error == std::errc::invalid_argument) return NumberError::kNotANumber;
+    if (error == std::errc::result_out_of_range) return NumberError::kOutOfRange;
+  }
+  *value = negative ? -magnitude : magnitude;
+  return NumberError::kNone;
+}
+
+NumberError ParseInt(std::string_view text, int64_t min, int64_t max, int64_t* value) {
+  const bool negative = TakeSign(&text);
+  uint64_t magnitude = 0;
+  if (const NumberError e = ParseMagnitude(text, &magnitude); e != NumberError::kNone) return e;
+  // −min as an unsigned number, without overflow for the smallest.
+  const uint64_t limit = negative ? ~static_cast<uint64_t>(min) + 1 : static_cast<uint64_t>(max);
+  if ((negative && min >= 0 && magnitude > 0) || (magnitude > limit && magnitude > 0)) {
+    return NumberError::kOutOfRange;
+  }
+  *value = static_cast<int64_t>(negative ? ~magnitude + 1 : magnitude);
+  return NumberError::kNone;
+}
+
+NumberError ParseUint(std::string_view text, uint64_t max, uint64_t* value) {
+  const bool negative = TakeSign(&text);
+  uint64_t magnitude = 0;
+  if (const NumberError e = ParseMagnitude(text, &magnitude); e != NumberError::kNone) return e;
+  if (magnitude > max || (negative && magnitude > 0)) return NumberError::kOutOfRange;
+  *value = magnitude;
+  return NumberError::kNone;
+}
+
+std::string PrintDouble(double value) {
+  if (std::isnan(value)) return ".nan";
+  if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
+  char buffer[32];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  return std::string(buffer, end);
+}
+
+}  // namespace descent::client

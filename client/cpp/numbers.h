@@ -1,0 +1,29 @@
+#ifndef DESCENT_CLIENT_CPP_NUMBERS_H_
+#define DESCENT_CLIENT_CPP_NUMBERS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace descent::client {
+
+// Numbers as people write them, independent of the locale.
+enum class NumberError {
+  kNone,
+  kNotANumber,
+  kOutOfRange,  // of the type: 1e999, 300 for eight bits
+};
+
+// `1`, `-.5`, `1e-3`, `+2.`, YAML's `.inf` and `.nan`, JSON's `Infinity` and `NaN`.
+NumberError ParseDouble(std::string_view text, double* value);
+
+// Decimal, `0x1F`, `0o17`, and decimals that are whole (`1e4`), up to 2^53.
+NumberError ParseInt(std::string_view text, int64_t min, int64_t max, int64_t* value);
+NumberError ParseUint(std::string_view text, uint64_t max, uint64_t* value);
+
+// The shortest decimal that reads back as the same double: `0.001`, `1e-08`, `.inf`, `.nan`.
+std::string PrintDouble(double value);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_NUMBERS_H_

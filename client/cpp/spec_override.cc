@@ -1,0 +1,207 @@
+#include "client/cpp/spec_override.h"
+
+#include <google/protobuf/descriptor.h>
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "client/cpp/message_reader.h"
+#include "client/cpp/nearest.h"
+#include "client/cpp/spec_text.h"
+#include "client/cpp/text_error.h"
+#include "client/cpp/yaml_tree.h"
+
+namespace descent::client {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+void AddFieldPaths(const Message& message, const std::string& path,
+                   std::vector<std::string>* paths) {
+  const Descriptor* descriptor = message.GetDescriptor();
+  const auto& reflection = *message.GetReflection();
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    const std::string field_path = JoinPath(path, field->name());
+    if (field->is_repeated()) {
+      paths->push_back(field_path);
+      for (int k = 0; k < reflection.FieldSize(message, field); ++k) {
+        paths->push_back(absl::StrCat(field_path, "[", k, "]"));
+        if (field->message_type() == nullptr) continue;
+        AddFieldPaths(reflection.GetRepeatedMessage(message, field, k), paths->back(), paths);
+      }
+      continue;
+    }
+    const bool is_choice = field->real_containing_oneof() != nullptr;
+    if (is_choice && !reflection.HasField(message, field)) continue;
+    paths->push_back(field_path);
+    if (field->message_type() != nullptr) {
+      AddFieldPaths(reflection.GetMessage(message, field), field_path, paths);
+    }
+  }
+}
+
+// The YAML way of writing `sequential.layers[0]` has no `layers`.
+std::string Shortened(const std::string& path) {
+  return absl::StrReplaceAll(path, {{".layers[", "["}});
+}
+
+struct Place {
+  Message* message = nullptr;
+  const FieldDescriptor* field = nullptr;
+  int index = -1;  // of an item of a list
+};
+
+// Splits `layers[3]`; index −1 without brackets.
+bool SplitIndex(const std::string& part, std::string* name, int* index) {
+  const size_t bracket = part.find('[');
+  *name = part.substr(0, bracket);
+  *index = -1;
+  if (bracket == std::string::npos) return true;
+  return part.back() == ']' &&
+         absl::SimpleAtoi(part.substr(bracket + 1, part.size() - bracket - 2), index) &&
+         *index >= 0;
+}
+
+// Goes down a full path, making the messages on the way. What is wrong, or empty.
+std::string Descend(const std::string& path, Message* root, Place* place) {
+  Message* message = root;
+  const std::vector<std::string> parts = absl::StrSplit(path, '.');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    std::string name;
+    int index = -1;
+    if (!SplitIndex(parts[i], &name, &index)) {
+      return absl::StrCat("`", parts[i], "` is no field; list items are `name[0]`");
+    }
+    const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(name);
+    if (field == nullptr) {
+      std::vector<std::string> names;
+      for (int k = 0; k < message->GetDescriptor()->field_count(); ++k) {
+        names.push_back(message->GetDescriptor()->field(k)->name());
+      }
+      return absl::StrCat("unknown field `", name, "`", DidYouMean(name, names));
+    }
+    if (index >= 0 && !field->is_repeated()) return absl::StrCat("`", name, "` is no list");
+    if (index >= 0 && index >= message->GetReflection()->FieldSize(*message, field)) {
+      return absl::StrCat("`", name, "` has only ",
+                          message->GetReflection()->FieldSize(*message, field), " items");
+    }
+    if (i + 1 == parts.size()) {
+      *place = {message, field, index};
+      return "";
+    }
+    if (field->message_type() == nullptr) return absl::StrCat("`", name, "` has no fields");
+    if (field->is_repeated()) {
+      if (index < 0) return absl::StrCat("`", name, "` is a list: name an item, `", name, "[0]`");
+      message = message->GetReflection()->MutableRepeatedMessage(message, field, index);
+    } else {
+      message = message->GetReflection()->MutableMessage(message, field);
+    }
+  }
+  return "no field is named";
+}
+
+// A value for one field, so that a list's item can be read too.
+void ReadPlace(const YamlNode& node, const std::string& path, const Place& place,
+               std::vector<TextError>* errors) {
+  MessageReader reader(errors);
+  if (place.index < 0) {
+    place.message->GetReflection()->ClearField(place.message, place.field);
+    reader.ReadField(node, node.mark, path, place.field, place.message);
+  } else if (place.field->message_type() != nullptr) {
+    Message* item = place.message->GetReflection()->MutableRepeatedMessage(
+        place.message, place.field, place.index);
+    item->Clear();
+    reader.ReadMessage(node, node.mark, path, item);
+  } else {
+    errors->push_back({{}, path, "set the whole list instead"});
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> FieldPaths(const Message& message) {
+  std::vector<std::string> paths;
+  AddFieldPaths(message, "", &paths);
+  return paths;
+}
+
+std::vector<std::string> MatchPath(const std::string& given,
+                                   const std::vector<std::string>& paths) {
+  std::string wanted = given;
+  for (const std::string alias : {"learning_rate", "lr"}) {
+    if (given == alias || absl::EndsWith(given, "." + alias)) {
+      wanted = given.substr(0, given.size() - alias.size()) + "step_size";
+    }
+  }
+  std::vector<std::string> matches;
+  for (const std::string& path : paths) {
+    const std::string shortened = Shortened(path);
+    if (path == wanted || shortened == wanted) return {path};
+    if (absl::EndsWith(path, "." + wanted) || absl::EndsWith(shortened, "." + wanted)) {
+      matches.push_back(path);
+    }
+  }
+  return matches;
+}
+
+absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec) {
+  const std::string source = absl::StrCat("--set ", std::string(assignment));
+  const size_t equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return TextErrorsToStatus({{{}, "", "write PATH=VALUE"}}, source);
+  }
+  const std::string given(assignment.substr(0, equals));
+  const std::vector<std::string> paths = FieldPaths(*spec);
+  const std::vector<std::string> matches = MatchPath(given, paths);
+  if (matches.size() > 1) {
+    return TextErrorsToStatus(
+        {{{}, given, absl::StrCat("could be `", absl::StrJoin(matches, "` or `"), "`")}}, source);
+  }
+  const std::string path = matches.empty() ? given : matches[0];
+  v1::Spec changed = *spec;
+  Place place;
+  if (const std::string error = Descend(path, &changed, &place); !error.empty()) {
+    std::vector<std::string> suffixes;
+    for (const std::string& known : paths) {
+      suffixes.push_back(known.substr(known.rfind('.') + 1));
+      suffixes.push_back(known);
+    }
+    const bool is_suffix = given.find('.') == std::string::npos;
+    return TextErrorsToStatus(
+        {{{},
+          given,
+          is_suffix ? absl::StrCat("the spec has no such field", DidYouMean(given, suffixes))
+                    : error}},
+        source);
+  }
+  std::vector<TextError> errors;
+  const std::string value(assignment.substr(equals + 1));
+  // An empty value is an empty text, where one may stand.
+  if (const auto root = ParseYaml(value.empty() ? "''" : value, &errors)) {
+    ReadPlace(*root, path, place, &errors);
+  }
+  if (!errors.empty()) {
+    for (TextError& error : errors) {
+      if (error.path.empty()) error.path = path;
+      if (error.mark.line == 1) error.mark = {};  // a place in a short value says nothing
+    }
+    return TextErrorsToStatus(std::move(errors), source);
+  }
+  if (path == "iterations") changed.clear_epochs();
+  if (path == "epochs") changed.clear_iterations();
+  *spec = std::move(changed);
+  return absl::OkStatus();
+}
+
+}  // namespace descent::client

@@ -1,0 +1,21 @@
+#ifndef DESCENT_CLIENT_CPP_SPEC_OVERRIDE_H_
+#define DESCENT_CLIENT_CPP_SPEC_OVERRIDE_H_
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <vector>
+
+namespace descent::client {
+
+// The paths of all fields that a message has, or that could be set in it without choosing another
+// member of a oneof: what a suffix is looked up in.
+std::vector<std::string> FieldPaths(const google::protobuf::Message& message);
+
+// Which of `paths` are meant by `given`: the one that equals it, or else those that end with it
+// at a dot. `lr` and `learning_rate` mean `step_size`. The rule for dials too.
+std::vector<std::string> MatchPath(const std::string& given, const std::vector<std::string>& paths);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_SPEC_OVERRIDE_H_

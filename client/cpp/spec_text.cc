@@ -1,0 +1,178 @@
+#include "client/cpp/spec_text.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/text_format.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/cpp/message_reader.h"
+#include "client/cpp/spec_override.h"
+#include "client/cpp/text_error.h"
+#include "client/cpp/textproto_path.h"
+#include "client/cpp/yaml_tree.h"
+
+namespace descent::client {
+namespace {
+
+// protobuf's `Message type "descent.v1.Adam" has no field named "step_sise".` with the name that
+// was meant.
+std::string WithSuggestion(const std::string& message) {
+  const std::vector<std::string> parts = absl::StrSplit(message, '"');
+  if (parts.size() != 5 || parts[2] != " has no field named ") return message;
+  const google::protobuf::Descriptor* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(parts[1]);
+  return descriptor == nullptr ? message : UnknownField(parts[3], descriptor);
+}
+
+class TextFormatErrors : public google::protobuf::io::ErrorCollector {
+ public:
+  TextFormatErrors(std::string_view text, std::vector<TextError>* errors)
+      : text_(text), errors_(errors) {}
+
+  void AddError(int line, google::protobuf::io::ColumnNumber column,
+                const std::string& message) override {
+    const TextMark mark{line + 1, column + 1};
+    errors_->push_back({mark, TextprotoPath(text_, mark), WithSuggestion(message)});
+  }
+
+ private:
+  std::string_view text_;
+  std::vector<TextError>* errors_;
+};
+
+void ParseTextproto(std::string_view text, v1::Spec* spec, std::vector<TextError>* errors) {
+  if (text.size() > kMaxYamlBytes) {
+    errors->push_back({{}, "", absl::StrCat("larger than ", kMaxYamlBytes >> 20, " MiB")});
+  } else if (const TextMark mark = FindInvalidUtf8(text); mark.line > 0) {
+    errors->push_back({mark, "", "not UTF-8 text; save the file as UTF-8"});
+  } else {
+    TextFormatErrors collector(text, errors);
+    google::protobuf::TextFormat::Parser parser;
+    parser.RecordErrorsTo(&collector);
+    parser.SetRecursionLimit(kMaxYamlDepth);
+    parser.ParseFromString(std::string(text), spec);
+  }
+}
+
+bool IsTextproto(const std::string& file) {
+  for (const char* suffix : {".textproto", ".txtpb", ".pbtxt", ".prototxt"}) {
+    if (absl::EndsWith(file, suffix)) return true;
+  }
+  return false;
+}
+
+std::string Absolute(const std::string& path, const std::filesystem::path& folder) {
+  const char* home = std::getenv("HOME");
+  if (absl::StartsWith(path, "~/") && home != nullptr) return absl::StrCat(home, path.substr(1));
+  if (path.empty() || path.front() == '/') return path;
+  return (folder / path).lexically_normal().string();
+}
+
+void ResolvePaths(const std::filesystem::path& folder, v1::DataSource* source) {
+  if (source->has_idx()) {
+    v1::IdxFiles& idx = *source->mutable_idx();
+    if (idx.has_inputs()) idx.set_inputs(Absolute(idx.inputs(), folder));
+    if (idx.has_targets()) idx.set_targets(Absolute(idx.targets(), folder));
+  }
+  if (source->has_csv() && source->csv().has_path()) {
+    source->mutable_csv()->set_path(Absolute(source->csv().path(), folder));
+  }
+}
+
+std::string WorkingFolder() {
+  std::error_code error;
+  return std::filesystem::current_path(error).string();
+}
+
+absl::StatusOr<std::string> ReadAll(const std::string& file) {
+  const bool is_stdin = file == "-";
+  std::error_code error;
+  if (!is_stdin && std::filesystem::is_directory(file, error)) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": is a folder, not a spec"));
+  }
+  std::FILE* stream = is_stdin ? stdin : std::fopen(file.c_str(), "rb");
+  if (stream == nullptr) {
+    const std::string message = absl::StrCat(file, ": ", std::strerror(errno));
+    return errno == ENOENT ? absl::NotFoundError(message) : absl::InvalidArgumentError(message);
+  }
+  std::string text;
+  char buffer[1 << 16];
+  // One byte over the limit is enough for ParseSpec to refuse it.
+  while (text.size() <= kMaxYamlBytes) {
+    const size_t n = std::fread(buffer, 1, sizeof(buffer), stream);
+    if (n == 0) break;
+    text.append(buffer, n);
+  }
+  const bool failed = std::ferror(stream) != 0;
+  const int code = errno;
+  if (!is_stdin) std::fclose(stream);
+  if (failed) return absl::InvalidArgumentError(absl::StrCat(file, ": ", std::strerror(code)));
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& file,
+                                   SpecFormat format) {
+  if (format == SpecFormat::kAuto) {
+    format = IsTextproto(file) ? SpecFormat::kTextproto : SpecFormat::kYaml;
+  }
+  v1::Spec spec;
+  std::vector<TextError> errors;
+  if (format == SpecFormat::kTextproto) {
+    ParseTextproto(text, &spec, &errors);
+  } else if (const auto root = ParseYaml(text, &errors)) {
+    if (root->kind == YamlNode::Kind::kMap) {
+      MessageReader(&errors).ReadMessage(*root, root->mark, "", &spec);
+    } else {
+      errors.push_back({root->mark, "", "a spec is a mapping: `model: ...`, `optimizer: ...`"});
+    }
+  }
+  if (!errors.empty()) return TextErrorsToStatus(errors, file);
+  return spec;
+}
+
+void ResolvePaths(const std::string& folder, v1::Spec* spec) {
+  const std::filesystem::path from = folder.empty() || folder.front() != '/'
+                                         ? WorkingFolder() / std::filesystem::path(folder)
+                                         : std::filesystem::path(folder);
+  if (spec->data().has_train()) ResolvePaths(from, spec->mutable_data()->mutable_train());
+  if (spec->data().has_test()) ResolvePaths(from, spec->mutable_data()->mutable_test());
+}
+
+absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
+                                      const std::vector<std::string>& overrides,
+                                      SpecFormat format) {
+  const absl::StatusOr<std::string> text = ReadAll(file);
+  if (!text.ok()) return text.status();
+  const bool is_stdin = file == "-";
+  absl::StatusOr<v1::Spec> spec = ParseSpec(*text, is_stdin ? "standard input" : file, format);
+  if (!spec.ok()) return spec;
+  ResolvePaths(is_stdin ? "" : std::filesystem::path(file).parent_path().string(), &*spec);
+  for (const std::string& assignment : overrides) {
+    if (absl::Status status = ApplyOverride(assignment, &*spec); !status.ok()) return status;
+  }
+  ResolvePaths("", &*spec);
+  return spec;
+}
+
+std::string PrintSpec(const v1::Spec& spec) { return PrintYaml(ToYaml(spec)); }
+
+std::string PrintPart(const google::protobuf::Message& part) {
+  std::string text = PrintYaml(ToYaml(part));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+}  // namespace descent::client

@@ -1,0 +1,56 @@
+#ifndef DESCENT_CLIENT_CPP_SPEC_TEXT_H_
+#define DESCENT_CLIENT_CPP_SPEC_TEXT_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/spec.pb.h"
+
+namespace descent::client {
+
+// Specs as people write them, to descent.v1.Spec and back. Pure functions, but for ReadSpecFile.
+//
+// An error is INVALID_ARGUMENT; its message has a line for each thing that is wrong,
+//   mlp.yaml:12:5: optimizer.adam.step_sise: unknown field (did you mean `step_size`?)
+// and its ErrorDetail (//proto:rpc_status) a violation for each. What the text means is checked
+// here; whether it makes sense (shapes, ranges, files) is for the server.
+
+enum class SpecFormat {
+  kAuto,       // by the file's name; YAML if that says nothing
+  kYaml,       // and JSON, of which it is a superset
+  kTextproto,  // protobuf's text format: .textproto, .txtpb, .pbtxt, .prototxt
+};
+
+// `file` is the text's name in errors.
+absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& file,
+                                   SpecFormat format = SpecFormat::kAuto);
+
+// Makes the paths of data files absolute, as the server wants them: relative ones are taken from
+// `folder`, a leading `~/` from $HOME.
+void ResolvePaths(const std::string& folder, v1::Spec* spec);
+
+// Reads and parses a file, `-` being standard input; relative paths in it are taken from its own
+// folder (from the working folder for standard input). Then the overrides, in order, as
+// ApplyOverride takes them; relative paths in those are taken from the working folder.
+absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
+                                      const std::vector<std::string>& overrides,
+                                      SpecFormat format = SpecFormat::kAuto);
+
+// Sets one field from `PATH=VALUE`. PATH is a field path or any unambiguous suffix of one
+// (`adam.step_size`, `batch_size`; `lr` and `learning_rate` mean `step_size`); list items are
+// `layers[0]`. VALUE is YAML: `0.1`, `{cosine: {initial: 0.1}}`. A whole field is replaced.
+// Setting `iterations` clears `epochs` and the other way round, as only one may be given.
+absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec);
+
+// The spec as YAML that ParseSpec reads back to the same message.
+std::string PrintSpec(const v1::Spec& spec);
+
+// Any part of a spec as one value of YAML: `0.1`, `cosine: {initial: 0.1}`.
+std::string PrintPart(const google::protobuf::Message& part);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_SPEC_TEXT_H_

@@ -1,0 +1,18 @@
+#ifndef DESCENT_CLIENT_CPP_TEXTPROTO_PATH_H_
+#define DESCENT_CLIENT_CPP_TEXTPROTO_PATH_H_
+
+#include <string>
+#include <string_view>
+
+#include "client/cpp/yaml_tree.h"
+
+namespace descent::client {
+
+// The path of the field that a text in protobuf's text format is at when it has been read up to
+// and including the token at `mark`: what protobuf's own parser doesn't say in its errors. Empty
+// if that is no field.
+std::string TextprotoPath(std::string_view text, TextMark mark);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_TEXTPROTO_PATH_H_

@@ -1,0 +1,303 @@
+#include "client/cpp/spec_text.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+
+namespace descent::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+v1::Spec FromText(const std::string& text) {
+  v1::Spec spec;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+  return spec;
+}
+
+void ExpectSame(const v1::Spec& a, const v1::Spec& b) {
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(a, b))
+      << a.DebugString() << "---\n"
+      << b.DebugString();
+}
+
+v1::Spec Parsed(const std::string& text) {
+  const auto spec = ParseSpec(text, "x.yaml");
+  EXPECT_TRUE(spec.ok()) << spec.status();
+  return spec.value_or(v1::Spec());
+}
+
+std::string ErrorOf(const std::string& text, const std::string& file = "x.yaml") {
+  const auto spec = ParseSpec(text, file);
+  EXPECT_FALSE(spec.ok()) << text;
+  EXPECT_EQ(spec.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(spec.status().message());
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file.good()) << path;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(SpecText, ReadsWhatPeopleWrite) {
+  ExpectSame(Parsed(R"(
+model: {sequential: [linear: {out_features: 256}, relu, linear: {out_features: 10}]}
+objective: cross_entropy
+optimizer:
+  adam:
+    step_size: 1e-3
+    beta1: {constant: .9}
+    epsilon: 1E-8
+data:
+  train:
+    csv: {path: /data/x.csv, targets: y}
+  shuffle: false
+execution: {dtype: float64}
+epochs: 10
+seed: 18446744073709551615
+)"),
+             FromText(R"(
+model { sequential { layers { linear { out_features: 256 } } layers { relu {} }
+                     layers { linear { out_features: 10 } } } }
+objective { cross_entropy {} }
+optimizer { adam { step_size { constant: 1e-3 } beta1 { constant: 0.9 } epsilon: 1e-8 } }
+data { train { csv { path: "/data/x.csv" targets: "y" } } shuffle: false }
+execution { dtype: FLOAT64 }
+epochs: 10
+seed: 18446744073709551615
+)"));
+}
+
+TEST(SpecText, ReadsJson) {
+  ExpectSame(
+      Parsed("{\"model\":{\"sequential\":{\"layers\":[{\"linear\":{\"outFeatures\":\"3\"}},"
+             "\n\t{\"name\":\"a\\u00e9\\ud83d\\ude00\",\"relu\":{}}]}},"
+             "\"optimizer\":{\"gradient_descent\":{\"step_size\":{\"constant\":\"Infinity\"}}},"
+             "\"data\":{\"train\":{\"csv\":{\"path\":\"\\/a\\/b\"}}}}"),
+      FromText(R"(
+model { sequential { layers { linear { out_features: 3 } } layers { name: "aé😀" relu {} } } }
+optimizer { gradient_descent { step_size { constant: inf } } }
+data { train { csv { path: "/a/b" } } }
+)"));
+}
+
+TEST(SpecText, ReadsTextproto) {
+  const auto spec =
+      ParseSpec("# comment\noptimizer { adam { step_size { constant: 0.1 } } }", "x.textproto");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->optimizer().adam().step_size().constant(), 0.1);
+}
+
+TEST(SpecText, EmptyValuesChooseAMemberOrAreAsIfNotWritten) {
+  ExpectSame(Parsed("optimizer:\n  adam:\nevaluation:\nmodel: {relu: }\n"),
+             FromText("optimizer { adam {} } model { relu {} }"));
+}
+
+TEST(SpecText, AliasesStandForTheirAnchors) {
+  const v1::Spec spec = Parsed("data:\n  train: &d {csv: {path: /x}}\n  test: *d\n");
+  EXPECT_EQ(spec.data().test().csv().path(), "/x");
+}
+
+TEST(SpecText, InfinitiesAreNumbers) {
+  EXPECT_EQ(
+      Parsed("optimizer: {adam: {step_size: .inf}}").optimizer().adam().step_size().constant(),
+      HUGE_VAL);
+}
+
+TEST(SpecText, UnknownFieldsNamePlacePathAndTheNearest) {
+  EXPECT_EQ(ErrorOf("optimizer:\n  adam:\n    step_sise: 0.1\n"),
+            "x.yaml:3:5: optimizer.adam.step_sise: unknown field (did you mean `step_size`?)");
+  EXPECT_EQ(ErrorOf("optimizer: {adam: {lr: 0.1}}"),
+            "x.yaml:1:20: optimizer.adam.lr: unknown field (did you mean `step_size`?)");
+  EXPECT_EQ(ErrorOf("objective: {cross_entropy: {zebra: 1}}"),
+            "x.yaml:1:29: objective.cross_entropy.zebra: unknown field; there are none here: "
+            "write `{}`");
+  EXPECT_THAT(ErrorOf("data: {zebra: 1}"), HasSubstr("known here: `train`, `test`, `batch_size`"));
+  EXPECT_THAT(ErrorOf("model: {sequential: {linear: {out_features: 3}}}"),
+              HasSubstr("the layers are a list"));
+}
+
+TEST(SpecText, PathsGoThroughLists) {
+  EXPECT_EQ(ErrorOf("model:\n  sequential:\n    - relu\n    - linear: {out_features: many}\n"),
+            "x.yaml:4:30: model.sequential.layers[1].linear.out_features: must be a whole number, "
+            "not `many`");
+  EXPECT_EQ(ErrorOf("model:\n  sequential: [relux]\n"),
+            "x.yaml:2:16: model.sequential.layers[0]: `relux` is none of `linear`, `relu`, "
+            "`sequential`, `flatten` (did you mean `relu`?)");
+}
+
+TEST(SpecText, AllErrorsAreSaidAtOnceAndAsViolations) {
+  const auto spec = ParseSpec("epochs: x\nbatch: 3\nseed: -1\n", "x.yaml");
+  EXPECT_EQ(spec.status().message(),
+            "x.yaml:1:9: epochs: must be a whole number, not `x`\n"
+            "x.yaml:2:1: batch: unknown field; known here: `model`, `objective`, `optimizer`, "
+            "`data`, `iterations`, `epochs`, `seed`, `evaluation`, `checkpoints`, `execution`, "
+            "`retention`\n"
+            "x.yaml:3:7: seed: `-1` is out of range: from 0 to 18446744073709551615");
+  const ErrorDetail detail = GetErrorDetail(spec.status());
+  ASSERT_EQ(detail.violations.size(), 3u);
+  EXPECT_EQ(detail.violations[2].field, "seed");
+}
+
+TEST(SpecText, RefusesWhatIsGivenTwice) {
+  EXPECT_EQ(ErrorOf("epochs: 1\nseed: 2\nepochs: 3\n"),
+            "x.yaml:3:1: `epochs` is given twice, first in line 1");
+  EXPECT_THAT(ErrorOf("data: {batch_size: 1,\n batchSize: 2}"),
+              HasSubstr("x.yaml:2:2: data.batch_size: given twice, first as `batch_size`"));
+  EXPECT_EQ(ErrorOf("optimizer:\n  adam: {}\n  nesterov: {step_size: 1}\n"),
+            "x.yaml:3:3: optimizer.nesterov: only one of `adam` (line 2) and `nesterov` can be "
+            "given");
+}
+
+TEST(SpecText, RefusesWrongKindsOfValues) {
+  EXPECT_THAT(ErrorOf("epochs: [1]"),
+              HasSubstr("x.yaml:1:9: epochs: must be one value, not a list"));
+  EXPECT_THAT(ErrorOf("epochs:\n"), HasSubstr("epochs: has no value"));
+  EXPECT_THAT(ErrorOf("epochs: 1.5"), HasSubstr("must be a whole number, not `1.5`"));
+  EXPECT_THAT(ErrorOf("epochs: 99999999999999999999"), HasSubstr("is out of range"));
+  EXPECT_THAT(ErrorOf("execution: {threads: 3000000000}"),
+              HasSubstr("out of range: from -2147483648 to 2147483647"));
+  EXPECT_THAT(ErrorOf("data: {shuffle: yes}"), HasSubstr("must be `true` or `false`, not `yes`"));
+  EXPECT_THAT(ErrorOf("execution: {dtype: float16}"),
+              HasSubstr("`float16` is none of `float32`, `float64` (did you mean"));
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: fast}}"),
+              HasSubstr("`fast` is neither a number nor one of `cosine`, `nesterov`"));
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: 1e999}}"), HasSubstr("out of a double's"));
+  EXPECT_THAT(ErrorOf("data: 3"), HasSubstr("must be a mapping with the fields `train`"));
+  EXPECT_THAT(ErrorOf("model: [relu]"), HasSubstr("not a list"));
+  EXPECT_THAT(ErrorOf("model: {sequential: [relu, ~]}"), HasSubstr("layers[1]: is empty"));
+  EXPECT_THAT(ErrorOf("- 1"), HasSubstr("a spec is a mapping"));
+}
+
+TEST(SpecText, RefusesTextsThatAreNoDocument) {
+  EXPECT_THAT(ErrorOf(""), HasSubstr("empty"));
+  EXPECT_THAT(ErrorOf("a: b: c"), StartsWith("x.yaml:1:"));
+  EXPECT_THAT(ErrorOf("epochs: 1\n---\nepochs: 2\n"), HasSubstr("second document"));
+  EXPECT_EQ(ErrorOf("epochs: 1\nseed: \"a\xFFz\"\n"),
+            "x.yaml:2:9: not UTF-8 text; save the file as UTF-8");
+  EXPECT_THAT(ErrorOf(std::string("a\0b", 3)), HasSubstr("not UTF-8"));
+  EXPECT_THAT(ErrorOf("epochs: !mine 1"), HasSubstr("the tag `!mine`"));
+  EXPECT_THAT(ErrorOf("? [a]\n: 1"), HasSubstr("can't be a field's name"));
+}
+
+TEST(SpecText, RefusesNestingAndAliasBombs) {
+  std::string deep = "model: ";
+  for (int i = 0; i < 100; ++i) deep += "{sequential: [";
+  for (int i = 0; i < 100; ++i) deep += "]}";
+  EXPECT_THAT(ErrorOf(deep), HasSubstr("nested deeper than 64"));
+  EXPECT_THAT(ErrorOf(std::string(1'000'000, '[')), HasSubstr("never closed?"));
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    absl::StrAppend(&bomb, "a", i, ": &a", i, " [");
+    for (int k = 0; k < 10; ++k) absl::StrAppend(&bomb, k > 0 ? ", " : "", "*a", i - 1);
+    bomb += "]\n";
+  }
+  EXPECT_THAT(ErrorOf(bomb), HasSubstr("more than 100000 values"));
+  EXPECT_THAT(ErrorOf("a: &a [*a]"), HasSubstr("an alias inside the very value"));
+  EXPECT_THAT(ErrorOf(std::string((4 << 20) + 1, '#')), HasSubstr("larger than 4 MiB"));
+}
+
+TEST(SpecText, TextprotoErrorsHaveTheirPathToo) {
+  EXPECT_THAT(ErrorOf("epochs: 3\noptimizer {\n  adam { step_sise: 1 }\n}", "x.textproto"),
+              StartsWith("x.textproto:3:19: optimizer.adam.step_sise: unknown field (did you mean "
+                         "`step_size`?)"));
+  EXPECT_THAT(ErrorOf("model { sequential { layers { relu {} } layers { linear { out_features: "
+                      "\"a\" } } } }",
+                      "x.txtpb"),
+              HasSubstr("model.sequential.layers[1].linear.out_features: "));
+  EXPECT_THAT(ErrorOf("epochs: 1 epochs: 2", "x.textproto"), HasSubstr("epochs"));
+}
+
+TEST(SpecText, PrintsWhatItReads) {
+  const std::string text = R"(model:
+  sequential:
+    - flatten
+    - name: hidden
+      linear: {out_features: 256, bias: false}
+    - relu
+    - sequential:
+        - linear: {out_features: 10}
+objective: cross_entropy
+optimizer:
+  adam:
+    step_size:
+      cosine: {initial: 0.001, final: 1e-05, iterations: 4690}
+    beta1: 0.9
+    epsilon: 1e-08
+data:
+  train:
+    idx:
+      inputs: /data/images.gz
+      targets: "/data/with a space: yes"
+  test: {csv: {path: /data/x.csv, targets: [label, "no", "3"]}}
+  batch_size: 64
+  shuffle: true
+iterations: 100
+seed: 7
+evaluation: {}
+execution:
+  device: cpu
+  dtype: float32
+)";
+  EXPECT_EQ(PrintSpec(Parsed(text)), text);
+}
+
+TEST(SpecText, PrintsSoThatItReadsBack) {
+  for (const char* text : {
+           "",
+           "model { relu {} }",
+           "model { sequential {} }",
+           "model { name: \"true\" sequential { layers { sequential { layers {} } } } }",
+           "optimizer { nesterov { step_size { constant: inf } momentum { nesterov {} } } }",
+           "optimizer { heavy_ball { step_size { constant: -0.0 } momentum {} } }",
+           "data { train { csv { path: \"\\\"a\\\\b\\n\\t\\x01é~\" targets: \"\" } } }",
+           "data { test {} } checkpoints {} iterations: -9223372036854775808",
+       }) {
+    const v1::Spec spec = FromText(text);
+    const auto back = ParseSpec(PrintSpec(spec), "x.yaml");
+    ASSERT_TRUE(back.ok()) << back.status() << PrintSpec(spec);
+    ExpectSame(*back, spec);
+  }
+}
+
+TEST(SpecText, ResolvesRelativePathsAgainstTheSpecsFolder) {
+  v1::Spec spec = Parsed(
+      "data: {train: {idx: {inputs: a.gz, targets: ../b.gz}}, test: {csv: {path: /abs/c.csv}}}");
+  ResolvePaths("/specs/here", &spec);
+  EXPECT_EQ(spec.data().train().idx().inputs(), "/specs/here/a.gz");
+  EXPECT_EQ(spec.data().train().idx().targets(), "/specs/b.gz");
+  EXPECT_EQ(spec.data().test().csv().path(), "/abs/c.csv");
+}
+
+TEST(SpecText, ReadsFilesAndSaysWhichOneIsMissing) {
+  const auto missing = ReadSpecFile("/nonexistent/x.yaml", {});
+  EXPECT_EQ(missing.status().message(), "/nonexistent/x.yaml: No such file or directory");
+  EXPECT_THAT(std::string(ReadSpecFile("/tmp", {}).status().message()), HasSubstr("a folder"));
+}
+
+TEST(SpecText, TheExamplesAreSpecs) {
+  for (const char* name : {"fashion_mnist_mlp", "linear_regression"}) {
+    const std::string path = absl::StrCat("client/examples/", name, ".yaml");
+    const auto spec = ReadSpecFile(path, {});
+    ASSERT_TRUE(spec.ok()) << spec.status();
+    EXPECT_TRUE(spec->has_model() && spec->has_optimizer() && spec->has_objective());
+    ExpectSame(Parsed(PrintSpec(*spec)), *spec);
+    EXPECT_THAT(ReadAll(path), StartsWith("# "));
+  }
+}
+
+}  // namespace
+}  // namespace descent::client
