@@ -20,15 +20,18 @@ die() {
 
 at_terminal() { [[ -t 1 && -z ${CI:-} ]]; }
 
-# bazel COMMAND ARGS...: without the lines that Debian's wrapper and sandbox add, and with the disk
-# cache of this descent_home. Progress is shown at a terminal only.
+# run_bazel COMMAND ARGS...: with the disk cache of this descent_home, and without the lines that
+# Debian's sandbox prints about itself. Progress moves at a terminal only.
 run_bazel() {
   local command=$1
   shift
-  local progress=--show_progress_rate_limit=30
-  if at_terminal; then progress=--show_progress_rate_limit=0.2; fi
+  local progress=(--show_progress_rate_limit=30)
+  if at_terminal; then progress=(--curses=yes --color=yes --show_progress_rate_limit=0.2); fi
   (
     cd "$workspace"
-    bazel "$command" --disk_cache="$descent_home/bazel" "$progress" "$@"
+    set -o pipefail
+    bazel "$command" --disk_cache="$descent_home/bazel" "${progress[@]}" "$@" 2>&1 | without_noise
   )
 }
+
+without_noise() { grep --line-buffered -v 'src/main/tools/linux-sandbox' || true; }

@@ -51,7 +51,12 @@ def test_a_checkpoint_is_read_as_the_format_says(folder):
 
 
 def test_a_process_is_found_by_its_argument_and_its_end_is_noticed(folder):
-    child = subprocess.Popen(["tail", "-f", "/dev/null", str(folder)], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        ["sh", "-c", "echo here; read line", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    child.stdout.readline()
     assert process.with_argument(str(folder)) == [child.pid]
     with pytest.raises(TimeoutError):
         process.wait_until_gone(child.pid, timeout=0.01)
