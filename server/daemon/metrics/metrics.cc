@@ -1,0 +1,122 @@
+#include "server/daemon/metrics/metrics.h"
+
+#include <prometheus/collectable.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/daemon/metrics/family.h"
+#include "server/daemon/metrics/job_families.h"
+#include "server/daemon/metrics/process.h"
+
+namespace descent::daemon {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+void Extend(Families more, Families* all) {
+  all->insert(all->end(), std::make_move_iterator(more.begin()),
+              std::make_move_iterator(more.end()));
+}
+
+// Folds the jobs and the journal at the moment of a scrape.
+class Daemon final : public prometheus::Collectable {
+ public:
+  Daemon(const Jobs& jobs, const Journal& journal, const Metrics::Options& options)
+      : jobs_(jobs), journal_(journal), options_(options) {}
+
+  Families Collect() const override {
+    Families all = JobFamilies(jobs_.Snapshot());
+    Extend(JobsStatistics(), &all);
+    Extend(JournalStatistics(), &all);
+    auto watchers = Gauge("descent_watchers", "Watchers connected, by transport.");
+    AddSample(watchers, static_cast<double>(options_.grpc_watchers()), {{"transport", "grpc"}});
+    AddSample(watchers, static_cast<double>(options_.http_watchers()), {{"transport", "http"}});
+    all.push_back(std::move(watchers));
+    Extend(ProcessFamilies(), &all);
+    return all;
+  }
+
+ private:
+  Families JobsStatistics() const {
+    const Jobs::Statistics s = jobs_.statistics();
+    const auto number = [](int64_t n) { return static_cast<double>(n); };
+    return {
+        Sampled(Gauge("descent_workers", "Worker processes connected."), number(s.workers)),
+        Sampled(Gauge("descent_spare_workers", "Of these, warm spares without a job."),
+                number(s.spares)),
+        Sampled(Counter("descent_worker_restarts_total", "Attempts after the first of their job."),
+                number(s.worker_restarts)),
+        Sampled(Counter("descent_workers_fenced_total",
+                        "Workers sent away because another attempt had taken over."),
+                number(s.fenced)),
+        Sampled(Counter("descent_commands_total", "Command requests accepted."),
+                number(s.commands)),
+        Sampled(Gauge("descent_queued_jobs", "Jobs that wait for their turn."), number(s.queued)),
+    };
+  }
+
+  Families JournalStatistics() const {
+    const Journal::Statistics s = journal_.statistics();
+    prometheus::MetricFamily commit{"descent_journal_commit_seconds",
+                                    "Time of a durable commit of the journal, in seconds.",
+                                    prometheus::MetricType::Summary,
+                                    {}};
+    prometheus::ClientMetric& sample = commit.metric.emplace_back();
+    sample.summary.sample_count = static_cast<uint64_t>(s.commits);
+    sample.summary.sample_sum = s.commit_seconds;
+    return {
+        Sampled(Gauge("descent_journal_up",
+                      "1 while events can be appended durably, 0 after a failed commit."),
+                journal_.health().ok() ? 1 : 0),
+        Sampled(Counter("descent_journal_events_total", "Events appended."),
+                static_cast<double>(s.events)),
+        Sampled(Counter("descent_journal_written_bytes_total", "Bytes of events appended."),
+                static_cast<double>(s.bytes)),
+        Sampled(Gauge("descent_journal_size_bytes", "Size of the database file, in bytes."),
+                static_cast<double>(s.database_bytes)),
+        std::move(commit),
+    };
+  }
+
+  const Jobs& jobs_;
+  const Journal& journal_;
+  const Metrics::Options options_;
+};
+
+class MetricsImpl final : public Metrics {
+ public:
+  MetricsImpl(const Jobs& jobs, const Journal& journal, const Options& options)
+      : daemon_(jobs, journal, options) {
+    prometheus::BuildGauge()
+        .Name("descent_build_info")
+        .Help("1, with the version of descentd.")
+        .Register(registry_)
+        .Add({{"version", options.version}})
+        .Set(1);
+  }
+
+  std::string Scrape() const override {
+    Families all = registry_.Collect();
+    Extend(daemon_.Collect(), &all);
+    return prometheus::TextSerializer().Serialize(all);
+  }
+
+ private:
+  prometheus::Registry registry_;
+  const Daemon daemon_;
+};
+
+}  // namespace
+
+std::unique_ptr<Metrics> Metrics::Create(const Jobs& jobs, const Journal& journal,
+                                         Options options) {
+  return std::make_unique<MetricsImpl>(jobs, journal, options);
+}
+
+}  // namespace descent::daemon
