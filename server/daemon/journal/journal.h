@@ -1,6 +1,8 @@
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "server/common/clock.h"
 #include "server/daemon/journal/row.h"
 
 namespace descent::daemon {
@@ -22,13 +25,21 @@ struct PendingEvent {
   v1::EventKind kind = v1::EVENT_KIND_UNSPECIFIED;
   int64_t iteration = -1;  // of an ITERATION its index; else what it concerns, or −1
   int32_t branch = 0;
+  int32_t attempt = 0;
+  int64_t sequence = 0;
+  // Of a STATE_CHANGED the new state.
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
   std::string bytes;
 };
 
-// Reads kind, iteration and branch off the wire without a full parse. INVALID_ARGUMENT if `bytes`
-// is not an Event with exactly one kind, or already has a revision.
+// Reads kind, iteration, branch, attempt and sequence off the wire; iteration events without a
+// full parse. INVALID_ARGUMENT if `bytes` is not an Event with exactly one kind, or already has a
+// revision.
 absl::StatusOr<PendingEvent> ScanEvent(std::string bytes);
 PendingEvent ToPending(const v1::Event& event);
+
+// SUCCEEDED, STOPPED, FAILED: nothing follows but notices and rejected commands.
+bool IsFinal(v1::JobState state);
 
 // What of a journal a watcher wants. Iteration events are taken if their index is a multiple of
 // `every` (0 and 1: all).
@@ -60,7 +71,11 @@ class JobJournal {
   virtual int64_t head_revision() const = 0;
   virtual int64_t compacted_revision() const = 0;
 
-  // Result of an append: the rows as stored, in order.
+  // The revision of the state_changed that made the job final; 0 while it is not.
+  virtual int64_t final_revision() const = 0;
+
+  // Result of an append: its events, and no others, as rows in order. (The store may keep them in
+  // larger rows, together with neighbours.)
   struct Appended {
     std::vector<RowPtr> rows;
   };
@@ -70,20 +85,21 @@ class JobJournal {
   // returns at once with the revision of the first event. `snapshot`, if given, is stored with the
   // job in the same transaction (the fold of the journal up to the last of these events), so that
   // a restarted daemon need not fold finished jobs. `done` runs on the writer's thread once the
-  // events are durable and published, in the order of the appends; it must not block. After a
-  // failed commit every append fails, for good (UNAVAILABLE); see Journal::health.
+  // events are durable and published, in the order of the appends; it must not block, and may be
+  // empty. After a failed commit every append fails, for good (UNAVAILABLE); see Journal::health.
   virtual int64_t Append(std::vector<PendingEvent> events, std::optional<v1::Job> snapshot,
                          Done done) = 0;
 
   // Rows after `after_revision`, oldest first, about `max_bytes` of entries (at least one row if
   // there is any). Rows may begin before the cursor: skip with the iterator of
   // server/daemon/journal/entries.h. `kinds` (empty: all) lets whole rows be left out. Reads the
-  // store: blocks, not for gRPC's threads.
+  // store: blocks, not for gRPC's threads. OUT_OF_RANGE: iterations are wanted that have been
+  // thinned. NOT_FOUND: the job was deleted.
   virtual absl::StatusOr<std::vector<RowPtr>> Read(int64_t after_revision, int64_t max_bytes,
                                                    const std::vector<v1::EventKind>& kinds) = 0;
 
   // The same from memory, if the tail kept there reaches back to the cursor; nullopt if it does
-  // not. Never blocks. An empty vector: the cursor is at the head.
+  // not, or the job was deleted. Never blocks. An empty vector: the cursor is at the head.
   virtual std::optional<std::vector<RowPtr>> Tail(int64_t after_revision, int64_t max_bytes) = 0;
 
   // `on_append` runs on the writer's thread after each publication; it must not block.
@@ -117,10 +133,15 @@ class Journal {
     std::string path;  // of the database file; its folder exists
     // Bytes of published rows kept in memory per journal that somebody appends to.
     int64_t tail_bytes = 1 << 20;
+    // A journal that nobody appended to for so long gives its tail back.
+    std::chrono::nanoseconds tail_idle = std::chrono::minutes(1);
+    server::Clock* clock = server::Clock::Real();
+    // The name of a registered SQLite VFS, for tests that inject faults; empty: the default.
+    std::string vfs;
   };
 
   // Opens or creates the store and brings its schema up to date. FAILED_PRECONDITION: made by a
-  // newer version. The daemon's lock on its folder is the caller's.
+  // newer version. The daemon's lock on its folder is the caller's. Errors name the file.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const Options& options);
 
   // Commits what was appended, then stops.
@@ -130,24 +151,31 @@ class Journal {
   virtual absl::StatusOr<std::vector<StoredJob>> Jobs() = 0;
 
   // Makes a journal and its first events, durable on return (blocks for one commit).
-  // ALREADY_EXISTS if the id was ever used by a job that still exists.
+  // ALREADY_EXISTS if the id was ever used by a job that still exists. Not from a callback of the
+  // journal's: it would wait for its own thread.
   virtual absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
                                                                 std::vector<PendingEvent> events,
                                                                 const v1::Job& snapshot) = 0;
 
-  // Removes the journal and all that is derived from it. Later appends to it fail NOT_FOUND.
+  // Removes the journal and all that is derived from it; blocks for one commit (the rows go
+  // afterwards, a few at a time). Later appends to it fail NOT_FOUND. Not from a callback.
   virtual absl::Status DeleteJob(const std::string& job_id) = 0;
 
   // OK, or why nothing can be appended any more.
   virtual absl::Status health() const = 0;
 
-  // For metrics: commits, events and bytes so far, seconds spent committing (sum), and the time of
-  // each commit for a histogram.
+  // For metrics: commits, events and bytes since the start, seconds spent committing (sum), and how
+  // many commits took no longer than each of kCommitBounds (seconds; not cumulative; the last one
+  // counts what is beyond).
+  static constexpr std::array<double, 10> kCommitBounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002,
+                                                           0.005,  0.01,   0.05,   0.25,  1};
   struct Statistics {
     int64_t commits = 0;
     int64_t events = 0;
     int64_t bytes = 0;
     double commit_seconds = 0;
+    std::array<int64_t, kCommitBounds.size() + 1> commit_counts = {};
+    // Of the database's files, the write-ahead log included.
     int64_t database_bytes = 0;
   };
   virtual Statistics statistics() const = 0;

@@ -1,0 +1,173 @@
+#include "server/daemon/journal/journal.h"
+
+#include <sys/stat.h>
+
+#include <future>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/common/mutex.h"
+#include "server/daemon/journal/schema.h"
+#include "server/daemon/journal/sqlite.h"
+#include "server/daemon/journal/stored_journal.h"
+#include "server/daemon/journal/writer.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::Mutex;
+using server::MutexLock;
+
+absl::Status Annotate(const absl::Status& status, const std::string& path) {
+  return absl::Status(status.code(),
+                      absl::StrCat("cannot open the journal ", path, ": ", status.message()));
+}
+
+int64_t FileSize(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 ? static_cast<int64_t>(info.st_size) : 0;
+}
+
+// A durable WAL: a commit writes and syncs the log only. The log is folded into the database by
+// the commit that finds it over 4 MiB; what that costs is in README.md.
+absl::Status UseWal(Connection& connection) {
+  if (absl::Status status = connection.Execute(
+          "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;"
+          "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384");
+      !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<int64_t> level = connection.QueryInt("PRAGMA synchronous");
+  if (!level.ok()) return level.status();
+  if (*level != 2) return absl::InternalError("SQLite refuses synchronous = FULL");
+  return absl::OkStatus();
+}
+
+class JournalImpl : public Journal {
+ public:
+  JournalImpl(const Options& options, std::shared_ptr<Writer> writer,
+              std::shared_ptr<ReaderPool> readers)
+      : options_(options), writer_(std::move(writer)), readers_(std::move(readers)) {}
+
+  ~JournalImpl() override { writer_->Stop(); }
+
+  absl::Status Load() {
+    absl::StatusOr<std::vector<Reader::JobRecord>> records =
+        readers_->With([](Reader& reader) { return reader.Jobs(); });
+    if (!records.ok()) return records.status();
+    MutexLock lock(mutex_);
+    for (const Reader::JobRecord& record : *records) {
+      journals_[record.job_id] =
+          std::make_shared<StoredJournal>(record, options_.tail_bytes, writer_, readers_);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<StoredJob>> Jobs() override {
+    absl::StatusOr<std::vector<Reader::JobRecord>> records =
+        readers_->With([](Reader& reader) { return reader.Jobs(); });
+    if (!records.ok()) return records.status();
+    std::vector<StoredJob> jobs;
+    MutexLock lock(mutex_);
+    for (const Reader::JobRecord& record : *records) {
+      const auto it = journals_.find(record.job_id);
+      if (it == journals_.end()) continue;  // deleted meanwhile
+      StoredJob& job = jobs.emplace_back();
+      job.journal = it->second;
+      if (!job.snapshot.ParseFromString(record.snapshot)) {
+        return absl::DataLossError(absl::StrCat("the journal ", options_.path,
+                                                " is damaged: the snapshot of job ", record.job_id,
+                                                " does not parse"));
+      }
+    }
+    return jobs;
+  }
+
+  absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
+                                                        std::vector<PendingEvent> events,
+                                                        const v1::Job& snapshot) override {
+    Reader::JobRecord record;
+    record.job_id = job_id;
+    auto journal = std::make_shared<StoredJournal>(record, options_.tail_bytes, writer_, readers_);
+    {
+      MutexLock lock(mutex_);
+      if (!journals_.try_emplace(job_id, journal).second) {
+        return absl::AlreadyExistsError(absl::StrCat("job ", job_id, " exists already"));
+      }
+    }
+    std::promise<absl::Status> result;
+    journal->Create(
+        std::move(events), snapshot,
+        [&](const absl::StatusOr<JobJournal::Appended>& a) { result.set_value(a.status()); });
+    if (absl::Status status = result.get_future().get(); !status.ok()) {
+      MutexLock lock(mutex_);
+      journals_.erase(job_id);
+      return status;
+    }
+    return std::shared_ptr<JobJournal>(std::move(journal));
+  }
+
+  absl::Status DeleteJob(const std::string& job_id) override {
+    Writer::Operation operation;
+    operation.kind = Writer::Operation::kDelete;
+    {
+      MutexLock lock(mutex_);
+      const auto it = journals_.find(job_id);
+      if (it != journals_.end()) operation.journal = it->second;
+    }
+    const auto missing = absl::NotFoundError(absl::StrCat("there is no job ", job_id));
+    if (operation.journal == nullptr || operation.journal->number() == 0) return missing;
+    const std::shared_ptr<StoredJournal> journal = operation.journal;
+    std::promise<absl::Status> result;
+    operation.done = [&](const absl::StatusOr<JobJournal::Appended>& a) {
+      result.set_value(a.status());
+    };
+    writer_->Enqueue(std::move(operation));
+    absl::Status status = result.get_future().get();
+    if (!status.ok()) return status;
+    MutexLock lock(mutex_);
+    const auto it = journals_.find(job_id);
+    if (it != journals_.end() && it->second == journal) journals_.erase(it);
+    return absl::OkStatus();
+  }
+
+  absl::Status health() const override { return writer_->health(); }
+
+  Statistics statistics() const override {
+    Statistics statistics = writer_->statistics();
+    statistics.database_bytes = FileSize(options_.path) + FileSize(options_.path + "-wal");
+    return statistics;
+  }
+
+ private:
+  const Options options_;
+  const std::shared_ptr<Writer> writer_;
+  const std::shared_ptr<ReaderPool> readers_;
+  mutable Mutex mutex_;
+  // Also those being created, so that an id is taken once.
+  std::map<std::string, std::shared_ptr<StoredJournal>> journals_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const Options& options) {
+  const auto open = [&]() -> absl::StatusOr<std::unique_ptr<Journal>> {
+    absl::StatusOr<std::unique_ptr<Connection>> connection =
+        Connection::Open(options.path, Connection::Mode::kReadWrite, options.vfs);
+    if (!connection.ok()) return connection.status();
+    if (absl::Status status = Migrate(**connection); !status.ok()) return status;
+    if (absl::Status status = UseWal(**connection); !status.ok()) return status;
+    auto writer = std::make_shared<Writer>(*std::move(connection), options);
+    if (absl::Status status = writer->Start(); !status.ok()) return status;
+    auto readers = std::make_shared<ReaderPool>(options.path, options.vfs);
+    auto journal = std::make_unique<JournalImpl>(options, std::move(writer), std::move(readers));
+    if (absl::Status status = journal->Load(); !status.ok()) return status;
+    return journal;
+  };
+  absl::StatusOr<std::unique_ptr<Journal>> journal = open();
+  if (!journal.ok()) return Annotate(journal.status(), options.path);
+  return journal;
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,93 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_READER_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/event.pb.h"
+#include "server/common/mutex.h"
+#include "server/daemon/journal/row.h"
+#include "server/daemon/journal/sqlite.h"
+
+namespace descent::daemon {
+
+// A read-only connection with its prepared statements: what can be asked of stored journals. Each
+// call sees one state of the database (a WAL snapshot) and leaves no transaction open. Used by one
+// thread at a time.
+class Reader {
+ public:
+  static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& path,
+                                                      const std::string& vfs);
+
+  // As JobJournal::Read, of the job with this number and up to `head_revision`. NOT_FOUND: it was
+  // deleted. OUT_OF_RANGE: iterations are wanted that have been thinned.
+  absl::StatusOr<std::vector<RowPtr>> Read(int64_t job, int64_t after_revision,
+                                           int64_t head_revision, int64_t max_bytes,
+                                           const std::vector<v1::EventKind>& kinds);
+
+  // As JobJournal::FindIteration: by bisection, since (branch, iteration) grows with the revision.
+  absl::StatusOr<RowPtr> FindIteration(int64_t job, int64_t head_revision, int32_t branch,
+                                       int64_t iteration);
+
+  struct JobRecord {
+    int64_t number = 0;
+    std::string job_id;
+    std::string snapshot;
+    int64_t head_revision = 0;
+    int64_t compacted_revision = 0;
+    int64_t final_revision = 0;
+  };
+  // Every job, oldest first.
+  absl::StatusOr<std::vector<JobRecord>> Jobs();
+
+ private:
+  explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  absl::Status Prepare();
+  absl::StatusOr<std::vector<RowPtr>> ReadRows(Statement& statement, int64_t after_revision,
+                                               int64_t max_bytes,
+                                               const std::vector<v1::EventKind>& kinds);
+
+  std::unique_ptr<Connection> connection_;
+  Statement begin_, end_;
+  Statement compacted_, row_at_, rows_, other_rows_, next_batch_, jobs_, head_, last_state_;
+};
+
+// Readers for as many threads as read at once, at most `kMaxReaders`; more wait for their turn.
+// Thread-safe.
+class ReaderPool {
+ public:
+  static constexpr int kMaxReaders = 4;
+
+  ReaderPool(std::string path, std::string vfs) : path_(std::move(path)), vfs_(std::move(vfs)) {}
+
+  // Takes a reader, calls `use` with it, and puts it back.
+  template <class Use>
+  auto With(Use use) -> decltype(use(std::declval<Reader&>())) {
+    absl::StatusOr<std::unique_ptr<Reader>> reader = Take();
+    if (!reader.ok()) return reader.status();
+    auto result = use(**reader);
+    Return(*std::move(reader));
+    return result;
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<Reader>> Take();
+  void Return(std::unique_ptr<Reader> reader);
+
+  const std::string path_;
+  const std::string vfs_;
+  server::Mutex mutex_;
+  server::CondVar returned_;
+  std::vector<std::unique_ptr<Reader>> idle_ ABSL_GUARDED_BY(mutex_);
+  int readers_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_READER_H_

@@ -1,0 +1,47 @@
+#include "server/daemon/journal/rollup.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "descent/v1/event.pb.h"
+#include "server/daemon/journal/entries.h"
+
+namespace descent::daemon {
+
+void RollupSeries::Add(double value) {
+  last = value;
+  if (!std::isfinite(value)) return;
+  min = count == 0 ? value : std::min(min, value);
+  max = count == 0 ? value : std::max(max, value);
+  ++count;
+  mean += (value - mean) / static_cast<double>(count);
+}
+
+std::vector<Rollup> RollUp(const std::vector<RowPtr>& rows) {
+  std::vector<Rollup> rollups;
+  v1::Event event;
+  for (const RowPtr& row : rows) {
+    for (const Entry& entry : Entries(*row)) {
+      if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) continue;
+      const int64_t bucket = entry.iteration / kRollupIterations;
+      if (rollups.empty() || rollups.back().bucket != bucket ||
+          rollups.back().branch != row->branch) {
+        Rollup& rollup = rollups.emplace_back();
+        rollup.branch = row->branch;
+        rollup.bucket = bucket;
+        rollup.first_iteration = entry.iteration;
+        rollup.first_revision = entry.revision;
+      }
+      Rollup& rollup = rollups.back();
+      rollup.last_iteration = entry.iteration;
+      rollup.last_revision = entry.revision;
+      ++rollup.count;
+      rollup.value.Add(event.iteration().value());
+      rollup.gradient_norm.Add(event.iteration().gradient_norm());
+      if (event.iteration().has_step_size()) rollup.step_size.Add(event.iteration().step_size());
+    }
+  }
+  return rollups;
+}
+
+}  // namespace descent::daemon

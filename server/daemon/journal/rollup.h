@@ -1,0 +1,40 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_ROLLUP_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_ROLLUP_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "server/daemon/journal/row.h"
+
+namespace descent::daemon {
+
+// How many iterations one roll-up stands for, aligned: iteration / kRollupIterations.
+inline constexpr int64_t kRollupIterations = 1024;
+
+// Smallest, largest, mean and last of one plotted number. The first three are over finite values.
+struct RollupSeries {
+  int64_t count = 0;  // finite values
+  double min = 0, max = 0, mean = 0;
+  std::optional<double> last;
+
+  void Add(double value);
+};
+
+// What is left of thinned iteration events: one bucket of iterations on one branch, or the part of
+// it thinned so far.
+struct Rollup {
+  int32_t branch = 0;
+  int64_t bucket = 0;
+  int64_t first_iteration = 0, last_iteration = 0;
+  int64_t first_revision = 0, last_revision = 0;
+  int64_t count = 0;  // iterations
+  RollupSeries value, gradient_norm, step_size;
+};
+
+// Folds iteration rows, oldest first.
+std::vector<Rollup> RollUp(const std::vector<RowPtr>& rows);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_ROLLUP_H_

@@ -1,0 +1,79 @@
+#include "server/daemon/journal/row_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/daemon/journal/wire.h"
+
+namespace descent::daemon {
+namespace {
+
+// Whether an event continues a batch that ends like `row`.
+bool Continues(const Row& row, v1::EventKind kind, int64_t revision, int64_t iteration,
+               int32_t branch, size_t bytes) {
+  return row.kind == v1::ITERATION && kind == v1::ITERATION && revision == row.last_revision + 1 &&
+         iteration == row.last_iteration + 1 && branch == row.branch &&
+         static_cast<int64_t>(row.entries.size() + bytes) <= kMaxRowBytes;
+}
+
+}  // namespace
+
+std::vector<RowPtr> BuildRows(const std::vector<PendingEvent>& events, int64_t first_revision) {
+  std::vector<RowPtr> rows;
+  std::shared_ptr<Row> row;
+  int64_t revision = first_revision;
+  for (size_t i = 0; i < events.size(); ++i, ++revision) {
+    const PendingEvent& event = events[i];
+    const size_t size = EntrySize(event.bytes, revision);
+    if (row == nullptr ||
+        !Continues(*row, event.kind, revision, event.iteration, event.branch, size)) {
+      row = std::make_shared<Row>();
+      row->kind = event.kind;
+      row->branch = event.branch;
+      row->first_revision = revision;
+      row->first_iteration = event.iteration;
+      if (event.kind == v1::ITERATION) {
+        // Iterations of a job are alike in size: room for the rest of them, no more than a row's.
+        row->entries.reserve(std::max<size_t>(
+            size,
+            std::min<size_t>((size + 1) * (events.size() - i), static_cast<size_t>(kMaxRowBytes))));
+      } else {
+        row->entries.reserve(size);
+      }
+      rows.push_back(row);
+    }
+    row->last_revision = revision;
+    row->last_iteration = event.iteration;
+    AppendEntry(event.bytes, revision, &row->entries);
+  }
+  return rows;
+}
+
+void RowJoiner::Add(RowPtr row) {
+  if (last_ != nullptr && Continues(*last_, row->kind, row->first_revision, row->first_iteration,
+                                    row->branch, row->entries.size())) {
+    if (joined_ == nullptr) {
+      joined_ = std::make_shared<Row>(*last_);
+      last_ = joined_;
+    }
+    joined_->entries += row->entries;
+    joined_->last_revision = row->last_revision;
+    joined_->last_iteration = row->last_iteration;
+    return;
+  }
+  Flush();
+  last_ = std::move(row);
+}
+
+std::vector<RowPtr> RowJoiner::Finish() {
+  Flush();
+  return std::move(rows_);
+}
+
+void RowJoiner::Flush() {
+  if (last_ != nullptr) rows_.push_back(std::move(last_));
+  last_ = nullptr;
+  joined_ = nullptr;
+}
+
+}  // namespace descent::daemon

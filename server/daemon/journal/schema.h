@@ -1,0 +1,26 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "server/daemon/journal/sqlite.h"
+
+namespace descent::daemon {
+
+// The rows of all journals lie in one table, in order of their id: job number and first revision
+// in one integer, so that a journal is one range of SQLite's only index by rowid, and an append
+// touches one page, not two.
+inline constexpr int kRevisionBits = 40;
+inline constexpr int64_t kMaxRevision = (int64_t{1} << kRevisionBits) - 1;
+
+inline int64_t RowId(int64_t job, int64_t revision) { return (job << kRevisionBits) | revision; }
+inline int64_t RevisionOf(int64_t row_id) { return row_id & kMaxRevision; }
+
+// Creates the tables or brings them up to date, in one transaction. FAILED_PRECONDITION: made by a
+// newer version, or the file is not Descent's.
+absl::Status Migrate(Connection& connection);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_H_

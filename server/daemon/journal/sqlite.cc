@@ -1,0 +1,148 @@
+#include "server/daemon/journal/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr int kBusyMillis = 10'000;  // somebody looks at the database with another program
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, Mode mode,
+                                                             const std::string& vfs) {
+  sqlite3* db = nullptr;
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | (mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                                      : SQLITE_OPEN_READONLY);
+  const int rc = sqlite3_open_v2(path.c_str(), &db, flags, vfs.empty() ? nullptr : vfs.c_str());
+  if (db == nullptr) return absl::ResourceExhaustedError("no memory to open a database");
+  std::unique_ptr<Connection> connection(new Connection(db, path));
+  if (rc != SQLITE_OK) return connection->Error("cannot be opened");
+  if (mode == Mode::kReadWrite && sqlite3_db_readonly(db, "main") == 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("database ", path, " is not writable: check the permissions of the file"));
+  }
+  sqlite3_extended_result_codes(db, 1);
+  sqlite3_busy_timeout(db, kBusyMillis);
+  return connection;
+}
+
+Connection::~Connection() { sqlite3_close(db_); }
+
+absl::Status Connection::Execute(const char* sql) {
+  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return Error(sql);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Statement> Connection::Prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                         &statement, nullptr) != SQLITE_OK) {
+    return Error(sql);
+  }
+  return Statement(this, statement);
+}
+
+absl::StatusOr<int64_t> Connection::QueryInt(std::string_view sql) {
+  absl::StatusOr<Statement> statement = Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  absl::StatusOr<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  return *row ? statement->Int(0) : 0;
+}
+
+int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid(db_); }
+
+bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+
+absl::Status Connection::Error(std::string_view doing) const {
+  const int code = sqlite3_extended_errcode(db_);
+  const int system = sqlite3_system_errno(db_);
+  std::string text =
+      absl::StrCat("database ", path_, ": ", absl::string_view(doing.data(), doing.size()), ": ",
+                   sqlite3_errmsg(db_), " (SQLite code ", code);
+  if (system != 0) absl::StrAppend(&text, ", errno ", system);
+  text += ")";
+  if ((code & 0xFF) == SQLITE_FULL) return absl::ResourceExhaustedError(text);
+  return absl::UnavailableError(text);
+}
+
+Statement::Statement(Statement&& other) noexcept
+    : connection_(std::exchange(other.connection_, nullptr)),
+      statement_(std::exchange(other.statement_, nullptr)) {}
+
+Statement& Statement::operator=(Statement&& other) noexcept {
+  std::swap(connection_, other.connection_);
+  std::swap(statement_, other.statement_);
+  return *this;
+}
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+Statement& Statement::Reset() {
+  sqlite3_reset(statement_);
+  return *this;
+}
+
+Statement& Statement::Bind(int index, int64_t value) {
+  sqlite3_bind_int64(statement_, index, value);
+  return *this;
+}
+
+Statement& Statement::Bind(int index, double value) {
+  sqlite3_bind_double(statement_, index, value);
+  return *this;
+}
+
+Statement& Statement::BindNull(int index) {
+  sqlite3_bind_null(statement_, index);
+  return *this;
+}
+
+Statement& Statement::BindBlob(int index, std::string_view bytes) {
+  sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_STATIC);
+  return *this;
+}
+
+Statement& Statement::BindText(int index, std::string_view text) {
+  sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  return *this;
+}
+
+absl::StatusOr<bool> Statement::Step() {
+  switch (sqlite3_step(statement_)) {
+    case SQLITE_ROW:
+      return true;
+    case SQLITE_DONE:
+      return false;
+    default:
+      return connection_->Error(sqlite3_sql(statement_));
+  }
+}
+
+absl::Status Statement::Run() {
+  absl::StatusOr<bool> row = Step();
+  Reset();
+  return row.ok() ? absl::OkStatus() : row.status();
+}
+
+int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+double Statement::Double(int column) const { return sqlite3_column_double(statement_, column); }
+
+bool Statement::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+std::string_view Statement::Blob(int column) const {
+  const void* data = sqlite3_column_blob(statement_, column);
+  const int size = sqlite3_column_bytes(statement_, column);
+  return {static_cast<const char*>(data), data == nullptr ? 0 : static_cast<size_t>(size)};
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,105 @@
+#include "server/daemon/journal/stored_journal.h"
+
+#include <utility>
+
+#include "server/daemon/journal/row_builder.h"
+#include "server/daemon/journal/writer.h"
+
+namespace descent::daemon {
+
+using server::MutexLock;
+
+StoredJournal::StoredJournal(const Reader::JobRecord& record, int64_t tail_bytes,
+                             std::shared_ptr<Writer> writer, std::shared_ptr<ReaderPool> readers)
+    : job_id_(record.job_id),
+      writer_(std::move(writer)),
+      readers_(std::move(readers)),
+      number_(record.number),
+      compacted_revision_(record.compacted_revision),
+      final_revision_(record.final_revision),
+      tail_(tail_bytes),
+      next_revision_(record.head_revision + 1) {
+  notes.stored_revision = record.head_revision;
+  if (record.number == 0) notes.iteration_bytes = 0;
+  tail_.SetHead(record.head_revision);
+}
+
+int64_t StoredJournal::Append(std::vector<PendingEvent> events, std::optional<v1::Job> snapshot,
+                              Done done) {
+  std::optional<std::string> bytes;
+  if (snapshot.has_value()) bytes = snapshot->SerializeAsString();
+  return Enqueue(std::move(events), std::move(bytes), std::move(done), /*create=*/false);
+}
+
+void StoredJournal::Create(std::vector<PendingEvent> events, const v1::Job& snapshot, Done done) {
+  Enqueue(std::move(events), snapshot.SerializeAsString(), std::move(done), /*create=*/true);
+}
+
+int64_t StoredJournal::Enqueue(std::vector<PendingEvent> events,
+                               std::optional<std::string> snapshot, Done done, bool create) {
+  Writer::Operation operation;
+  operation.kind = create ? Writer::Operation::kCreate : Writer::Operation::kAppend;
+  operation.journal = shared_from_this();
+  operation.snapshot = std::move(snapshot);
+  operation.done = std::move(done);
+  MutexLock lock(mutex_);
+  const int64_t first_revision = next_revision_;
+  next_revision_ += static_cast<int64_t>(events.size());
+  operation.rows = BuildRows(events, first_revision);
+  operation.events = static_cast<int64_t>(events.size());
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (IsFinal(events[i].state))
+      operation.final_revision = first_revision + static_cast<int64_t>(i);
+  }
+  writer_->Enqueue(std::move(operation));
+  return first_revision;
+}
+
+absl::StatusOr<std::vector<RowPtr>> StoredJournal::Read(int64_t after_revision, int64_t max_bytes,
+                                                        const std::vector<v1::EventKind>& kinds) {
+  const int64_t head = head_revision();
+  return readers_->With([&](Reader& reader) {
+    return reader.Read(number(), after_revision, head, max_bytes, kinds);
+  });
+}
+
+std::optional<std::vector<RowPtr>> StoredJournal::Tail(int64_t after_revision, int64_t max_bytes) {
+  if (deleted_.load()) return std::nullopt;
+  return tail_.After(after_revision, max_bytes);
+}
+
+std::unique_ptr<Subscription> StoredJournal::Subscribe(std::function<void()> on_append) {
+  return subscribers_.Add(std::move(on_append));
+}
+
+absl::StatusOr<RowPtr> StoredJournal::FindIteration(int32_t branch, int64_t iteration) {
+  const int64_t head = head_revision();
+  return readers_->With(
+      [&](Reader& reader) { return reader.FindIteration(number(), head, branch, iteration); });
+}
+
+void StoredJournal::Retain(int64_t max_bytes) {
+  Writer::Operation operation;
+  operation.kind = Writer::Operation::kRetain;
+  operation.journal = shared_from_this();
+  operation.retain_bytes = max_bytes;
+  writer_->Enqueue(std::move(operation));
+}
+
+void StoredJournal::Publish(const std::vector<RowPtr>& rows, int64_t final_revision) {
+  // Before the head: whoever sees a head beyond the final event knows that it is final.
+  if (final_revision > 0) final_revision_.store(final_revision);
+  tail_.Publish(rows);
+}
+
+void StoredJournal::PublishCompacted(int64_t revision) {
+  compacted_revision_.store(revision);
+  tail_.DropThrough(revision);
+}
+
+void StoredJournal::PublishDeleted() {
+  deleted_.store(true);
+  tail_.Clear();
+}
+
+}  // namespace descent::daemon

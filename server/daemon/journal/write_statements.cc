@@ -1,0 +1,226 @@
+#include "server/daemon/journal/write_statements.h"
+
+#include <string>
+#include <utility>
+
+#include "server/daemon/journal/schema.h"
+
+namespace descent::daemon {
+namespace {
+
+// SQL that merges a later part of a bucket into what is there of it, column by column.
+std::string MergeSeries(const std::string& name) {
+  const std::string count = name + "_count", mean = name + "_mean";
+  const std::string total = "(rollups." + count + " + excluded." + count + ")";
+  return count + " = " + total + ", " +  //
+         name + "_min = min(coalesce(rollups." + name + "_min, excluded." + name +
+         "_min), coalesce(excluded." + name + "_min, rollups." + name + "_min)), " +  //
+         name + "_max = max(coalesce(rollups." + name + "_max, excluded." + name +
+         "_max), coalesce(excluded." + name + "_max, rollups." + name + "_max)), " +  //
+         mean + " = CASE " + total + " WHEN 0 THEN NULL ELSE (coalesce(rollups." + mean +
+         ", 0) * rollups." + count + " + coalesce(excluded." + mean + ", 0) * excluded." + count +
+         ") / " + total + " END, " +  //
+         name + "_last = excluded." + name + "_last";
+}
+
+std::string MergeRollupSql() {
+  std::string sql =
+      "INSERT INTO rollups VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+      "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) "
+      "ON CONFLICT (job, branch, bucket) DO UPDATE SET "
+      "last_iteration = excluded.last_iteration, last_revision = excluded.last_revision, "
+      "count = rollups.count + excluded.count, ";
+  return sql + MergeSeries("value") + ", " + MergeSeries("gradient_norm") + ", " +
+         MergeSeries("step_size");
+}
+
+void BindSeries(Statement& statement, int index, const RollupSeries& series) {
+  statement.Bind(index, series.count);
+  if (series.count > 0) {
+    statement.Bind(index + 1, series.min).Bind(index + 2, series.max).Bind(index + 3, series.mean);
+  } else {
+    statement.BindNull(index + 1).BindNull(index + 2).BindNull(index + 3);
+  }
+  if (series.last.has_value()) {
+    statement.Bind(index + 4, *series.last);  // SQLite stores NaN as NULL
+  } else {
+    statement.BindNull(index + 4);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connection& connection) {
+  std::unique_ptr<WriteStatements> s(new WriteStatements(connection));
+  const std::pair<Statement*, std::string> statements[] = {
+      {&s->begin_, "BEGIN IMMEDIATE"},
+      {&s->commit_, "COMMIT"},
+      {&s->insert_job_, "INSERT INTO jobs (job_id, snapshot) VALUES (?1, ?2)"},
+      {&s->insert_row_, "INSERT INTO rows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+      {&s->update_snapshot_, "UPDATE jobs SET snapshot = ?2 WHERE number = ?1"},
+      {&s->update_count_,
+       "UPDATE jobs SET iteration_bytes = ?2, counted_revision = ?3 WHERE number = ?1"},
+      {&s->counted_, "SELECT iteration_bytes, counted_revision FROM jobs WHERE number = ?1"},
+      {&s->count_after_,
+       "SELECT coalesce(sum(length(entries)), 0) FROM rows "
+       "WHERE id BETWEEN ?1 AND ?2 AND kind = 13"},
+      {&s->delete_job_, "DELETE FROM jobs WHERE number = ?1"},
+      {&s->mark_deleted_, "INSERT INTO deleted_jobs VALUES (?1)"},
+      {&s->deleted_job_, "SELECT number FROM deleted_jobs LIMIT 1"},
+      {&s->rows_of_, "SELECT id, length(entries) FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id"},
+      {&s->remove_row_, "DELETE FROM rows WHERE id = ?1"},
+      {&s->remove_rollups_, "DELETE FROM rollups WHERE job = ?1"},
+      {&s->unmark_deleted_, "DELETE FROM deleted_jobs WHERE number = ?1"},
+      {&s->oldest_batches_,
+       "SELECT id, last_revision, branch, first_iteration, last_iteration, entries FROM rows "
+       "WHERE id BETWEEN ?1 AND ?2 AND kind = 13 AND last_revision < ?3 ORDER BY id"},
+      {&s->merge_rollup_, MergeRollupSql()},
+      {&s->update_compacted_, "UPDATE jobs SET compacted_revision = ?2 WHERE number = ?1"},
+  };
+  for (const auto& [statement, sql] : statements) {
+    absl::StatusOr<Statement> prepared = connection.Prepare(sql);
+    if (!prepared.ok()) return prepared.status();
+    *statement = *std::move(prepared);
+  }
+  return s;
+}
+
+absl::StatusOr<int64_t> WriteStatements::InsertJob(std::string_view job_id,
+                                                   std::string_view snapshot) {
+  absl::Status status = insert_job_.Reset().BindText(1, job_id).BindBlob(2, snapshot).Run();
+  if (!status.ok()) return status;
+  return connection_.last_insert_rowid();
+}
+
+absl::Status WriteStatements::InsertRow(int64_t job, const Row& row) {
+  return insert_row_.Reset()
+      .Bind(1, RowId(job, row.first_revision))
+      .Bind(2, row.last_revision)
+      .Bind(3, static_cast<int64_t>(row.kind))
+      .Bind(4, int64_t{row.branch})
+      .Bind(5, row.first_iteration)
+      .Bind(6, row.last_iteration)
+      .BindBlob(7, row.entries)
+      .Run();
+}
+
+absl::Status WriteStatements::UpdateSnapshot(int64_t job, std::string_view snapshot) {
+  return update_snapshot_.Reset().Bind(1, job).BindBlob(2, snapshot).Run();
+}
+
+absl::Status WriteStatements::UpdateCount(int64_t job, int64_t iteration_bytes,
+                                          int64_t counted_revision) {
+  return update_count_.Reset()
+      .Bind(1, job)
+      .Bind(2, iteration_bytes)
+      .Bind(3, counted_revision)
+      .Run();
+}
+
+absl::StatusOr<int64_t> WriteStatements::CountIterationBytes(int64_t job) {
+  int64_t bytes = 0, counted_revision = 0;
+  {
+    ScopedReset reset(counted_.Reset().Bind(1, job));
+    absl::StatusOr<bool> found = counted_.Step();
+    if (!found.ok()) return found.status();
+    if (*found) {
+      bytes = counted_.Int(0);
+      counted_revision = counted_.Int(1);
+    }
+  }
+  ScopedReset reset(count_after_.Reset()
+                        .Bind(1, RowId(job, counted_revision + 1))
+                        .Bind(2, RowId(job, kMaxRevision)));
+  absl::StatusOr<bool> found = count_after_.Step();
+  if (!found.ok()) return found.status();
+  return bytes + count_after_.Int(0);
+}
+
+absl::Status WriteStatements::DeleteJob(int64_t job) {
+  if (absl::Status status = delete_job_.Reset().Bind(1, job).Run(); !status.ok()) return status;
+  return mark_deleted_.Reset().Bind(1, job).Run();
+}
+
+absl::StatusOr<bool> WriteStatements::RemoveSome(int64_t bytes) {
+  int64_t job = 0;
+  {
+    ScopedReset reset(deleted_job_.Reset());
+    absl::StatusOr<bool> found = deleted_job_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return false;
+    job = deleted_job_.Int(0);
+  }
+  std::vector<int64_t> ids;
+  {
+    ScopedReset reset(rows_of_.Reset().Bind(1, RowId(job, 0)).Bind(2, RowId(job, kMaxRevision)));
+    constexpr int64_t kRowCost = 100;  // a row costs time however short it is
+    for (int64_t sum = 0; sum < bytes;) {
+      absl::StatusOr<bool> found = rows_of_.Step();
+      if (!found.ok()) return found.status();
+      if (!*found) break;
+      ids.push_back(rows_of_.Int(0));
+      sum += rows_of_.Int(1) + kRowCost;
+    }
+  }
+  for (const int64_t id : ids) {
+    if (absl::Status status = remove_row_.Reset().Bind(1, id).Run(); !status.ok()) return status;
+  }
+  if (!ids.empty()) return true;
+  if (absl::Status status = remove_rollups_.Reset().Bind(1, job).Run(); !status.ok()) return status;
+  if (absl::Status status = unmark_deleted_.Reset().Bind(1, job).Run(); !status.ok()) return status;
+  return true;
+}
+
+absl::StatusOr<std::vector<RowPtr>> WriteStatements::OldestBatches(int64_t job,
+                                                                   int64_t after_revision,
+                                                                   int64_t head_revision,
+                                                                   int64_t bytes) {
+  std::vector<RowPtr> rows;
+  ScopedReset reset(oldest_batches_.Reset()
+                        .Bind(1, RowId(job, after_revision + 1))
+                        .Bind(2, RowId(job, head_revision))
+                        .Bind(3, head_revision));
+  int64_t sum = 0;
+  while (rows.empty() || sum < bytes) {
+    absl::StatusOr<bool> found = oldest_batches_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    auto row = std::make_shared<Row>();
+    row->kind = v1::ITERATION;
+    row->first_revision = RevisionOf(oldest_batches_.Int(0));
+    row->last_revision = oldest_batches_.Int(1);
+    row->branch = static_cast<int32_t>(oldest_batches_.Int(2));
+    row->first_iteration = oldest_batches_.Int(3);
+    row->last_iteration = oldest_batches_.Int(4);
+    row->entries = oldest_batches_.Blob(5);
+    sum += static_cast<int64_t>(row->entries.size());
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+absl::Status WriteStatements::RemoveRow(int64_t job, const Row& row) {
+  return remove_row_.Reset().Bind(1, RowId(job, row.first_revision)).Run();
+}
+
+absl::Status WriteStatements::MergeRollup(int64_t job, const Rollup& rollup) {
+  merge_rollup_.Reset()
+      .Bind(1, job)
+      .Bind(2, int64_t{rollup.branch})
+      .Bind(3, rollup.bucket)
+      .Bind(4, rollup.first_iteration)
+      .Bind(5, rollup.last_iteration)
+      .Bind(6, rollup.first_revision)
+      .Bind(7, rollup.last_revision)
+      .Bind(8, rollup.count);
+  BindSeries(merge_rollup_, 9, rollup.value);
+  BindSeries(merge_rollup_, 14, rollup.gradient_norm);
+  BindSeries(merge_rollup_, 19, rollup.step_size);
+  return merge_rollup_.Run();
+}
+
+absl::Status WriteStatements::UpdateCompacted(int64_t job, int64_t compacted_revision) {
+  return update_compacted_.Reset().Bind(1, job).Bind(2, compacted_revision).Run();
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,58 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_WRITE_STATEMENTS_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_WRITE_STATEMENTS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/daemon/journal/rollup.h"
+#include "server/daemon/journal/row.h"
+#include "server/daemon/journal/sqlite.h"
+
+namespace descent::daemon {
+
+// All that is ever written to the store, as prepared statements; the caller wraps them into
+// transactions. Used by the writer's thread.
+class WriteStatements {
+ public:
+  static absl::StatusOr<std::unique_ptr<WriteStatements>> Prepare(Connection& connection);
+
+  absl::Status Begin() { return begin_.Run(); }
+  absl::Status Commit() { return commit_.Run(); }
+
+  // The new job's number.
+  absl::StatusOr<int64_t> InsertJob(std::string_view job_id, std::string_view snapshot);
+  absl::Status InsertRow(int64_t job, const Row& row);
+  absl::Status UpdateSnapshot(int64_t job, std::string_view snapshot);
+  // What CountIterationBytes need not count again.
+  absl::Status UpdateCount(int64_t job, int64_t iteration_bytes, int64_t counted_revision);
+  absl::StatusOr<int64_t> CountIterationBytes(int64_t job);
+
+  // Marks the job's rows for RemoveSome.
+  absl::Status DeleteJob(int64_t job);
+  // Removes about `bytes` of deleted jobs' rows; false: there are none.
+  absl::StatusOr<bool> RemoveSome(int64_t bytes);
+
+  // The oldest iteration rows before `head_revision`, about `bytes` of them, at least one if there
+  // is any.
+  absl::StatusOr<std::vector<RowPtr>> OldestBatches(int64_t job, int64_t after_revision,
+                                                    int64_t head_revision, int64_t bytes);
+  absl::Status RemoveRow(int64_t job, const Row& row);
+  absl::Status MergeRollup(int64_t job, const Rollup& rollup);
+  absl::Status UpdateCompacted(int64_t job, int64_t compacted_revision);
+
+ private:
+  explicit WriteStatements(Connection& connection) : connection_(connection) {}
+
+  Connection& connection_;
+  Statement begin_, commit_, insert_job_, insert_row_, update_snapshot_, update_count_, counted_,
+      count_after_, delete_job_, mark_deleted_, deleted_job_, rows_of_, remove_row_,
+      remove_rollups_, unmark_deleted_, oldest_batches_, merge_rollup_, update_compacted_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_WRITE_STATEMENTS_H_

@@ -1,0 +1,361 @@
+#include "server/daemon/journal/writer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/common/log.h"
+#include "server/daemon/journal/rollup.h"
+#include "server/daemon/journal/row_builder.h"
+#include "server/daemon/journal/stored_journal.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::MutexLock;
+
+// How much of what can wait is done between two commits: about 5 ms.
+constexpr int64_t kChoreBytes = 1 << 20;
+constexpr int64_t kSweepNanos = 10'000'000'000;
+
+int64_t BatchBytes(const std::vector<RowPtr>& rows) {
+  int64_t bytes = 0;
+  for (const RowPtr& row : rows) {
+    if (row->kind == v1::ITERATION) bytes += static_cast<int64_t>(row->entries.size());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+struct Writer::Change {
+  explicit Change(JournalPtr journal) : journal(std::move(journal)) {}
+
+  JournalPtr journal;
+  RowJoiner joiner;
+  const std::string* snapshot = nullptr;  // the newest; lives in its operation
+  int64_t final_revision = 0;
+  bool deleted = false;
+  // After WriteChange:
+  std::vector<RowPtr> rows;
+  int64_t iteration_bytes = -1;
+  int64_t stored_revision = 0;
+};
+
+Writer::Writer(std::unique_ptr<Connection> connection, const Journal::Options& options)
+    : connection_(std::move(connection)), options_(options) {}
+
+absl::Status Writer::Start() {
+  absl::StatusOr<std::unique_ptr<WriteStatements>> statements =
+      WriteStatements::Prepare(*connection_);
+  if (!statements.ok()) return statements.status();
+  statements_ = *std::move(statements);
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void Writer::Enqueue(Operation operation) {
+  {
+    MutexLock lock(mutex_);
+    if (!stopped_) {
+      queue_.push_back(std::move(operation));
+      if (waiting_) wake_.Signal();
+      return;
+    }
+  }
+  if (operation.done) operation.done(absl::UnavailableError("the journal has been closed"));
+}
+
+void Writer::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stop_ = true;
+    wake_.Signal();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::Status Writer::health() const {
+  MutexLock lock(mutex_);
+  return health_;
+}
+
+Journal::Statistics Writer::statistics() const {
+  MutexLock lock(mutex_);
+  return statistics_;
+}
+
+void Writer::Run() {
+  bool chores = true;
+  while (true) {
+    Operations operations;
+    {
+      MutexLock lock(mutex_);
+      while (queue_.empty() && !chores) {
+        if (stop_) {
+          stopped_ = true;
+          return;
+        }
+        waiting_ = true;
+        chores = !wake_.WaitFor(mutex_, std::chrono::nanoseconds(kSweepNanos));
+        waiting_ = false;
+      }
+      if (stop_ && queue_.empty()) {  // chores go on at the next start
+        stopped_ = true;
+        return;
+      }
+      operations.swap(queue_);
+    }
+    if (!operations.empty()) Commit(std::move(operations));
+    chores = Chore();
+  }
+}
+
+template <class Body>
+absl::Status Writer::Transact(Body body) {
+  absl::Status status = statements_->Begin();
+  if (status.ok()) status = body();
+  if (status.ok()) status = statements_->Commit();
+  if (!status.ok() && connection_->in_transaction()) {
+    connection_->Execute("ROLLBACK").IgnoreError();
+  }
+  return status;
+}
+
+void Writer::Commit(Operations operations) {
+  std::vector<absl::Status> results(operations.size());
+  std::vector<Change> changes;
+  absl::Status status = health();
+  if (status.ok()) {
+    const int64_t start = options_.clock->MonotonicNanos();
+    status = Write(operations, results, changes);
+    if (status.ok()) {
+      int64_t events = 0, bytes = 0;
+      for (const Operation& operation : operations) events += operation.events;
+      for (const Change& change : changes) {
+        for (const RowPtr& row : change.rows) bytes += static_cast<int64_t>(row->entries.size());
+      }
+      if (!changes.empty()) Count(events, bytes, options_.clock->MonotonicNanos() - start);
+      Publish(operations, results, changes);
+      return;
+    }
+    Fail(status);
+    status = health();
+  }
+  for (Operation& operation : operations) {
+    if (operation.done) operation.done(status);
+  }
+}
+
+absl::Status Writer::Write(Operations& operations, std::vector<absl::Status>& results,
+                           std::vector<Change>& changes) {
+  std::unordered_map<const StoredJournal*, size_t> index;
+  const auto change_of = [&](const JournalPtr& journal) -> Change& {
+    const auto [it, is_new] = index.try_emplace(journal.get(), changes.size());
+    if (is_new) changes.emplace_back(journal);
+    return changes[it->second];
+  };
+  if (std::all_of(operations.begin(), operations.end(),
+                  [](const Operation& o) { return o.kind == Operation::kRetain; })) {
+    return absl::OkStatus();
+  }
+  return Transact([&]() -> absl::Status {
+    for (size_t i = 0; i < operations.size(); ++i) {
+      Operation& operation = operations[i];
+      if (operation.kind == Operation::kRetain) continue;
+      Change& change = change_of(operation.journal);
+      if (change.deleted || operation.journal->notes.deleted) {
+        results[i] = absl::NotFoundError(
+            absl::StrCat("job ", operation.journal->job_id(), " has been deleted"));
+        continue;
+      }
+      if (operation.kind == Operation::kDelete) {
+        change.deleted = true;
+        if (absl::Status status = statements_->DeleteJob(operation.journal->number());
+            !status.ok()) {
+          return status;
+        }
+        continue;
+      }
+      if (operation.kind == Operation::kCreate) {
+        absl::StatusOr<int64_t> number =
+            statements_->InsertJob(operation.journal->job_id(), *operation.snapshot);
+        if (!number.ok()) return number.status();
+        operation.journal->set_number(*number);
+      } else if (operation.snapshot.has_value()) {
+        change.snapshot = &*operation.snapshot;
+      }
+      for (const RowPtr& row : operation.rows) change.joiner.Add(row);
+      if (operation.final_revision > 0) change.final_revision = operation.final_revision;
+    }
+    for (Change& change : changes) {
+      if (absl::Status status = WriteChange(change); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Writer::WriteChange(Change& change) {
+  if (change.deleted || change.journal->notes.deleted) return absl::OkStatus();
+  const int64_t number = change.journal->number();
+  const StoredJournal::Notes& notes = change.journal->notes;
+  change.rows = change.joiner.Finish();
+  change.iteration_bytes = notes.iteration_bytes;
+  change.stored_revision = notes.stored_revision;
+  if (change.iteration_bytes >= 0) change.iteration_bytes += BatchBytes(change.rows);
+  if (!change.rows.empty()) change.stored_revision = change.rows.back()->last_revision;
+  for (const RowPtr& row : change.rows) {
+    if (absl::Status status = statements_->InsertRow(number, *row); !status.ok()) return status;
+  }
+  if (change.snapshot == nullptr) return absl::OkStatus();
+  if (absl::Status status = statements_->UpdateSnapshot(number, *change.snapshot); !status.ok()) {
+    return status;
+  }
+  if (change.iteration_bytes < 0) return absl::OkStatus();
+  return statements_->UpdateCount(number, change.iteration_bytes, change.stored_revision);
+}
+
+void Writer::Publish(Operations& operations, const std::vector<absl::Status>& results,
+                     const std::vector<Change>& changes) {
+  const int64_t now = options_.clock->MonotonicNanos();
+  for (const Change& change : changes) {
+    StoredJournal::Notes& notes = change.journal->notes;
+    if (change.deleted) {
+      notes.deleted = true;
+      removing_ = true;
+      change.journal->PublishDeleted();
+    }
+    if (notes.deleted) continue;
+    notes.iteration_bytes = change.iteration_bytes;
+    notes.stored_revision = change.stored_revision;
+    notes.last_append_nanos = now;
+    if (!notes.has_tail) {
+      notes.has_tail = true;
+      with_tails_.push_back(change.journal);
+    }
+    change.journal->Publish(change.rows, change.final_revision);
+  }
+  JobJournal::Appended appended;
+  for (size_t i = 0; i < operations.size(); ++i) {
+    Operation& operation = operations[i];
+    if (operation.kind == Operation::kRetain) {
+      if (operation.journal->notes.retain_bytes < 0) thinning_.push_back(operation.journal);
+      operation.journal->notes.retain_bytes = std::max<int64_t>(operation.retain_bytes, 0);
+    }
+    if (!operation.done) continue;
+    if (results[i].ok()) {
+      appended.rows = std::move(operation.rows);
+      operation.done(appended);
+    } else {
+      operation.done(results[i]);
+    }
+  }
+  for (const Change& change : changes) change.journal->NotifySubscribers();
+}
+
+bool Writer::Chore() {
+  if (!health().ok()) return false;
+  SweepTails();
+  absl::Status status;
+  if (!thinning_.empty()) {
+    bool finished = false;
+    status = Thin(thinning_.front(), &finished);
+    if (finished) thinning_.erase(thinning_.begin());
+  } else if (removing_) {
+    status = Transact([&]() -> absl::Status {
+      absl::StatusOr<bool> more = statements_->RemoveSome(kChoreBytes);
+      if (!more.ok()) return more.status();
+      removing_ = *more;
+      return absl::OkStatus();
+    });
+  }
+  if (!status.ok()) Fail(status);
+  return status.ok() && (removing_ || !thinning_.empty());
+}
+
+absl::Status Writer::Thin(const JournalPtr& journal, bool* finished) {
+  StoredJournal::Notes& notes = journal->notes;
+  *finished = true;
+  if (notes.deleted) return absl::OkStatus();
+  int64_t bytes = notes.iteration_bytes;
+  if (bytes < 0) {
+    absl::StatusOr<int64_t> counted = statements_->CountIterationBytes(journal->number());
+    if (!counted.ok()) return counted.status();
+    notes.iteration_bytes = bytes = *counted;
+  }
+  // Once over the limit, a little below it, so that not every append thins.
+  const int64_t target = notes.retain_bytes - std::min<int64_t>(notes.retain_bytes / 16, 8 << 20);
+  if (bytes <= (notes.thinning ? target : notes.retain_bytes)) {
+    notes.retain_bytes = -1;
+    notes.thinning = false;
+    return absl::OkStatus();
+  }
+  int64_t compacted_revision = journal->compacted_revision();
+  const absl::Status status = Transact([&]() -> absl::Status {
+    absl::StatusOr<std::vector<RowPtr>> rows =
+        statements_->OldestBatches(journal->number(), compacted_revision, notes.stored_revision,
+                                   std::min(kChoreBytes, bytes - target));
+    if (!rows.ok()) return rows.status();
+    if (rows->empty()) return absl::OkStatus();  // only the newest is left, which stays
+    *finished = false;
+    for (const Rollup& rollup : RollUp(*rows)) {
+      absl::Status status = statements_->MergeRollup(journal->number(), rollup);
+      if (!status.ok()) return status;
+    }
+    for (const RowPtr& row : *rows) {
+      absl::Status status = statements_->RemoveRow(journal->number(), *row);
+      if (!status.ok()) return status;
+    }
+    bytes -= BatchBytes(*rows);
+    compacted_revision = rows->back()->last_revision;
+    absl::Status status = statements_->UpdateCompacted(journal->number(), compacted_revision);
+    if (!status.ok()) return status;
+    return statements_->UpdateCount(journal->number(), bytes, notes.stored_revision);
+  });
+  if (!status.ok()) return status;
+  notes.thinning = !*finished;
+  if (*finished) notes.retain_bytes = -1;
+  notes.iteration_bytes = bytes;
+  journal->PublishCompacted(compacted_revision);
+  return absl::OkStatus();
+}
+
+void Writer::SweepTails() {
+  const int64_t now = options_.clock->MonotonicNanos();
+  if (now < next_sweep_nanos_) return;
+  next_sweep_nanos_ = now + std::min<int64_t>(kSweepNanos, options_.tail_idle.count());
+  std::erase_if(with_tails_, [&](const JournalPtr& journal) {
+    if (!journal->notes.deleted &&
+        now - journal->notes.last_append_nanos < options_.tail_idle.count()) {
+      return false;
+    }
+    journal->notes.has_tail = false;
+    journal->ClearTail();
+    return true;
+  });
+}
+
+void Writer::Fail(const absl::Status& status) {
+  const std::string text =
+      absl::StrCat("nothing can be written to the journal any more: ", status.message(),
+                   "; repair what is wrong with the disk or folder, then start descentd again");
+  server::LogError("journal", text);
+  MutexLock lock(mutex_);
+  health_ = absl::UnavailableError(text);
+}
+
+void Writer::Count(int64_t events, int64_t bytes, int64_t nanos) {
+  const double seconds = static_cast<double>(nanos) * 1e-9;
+  const auto bound =
+      std::lower_bound(Journal::kCommitBounds.begin(), Journal::kCommitBounds.end(), seconds);
+  MutexLock lock(mutex_);
+  ++statistics_.commits;
+  statistics_.events += events;
+  statistics_.bytes += bytes;
+  statistics_.commit_seconds += seconds;
+  ++statistics_.commit_counts[bound - Journal::kCommitBounds.begin()];
+}
+
+}  // namespace descent::daemon
