@@ -1,0 +1,72 @@
+#include "server/daemon/workers/loop.h"
+
+#include <chrono>
+
+namespace descent::daemon {
+
+using server::MutexLock;
+
+Loop::Loop(const server::Clock* clock) : clock_(clock), thread_([this] { Run(); }) {}
+
+Loop::~Loop() { Stop(); }
+
+void Loop::Post(std::function<void()> task) {
+  MutexLock lock(mutex_);
+  if (stopping_) return;
+  tasks_.push_back(std::move(task));
+  changed_.Signal();
+}
+
+void Loop::PostAfter(int64_t nanos, std::function<void()> task) {
+  const int64_t deadline = clock_->MonotonicNanos() + nanos;
+  MutexLock lock(mutex_);
+  if (stopping_) return;
+  timers_.emplace(std::pair(deadline, timer_count_++), std::move(task));
+  changed_.Signal();
+}
+
+void Loop::Wake() {
+  MutexLock lock(mutex_);
+  changed_.Signal();
+}
+
+void Loop::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.Signal();
+  }
+  if (thread_.joinable()) thread_.join();
+  // What tasks and timers hold may post: let go of it without the lock.
+  std::map<std::pair<int64_t, int64_t>, std::function<void()>> timers;
+  {
+    MutexLock lock(mutex_);
+    timers.swap(timers_);
+  }
+}
+
+void Loop::Run() {
+  while (true) {
+    std::function<void()> task;
+    {
+      MutexLock lock(mutex_);
+      while (tasks_.empty()) {
+        if (stopping_) return;
+        const int64_t now = clock_->MonotonicNanos();
+        if (timers_.empty()) {
+          changed_.Wait(mutex_);
+        } else if (const int64_t left = timers_.begin()->first.first - now; left > 0) {
+          changed_.WaitFor(mutex_, std::chrono::nanoseconds(left));
+        } else {
+          tasks_.push_back(std::move(timers_.begin()->second));
+          timers_.erase(timers_.begin());
+        }
+      }
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,56 @@
+#ifndef DESCENT_SERVER_DAEMON_WORKERS_LOOP_H_
+#define DESCENT_SERVER_DAEMON_WORKERS_LOOP_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "server/common/clock.h"
+#include "server/common/mutex.h"
+
+namespace descent::daemon {
+
+// The one thread on which jobs and workers are scheduled: runs tasks in the order of posting, and
+// timers when the clock says so. What is confined to it needs no lock. A task may read the store
+// and commit to it, but not wait for other tasks. Thread-safe.
+class Loop {
+ public:
+  // `clock` must outlive the loop.
+  explicit Loop(const server::Clock* clock);
+  // As Stop.
+  ~Loop();
+
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // After Stop: dropped.
+  void Post(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
+  void PostAfter(int64_t nanos, std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Looks at the clock again: for tests that turned it.
+  void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Runs what is posted, without the timers, and joins. Not from a task. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const server::Clock* const clock_;
+  server::Mutex mutex_;
+  server::CondVar changed_;
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  // By deadline, then by order of posting.
+  std::map<std::pair<int64_t, int64_t>, std::function<void()>> timers_ ABSL_GUARDED_BY(mutex_);
+  int64_t timer_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // last: it uses what is above
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_WORKERS_LOOP_H_

@@ -1,0 +1,248 @@
+#include "server/daemon/workers/processes.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/common/mutex.h"
+
+extern char** environ;
+
+namespace descent::daemon {
+namespace {
+
+using server::MutexLock;
+
+// Owns a descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
+
+class SystemProcessesImpl : public Processes {
+ public:
+  SystemProcessesImpl(std::string binary, std::string socket)
+      : binary_(std::move(binary)),
+        socket_(std::move(socket)),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wake_(eventfd(0, EFD_CLOEXEC)),
+        thread_([this] { Run(); }) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = wake_.get()}};
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+  }
+
+  ~SystemProcessesImpl() override {
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+      Wake();
+    }
+    thread_.join();
+    for (const auto& [fd, watched] : watched_) close(fd);
+  }
+
+  absl::StatusOr<ProcessId> Launch(const std::string& worker_id,
+                                   const std::string& log_path) override {
+    const Descriptor log(
+        open(log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (log.get() < 0) {
+      return absl::UnavailableError(
+          absl::StrCat("Can't write the worker's log ", log_path, ": ", Errno(errno)));
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, log.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, log.get(), STDERR_FILENO);
+    // Whatever a library forgot to mark CLOEXEC: a live worker would keep locks and ports.
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    std::vector<std::string> words = {binary_, "--socket", socket_, "--worker_id", worker_id};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+
+    ProcessId process;
+    int error = 0;
+    {
+      // Under the lock so that the watching thread can't reap it before it is known as a child.
+      MutexLock lock(mutex_);
+      pid_t pid = 0;
+      error =
+          posix_spawn(&pid, binary_.c_str(), &actions, &attributes, arguments.data(), environ);
+      if (error == 0) {
+        process = {pid, ProcessStartTicks(pid)};
+        children_.insert(pid);
+      }
+    }
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) {
+      return absl::UnavailableError(absl::StrCat("Can't start ", binary_, ": ", Errno(error)));
+    }
+    return process;
+  }
+
+  void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) override {
+    MutexLock lock(mutex_);
+    const int fd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
+    const bool ours = children_.count(process.pid) > 0;
+    // The number may have been given to another process meanwhile; a child's can't have been.
+    const bool same = fd >= 0 && (ours || ProcessStartTicks(process.pid) == process.start_ticks);
+    if (!same) {
+      if (fd >= 0) close(fd);
+      gone_.push_back(std::move(on_exit));
+      Wake();
+      return;
+    }
+    watched_.emplace(fd, Watched{process.pid, ours, std::move(on_exit)});
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  }
+
+ private:
+  struct Watched {
+    int64_t pid;
+    bool ours;
+    std::function<void(const ProcessExit&)> on_exit;
+  };
+
+  void Wake() {
+    const uint64_t one = 1;
+    if (write(wake_.get(), &one, sizeof one) < 0) abort();
+  }
+
+  void Run() {
+    while (true) {
+      epoll_event events[16];
+      const int count = epoll_wait(epoll_.get(), events, 16, -1);
+      for (int i = 0; i < count; ++i) {
+        const int fd = events[i].data.fd;
+        if (fd != wake_.get()) {
+          Ended(fd);
+          continue;
+        }
+        uint64_t ignored = 0;
+        if (read(fd, &ignored, sizeof ignored) < 0) continue;
+        std::vector<std::function<void(const ProcessExit&)>> gone;
+        {
+          MutexLock lock(mutex_);
+          if (stopping_) return;
+          gone.swap(gone_);
+        }
+        for (const auto& on_exit : gone) on_exit(ProcessExit{});
+      }
+    }
+  }
+
+  void Ended(int fd) {
+    Watched watched;
+    ProcessExit exit;
+    {
+      MutexLock lock(mutex_);
+      const auto it = watched_.find(fd);
+      if (it == watched_.end()) return;
+      watched = std::move(it->second);
+      watched_.erase(it);
+      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+      siginfo_t info{};
+      if (watched.ours && waitid(P_PIDFD, fd, &info, WEXITED) == 0) {
+        exit.known = true;
+        if (info.si_code == CLD_EXITED) {
+          exit.exit_status = info.si_status;
+        } else {
+          exit.signal = info.si_status;
+        }
+      }
+      children_.erase(watched.pid);
+      close(fd);
+    }
+    watched.on_exit(exit);
+  }
+
+  const std::string binary_;
+  const std::string socket_;
+  const Descriptor epoll_;
+  const Descriptor wake_;
+  server::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<int64_t> children_ ABSL_GUARDED_BY(mutex_);
+  std::map<int, Watched> watched_ ABSL_GUARDED_BY(mutex_);  // by pidfd
+  std::vector<std::function<void(const ProcessExit&)>> gone_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;  // last: it uses what is above
+};
+
+}  // namespace
+
+std::string DescribeExit(const ProcessExit& exit) {
+  if (!exit.known) return "is gone";
+  if (exit.signal == 0) return absl::StrCat("exited with status ", exit.exit_status);
+  const char* name = sigabbrev_np(exit.signal);
+  return absl::StrCat("was killed by signal ", exit.signal,
+                      name == nullptr ? "" : absl::StrCat(" (SIG", name, ")"));
+}
+
+int64_t ProcessStartTicks(int64_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string line;
+  std::getline(file, line);
+  // The name in parentheses may hold anything, so count from the last one: field 3 follows it.
+  const size_t name_end = line.rfind(") ");
+  if (name_end == std::string::npos) return 0;
+  const std::vector<std::string> fields = absl::StrSplit(line.substr(name_end + 2), ' ');
+  // A zombie has ended, whether or not its parent has looked.
+  if (fields[0] == "Z" || fields[0] == "X") return 0;
+  int64_t ticks = 0;
+  if (fields.size() < 20 || !absl::SimpleAtoi(fields[19], &ticks)) return 0;
+  return ticks;
+}
+
+absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(const std::string& binary,
+                                                           const std::string& socket) {
+  if (access(binary.c_str(), X_OK) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("The worker program ", binary, " can't be executed: ", Errno(errno),
+                     "; name it with --worker_binary"));
+  }
+  return std::make_unique<SystemProcessesImpl>(binary, socket);
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,62 @@
+#ifndef DESCENT_SERVER_DAEMON_WORKERS_SESSION_H_
+#define DESCENT_SERVER_DAEMON_WORKERS_SESSION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/worker/v1/worker.pb.h"
+
+namespace descent::daemon {
+
+class Worker;
+
+// One stream to a worker process. Thread-safe; what is sent after its end is dropped.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+
+  virtual void Send(worker::v1::DaemonMessage message) = 0;
+
+  // As an Ack message; one that waits to be written is replaced by a later one.
+  virtual void SendAck(int64_t sequence) = 0;
+
+  // Sends Fenced and ends the stream.
+  virtual void Fence(const std::string& reason) = 0;
+
+  // Whose it is; set once, by OnHello's handler before it calls `resume`.
+  std::shared_ptr<Worker> worker;
+};
+
+using ConnectionPtr = std::shared_ptr<Connection>;
+
+// What a stream brings. Called on gRPC's threads, must not block; the next message of the stream
+// is read only after `resume` was called, so a handler may take its time elsewhere.
+class SessionHandler {
+ public:
+  using Resume = std::function<void()>;
+
+  virtual ~SessionHandler() = default;
+  virtual void OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) = 0;
+  // Anything but a first Hello.
+  virtual void OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
+                         Resume resume) = 0;
+  virtual void OnClosed(ConnectionPtr connection) = 0;
+};
+
+// descent.worker.v1.WorkerService on a unix socket.
+class WorkerServer {
+ public:
+  // Listens when it returns. `handler` must outlive it. UNAVAILABLE if the socket can't be made.
+  static absl::StatusOr<std::unique_ptr<WorkerServer>> Create(const std::string& socket,
+                                                              SessionHandler* handler);
+  // Ends every stream; no handler runs from then on.
+  virtual ~WorkerServer() = default;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_WORKERS_SESSION_H_

@@ -1,0 +1,495 @@
+#include "server/daemon/workers/supervisor.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/rpc_status.h"
+#include "server/common/log.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::LogError;
+using server::LogInfo;
+using server::LogWarning;
+using server::MutexLock;
+using worker::v1::DaemonMessage;
+
+constexpr int32_t kProtocolVersion = 1;
+constexpr int64_t kSecond = 1'000'000'000;
+// A spec that took this many workers with it takes no more.
+constexpr int kMaxValidationDeaths = 2;
+constexpr int64_t kFirstBackOff = kSecond / 10;
+constexpr int64_t kLongestBackOff = 10 * kSecond;
+// A spare that lived this long was healthy.
+constexpr int64_t kHealthyAfter = 30 * kSecond;
+
+absl::Status ToStatus(const worker::v1::Invalid& invalid) {
+  ErrorDetail detail;
+  std::vector<std::string> sentences;
+  for (const auto& violation : invalid.violations()) {
+    detail.violations.push_back({violation.field(), violation.description()});
+    sentences.push_back(violation.field().empty()
+                            ? violation.description()
+                            : absl::StrCat(violation.field(), ": ", violation.description()));
+    if (detail.reason.empty()) detail.reason = violation.reason();
+  }
+  if (detail.reason.empty()) detail.reason = "INVALID_SPEC";
+  return MakeError(absl::StatusCode::kInvalidArgument, absl::StrJoin(sentences, "; "), detail);
+}
+
+absl::Status ShuttingDown() {
+  return MakeError(absl::StatusCode::kUnavailable,
+                   "The daemon is shutting down; try again when it is back", "SHUTTING_DOWN");
+}
+
+}  // namespace
+
+Supervisor::Supervisor(Options options, const server::Clock* clock, Loop* loop,
+                       Processes* processes, AttemptHost* host)
+    : options_(std::move(options)),
+      clock_(clock),
+      loop_(loop),
+      processes_(processes),
+      host_(host) {}
+
+Supervisor::~Supervisor() { server_.reset(); }
+
+WorkerPtr Supervisor::Await(const ProcessId& process) {
+  auto worker = std::make_shared<Worker>(absl::StrCat("awaited-", process.pid), process);
+  worker->state_ = Worker::State::kAssigned;
+  Add(worker);
+  return worker;
+}
+
+absl::Status Supervisor::Start() {
+  absl::StatusOr<std::unique_ptr<WorkerServer>> server =
+      WorkerServer::Create(options_.socket, this);
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  loop_->Post([this] {
+    leases_checked_nanos_ = clock_->MonotonicNanos();
+    for (const WorkerPtr& worker : workers_) worker->heard_nanos_ = leases_checked_nanos_;
+    CheckLeases();
+    Maintain();
+  });
+  return absl::OkStatus();
+}
+
+void Supervisor::Add(const WorkerPtr& worker) {
+  worker->heard_nanos_ = clock_->MonotonicNanos();
+  workers_.push_back(worker);
+  processes_->Watch(worker->process(), [this, worker](const ProcessExit& exit) {
+    loop_->Post([this, worker, exit] { OnExit(worker, exit); });
+  });
+  Count();
+}
+
+void Supervisor::Acquire(const std::string& job, std::function<void(const WorkerPtr&)> taken) {
+  if (stopping_) return;
+  acquirers_.emplace_back(job, std::move(taken));
+  Maintain();
+}
+
+void Supervisor::CancelAcquire(const std::string& job) {
+  std::erase_if(acquirers_, [&](const auto& acquirer) { return acquirer.first == job; });
+}
+
+void Supervisor::MoveLog(const WorkerPtr& worker, const std::string& path) {
+  if (worker->log_path_.empty()) return;
+  std::error_code error;
+  std::filesystem::rename(worker->log_path_, path, error);  // its open descriptor follows
+  if (!error) worker->log_path_ = path;
+}
+
+void Supervisor::Validate(const v1::Spec& spec,
+                          std::function<void(absl::StatusOr<worker::v1::Valid>)> done) {
+  if (stopping_) return done(ShuttingDown());
+  validations_.push_back({spec, std::move(done), 0});
+  Maintain();
+}
+
+void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
+  server::Mutex posted_mutex;
+  server::CondVar posted;
+  bool asked = false;
+  loop_->Post([&] {
+    stopping_ = true;
+    acquirers_.clear();
+    auto validations = std::move(validations_);
+    validations_.clear();
+    for (auto& [id, validation] : validating_) validations.push_back(std::move(validation));
+    validating_.clear();
+    for (PendingValidation& validation : validations) validation.done(ShuttingDown());
+    for (const WorkerPtr& worker : workers_) {
+      if (worker->fenced() || worker->connection() == nullptr) continue;
+      worker->leaving_ = true;
+      DaemonMessage message;
+      message.mutable_leave()->set_reason("The daemon is shutting down");
+      worker->Send(std::move(message));
+    }
+    Count();
+    MutexLock lock(posted_mutex);
+    asked = true;
+    posted.Signal();
+  });
+  {
+    MutexLock lock(posted_mutex);
+    while (!asked) posted.Wait(posted_mutex);
+  }
+  MutexLock lock(mutex_);
+  while (alive_ > 0) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return;
+    gone_.WaitFor(mutex_, left);
+  }
+}
+
+void Supervisor::WhenGone(const WorkerPtr& worker, std::function<void()> gone) {
+  if (std::find(workers_.begin(), workers_.end(), worker) == workers_.end()) return gone();
+  when_gone_[worker->id()].push_back(std::move(gone));
+}
+
+// ------------------------------------------------------------------------------------ Messages
+
+void Supervisor::OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) {
+  loop_->Post([this, connection = std::move(connection), hello = std::move(hello),
+               resume = std::move(resume)] {
+    Greet(connection, hello);
+    resume();
+  });
+}
+
+WorkerPtr Supervisor::Find(const worker::v1::Hello& hello) {
+  for (const WorkerPtr& worker : workers_) {
+    if (!hello.worker_id().empty() && worker->id() == hello.worker_id()) return worker;
+  }
+  const ProcessId process{hello.worker().pid(), hello.worker().process_start_ticks()};
+  for (const WorkerPtr& worker : workers_) {
+    if (worker->process() == process) return worker;
+  }
+  return nullptr;
+}
+
+void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello) {
+  if (hello.protocol_version() < kProtocolVersion) {
+    return connection->Fence(
+        absl::StrCat("This daemon speaks version ", kProtocolVersion, " of the worker protocol"));
+  }
+  WorkerPtr worker = Find(hello);
+  if (worker == nullptr) {
+    // Launched by an earlier daemon, or by somebody else.
+    const ProcessId process{hello.worker().pid(), hello.worker().process_start_ticks()};
+    worker = std::make_shared<Worker>(
+        hello.worker_id().empty() ? absl::StrCat("pid-", process.pid) : hello.worker_id(),
+        process);
+    if (!hello.job().empty()) worker->state_ = Worker::State::kAssigned;
+    Add(worker);
+  }
+  connection->worker = worker;
+  if (worker->fenced()) return connection->Fence("Another attempt has taken over");
+  ConnectionPtr old;
+  {
+    MutexLock lock(worker->mutex_);
+    old = std::exchange(worker->connection_, connection);
+  }
+  if (old != nullptr) old->Fence("The worker has a newer connection");
+  worker->heard_nanos_ = clock_->MonotonicNanos();
+  worker->info_ = hello.worker();
+
+  DaemonMessage message;
+  worker::v1::Welcome& welcome = *message.mutable_welcome();
+  const bool assigned = worker->state_ == Worker::State::kAssigned;
+  if (!hello.job().empty()) {
+    absl::StatusOr<worker::v1::Welcome> adopted = host_->OnReconnect(worker, hello);
+    if (!adopted.ok()) {
+      LogInfo("workers", absl::StrCat("worker ", worker->process().pid, " is fenced: ",
+                                      std::string(adopted.status().message())));
+      worker->Fence(std::string(adopted.status().message()));
+      return Count();
+    }
+    welcome = *std::move(adopted);
+    worker->state_ = Worker::State::kAssigned;
+  } else if (!assigned && worker->state_ != Worker::State::kValidating) {
+    worker->state_ = Worker::State::kSpare;
+    worker->spare_since_nanos_ = clock_->MonotonicNanos();
+  }
+  welcome.set_protocol_version(kProtocolVersion);
+  welcome.set_lease_seconds(options_.lease_seconds);
+  worker->Send(std::move(message));
+  if (stopping_) {
+    worker->leaving_ = true;
+    DaemonMessage leave;
+    leave.mutable_leave()->set_reason("The daemon is shutting down");
+    worker->Send(std::move(leave));
+  } else if (hello.job().empty() && assigned) {
+    host_->OnUnstarted(worker);
+  } else if (const auto it = validating_.find(worker->id()); it != validating_.end()) {
+    // It lost the connection while it validated: ask again.
+    PendingValidation again = std::move(it->second);
+    validating_.erase(it);
+    SendToValidate(worker, std::move(again));
+  }
+  Maintain();
+}
+
+void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
+                           Resume resume) {
+  const WorkerPtr& worker = connection->worker;
+  worker->heard_nanos_.store(clock_->MonotonicNanos(), std::memory_order_relaxed);
+  if (worker->fenced()) {
+    connection->Fence("Another attempt has taken over");
+    return resume();
+  }
+  switch (message.kind_case()) {
+    case worker::v1::WorkerMessage::kEvents: {
+      if (host_->OnEvents(worker, message.mutable_events(), /*on_loop=*/false) ==
+          AttemptHost::Taken::kTaken) {
+        return resume();
+      }
+      auto batch = std::make_shared<worker::v1::EventBatch>(std::move(*message.mutable_events()));
+      loop_->Post([this, worker, batch, resume = std::move(resume)] {
+        host_->OnEvents(worker, batch.get(), /*on_loop=*/true);
+        resume();
+      });
+      return;
+    }
+    case worker::v1::WorkerMessage::kValidated:
+      loop_->Post([this, worker, validated = std::move(*message.mutable_validated())] {
+        OnValidated(worker, validated);
+      });
+      return resume();
+    default:
+      return resume();
+  }
+}
+
+void Supervisor::OnClosed(ConnectionPtr connection) {
+  // The worker may come back, or its process ends, or its lease does.
+  if (const WorkerPtr& worker = connection->worker; worker != nullptr) {
+    MutexLock lock(worker->mutex_);
+    if (worker->connection_ == connection) worker->connection_ = nullptr;
+  }
+  loop_->Post([this] { Count(); });
+}
+
+void Supervisor::OnValidated(const WorkerPtr& worker, worker::v1::Validated validated) {
+  const auto it = validating_.find(worker->id());
+  if (it == validating_.end()) return;
+  const auto done = std::move(it->second.done);
+  validating_.erase(it);
+  worker->state_ = Worker::State::kSpare;
+  // It holds the data now: the job that comes of this should get it.
+  std::stable_partition(workers_.begin(), workers_.end(),
+                        [&](const WorkerPtr& other) { return other == worker; });
+  if (validated.has_valid()) {
+    done(std::move(*validated.mutable_valid()));
+  } else {
+    done(ToStatus(validated.invalid()));
+  }
+  Maintain();
+}
+
+// ----------------------------------------------------------------------------------- The end of
+
+void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
+  workers_.remove(worker);
+  ConnectionPtr connection;
+  {
+    MutexLock lock(worker->mutex_);
+    connection = std::exchange(worker->connection_, nullptr);
+  }
+  std::string cause = absl::StrCat("worker ", worker->process().pid, " ", DescribeExit(exit));
+  if (!exit.clean()) {
+    if (const std::string line = LastLogLine(worker); !line.empty()) {
+      absl::StrAppend(&cause, "; its last words: ", line);
+    }
+  }
+  if (!worker->fenced()) Lost(worker, cause, exit.clean());
+  worker->fenced_ = true;  // what its connection still brings is too late
+  if (worker->state_ != Worker::State::kAssigned && exit.clean() && !worker->log_path_.empty()) {
+    std::remove(worker->log_path_.c_str());
+  }
+  if (const auto it = when_gone_.find(worker->id()); it != when_gone_.end()) {
+    const auto gone = std::move(it->second);
+    when_gone_.erase(it);
+    for (const auto& callback : gone) callback();
+  }
+  Maintain();
+}
+
+void Supervisor::Lost(const WorkerPtr& worker, const std::string& cause, bool clean) {
+  if (worker->state_ == Worker::State::kAssigned) {
+    return host_->OnLost(worker, cause, clean);
+  }
+  if (stopping_) return;
+  const int64_t now = clock_->MonotonicNanos();
+  const bool was_healthy = worker->state_ != Worker::State::kLaunched &&
+                           now - worker->spare_since_nanos_ >= kHealthyAfter;
+  spare_failures_ = was_healthy ? 0 : spare_failures_ + 1;
+  if (spare_failures_ > 0) {
+    launch_after_nanos_ =
+        now + std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_ - 1, 20));
+  }
+  if (!clean) LogWarning("workers", absl::StrCat("a spare was lost: ", cause));
+  const auto it = validating_.find(worker->id());
+  if (it == validating_.end()) return;
+  PendingValidation validation = std::move(it->second);
+  validating_.erase(it);
+  if (++validation.deaths >= kMaxValidationDeaths) {
+    validation.done(MakeError(absl::StatusCode::kInternal,
+                              absl::StrCat("The spec could not be validated: ", cause),
+                              "WORKER_DIED"));
+  } else {
+    validations_.push_front(std::move(validation));
+  }
+}
+
+void Supervisor::CheckLeases() {
+  const int64_t now = clock_->MonotonicNanos();
+  const auto lease = static_cast<int64_t>(options_.lease_seconds * kSecond);
+  // If this thread itself was held up (a stopped daemon), the messages of that time are still to
+  // be read: everybody gets a new lease.
+  if (now - leases_checked_nanos_ > lease / 4 * 3) {
+    for (const WorkerPtr& worker : workers_) worker->heard_nanos_ = now;
+  }
+  leases_checked_nanos_ = now;
+  for (const WorkerPtr& worker : std::list<WorkerPtr>(workers_)) {
+    if (worker->fenced()) continue;
+    const bool launching = worker->state_ == Worker::State::kLaunched;
+    const double allowed = launching ? options_.launch_seconds : options_.lease_seconds;
+    if (now - worker->heard_nanos_ <= static_cast<int64_t>(allowed * kSecond)) continue;
+    const std::string cause =
+        absl::StrCat("worker ", worker->process().pid, " was silent for ", allowed, " s");
+    worker->Fence("It was silent for too long");
+    Lost(worker, cause, /*clean=*/false);
+  }
+  loop_->PostAfter(lease / 4, [this] { CheckLeases(); });
+  Maintain();
+}
+
+std::string Supervisor::LastLogLine(const WorkerPtr& worker) const {
+  if (worker->log_path_.empty()) return "";
+  std::ifstream file(worker->log_path_, std::ios::binary | std::ios::ate);
+  const std::streamoff size = file.tellg();
+  if (!file || size <= 0) return "";
+  constexpr std::streamoff kTail = 4096;
+  std::string tail(static_cast<size_t>(std::min(size, kTail)), '\0');
+  file.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end);
+  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+  absl::StripAsciiWhitespace(&tail);
+  tail = tail.substr(tail.find_last_of('\n') + 1);  // npos + 1 = 0
+  return tail.substr(0, 300);
+}
+
+// ------------------------------------------------------------------------------------- Spares
+
+void Supervisor::Maintain() {
+  if (stopping_) return Count();
+  int coming = 0;
+  std::vector<WorkerPtr> idle;
+  for (const WorkerPtr& worker : workers_) {
+    if (worker->fenced() || worker->leaving_) continue;
+    if (worker->state_ == Worker::State::kSpare && worker->connection() != nullptr) {
+      idle.push_back(worker);
+    } else if (worker->state_ != Worker::State::kAssigned) {
+      ++coming;
+    }
+  }
+  size_t next = 0;
+  while (next < idle.size() && !acquirers_.empty()) {
+    const WorkerPtr& worker = idle[next++];
+    const auto taken = std::move(acquirers_.front().second);
+    acquirers_.pop_front();
+    worker->state_ = Worker::State::kAssigned;
+    spare_failures_ = 0;
+    // Later: `taken` may come back here.
+    loop_->Post([taken, worker] { taken(worker); });
+  }
+  while (next < idle.size() && !validations_.empty()) {
+    PendingValidation validation = std::move(validations_.front());
+    validations_.pop_front();
+    SendToValidate(idle[next++], std::move(validation));
+    ++coming;
+  }
+  const int wanted = options_.spares + static_cast<int>(acquirers_.size());
+  int have = static_cast<int>(idle.size() - next) + coming;
+  for (; have > wanted && next < idle.size(); --have) {
+    const WorkerPtr& worker = idle.back();
+    worker->leaving_ = true;
+    DaemonMessage message;
+    message.mutable_leave()->set_reason("There are spares enough");
+    worker->Send(std::move(message));
+    idle.pop_back();
+  }
+  while (have < wanted) {
+    const int64_t wait = launch_after_nanos_ - clock_->MonotonicNanos();
+    if (wait > 0) {
+      if (!launch_timer_) {
+        launch_timer_ = true;
+        loop_->PostAfter(wait, [this] {
+          launch_timer_ = false;
+          Maintain();
+        });
+      }
+      break;
+    }
+    if (LaunchOne()) ++have;
+  }
+  Count();
+}
+
+bool Supervisor::LaunchOne() {
+  const std::string id = absl::StrCat("w", getpid(), "-", clock_->WallNanos() / 1'000'000 % 1'000'000'000,
+                                      "-", ++launched_);
+  const std::string log_path = absl::StrCat(options_.log_dir, "/", id, ".log");
+  const absl::StatusOr<ProcessId> process = processes_->Launch(id, log_path);
+  if (!process.ok()) {
+    ++spare_failures_;
+    launch_after_nanos_ = clock_->MonotonicNanos() +
+                          std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_, 20));
+    LogError("workers", std::string(process.status().message()));
+    return false;
+  }
+  auto worker = std::make_shared<Worker>(id, *process);
+  worker->log_path_ = log_path;
+  Add(worker);
+  return true;
+}
+
+void Supervisor::SendToValidate(const WorkerPtr& worker, PendingValidation validation) {
+  worker->state_ = Worker::State::kValidating;
+  DaemonMessage message;
+  message.mutable_validate()->set_id(worker->id());
+  *message.mutable_validate()->mutable_spec() = validation.spec;
+  validating_.insert_or_assign(worker->id(), std::move(validation));
+  worker->Send(std::move(message));
+}
+
+void Supervisor::Count() {
+  int64_t connected = 0;
+  int64_t spares = 0;
+  int64_t leaving = 0;
+  for (const WorkerPtr& worker : workers_) {
+    if (worker->leaving_) ++leaving;
+    if (worker->fenced() || worker->connection() == nullptr) continue;
+    ++connected;
+    if (worker->state_ == Worker::State::kSpare) ++spares;
+  }
+  workers_count_ = connected;
+  spares_count_ = spares;
+  MutexLock lock(mutex_);
+  alive_ = leaving;
+  gone_.SignalAll();
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,169 @@
+#ifndef DESCENT_SERVER_DAEMON_WORKERS_SUPERVISOR_H_
+#define DESCENT_SERVER_DAEMON_WORKERS_SUPERVISOR_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/spec.pb.h"
+#include "descent/worker/v1/worker.pb.h"
+#include "server/common/clock.h"
+#include "server/common/mutex.h"
+#include "server/daemon/workers/loop.h"
+#include "server/daemon/workers/processes.h"
+#include "server/daemon/workers/session.h"
+#include "server/daemon/workers/worker.h"
+
+namespace descent::daemon {
+
+// What the jobs do with their workers' messages. OnEvents is called on gRPC's threads and on the
+// loop, the rest on the loop.
+class AttemptHost {
+ public:
+  enum class Taken {
+    kTaken,   // done with it
+    kOnLoop,  // will take time (re-computed history is compared with the store): ask on the loop
+  };
+
+  virtual ~AttemptHost() = default;
+
+  // A batch of an assigned worker. Of an old attempt: the host fences the worker.
+  virtual Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) = 0;
+
+  // A worker says that it runs an attempt (the daemon, or its connection, was gone for a while).
+  // Welcome: the attempt is current and goes on with this worker. Error: fenced, for that reason.
+  virtual absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
+                                                          const worker::v1::Hello& hello) = 0;
+
+  // An assigned worker came back without having seen Start.
+  virtual void OnUnstarted(const WorkerPtr& worker) = 0;
+
+  // An assigned worker has died or was silent for a lease; `cause` is a sentence without its full
+  // stop. Once a worker; not for fenced ones. `clean`: it exited with status 0.
+  virtual void OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) = 0;
+};
+
+// Launches worker processes, keeps a warm spare, watches leases, and knows who is alive.
+//
+// Confined to its loop but for the public methods marked thread-safe. Legal order: Create, Await
+// for every attempt that may still run, Start, anything, Shutdown.
+//
+// A worker is found dead by its process (pidfd) or its silence (lease). A silent one is replaced,
+// not killed: it may be stopped, or elsewhere. When it wakes it is fenced.
+class Supervisor : public SessionHandler {
+ public:
+  struct Options {
+    std::string socket;
+    std::string log_dir;  // of spares: {worker_id}.log; exists
+    double lease_seconds = 10;
+    int spares = 1;
+    // What a worker's start may take until its Hello: it loads LibTorch from a cold disk.
+    double launch_seconds = 60;
+  };
+
+  Supervisor(Options options, const server::Clock* clock, Loop* loop, Processes* processes,
+             AttemptHost* host);
+  // The loop must have been stopped before.
+  ~Supervisor() override;
+
+  // An attempt of an earlier daemon whose worker may still run: lost when its process is gone, or
+  // when a lease has passed without a Hello.
+  WorkerPtr Await(const ProcessId& process);
+
+  // Listens for workers and launches the first spare. Thread-safe.
+  absl::Status Start();
+
+  // Gives the next idle spare to `taken`, as assigned. In the order of asking.
+  void Acquire(const std::string& job, std::function<void(const WorkerPtr&)> taken);
+  void CancelAcquire(const std::string& job);
+
+  // What the worker said about itself in its Hello.
+  const v1::WorkerInfo& info(const WorkerPtr& worker) const { return worker->info_; }
+
+  // Moves an assigned worker's log to where the job's are.
+  void MoveLog(const WorkerPtr& worker, const std::string& path);
+
+  // Has a spare build the spec. INVALID_ARGUMENT with field violations; UNAVAILABLE if no worker
+  // answers.
+  void Validate(const v1::Spec& spec,
+                std::function<void(absl::StatusOr<worker::v1::Valid>)> done);
+
+  // Asks every worker to save a checkpoint and leave, and waits for their end until the deadline.
+  // Launches nothing from now on. Thread-safe, blocks; not on the loop.
+  void Shutdown(std::chrono::steady_clock::time_point deadline);
+
+  // Calls `gone` once when the worker's process has ended, at once if it has.
+  void WhenGone(const WorkerPtr& worker, std::function<void()> gone);
+
+  // Thread-safe.
+  int64_t workers() const { return workers_count_; }
+  int64_t spares() const { return spares_count_; }
+
+  // SessionHandler:
+  void OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) override;
+  void OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
+                 Resume resume) override;
+  void OnClosed(ConnectionPtr connection) override;
+
+ private:
+  struct PendingValidation {
+    v1::Spec spec;
+    std::function<void(absl::StatusOr<worker::v1::Valid>)> done;
+    int deaths = 0;  // of workers that tried
+  };
+
+  void Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello);
+  WorkerPtr Find(const worker::v1::Hello& hello);
+  void Add(const WorkerPtr& worker);
+  void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
+  void OnExit(const WorkerPtr& worker, const ProcessExit& exit);
+  void Lost(const WorkerPtr& worker, const std::string& cause, bool clean);
+  // Gives idle spares to who waits, launches what is wanted, sends home what is not.
+  void Maintain();
+  bool LaunchOne();
+  void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
+  void CheckLeases();
+  void Count();
+  std::string LastLogLine(const WorkerPtr& worker) const;
+
+  const Options options_;
+  const server::Clock* const clock_;
+  Loop* const loop_;
+  Processes* const processes_;
+  AttemptHost* const host_;
+
+  // Confined to the loop:
+  std::list<WorkerPtr> workers_;
+  std::deque<std::pair<std::string, std::function<void(const WorkerPtr&)>>> acquirers_;
+  std::deque<PendingValidation> validations_;
+  std::map<std::string, PendingValidation> validating_;  // by worker id
+  std::map<std::string, std::vector<std::function<void()>>> when_gone_;
+  int launched_ = 0;
+  int spare_failures_ = 0;        // in a row
+  int64_t launch_after_nanos_ = 0;  // back-off
+  bool launch_timer_ = false;
+  int64_t leases_checked_nanos_ = 0;
+
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int64_t> workers_count_ = 0;
+  std::atomic<int64_t> spares_count_ = 0;
+  server::Mutex mutex_;
+  server::CondVar gone_;
+  int64_t alive_ ABSL_GUARDED_BY(mutex_) = 0;  // workers_ that are connected
+
+  std::unique_ptr<WorkerServer> server_;  // last: it calls
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_WORKERS_SUPERVISOR_H_

@@ -1,0 +1,81 @@
+#ifndef DESCENT_SERVER_DAEMON_WORKERS_WORKER_H_
+#define DESCENT_SERVER_DAEMON_WORKERS_WORKER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/worker/v1/worker.pb.h"
+#include "server/common/mutex.h"
+#include "server/daemon/workers/processes.h"
+#include "server/daemon/workers/session.h"
+
+namespace descent::daemon {
+
+// One worker process, for as long as it lives: connections come and go, the worker stays. Made by
+// the supervisor. Thread-safe, but for what is marked as the supervisor's.
+class Worker {
+ public:
+  Worker(std::string id, ProcessId process) : id_(std::move(id)), process_(process) {}
+
+  const std::string& id() const { return id_; }
+  const ProcessId& process() const { return process_; }
+
+  // Dropped while there is no connection: a reconnecting worker is told all it must know.
+  void Send(worker::v1::DaemonMessage message) {
+    if (const ConnectionPtr connection = this->connection()) connection->Send(std::move(message));
+  }
+  void SendAck(int64_t sequence) {
+    if (const ConnectionPtr connection = this->connection()) connection->SendAck(sequence);
+  }
+
+  // Nothing of it counts any more, whatever it sends: it is told to exit at once, now and whenever
+  // it comes back.
+  void Fence(const std::string& reason) {
+    fenced_ = true;
+    if (const ConnectionPtr connection = this->connection()) connection->Fence(reason);
+  }
+  bool fenced() const { return fenced_; }
+
+  ConnectionPtr connection() const {
+    server::MutexLock lock(mutex_);
+    return connection_;
+  }
+
+ private:
+  friend class Supervisor;
+
+  enum class State {
+    kLaunched,    // has not said Hello yet
+    kSpare,       // waits for work
+    kValidating,  // a spare that answers Validate
+    kAssigned,    // is an attempt's
+  };
+
+  const std::string id_;
+  const ProcessId process_;
+  std::atomic<bool> fenced_ = false;
+  std::atomic<int64_t> heard_nanos_ = 0;  // monotonic
+
+  mutable server::Mutex mutex_;
+  ConnectionPtr connection_ ABSL_GUARDED_BY(mutex_);
+
+  // The supervisor's, confined to its loop:
+  State state_ = State::kLaunched;
+  v1::WorkerInfo info_;  // of its Hello
+  int64_t spare_since_nanos_ = 0;
+  bool leaving_ = false;  // was asked to, at shutdown
+  std::string log_path_;  // empty: not launched by us
+};
+
+using WorkerPtr = std::shared_ptr<Worker>;
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_WORKERS_WORKER_H_
