@@ -49,8 +49,9 @@ class FlatParameters {
   int64_t count() const;
   // True if the names, shapes, dtypes and devices are the same, so that the buffers correspond.
   bool SameLayout(const FlatParameters& other) const;
-  // Adds a to every parameter and leaves the gaps zero.
+  // What a gap could not stand: x ← x + a, and x ← x ⊘ divisor, with the gaps left zero.
   void Shift(double a) const;
+  void Divide(const FlatParameters& divisor) const;
 
  private:
   struct Layout;

@@ -103,7 +103,7 @@ struct Space<ModelOf<S>> {
   static double dot(const M& x, const M& y) { return flat::dot(Matching(x, y), buffers(y)); }
   static double norm(const M& x) { return flat::norm(buffers(x)); }
   static void multiply(const M& x, M& y) { flat::multiply(Matching(x, y), buffers(y)); }
-  static void divide(const M& x, M& y) { flat::divide(Matching(x, y), buffers(y)); }
+  static void divide(const M& x, M& y) { Matching(x, y), y.flat().Divide(x.flat()); }
   static void square_root(M& x) { flat::square_root(buffers(x)); }
   static void shift(double a, M& x) { x.flat().Shift(a); }
 

@@ -18,6 +18,8 @@ struct Loss {
   std::function<at::Tensor(const at::Tensor& predictions, const at::Tensor& targets)> function;
   // Targets are class indices and the greatest score is the predicted class: has an accuracy.
   bool classifies = false;
+  // Of shapes of one example; empty: anything goes.
+  std::function<absl::Status(const Shape& output, const Shape& target)> check = {};
 
   at::Tensor operator()(const at::Tensor& predictions, const at::Tensor& targets) const {
     return function(predictions, targets);

@@ -11,14 +11,10 @@
 #include <utility>
 
 #include "ATen/core/Tensor.h"
+#include "core/data/batch.h"
 #include "core/objective/loss.h"
 
 namespace descent {
-
-struct Batch {
-  at::Tensor inputs;   // [batch, …]
-  at::Tensor targets;  // [batch, …]
-};
 
 // The batch of iteration k ≥ 0: the same numbers whenever it is asked for the same k. It can't
 // fail: data are checked when they are read.

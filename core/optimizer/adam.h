@@ -31,6 +31,9 @@ struct Adam {
   Sequence beta2 = 0.999;      // each in [0, 1)
   double epsilon = 1e-8;       // > 0
 
+  template <ElementwiseAlgebra X>
+  using MethodFor = AdamMethod<X>;
+
   // INVALID_ARGUMENT naming the field.
   absl::Status Validate() const;
 

@@ -20,6 +20,9 @@ class GradientDescentMethod;
 struct GradientDescent {
   Sequence step_size;  // each ≥ 0
 
+  template <InnerProductSpace X>
+  using MethodFor = GradientDescentMethod<X>;
+
   // INVALID_ARGUMENT naming the field.
   absl::Status Validate() const;
 

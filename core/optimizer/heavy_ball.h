@@ -21,6 +21,9 @@ struct HeavyBall {
   Sequence step_size;       // each ≥ 0
   Sequence momentum = 0.9;  // each in [0, 1)
 
+  template <InnerProductSpace X>
+  using MethodFor = HeavyBallMethod<X>;
+
   // INVALID_ARGUMENT naming the field.
   absl::Status Validate() const;
 

@@ -26,6 +26,9 @@ struct Nesterov {
   Sequence step_size;                       // each ≥ 0
   Sequence momentum = nesterov_sequence();  // each in [0, 1)
 
+  template <InnerProductSpace X>
+  using MethodFor = NesterovMethod<X>;
+
   // INVALID_ARGUMENT naming the field.
   absl::Status Validate() const;
 

@@ -26,8 +26,7 @@ concept FlatSpace = InnerProductSpace<T> && requires(const T& x) {
 };
 
 // What the operations of space.h are on flat buffers. No graph is recorded. They throw
-// std::invalid_argument if the two sides have a different number of buffers, c10::Error if their
-// sizes differ.
+// std::invalid_argument if the two sides differ in structure, shape, dtype or device.
 namespace flat {
 
 void assign(Buffers x, Buffers y);
@@ -36,8 +35,6 @@ void axpy(double a, Buffers x, Buffers y);
 double dot(Buffers x, Buffers y);
 double norm(Buffers x);
 void multiply(Buffers x, Buffers y);
-// Where both are zero, as in gaps, the quotient is zero.
-void divide(Buffers x, Buffers y);
 void square_root(Buffers x);
 void zero(Buffers x);
 

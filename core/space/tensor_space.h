@@ -29,7 +29,7 @@ struct Space<at::Tensor> {
   static void multiply(const at::Tensor& x, at::Tensor& y) {
     flat::multiply(buffers(x), buffers(y));
   }
-  static void divide(const at::Tensor& x, at::Tensor& y) { flat::divide(buffers(x), buffers(y)); }
+  static void divide(const at::Tensor& x, at::Tensor& y);
   static void square_root(at::Tensor& x) { flat::square_root(buffers(x)); }
   static void shift(double a, at::Tensor& x);
 };

@@ -1,0 +1,222 @@
+#include "core/optimizer/model_run.h"
+
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "c10/util/Exception.h"
+#include "core/model/layers.h"
+#include "core/objective/supervised_objective.h"
+#include "core/optimizer/run.h"
+#include "core/optimizer/state.h"
+
+namespace descent {
+namespace {
+
+// Of the exception being handled.
+absl::Status PresentException() try { throw; } catch (const std::invalid_argument& error) {
+  return absl::InvalidArgumentError(error.what());
+} catch (const c10::Error& error) {
+  return absl::InternalError(error.what_without_backtrace());
+} catch (const std::exception& error) {
+  return absl::InternalError(error.what());
+}
+
+std::string TensorName(std::string_view space, const Parameter& parameter) {
+  return absl::StrCat(std::string(space), "/", parameter.name);
+}
+
+class Saver final : public StateVisitor<Model> {
+ public:
+  void Space(std::string_view name, Model& x) override {
+    for (const Parameter& parameter : x.parameters()) {
+      state.tensors.emplace_back(TensorName(name, parameter), parameter.tensor);
+    }
+  }
+  void Number(std::string_view name, double& number) override {
+    state.numbers.emplace_back(name, number);
+  }
+  void Integer(std::string_view name, int64_t& integer) override {
+    state.integers.emplace_back(name, integer);
+  }
+
+  RunState state;
+};
+
+// Looks everything up before anything is written.
+class Checker final : public StateVisitor<Model> {
+ public:
+  explicit Checker(const RunState& state) {
+    for (const auto& [name, tensor] : state.tensors) Insert(name, &tensor);
+    for (const auto& [name, number] : state.numbers) Insert(name, nullptr);
+    for (const auto& [name, integer] : state.integers) {
+      Insert(name, nullptr);
+      if (integer < 0) Refuse(name, absl::StrCat("is negative: ", integer));
+    }
+  }
+
+  void Space(std::string_view name, Model& x) override {
+    for (const Parameter& parameter : x.parameters()) {
+      const std::string full = TensorName(name, parameter);
+      const at::Tensor* tensor = Take(full).value_or(nullptr);
+      if (tensor == nullptr) continue;
+      if (!tensor->sizes().equals(parameter.tensor.sizes())) {
+        Refuse(full,
+               absl::StrCat("has the shape ", ToString(tensor->sizes().vec()),
+                            " where the model has ", ToString(parameter.tensor.sizes().vec())));
+      } else if (tensor->scalar_type() != parameter.tensor.scalar_type()) {
+        Refuse(full, "has another dtype than the model");
+      }
+    }
+  }
+  void Number(std::string_view name, double&) override { Take(std::string(name)); }
+  void Integer(std::string_view name, int64_t&) override { Take(std::string(name)); }
+
+  absl::Status status() {
+    for (const auto& [name, tensor] : entries_) Refuse(name, "is not part of this run's state");
+    return status_;
+  }
+
+ private:
+  void Insert(const std::string& name, const at::Tensor* tensor) {
+    if (!entries_.emplace(name, tensor).second) Refuse(name, "is there twice");
+  }
+
+  std::optional<const at::Tensor*> Take(const std::string& name) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+      Refuse(name, "is missing");
+      return std::nullopt;
+    }
+    const at::Tensor* tensor = found->second;
+    entries_.erase(found);
+    return tensor;
+  }
+
+  void Refuse(const std::string& name, const std::string& problem) {
+    if (!status_.ok()) return;
+    status_ = absl::InvalidArgumentError(absl::StrCat("the saved state: `", name, "` ", problem));
+  }
+
+  std::map<std::string, const at::Tensor*> entries_;
+  absl::Status status_;
+};
+
+// Writes what the Checker found in order.
+class Loader final : public StateVisitor<Model> {
+ public:
+  explicit Loader(const RunState& state)
+      : tensors_(state.tensors.begin(), state.tensors.end()),
+        numbers_(state.numbers.begin(), state.numbers.end()),
+        integers_(state.integers.begin(), state.integers.end()) {}
+
+  void Space(std::string_view name, Model& x) override {
+    for (const Parameter& parameter : x.parameters()) {
+      const auto found = tensors_.find(TensorName(name, parameter));
+      if (found != tensors_.end()) parameter.tensor.copy_(found->second);
+    }
+  }
+  void Number(std::string_view name, double& number) override {
+    number = numbers_.at(std::string(name));
+  }
+  void Integer(std::string_view name, int64_t& integer) override {
+    integer = integers_.at(std::string(name));
+  }
+
+ private:
+  std::map<std::string, at::Tensor> tensors_;
+  std::map<std::string, double> numbers_;
+  std::map<std::string, int64_t> integers_;
+};
+
+template <class Method>
+class ModelRunOf final : public ModelRun {
+ public:
+  ModelRunOf(Method method, SupervisedObjective objective)
+      : run_(std::move(method), std::move(objective)) {}
+
+  absl::StatusOr<View> current() override try {
+    const Iteration<Model> it = run_.Current();
+    if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
+    return View{it.index, it.value, *gradient_norm_, it.step_size, it.solution, it.gradient};
+  } catch (...) {
+    return PresentException();
+  }
+
+  absl::Status advance() override try {
+    run_.Advance();
+    gradient_norm_.reset();
+    return absl::OkStatus();
+  } catch (...) {
+    return PresentException();
+  }
+
+  std::span<const Dial> dials() const override { return run_.dials(); }
+
+  RunState Save() override {
+    Saver saver;
+    run_.Save(saver);
+    return std::move(saver.state);
+  }
+
+  absl::Status Load(const RunState& state) override try {
+    Checker checker(state);
+    run_.Save(checker);
+    if (absl::Status status = checker.status(); !status.ok()) return status;
+    // Numbers are written before tensors; a dial that refuses its number stops it there.
+    RunState before = Save();
+    before.tensors.clear();
+    gradient_norm_.reset();
+    try {
+      Loader loader(state);
+      run_.Restore(loader);
+    } catch (...) {
+      absl::Status status = PresentException();
+      Loader undo(before);
+      run_.Restore(undo);
+      return status;
+    }
+    return absl::OkStatus();
+  } catch (...) {
+    return PresentException();
+  }
+
+ private:
+  // Dials are handles: looking at them needs a mutable run, and changes nothing.
+  mutable Run<Model, SupervisedObjective, Method> run_;
+  std::optional<double> gradient_norm_;  // of the present iteration, once it was looked at
+};
+
+}  // namespace
+
+absl::Status Validate(const OptimizerOptions& options) {
+  return std::visit([](const auto& optimizer) { return optimizer.Validate(); }, options);
+}
+
+absl::StatusOr<std::unique_ptr<ModelRun>> ModelRun::Create(const OptimizerOptions& options,
+                                                           const Model& x0,
+                                                           SupervisedObjective objective) try {
+  if (absl::Status status = Validate(options); !status.ok()) return status;
+  return std::visit(
+      [&]<class Options>(const Options& optimizer) -> std::unique_ptr<ModelRun> {
+        using Method = typename Options::template MethodFor<Model>;
+        return std::make_unique<ModelRunOf<Method>>(Method(optimizer, x0), std::move(objective));
+      },
+      options);
+} catch (...) {
+  return PresentException();
+}
+
+}  // namespace descent

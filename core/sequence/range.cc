@@ -1,0 +1,51 @@
+#include "core/sequence/range.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace descent {
+
+absl::Status Range::Check(double value) const {
+  const auto refuse = [&](const char* problem) {
+    std::string accepted;
+    if (std::isinf(min) && std::isinf(max)) {
+      accepted = "a finite number";
+    } else if (std::isinf(max)) {
+      accepted = absl::StrCat("a finite number ≥ ", min);
+    } else {
+      accepted = absl::StrCat("a number in [", min, ", ", max, max_included ? "]" : ")");
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, ": ", value, " is ", problem, "; give ", accepted));
+  };
+  if (std::isnan(value)) return refuse("not a number");
+  if (std::isinf(value)) return refuse("infinite");
+  if (value < min) return refuse(min == 0 ? "negative" : "too small");
+  if (value > max || (value == max && !max_included)) return refuse("too large");
+  return absl::OkStatus();
+}
+
+Range NonNegative(std::string field) {
+  Range range{.field = std::move(field)};
+  range.min = 0;
+  return range;
+}
+
+Range UnitInterval(std::string field) {
+  Range range = NonNegative(std::move(field));
+  range.max = 1;
+  range.max_included = false;
+  return range;
+}
+
+absl::Status CheckPositive(const std::string& field, double value) {
+  if (value > 0 && std::isfinite(value)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": ", value, " is not positive; give a finite number > 0"));
+}
+
+}  // namespace descent

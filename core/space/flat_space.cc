@@ -1,0 +1,87 @@
+#include "core/space/flat_space.h"
+
+#include <cmath>
+#include <cstddef>
+#include <stdexcept>
+
+#include "ATen/core/LegacyTypeDispatch.h"
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/dot.h"
+#include "ATen/ops/linalg_vector_norm.h"
+#include "core/space/number.h"
+
+namespace descent::flat {
+namespace {
+
+// Operations on buffers never belong to a graph: straight to the kernel, below autograd's layers.
+using BelowAutograd = at::AutoDispatchBelowADInplaceOrView;
+
+void Match(Buffers x, Buffers y) {
+  if (x.size() != y.size()) throw std::invalid_argument("the two elements differ in structure");
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (!x[i].sizes().equals(y[i].sizes())) {
+      throw std::invalid_argument("the two elements differ in shape");
+    }
+    if (x[i].scalar_type() != y[i].scalar_type() || x[i].device() != y[i].device()) {
+      throw std::invalid_argument("the two elements differ in dtype or device");
+    }
+  }
+}
+
+}  // namespace
+
+void assign(Buffers x, Buffers y) {
+  Match(x, y);
+  const BelowAutograd guard;
+  for (size_t i = 0; i < x.size(); ++i) y[i].copy_(x[i]);
+}
+
+void scale(double a, Buffers x) {
+  const BelowAutograd guard;
+  for (const at::Tensor& buffer : x) buffer.mul_(a);
+}
+
+void axpy(double a, Buffers x, Buffers y) {
+  Match(x, y);
+  const BelowAutograd guard;
+  for (size_t i = 0; i < x.size(); ++i) y[i].add_(x[i], a);
+}
+
+double dot(Buffers x, Buffers y) {
+  Match(x, y);
+  const BelowAutograd guard;
+  double sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    sum += Number(at::dot(x[i].reshape(-1), y[i].reshape(-1)));
+  }
+  return sum;
+}
+
+double norm(Buffers x) {
+  const BelowAutograd guard;
+  if (x.size() == 1) return Number(at::linalg_vector_norm(x[0]));
+  double sum = 0;
+  for (const at::Tensor& buffer : x) {
+    const double part = Number(at::linalg_vector_norm(buffer));
+    sum += part * part;
+  }
+  return std::sqrt(sum);
+}
+
+void multiply(Buffers x, Buffers y) {
+  Match(x, y);
+  const BelowAutograd guard;
+  for (size_t i = 0; i < x.size(); ++i) y[i].mul_(x[i]);
+}
+
+void square_root(Buffers x) {
+  const BelowAutograd guard;
+  for (const at::Tensor& buffer : x) buffer.sqrt_();
+}
+
+void zero(Buffers x) {
+  const BelowAutograd guard;
+  for (const at::Tensor& buffer : x) buffer.zero_();
+}
+
+}  // namespace descent::flat
