@@ -1,0 +1,93 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/daemon/journal/entries.h"
+#include "server/daemon/journal/journal.h"
+#include "server/daemon/journal/row.h"
+
+namespace descent::daemon {
+
+// One message to a watcher: slices, then `trailer`, together are a serialized WatchJobResponse of
+// at most 1 MiB (more only if a single event is larger). The slices' bytes are shared with the
+// journal and with other watchers; they hold whole entries.
+struct WatchPiece {
+  struct Slice {
+    std::shared_ptr<const char> data;
+    size_t size = 0;
+    std::string_view view() const { return {data.get(), size}; }
+  };
+  std::vector<Slice> slices;
+  std::string trailer;  // scanned_revision and head_revision
+  int64_t events = 0;
+  int64_t scanned_revision = 0;
+  int64_t head_revision = 0;
+
+  // Calls `use` with each serialized event.
+  template <class Use>
+  void ForEachEvent(Use use) const {
+    for (const Slice& slice : slices) {
+      std::string_view rest = slice.view(), event;
+      while (NextEntry(&rest, &event)) use(event);
+    }
+  }
+};
+
+// What one watcher has yet to see of a journal. Not thread-safe: one call at a time.
+//
+// Order of calls: Subscribe to the journal first, then Poll until it gives no more pieces:
+//
+//   kPiece       send it, Poll again
+//   kNeedsStore  call Fetch on a thread that may block, then Poll again
+//   kAtHead      wait for the subscription's callback, then Poll again
+//   kEnd         the job is final and everything was given: end the stream with OK
+//
+// A watcher that doesn't read holds at most about 2 MiB of rows here, and none at the head.
+class WatchCursor {
+ public:
+  // OUT_OF_RANGE: the cursor is negative, past the head, or before compacted_revision while
+  // iterations are wanted; the message says the bound.
+  static absl::StatusOr<WatchCursor> Create(std::shared_ptr<JobJournal> journal,
+                                            int64_t after_revision, WatchFilter filter);
+
+  enum class Next { kPiece, kNeedsStore, kAtHead, kEnd };
+
+  // Never blocks. Fills `piece` on kPiece only; a piece without events only says how far the
+  // journal has been looked through.
+  Next Poll(WatchPiece* piece);
+
+  // Reads the next rows from the store: blocks. An error ends the watch; OUT_OF_RANGE here: the
+  // watcher was so slow that retention has overtaken it.
+  absl::Status Fetch();
+
+  // All events up to here have been given or filtered out: the cursor to resume from.
+  int64_t scanned_revision() const { return cursor_; }
+
+ private:
+  class Builder;
+
+  WatchCursor(std::shared_ptr<JobJournal> journal, int64_t after_revision, WatchFilter filter);
+
+  bool Wanted(v1::EventKind kind) const;
+  // Adds what is wanted of a row; false: the piece is full, and the row is for the next one.
+  bool Take(const RowPtr& row, Builder& builder) const;
+  Next Finish(Builder& builder, Next otherwise, WatchPiece* piece);
+
+  std::shared_ptr<JobJournal> journal_;
+  WatchFilter filter_;
+  int64_t cursor_;
+  int64_t announced_;        // scanned_revision of the last piece
+  std::deque<RowPtr> rows_;  // read, not looked at yet
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
