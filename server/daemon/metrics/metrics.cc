@@ -65,11 +65,16 @@ class Daemon final : public prometheus::Collectable {
     const Journal::Statistics s = journal_.statistics();
     prometheus::MetricFamily commit{"descent_journal_commit_seconds",
                                     "Time of a durable commit of the journal, in seconds.",
-                                    prometheus::MetricType::Summary,
+                                    prometheus::MetricType::Histogram,
                                     {}};
-    prometheus::ClientMetric& sample = commit.metric.emplace_back();
-    sample.summary.sample_count = static_cast<uint64_t>(s.commits);
-    sample.summary.sample_sum = s.commit_seconds;
+    prometheus::ClientMetric::Histogram& histogram = commit.metric.emplace_back().histogram;
+    histogram.sample_count = static_cast<uint64_t>(s.commits);
+    histogram.sample_sum = s.commit_seconds;
+    uint64_t cumulative = 0;
+    for (size_t i = 0; i < Journal::kCommitBounds.size(); ++i) {
+      cumulative += static_cast<uint64_t>(s.commit_counts[i]);
+      histogram.bucket.push_back({cumulative, Journal::kCommitBounds[i]});
+    }
     return {
         Sampled(Gauge("descent_journal_up",
                       "1 while events can be appended durably, 0 after a failed commit."),

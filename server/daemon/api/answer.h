@@ -1,0 +1,68 @@
+#ifndef DESCENT_SERVER_DAEMON_API_ANSWER_H_
+#define DESCENT_SERVER_DAEMON_API_ANSWER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+
+// One unary call that is answered later, from any thread, or never.
+//
+// gRPC owns the reactor and deletes it through OnDone. Whoever answers holds the slot only: if the
+// call is over by then (cancelled, its deadline passed, the server shutting down), the answer is
+// dropped, and what it reports happened all the same. Finish is called exactly once, by whoever
+// empties the slot.
+template <class Response>
+class Answer : public grpc::ServerUnaryReactor {
+ public:
+  using Done = std::function<void(absl::StatusOr<Response>)>;
+
+  explicit Answer(Response* response) : slot_(std::make_shared<Slot>(this, response)) {}
+
+  // To be called at most once; may outlive the call.
+  Done done() {
+    return [slot = slot_](absl::StatusOr<Response> result) {
+      Response* response = slot->response;
+      Answer* answer = slot->Take();
+      if (answer == nullptr) return;
+      // From here to Finish the reactor, and so the response, can't go away.
+      if (result.ok()) *response = *std::move(result);
+      answer->Finish(ToGrpcStatus(result.status()));
+    };
+  }
+
+  void OnCancel() override {
+    if (slot_->Take() != nullptr) Finish(grpc::Status::CANCELLED);
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  struct Slot {
+    Slot(Answer* answer, Response* response) : response(response), answer(answer) {}
+
+    Answer* Take() {
+      absl::MutexLock lock(&mutex);
+      return std::exchange(answer, nullptr);
+    }
+
+    Response* const response;
+    absl::Mutex mutex;
+    Answer* answer ABSL_GUARDED_BY(mutex);  // null once somebody has answered
+  };
+
+  const std::shared_ptr<Slot> slot_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_API_ANSWER_H_

@@ -1,0 +1,39 @@
+#ifndef DESCENT_SERVER_DAEMON_API_EXECUTOR_H_
+#define DESCENT_SERVER_DAEMON_API_EXECUTOR_H_
+
+#include <deque>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace descent::daemon {
+
+// A fixed number of threads that run what is posted, in the order of posting. For work that must
+// not run on the threads of gRPC, HTTP or the journal: reading the store, composing messages.
+// Thread-safe. What is posted must not throw.
+class Executor {
+ public:
+  explicit Executor(int threads);
+  // Runs what was posted, then joins. Nothing may be posted from then on but by what still runs.
+  ~Executor();
+
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  void Post(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Mutex mutex_;
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;  // last: they use what is above
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_API_EXECUTOR_H_

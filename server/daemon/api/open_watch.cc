@@ -1,0 +1,29 @@
+#include "server/daemon/api/open_watch.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/api/requests.h"
+
+namespace descent::daemon {
+
+absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const v1::WatchJobRequest& request) {
+  const absl::StatusOr<std::shared_ptr<JobJournal>> journal = jobs.OpenJournal(request.name());
+  if (!journal.ok()) return WithSuggestion(journal.status(), request.name(), jobs);
+  absl::StatusOr<WatchCursor> cursor =
+      WatchCursor::Create(*journal, request.after_revision(), FilterOf(request));
+  if (cursor.ok()) return OpenedWatch{.journal = *journal, .cursor = *std::move(cursor)};
+  absl::Status status = cursor.status();
+  if (status.code() == absl::StatusCode::kOutOfRange) {
+    const JobJournal& bounds = **journal;
+    SetErrorDetail(ErrorDetail{.reason = "CURSOR_OUT_OF_RANGE",
+                               .metadata = {{"head_revision", absl::StrCat(bounds.head_revision())},
+                                            {"compacted_revision",
+                                             absl::StrCat(bounds.compacted_revision())}}},
+                   &status);
+  }
+  return status;
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,26 @@
+#ifndef DESCENT_SERVER_DAEMON_API_OPEN_WATCH_H_
+#define DESCENT_SERVER_DAEMON_API_OPEN_WATCH_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/journal/journal.h"
+#include "server/daemon/journal/watch_cursor.h"
+
+namespace descent::daemon {
+
+// The journal that a request names, and a cursor at its place in it: the same over gRPC and HTTP.
+struct OpenedWatch {
+  std::shared_ptr<JobJournal> journal;
+  WatchCursor cursor;
+};
+
+// NOT_FOUND suggests the nearest job. OUT_OF_RANGE carries both bounds as details
+// (`head_revision`, `compacted_revision`). Does not block. `request` has been checked.
+absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const v1::WatchJobRequest& request);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_API_OPEN_WATCH_H_

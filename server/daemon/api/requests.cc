@@ -1,0 +1,264 @@
+#include "server/daemon/api/requests.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/unknown_field_set.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr size_t kMaxRequestId = 128;
+constexpr size_t kMaxDisplayName = 256;
+constexpr int kMaxLabels = 64;
+constexpr size_t kMaxLabelBytes = 256;
+constexpr int kMaxCommands = 64;
+
+bool IsPrintableAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+
+// [a-z]([a-z0-9-]{0,61}[a-z0-9])?
+bool IsJobId(std::string_view id) {
+  if (id.empty() || id.size() > 63 || id[0] < 'a' || id[0] > 'z') return false;
+  if (!IsLowerOrDigit(id.back())) return false;
+  return std::all_of(id.begin(), id.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
+}
+
+// Collects what is wrong; the order is the order of the fields.
+class Violations {
+ public:
+  void Add(std::string field, std::string description) {
+    violations_.push_back({std::move(field), std::move(description)});
+  }
+
+  void CheckName(const std::string& name) {
+    constexpr std::string_view kPrefix = "jobs/";
+    if (name.empty()) {
+      Add("name", "is empty; it must name a job: jobs/{job}");
+    } else if (name.rfind(kPrefix, 0) != 0 || !IsJobId(name.substr(kPrefix.size()))) {
+      Add("name", absl::StrCat("\"", name,
+                               "\" is not a job's name: jobs/{job}, where {job} is "
+                               "lower-case letters, digits and hyphens, from a letter on"));
+    }
+  }
+
+  void CheckRequestId(const std::string& id) {
+    if (id.size() > kMaxRequestId || !IsPrintableAscii(id)) {
+      Add("request_id", "must be at most 128 printable ASCII characters");
+    }
+  }
+
+  absl::Status ToStatus() && {
+    if (violations_.empty()) return absl::OkStatus();
+    std::string message = absl::StrCat(violations_[0].field, ": ", violations_[0].description);
+    if (violations_.size() > 1) {
+      absl::StrAppend(&message, " (and ", violations_.size() - 1, " more)");
+    }
+    return MakeError(absl::StatusCode::kInvalidArgument, message,
+                     ErrorDetail{.reason = "INVALID_REQUEST", .violations = violations_});
+  }
+
+  // Fields that the sender's version of the protocol has and ours has not.
+  void CheckUnknown(const google::protobuf::Message& message, const std::string& path) {
+    const google::protobuf::Reflection& reflection = *message.GetReflection();
+    const google::protobuf::UnknownFieldSet& unknown = reflection.GetUnknownFields(message);
+    if (!unknown.empty()) {
+      Add(path.empty() ? absl::StrCat("#", unknown.field(0).number())
+                       : absl::StrCat(path, ".#", unknown.field(0).number()),
+          absl::StrCat("field number ", unknown.field(0).number(), " of ",
+                       message.GetDescriptor()->full_name(),
+                       " is not known to this server; it may be older than the client"));
+    }
+    std::vector<const google::protobuf::FieldDescriptor*> fields;
+    reflection.ListFields(message, &fields);
+    for (const auto* field : fields) {
+      if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+      const std::string child = path.empty() ? field->name() : path + "." + field->name();
+      if (!field->is_repeated()) {
+        CheckUnknown(reflection.GetMessage(message, field), child);
+        continue;
+      }
+      for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+        CheckUnknown(reflection.GetRepeatedMessage(message, field, i),
+                     absl::StrCat(child, "[", i, "]"));
+      }
+    }
+  }
+
+ private:
+  std::vector<FieldViolation> violations_;
+};
+
+void CheckPath(bool given, const std::string& path, const std::string& field, Violations* out) {
+  if (!given || path.empty()) {
+    out->Add(field, "is missing: the dial's path, such as step_size");
+  } else if (path.size() > 512) {
+    out->Add(field, "is longer than 512 characters");
+  }
+}
+
+void CheckNumber(bool given, double value, const std::string& field, Violations* out) {
+  if (!given) {
+    out->Add(field, "is missing");
+  } else if (!std::isfinite(value)) {
+    out->Add(field, absl::StrCat("must be a finite number, not ", value));
+  }
+}
+
+void CheckCommand(const v1::Command& command, const std::string& field, Violations* out) {
+  switch (command.kind_case()) {
+    case v1::Command::kSet:
+      CheckPath(command.set().has_path(), command.set().path(), field + ".set.path", out);
+      CheckNumber(command.set().has_value(), command.set().value(), field + ".set.value", out);
+      break;
+    case v1::Command::kScale:
+      CheckPath(command.scale().has_path(), command.scale().path(), field + ".scale.path", out);
+      CheckNumber(command.scale().has_factor(), command.scale().factor(), field + ".scale.factor",
+                  out);
+      break;
+    case v1::Command::kRelease:
+      CheckPath(command.release().has_path(), command.release().path(), field + ".release.path",
+                out);
+      break;
+    case v1::Command::KIND_NOT_SET:
+      out->Add(field,
+               "names no command: one of set, scale, release, pause, resume, stop, "
+               "checkpoint, evaluate");
+      break;
+    default:
+      break;
+  }
+}
+
+template <class Request>
+Violations Begin(const Request& request) {
+  Violations violations;
+  violations.CheckUnknown(request, "");
+  return violations;
+}
+
+}  // namespace
+
+absl::Status CheckRequest(const v1::CreateJobRequest& request) {
+  Violations violations = Begin(request);
+  if (!request.has_job()) {
+    violations.Add("job", "is missing");
+  } else if (!request.job().has_spec()) {
+    violations.Add("job.spec", "is missing: what to train");
+  }
+  const v1::Job& job = request.job();
+  if (job.display_name().size() > kMaxDisplayName) {
+    violations.Add("job.display_name", "is longer than 256 bytes");
+  }
+  if (job.labels_size() > kMaxLabels) violations.Add("job.labels", "has more than 64 entries");
+  for (const auto& [key, value] : job.labels()) {
+    if (key.empty() || key.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes) {
+      violations.Add(absl::StrCat("job.labels[\"", key.substr(0, 32), "\"]"),
+                     "keys are 1 to 256 bytes, values at most 256");
+    }
+  }
+  if (!request.job_id().empty() && !IsJobId(request.job_id())) {
+    violations.Add("job_id", absl::StrCat("\"", request.job_id(),
+                                          "\" must match [a-z]([a-z0-9-]{0,61}[a-z0-9])?"));
+  }
+  violations.CheckRequestId(request.request_id());
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::GetJobRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckName(request.name());
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::ListJobsRequest& request) {
+  Violations violations = Begin(request);
+  if (request.page_size() < 0) {
+    violations.Add("page_size", absl::StrCat("must not be negative, is ", request.page_size()));
+  }
+  if (request.filter().size() > 4096) violations.Add("filter", "is longer than 4096 bytes");
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::DeleteJobRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckName(request.name());
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::ValidateSpecRequest& request) {
+  Violations violations = Begin(request);
+  if (!request.has_spec()) violations.Add("spec", "is missing: what to train");
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::WatchJobRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckName(request.name());
+  if (request.after_revision() < 0) {
+    violations.Add("after_revision",
+                   absl::StrCat("must not be negative, is ", request.after_revision()));
+  }
+  for (int i = 0; i < request.kinds_size(); ++i) {
+    if (request.kinds(i) == v1::EVENT_KIND_UNSPECIFIED ||
+        !v1::EventKind_IsValid(request.kinds(i))) {
+      violations.Add(absl::StrCat("kinds[", i, "]"),
+                     absl::StrCat(static_cast<int>(request.kinds(i)), " is not an EventKind"));
+    }
+  }
+  if (request.every() < 0) {
+    violations.Add("every", absl::StrCat("must not be negative, is ", request.every()));
+  }
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::CommandJobRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckName(request.name());
+  if (request.request_id().empty()) {
+    violations.Add("request_id",
+                   "is empty; a fresh one for each request (a UUID will do) makes "
+                   "it safe to send again");
+  }
+  violations.CheckRequestId(request.request_id());
+  if (request.commands().empty()) violations.Add("commands", "is empty");
+  if (request.commands_size() > kMaxCommands) {
+    violations.Add("commands", "has more than 64 entries");
+  }
+  for (int i = 0; i < request.commands_size(); ++i) {
+    CheckCommand(request.commands(i), absl::StrCat("commands[", i, "]"), &violations);
+  }
+  if (request.has_at_iteration() && request.at_iteration() < 0) {
+    violations.Add("at_iteration",
+                   absl::StrCat("must not be negative, is ", request.at_iteration()));
+  }
+  return std::move(violations).ToStatus();
+}
+
+WatchFilter FilterOf(const v1::WatchJobRequest& request) {
+  WatchFilter filter;
+  for (int kind : request.kinds()) filter.kinds.push_back(static_cast<v1::EventKind>(kind));
+  filter.every = std::max<int64_t>(1, request.every());
+  return filter;
+}
+
+absl::StatusOr<std::string> ParsePrincipal(std::string_view text) {
+  if (text.empty()) return std::string("anonymous");
+  if (text.size() > 128 || !IsPrintableAscii(text)) {
+    return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
+                        "INVALID_PRINCIPAL");
+  }
+  return std::string(text);
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,262 @@
+#include "server/daemon/api/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "descent/v1/training_service.grpc.pb.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/api/answer.h"
+#include "server/daemon/api/requests.h"
+#include "server/daemon/api/watch.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr int kMaxRequestBytes = 4 << 20;
+constexpr int kMaxMetadataBytes = 16 << 10;
+constexpr absl::Duration kHealthPeriod = absl::Milliseconds(200);
+
+// The callback service, with WatchJob as a raw method: what it sends is serialized already.
+using Methods = v1::TrainingService;
+using TrainingServiceBase =
+    Methods::WithCallbackMethod_CreateJob<Methods::WithCallbackMethod_GetJob<
+        Methods::WithCallbackMethod_ListJobs<Methods::WithCallbackMethod_DeleteJob<
+            Methods::WithCallbackMethod_ValidateSpec<Methods::WithRawCallbackMethod_WatchJob<
+                Methods::WithCallbackMethod_CommandJob<Methods::Service>>>>>>>;
+
+absl::StatusOr<std::string> PrincipalOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found =
+      metadata.find(grpc::string_ref(kPrincipalHeader.data(), kPrincipalHeader.size()));
+  if (found == metadata.end()) return ParsePrincipal("");
+  return ParsePrincipal(std::string_view(found->second.data(), found->second.size()));
+}
+
+class TrainingServiceImpl final : public TrainingServiceBase {
+ public:
+  TrainingServiceImpl(Jobs& jobs, int reader_threads)
+      : jobs_(jobs), watches_(jobs, reader_threads) {}
+
+  grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
+                                      const v1::CreateJobRequest* request,
+                                      v1::Job* response) override {
+    return Serve(context, request, response,
+                 [this, request](const std::string& principal, auto done) {
+                   jobs_.Create(*request, principal, std::move(done));
+                 });
+  }
+
+  grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
+                                   const v1::GetJobRequest* request, v1::Job* response) override {
+    return Serve(context, request, response, [this, request](const std::string&, auto done) {
+      absl::StatusOr<v1::Job> job = jobs_.Get(request->name());
+      if (!job.ok()) job = WithSuggestion(job.status(), request->name(), jobs_);
+      done(std::move(job));
+    });
+  }
+
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
+                                     const v1::ListJobsRequest* request,
+                                     v1::ListJobsResponse* response) override {
+    return Serve(context, request, response,
+                 [this, request](const std::string&, auto done) { done(jobs_.List(*request)); });
+  }
+
+  grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context,
+                                      const v1::DeleteJobRequest* request,
+                                      v1::DeleteJobResponse* response) override {
+    return Serve(context, request, response,
+                 [this, request](const std::string& principal, auto done) {
+                   jobs_.Delete(*request, principal,
+                                Suggesting<v1::DeleteJobResponse>(request->name(), done));
+                 });
+  }
+
+  grpc::ServerUnaryReactor* ValidateSpec(grpc::CallbackServerContext* context,
+                                         const v1::ValidateSpecRequest* request,
+                                         v1::ValidateSpecResponse* response) override {
+    return Serve(context, request, response, [this, request](const std::string&, auto done) {
+      jobs_.Validate(*request, std::move(done));
+    });
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request) override {
+    return watches_.Watch(request);
+  }
+
+  grpc::ServerUnaryReactor* CommandJob(grpc::CallbackServerContext* context,
+                                       const v1::CommandJobRequest* request,
+                                       v1::CommandJobResponse* response) override {
+    return Serve(context, request, response,
+                 [this, request](const std::string& principal, auto done) {
+                   jobs_.Command(*request, principal,
+                                 Suggesting<v1::CommandJobResponse>(request->name(), done));
+                 });
+  }
+
+  WatchService& watches() { return watches_; }
+  const WatchService& watches() const { return watches_; }
+
+ private:
+  // Checks the request, then hands it to `call(principal, done)`. Nothing may throw past here:
+  // gRPC would swallow it and leave the call open.
+  template <class Request, class Response, class Call>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request* request,
+                                  Response* response, Call call) {
+    auto* answer = new Answer<Response>(response);
+    const typename Answer<Response>::Done done = answer->done();
+    try {
+      if (absl::Status status = CheckRequest(*request); !status.ok()) {
+        done(status);
+        return answer;
+      }
+      absl::StatusOr<std::string> principal = PrincipalOf(*context);
+      if (!principal.ok()) {
+        done(principal.status());
+        return answer;
+      }
+      call(*principal, done);
+    } catch (const std::exception& error) {
+      done(absl::InternalError(error.what()));
+    }
+    return answer;
+  }
+
+  // `done`, with the nearest name where the job is not known.
+  template <class Response>
+  Jobs::Callback<Response> Suggesting(std::string name, Jobs::Callback<Response> done) {
+    return [&jobs = jobs_, name = std::move(name),
+            done = std::move(done)](absl::StatusOr<Response> result) {
+      if (result.ok() || result.status().code() != absl::StatusCode::kNotFound) {
+        done(std::move(result));
+      } else {
+        done(WithSuggestion(result.status(), name, jobs));
+      }
+    };
+  }
+
+  Jobs& jobs_;
+  WatchService watches_;
+};
+
+// Server reflection for this server alone (the plugin's own registration is for all of a process).
+class WithReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+  }
+};
+
+class ApiServerImpl final : public ApiServer {
+ public:
+  ApiServerImpl(Jobs& jobs, Options options)
+      : options_(std::move(options)), service_(jobs, options_.reader_threads) {}
+
+  ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
+
+  absl::Status Start() {
+    absl::StatusOr<ListenAddress> address = ParseListenAddress(options_.listen, "--listen");
+    if (!address.ok()) return address.status();
+    if (absl::Status status = ProbeListenAddress(*address, "--listen"); !status.ok()) return status;
+
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(address->ToString(), grpc::InsecureServerCredentials(), &port);
+    // A second daemon must not share the port silently.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 4096);
+    // A client that vanished is noticed within a minute and a half; clients may ping every 10 s.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+    builder.RegisterService(&service_);
+    builder.SetOption(std::make_unique<WithReflection>());
+    grpc::EnableDefaultHealthCheckService(true);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || port == 0) {
+      return MakeError(absl::StatusCode::kUnavailable,
+                       absl::StrCat("--listen: cannot listen on ", address->ToString()),
+                       "CANNOT_LISTEN");
+    }
+    address->port = port;
+    address_ = address->ToString();
+    port_ = port;
+    SetServing(options_.health().ok());
+    health_thread_ = std::thread([this] { WatchHealth(); });
+    return absl::OkStatus();
+  }
+
+  const std::string& address() const override { return address_; }
+  int port() const override { return port_; }
+  int64_t watchers() const override { return service_.watches().watchers(); }
+
+  void Shutdown(std::chrono::system_clock::time_point deadline) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (shut_down_) return;
+      shut_down_ = true;
+    }
+    if (health_thread_.joinable()) health_thread_.join();
+    service_.watches().EndAll(
+        MakeError(absl::StatusCode::kUnavailable,
+                  "descentd is shutting down; watch again from the last revision once it is back",
+                  "SHUTTING_DOWN"));
+    if (server_ == nullptr) return;
+    server_->GetHealthCheckService()->Shutdown();
+    server_->Shutdown(deadline);
+    server_->Wait();
+  }
+
+ private:
+  void SetServing(bool serving) {
+    grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+    health->SetServingStatus(serving);
+    health->SetServingStatus(v1::TrainingService::service_full_name(), serving);
+  }
+
+  void WatchHealth() {
+    bool serving = options_.health().ok();
+    SetServing(serving);
+    absl::MutexLock lock(&mutex_);
+    while (!mutex_.AwaitWithTimeout(absl::Condition(&shut_down_), kHealthPeriod)) {
+      if (options_.health().ok() == serving) continue;
+      serving = !serving;
+      SetServing(serving);
+    }
+  }
+
+  const Options options_;
+  TrainingServiceImpl service_;
+  std::string address_;
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;  // before service_ goes
+  absl::Mutex mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread health_thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Create(Jobs& jobs, Options options) {
+  auto server = std::make_unique<ApiServerImpl>(jobs, std::move(options));
+  if (absl::Status status = server->Start(); !status.ok()) return status;
+  return server;
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,55 @@
+#ifndef DESCENT_SERVER_DAEMON_API_SERVER_H_
+#define DESCENT_SERVER_DAEMON_API_SERVER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/daemon/jobs/jobs.h"
+
+namespace descent::daemon {
+
+// descent.v1.TrainingService over gRPC, with grpc.health.v1 and server reflection: what people's
+// programs talk to. Thread-safe. Holds no state of its own: every answer comes from the jobs and
+// their journals.
+//
+// Legal order: Create; any number of calls; Shutdown; destruction. `jobs` must outlive the server,
+// and callbacks that the jobs still hold may run after it is gone.
+class ApiServer {
+ public:
+  struct Options {
+    std::string listen = "127.0.0.1:7600";  // loopback only; port 0: any free one
+    // OK while the daemon can do its work; asked a few times a second from a thread of the
+    // server's own, must not block. grpc.health.v1 says NOT_SERVING when it is not OK.
+    std::function<absl::Status()> health = [] { return absl::OkStatus(); };
+    // Threads that read the store for watchers that lag behind.
+    int reader_threads = 2;
+  };
+
+  // Listens when it returns. INVALID_ARGUMENT: the address; UNAVAILABLE: it can't be listened on,
+  // with the reason (`PORT_IN_USE`).
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Create(Jobs& jobs, Options options);
+
+  // As Shutdown with no time left.
+  virtual ~ApiServer() = default;
+
+  // Where it listens, with the port that was chosen: `127.0.0.1:7600`.
+  virtual const std::string& address() const = 0;
+  virtual int port() const = 0;
+
+  // Watchers connected now.
+  virtual int64_t watchers() const = 0;
+
+  // Takes no new calls, ends every watch with UNAVAILABLE (clients resume from their cursor),
+  // lets the other calls finish until `deadline`, and cancels those that don't: their commands
+  // stay accepted. Idempotent; blocks.
+  virtual void Shutdown(std::chrono::system_clock::time_point deadline) = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_API_SERVER_H_

@@ -1,0 +1,222 @@
+#include "server/daemon/api/watch.h"
+
+#include <grpcpp/support/slice.h>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "descent/v1/training_service.pb.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/api/open_watch.h"
+#include "server/daemon/api/requests.h"
+#include "server/daemon/journal/watch_cursor.h"
+
+namespace descent::daemon {
+namespace {
+
+// The journal's bytes as gRPC's, which keeps them alive for as long as it needs them.
+grpc::Slice Share(const WatchPiece::Slice& slice) {
+  using Data = std::shared_ptr<const char>;
+  return grpc::Slice(
+      const_cast<char*>(slice.data.get()), slice.size,
+      [](void* data) { delete static_cast<Data*>(data); }, new Data(slice.data));
+}
+
+grpc::ByteBuffer ToWire(const WatchPiece& piece) {
+  std::vector<grpc::Slice> slices;
+  slices.reserve(piece.slices.size() + 1);
+  for (const WatchPiece::Slice& slice : piece.slices) slices.push_back(Share(slice));
+  slices.emplace_back(piece.trailer);
+  return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
+absl::StatusOr<v1::WatchJobRequest> ParseRequest(const grpc::ByteBuffer& buffer) {
+  grpc::Slice slice;
+  v1::WatchJobRequest request;
+  if (!buffer.DumpToSingleSlice(&slice).ok() ||
+      !request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "the request is not a WatchJobRequest",
+                     "INVALID_REQUEST");
+  }
+  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  return request;
+}
+
+class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  explicit Refusal(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void OnDone() override { delete this; }
+};
+
+}  // namespace
+
+// One watcher. At any time at most one thread is at work for it, the owner of `busy_`: it composes
+// the next message, hands it to gRPC and so passes the ownership on to OnWriteDone; or it finds
+// nothing to send and gives it up, and the next news takes it. Only the owner calls Finish, as its
+// last act; gRPC then calls OnDone, once.
+class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  Watcher(WatchService* service, WatchCursor cursor)
+      : service_(*service), cursor_(std::move(cursor)) {}
+
+  // To be called once, when it is among the service's watchers.
+  void Start(JobJournal& journal) {
+    subscription_ = journal.Subscribe([this] { Wake(); });
+    Wake();
+  }
+
+  // There may be something to do. From any thread; does not block.
+  void Wake() ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      absl::MutexLock lock(&mutex_);
+      news_ = true;
+      if (busy_) return;
+      busy_ = true;
+    }
+    service_.live_.Post([this] { Work(); });
+  }
+
+  // Ends the watch with `status` as soon as the message in flight is gone. From any thread.
+  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (end_.ok()) end_ = status;
+    }
+    Wake();
+  }
+
+  void OnWriteDone(bool ok) override {
+    buffer_.Clear();  // an idle watcher holds no rows
+    if (!ok) {
+      absl::MutexLock lock(&mutex_);
+      if (end_.ok()) end_ = absl::CancelledError("the client is gone");
+    }
+    Work();
+  }
+
+  // A write in flight comes back by itself, as failed.
+  void OnCancel() override { End(absl::CancelledError("the client is gone")); }
+
+  void OnDone() override {
+    subscription_.reset();
+    service_.Forget(this);
+    delete this;
+  }
+
+ private:
+  // By the owner of busy_. The watcher may be gone when these return.
+  void Work() {
+    Guarded([this] { Advance(); });
+  }
+
+  void Guarded(const std::function<void()>& step) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      FinishWith(absl::InternalError(error.what()));
+    }
+  }
+
+  void Advance() ABSL_LOCKS_EXCLUDED(mutex_) {
+    while (true) {
+      absl::Status end;
+      {
+        absl::MutexLock lock(&mutex_);
+        news_ = false;
+        end = end_;
+      }
+      if (!end.ok()) return FinishWith(end);
+      WatchPiece piece;
+      switch (cursor_.Poll(&piece)) {
+        case WatchCursor::Next::kPiece:
+          buffer_ = ToWire(piece);
+          StartWrite(&buffer_);  // busy_ goes on to OnWriteDone
+          return;
+        case WatchCursor::Next::kNeedsStore:
+          service_.readers_.Post([this] { Guarded([this] { Fetch(); }); });
+          return;
+        case WatchCursor::Next::kEnd:
+          return FinishWith(absl::OkStatus());
+        case WatchCursor::Next::kAtHead:
+          absl::MutexLock lock(&mutex_);
+          if (news_) break;
+          busy_ = false;
+          return;
+      }
+    }
+  }
+
+  void Fetch() {
+    const absl::Status status = cursor_.Fetch();
+    if (!status.ok()) return FinishWith(status);
+    Advance();
+  }
+
+  // busy_ stays taken: nobody works for this watcher again.
+  void FinishWith(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+
+  WatchService& service_;
+  WatchCursor cursor_;       // the owner's
+  grpc::ByteBuffer buffer_;  // the owner's
+  std::unique_ptr<Subscription> subscription_;
+  absl::Mutex mutex_;
+  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
+  bool news_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+};
+
+WatchService::WatchService(Jobs& jobs, int reader_threads)
+    : jobs_(jobs), readers_(reader_threads), live_(1) {}
+
+WatchService::~WatchService() {
+  absl::MutexLock lock(&mutex_);
+  mutex_.Await(
+      absl::Condition(+[](std::set<Watcher*>* watchers) { return watchers->empty(); }, &watchers_));
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(const grpc::ByteBuffer* request) {
+  try {
+    absl::StatusOr<Watcher*> watcher = Admit(*request);
+    if (watcher.ok()) return *watcher;
+    return new Refusal(watcher.status());
+  } catch (const std::exception& error) {
+    return new Refusal(absl::InternalError(error.what()));
+  }
+}
+
+absl::StatusOr<Watcher*> WatchService::Admit(const grpc::ByteBuffer& buffer) {
+  const absl::StatusOr<v1::WatchJobRequest> request = ParseRequest(buffer);
+  if (!request.ok()) return request.status();
+  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs_, *request);
+  if (!opened.ok()) return opened.status();
+  auto* watcher = new Watcher(this, std::move(opened->cursor));
+  {
+    absl::MutexLock lock(&mutex_);
+    watchers_.insert(watcher);
+    if (!ended_.ok()) watcher->End(ended_);
+  }
+  watcher->Start(*opened->journal);
+  return watcher;
+}
+
+void WatchService::EndAll(const absl::Status& status) {
+  absl::MutexLock lock(&mutex_);
+  ended_ = status;
+  for (Watcher* watcher : watchers_) watcher->End(status);
+}
+
+int64_t WatchService::watchers() const {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<int64_t>(watchers_.size());
+}
+
+void WatchService::Forget(Watcher* watcher) {
+  absl::MutexLock lock(&mutex_);
+  watchers_.erase(watcher);
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,64 @@
+#ifndef DESCENT_SERVER_DAEMON_API_WATCH_H_
+#define DESCENT_SERVER_DAEMON_API_WATCH_H_
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <cstdint>
+#include <memory>
+#include <set>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/daemon/api/executor.h"
+#include "server/daemon/jobs/jobs.h"
+
+namespace descent::daemon {
+
+class Watcher;
+
+// TrainingService.WatchJob for any number of watchers. Thread-safe.
+//
+// The bytes of the journal's rows go to each watcher's socket as they are: a message is a list of
+// slices that share them. A watcher has one message in flight and asks for the next one when gRPC
+// has taken that over, so one that never reads holds that one message and delays nobody.
+//
+// Three kinds of threads meet in a watcher: the journal's writer only says that there is news; the
+// `live` executor and gRPC's own threads send what is in memory; the `readers` read the store for
+// those that lag behind. At any time at most one of them works for one watcher.
+class WatchService {
+ public:
+  WatchService(Jobs& jobs, int reader_threads);
+  // Waits until the last watcher is done; the gRPC server must have been shut down.
+  ~WatchService();
+
+  // The reaction to a call. `request` is a serialized WatchJobRequest.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const grpc::ByteBuffer* request);
+
+  // Ends every watch with `status`, now and from now on.
+  void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  int64_t watchers() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  friend class Watcher;
+
+  absl::StatusOr<Watcher*> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Of a watcher, as its last act.
+  void Forget(Watcher* watcher) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  Jobs& jobs_;
+  mutable absl::Mutex mutex_;
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);
+  std::set<Watcher*> watchers_ ABSL_GUARDED_BY(mutex_);
+  // Last: their threads use what is above.
+  Executor readers_;
+  Executor live_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_API_WATCH_H_

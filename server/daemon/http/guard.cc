@@ -1,0 +1,84 @@
+#include "server/daemon/http/guard.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/dashboard/embedded.h"
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+namespace {
+
+// `localhost:7601` → `localhost`, `[::1]:7601` → `::1`; empty if it is neither form.
+std::string HostName(std::string_view host) {
+  if (!host.empty() && host[0] == '[') {
+    const size_t end = host.find(']');
+    if (end == std::string_view::npos) return "";
+    const std::string_view after = host.substr(end + 1);
+    if (!after.empty() && after[0] != ':') return "";
+    return std::string(host.substr(1, end - 1));
+  }
+  std::string name(host.substr(0, host.find(':')));
+  std::transform(name.begin(), name.end(), name.begin(), absl::ascii_tolower);
+  return name;
+}
+
+bool IsThisMachine(const std::string& name) {
+  if (name == "localhost") return true;
+  in_addr v4;
+  if (inet_pton(AF_INET, name.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6;
+  return inet_pton(AF_INET6, name.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+}  // namespace
+
+absl::Status CheckHost(const HttpRequest& request) {
+  const std::string_view host = request.Header("host");
+  if (IsThisMachine(HostName(host))) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kPermissionDenied,
+      absl::StrCat("the Host header \"", std::string(host.substr(0, 128)),
+                   "\" does not name this machine: use localhost or a loopback address"),
+      "FOREIGN_HOST");
+}
+
+absl::Status CheckOrigin(const HttpRequest& request) {
+  const std::string_view origin = request.Header("origin");
+  if (origin.empty()) return absl::OkStatus();
+  if (origin == absl::StrCat("http://", std::string(request.Header("host")))) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kPermissionDenied,
+                   absl::StrCat("a page of \"", std::string(origin.substr(0, 128)),
+                                "\" may not send commands to this daemon"),
+                   "FOREIGN_ORIGIN");
+}
+
+bool IsJson(const HttpRequest& request) {
+  std::string_view type = request.Header("content-type");
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  return type.size() == 16 &&
+         std::equal(type.begin(), type.end(), "application/json",
+                    [](char a, char b) { return absl::ascii_tolower(a) == b; });
+}
+
+const std::vector<std::pair<std::string, std::string>>& SecurityHeaders() {
+  static const auto& headers = *new std::vector<std::pair<std::string, std::string>>{
+      {"Content-Security-Policy", std::string(dashboard::kContentSecurityPolicy)},
+      {"X-Content-Type-Options", "nosniff"},
+      {"X-Frame-Options", "DENY"},
+      {"Referrer-Policy", "no-referrer"},
+      {"Cross-Origin-Opener-Policy", "same-origin"},
+      {"Cross-Origin-Resource-Policy", "same-origin"},
+  };
+  return headers;
+}
+
+}  // namespace descent::daemon

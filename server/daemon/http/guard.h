@@ -1,0 +1,33 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_GUARD_H_
+#define DESCENT_SERVER_DAEMON_HTTP_GUARD_H_
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/daemon/http/message.h"
+
+namespace descent::daemon {
+
+// What keeps a web page of somebody else, open in the browser of somebody on this machine, from
+// talking to the daemon. Pure functions.
+
+// The Host header must name this machine (`localhost`, a loopback address), with any port, for a
+// tunnel may have another one. Else a name that an attacker points here would make his page of the
+// same origin as ours (DNS rebinding). PERMISSION_DENIED.
+absl::Status CheckHost(const HttpRequest& request);
+
+// A request that changes something comes from our own page or from no page at all: Origin, if
+// given, is ours, and the content is JSON, which a foreign page can't send without asking first.
+// PERMISSION_DENIED, or INVALID_ARGUMENT (HTTP 415) for the content type.
+absl::Status CheckOrigin(const HttpRequest& request);
+bool IsJson(const HttpRequest& request);
+
+// On every response.
+const std::vector<std::pair<std::string, std::string>>& SecurityHeaders();
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_GUARD_H_

@@ -1,0 +1,239 @@
+#include "server/daemon/http/json.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+namespace {
+
+namespace json_util = google::protobuf::util;
+
+// Appends `"name":value,` members; what has its default is left out, as protobuf does.
+class Members {
+ public:
+  explicit Members(std::string* out) : out_(*out) {}
+
+  void Name(std::string_view name) {
+    out_ += '"';
+    out_ += name;
+    out_ += "\":";
+  }
+  void Int64(std::string_view name, int64_t value) {
+    if (value == 0) return;
+    Name(name);
+    absl::StrAppend(&out_, "\"", value, "\",");
+  }
+  void Fixed64(std::string_view name, uint64_t value) {
+    if (value == 0) return;
+    Name(name);
+    absl::StrAppend(&out_, "\"", value, "\",");
+  }
+  void Int32(std::string_view name, int32_t value) {
+    if (value == 0) return;
+    Name(name);
+    absl::StrAppend(&out_, value, ",");
+  }
+  void Double(std::string_view name, double value, bool present) {
+    if (!present) return;
+    Name(name);
+    Number(value);
+    out_ += ',';
+  }
+  // −0 is not the default.
+  void Double(std::string_view name, double value) {
+    Double(name, value, value != 0 || std::signbit(value));
+  }
+  void Number(double value) {
+    if (std::isnan(value)) {
+      out_ += "\"NaN\"";
+    } else if (std::isinf(value)) {
+      out_ += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+    } else {
+      char digits[32];
+      out_.append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
+    }
+  }
+  void Open(std::string_view name, char bracket) {
+    Name(name);
+    out_ += bracket;
+  }
+  void Close(char bracket) {
+    if (out_.back() == ',') out_.pop_back();
+    out_ += bracket;
+  }
+  void Comma() { out_ += ','; }
+
+ private:
+  std::string& out_;
+};
+
+std::string IterationToJson(const v1::Event& event) {
+  std::string out = "{";
+  out.reserve(320);
+  Members members(&out);
+  members.Int64("revision", event.revision());
+  members.Fixed64("time_unix_nanos", event.time_unix_nanos());
+  members.Int32("attempt", event.attempt());
+  members.Int32("branch", event.branch());
+  members.Int64("sequence", event.sequence());
+  const v1::Iteration& iteration = event.iteration();
+  members.Open("iteration", '{');
+  members.Int64("index", iteration.index());
+  members.Double("value", iteration.value());
+  members.Double("gradient_norm", iteration.gradient_norm());
+  members.Double("step_size", iteration.step_size(), iteration.has_step_size());
+  members.Int64("samples", iteration.samples());
+  members.Double("epoch", iteration.epoch());
+  members.Double("elapsed_seconds", iteration.elapsed_seconds());
+  if (!iteration.scalars().empty()) {
+    members.Open("scalars", '[');
+    for (double scalar : iteration.scalars()) {
+      members.Number(scalar);
+      members.Comma();
+    }
+    members.Close(']');
+  }
+  members.Close('}');
+  members.Close('}');
+  return out;
+}
+
+std::string_view StatusName(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return "OK";
+    case absl::StatusCode::kCancelled:
+      return "CANCELLED";
+    case absl::StatusCode::kUnknown:
+      return "UNKNOWN";
+    case absl::StatusCode::kInvalidArgument:
+      return "INVALID_ARGUMENT";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "DEADLINE_EXCEEDED";
+    case absl::StatusCode::kNotFound:
+      return "NOT_FOUND";
+    case absl::StatusCode::kAlreadyExists:
+      return "ALREADY_EXISTS";
+    case absl::StatusCode::kPermissionDenied:
+      return "PERMISSION_DENIED";
+    case absl::StatusCode::kResourceExhausted:
+      return "RESOURCE_EXHAUSTED";
+    case absl::StatusCode::kFailedPrecondition:
+      return "FAILED_PRECONDITION";
+    case absl::StatusCode::kAborted:
+      return "ABORTED";
+    case absl::StatusCode::kOutOfRange:
+      return "OUT_OF_RANGE";
+    case absl::StatusCode::kUnimplemented:
+      return "UNIMPLEMENTED";
+    case absl::StatusCode::kInternal:
+      return "INTERNAL";
+    case absl::StatusCode::kUnavailable:
+      return "UNAVAILABLE";
+    case absl::StatusCode::kDataLoss:
+      return "DATA_LOSS";
+    case absl::StatusCode::kUnauthenticated:
+      return "UNAUTHENTICATED";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+}  // namespace
+
+std::string ToJson(const google::protobuf::Message& message) {
+  json_util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (!json_util::MessageToJsonString(message, &json, options).ok()) return "{}";
+  return json;
+}
+
+std::string EventToJson(const v1::Event& event) {
+  return event.has_iteration() ? IterationToJson(event) : ToJson(event);
+}
+
+absl::Status FromJson(std::string_view json, google::protobuf::Message* message) {
+  const auto status = json_util::JsonStringToMessage(
+      google::protobuf::StringPiece(json.data(), json.size()), message);
+  if (status.ok()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("the body is not a ", message->GetDescriptor()->name(),
+                                " in JSON: ", std::string(status.message())),
+                   "INVALID_JSON");
+}
+
+int HttpStatusOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return 200;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+      return 400;
+    case absl::StatusCode::kUnauthenticated:
+      return 401;
+    case absl::StatusCode::kPermissionDenied:
+      return 403;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kAlreadyExists:
+      return 409;
+    case absl::StatusCode::kResourceExhausted:
+      return 429;
+    case absl::StatusCode::kCancelled:
+      return 499;
+    case absl::StatusCode::kUnimplemented:
+      return 501;
+    case absl::StatusCode::kUnavailable:
+      return 503;
+    case absl::StatusCode::kDeadlineExceeded:
+      return 504;
+    default:
+      return 500;
+  }
+}
+
+HttpResponse ErrorResponse(const absl::Status& status) {
+  return ErrorResponse(HttpStatusOf(status.code()), status);
+}
+
+HttpResponse ErrorResponse(int http_status, const absl::Status& status) {
+  nlohmann::ordered_json error;
+  error["code"] = http_status;
+  error["status"] = StatusName(status.code());
+  error["message"] = std::string(status.message());
+  error["details"] = nlohmann::ordered_json::array();
+  const ErrorDetail detail = GetErrorDetail(status);
+  if (!detail.reason.empty()) {
+    error["details"].push_back({{"@type", kErrorInfoTypeUrl},
+                                {"reason", detail.reason},
+                                {"domain", detail.domain},
+                                {"metadata", detail.metadata}});
+  }
+  if (!detail.violations.empty()) {
+    nlohmann::ordered_json violations = nlohmann::ordered_json::array();
+    for (const FieldViolation& violation : detail.violations) {
+      violations.push_back({{"field", violation.field}, {"description", violation.description}});
+    }
+    error["details"].push_back(
+        {{"@type", kBadRequestTypeUrl}, {"field_violations", std::move(violations)}});
+  }
+  nlohmann::ordered_json body;
+  body["error"] = std::move(error);
+  return {.status = http_status,
+          .content_type = std::string(kJsonType),
+          .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+          .headers = {}};
+}
+
+}  // namespace descent::daemon

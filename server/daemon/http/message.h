@@ -1,0 +1,49 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_MESSAGE_H_
+#define DESCENT_SERVER_DAEMON_HTTP_MESSAGE_H_
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace descent::daemon {
+
+// HTTP as plain values, so that only the server itself knows the library that speaks it.
+
+struct HttpRequest {
+  std::string method;  // as sent: `GET`
+  std::string target;  // as sent: `/v1/jobs/mnist:watch?every=10`
+  // Names in lower case; of repeated headers the last one.
+  std::map<std::string, std::string, std::less<>> headers;
+  std::string body;
+
+  // Empty if there is none.
+  std::string_view Header(std::string_view lower_case_name) const {
+    const auto found = headers.find(lower_case_name);
+    return found == headers.end() ? std::string_view() : std::string_view(found->second);
+  }
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type;  // empty: no body
+  std::string body;
+  // Besides those that every response has.
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// A request's target, percent-decoded.
+struct HttpTarget {
+  std::string path;
+  std::vector<std::pair<std::string, std::string>> query;  // in order, names may repeat
+};
+
+// INVALID_ARGUMENT: not an absolute path, a broken percent-escape, a NUL.
+absl::StatusOr<HttpTarget> ParseTarget(std::string_view target);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_MESSAGE_H_

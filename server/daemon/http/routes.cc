@@ -1,0 +1,230 @@
+#include "server/daemon/http/routes.h"
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/dashboard/embedded.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/api/requests.h"
+#include "server/daemon/http/guard.h"
+#include "server/daemon/http/json.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr std::string_view kTextType = "text/plain; charset=utf-8";
+constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view kEventsType = "text/event-stream; charset=utf-8";
+
+HttpResponse Text(int status, std::string body) {
+  return {.status = status,
+          .content_type = std::string(kTextType),
+          .body = std::move(body),
+          .headers = {{"Cache-Control", "no-store"}}};
+}
+
+HttpResponse Json(const google::protobuf::Message& message) {
+  return {.status = 200,
+          .content_type = std::string(kJsonType),
+          .body = ToJson(message),
+          .headers = {{"Cache-Control", "no-store"}}};
+}
+
+// FNV-1a: tells one build's file from another's.
+std::string EntityTag(std::string_view body) {
+  uint64_t hash = 14695981039346656037u;
+  for (char c : body) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
+  return absl::StrFormat("\"%016x\"", hash);
+}
+
+HttpResponse AssetResponse(const dashboard::Asset& asset, const HttpRequest& request) {
+  HttpResponse response;
+  const std::string tag = EntityTag(asset.body);
+  response.headers = {{"Cache-Control", "no-cache"}, {"ETag", tag}};
+  if (request.Header("if-none-match") == tag) {
+    response.status = 304;
+    return response;
+  }
+  response.content_type = std::string(asset.content_type);
+  response.body = std::string(asset.body);
+  return response;
+}
+
+std::string DrawRequestId() {
+  std::random_device random;
+  return absl::StrFormat("http-%08x%08x%08x%08x", random(), random(), random(), random());
+}
+
+// What is served at a path.
+enum class Kind { kNone, kAsset, kHealth, kReady, kMetrics, kList, kJob, kCommand, kWatch };
+
+struct Match {
+  Kind kind = Kind::kNone;
+  std::string job;                          // `jobs/mnist`
+  const dashboard::Asset* asset = nullptr;  // of kAsset
+
+  std::string_view Allowed() const {
+    return kind == Kind::kCommand ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+  }
+};
+
+Match MatchPath(const std::string& path) {
+  if (path == "/healthz") return {.kind = Kind::kHealth, .job = {}};
+  if (path == "/readyz") return {.kind = Kind::kReady, .job = {}};
+  if (path == "/metrics") return {.kind = Kind::kMetrics, .job = {}};
+  if (path == "/v1/jobs") return {.kind = Kind::kList, .job = {}};
+  constexpr std::string_view kJobs = "/v1/jobs/";
+  if (path.rfind(kJobs, 0) == 0) {
+    const size_t colon = path.rfind(':');
+    const std::string job = path.substr(4, colon == std::string::npos ? colon : colon - 4);
+    const std::string verb = colon == std::string::npos ? "" : path.substr(colon + 1);
+    if (colon == std::string::npos) return {.kind = Kind::kJob, .job = job};
+    if (verb == "command") return {.kind = Kind::kCommand, .job = job};
+    if (verb == "watch") return {.kind = Kind::kWatch, .job = job};
+    return {};
+  }
+  for (const dashboard::Asset& asset : dashboard::Assets()) {
+    if (asset.path == path) return {.kind = Kind::kAsset, .job = {}, .asset = &asset};
+  }
+  return {};
+}
+
+}  // namespace
+
+void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> done) const {
+  if (absl::Status status = CheckHost(request); !status.ok()) return done(ErrorResponse(status));
+  const absl::StatusOr<HttpTarget> target = ParseTarget(request.target);
+  if (!target.ok()) return done(ErrorResponse(target.status()));
+  const Match match = MatchPath(target->path);
+  if (match.kind == Kind::kNone) {
+    return done(ErrorResponse(MakeError(
+        absl::StatusCode::kNotFound,
+        absl::StrCat("nothing is served at ", target->path.substr(0, 256)), "NO_SUCH_PATH")));
+  }
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  const std::string allowed(match.Allowed());
+  if (request.method == "OPTIONS") {
+    return done(HttpResponse{
+        .status = 204, .content_type = {}, .body = {}, .headers = {{"Allow", allowed}}});
+  }
+  if (match.kind == Kind::kCommand ? request.method != "POST" : !reads) {
+    HttpResponse response =
+        ErrorResponse(405, MakeError(absl::StatusCode::kUnimplemented,
+                                     absl::StrCat(target->path.substr(0, 256), " allows ", allowed),
+                                     "METHOD_NOT_ALLOWED"));
+    response.headers.emplace_back("Allow", allowed);
+    return done(std::move(response));
+  }
+  switch (match.kind) {
+    case Kind::kAsset:
+      return done(AssetResponse(*match.asset, request));
+    case Kind::kHealth:
+      return done(Text(200, "ok\n"));
+    case Kind::kReady:
+      return done(Ready());
+    case Kind::kMetrics:
+      return done(HttpResponse{.status = 200,
+                               .content_type = std::string(kMetricsType),
+                               .body = options_.metrics(),
+                               .headers = {{"Cache-Control", "no-store"}}});
+    case Kind::kList:
+      return done(ListJobs(*target));
+    case Kind::kJob:
+      return done(GetJob(match.job));
+    case Kind::kCommand:
+      return CommandJob(request, match.job, std::move(done));
+    case Kind::kWatch: {
+      absl::StatusOr<v1::WatchJobRequest> watch =
+          ParseWatchRequest(match.job, *target, request.Header("last-event-id"));
+      if (!watch.ok()) return done(ErrorResponse(watch.status()));
+      if (request.method == "HEAD") {
+        return done(HttpResponse{.status = 200,
+                                 .content_type = std::string(kEventsType),
+                                 .body = {},
+                                 .headers = {{"Cache-Control", "no-store"}}});
+      }
+      return done(*std::move(watch));
+    }
+    case Kind::kNone:
+      break;
+  }
+  done(ErrorResponse(absl::InternalError("no handler")));
+}
+
+HttpResponse Routes::ListJobs(const HttpTarget& target) const {
+  v1::ListJobsRequest request;
+  for (const auto& [name, value] : target.query) {
+    if (name == "filter") {
+      request.set_filter(value);
+    } else if (name == "page_token") {
+      request.set_page_token(value);
+    } else if (name == "page_size") {
+      int32_t size = 0;
+      if (!absl::SimpleAtoi(value, &size)) {
+        return ErrorResponse(InvalidField("page_size", "is not a number"));
+      }
+      request.set_page_size(size);
+    } else {
+      return ErrorResponse(InvalidField(
+          name.substr(0, 64), "is not a parameter of this path: filter, page_size, page_token"));
+    }
+  }
+  if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);
+  const absl::StatusOr<v1::ListJobsResponse> jobs = jobs_.List(request);
+  return jobs.ok() ? Json(*jobs) : ErrorResponse(jobs.status());
+}
+
+HttpResponse Routes::GetJob(const std::string& name) const {
+  v1::GetJobRequest request;
+  request.set_name(name);
+  if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);
+  const absl::StatusOr<v1::Job> job = jobs_.Get(name);
+  return job.ok() ? Json(*job) : ErrorResponse(WithSuggestion(job.status(), name, jobs_));
+}
+
+void Routes::CommandJob(const HttpRequest& http, const std::string& name,
+                        std::function<void(Outcome)> done) const {
+  if (absl::Status status = CheckOrigin(http); !status.ok()) return done(ErrorResponse(status));
+  if (!IsJson(http)) {
+    return done(ErrorResponse(
+        415, InvalidField("content-type", "must be application/json", "INVALID_CONTENT_TYPE")));
+  }
+  const absl::StatusOr<std::string> principal = ParsePrincipal(http.Header(kPrincipalHeader));
+  if (!principal.ok()) return done(ErrorResponse(principal.status()));
+  v1::CommandJobRequest request;
+  if (absl::Status status = FromJson(http.body, &request); !status.ok()) {
+    return done(ErrorResponse(status));
+  }
+  if (!request.name().empty() && request.name() != name) {
+    return done(ErrorResponse(InvalidField("name", "is another job's than the path's")));
+  }
+  request.set_name(name);
+  // For people with curl. Programs send one, so that they can ask again.
+  if (request.request_id().empty()) request.set_request_id(DrawRequestId());
+  if (absl::Status status = CheckRequest(request); !status.ok()) {
+    return done(ErrorResponse(status));
+  }
+  jobs_.Command(request, *principal,
+                [&jobs = jobs_, name,
+                 done = std::move(done)](absl::StatusOr<v1::CommandJobResponse> response) {
+                  if (response.ok()) {
+                    done(Json(*response));
+                  } else {
+                    done(ErrorResponse(WithSuggestion(response.status(), name, jobs)));
+                  }
+                });
+}
+
+HttpResponse Routes::Ready() const {
+  const absl::Status health = options_.health();
+  if (health.ok()) return Text(200, "ok\n");
+  return Text(503, absl::StrCat(std::string(health.message()), "\n"));
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,65 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_
+#define DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_
+
+#include <functional>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/http/message.h"
+#include "server/daemon/jobs/jobs.h"
+
+namespace descent::daemon {
+
+// What each request means, apart from the sockets:
+//
+//   GET  /v1/jobs[?filter=&page_size=&page_token=]        ListJobsResponse
+//   GET  /v1/jobs/{job}                                   Job
+//   POST /v1/jobs/{job}:command                           CommandJobRequest → CommandJobResponse
+//                                                         (a request_id is drawn if there is none)
+//   GET  /v1/jobs/{job}:watch[?after_revision=&kinds=&every=]   server-sent events
+//   GET  /metrics, /healthz, /readyz                      for Prometheus and supervisors
+//   GET  /, /app.js, …                                    the dashboard
+//
+// HEAD is answered as GET (the server leaves the body out), OPTIONS with the methods allowed.
+// Thread-safe; holds no state.
+class Routes {
+ public:
+  struct Options {
+    std::function<std::string()> metrics;
+    // OK, or why the daemon can't do its work.
+    std::function<absl::Status()> health;
+  };
+
+  // `jobs` must outlive it.
+  Routes(Jobs& jobs, Options options) : jobs_(jobs), options_(std::move(options)) {}
+
+  // An answer; or a journal to be watched, whose request has been checked.
+  using Outcome = std::variant<HttpResponse, v1::WatchJobRequest>;
+
+  // `done` runs exactly once, before this returns or later on a thread of the jobs', unless they
+  // are destroyed first. It must not block.
+  void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;
+
+ private:
+  HttpResponse ListJobs(const HttpTarget& target) const;
+  HttpResponse GetJob(const std::string& name) const;
+  void CommandJob(const HttpRequest& request, const std::string& name,
+                  std::function<void(Outcome)> done) const;
+  HttpResponse Ready() const;
+
+  Jobs& jobs_;
+  const Options options_;
+};
+
+// The request that `/v1/jobs/{job}:watch` and its query make, checked. `last_event_id` (the header
+// Last-Event-ID, empty if there is none) wins over `after_revision`. `kinds` may be repeated and
+// hold a comma-separated list of EventKind names, in either case.
+absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
+                                                      const HttpTarget& target,
+                                                      std::string_view last_event_id);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_

@@ -1,0 +1,483 @@
+// The only file that knows Beast: it takes 20 s to compile. Asio 1.74's coroutines need <utility>
+// before them.
+#include <utility>
+// (a line of its own, so that it is not sorted away)
+#include <fcntl.h>
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "proto/rpc_status.h"
+#include "server/common/log.h"
+#include "server/daemon/api/executor.h"
+#include "server/daemon/api/requests.h"
+#include "server/daemon/http/guard.h"
+#include "server/daemon/http/json.h"
+#include "server/daemon/http/routes.h"
+#include "server/daemon/http/server.h"
+#include "server/daemon/http/sse.h"
+#include "server/daemon/http/sse_source.h"
+
+namespace descent::daemon {
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using tcp = net::ip::tcp;
+using boost::system::error_code;
+
+constexpr uint32_t kMaxHeaderBytes = 16 << 10;
+constexpr uint64_t kMaxBodyBytes = 1 << 20;
+constexpr size_t kChunkBytes = 64 << 10;
+// How long a command's answer is waited for.
+constexpr std::chrono::seconds kAnswerTime(120);
+
+std::chrono::nanoseconds Seconds(double seconds) {
+  return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
+}
+
+auto Into(error_code& error) { return net::redirect_error(net::use_awaitable, error); }
+
+// How other threads reach the I/O thread, for as long as there is one. Thread-safe.
+class Mailbox {
+ public:
+  explicit Mailbox(net::io_context& io) : io_(&io) {}
+
+  template <class Task>
+  void Post(Task task) {
+    absl::MutexLock lock(&mutex_);
+    if (io_ != nullptr) net::post(*io_, std::move(task));
+  }
+
+  void Close() {
+    absl::MutexLock lock(&mutex_);
+    io_ = nullptr;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  net::io_context* io_;
+};
+
+// Something that one coroutine waits for. All of it on the I/O thread; other threads go through
+// the mailbox with a weak pointer.
+class Signal {
+ public:
+  Signal(net::io_context& io, std::set<Signal*>& all) : timer_(io), all_(all) { all_.insert(this); }
+  ~Signal() { all_.erase(this); }
+
+  void Set() {
+    set_ = true;
+    timer_.cancel();
+  }
+
+  // False if the time passed first.
+  net::awaitable<bool> Wait(std::chrono::nanoseconds time) {
+    if (!set_) {
+      timer_.expires_after(std::chrono::duration_cast<net::steady_timer::duration>(time));
+      error_code ignored;
+      co_await timer_.async_wait(Into(ignored));
+    }
+    co_return std::exchange(set_, false);
+  }
+
+ private:
+  net::steady_timer timer_;
+  std::set<Signal*>& all_;
+  bool set_ = false;
+};
+
+// Counts for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int64_t>& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::atomic<int64_t>& count_;
+};
+
+HttpRequest Convert(const http::request<http::string_body>& from) {
+  HttpRequest request;
+  request.method = std::string(from.method_string());
+  request.target = std::string(from.target());
+  for (const auto& field : from) {
+    std::string name(field.name_string());
+    for (char& c : name) c = absl::ascii_tolower(c);
+    request.headers[std::move(name)] = std::string(field.value());
+  }
+  request.body = from.body();
+  return request;
+}
+
+template <class Message>
+void SetHeaders(const HttpResponse& response, Message* message) {
+  message->set(http::field::server, "descentd");
+  for (const auto& [name, value] : SecurityHeaders()) message->set(name, value);
+  for (const auto& [name, value] : response.headers) message->set(name, value);
+  if (!response.content_type.empty()) {
+    message->set(http::field::content_type, response.content_type);
+  }
+}
+
+class HttpServerImpl final : public HttpServer {
+ public:
+  HttpServerImpl(Jobs& jobs, Options options)
+      : options_(std::move(options)),
+        jobs_(jobs),
+        routes_(jobs, {.metrics = options_.metrics, .health = options_.health}),
+        mailbox_(std::make_shared<Mailbox>(io_)) {}
+
+  ~HttpServerImpl() override { HttpServerImpl::Shutdown(); }
+
+  absl::Status Start() {
+    const absl::StatusOr<ListenAddress> address = ParseListenAddress(options_.listen, "--http");
+    if (!address.ok()) return address.status();
+    if (absl::Status status = ProbeListenAddress(*address, "--http"); !status.ok()) return status;
+    error_code error;
+    const tcp::endpoint endpoint(net::ip::make_address(address->host, error),
+                                 static_cast<uint16_t>(address->port));
+    // Asio neither marks its sockets close-on-exec nor sets SO_REUSEPORT.
+    if (!error) acceptor_.open(endpoint.protocol(), error);
+    if (!error) fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
+    if (!error) acceptor_.set_option(net::socket_base::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) acceptor_.listen(net::socket_base::max_listen_connections, error);
+    if (error) {
+      return MakeError(
+          absl::StatusCode::kUnavailable,
+          absl::StrCat("--http: cannot listen on ", address->ToString(), ": ", error.message()),
+          "CANNOT_LISTEN");
+    }
+    port_ = acceptor_.local_endpoint().port();
+    address_ = ListenAddress{.host = address->host, .port = port_}.ToString();
+    net::co_spawn(io_, Accept(), net::detached);
+    thread_ = std::thread([this] { Run(); });
+    return absl::OkStatus();
+  }
+
+  const std::string& address() const override { return address_; }
+  int port() const override { return port_; }
+  int64_t watchers() const override { return watchers_.load(std::memory_order_relaxed); }
+
+  void Shutdown() override {
+    if (!thread_.joinable()) return;
+    mailbox_->Post([this] {
+      stopping_ = true;
+      error_code ignored;
+      acceptor_.close(ignored);
+      for (beast::tcp_stream* stream : streams_) stream->close();
+      for (Signal* signal : signals_) signal->Set();
+      work_.reset();  // run() returns once the last coroutine has
+    });
+    thread_.join();
+    mailbox_->Close();
+  }
+
+ private:
+  void Run() {
+    while (true) {
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception& error) {
+        server::LogError("http", error.what());
+      }
+    }
+  }
+
+  net::awaitable<void> Accept() {
+    net::steady_timer pause(io_);
+    while (!stopping_) {
+      error_code error;
+      tcp::socket socket = co_await acceptor_.async_accept(Into(error));
+      if (stopping_) co_return;
+      if (error) {
+        // Out of descriptors, most likely: others will close some.
+        pause.expires_after(std::chrono::milliseconds(100));
+        co_await pause.async_wait(Into(error));
+        continue;
+      }
+      fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+      if (static_cast<int>(streams_.size()) >= options_.max_connections) continue;
+      net::co_spawn(io_, Serve(std::move(socket)), net::detached);
+    }
+  }
+
+  // One connection, from its first request to its end.
+  net::awaitable<void> Serve(tcp::socket socket) {
+    beast::tcp_stream stream(std::move(socket));
+    streams_.insert(&stream);
+    try {
+      error_code ignored;
+      stream.socket().set_option(tcp::no_delay(true), ignored);
+      co_await ServeRequests(stream);
+      stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    } catch (const std::exception& error) {
+      server::LogWarning("http", error.what());
+    }
+    streams_.erase(&stream);
+  }
+
+  net::awaitable<void> ServeRequests(beast::tcp_stream& stream) {
+    beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
+    while (!stopping_) {
+      http::request_parser<http::string_body> parser;
+      parser.header_limit(kMaxHeaderBytes);
+      parser.body_limit(kMaxBodyBytes);
+      error_code error;
+      stream.expires_after(Seconds(options_.read_seconds));
+      co_await http::async_read(stream, buffer, parser, Into(error));
+      if (stopping_) co_return;
+      if (error) {
+        if (std::optional<HttpResponse> response = Complaint(error)) {
+          co_await Write(stream, *response, /*head=*/false, /*version=*/11, /*keep=*/false);
+        }
+        co_return;
+      }
+      const bool head = parser.get().method() == http::verb::head;
+      const bool keep = parser.get().keep_alive();
+      const unsigned version = parser.get().version();
+      const std::optional<Routes::Outcome> outcome = co_await Ask(Convert(parser.get()));
+      if (!outcome) co_return;
+      if (const auto* watch = std::get_if<v1::WatchJobRequest>(&*outcome)) {
+        co_await Watch(stream, *watch, version);
+        co_return;
+      }
+      if (!co_await Write(stream, std::get<HttpResponse>(*outcome), head, version, keep) || !keep) {
+        co_return;
+      }
+    }
+  }
+
+  // What to say about a request that could not be read, if anybody is there to hear it.
+  static std::optional<HttpResponse> Complaint(const error_code& error) {
+    const auto complain = [](int status, absl::StatusCode code, std::string_view message) {
+      return ErrorResponse(status, MakeError(code, message, "INVALID_HTTP"));
+    };
+    if (error == http::error::body_limit) {
+      return complain(413, absl::StatusCode::kInvalidArgument, "the body is larger than 1 MiB");
+    }
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+      return complain(431, absl::StatusCode::kInvalidArgument, "the headers exceed 16 KiB");
+    }
+    if (error == http::error::end_of_stream || error == http::error::partial_message ||
+        error.category() != make_error_code(http::error::end_of_stream).category()) {
+      return std::nullopt;
+    }
+    return complain(400, absl::StatusCode::kInvalidArgument, error.message());
+  }
+
+  // Has the routes answer on a thread that may block; nothing when the server is shutting down.
+  net::awaitable<std::optional<Routes::Outcome>> Ask(HttpRequest request) {
+    struct Reply {
+      Signal signal;
+      std::optional<Routes::Outcome> outcome = {};
+    };
+    // Whoever answers holds it weakly: the answer may come when the server is gone.
+    const auto reply = std::shared_ptr<Reply>(new Reply{.signal = {io_, signals_}});
+    workers_.Post([this, request = std::move(request), mailbox = mailbox_,
+                   weak = std::weak_ptr<Reply>(reply)] {
+      auto answer = [mailbox, weak](Routes::Outcome outcome) {
+        mailbox->Post([weak, outcome = std::move(outcome)]() mutable {
+          if (const std::shared_ptr<Reply> reply = weak.lock()) {
+            reply->outcome = std::move(outcome);
+            reply->signal.Set();
+          }
+        });
+      };
+      try {
+        routes_.Handle(request, answer);
+      } catch (const std::exception& error) {
+        answer(ErrorResponse(absl::InternalError(error.what())));
+      }
+    });
+    const bool answered = co_await reply->signal.Wait(kAnswerTime);
+    if (stopping_) co_return std::nullopt;
+    if (!answered || !reply->outcome) {
+      co_return ErrorResponse(
+          MakeError(absl::StatusCode::kDeadlineExceeded,
+                    "no answer yet; the request stays accepted: ask again with the same request_id",
+                    "STILL_WAITING"));
+    }
+    co_return std::move(reply->outcome);
+  }
+
+  // False if the connection is of no more use.
+  net::awaitable<bool> Write(beast::tcp_stream& stream, const HttpResponse& response, bool head,
+                             unsigned version, bool keep) {
+    error_code error;
+    stream.expires_after(Seconds(options_.write_seconds));
+    const auto status = static_cast<http::status>(response.status);
+    const bool bodiless = response.status == 204 || response.status == 304;
+    if (head || bodiless) {
+      http::response<http::empty_body> message(status, version);
+      SetHeaders(response, &message);
+      message.keep_alive(keep);
+      if (!bodiless) message.content_length(response.body.size());
+      co_await http::async_write(stream, message, Into(error));
+    } else {
+      http::response<http::string_body> message(status, version, response.body);
+      SetHeaders(response, &message);
+      message.keep_alive(keep);
+      message.content_length(response.body.size());
+      co_await http::async_write(stream, message, Into(error));
+    }
+    co_return !error;
+  }
+
+  // ------------------------------------------------------------------------ Server-sent events
+
+  // What a client's coroutine and the workers share; touched by one of them at a time.
+  struct Feed {
+    absl::StatusOr<std::unique_ptr<SseSource>> source = nullptr;
+    absl::StatusOr<SseSource::Chunk> chunk = SseSource::Chunk();
+  };
+
+  // Runs `work` on a worker and waits for it; false when the server is shutting down. What `work`
+  // uses must belong to it: it may go on after that.
+  net::awaitable<bool> RunOnWorker(std::function<void()> work) {
+    const auto ready = std::make_shared<Signal>(io_, signals_);
+    workers_.Post(
+        [work = std::move(work), mailbox = mailbox_, weak = std::weak_ptr<Signal>(ready)] {
+          work();
+          mailbox->Post([weak] {
+            if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
+          });
+        });
+    while (!co_await ready->Wait(std::chrono::hours(1))) {
+    }
+    co_return !stopping_;
+  }
+
+  net::awaitable<void> Watch(beast::tcp_stream& stream, v1::WatchJobRequest request,
+                             unsigned version) {
+    const auto news = std::make_shared<Signal>(io_, signals_);
+    const auto feed = std::make_shared<Feed>();
+    auto on_news = [mailbox = mailbox_, weak = std::weak_ptr<Signal>(news),
+                    posted = std::make_shared<std::atomic<bool>>(false)] {
+      if (posted->exchange(true)) return;  // a wake-up is on its way
+      mailbox->Post([weak, posted] {
+        posted->store(false);
+        if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
+      });
+    };
+    if (!co_await RunOnWorker([this, feed, request, on_news] {
+          feed->source = SseSource::Open(jobs_, request, on_news);
+        })) {
+      co_return;
+    }
+    if (!feed->source.ok()) {
+      co_await Write(stream, ErrorResponse(feed->source.status()), /*head=*/false, version,
+                     /*keep=*/false);
+      co_return;
+    }
+    const bool chunked = version >= 11;
+    if (!co_await WriteEventsHeader(stream, version, chunked)) co_return;
+    const Counted counted(watchers_);
+    co_await SendEvents(stream, feed, *news, chunked);
+  }
+
+  // Until the job's journal has ended or the client has gone.
+  net::awaitable<void> SendEvents(beast::tcp_stream& stream, std::shared_ptr<Feed> feed,
+                                  Signal& news, bool chunked) {
+    if (!co_await WriteChunk(stream, kSseRetry, chunked)) co_return;
+    while (!stopping_) {
+      if (!co_await RunOnWorker([feed] { feed->chunk = (*feed->source)->Next(kChunkBytes); })) {
+        co_return;
+      }
+      if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
+      if (!feed->chunk->text.empty() && !co_await WriteChunk(stream, feed->chunk->text, chunked)) {
+        co_return;
+      }
+      if (feed->chunk->ended) {
+        error_code error;
+        if (chunked) co_await net::async_write(stream, http::make_chunk_last(), Into(error));
+        co_return;
+      }
+      if (!feed->chunk->text.empty()) continue;
+      const bool woken = co_await news.Wait(Seconds(options_.keep_alive_seconds));
+      if (woken || stopping_) continue;
+      const std::string keep_alive = (*feed->source)->KeepAlive();
+      if (!co_await WriteChunk(stream, keep_alive, chunked)) co_return;
+    }
+  }
+
+  net::awaitable<bool> WriteEventsHeader(beast::tcp_stream& stream, unsigned version,
+                                         bool chunked) {
+    http::response<http::empty_body> message(http::status::ok, version);
+    SetHeaders({.status = 200,
+                .content_type = "text/event-stream; charset=utf-8",
+                .body = {},
+                .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}},
+               &message);
+    message.keep_alive(false);
+    message.chunked(chunked);
+    http::response_serializer<http::empty_body> serializer(message);
+    error_code error;
+    stream.expires_after(Seconds(options_.write_seconds));
+    co_await http::async_write_header(stream, serializer, Into(error));
+    co_return !error;
+  }
+
+  net::awaitable<bool> WriteChunk(beast::tcp_stream& stream, std::string_view text, bool chunked) {
+    error_code error;
+    stream.expires_after(Seconds(options_.write_seconds));
+    const net::const_buffer buffer(text.data(), text.size());
+    if (chunked) {
+      co_await net::async_write(stream, http::make_chunk(buffer), Into(error));
+    } else {
+      co_await net::async_write(stream, buffer, Into(error));
+    }
+    co_return !error;
+  }
+
+  const Options options_;
+  Jobs& jobs_;
+  const Routes routes_;
+  std::string address_;
+  int port_ = 0;
+  std::atomic<int64_t> watchers_ = 0;
+
+  // On the I/O thread:
+  bool stopping_ = false;
+  std::set<Signal*> signals_;
+  std::set<beast::tcp_stream*> streams_;
+
+  net::io_context io_{1};
+  std::optional<net::executor_work_guard<net::io_context::executor_type>> work_{
+      net::make_work_guard(io_)};
+  tcp::acceptor acceptor_{io_};
+  const std::shared_ptr<Mailbox> mailbox_;
+  Executor workers_{2};
+  std::thread thread_;
+};
+
+}  // namespace
+}  // namespace descent::daemon

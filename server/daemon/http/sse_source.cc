@@ -1,0 +1,92 @@
+#include "server/daemon/http/sse_source.h"
+
+#include <string_view>
+#include <utility>
+
+#include "server/daemon/api/open_watch.h"
+#include "server/daemon/http/sse.h"
+#include "server/daemon/journal/entries.h"
+#include "server/daemon/journal/watch_cursor.h"
+
+namespace descent::daemon {
+namespace {
+
+class SseSourceImpl final : public SseSource {
+ public:
+  explicit SseSourceImpl(WatchCursor cursor) : cursor_(std::move(cursor)) {}
+
+  void Subscribe(JobJournal& journal, std::function<void()> on_news) {
+    subscription_ = journal.Subscribe(std::move(on_news));
+  }
+
+  absl::StatusOr<Chunk> Next(size_t max_bytes) override {
+    Chunk chunk;
+    while (chunk.text.size() < max_bytes) {
+      std::string_view event;
+      if (NextEvent(&event)) {
+        AppendEvent(event, &chunk.text);
+        continue;
+      }
+      switch (cursor_.Poll(&piece_)) {
+        case WatchCursor::Next::kPiece:
+          slice_ = 0;
+          if (!piece_.slices.empty()) rest_ = piece_.slices[0].view();
+          break;
+        case WatchCursor::Next::kNeedsStore:
+          if (absl::Status status = cursor_.Fetch(); !status.ok()) return status;
+          break;
+        case WatchCursor::Next::kEnd:
+          AppendEnd(cursor_.scanned_revision(), &chunk.text);
+          chunk.ended = true;
+          return chunk;
+        case WatchCursor::Next::kAtHead:
+          return chunk;
+      }
+    }
+    return chunk;
+  }
+
+  std::string KeepAlive() override {
+    std::string text(kSseKeepAlive);
+    if (cursor_.scanned_revision() > told_revision_) {
+      told_revision_ = cursor_.scanned_revision();
+      AppendCursor(told_revision_, &text);
+    }
+    return text;
+  }
+
+ private:
+  // Takes the next event of the piece; frees it after the last one.
+  bool NextEvent(std::string_view* event) {
+    while (!NextEntry(&rest_, event)) {
+      if (++slice_ >= piece_.slices.size()) {
+        piece_ = WatchPiece();
+        rest_ = {};
+        return false;
+      }
+      rest_ = piece_.slices[slice_].view();
+    }
+    return true;
+  }
+
+  WatchCursor cursor_;
+  WatchPiece piece_;       // being written
+  size_t slice_ = 0;       // of piece_
+  std::string_view rest_;  // of that slice
+  int64_t told_revision_ = 0;
+  std::unique_ptr<Subscription> subscription_;  // last: its callback may run until it is gone
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Jobs& jobs,
+                                                           const v1::WatchJobRequest& request,
+                                                           std::function<void()> on_news) {
+  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs, request);
+  if (!opened.ok()) return opened.status();
+  auto source = std::make_unique<SseSourceImpl>(std::move(opened->cursor));
+  source->Subscribe(*opened->journal, std::move(on_news));
+  return source;
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,43 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_SSE_SOURCE_H_
+#define DESCENT_SERVER_DAEMON_HTTP_SSE_SOURCE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/jobs/jobs.h"
+
+namespace descent::daemon {
+
+// One client's journal as the text of server-sent events, piece by piece. Used by one thread at a
+// time; `on_news` comes from another.
+class SseSource {
+ public:
+  // NOT_FOUND, OUT_OF_RANGE: as WatchJob. `request` has been checked. `on_news` runs on the
+  // journal's thread whenever something was appended, must not block, and does not run after the
+  // destructor has returned.
+  static absl::StatusOr<std::unique_ptr<SseSource>> Open(const Jobs& jobs,
+                                                         const v1::WatchJobRequest& request,
+                                                         std::function<void()> on_news);
+
+  virtual ~SseSource() = default;
+
+  struct Chunk {
+    std::string text;  // empty: nothing to send before the next news
+    bool ended = false;
+  };
+
+  // What comes next: about `max_bytes` of text, whole events. May read the store: blocks.
+  virtual absl::StatusOr<Chunk> Next(size_t max_bytes) = 0;
+
+  // What to send when there was nothing for a while: a comment, and the cursor if events that the
+  // client did not ask for went by.
+  virtual std::string KeepAlive() = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_SSE_SOURCE_H_

@@ -1,0 +1,74 @@
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/api/requests.h"
+#include "server/daemon/http/routes.h"
+
+namespace descent::daemon {
+namespace {
+
+absl::Status ParseNumber(std::string_view field, const std::string& text, int64_t* value) {
+  if (absl::SimpleAtoi(text, value)) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat("\"", text.substr(0, 64), "\" is not a number"));
+}
+
+absl::Status AddKinds(std::string_view list, v1::WatchJobRequest* request) {
+  while (!list.empty()) {
+    const std::string_view item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
+    if (item.empty()) continue;
+    std::string name(item);
+    std::transform(name.begin(), name.end(), name.begin(), absl::ascii_toupper);
+    v1::EventKind kind;
+    if (!v1::EventKind_Parse(name, &kind) || kind == v1::EVENT_KIND_UNSPECIFIED) {
+      return InvalidField("kinds", absl::StrCat("\"", name.substr(0, 64),
+                                                "\" is not a kind of event, such as iteration or "
+                                                "command_applied"));
+    }
+    request->add_kinds(kind);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
+                                                      const HttpTarget& target,
+                                                      std::string_view last_event_id) {
+  v1::WatchJobRequest request;
+  request.set_name(name);
+  int64_t number = 0;
+  for (const auto& [key, value] : target.query) {
+    absl::Status status;
+    if (key == "after_revision") {
+      status = ParseNumber(key, value, &number);
+      request.set_after_revision(number);
+    } else if (key == "every") {
+      status = ParseNumber(key, value, &number);
+      request.set_every(number);
+    } else if (key == "kinds") {
+      status = AddKinds(value, &request);
+    } else {
+      status = InvalidField(key.substr(0, 64),
+                            "is not a parameter of this path: after_revision, kinds, every");
+    }
+    if (!status.ok()) return status;
+  }
+  if (!last_event_id.empty()) {
+    if (absl::Status status = ParseNumber("last-event-id", std::string(last_event_id), &number);
+        !status.ok()) {
+      return status;
+    }
+    request.set_after_revision(number);
+  }
+  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  return request;
+}
+
+}  // namespace descent::daemon
