@@ -14,23 +14,31 @@ function colours(element) {
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 
-function axisNumber(x, step) {
-  if (x === 0) return '0';
-  const magnitude = Math.abs(x);
-  if (magnitude >= 1e-3 && magnitude < 1e5) return String(+x.toPrecision(6));
-  return brief(x, Math.min(6, Math.max(1, Math.floor(Math.log10(magnitude / step)) + 2)));
+// All of an axis in one notation.
+function axisNumbers(splits) {
+  const shown = splits.filter((y) => y != null && y !== 0).map(Math.abs);
+  const least = Math.min(...shown);
+  const greatest = Math.max(...shown);
+  const plain = (least >= 1e-4 && greatest < 1e5) || !shown.length;
+  return splits.map((y) => {
+    if (y == null) return '';
+    if (plain || y === 0) return String(+y.toPrecision(6));
+    return String(+y.toPrecision(4)).includes('e') ? brief(y) : y.toExponential().replace('e+', 'e');
+  });
 }
 
 export class Chart {
   #plot = null;
 
   // column: of Points. curve: names the colour. `source()` gives the Points to draw now.
-  constructor({title, column, curve, height, range, history, source, smoothable = false, evaluations = false, last}) {
-    Object.assign(this, {title, column, curve, height, range, history, source, smoothable, evaluations, last});
-    this.log = remembered(`log ${column}`, false);
+  constructor({title, column, curve, height, range, history, source, last,
+               smoothable = false, evaluations = false, log = false}) {
+    Object.assign(this, {title, column, curve, height, range, history, source, last, smoothable, evaluations});
+    this.wantsLog = remembered(`log ${column}`, log);
+    this.log = this.wantsLog;
     this.readout = h('span.readout');
     this.logBox = h('input', {type: 'checkbox', onchange: () => this.#setLog(this.logBox.checked)});
-    this.logBox.checked = this.log;
+    this.logBox.checked = this.wantsLog;
     this.smoothBox = h('input', {type: 'checkbox', onchange: () => this.#setSmooth(this.smoothBox.checked)});
     this.smoothBox.checked = remembered(`smooth ${column}`, true);
     this.host = h('div.plot', {
@@ -40,11 +48,11 @@ export class Chart {
       onkeydown: (event) => this.#key(event),
       ondblclick: () => range.reset(),
     });
-    const legend = [h(`span.key.${curve}`, {}, smoothable ? 'each iteration' : '')];
+    const legend = [h(`span.key.${curve}`, {}, smoothable ? 'iterations' : '')];
     if (smoothable) legend.push(h(`span.key.strong.${curve}`, {}, 'smoothed'));
     if (evaluations) legend.push(h('span.key.dot.evaluation', {}, 'test loss'));
     this.legend = h('span.legend', {}, smoothable || evaluations ? legend : []);
-    this.element = h('section.chart.card', {'aria-label': title},
+    this.element = h(`section.chart.card.${curve}-chart`, {'aria-label': title},
       h('div.chart-head', {},
         h('h2', {}, title), this.readout, this.legend,
         h('span.options', {},
@@ -74,9 +82,9 @@ export class Chart {
   };
 
   #setLog(on) {
-    this.log = on;
+    this.wantsLog = on;
     remember(`log ${this.column}`, on);
-    this.#rebuild();
+    this.draw();
   }
 
   #setSmooth(on) {
@@ -115,12 +123,26 @@ export class Chart {
     const window = within(points, this.range);
     const positions = pick(points, column, window, Math.max(this.host.clientWidth, 200));
     const [min, max] = this.range.bounds(this.last());
-    const mean = this.#smoothed ? smooth(points, smoothingSpan(max - min)) : null;
+    this.#chooseScale(points, positions);
+    const mean = this.#smoothed ? smooth(points, column, smoothingSpan(max - min)) : null;
     return [
       positions.map((i) => points.index[i]),
       positions.map((i) => drawable(points[column][i], this.log)),
       positions.map((i) => (mean ? drawable(mean[i], this.log) : null)),
     ];
+  }
+
+  // Logarithms need positive values. A step size of 0 alone (schedules end there) is left out.
+  #chooseScale(points, positions) {
+    const y = points[this.column];
+    const possible = !positions.some((i) => y[i] < 0) && (!positions.length || positions.some((i) => y[i] > 0));
+    this.logBox.disabled = !possible;
+    this.logBox.parentElement.title = possible ? '' : 'Needs values above zero';
+    const log = this.wantsLog && possible;
+    if (log === this.log) return;
+    this.log = log;
+    this.#plot?.destroy();
+    this.#plot = null;
   }
 
   // The greatest and least evaluation in sight belong to the range too.
@@ -158,7 +180,14 @@ export class Chart {
       ticks: {...grid, size: 4},
     };
     const stroke = colour(this.curve);
-    const paths = this.column === 'step' ? uPlot.paths.stepped({align: -1}) : undefined;
+    const linear = uPlot.paths.linear();
+    const stepped = uPlot.paths.stepped({align: -1});
+    // Steps where there is room to see them: a step size holds from one iteration to the next.
+    const paths = (u, ...rest) => {
+      const [min, max] = this.range.bounds(this.last());
+      const roomy = this.column === 'step' && max - min < 2 * this.host.clientWidth;
+      return (roomy ? stepped : linear)(u, ...rest);
+    };
     return new uPlot({
       width: this.host.clientWidth,
       height: this.height,
@@ -175,13 +204,13 @@ export class Chart {
         y: {distr: this.log ? 3 : 1, range: this.#yRange},
       },
       axes: [
-        {...axis, space: 70, size: 34, values: (u, splits) => splits.map((x) => (Number.isInteger(x) ? short(x) : ''))},
+        {...axis, space: 56, size: 44, gap: 14, values: (u, splits) => splits.map((x) => (Number.isInteger(x) ? short(x) : ''))},
         {
           ...axis,
           size: 62,
           space: 34,
           ...(this.log ? {splits: logSplits, filter: (u, splits) => splits} : {}),
-          values: (u, splits) => splits.map((y) => axisNumber(y, (splits[1] - splits[0]) || y)),
+          values: (u, splits) => axisNumbers(splits),
         },
       ],
       series: [
@@ -219,10 +248,13 @@ export class Chart {
     ctx.fillStyle = colour('evaluation');
     ctx.strokeStyle = colour('card');
     ctx.lineWidth = 1.5 * devicePixelRatio;
-    for (const {iteration, loss} of losses) {
-      if (drawable(loss, this.log) == null) continue;
+    let before = -Infinity;
+    for (const {iteration, loss} of losses.reverse()) {
+      const x = u.valToPos(iteration, 'x', true);
+      if (drawable(loss, this.log) == null || Math.abs(x - before) < 7 * devicePixelRatio) continue;
+      before = x;
       ctx.beginPath();
-      ctx.arc(u.valToPos(iteration, 'x', true), u.valToPos(loss, 'y', true), 4 * devicePixelRatio, 0, 2 * Math.PI);
+      ctx.arc(x, u.valToPos(loss, 'y', true), 4 * devicePixelRatio, 0, 2 * Math.PI);
       ctx.fill();
       ctx.stroke();
     }
@@ -244,6 +276,7 @@ export class Chart {
   }
 
   draw() {
+    this.element.hidden = !this.source().length;
     if (!this.host.clientWidth) return;
     const data = this.#data();
     if (this.#plot) {
@@ -252,6 +285,7 @@ export class Chart {
     } else {
       this.#plot = this.#create(data);
     }
+    this.host.dataset.last = this.last();
     this.legend.hidden = !this.#smoothed && !this.#losses().length;
     this.#showReadout(this.#plot);
   }

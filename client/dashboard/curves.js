@@ -1,26 +1,29 @@
 // From iterations to what a chart draws: a window of them, at most a few rows a pixel, smoothed.
 
-// An exponential moving average of the values over about `span` iterations, corrected for its start.
-export function smooth(points, span) {
+// An exponential moving average over about `span` iterations; over fewer at the start of a run, where
+// curves are steep and an average would lag behind. Values that are not finite are left out,
+// and are gaps.
+export function smooth(points, column, span) {
   const out = new Float64Array(points.length);
+  const y = points[column === 'value' ? 'mean' : column];
   let sum = 0;
   let weight = 0;
   let before = points.length ? points.index[0] - 1 : 0;
   for (let i = 0; i < points.length; ++i) {
-    const keep = Math.exp((before - points.index[i]) / span);
-    before = points.index[i];
-    const mean = points.mean[i];
-    if (Number.isFinite(mean)) {
-      sum = keep * sum + (1 - keep) * mean;
+    const index = points.index[i];
+    const keep = Math.exp((before - index) / Math.min(span, 2 + index / 12));
+    before = index;
+    if (Number.isFinite(y[i])) {
+      sum = keep * sum + (1 - keep) * y[i];
       weight = keep * weight + (1 - keep);
     }
-    out[i] = weight > 0 ? sum / weight : NaN;
+    out[i] = weight > 0 && Number.isFinite(y[i]) ? sum / weight : NaN;
   }
   return out;
 }
 
 // A span that fits so many iterations, in powers of two so that it seldom changes.
-export const smoothingSpan = (iterations) => 2 ** Math.round(Math.log2(Math.max(iterations / 70, 2)));
+export const smoothingSpan = (iterations) => 2 ** Math.round(Math.log2(Math.max(iterations / 100, 2)));
 
 // The positions [from, to) of a window's rows, with a neighbour on either side.
 export function within(points, {min, max}) {

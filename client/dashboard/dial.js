@@ -49,7 +49,7 @@ export class Dial {
 
   update({value, overridden}, {enabled, ended}) {
     this.#present = value;
-    setText(this.present, formatValue(value));
+    setText(this.present, overridden ? brief(value, 5) : formatValue(value));
     setText(this.badge, overridden ? 'Taken over' : 'On schedule');
     this.badge.classList.toggle('taken', overridden);
     this.controls.disabled = !enabled;

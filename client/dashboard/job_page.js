@@ -61,9 +61,9 @@ export class JobPage {
     this.detail = new Detail(name, history, range, this.#refresh);
     const shared = {range, history, source: () => this.detail.points, last: () => history.points.lastIndex};
     this.charts = [
-      new Chart({...shared, title: 'Value', column: 'value', curve: 'value', height: 300, smoothable: true, evaluations: true}),
+      new Chart({...shared, title: 'Value', column: 'value', curve: 'value', height: 300, smoothable: true, evaluations: true, log: true}),
       new Chart({...shared, title: 'Step size', column: 'step', curve: 'step', height: 200}),
-      new Chart({...shared, title: 'Gradient norm', column: 'gradient', curve: 'gradient', height: 180}),
+      new Chart({...shared, title: 'Gradient norm', column: 'gradient', curve: 'gradient', height: 190, smoothable: true}),
     ];
     this.whole = h('button', {type: 'button', onclick: () => range.reset()}, 'Whole run');
     this.window = h('span.window');
@@ -74,6 +74,7 @@ export class JobPage {
       h('button', {type: 'button', 'aria-label': 'Zoom in', onclick: () => range.zoom(0.5, last())}, '+'),
       h('button', {type: 'button', 'aria-label': 'Zoom out', onclick: () => range.zoom(2, last())}, '−'));
     range.addEventListener('change', this.#refresh);
+    this.waiting = h('p.card.empty', {}, 'No iterations yet.');
     this.log = new CommandLog();
     this.evaluations = new EvaluationTable();
     this.notices = new Notices();
@@ -87,7 +88,7 @@ export class JobPage {
         this.actions.element),
       this.stats.element,
       h('div.columns', {},
-        h('div.curves', {}, this.toolbar, this.charts.map((chart) => chart.element)),
+        h('div.curves', {}, this.toolbar, this.waiting, this.charts.map((chart) => chart.element)),
         h('div.side', {}, this.stepDials, this.more, this.log.element, this.evaluations.element, this.notices.element)));
   }
 
@@ -160,8 +161,8 @@ export class JobPage {
     this.actions.update({state: history.state, ended, enabled, iteration: history.points.lastIndex});
     this.stats.update(job, history);
     this.#drawDials({enabled, ended});
-    for (const chart of this.charts) chart.draw();
     this.#drawWindow();
+    for (const chart of this.charts) chart.draw();
     this.log.update(history.commands);
     this.evaluations.update(history.evaluations);
     this.notices.update(history.notices);
@@ -185,13 +186,17 @@ export class JobPage {
   }
 
   #drawWindow() {
-    const {range, history, watch} = this;
-    const [min, max] = range.bounds(history.points.lastIndex);
-    const all = watch.every > 1 || history.points.thinned;
-    const which = this.detail.points !== history.points ? ', in full detail'
-      : all ? `, of each few iterations the extremes` : '';
-    setText(this.window, history.points.length
-      ? `Iterations ${count(min)} to ${count(Math.max(0, Math.min(max, Math.max(max, history.points.lastIndex))))}${which}` : 'No iterations yet');
+    const {range, history} = this;
+    const last = history.points.lastIndex;
+    setHidden(this.toolbar, last < 0);
+    setHidden(this.waiting, last >= 0);
+    const [min, max] = range.bounds(last);
+    const to = Math.max(min, Math.min(max, last));
+    const {points} = this.detail;
+    const shown = points.find(to + 1) - points.find(min);
+    const ratio = Math.round((to - min + 1) / Math.max(shown, 1));
+    const which = ratio > 1 ? ` · about 1 of ${count(ratio)} is shown: zoom in for more` : '';
+    setText(this.window, `Iterations ${count(min)} to ${count(to)}${which}`);
     this.whole.disabled = range.whole;
   }
 }

@@ -115,9 +115,12 @@ export class JobsPage {
     const reason = h('small.reason');
     const progress = h('progress', {max: 1, value: 0});
     const done = h('small');
+    const step = h('span');
+    const taken = h('small.taken');
     const cell = (label, ...children) => h('td', {'data-label': label}, ...children);
     const cells = {};
     for (const name of ['Value', 'Step size', 'Evaluation', 'Examples/s', 'Time left', 'Created']) cells[name] = cell(name);
+    cells['Step size'].append(step, taken);
     const element = h('tr', {},
       h('th', {scope: 'row'}, link, id),
       cell('State', state.element, reason), cell('Progress', progress, done), Object.values(cells));
@@ -138,8 +141,8 @@ export class JobsPage {
         setText(done, last ? count(index) + (total ? ` of ${count(total)}` : '') : total ? `of ${count(total)}` : '');
         const dial = job.dials?.find(({path}) => path.endsWith('step_size'));
         setText(cells.Value, value(last && toNumber(last.value)));
-        setText(cells['Step size'], dial ? brief(toNumber(dial.value), 3) + (dial.overridden ? ' ✋' : '') : '–');
-        cells['Step size'].title = dial?.overridden ? 'taken over' : '';
+        setText(step, dial ? brief(toNumber(dial.value), 3) : '–');
+        setText(taken, dial?.overridden ? 'taken over' : '');
         const {metrics = []} = job.last_evaluation ?? {};
         const best = metrics.find((m) => m.name === 'accuracy') ?? metrics[0];
         setText(cells.Evaluation, best ? metric(best) : '–');

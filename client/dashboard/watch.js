@@ -8,7 +8,7 @@ import {messages} from './sse.js';
 
 const SILENCE = 40000;        // milliseconds; the server sends a keep-alive every 15 s
 const HIDDEN = 60000;         // a page not looked at for so long lets go of its connection
-const HISTORY_EVENTS = 12000;  // of iterations, about so many at most to catch up
+const HISTORY_EVENTS = 20000;  // of iterations, about so many at most to catch up
 const LIVE_EVENTS = 500;       // a second
 const BEHIND = 2000;           // iterations; less is as good as live
 const IDLE = 500;              // milliseconds without a message: a thinned history was read
@@ -37,7 +37,6 @@ export function chooseEvery(job, lastIndex) {
 
 export class Watch {
   cursor = 0;
-  every = 1;
   lastIndex = -1;
   #stopped = new AbortController();
   #stream = null;
@@ -134,7 +133,6 @@ export class Watch {
     const after = this.cursor;
     if (after < compacted) return {after, kinds: ALL_BUT_ITERATIONS, until: compacted, idle: IDLE};
     const {every, history} = chooseEvery(job, this.lastIndex);
-    this.every = every;
     return {after, every, until: history ? toNumber(job.head_revision) - 2 * every : Infinity, idle: SILENCE};
   }
 

@@ -8,6 +8,7 @@ import time
 EXAMPLES, BATCH = 60000, 64
 PER_EPOCH = math.ceil(EXAMPLES / BATCH)
 FINAL = ("SUCCEEDED", "STOPPED", "FAILED")
+INT64 = ("index", "iteration", "samples", "revision", "to_iteration", "bytes", "reapplied_from")
 DIAL = "optimizer.adam.step_size"
 
 
@@ -30,21 +31,28 @@ def number(x):
 
 def sparse(**fields):
     """A message as protobuf's JSON prints it: defaults are left out, 64-bit integers are strings."""
-    strings = {"index", "iteration", "samples", "revision", "to_iteration", "bytes", "reapplied_from"}
     out = {}
     for key, value in fields.items():
         if value in (0, "", None) and key != "step_size":
             continue
         if isinstance(value, float):
             value = number(value)
-        out[key] = str(value) if key in strings else value
+        out[key] = str(value) if key in INT64 else value
     return out
 
 
 class FakeRun:
     """One job. `advance(n)` computes n iterations; every method is thread-safe."""
 
-    def __init__(self, name, iterations=10 * PER_EPOCH, seed=1, step_size=1e-3, seconds=0.0033, display_name=""):
+    def __init__(
+        self,
+        name,
+        iterations=10 * PER_EPOCH,
+        seed=1,
+        step_size=1e-3,
+        seconds=0.0033,
+        display_name="",
+    ):
         self.name, self.display_name, self.iterations = f"jobs/{name}", display_name, iterations
         self.initial, self.seconds_per_iteration = step_size, seconds
         self.changed = threading.Condition()
@@ -59,7 +67,9 @@ class FakeRun:
         self.created = time.time()
         self.started = self.ended = 0.0
         self.clock = self.created
-        self._append("created", {"display_name": display_name, "principal": "ada", "summary": self.summary()})
+        self._append(
+            "created", {"display_name": display_name, "principal": "ada", "summary": self.summary()}
+        )
 
     # --- the run ---------------------------------------------------------------------------------
 
@@ -90,7 +100,9 @@ class FakeRun:
             self.changed.notify_all()
 
     def schedule(self, k):
-        return self.initial * (1 + math.cos(math.pi * min(k, self.iterations) / self.iterations)) / 2
+        return (
+            self.initial * (1 + math.cos(math.pi * min(k, self.iterations) / self.iterations)) / 2
+        )
 
     def step_size(self):
         return self.schedule(self.index) if self.override is None else self.override
@@ -107,13 +119,21 @@ class FakeRun:
             level = float("nan") if used > 1 else level + 60 * used
         value = level * math.exp(noise)
         gradient = (0.35 + 1.1 / (1 + self.progress / 60) ** 0.3) * math.exp(2 * noise)
-        self.journal.append((self.index, value, gradient, used, self.elapsed, self.clock, self.branch, self.attempt))
+        self.journal.append(
+            (self.index, value, gradient, used, self.elapsed, self.clock, self.branch, self.attempt)
+        )
         self.value = value
 
     def _evaluate(self, request_id=""):
-        loss = 0.3 + 2.0 / (1 + self.progress / 30) ** 0.8 + 0.012 * (self.index / self.iterations) ** 2
+        loss = (
+            0.3
+            + 2.0 / (1 + self.progress / 30) ** 0.8
+            + 0.012 * (self.index / self.iterations) ** 2
+        )
         accuracy = 0.902 - 0.8 / (1 + self.progress / 40) ** 0.7
-        self.last_evaluation = sparse(iteration=self.index, dataset="test", samples=10000, request_id=request_id)
+        self.last_evaluation = sparse(
+            iteration=self.index, dataset="test", samples=10000, request_id=request_id
+        )
         self.last_evaluation["metrics"] = [
             {"name": "loss", "value": loss},
             {"name": "accuracy", "value": round(accuracy, 4)},
@@ -123,7 +143,12 @@ class FakeRun:
 
     def _checkpoint(self, request_id=""):
         self.last_checkpoint = f"{self.branch}-{self.index}"
-        fields = sparse(checkpoint=self.last_checkpoint, iteration=self.index, bytes=2818048, request_id=request_id)
+        fields = sparse(
+            checkpoint=self.last_checkpoint,
+            iteration=self.index,
+            bytes=2818048,
+            request_id=request_id,
+        )
         self._append("checkpoint_saved", fields)
 
     def _state(self, state, reason=""):
@@ -142,12 +167,20 @@ class FakeRun:
         """The worker died; a new attempt goes on from a checkpoint."""
         with self.changed:
             self.attempt += 1
-            self._append("notice", {"severity": "WARNING", "message": "the worker was killed by signal 9"})
+            self._append(
+                "notice", {"severity": "WARNING", "message": "the worker was killed by signal 9"}
+            )
             self._state("RECOVERING")
-            self._append("attempt_started", {"checkpoint": f"{self.branch}-{back_to}", "worker": {"host": "lab-3"}})
+            self._append(
+                "attempt_started",
+                {"checkpoint": f"{self.branch}-{back_to}", "worker": {"host": "lab-3"}},
+            )
             if diverges:
                 self.branch += 1
-                self._append("rewound", sparse(to_iteration=back_to, cause="RECOMPUTED", to_branch=self.branch))
+                self._append(
+                    "rewound",
+                    sparse(to_iteration=back_to, cause="RECOMPUTED", to_branch=self.branch),
+                )
                 self.index = back_to
             self._state("RUNNING")
             self.changed.notify_all()
@@ -173,7 +206,10 @@ class FakeRun:
             commands = body.get("commands", [])
             kinds = [next(iter(c)) for c in commands]
             if self.state in FINAL:
-                raise Refused("FAILED_PRECONDITION", f"{self.name} is {self.state}: a finished job takes no commands.")
+                raise Refused(
+                    "FAILED_PRECONDITION",
+                    f"{self.name} is {self.state}: a finished job takes no commands.",
+                )
             for i, command in enumerate(commands):
                 value = float(command.get("set", {}).get("value", 0))
                 if "set" in command and not (value >= 0 and math.isfinite(value)):
@@ -183,7 +219,10 @@ class FakeRun:
                         "nothing was changed.",
                         f"commands[{i}].set.value",
                     )
-            self._append("command_accepted", {"request_id": request_id, "principal": principal, "commands": commands})
+            self._append(
+                "command_accepted",
+                {"request_id": request_id, "principal": principal, "commands": commands},
+            )
             changes, after = [], None
             for command in commands:
                 for kind, fields in command.items():
@@ -252,10 +291,21 @@ class FakeRun:
 
     def job(self, full):
         with self.changed:
-            out = sparse(name=self.name, display_name=self.display_name, state=self.state, state_reason=self.reason)
-            out |= sparse(attempt=self.attempt, branch=self.branch, last_checkpoint=self.last_checkpoint)
+            out = sparse(
+                name=self.name,
+                display_name=self.display_name,
+                state=self.state,
+                state_reason=self.reason,
+            )
+            out |= sparse(
+                attempt=self.attempt, branch=self.branch, last_checkpoint=self.last_checkpoint
+            )
             out["head_revision"] = str(len(self.journal))
-            for field, seconds in (("create", self.created), ("start", self.started), ("end", self.ended)):
+            for field, seconds in (
+                ("create", self.created),
+                ("start", self.started),
+                ("end", self.ended),
+            ):
                 if seconds:
                     out[f"{field}_time_unix_nanos"] = str(int(seconds * 1e9))
             if full:

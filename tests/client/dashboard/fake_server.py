@@ -1,9 +1,10 @@
 """descentd's HTTP contract over made-up runs: to develop the dashboard against, and to test it.
 
-    python3 fake_server.py [--port 7699]     a zoo of jobs, at their own speed
+python3 fake_server.py [--port 7699]     a zoo of jobs, at their own speed
 """
 
 import argparse
+import contextlib
 import http.server
 import json
 import os
@@ -14,22 +15,32 @@ import urllib.parse
 
 from fake_run import FINAL, PER_EPOCH, FakeRun, Refused
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+# Under Bazel, the folder of its runfiles.
+ROOT = pathlib.Path(__file__).absolute().parents[3]
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 CODES = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400}
 
 
-def descent_home():
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return pathlib.Path(os.environ.get("DESCENT_HOME") or cache + "/descent")
+def uplot():
+    """The folder of uPlot's files: Bazel's, or where deploy/setup puts them."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    home = pathlib.Path(os.environ.get("DESCENT_HOME") or cache / "descent")
+    bazel = ROOT.parent / "uplot"
+    return bazel if bazel.is_dir() else home / "uplot/package/dist"
 
 
 def asset(path):
     """The file of a URL's path, as descentd embeds them; None if there is none."""
-    uplot = descent_home() / "uplot/package/dist"
-    special = {"/uplot.js": uplot / "uPlot.iife.min.js", "/uplot.css": uplot / "uPlot.min.css"}
-    file = special.get(path) or ROOT / "client/dashboard" / ("index.html" if path == "/" else path[1:])
+    special = {"/uplot.js": uplot() / "uPlot.iife.min.js", "/uplot.css": uplot() / "uPlot.min.css"}
+    file = special.get(path) or ROOT / "client/dashboard" / (
+        "index.html" if path == "/" else path[1:]
+    )
     return file if file.suffix in TYPES and "/" not in path[1:] and file.is_file() else None
 
 
@@ -57,7 +68,9 @@ class FakeServer:
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_port
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
 
     @property
@@ -77,10 +90,8 @@ class FakeServer:
         """Cuts every connection; new ones are taken."""
         with self._lock:
             for connection in self._connections:
-                try:
+                with contextlib.suppress(OSError):
                     connection.shutdown(2)
-                except OSError:
-                    pass
 
     def posts(self):
         return [(path, body) for method, path, body in self.requests if method == "POST"]
@@ -98,16 +109,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def finish(self):
         with self.server_state._lock:
             self.server_state._connections.discard(self.connection)
-        try:
+        with contextlib.suppress(OSError):
             super().finish()
-        except OSError:
-            pass
 
     def handle(self):
-        try:
+        with contextlib.suppress(OSError):
             super().handle()
-        except OSError:
-            pass
 
     def log_message(self, *_):
         pass
@@ -126,7 +133,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _error(self, status, message):
         code = CODES[status]
-        self._json({"error": {"code": code, "status": status, "message": message, "details": []}}, code)
+        self._json(
+            {"error": {"code": code, "status": status, "message": message, "details": []}}, code
+        )
 
     def _run(self, path):
         name = path.removeprefix("/v1/").partition(":")[0]
@@ -170,7 +179,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         every = max(int(query.get("every", ["1"])[0]), 1)
         kinds = {k.lower() for v in query.get("kinds", []) for k in v.split(",")}
         if after > len(run.journal):
-            raise Refused("OUT_OF_RANGE", f"after_revision: {after} is past the head, {len(run.journal)}")
+            raise Refused(
+                "OUT_OF_RANGE", f"after_revision: {after} is past the head, {len(run.journal)}"
+            )
         fake = self.server_state
         fake.watches += 1
         watch = fake.watches
@@ -218,13 +229,24 @@ def zoo():
     failed = add(5400, "too-bold", display_name="Step size 0.05", seed=5, step_size=0.05)
     failed.start()
     failed.advance(800)
-    failed.command({"request_id": "a", "commands": [{"set": {"path": "step_size", "value": 1.5}}]}, "grace")
+    failed.command(
+        {"request_id": "a", "commands": [{"set": {"path": "step_size", "value": 1.5}}]}, "grace"
+    )
     failed.advance(40)
     failed.fail("value is NaN at iteration 841: lower optimizer.adam.step_size and submit again")
-    long = add(3000, "million", display_name="A million iterations", iterations=1_000_000, seconds=0.0004, seed=7)
+    long = add(
+        3000,
+        "million",
+        display_name="A million iterations",
+        iterations=1_000_000,
+        seconds=0.0004,
+        seed=7,
+    )
     long.start()
     long.advance(150_000)
-    long.command({"request_id": "a", "commands": [{"scale": {"path": "step_size", "factor": 2}}]}, "grace")
+    long.command(
+        {"request_id": "a", "commands": [{"scale": {"path": "step_size", "factor": 2}}]}, "grace"
+    )
     long.advance(100_000)
     busy = add(900, "many-hands", display_name="Tuned by many", seed=11, iterations=20 * PER_EPOCH)
     busy.start()

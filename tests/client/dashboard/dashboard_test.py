@@ -1,0 +1,364 @@
+"""The dashboard in a real browser, on made-up runs."""
+
+import threading
+
+import pytest
+from browser import open_page
+from fake_run import FakeRun
+from fake_server import FakeServer
+
+
+@pytest.fixture(scope="module")
+def page():
+    with open_page() as page:
+        yield page
+        assert page.complaints() == []
+
+
+@pytest.fixture
+def run():
+    run = FakeRun("mlp", display_name="Fashion-MNIST")
+    run.start()
+    run.advance(500)
+    return run
+
+
+@pytest.fixture
+def server(run):
+    server = FakeServer([run])
+    yield server
+    server.go_away()
+
+
+@pytest.fixture
+def watched(page, run, server):
+    """The run's own page, caught up."""
+    page.open(server.url + "#/jobs/mlp")
+    page.wait(lambda: page.drawn_to() == run.index)
+    return page
+
+
+def commands(server):
+    return [body["commands"] for _, body in server.posts()]
+
+
+# --- the list -------------------------------------------------------------------------------------
+
+
+def test_list_shows_jobs_as_they_progress(page, run, server):
+    page.open(server.url)
+    row = page.one(".jobs tbody tr", "Fashion-MNIST")
+    assert "Running" in row.text
+    page.wait(lambda: "500 of 9,380" in row.text)
+    run.advance(100)
+    page.wait(lambda: "600 of 9,380" in row.text)
+    page.one(".job-link").click()
+    page.one("h1", "Fashion-MNIST")
+
+
+def test_list_without_jobs_says_how_to_submit_one(page):
+    server = FakeServer([])
+    page.open(server.url)
+    page.one(".empty", "descent submit")
+    server.go_away()
+
+
+def test_names_are_text_not_markup(page):
+    run = FakeRun("evil", display_name="<img src=x onerror=document.title='gotcha'>")
+    server = FakeServer([run])
+    page.open(server.url)
+    page.one(".job-link", "<img src=x").click()
+    page.one("h1", "<img src=x")
+    assert page.driver.execute_script("return document.querySelectorAll('main img').length") == 0
+    server.go_away()
+
+
+# --- watching ---------------------------------------------------------------------------------------
+
+
+def test_curve_moves_with_the_run(watched, run):
+    before = watched.driver.execute_script("return document.querySelector('canvas').toDataURL()")
+    run.advance(300)
+    watched.wait(lambda: watched.drawn_to() == 800)
+    watched.wait(lambda: watched.all(".tiles .main")[0].text == "800")
+    assert (
+        watched.driver.execute_script("return document.querySelector('canvas').toDataURL()")
+        != before
+    )
+
+
+def test_finished_job_shows_its_curve_and_no_controls(page):
+    run = FakeRun("done", iterations=2000)
+    run.start()
+    run.advance(5000)
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/done")
+    page.one(".state", "Succeeded")
+    page.wait(lambda: page.drawn_to() == 2000)
+    assert not page.all(".dial form") and not page.all(".actions button")
+    assert len(page.all(".scroll tbody tr")) == 2
+    server.go_away()
+
+
+def test_failed_job_says_why(page):
+    run = FakeRun("bold", step_size=2.0)
+    run.start()
+    run.advance(20)
+    run.fail("value is NaN at iteration 1: lower the step size")
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/bold")
+    page.one(".reason", "value is NaN at iteration 1")
+    page.one(".tiles .main", "NaN")
+    server.go_away()
+
+
+def test_unknown_job_says_so(page, server):
+    page.open(server.url + "#/jobs/nobody")
+    page.one(".empty", "there is no jobs/nobody")
+
+
+def test_long_run_is_read_thinned_and_zoomed_into_in_full(page):
+    run = FakeRun("long", iterations=100_000, seconds=0.0001)
+    run.start()
+    run.advance(100_000)
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/long")
+    page.wait(lambda: page.drawn_to() == 100_000)
+    iterations = [r for _, _, r in server.sent if run.kind(r) == "iteration"]
+    assert len(iterations) <= 30_000
+    page.one(".window", "about 1 of 10 is shown")
+    for _ in range(5):
+        page.one("button[aria-label='Zoom in']").click()
+    page.wait(lambda: "shown" not in page.text(".window"), "full detail")
+    server.go_away()
+
+
+def test_rewind_leaves_the_old_branch_behind(watched, run):
+    run.advance(500)
+    watched.wait(lambda: watched.drawn_to() == 1000)
+    run.restart(938, diverges=True)
+    watched.wait(lambda: watched.drawn_to() == 938)
+    run.advance(10)
+    watched.wait(lambda: watched.drawn_to() == 948)
+    watched.one("section[aria-label='Notices'] li", "killed by signal 9")
+
+
+# --- steering -----------------------------------------------------------------------------------------
+
+
+def test_dial_sets_the_step_size_and_its_mark_appears(watched, run, server):
+    assert "On schedule" in watched.text(".dial")
+    assert not watched.all(".value-chart .pin")
+    watched.one(".dial form input").send_keys("0.0003\n")
+    watched.one(".dial .answer.ok", "Applied at iteration 500: step_size 9.93e-4 → 3e-4")
+    assert commands(server) == [[{"set": {"path": "optimizer.adam.step_size", "value": 0.0003}}]]
+    watched.one(".badge", "Taken over")
+    run.advance(100)
+    watched.wait(lambda: watched.text(".dial-value") == "3e-4")
+    pin = watched.one(".value-chart .pin")
+    assert "step_size 9.93e-4 → 3e-4; by ada, at iteration 500" in pin.get_attribute("aria-label")
+    watched.driver.execute_script("arguments[0].focus()", pin)
+    watched.one(".tip", "by ada, at iteration 500")
+    watched.one("section[aria-label='Commands'] li", "ada, at iteration 500")
+
+
+def test_slider_only_drafts_until_set(watched, server):
+    slider = watched.one(".dial input[type=range]")
+    slider.send_keys("\ue014" * 10)  # arrow right: a tenth of a decade
+    draft = watched.one(".dial form input").get_attribute("value")
+    assert draft == "0.00126"
+    assert server.posts() == []
+    watched.one(".dial form button", "Set").click()
+    watched.one(".dial .answer.ok", "→ 0.00126")
+
+
+def press(page, label):
+    """A button of the dial, as soon as it can be pressed."""
+    page.wait(
+        lambda: next(
+            (b for b in page.all(".dial button") if b.text.endswith(label) and b.is_enabled()), None
+        )
+    ).click()
+
+
+def test_halve_double_release(watched, run, server):
+    for label, answer in [
+        ("½", "9.93e-4 → 4.965e-4"),
+        ("2", "4.965e-4 → 9.93e-4"),
+        ("Release", "released"),
+    ]:
+        press(watched, label)
+        watched.one(".dial .answer.ok", answer)
+        run.advance(1)
+    kinds = [next(iter(c[0])) for c in commands(server)]
+    assert kinds == ["scale", "scale", "release"]
+    watched.one(".badge", "On schedule")
+
+
+def test_refused_command_shows_the_servers_sentence(watched, server):
+    watched.one(".dial form input").send_keys("-1\n")
+    watched.one(".dial .answer.bad", "must be finite and at least 0, not -1; nothing was changed")
+    assert watched.one(".dial form input").get_attribute("value") == "-1"
+    watched.one(".badge", "On schedule")
+
+
+def test_text_is_not_sent_as_a_number(watched, server):
+    watched.one(".dial form input").send_keys("fast\n")
+    watched.one(".dial .answer.bad", "“fast” is not a number")
+    assert server.posts() == []
+
+
+def test_pause_resume_and_confirmed_stop(watched, run, server):
+    watched.one(".actions button", "Pause").click()
+    watched.one(".state", "Paused")
+    watched.one(".actions button", "Resume").click()
+    watched.one(".state", "Running")
+    watched.one(".actions button", "Stop").click()
+    watched.one("dialog[open] button", "Let it run").click()
+    watched.wait(lambda: not watched.all("dialog[open]"))
+    assert run.state == "RUNNING"
+    watched.one(".actions button", "Stop").click()
+    watched.one("dialog[open] button", "Stop it").click()
+    watched.one(".state", "Stopped")
+    watched.one(".reason", "stopped by ada")
+    assert [next(iter(c[0])) for c in commands(server)] == ["pause", "resume", "stop"]
+
+
+# --- the connection -------------------------------------------------------------------------------------
+
+
+def test_lost_connection_is_shown_at_once_and_gone_when_back(watched, run, server):
+    assert not watched.all(".banner")
+    server.go_away()
+    watched.one(".banner", "Connection lost")
+    watched.wait(
+        lambda: "lost" in watched.driver.find_element("css selector", "body").get_attribute("class")
+    )
+    watched.wait(lambda: not watched.one(".dial form input").is_enabled())
+    run.advance(250)
+    server.come_back()
+    watched.wait(lambda: watched.drawn_to() == 750)
+    watched.wait(lambda: not watched.all(".banner"))
+    assert watched.one(".dial form input").is_enabled()
+
+
+def test_every_revision_once_over_cut_connections(page, run, server):
+    page.open(server.url)
+    page.run(
+        """const {Watch} = await import('/watch.js');
+        window.seen = [];
+        window.watch = new Watch('jobs/mlp', {
+          onEvents: (events) => window.seen.push(...events.map((e) => Number(e.revision))),
+          onJob() {}, onRefusal() {}, onEnd: () => (window.ended = true),
+        });"""
+    )
+    for watches in range(1, 7):
+        run.advance(60)
+        page.wait(
+            lambda watches=watches: (
+                server.watches >= watches
+                and page.driver.execute_script("return window.seen.length") >= len(run.journal)
+            )
+        )
+        run.advance(40)
+        server.cut()
+    run.command({"request_id": "end", "commands": [{"stop": {}}]})
+    page.wait(lambda: page.driver.execute_script("return window.ended"))
+    assert page.driver.execute_script("return window.seen") == list(range(1, len(run.journal) + 1))
+    assert server.watches == 7
+
+
+def test_command_whose_answer_was_lost_is_asked_again_and_happens_once(watched, run, server):
+    answered = threading.Event()
+    take = run.command
+
+    def take_and_cut(body, *rest):
+        answer = take(body, *rest)
+        if not answered.is_set():
+            answered.set()
+            server.cut()
+        return answer
+
+    run.command = take_and_cut
+    press(watched, "½")
+    watched.one(".dial .answer.ok", "9.93e-4 → 4.965e-4")
+    posts = server.posts()
+    assert len(posts) == 2 and posts[0] == posts[1]
+    assert sum(run.kind(r) == "command_applied" for r in range(1, len(run.journal) + 1)) == 1
+
+
+# --- the modules ----------------------------------------------------------------------------------------
+
+
+def test_points_stay_bounded_and_keep_every_spike(page, server):
+    page.open(server.url)
+    length, greatest, last, thinned, found = page.run(
+        """const {Points} = await import('/points.js');
+        const points = new Points(1000);
+        for (let i = 0; i < 1000000; ++i) points.push({index: i, value: i === 123457 ? 99 : Math.sin(i)});
+        let greatest = -1;
+        for (let i = 0; i < points.length; ++i) greatest = Math.max(greatest, points.value[i]);
+        return [points.length, greatest, points.lastIndex, points.thinned, points.index[points.find(123457)]];"""
+    )
+    assert length <= 1000 and greatest == 99 and last == 999_999 and thinned and found == 123_457
+
+
+def test_truncated_points_go_on_from_there(page, server):
+    page.open(server.url)
+    assert page.run(
+        """const {Points} = await import('/points.js');
+        const points = new Points(100);
+        for (let i = 0; i < 50; ++i) points.push({index: 2 * i, value: i});
+        points.truncate(41);
+        const first = [points.length, points.lastIndex];
+        points.push({index: 42, value: 7});
+        return [...first, points.lastIndex, points.value[points.length - 1]];"""
+    ) == [21, 40, 42, 7]
+
+
+def test_server_sent_events_are_read_across_chunks(page, server):
+    page.open(server.url)
+    assert page.run(
+        """const {messages} = await import('/sse.js');
+        const text = ': keep-alive\\n\\nid: 1\\nevent: iteration\\ndata: {"a":"ü"}\\n\\nid: 2\\r\\ndata: x\\r\\n\\r\\n';
+        const bytes = new TextEncoder().encode(text);
+        const stream = new ReadableStream({start(c) {
+          for (const b of bytes) c.enqueue(new Uint8Array([b]));
+          c.close();
+        }});
+        const all = [];
+        for await (const batch of messages(stream)) all.push(...batch);
+        return all;"""
+    ) == [
+        {"id": "1", "event": "iteration", "data": '{"a":"ü"}'},
+        {"id": "2", "event": "message", "data": "x"},
+    ]
+
+
+NUMBERS = {
+    "value(0.00097234567)": "9.723e-4",
+    "value(0.3412345)": "0.3412",
+    "value(-1234567)": "\N{MINUS SIGN}1.235e6",
+    "value(NaN)": "NaN",
+    "brief(0.001)": "0.001",
+    "brief(1e-20)": "1e-20",
+    "brief(100)": "100",
+    "typed(0.0000012345678)": "1.23457e-6",
+    "short(19234)": "19.2k",
+    "short(1000000)": "1M",
+    "duration(3725)": "1 h 2 min",
+    "nice(3)": "5",
+    "nice(50)": "50",
+    "nice(0)": "1",
+}
+
+
+def test_numbers_read_well(page, server):
+    page.open(server.url)
+    calls = ", ".join(f"String({call})" for call in NUMBERS)
+    read = page.run(
+        f"""const {{value, brief, typed, short, duration}} = await import('/format.js');
+        const {{nice}} = await import('/watch.js');
+        return [{calls}];"""
+    )
+    assert dict(zip(NUMBERS, read, strict=True)) == NUMBERS
