@@ -1,0 +1,254 @@
+#include "server/daemon/api/server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <limits>
+#include <string>
+
+#include "proto/rpc_status.h"
+#include "tests/server/daemon/api/api_testing.h"
+
+namespace descent::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ServerTest : public ApiTest {
+ protected:
+  ServerTest() {
+    daemon_.jobs.on_command = [](const v1::CommandJobRequest& request, const std::string& principal,
+                                 Jobs::Callback<v1::CommandJobResponse> done) {
+      v1::CommandJobResponse response;
+      response.mutable_event()->mutable_command_applied()->set_request_id(request.request_id());
+      response.mutable_event()->mutable_command_applied()->set_principal(principal);
+      done(std::move(response));
+    };
+  }
+
+  static v1::CommandJobRequest SetRequest(double value) {
+    v1::CommandJobRequest request;
+    request.set_name("jobs/a");
+    request.set_request_id("r1");
+    v1::Command::Set& set = *request.add_commands()->mutable_set();
+    set.set_path("step_size");
+    set.set_value(value);
+    return request;
+  }
+
+  grpc::Status Command(const v1::CommandJobRequest& request, v1::CommandJobResponse* response,
+                       const std::string& principal = "") {
+    grpc::ClientContext context;
+    Bound(context);
+    if (!principal.empty()) context.AddMetadata("x-descent-principal", principal);
+    return stub_->CommandJob(&context, request, response);
+  }
+
+  // grpc.health.v1.Health.Check of the whole server: 1 SERVING, 2 NOT_SERVING.
+  int Health() {
+    grpc::GenericStub stub(Connect());
+    grpc::ClientContext context;
+    Bound(context);
+    grpc::CompletionQueue queue;
+    grpc::ByteBuffer request, response;
+    grpc::Slice empty;
+    request = grpc::ByteBuffer(&empty, 1);
+    auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
+    call->StartCall();
+    grpc::Status status;
+    call->Finish(&response, &status, nullptr);
+    void* tag;
+    bool ok;
+    queue.Next(&tag, &ok);
+    queue.Shutdown();
+    grpc::Slice slice;
+    if (!status.ok() || !response.DumpToSingleSlice(&slice).ok() || slice.size() != 2) return -1;
+    return slice.begin()[1];
+  }
+};
+
+TEST_F(ServerTest, NamesWhoAsks) {
+  daemon_.jobs.Add("a");
+  v1::CommandJobResponse response;
+  EXPECT_TRUE(Command(SetRequest(0.1), &response).ok());
+  EXPECT_EQ(response.event().command_applied().principal(), "anonymous");
+  EXPECT_TRUE(Command(SetRequest(0.1), &response, "ada@example.org").ok());
+  EXPECT_EQ(response.event().command_applied().principal(), "ada@example.org");
+  const grpc::Status status = Command(SetRequest(0.1), &response, std::string(129, 'x'));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(GetErrorDetail(FromGrpcStatus(status)).reason, "INVALID_PRINCIPAL");
+}
+
+TEST_F(ServerTest, RefusesCommandsThatCannotBeMeant) {
+  daemon_.jobs.Add("a");
+  v1::CommandJobResponse response;
+  const auto field_at_fault = [&](const v1::CommandJobRequest& request) -> std::string {
+    const grpc::Status status = Command(request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    const ErrorDetail detail = GetErrorDetail(FromGrpcStatus(status));
+    return detail.violations.empty() ? "" : detail.violations[0].field;
+  };
+  EXPECT_EQ(field_at_fault(SetRequest(std::numeric_limits<double>::quiet_NaN())),
+            "commands[0].set.value");
+  EXPECT_EQ(field_at_fault(SetRequest(std::numeric_limits<double>::infinity())),
+            "commands[0].set.value");
+  v1::CommandJobRequest request = SetRequest(1);
+  request.clear_request_id();
+  EXPECT_EQ(field_at_fault(request), "request_id");
+  request = SetRequest(1);
+  request.add_commands();
+  EXPECT_EQ(field_at_fault(request), "commands[1]");
+  request = SetRequest(1);
+  request.mutable_commands(0)->mutable_set()->clear_path();
+  EXPECT_EQ(field_at_fault(request), "commands[0].set.path");
+  request = SetRequest(1);
+  request.set_at_iteration(-1);
+  EXPECT_EQ(field_at_fault(request), "at_iteration");
+  request = SetRequest(1);
+  request.clear_commands();
+  EXPECT_EQ(field_at_fault(request), "commands");
+  request = SetRequest(1);
+  request.set_name("");
+  EXPECT_EQ(field_at_fault(request), "name");
+}
+
+// A command of a newer protocol must not silently do nothing.
+TEST_F(ServerTest, RefusesFieldsItDoesNotKnow) {
+  daemon_.jobs.Add("a");
+  v1::CommandJobRequest request = SetRequest(1);
+  v1::Command& command = *request.mutable_commands(0);
+  command.GetReflection()->MutableUnknownFields(&command)->AddVarint(1234, 1);
+  v1::CommandJobResponse response;
+  const grpc::Status status = Command(request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(GetErrorDetail(FromGrpcStatus(status)).violations[0].field, "commands[0].#1234");
+}
+
+TEST_F(ServerTest, ErrorsKeepTheirDetails) {
+  daemon_.jobs.Add("a");
+  daemon_.jobs.on_command = [](const v1::CommandJobRequest&, const std::string&,
+                               Jobs::Callback<v1::CommandJobResponse> done) {
+    done(InvalidField("commands[0].set.value", "must be at least 0", "OUT_OF_RANGE"));
+  };
+  v1::CommandJobResponse response;
+  const grpc::Status status = Command(SetRequest(-1), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  const ErrorDetail detail = GetErrorDetail(FromGrpcStatus(status));
+  EXPECT_EQ(detail.reason, "OUT_OF_RANGE");
+  EXPECT_EQ(detail.domain, "descent");
+  ASSERT_EQ(detail.violations.size(), 1u);
+  EXPECT_EQ(detail.violations[0].field, "commands[0].set.value");
+}
+
+TEST_F(ServerTest, UnknownJobsAreNotFoundAndTheNearestIsSuggested) {
+  daemon_.jobs.Add("fashion");
+  v1::GetJobRequest request;
+  request.set_name("jobs/fasion");
+  v1::Job job;
+  grpc::ClientContext context;
+  Bound(context);
+  const grpc::Status status = stub_->GetJob(&context, request, &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("did you mean jobs/fashion?"));
+  v1::CommandJobRequest command = SetRequest(1);
+  command.set_name("jobs/zebra");
+  v1::CommandJobResponse response;
+  const grpc::Status other = Command(command, &response);
+  EXPECT_EQ(other.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(other.error_message(), ::testing::Not(HasSubstr("did you mean")));
+}
+
+TEST_F(ServerTest, CreateNeedsASpecAndAValidId) {
+  v1::CreateJobRequest request;
+  request.set_job_id("Not Valid");
+  v1::Job job;
+  grpc::ClientContext context;
+  Bound(context);
+  const grpc::Status status = stub_->CreateJob(&context, request, &job);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  const ErrorDetail detail = GetErrorDetail(FromGrpcStatus(status));
+  ASSERT_EQ(detail.violations.size(), 2u);
+  EXPECT_EQ(detail.violations[0].field, "job");
+  EXPECT_EQ(detail.violations[1].field, "job_id");
+}
+
+TEST_F(ServerTest, AnAnswerAfterTheDeadlineIsDropped) {
+  daemon_.jobs.Add("a");
+  std::promise<Jobs::Callback<v1::CommandJobResponse>> held;
+  daemon_.jobs.on_command = [&](const v1::CommandJobRequest&, const std::string&,
+                                Jobs::Callback<v1::CommandJobResponse> done) {
+    held.set_value(std::move(done));
+  };
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  v1::CommandJobResponse response;
+  const grpc::Status status = stub_->CommandJob(&context, SetRequest(1), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  held.get_future().get()(v1::CommandJobResponse());
+}
+
+TEST_F(ServerTest, ShutdownDoesNotWaitForAnswersPastTheDeadline) {
+  daemon_.jobs.Add("a");
+  std::promise<Jobs::Callback<v1::CommandJobResponse>> held;
+  daemon_.jobs.on_command = [&](const v1::CommandJobRequest&, const std::string&,
+                                Jobs::Callback<v1::CommandJobResponse> done) {
+    held.set_value(std::move(done));
+  };
+  auto call = std::async(std::launch::async, [this] {
+    v1::CommandJobResponse response;
+    return Command(SetRequest(1), &response);
+  });
+  Jobs::Callback<v1::CommandJobResponse> done = held.get_future().get();
+  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  EXPECT_FALSE(call.get().ok());
+  server_.reset();
+  done(v1::CommandJobResponse());  // the server is gone
+}
+
+TEST_F(ServerTest, HealthFollowsTheDaemon) {
+  EXPECT_EQ(Health(), 1);
+  healthy_ = false;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (Health() != 2 && std::chrono::steady_clock::now() < end) {
+  }
+  EXPECT_EQ(Health(), 2);
+}
+
+TEST_F(ServerTest, APortInUseIsSaidSo) {
+  ApiServer::Options options;
+  options.listen = server_->address();
+  const auto second = ApiServer::Create(daemon_.jobs, options);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
+  EXPECT_EQ(GetErrorDetail(second.status()).reason, "PORT_IN_USE");
+}
+
+TEST_F(ServerTest, ListensOnLoopbackOnly) {
+  for (const char* address : {"0.0.0.0:0", "192.0.2.1:7600", "[::]:0", "example.org:1", "127.0.0.1",
+                              "127.0.0.1:70000", "127.0.0.1:x"}) {
+    ApiServer::Options options;
+    options.listen = address;
+    const auto server = ApiServer::Create(daemon_.jobs, options);
+    ASSERT_FALSE(server.ok()) << address;
+    EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(server.status().message()), HasSubstr("--listen"));
+  }
+}
+
+TEST_F(ServerTest, RequestsOverTheLimitAreRefused) {
+  v1::CreateJobRequest request;
+  request.mutable_job()->mutable_spec();
+  request.mutable_job()->set_display_name(std::string(5 << 20, 'x'));
+  v1::Job job;
+  grpc::ClientContext context;
+  Bound(context);
+  EXPECT_EQ(stub_->CreateJob(&context, request, &job).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+}  // namespace
+}  // namespace descent::daemon
