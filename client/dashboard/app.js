@@ -37,6 +37,9 @@ function showConnection() {
 }
 
 connection.addEventListener('change', showConnection);
-addEventListener('hashchange', show);
+addEventListener('hashchange', () => {
+  show();
+  main.focus({preventScroll: true});
+});
 showConnection();
 show();

@@ -31,16 +31,15 @@ export class Chart {
   #plot = null;
 
   // column: of Points. curve: names the colour. `source()` gives the Points to draw now.
-  constructor({title, column, curve, height, range, history, source, last,
+  constructor({title, column, curve, height, range, history, source, last, noisy,
                smoothable = false, evaluations = false, log = false}) {
-    Object.assign(this, {title, column, curve, height, range, history, source, last, smoothable, evaluations});
+    Object.assign(this, {title, column, curve, height, range, history, source, last, noisy, smoothable, evaluations});
     this.wantsLog = remembered(`log ${column}`, log);
     this.log = this.wantsLog;
     this.readout = h('span.readout');
     this.logBox = h('input', {type: 'checkbox', onchange: () => this.#setLog(this.logBox.checked)});
     this.logBox.checked = this.wantsLog;
     this.smoothBox = h('input', {type: 'checkbox', onchange: () => this.#setSmooth(this.smoothBox.checked)});
-    this.smoothBox.checked = remembered(`smooth ${column}`, true);
     this.host = h('div.plot', {
       tabindex: 0,
       role: 'group',
@@ -114,7 +113,7 @@ export class Chart {
   }
 
   get #smoothed() {
-    return this.smoothable && this.smoothBox.checked;
+    return this.smoothable && (remembered(`smooth ${this.column}`, null) ?? this.noisy());
   }
 
   #data() {
@@ -278,6 +277,7 @@ export class Chart {
   draw() {
     this.element.hidden = !this.source().length;
     if (!this.host.clientWidth) return;
+    this.smoothBox.checked = this.#smoothed;
     const data = this.#data();
     if (this.#plot) {
       this.#plot.series[1].alpha = this.#smoothed ? 0.4 : 1;

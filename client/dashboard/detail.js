@@ -56,7 +56,7 @@ export class Detail {
     const response = await watchJob(this.job, {after, every, kinds: ['iteration']}, {signal});
     for await (const batch of messages(response.body)) {
       for (const {event, data} of batch) {
-        if (event === 'end') break;
+        if (event === 'end' || data === undefined) continue;
         const {iteration, revision, time_unix_nanos: time} = JSON.parse(data);
         if (iteration) fine.push(rowOf(iteration, toNumber(revision), toMillis(time)));
       }

@@ -3,7 +3,7 @@
 import {Actions} from './actions.js';
 import {Refusal, getJob} from './api.js';
 import {Chart} from './chart.js';
-import {connection} from './connection.js';
+import {connection, pause} from './connection.js';
 import {Detail} from './detail.js';
 import {Dial} from './dial.js';
 import {h, setHidden, setText} from './dom.js';
@@ -20,7 +20,7 @@ const FRAME = 100;
 export class JobPage {
   #job = {};
   #dials = new Map();
-  #alive = true;
+  #stopped = new AbortController();
   #dirty = false;
   #ended = false;
 
@@ -34,16 +34,16 @@ export class JobPage {
       onEvents: (events) => this.#events(events),
       onEnd: () => this.#end(),
       onRefusal: (error) => this.#gone(error),
+      onReset: () => dispatchEvent(new Event('hashchange')),
       onJob: (job) => this.#take(job),
     });
     this.#poll();
   }
 
   stop() {
-    this.#alive = false;
+    this.#stopped.abort();
     this.watch.stop();
     this.detail.stop();
-    clearTimeout(this.timer);
     clearTimeout(this.frame);
     connection.removeEventListener('change', this.#refresh);
     connection.forget('job');
@@ -59,7 +59,9 @@ export class JobPage {
     this.actions = new Actions(name);
     this.stats = new Stats();
     this.detail = new Detail(name, history, range, this.#refresh);
-    const shared = {range, history, source: () => this.detail.points, last: () => history.points.lastIndex};
+    // Batches make noise; a curve of whole passes over the data needs no smoothing.
+    const noisy = () => toNumber(this.#job.summary?.iterations_per_epoch, 1) > 1;
+    const shared = {range, history, source: () => this.detail.points, last: () => history.points.lastIndex, noisy};
     this.charts = [
       new Chart({...shared, title: 'Value', column: 'value', curve: 'value', height: 300, smoothable: true, evaluations: true, log: true}),
       new Chart({...shared, title: 'Step size', column: 'step', curve: 'step', height: 200}),
@@ -93,21 +95,23 @@ export class JobPage {
   }
 
   async #poll() {
-    try {
-      this.#take(await getJob(this.name));
-      if (!this.#alive) return;
-      connection.succeeded('job');
-    } catch (error) {
-      if (!this.#alive) return;
-      if (error instanceof Refusal) connection.succeeded('job');
-      else connection.failed('job', error.message);
+    const {signal} = this.#stopped;
+    while (!signal.aborted && !this.#ended) {
+      try {
+        this.#take(await getJob(this.name, {signal}));
+        connection.succeeded('job');
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof Refusal) connection.succeeded('job');
+        else connection.failed('job', error.message);
+      }
+      this.#refresh();
+      await pause(document.hidden ? 10 * POLL : POLL, signal);
     }
-    this.#refresh();
-    if (!this.#ended) this.timer = setTimeout(() => this.#poll(), document.hidden ? 10 * POLL : POLL);
   }
 
   #take(job) {
-    if (!this.#alive) return;
+    if (this.#stopped.signal.aborted) return;
     this.#job = job;
     this.history.takeJob(job);
     this.#refresh();
@@ -127,7 +131,6 @@ export class JobPage {
 
   #gone(error) {
     this.#ended = true;
-    clearTimeout(this.timer);
     document.getElementById('main').replaceChildren(
       h('p.empty', {}, error.message), h('p.empty', {}, h('a', {href: '#/jobs'}, 'All jobs')));
     this.stop();
@@ -135,7 +138,7 @@ export class JobPage {
 
   // Draws soon, once for whatever came.
   #refresh = () => {
-    if (this.#dirty || !this.#alive) return;
+    if (this.#dirty || this.#stopped.signal.aborted) return;
     this.#dirty = true;
     const wait = Math.max(0, FRAME - (performance.now() - (this.drawn ?? -FRAME)));
     this.frame = setTimeout(() => {

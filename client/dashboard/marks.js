@@ -38,16 +38,27 @@ export function marksPlugin(getMarks, {colour, focusable}) {
   function makePin() {
     const pin = h('button.pin', {
       type: 'button',
-      tabindex: focusable ? 0 : -1,
+      tabindex: focusable && pins.length === 0 ? 0 : -1,
       onmouseenter: () => showTip(pin, tipLines(pin.marks)),
       onmouseleave: hideTip,
       onfocus: () => showTip(pin, tipLines(pin.marks)),
       onblur: hideTip,
       onmousedown: (event) => event.stopPropagation(),
-      onkeydown: (event) => event.key === 'Escape' && hideTip(),
+      onkeydown: (event) => move(event, pin),
     });
     layer.append(pin);
     return pin;
+  }
+
+  // One stop of the Tab key; the arrows go from pin to pin.
+  function move(event, pin) {
+    if (event.key === 'Escape') hideTip();
+    const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = pins[pins.indexOf(pin) + step];
+    if (next && !next.hidden) next.focus();
   }
 
   function drawLine(u, x, kind) {

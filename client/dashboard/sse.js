@@ -1,7 +1,8 @@
 // Server-sent events from a fetch, rather than EventSource: it sees keep-alives, errors with their
 // sentences, and takes thousands of messages at a time.
 
-// Yields an array of {id, event, data} per chunk received; an empty one for a keep-alive.
+// Yields an array of {id, event, data} per chunk received; an empty one for a keep-alive. A message
+// of an id alone has no data: there is nothing new up to that cursor.
 export async function* messages(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
@@ -17,7 +18,7 @@ export async function* messages(stream) {
       }
       const blocks = rest.slice(0, end).split('\n\n');
       rest = rest.slice(end + 2);
-      yield blocks.map(parse).filter((message) => message.data !== undefined);
+      yield blocks.map(parse).filter(({id, data}) => id !== undefined || data !== undefined);
     }
   } finally {
     reader.cancel().catch(() => {});

@@ -55,7 +55,7 @@ export class Stats {
     const stalled = running && rate.heard && silence > Math.max(5, 20 / rate.iterations);
     const side = stalled ? `no iteration for ${duration(silence)}` : `${short(now.iterations)} iterations/s${running ? '' : ', mean'}`;
     this.#set('Examples/s', stalled ? '0' : short(now.samples), Number.isFinite(now.iterations) || stalled ? side : '');
-    this.#timeLeft(history, running, (total - index) / rate.iterations);
+    this.#timeLeft(history, running, stalled ? NaN : (total - index) / rate.iterations);
     const elapsed = last ? toNumber(last.elapsed ?? last.elapsed_seconds) : NaN;
     const end = toMillis(job.end_time_unix_nanos);
     const attempts = job.attempt > 1 ? `attempt ${job.attempt}` : '';

@@ -43,9 +43,9 @@ export class Watch {
   #source = `watch ${Math.random()}`;
 
   // onEvents(events) gets them in order; onEnd() after the last; onRefusal(error) if there is no
-  // such job; onJob(job) whenever it was looked up.
-  constructor(job, {onEvents, onEnd, onRefusal, onJob}) {
-    Object.assign(this, {job, onEvents, onEnd, onRefusal, onJob});
+  // such job; onReset() if another job has its name now; onJob(job) whenever it was looked up.
+  constructor(job, {onEvents, onEnd, onRefusal, onReset, onJob}) {
+    Object.assign(this, {job, onEvents, onEnd, onRefusal, onReset, onJob});
     this.#run();
     document.addEventListener('visibilitychange', this.#visibility);
   }
@@ -92,6 +92,11 @@ export class Watch {
     this.#stream = new AbortController();
     const {signal} = this.#stream;
     const job = await getJob(this.job, {signal: this.#stopped.signal});
+    if (this.#isAnother(job)) {
+      this.stop();
+      this.onReset();
+      return false;
+    }
     this.onJob(job);
     const query = this.#query(job);
     let timer;
@@ -127,6 +132,11 @@ export class Watch {
     }
   }
 
+  #isAnother({create_time_unix_nanos: created, head_revision: head}) {
+    this.created ??= created;
+    return created !== this.created || this.cursor > toNumber(head);
+  }
+
   // What to ask for, and up to which revision before asking anew.
   #query(job) {
     const compacted = toNumber(job.compacted_revision);
@@ -152,6 +162,7 @@ export class Watch {
         break;
       }
       this.cursor = revision;
+      if (data === undefined) continue;
       const parsed = JSON.parse(data);
       if (parsed.iteration) this.lastIndex = toNumber(parsed.iteration.index);
       if (parsed.rewound) this.lastIndex = toNumber(parsed.rewound.to_iteration);

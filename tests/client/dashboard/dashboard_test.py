@@ -133,6 +133,16 @@ def test_long_run_is_read_thinned_and_zoomed_into_in_full(page):
     server.go_away()
 
 
+def test_another_job_of_the_same_name_is_shown_from_its_start(watched, server):
+    another = FakeRun("mlp", display_name="Another", seed=2)
+    another.start()
+    another.advance(40)
+    server.runs["jobs/mlp"] = another
+    server.cut()
+    watched.one("h1", "Another")
+    watched.wait(lambda: watched.drawn_to() == 40)
+
+
 def test_rewind_leaves_the_old_branch_behind(watched, run):
     run.advance(500)
     watched.wait(lambda: watched.drawn_to() == 1000)
@@ -320,7 +330,7 @@ def test_server_sent_events_are_read_across_chunks(page, server):
     page.open(server.url)
     assert page.run(
         """const {messages} = await import('/sse.js');
-        const text = ': keep-alive\\n\\nid: 1\\nevent: iteration\\ndata: {"a":"ü"}\\n\\nid: 2\\r\\ndata: x\\r\\n\\r\\n';
+        const text = ': keep-alive\\n\\nid: 1\\nevent: iteration\\ndata: {"a":"ü"}\\n\\nid: 2\\r\\ndata: x\\r\\n\\r\\n: keep-alive\\n\\nid: 9\\n\\n';
         const bytes = new TextEncoder().encode(text);
         const stream = new ReadableStream({start(c) {
           for (const b of bytes) c.enqueue(new Uint8Array([b]));
@@ -332,6 +342,7 @@ def test_server_sent_events_are_read_across_chunks(page, server):
     ) == [
         {"id": "1", "event": "iteration", "data": '{"a":"ü"}'},
         {"id": "2", "event": "message", "data": "x"},
+        {"id": "9", "event": "message"},
     ]
 
 
