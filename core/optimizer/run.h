@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <utility>
@@ -37,6 +38,27 @@ concept Method = std::movable<M> && requires(M& m, const X& g, StateVisitor<X>& 
   m.Visit(visitor);
 };
 
+namespace internal {
+
+// Makes a lambda with captures assignable by move, which a range must be to go into a view.
+template <class F>
+class Assignable {
+ public:
+  explicit Assignable(F function) : function_(std::move(function)) {}
+  Assignable(Assignable&&) = default;
+  Assignable& operator=(Assignable&& other) noexcept {
+    function_.reset();
+    function_.emplace(*std::move(other.function_));
+    return *this;
+  }
+  F& operator*() { return *function_; }
+
+ private:
+  std::optional<F> function_;
+};
+
+}  // namespace internal
+
 template <InnerProductSpace X, class F, class M>
   requires Objective<F, X> && Method<M, X>
 class Run {
@@ -55,8 +77,8 @@ class Run {
       evaluated_ = false;
     }
     if (!evaluated_) {
-      if constexpr (StochasticObjective<F>) objective_.seek(index_);
-      value_ = gradient_into(objective_, method_.point(), gradient_);
+      if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
+      value_ = gradient_into(*objective_, method_.point(), gradient_);
       evaluated_ = true;
     }
     return {index_, method_.solution(), value_, gradient_, method_.dials().front().used};
@@ -110,7 +132,7 @@ class Run {
   }
 
   M method_;
-  F objective_;
+  internal::Assignable<F> objective_;
   X gradient_;
   double value_ = 0;
   int64_t index_ = 0;

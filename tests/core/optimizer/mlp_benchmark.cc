@@ -1,7 +1,7 @@
 // An optimizer's iteration against the same loop written by hand on LibTorch: the tiny MLP
 // 64-32-32-10 with ReLU and cross-entropy, batch 64, float32, one thread, Adam at a vanishing step
-// size (so that nothing underflows), value and gradient norm read each step. The two sides alternate
-// in slices of ~50 ms; prints the medians and their ratio.
+// size (so that nothing underflows), value and gradient norm read each step. The two sides
+// alternate in slices of ~50 ms; prints the medians and their ratio.
 //
 //   taskset -c 1 .bazel-bin/tests/core/optimizer/mlp_benchmark [SLICES]
 #include <torch/torch.h>
@@ -74,8 +74,8 @@ int main(int argc, char** argv) {
     sink += value.item<double>() + grad.norm().item<double>();
     torch::NoGradGuard no_grad;
     count.add_(1);
-    at::_fused_adam_({flat}, {grad}, {m}, {v}, {}, {count}, kStepSize, 0.9, 0.999, 0.0, 1e-8,
-                     false, false);
+    at::_fused_adam_({flat}, {grad}, {m}, {v}, {}, {count}, kStepSize, 0.9, 0.999, 0.0, 1e-8, false,
+                     false);
   };
 
   auto built = descent::BuildModel(
@@ -92,8 +92,8 @@ int main(int argc, char** argv) {
     sink += iteration.value + iteration.gradient_norm();
     ++it;
   };
-  auto erased = descent::ModelRun::Create(descent::Adam{.step_size = kStepSize}, built->model,
-                                          objective);
+  auto erased =
+      descent::ModelRun::Create(descent::Adam{.step_size = kStepSize}, built->model, objective);
   const auto model_run = [&] {
     const auto iteration = (*erased)->current();
     sink += iteration->value + iteration->gradient_norm;
@@ -101,7 +101,8 @@ int main(int argc, char** argv) {
   };
 
   const std::vector<std::pair<const char*, std::function<void()>>> sides = {
-      {"LibTorch by hand, flat fused Adam", by_hand}, {"Adam as a range", range},
+      {"LibTorch by hand, flat fused Adam", by_hand},
+      {"Adam as a range", range},
       {"ModelRun", model_run}};
   std::vector<std::vector<double>> times(sides.size());
   for (int slice = -2; slice < slices; ++slice) {
