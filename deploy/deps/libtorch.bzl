@@ -2,13 +2,20 @@
 
 load("//deploy/deps:home.bzl", "DESCENT_HOME_VARIABLES", "descent_home")
 
+# The libraries are linked where they are, not by Bazel's links to them: those of the CUDA build look
+# for each other, and for CUDA's own, beside the place that they are loaded from.
 _BUILD = """
 cc_library(
     name = "libtorch",
     hdrs = glob(["include/**/*.h", "include/**/*.hpp"]),
-    srcs = ["lib/libtorch.so", "lib/libtorch_cpu.so", "lib/libc10.so"] + glob(["lib/libgomp*"]),
     includes = ["include", "include/torch/csrc/api/include"],
-    linkopts = ["-Wl,-rpath,%s/lib"],
+    linkopts = [
+        "-L{root}/lib",
+        "-Wl,-rpath,{root}/lib",
+        "-ltorch",
+        "-ltorch_cpu",
+        "-lc10",
+    ],
     visibility = ["//visibility:public"],
 )
 """
@@ -23,9 +30,8 @@ def _libtorch(ctx):
     # Only these: the package's include folder also holds another version's google/protobuf.
     for folder in ["ATen", "c10", "torch", "caffe2"]:
         ctx.symlink(root + "/include/" + folder, "include/" + folder)
-    ctx.symlink(root + "/lib", "lib")
     ctx.file("WORKSPACE")
-    ctx.file("BUILD", _BUILD % root)
+    ctx.file("BUILD", _BUILD.format(root = root))
 
 libtorch = repository_rule(
     implementation = _libtorch,
