@@ -6,7 +6,7 @@ _PROGRAMS = {
     "DESCENT_CLI": "//client/cli:descent",
 }
 
-def integration_test(name, srcs = None, size = "medium", data = [], programs = True, **kwargs):
+def integration_test(name, srcs = None, size = "medium", data = [], programs = True, environment = {}, **kwargs):
     """Runs pytest on `srcs` with the fixtures of conftest.py.
 
     Results are cached as any test's: they depend on the programs, the protocol, these files and the
@@ -18,10 +18,13 @@ def integration_test(name, srcs = None, size = "medium", data = [], programs = T
       size: Bazel's: small 1 minute, medium 5, large 15
       data: further files
       programs: whether descentd, descent-worker and descent are needed
+      environment: further variables, each to hold the path of a target
       **kwargs: of sh_test
     """
     sources = srcs or [name + ".py"]
-    named = _PROGRAMS if programs else {}
+    named = dict(environment)
+    if programs:
+        named.update(_PROGRAMS)
     native.sh_test(
         name = name,
         size = size,

@@ -1,0 +1,31 @@
+"""Watches a job over gRPC and halves its step size at iteration 1000.
+
+turn.py JOB, with stubs on the path (see README.md) and descentd at $DESCENT_SERVER.
+"""
+
+import os
+import sys
+import uuid
+
+import grpc
+from descent.v1 import training_service_pb2 as api
+from descent.v1.command_pb2 import Command
+from descent.v1.training_service_pb2_grpc import TrainingServiceStub
+
+job = f"jobs/{sys.argv[1]}"
+server = os.environ.get("DESCENT_SERVER", "127.0.0.1:7600")
+training = TrainingServiceStub(grpc.insecure_channel(server))
+
+for response in training.WatchJob(api.WatchJobRequest(name=job, after_revision=0)):
+    for event in response.events:
+        it = event.iteration
+        if event.WhichOneof("kind") == "iteration" and it.index == 1000:
+            halve = Command(scale=Command.Scale(path="step_size", factor=0.5))
+            answer = training.CommandJob(
+                api.CommandJobRequest(name=job, request_id=uuid.uuid4().hex, commands=[halve])
+            )
+            applied = answer.event.command_applied
+            change = applied.changes[0]
+            print(f"at {applied.iteration}: {change.old_value:g} -> {change.new_value:g}")
+        elif event.WhichOneof("kind") == "iteration" and it.index % 500 == 0:
+            print(f"{event.revision:6} iteration {it.index}: {it.value:.4f}, {it.step_size:g}")

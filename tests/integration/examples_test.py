@@ -1,0 +1,61 @@
+"""The worked examples of README.md work."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from descent.v1 import event_pb2
+
+from helpers import programs, specs
+
+
+@pytest.fixture
+def job(client, folder):
+    """A paused job: slow enough to be paused before iteration 1000, and to be turned after it."""
+    name = client.create(specs.classifier(folder, iterations=3000, hidden=512)).name
+    assert client.pause(name).command_applied.iteration < 1000
+    return name
+
+
+def run(client, job, daemon, command):
+    """Runs the example on the job, which goes on once the example watches it; its output."""
+    example = subprocess.Popen(
+        [*command, job.removeprefix("jobs/")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "DESCENT_SERVER": daemon.grpc, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    client.resume(job)
+    out, err = example.communicate(timeout=60)
+    assert example.returncode == 0, err
+    return out
+
+
+def only_change(client, job):
+    found = [
+        e.command_applied
+        for e in client.watch(job, kinds=(event_pb2.COMMAND_APPLIED,))
+        if e.command_applied.changes
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_python(client, daemon, job):
+    out = run(client, job, daemon, [sys.executable, programs.WORKSPACE / "client/examples/turn.py"])
+    assert "iteration 2500" in out
+    applied = only_change(client, job)
+    change = applied.changes[0]
+    assert f"at {applied.iteration}: {change.old_value:g} -> {change.new_value:g}" in out
+
+
+def test_cpp(client, daemon, job):
+    program = pathlib.Path(
+        os.environ.get("TURN", programs.WORKSPACE / ".bazel-bin/client/examples/turn")
+    )
+    out = run(client, job, daemon, [program.absolute()])
+    assert "2500: " in out
+    assert only_change(client, job).iteration == 1000
