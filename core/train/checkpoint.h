@@ -1,0 +1,42 @@
+#ifndef DESCENT_CORE_TRAIN_CHECKPOINT_H_
+#define DESCENT_CORE_TRAIN_CHECKPOINT_H_
+
+// A run's state as a checkpoint file: tensors under their names, everything else in the header.
+// The file is a function of the run's state alone (no times, no attempt), so that a run that is
+// computed again writes the same bytes. Free functions; any thread.
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/checkpoint/safetensors.h"
+#include "core/optimizer/model_run.h"
+
+namespace descent {
+
+struct CheckpointInfo {
+  int64_t branch = 0;
+  int64_t iteration = 0;
+  std::string spec;  // what was trained, as text, for people who open the file later
+};
+
+struct Checkpoint {
+  CheckpointInfo info;
+  RunState state;
+};
+
+// `{branch}-{iteration}`, and the file's name.
+std::string CheckpointName(int64_t branch, int64_t iteration);
+std::string CheckpointPath(const std::string& folder, const std::string& name);
+
+absl::StatusOr<SavedFile> SaveCheckpoint(const std::string& path, const CheckpointInfo& info,
+                                         const RunState& state);
+
+// The errors of ReadSafetensors; InvalidArgument, naming file and field, if it is a safetensors
+// file but no checkpoint of this version. Whether it is one of this model, ModelRun::Load decides.
+absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path,
+                                          const std::string& expected_sha256);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_TRAIN_CHECKPOINT_H_

@@ -1,0 +1,37 @@
+#ifndef DESCENT_CORE_TRAIN_PLAN_H_
+#define DESCENT_CORE_TRAIN_PLAN_H_
+
+// What is due at which iteration. A value.
+
+#include <cstdint>
+
+namespace descent {
+
+struct Plan {
+  int64_t iterations = 0;  // steps of the whole run: indices 0 … iterations
+  int64_t iterations_per_epoch = 1;
+  int64_t evaluate_every_epochs = 1;  // 0: not
+  int64_t evaluate_every_iterations = 0;
+  int64_t checkpoint_every_iterations = 0;
+
+  bool last(int64_t k) const { return k >= iterations; }
+
+  // At epoch ends, and at the end of the run whatever the intervals; never at the starting point.
+  bool EvaluationDue(int64_t k) const {
+    if (k == 0) return false;
+    return last(k) || Every(k, evaluate_every_iterations) ||
+           (k % iterations_per_epoch == 0 &&
+            Every(k / iterations_per_epoch, evaluate_every_epochs));
+  }
+
+  bool CheckpointDue(int64_t k) const {
+    return k > 0 && (last(k) || Every(k, checkpoint_every_iterations));
+  }
+
+ private:
+  static bool Every(int64_t k, int64_t interval) { return interval > 0 && k % interval == 0; }
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_TRAIN_PLAN_H_

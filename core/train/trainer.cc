@@ -1,0 +1,98 @@
+#include "core/train/trainer.h"
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "core/objective/supervised_objective.h"
+
+namespace descent {
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options) {
+  const Model* starting_point = options.starting_point;
+  const OptimizerOptions optimizer = options.optimizer;
+  const std::string prefix = options.dial_prefix;
+  std::unique_ptr<Trainer> trainer = absl::WrapUnique(new Trainer(std::move(options)));
+  SupervisedObjective objective(trainer->loss_, [batches = trainer->batches_](int64_t iteration) {
+    return batches->At(iteration);
+  });
+  absl::StatusOr<std::unique_ptr<ModelRun>> run =
+      ModelRun::Create(optimizer, *starting_point, std::move(objective));
+  if (!run.ok()) return run.status();
+  trainer->run_ = *std::move(run);
+  std::vector<std::string> paths;
+  std::vector<Settable> dials;
+  for (const Dial& dial : trainer->run_->dials()) {
+    paths.push_back(absl::StrCat(prefix, dial.name));
+    dials.push_back(dial.sequence);
+  }
+  trainer->board_ = std::make_unique<DialBoard>(std::move(paths), std::move(dials));
+  return trainer;
+}
+
+Trainer::Trainer(TrainerOptions options)
+    : plan_(options.plan),
+      spec_(std::move(options.spec)),
+      loss_(std::move(options.loss)),
+      batches_(std::move(options.batches)),
+      test_(std::move(options.test)) {}
+
+absl::StatusOr<Trainer::Boundary> Trainer::Current() {
+  absl::StatusOr<ModelRun::View> view = run_->current();
+  if (!view.ok()) return view.status();
+  index_ = view->index;
+  solution_ = &view->solution;
+  const int64_t samples = batches_->SamplesBefore(index_);
+  return Boundary{.index = index_,
+                  .value = view->value,
+                  .gradient_norm = view->gradient_norm,
+                  .step_size = view->step_size,
+                  .samples = samples,
+                  .epoch = static_cast<double>(samples) / static_cast<double>(batches_->examples()),
+                  .dials = run_->dials()};
+}
+
+absl::Status Trainer::Advance() {
+  evaluation_.reset();
+  return run_->advance();
+}
+
+absl::StatusOr<EvaluationResult> Trainer::Evaluate() {
+  if (!test_) return absl::FailedPreconditionError("The job has no test data (data.test).");
+  if (!evaluation_) {
+    if (!solution_) {
+      if (absl::StatusOr<Boundary> current = Current(); !current.ok()) return current.status();
+    }
+    absl::StatusOr<EvaluationResult> result =
+        descent::Evaluate(*solution_, loss_, test_->inputs, test_->targets);
+    if (!result.ok()) return result.status();
+    evaluation_ = *result;
+  }
+  return *evaluation_;
+}
+
+absl::StatusOr<SavedFile> Trainer::Save(const std::string& folder, int64_t branch,
+                                        const RunState& snapshot) const {
+  return SaveCheckpoint(CheckpointPath(folder, CheckpointName(branch, index_)),
+                        {.branch = branch, .iteration = index_, .spec = spec_}, snapshot);
+}
+
+absl::StatusOr<int64_t> Trainer::Load(const std::string& path, const std::string& expected_sha256) {
+  absl::StatusOr<Checkpoint> checkpoint = LoadCheckpoint(path, expected_sha256);
+  if (!checkpoint.ok()) return checkpoint.status();
+  if (absl::Status status = run_->Load(checkpoint->state); !status.ok()) {
+    return absl::Status(
+        status.code(),
+        absl::StrCat(path, " is no checkpoint of this job: ", std::string(status.message())));
+  }
+  evaluation_.reset();
+  solution_ = nullptr;
+  index_ = checkpoint->info.iteration;
+  return index_;
+}
+
+const Model& Trainer::solution() const { return *solution_; }
+
+}  // namespace descent

@@ -1,0 +1,106 @@
+#ifndef DESCENT_CORE_TRAIN_TRAINER_H_
+#define DESCENT_CORE_TRAIN_TRAINER_H_
+
+// One training run, step by step: an optimizer's run over a model, the batches, the test data, the
+// dials, the checkpoints. Whoever holds it goes from boundary to boundary:
+//
+//   Current()                                  // boundary k; computes x_k, value and gradient
+//   if plan().EvaluationDue(k): Evaluate()
+//   if plan().CheckpointDue(k): Save(…)
+//   turn dials()                               // in force for the step to x_{k+1}
+//   Advance()
+//
+// That order is what makes a checkpoint independent of commands at its own iteration. Everything
+// is a function of the options and the dials' turns: the same bits every time, also from a
+// checkpoint on. No exception leaves it. One thread at a time.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/data/batches.h"
+#include "core/data/dataset.h"
+#include "core/objective/evaluate.h"
+#include "core/objective/loss.h"
+#include "core/optimizer/model_run.h"
+#include "core/train/checkpoint.h"
+#include "core/train/dial_board.h"
+#include "core/train/plan.h"
+
+namespace descent {
+
+struct TrainerOptions {
+  const Model* starting_point = nullptr;  // copied
+  OptimizerOptions optimizer;
+  Loss loss;
+  std::unique_ptr<Batches> batches;
+  std::optional<Dataset> test;
+  Plan plan;
+  // Before each dial's name: `optimizer.adam.`.
+  std::string dial_prefix;
+  // Written into checkpoints.
+  std::string spec;
+};
+
+class Trainer {
+ public:
+  // What there is to say of iteration k.
+  struct Boundary {
+    int64_t index;
+    double value;
+    double gradient_norm;
+    std::optional<double> step_size;  // used in the step that produced x_k
+    int64_t samples;                  // examples in the steps so far
+    double epoch;                     // samples / examples
+    std::span<const Dial> dials;      // the step size first; valid until Advance
+  };
+
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
+
+  // Internal, with LibTorch's message, if a step fails; the run stands where it stood.
+  absl::StatusOr<Boundary> Current();
+  absl::Status Advance();
+
+  const Plan& plan() const { return plan_; }
+  DialBoard& dials() { return *board_; }
+  bool has_test_data() const { return test_.has_value(); }
+
+  // On the test data at the present iterate; computed once per iteration. FailedPrecondition if
+  // there is none.
+  absl::StatusOr<EvaluationResult> Evaluate();
+
+  // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
+  // it holds until the next Advance.
+  RunState Snapshot() { return run_->Save(); }
+  absl::StatusOr<SavedFile> Save(const std::string& folder, int64_t branch,
+                                 const RunState& snapshot) const;
+
+  // Goes on from a checkpoint: the next Current() gives its iteration again, bit for bit. Returns
+  // its iteration. The errors of LoadCheckpoint; InvalidArgument if it is one of another model or
+  // optimizer.
+  absl::StatusOr<int64_t> Load(const std::string& path, const std::string& expected_sha256);
+
+  const Model& solution() const;
+
+ private:
+  explicit Trainer(TrainerOptions options);
+
+  const Plan plan_;
+  const std::string spec_;
+  const Loss loss_;
+  const std::shared_ptr<Batches> batches_;
+  const std::optional<Dataset> test_;
+  std::unique_ptr<ModelRun> run_;
+  std::unique_ptr<DialBoard> board_;
+  int64_t index_ = 0;
+  const Model* solution_ = nullptr;
+  std::optional<EvaluationResult> evaluation_;  // of the present iteration
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_TRAIN_TRAINER_H_

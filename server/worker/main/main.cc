@@ -1,0 +1,65 @@
+// descent-worker: trains one job. descentd launches it; it connects back to descentd's unix socket.
+
+#include <ATen/Parallel.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "server/worker/session/worker.h"
+#include "server/worker/session/worker_info.h"
+
+namespace {
+
+// SIGTERM and SIGINT as messages, on a thread of their own: the trainer is never interrupted.
+void ListenToSignals(descent::worker::Inbox* inbox) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  // Blocked here, before any other thread exists, and so in all of them.
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  // Closing the daemon's terminal must not end the training.
+  signal(SIGHUP, SIG_IGN);
+  std::thread([signals, inbox] {
+    while (true) {
+      int number = 0;
+      if (sigwait(&signals, &number) == 0) {
+        descent::worker::RequestLeave(inbox, number == SIGTERM ? "SIGTERM" : "SIGINT");
+      }
+    }
+  }).detach();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Trains one job of descentd, which launches it.", "descent-worker");
+  descent::worker::WorkerOptions options;
+  app.add_option("--socket", options.session.socket, "Unix socket of the daemon")->required();
+  app.add_option("--worker_id", options.session.worker_id, "How the daemon knows this process");
+  app.add_option("--lease", options.session.lease_seconds,
+                 "Seconds within which the daemon must hear of it, until the daemon says otherwise")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--spare_grace", options.session.spare_grace_seconds,
+                 "Without a job, leave after so many seconds without a daemon")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--orphan_grace", options.session.orphan_grace_seconds,
+                 "With a job, save a checkpoint and leave after so many seconds without a daemon")
+      ->check(CLI::NonNegativeNumber);
+  CLI11_PARSE(app, argc, argv);
+
+  // Lives for ever: the signal thread uses it.
+  auto* inbox = new descent::worker::Inbox();
+  ListenToSignals(inbox);
+  at::set_num_interop_threads(1);
+  at::set_num_threads(1);  // until the job says otherwise
+  options.session.worker = descent::worker::ThisWorker();
+  const int code = descent::worker::RunWorker(options, inbox);
+  // Nothing is left to do that static destructors of many libraries would do better.
+  std::fflush(nullptr);
+  std::_Exit(code);
+}

@@ -1,0 +1,401 @@
+#include "server/worker/session/attempt.h"
+
+#include <ATen/Parallel.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/common/log.h"
+#include "server/worker/spec/prepare.h"
+
+namespace descent::worker {
+namespace {
+
+namespace api = ::descent::v1;
+
+constexpr int kFailedPrecondition = 9;  // google.rpc.Code
+
+std::string Describe(const Violations& violations) {
+  const Violation& first = violations.list().front();
+  return first.field.empty() ? first.description
+                             : absl::StrCat(first.field, ": ", first.description);
+}
+
+}  // namespace
+
+Attempt::Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox, Clock* clock)
+    : start_(std::move(start)),
+      cache_(cache),
+      inbox_(inbox),
+      outbox_(outbox),
+      clock_(clock),
+      journal_(start_.attempt(), start_.branch(), outbox, clock) {
+  for (const v1::Scripted& scripted : start_.script()) {
+    known_.insert(scripted.request().request_id());
+  }
+  for (const Accepted& request : start_.unresolved()) {
+    if (known_.insert(request.request_id()).second) waiting_.push_back(request);
+  }
+}
+
+Attempt::End Attempt::Run() {
+  began_nanos_ = clock_->MonotonicNanos();
+  if (absl::Status status = Begin(); !status.ok()) {
+    Fail(std::string(status.message()));
+    return End::kFinal;
+  }
+  while (true) {
+    absl::StatusOr<Trainer::Boundary> boundary = trainer_->Current();
+    if (!boundary.ok()) {
+      Fail(absl::StrCat("The step to iteration ", k_ + 1,
+                        " failed: ", std::string(boundary.status().message())));
+      return End::kFinal;
+    }
+    switch (Boundary(*boundary)) {
+      case Next::kStep:
+        break;
+      case Next::kLeave:
+        return End::kLeft;
+      case Next::kStop:
+      case Next::kFailed:
+        return End::kFinal;
+    }
+    if (absl::Status status = trainer_->Advance(); !status.ok()) {
+      Fail(std::string(status.message()));
+      return End::kFinal;
+    }
+  }
+}
+
+absl::Status Attempt::Begin() {
+  std::variant<Prepared, Violations> result = Prepare(start_.spec(), cache_);
+  if (const auto* violations = std::get_if<Violations>(&result)) {
+    return absl::InvalidArgumentError(Describe(*violations));
+  }
+  Prepared& prepared = std::get<Prepared>(result);
+  if (absl::Status s = CheckDigests(prepared, start_.summary()); !s.ok()) return s;
+  at::set_num_threads(prepared.spec.execution().threads());
+  absl::StatusOr<std::unique_ptr<Trainer>> trainer = MakeTrainer(std::move(prepared));
+  if (!trainer.ok()) return trainer.status();
+  trainer_ = *std::move(trainer);
+
+  std::error_code error;
+  std::filesystem::create_directories(start_.checkpoint_dir(), error);
+  int64_t first = 0;
+  if (!start_.checkpoint().empty()) {
+    const std::string path = CheckpointPath(start_.checkpoint_dir(), start_.checkpoint());
+    absl::StatusOr<int64_t> iteration = trainer_->Load(path, start_.checkpoint_sha256());
+    if (!iteration.ok()) return iteration.status();
+    first = *iteration;
+    if (start_.checkpoint() == CheckpointName(start_.branch(), first)) {
+      saved_iteration_ = first;
+      saved_ = {start_.checkpoint_sha256(),
+                static_cast<int64_t>(std::filesystem::file_size(path, error))};
+    }
+  }
+  if (start_.script_size() > 0 && start_.script(0).iteration() < first) {
+    return absl::InternalError(absl::StrCat("The script begins at iteration ",
+                                            start_.script(0).iteration(),
+                                            ", before the checkpoint at ", first, "."));
+  }
+
+  const std::vector<std::string>& dials = trainer_->dials().paths();
+  if (dials.size() > 1) {
+    Event series;
+    for (size_t i = 1; i < dials.size(); ++i) series.mutable_series()->add_names(dials[i]);
+    journal_.Write(std::move(series));
+  }
+  if (start_.recompute_until() < first) Announce();
+  return absl::OkStatus();
+}
+
+Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
+  k_ = boundary.index;
+  snapshot_.reset();
+  evaluation_seconds_.reset();
+  WriteIteration(boundary);
+  if (trainer_->has_test_data() && trainer_->plan().EvaluationDue(k_)) {
+    absl::StatusOr<Event> event = EvaluationEvent("");
+    if (!event.ok()) {
+      Fail(absl::StrCat("The evaluation failed: ", std::string(event.status().message())));
+      return Next::kFailed;
+    }
+    journal_.Write(*std::move(event));
+  }
+  if (trainer_->plan().CheckpointDue(k_)) {
+    absl::StatusOr<Event> event = CheckpointEvent("");
+    if (event.ok()) {
+      journal_.Write(*std::move(event));
+    } else if (trainer_->plan().last(k_)) {
+      Fail(std::string(event.status().message()));
+      return Next::kFailed;
+    } else {
+      // An older checkpoint is still there; people may make room before the next one is due.
+      Event notice;
+      notice.mutable_notice()->set_severity(api::Notice::ERROR);
+      notice.mutable_notice()->set_message(std::string(event.status().message()));
+      journal_.Write(std::move(notice));
+    }
+  }
+  const Next next = CommandStage();
+  if (next != Next::kStep || !trainer_->plan().last(k_)) return next;
+  journal_.Write(StateEvent(state(), api::SUCCEEDED, ""));
+  return Next::kStop;
+}
+
+void Attempt::WriteIteration(const Trainer::Boundary& boundary) {
+  api::Iteration* iteration = journal_.iteration();
+  iteration->set_index(boundary.index);
+  iteration->set_value(boundary.value);
+  iteration->set_gradient_norm(boundary.gradient_norm);
+  iteration->set_samples(boundary.samples);
+  iteration->set_epoch(boundary.epoch);
+  iteration->set_elapsed_seconds(ElapsedSeconds());
+  iteration->clear_scalars();
+  if (boundary.step_size) {
+    iteration->set_step_size(*boundary.step_size);
+    // The starting point was made by no step: there is nothing to say of the dials.
+    for (const Dial& dial : boundary.dials.subspan(1)) {
+      iteration->add_scalars(dial.used.value_or(0));
+    }
+  } else {
+    iteration->clear_step_size();
+  }
+  journal_.WriteIteration();
+}
+
+Attempt::Next Attempt::CommandStage() {
+  // While nothing is asked, this is all that a boundary costs.
+  const bool scripted =
+      next_scripted_ < start_.script_size() && start_.script(next_scripted_).iteration() == k_;
+  const bool last = trainer_->plan().last(k_);
+  if (announced_ && !scripted && !paused_ && !last && waiting_.empty() && !inbox_->HasNews()) {
+    return Next::kStep;
+  }
+  ApplyScript();
+  if (!announced_ && k_ >= start_.recompute_until() && !stop_) Announce();
+  while (true) {
+    TakeNews();
+    if (last && !stop_) {
+      RejectAll();
+      return Next::kStep;
+    }
+    if (k_ >= start_.recompute_until() && !stop_) ApplyDue();
+    if (stop_) {
+      journal_.Write(StateEvent(state(), api::STOPPED, stop_reason_));
+      return Next::kStop;
+    }
+    if (leave_) {
+      if (absl::StatusOr<Event> event = CheckpointEvent(""); event.ok()) {
+        journal_.Write(*std::move(event));
+      } else {
+        server::LogError(start_.job(), std::string(event.status().message()));
+      }
+      return Next::kLeave;
+    }
+    // Before recompute_until, the journal has the resume that belongs to every pause.
+    if (!paused_ || k_ < start_.recompute_until()) return Next::kStep;
+    const int64_t since = clock_->MonotonicNanos();
+    inbox_->Wait();
+    paused_nanos_ += clock_->MonotonicNanos() - since;
+  }
+}
+
+void Attempt::ApplyScript() {
+  while (next_scripted_ < start_.script_size() && start_.script(next_scripted_).iteration() == k_) {
+    const v1::Scripted& scripted = start_.script(next_scripted_++);
+    Apply(scripted.request(),
+          scripted.has_reapplied_from() ? std::optional(scripted.reapplied_from()) : std::nullopt);
+    if (stop_) break;
+  }
+}
+
+void Attempt::TakeNews() {
+  while (std::optional<v1::DaemonMessage> message = inbox_->TryTake()) {
+    if (message->has_leave()) {
+      leave_ = true;
+    } else if (message->has_command()) {
+      Accepted* request = message->mutable_command()->mutable_request();
+      if (known_.insert(request->request_id()).second) waiting_.push_back(std::move(*request));
+    }
+  }
+}
+
+void Attempt::ApplyDue() {
+  std::vector<Accepted> requests = std::exchange(waiting_, {});
+  for (Accepted& request : requests) {
+    const bool timed = request.has_at_iteration();
+    if (stop_) {
+      Reject(request,
+             {kFailedPrecondition, absl::StrCat("The run was stopped at iteration ", k_, "."),
+              "RUN_ENDED", ""});
+    } else if (timed && request.at_iteration() < k_) {
+      Reject(request, {kFailedPrecondition,
+                       absl::StrCat("Iteration ", request.at_iteration(),
+                                    " has passed: the run is at ", k_, "."),
+                       "ITERATION_PASSED", "at_iteration"});
+    } else if (timed && request.at_iteration() >= last_iteration()) {
+      Reject(request,
+             {kFailedPrecondition,
+              absl::StrCat("The run ends at iteration ", last_iteration(),
+                           "; a command has an effect at 0 to ", last_iteration() - 1, "."),
+              "RUN_ENDED", "at_iteration"});
+    } else if (timed && request.at_iteration() > k_) {
+      waiting_.push_back(std::move(request));
+    } else {
+      Apply(request, std::nullopt);
+    }
+  }
+  if (!stop_) return;
+  for (const Accepted& request : std::exchange(waiting_, {})) {
+    Reject(request, {kFailedPrecondition,
+                     absl::StrCat("The run was stopped at iteration ", k_, "."), "RUN_ENDED", ""});
+  }
+}
+
+void Attempt::RejectAll() {
+  for (const Accepted& request : std::exchange(waiting_, {})) {
+    Reject(request, {kFailedPrecondition, absl::StrCat("The run ended at iteration ", k_, "."),
+                     "RUN_ENDED", ""});
+  }
+}
+
+void Attempt::Apply(const Accepted& request, std::optional<int64_t> reapplied_from) {
+  Snapshot();
+  const api::JobState before = state();
+  const DialBoard::States dials = trainer_->dials().Save();
+  std::variant<Effect, Refusal> result = ApplyCommands(request, paused_, &trainer_->dials());
+  if (const auto* refusal = std::get_if<Refusal>(&result)) return Reject(request, *refusal);
+  Effect& effect = std::get<Effect>(result);
+
+  std::vector<Event> events;
+  const auto add = [&](absl::StatusOr<Event> event, const char* reason) {
+    if (event.ok()) {
+      events.push_back(*std::move(event));
+      return true;
+    }
+    trainer_->dials().Restore(dials);
+    Reject(request, {static_cast<int>(event.status().code()), std::string(event.status().message()),
+                     reason, ""});
+    return false;
+  };
+  if (effect.evaluate > 0 && !add(EvaluationEvent(request.request_id()), "EVALUATION_FAILED")) {
+    return;
+  }
+  const bool save = effect.checkpoint > 0 || (effect.stop && saved_iteration_ != k_);
+  if (save && !add(CheckpointEvent(request.request_id()), "CHECKPOINT_FAILED")) return;
+
+  paused_ = effect.paused;
+  if (effect.stop) {
+    stop_ = true;
+    stop_reason_ = request.principal().empty()
+                       ? "Stopped."
+                       : absl::StrCat("Stopped by ", request.principal(), ".");
+  }
+  api::CommandApplied* applied = events.emplace_back().mutable_command_applied();
+  applied->set_request_id(request.request_id());
+  applied->set_iteration(k_);
+  applied->set_principal(request.principal());
+  for (api::Change& change : effect.changes) *applied->add_changes() = std::move(change);
+  for (std::string& name : effect.commands) applied->add_commands(std::move(name));
+  if (reapplied_from) applied->set_reapplied_from(*reapplied_from);
+  if (announced_ && !stop_ && state() != before) events.push_back(StateEvent(before, state(), ""));
+  journal_.Write(std::move(events));
+}
+
+void Attempt::Reject(const Accepted& request, const Refusal& refusal) {
+  Event event;
+  api::CommandRejected* rejected = event.mutable_command_rejected();
+  rejected->set_request_id(request.request_id());
+  rejected->set_principal(request.principal());
+  rejected->set_code(refusal.code);
+  rejected->set_message(refusal.message);
+  rejected->set_reason(refusal.reason);
+  rejected->set_field(refusal.field);
+  journal_.Write(std::move(event));
+}
+
+void Attempt::Announce() {
+  announced_ = true;
+  const bool first = start_.attempt() <= 1;
+  journal_.Write(StateEvent(first ? api::PREPARING : api::RECOVERING, state(), ""));
+}
+
+const RunState& Attempt::Snapshot() {
+  if (!snapshot_) snapshot_ = trainer_->Snapshot();
+  return *snapshot_;
+}
+
+absl::StatusOr<Attempt::Event> Attempt::EvaluationEvent(const std::string& request_id) {
+  const int64_t since = clock_->MonotonicNanos();
+  absl::StatusOr<EvaluationResult> result = trainer_->Evaluate();
+  if (!result.ok()) return result.status();
+  if (!evaluation_seconds_) {
+    evaluation_seconds_ = static_cast<double>(clock_->MonotonicNanos() - since) * 1e-9;
+  }
+  Event event;
+  api::Evaluated* evaluation = event.mutable_evaluation();
+  evaluation->set_iteration(k_);
+  evaluation->set_dataset("test");
+  const auto add = [&](const char* name, double value) {
+    api::Metric* metric = evaluation->add_metrics();
+    metric->set_name(name);
+    metric->set_value(value);
+  };
+  add("loss", result->loss);
+  if (result->accuracy) add("accuracy", *result->accuracy);
+  evaluation->set_samples(result->examples);
+  evaluation->set_request_id(request_id);
+  evaluation->set_seconds(*evaluation_seconds_);
+  return event;
+}
+
+absl::StatusOr<Attempt::Event> Attempt::CheckpointEvent(const std::string& request_id) {
+  if (saved_iteration_ != k_) {
+    absl::StatusOr<SavedFile> saved =
+        trainer_->Save(start_.checkpoint_dir(), start_.branch(), Snapshot());
+    if (!saved.ok()) return saved.status();
+    saved_ = *std::move(saved);
+    saved_iteration_ = k_;
+  }
+  Event event;
+  api::CheckpointSaved* checkpoint = event.mutable_checkpoint_saved();
+  checkpoint->set_checkpoint(CheckpointName(start_.branch(), k_));
+  checkpoint->set_iteration(k_);
+  checkpoint->set_sha256(saved_.sha256);
+  checkpoint->set_bytes(saved_.bytes);
+  checkpoint->set_request_id(request_id);
+  return event;
+}
+
+Attempt::Event Attempt::StateEvent(api::JobState from, api::JobState to,
+                                   const std::string& reason) const {
+  Event event;
+  api::StateChanged* change = event.mutable_state_changed();
+  change->set_state(to);
+  change->set_old_state(from);
+  if (k_ >= 0) change->set_iteration(k_);
+  change->set_reason(reason);
+  return event;
+}
+
+api::JobState Attempt::state() const { return paused_ ? api::PAUSED : api::RUNNING; }
+
+void Attempt::Fail(const std::string& cause) {
+  const api::JobState from = announced_              ? state()
+                             : start_.attempt() <= 1 ? api::PREPARING
+                                                     : api::RECOVERING;
+  server::LogError(start_.job(), cause);
+  journal_.Write(StateEvent(from, api::FAILED, cause));
+}
+
+double Attempt::ElapsedSeconds() const {
+  return start_.elapsed_seconds() +
+         static_cast<double>(clock_->MonotonicNanos() - began_nanos_ - paused_nanos_) * 1e-9;
+}
+
+}  // namespace descent::worker

@@ -1,0 +1,102 @@
+#ifndef DESCENT_SERVER_WORKER_SESSION_ATTEMPT_H_
+#define DESCENT_SERVER_WORKER_SESSION_ATTEMPT_H_
+
+// One attempt of a job: from the daemon's Start to the event that ends the run, or until the worker
+// is asked to leave. Runs on the thread that calls Run; commands take effect between iterations.
+//
+// At boundary k, in this order: the iteration event; an evaluation and a checkpoint if due; the
+// requests that the journal has at k (`Start.script`); from `Start.recompute_until` on, people's
+// requests in order of arrival. While paused, the run waits there. A request is applied once,
+// however often it is delivered.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/train/trainer.h"
+#include "descent/worker/v1/worker.pb.h"
+#include "server/common/clock.h"
+#include "server/worker/session/inbox.h"
+#include "server/worker/session/journalist.h"
+#include "server/worker/session/outbox.h"
+#include "server/worker/session/request.h"
+#include "server/worker/spec/data_cache.h"
+
+namespace descent::worker {
+
+class Attempt {
+ public:
+  enum class End {
+    kFinal,  // the run is over: SUCCEEDED, STOPPED or FAILED
+    kLeft,   // asked to leave; checkpoint saved
+  };
+
+  Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox, Clock* clock);
+
+  End Run();
+
+ private:
+  enum class Next { kStep, kStop, kLeave, kFailed };
+  using Event = ::descent::v1::Event;
+  using Accepted = ::descent::v1::CommandAccepted;
+
+  // Loads data, model, checkpoint. The error is the run's cause of failure.
+  absl::Status Begin();
+  Next Boundary(const Trainer::Boundary& boundary);
+  void WriteIteration(const Trainer::Boundary& boundary);
+
+  Next CommandStage();
+  void ApplyScript();
+  void ApplyDue();
+  void TakeNews();
+  void RejectAll();
+  void Apply(const Accepted& request, std::optional<int64_t> reapplied_from);
+  void Reject(const Accepted& request, const Refusal& refusal);
+  void Announce();
+
+  // Events of an evaluation or a checkpoint at the present iteration; each made once.
+  absl::StatusOr<Event> EvaluationEvent(const std::string& request_id);
+  absl::StatusOr<Event> CheckpointEvent(const std::string& request_id);
+  // Of iteration k before any command there.
+  const RunState& Snapshot();
+  Event StateEvent(::descent::v1::JobState from, ::descent::v1::JobState to,
+                   const std::string& reason) const;
+  ::descent::v1::JobState state() const;
+  void Fail(const std::string& cause);
+  double ElapsedSeconds() const;
+  int64_t last_iteration() const { return trainer_->plan().iterations; }
+
+  const v1::Start start_;
+  DataCache* const cache_;
+  Inbox* const inbox_;
+  Outbox* const outbox_;
+  Clock* const clock_;
+  Journalist journal_;
+  std::unique_ptr<Trainer> trainer_;
+
+  int64_t k_ = -1;                    // the present iteration; −1: none yet
+  std::optional<RunState> snapshot_;  // at k, before any command
+  int64_t saved_iteration_ = -1;      // of the newest checkpoint file, and its digest
+  SavedFile saved_;
+  std::optional<double> evaluation_seconds_;  // at k
+
+  int next_scripted_ = 0;
+  std::set<std::string> known_;    // request ids
+  std::vector<Accepted> waiting_;  // in order of arrival
+  bool announced_ = false;         // RUNNING or PAUSED was said
+  bool paused_ = false;
+  bool stop_ = false;
+  bool leave_ = false;
+  std::string stop_reason_;
+
+  int64_t began_nanos_ = 0;
+  int64_t paused_nanos_ = 0;
+};
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SESSION_ATTEMPT_H_

@@ -1,0 +1,39 @@
+#ifndef DESCENT_SERVER_WORKER_SESSION_REQUEST_H_
+#define DESCENT_SERVER_WORKER_SESSION_REQUEST_H_
+
+// One request's commands as they act on the dials: all or none.
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/train/dial_board.h"
+#include "descent/v1/event.pb.h"
+
+namespace descent::worker {
+
+// Why a request was not applied; the fields of CommandRejected.
+struct Refusal {
+  int code;  // google.rpc.Code
+  std::string message;
+  std::string reason;
+  std::string field;
+};
+
+// What a request did, and what it still asks of the run.
+struct Effect {
+  std::vector<::descent::v1::Change> changes;
+  std::vector<std::string> commands;  // `set`, `pause`, in order
+  bool paused = false;                // after it
+  bool stop = false;
+  int evaluate = 0;  // how many of its commands ask for it
+  int checkpoint = 0;
+};
+
+// Applies the commands in order, beginning with `paused`. A Refusal has changed nothing.
+std::variant<Effect, Refusal> ApplyCommands(const ::descent::v1::CommandAccepted& request,
+                                            bool paused, DialBoard* dials);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SESSION_REQUEST_H_

@@ -1,0 +1,87 @@
+#ifndef DESCENT_SERVER_WORKER_SESSION_SESSION_H_
+#define DESCENT_SERVER_WORKER_SESSION_SESSION_H_
+
+// The worker's side of descent.worker.v1: one stream at a time to the daemon, made again whenever
+// it breaks. Two threads: one connects and reads, one writes what the outbox holds and keeps the
+// lease alive. Messages for the trainer go into the inbox; acknowledgements to the outbox; `Fenced`
+// ends the process at once.
+//
+// Legal order: Create, then Stop once. Thread-safe.
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "descent/worker/v1/worker.grpc.pb.h"
+#include "server/common/clock.h"
+#include "server/common/mutex.h"
+#include "server/worker/session/inbox.h"
+#include "server/worker/session/outbox.h"
+
+namespace descent::worker {
+
+struct SessionOptions {
+  std::string socket;     // path of the daemon's unix socket
+  std::string worker_id;  // how the daemon knows the process
+  ::descent::v1::WorkerInfo worker;
+  double lease_seconds = 10;  // until the daemon says otherwise
+  // Without a daemon for so long, a spare leaves, and an attempt saves a checkpoint and leaves.
+  double spare_grace_seconds = 5;
+  double orphan_grace_seconds = 3600;
+};
+
+class Session {
+ public:
+  Session(SessionOptions options, Inbox* inbox, Outbox* outbox, Clock* clock);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Says good-bye and ends the threads.
+  void Stop();
+
+  bool connected() const { return connected_.load(std::memory_order_relaxed); }
+  // True once the daemon has been away for the grace time.
+  bool orphaned() const { return orphaned_.load(std::memory_order_relaxed); }
+
+ private:
+  using Stub = v1::WorkerService::Stub;
+  using Stream = grpc::ClientReaderWriter<v1::WorkerMessage, v1::DaemonMessage>;
+
+  void ReadLoop();
+  void WriteLoop();
+  // One connection, from Hello to its end. True if the daemon answered.
+  bool Connect(Stub* stub);
+  v1::WorkerMessage Hello() const;
+  void Dispatch(v1::DaemonMessage message);
+  void Attach(Stream* stream);
+  void Detach();
+  void CheckGrace(int64_t away_since);
+
+  const SessionOptions options_;
+  Inbox* const inbox_;
+  Outbox* const outbox_;
+  Clock* const clock_;
+  std::atomic<bool> connected_ = false;
+  std::atomic<bool> orphaned_ = false;
+  std::atomic<int64_t> heartbeat_nanos_;
+
+  server::Mutex mutex_;
+  server::CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the connection
+  Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;                // open for writing
+  int64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;                  // counts them
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread reader_;
+  std::thread writer_;
+};
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SESSION_SESSION_H_

@@ -1,0 +1,115 @@
+#include "server/worker/session/worker.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <exception>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "server/common/log.h"
+#include "server/worker/session/attempt.h"
+#include "server/worker/session/warm_up.h"
+#include "server/worker/spec/data_cache.h"
+#include "server/worker/spec/prepare.h"
+
+namespace descent::worker {
+namespace {
+
+// A daemon that is there acknowledges within milliseconds; one that is busy may take longer.
+constexpr int64_t kFlushNanos = 10'000'000'000;
+constexpr int64_t kPatienceNanos = 100'000'000;
+constexpr int kAwayPatience = 20;  // times the above without a connection
+
+v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
+  v1::WorkerMessage message;
+  v1::Validated* validated = message.mutable_validated();
+  validated->set_id(request.id());
+  const auto refuse = [&](const Violation& violation) {
+    v1::FieldViolation* added = validated->mutable_invalid()->add_violations();
+    added->set_field(violation.field);
+    added->set_description(violation.description);
+    added->set_reason(violation.reason);
+  };
+  try {
+    std::variant<Prepared, Violations> result = Prepare(request.spec(), cache);
+    if (auto* prepared = std::get_if<Prepared>(&result)) {
+      *validated->mutable_valid()->mutable_spec() = std::move(prepared->spec);
+      *validated->mutable_valid()->mutable_summary() = std::move(prepared->summary);
+    } else {
+      for (const Violation& violation : std::get<Violations>(result).list()) refuse(violation);
+    }
+  } catch (const std::exception& error) {  // LibTorch's, or no memory
+    refuse({"", absl::StrCat("The spec could not be checked: ", error.what()), "INTERNAL"});
+  }
+  return message;
+}
+
+// A run's last events: they matter, so wait as long as the daemon may come back.
+void FlushFinal(const Session& session, Outbox* outbox) {
+  while (!outbox->WaitAcknowledged(kPatienceNanos)) {
+    if (session.orphaned()) return;
+  }
+}
+
+// The journal can do without: the next attempt computes them again.
+void FlushLeaving(const Session& session, Outbox* outbox, Clock* clock) {
+  const int64_t deadline = clock->MonotonicNanos() + kFlushNanos;
+  int away = 0;
+  while (!outbox->WaitAcknowledged(kPatienceNanos) && clock->MonotonicNanos() < deadline) {
+    away = session.connected() ? 0 : away + 1;
+    if (session.orphaned() || away > kAwayPatience) return;
+  }
+}
+
+int RunAttempt(v1::Start start, DataCache* cache, const Session& session, Inbox* inbox,
+               Outbox* outbox, Clock* clock) {
+  const std::string job = start.job();
+  server::LogInfo(
+      job, absl::StrCat("attempt ", start.attempt(), " starts from ",
+                        start.checkpoint().empty() ? "the starting point" : start.checkpoint()));
+  Attempt attempt(std::move(start), cache, inbox, outbox, clock);
+  if (attempt.Run() == Attempt::End::kFinal) {
+    FlushFinal(session, outbox);
+  } else {
+    FlushLeaving(session, outbox, clock);
+    server::LogInfo(job, "left, with a checkpoint");
+  }
+  return 0;
+}
+
+}  // namespace
+
+void RequestLeave(Inbox* inbox, const char* reason) {
+  static std::atomic<int> requests = 0;
+  if (requests++ > 0) _exit(143);
+  v1::DaemonMessage leave;
+  leave.mutable_leave()->set_reason(reason);
+  inbox->Put(std::move(leave));
+}
+
+int RunWorker(const WorkerOptions& options, Inbox* inbox) {
+  Clock* clock = Clock::Real();
+  Outbox outbox(options.max_buffer_bytes, clock);
+  Session session(options.session, inbox, &outbox, clock);
+  DataCache cache;
+  WarmUp();  // while the session says Hello
+  while (true) {
+    v1::DaemonMessage message = inbox->Take();
+    switch (message.kind_case()) {
+      case v1::DaemonMessage::kValidate:
+        outbox.Send(Validated(message.validate(), &cache));
+        break;
+      case v1::DaemonMessage::kStart:
+        return RunAttempt(std::move(*message.mutable_start()), &cache, session, inbox, &outbox,
+                          clock);
+      case v1::DaemonMessage::kLeave:
+        return 0;
+      default:
+        break;
+    }
+  }
+}
+
+}  // namespace descent::worker

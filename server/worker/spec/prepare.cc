@@ -1,0 +1,249 @@
+#include "server/worker/spec/prepare.h"
+
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/model/layers.h"
+#include "core/objective/loss.h"
+#include "server/worker/spec/model_spec.h"
+#include "server/worker/spec/optimizer_spec.h"
+#include "server/worker/spec/resolve.h"
+
+namespace descent::worker {
+namespace {
+
+std::string Sentence(const absl::Status& status) {
+  std::string text(status.message());
+  if (!text.empty() && text.back() != '.') text.push_back('.');
+  return text;
+}
+
+const char* DataReason(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return "FILE_NOT_FOUND";
+    case absl::StatusCode::kPermissionDenied:
+      return "FILE_UNREADABLE";
+    case absl::StatusCode::kDataLoss:
+      return "FILE_DAMAGED";
+    case absl::StatusCode::kOutOfRange:
+      return "LABEL_OUT_OF_RANGE";
+    case absl::StatusCode::kResourceExhausted:
+      return "TOO_LARGE";
+    default:
+      return "INVALID_DATA";
+  }
+}
+
+// Of `data.train` or `data.test`, the field whose file the message is about.
+std::string DataField(const std::string& field, const api::DataSource& source,
+                      const std::string& message) {
+  if (source.has_csv()) {
+    const bool column = message.find("column \"") != std::string::npos &&
+                        message.find("has no column") != std::string::npos;
+    return absl::StrCat(field, column ? ".csv.targets" : ".csv.path");
+  }
+  const bool inputs = message.find(source.idx().inputs()) != std::string::npos;
+  const bool targets = message.find(source.idx().targets()) != std::string::npos;
+  if (inputs == targets) return absl::StrCat(field, ".idx");
+  return absl::StrCat(field, inputs ? ".idx.inputs" : ".idx.targets");
+}
+
+void AddDataViolation(const std::string& field, const api::DataSource& source,
+                      const absl::Status& status, Violations* violations) {
+  const std::string message = Sentence(status);
+  violations->Add(DataField(field, source, message), message, DataReason(status));
+}
+
+DatasetOptions ToDatasetOptions(const api::Spec& spec) {
+  return {
+      .dtype = spec.execution().dtype() == api::Execution::FLOAT64 ? at::kDouble : at::kFloat,
+      .targets = spec.objective().has_cross_entropy() ? TargetKind::kClass : TargetKind::kValues};
+}
+
+Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
+
+ModelOptions ToModelOptions(const api::Spec& spec, const Dataset& train, at::Device device) {
+  return {.root = ToLayerOptions(spec.model()),
+          .input_shape = ExampleShape(train.inputs),
+          .dtype = ToDatasetOptions(spec).dtype,
+          .device = device,
+          .seed = spec.seed()};
+}
+
+bool LoadData(DataCache* cache, Prepared* prepared, Violations* violations) {
+  const api::Data& data = prepared->spec.data();
+  const DatasetOptions options = ToDatasetOptions(prepared->spec);
+  absl::StatusOr<Dataset> train = cache->Load(data.train(), options);
+  if (train.ok()) {
+    prepared->train = *std::move(train);
+  } else {
+    AddDataViolation("data.train", data.train(), train.status(), violations);
+  }
+  if (data.has_test()) {
+    absl::StatusOr<Dataset> test = cache->Load(data.test(), options);
+    if (test.ok()) {
+      prepared->test = *std::move(test);
+    } else {
+      AddDataViolation("data.test", data.test(), test.status(), violations);
+    }
+  }
+  return violations->empty();
+}
+
+// That test data, objective and labels go with the model's output.
+void CheckAgainstModel(const Prepared& prepared, const Shape& output, Violations* violations) {
+  const api::Spec& spec = prepared.spec;
+  const std::string objective = spec.objective().has_cross_entropy()
+                                    ? "objective.cross_entropy"
+                                    : "objective.mean_squared_error";
+  const absl::Status shapes =
+      ToLoss(spec.objective()).CheckShapes(output, ExampleShape(prepared.train.targets));
+  if (!shapes.ok()) {
+    violations->Add(objective, Sentence(shapes), "SHAPE_MISMATCH");
+    return;
+  }
+  if (prepared.test && ExampleShape(prepared.test->inputs) != ExampleShape(prepared.train.inputs)) {
+    violations->Add(
+        "data.test",
+        absl::StrCat("The test inputs are ", ToString(ExampleShape(prepared.test->inputs)),
+                     ", but the training inputs ", ToString(ExampleShape(prepared.train.inputs)),
+                     "."),
+        "SHAPE_MISMATCH");
+  }
+  if (prepared.test &&
+      ExampleShape(prepared.test->targets) != ExampleShape(prepared.train.targets)) {
+    violations->Add(
+        "data.test",
+        absl::StrCat("The test targets are ", ToString(ExampleShape(prepared.test->targets)),
+                     ", but the training targets ", ToString(ExampleShape(prepared.train.targets)),
+                     "."),
+        "SHAPE_MISMATCH");
+  }
+  if (!spec.objective().has_cross_entropy()) return;
+  if (absl::Status status = CheckClasses(prepared.train, output[0]); !status.ok()) {
+    AddDataViolation("data.train", spec.data().train(), status, violations);
+  }
+  if (!prepared.test) return;
+  if (absl::Status status = CheckClasses(*prepared.test, output[0]); !status.ok()) {
+    AddDataViolation("data.test", spec.data().test(), status, violations);
+  }
+}
+
+void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
+  for (const FileDigest& file : dataset.files) {
+    const auto& known = summary->digests();
+    if (std::any_of(known.begin(), known.end(),
+                    [&](const api::DataDigest& d) { return d.path() == file.path; })) {
+      continue;
+    }
+    api::DataDigest* digest = summary->add_digests();
+    digest->set_path(file.path);
+    digest->set_sha256(file.sha256);
+    digest->set_bytes(file.bytes);
+  }
+}
+
+void Summarize(const BuiltModel& built, Prepared* prepared) {
+  const api::Spec& spec = prepared->spec;
+  api::SpecSummary* summary = &prepared->summary;
+  for (const descent::LayerSummary& layer : built.layers) {
+    api::LayerSummary* added = summary->add_layers();
+    added->set_name(layer.name);
+    added->set_kind(layer.kind);
+    for (int64_t size : layer.output_shape) added->add_output_shape(size);
+    added->set_parameters(layer.parameters);
+  }
+  summary->set_parameters(built.parameters);
+  summary->set_parameter_bytes(built.parameter_bytes);
+  summary->set_train_examples(prepared->train.size());
+  summary->set_test_examples(prepared->test ? prepared->test->size() : 0);
+  summary->set_iterations(spec.iterations());
+  summary->set_iterations_per_epoch(IterationsPerEpoch(prepared->train.size(), spec));
+  AddDigests(prepared->train, summary);
+  if (prepared->test) AddDigests(*prepared->test, summary);
+}
+
+// The names of the dials are those that a run would have.
+absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
+  const api::Optimizer& optimizer = prepared->spec.optimizer();
+  absl::StatusOr<std::unique_ptr<ModelRun>> run = ModelRun::Create(
+      ToOptimizerOptions(optimizer), built.model,
+      SupervisedObjective(ToLoss(prepared->spec.objective()), [](int64_t) { return Batch(); }));
+  if (!run.ok()) return run.status();
+  for (const Dial& dial : (*run)->dials()) {
+    prepared->summary.add_dials(absl::StrCat(DialPrefix(optimizer), dial.name));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache) {
+  Violations violations;
+  CheckUnknownFields(spec, &violations);
+  Prepared prepared;
+  prepared.spec = spec;
+  ResolveWithoutData(&prepared.spec, &violations);
+  if (!violations.empty()) return violations;
+  if (!LoadData(cache, &prepared, &violations)) return violations;
+  ResolveWithData(prepared.train.size(), &prepared.spec, &violations);
+  if (!ResolveShapes(ExampleShape(prepared.train.inputs), ToDatasetOptions(prepared.spec).dtype,
+                     prepared.spec.mutable_model(), &violations)) {
+    return violations;
+  }
+  absl::StatusOr<BuiltModel> built =
+      BuildModel(ToModelOptions(prepared.spec, prepared.train, at::kMeta));
+  if (!built.ok()) {
+    violations.Add("model", Sentence(built.status()),
+                   built.status().code() == absl::StatusCode::kResourceExhausted ? "TOO_LARGE"
+                                                                                 : "INVALID_MODEL");
+    return violations;
+  }
+  CheckAgainstModel(prepared, built->output_shape, &violations);
+  if (!violations.empty()) return violations;
+  Summarize(*built, &prepared);
+  if (absl::Status status = AddDials(*built, &prepared); !status.ok()) {
+    violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
+    return violations;
+  }
+  return prepared;
+}
+
+absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected) {
+  for (const api::DataDigest& was : expected.digests()) {
+    for (const api::DataDigest& is : prepared.summary.digests()) {
+      if (is.path() != was.path() || is.sha256() == was.sha256()) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(was.path(), " has changed since the job was submitted: its SHA-256 is ",
+                       is.sha256(), ", not ", was.sha256(), "."));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
+  const api::Spec& spec = prepared.spec;
+  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(spec, prepared.train, at::kCPU));
+  if (!built.ok()) return built.status();
+  const Plan plan = ToPlan(prepared.train.size(), spec);
+  absl::StatusOr<std::unique_ptr<Batches>> batches = Batches::Create(
+      std::move(prepared.train), spec.data().batch_size(), spec.data().shuffle(), spec.seed());
+  if (!batches.ok()) return batches.status();
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(spec, &text);
+  return Trainer::Create({.starting_point = &built->model,
+                          .optimizer = ToOptimizerOptions(spec.optimizer()),
+                          .loss = ToLoss(spec.objective()),
+                          .batches = *std::move(batches),
+                          .test = std::move(prepared.test),
+                          .plan = plan,
+                          .dial_prefix = DialPrefix(spec.optimizer()),
+                          .spec = text});
+}
+
+}  // namespace descent::worker

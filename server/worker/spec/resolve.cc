@@ -1,0 +1,195 @@
+#include "server/worker/spec/resolve.h"
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/worker/spec/model_spec.h"
+#include "server/worker/spec/optimizer_spec.h"
+
+namespace descent::worker {
+namespace {
+
+// More would take centuries, and products with the batch size must not overflow.
+constexpr int64_t kMaxIterations = 1'000'000'000'000;
+constexpr int64_t kMaxBatch = int64_t{1} << 31;
+constexpr int64_t kMaxCheckpoints = 100;
+constexpr int32_t kMaxThreads = 1024;
+
+void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
+                 Violations* violations) {
+  if (value >= least && value <= most) return;
+  violations->Add(field,
+                  absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
+                  "OUT_OF_RANGE");
+}
+
+void CheckPath(const std::string& field, bool given, const std::string& path,
+               Violations* violations) {
+  if (!given || path.empty()) {
+    violations->Add(field, "Give the path of the file.", "MISSING_FIELD");
+  } else if (path.find('\0') != std::string::npos) {
+    violations->Add(field, "The path contains a NUL character.", "INVALID_PATH");
+  } else if (path[0] != '/') {
+    violations->Add(field,
+                    absl::StrCat(path,
+                                 " is no absolute path; the server cannot know from "
+                                 "which folder it counts."),
+                    "INVALID_PATH");
+  }
+}
+
+void CheckSource(const std::string& field, const api::DataSource& source, Violations* violations) {
+  switch (source.kind_case()) {
+    case api::DataSource::kIdx:
+      CheckPath(absl::StrCat(field, ".idx.inputs"), source.idx().has_inputs(),
+                source.idx().inputs(), violations);
+      CheckPath(absl::StrCat(field, ".idx.targets"), source.idx().has_targets(),
+                source.idx().targets(), violations);
+      return;
+    case api::DataSource::kCsv:
+      CheckPath(absl::StrCat(field, ".csv.path"), source.csv().has_path(), source.csv().path(),
+                violations);
+      if (source.csv().targets().empty()) {
+        violations->Add(absl::StrCat(field, ".csv.targets"), "Name the target columns.",
+                        "MISSING_FIELD");
+      }
+      return;
+    case api::DataSource::KIND_NOT_SET:
+      violations->Add(field, "Give one of idx and csv.", "MISSING_FIELD");
+  }
+}
+
+void ResolveData(api::Spec* spec, Violations* violations) {
+  api::Data* data = spec->mutable_data();
+  CheckSource("data.train", data->train(), violations);
+  if (data->has_test()) CheckSource("data.test", data->test(), violations);
+  if (data->has_batch_size()) {
+    CheckBounds("data.batch_size", data->batch_size(), 1, kMaxBatch, violations);
+  }
+  if (!data->has_shuffle()) data->set_shuffle(true);
+}
+
+void ResolveExecution(api::Execution* execution, Violations* violations) {
+  if (!execution->has_device()) execution->set_device("cpu");
+  if (execution->device() != "cpu") {
+    violations->Add("execution.device",
+                    absl::StrCat("\"", execution->device().substr(0, 100),
+                                 "\" is not supported by this worker; it computes on \"cpu\"."),
+                    "UNSUPPORTED");
+  }
+  if (!execution->has_dtype()) execution->set_dtype(api::Execution::FLOAT32);
+  if (execution->dtype() != api::Execution::FLOAT32 &&
+      execution->dtype() != api::Execution::FLOAT64) {
+    violations->Add("execution.dtype", "It must be FLOAT32 or FLOAT64.", "OUT_OF_RANGE");
+  }
+  if (!execution->has_threads()) execution->set_threads(1);
+  CheckBounds("execution.threads", execution->threads(), 1, kMaxThreads, violations);
+}
+
+void ResolveIntervals(api::Spec* spec, Violations* violations) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  api::Evaluation* evaluation = spec->mutable_evaluation();
+  if (!evaluation->has_every_epochs()) evaluation->set_every_epochs(1);
+  if (!evaluation->has_every_iterations()) evaluation->set_every_iterations(0);
+  CheckBounds("evaluation.every_epochs", evaluation->every_epochs(), 0, kMost, violations);
+  CheckBounds("evaluation.every_iterations", evaluation->every_iterations(), 0, kMost, violations);
+  api::Checkpoints* checkpoints = spec->mutable_checkpoints();
+  if (checkpoints->has_every_iterations()) {
+    CheckBounds("checkpoints.every_iterations", checkpoints->every_iterations(), 0, kMost,
+                violations);
+  }
+  if (!checkpoints->has_keep()) checkpoints->set_keep(3);
+  CheckBounds("checkpoints.keep", checkpoints->keep(), 1, 1'000'000, violations);
+  api::Retention* retention = spec->mutable_retention();
+  if (!retention->has_max_bytes()) retention->set_max_bytes(int64_t{1} << 30);
+  CheckBounds("retention.max_bytes", retention->max_bytes(), 1, kMost, violations);
+}
+
+uint64_t DrawSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+void ResolveWithoutData(api::Spec* spec, Violations* violations) {
+  if (!spec->has_model()) {
+    violations->Add("model", "Give the model.", "MISSING_FIELD");
+  } else {
+    ResolveLayers(spec->mutable_model(), violations);
+  }
+  if (spec->objective().kind_case() == api::Objective::KIND_NOT_SET) {
+    violations->Add("objective", "Give one of cross_entropy and mean_squared_error.",
+                    "MISSING_FIELD");
+  }
+  ResolveOptimizer(spec->mutable_optimizer(), violations);
+  ResolveData(spec, violations);
+  if (!spec->has_iterations() && !spec->has_epochs()) {
+    violations->Add("iterations", "Give the length of the run: iterations or epochs.",
+                    "MISSING_FIELD");
+  }
+  if (spec->has_iterations()) {
+    CheckBounds("iterations", spec->iterations(), 1, kMaxIterations, violations);
+  }
+  if (spec->has_epochs()) CheckBounds("epochs", spec->epochs(), 1, kMaxIterations, violations);
+  if (!spec->has_seed()) spec->set_seed(DrawSeed());
+  ResolveExecution(spec->mutable_execution(), violations);
+  ResolveIntervals(spec, violations);
+}
+
+int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec) {
+  return (examples + spec.data().batch_size() - 1) / spec.data().batch_size();
+}
+
+void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {
+  api::Data* data = spec->mutable_data();
+  if (!data->has_batch_size()) data->set_batch_size(std::min<int64_t>(64, examples));
+  if (data->batch_size() > examples) {
+    violations->Add("data.batch_size",
+                    absl::StrCat("A batch is ", data->batch_size(),
+                                 " examples, but the training data holds only ", examples, "."),
+                    "TOO_FEW_EXAMPLES");
+    return;
+  }
+  const int64_t per_epoch = IterationsPerEpoch(examples, *spec);
+  if (spec->has_epochs()) {
+    int64_t iterations;
+    if (__builtin_mul_overflow(spec->epochs(), per_epoch, &iterations) ||
+        iterations > kMaxIterations) {
+      violations->Add("epochs",
+                      absl::StrCat(spec->epochs(), " epochs of ", per_epoch,
+                                   " iterations are more than ", kMaxIterations, "."),
+                      "OUT_OF_RANGE");
+      return;
+    }
+    if (spec->has_iterations() && spec->iterations() != iterations) {
+      violations->Add(
+          "iterations",
+          absl::StrCat("Give iterations or epochs, not both: ", spec->epochs(), " epochs are ",
+                       iterations, " iterations, not ", spec->iterations(), "."),
+          "CONFLICT");
+      return;
+    }
+    spec->set_iterations(iterations);
+  }
+  const int64_t iterations = spec->iterations();
+  if (!spec->checkpoints().has_every_iterations()) {
+    // An epoch may be a single step: every one of them on disk would be most of the run's time.
+    spec->mutable_checkpoints()->set_every_iterations(
+        std::max({std::min(per_epoch, iterations / 10), iterations / kMaxCheckpoints, int64_t{1}}));
+  }
+  ResolveSchedules(iterations, spec->mutable_optimizer());
+}
+
+Plan ToPlan(int64_t examples, const api::Spec& spec) {
+  return {.iterations = spec.iterations(),
+          .iterations_per_epoch = IterationsPerEpoch(examples, spec),
+          .evaluate_every_epochs = spec.evaluation().every_epochs(),
+          .evaluate_every_iterations = spec.evaluation().every_iterations(),
+          .checkpoint_every_iterations = spec.checkpoints().every_iterations()};
+}
+
+}  // namespace descent::worker

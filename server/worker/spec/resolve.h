@@ -1,0 +1,26 @@
+#ifndef DESCENT_SERVER_WORKER_SPEC_RESOLVE_H_
+#define DESCENT_SERVER_WORKER_SPEC_RESOLVE_H_
+
+// Defaults and checks of a spec in two steps: what can be said without the data, and what depends
+// on how many examples there are. Free functions; any thread.
+
+#include <cstdint>
+
+#include "core/train/plan.h"
+#include "server/worker/spec/violations.h"
+
+namespace descent::worker {
+
+// Everything but data-dependent defaults. Draws the seed if there is none.
+void ResolveWithoutData(api::Spec* spec, Violations* violations);
+
+// Batch size, number of iterations, checkpoint interval, schedule lengths.
+void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations);
+
+// Of a resolved spec.
+int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec);
+Plan ToPlan(int64_t examples, const api::Spec& spec);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SPEC_RESOLVE_H_
