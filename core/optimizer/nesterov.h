@@ -54,12 +54,12 @@ class NesterovMethod {
 
   void Step(const X& gradient) {
     dials_.Use();
-    const double momentum = dials_.used(1);
-    // In two buffers: y becomes x_{k+1}, x becomes y_{k+1} = (1 + m)·x_{k+1} − m·x_k; then they
-    // swap their roles.
+    // In two buffers: y becomes x_{k+1}, x becomes y_{k+1} = x_{k+1} + m·(x_{k+1} − x_k), then they
+    // swap their roles. The difference first: where nothing moves, nothing is rounded.
     axpy(-dials_.used(0), gradient, y_);
-    scale(-momentum, x_);
-    axpy(1 + momentum, y_, x_);
+    axpy(-1, y_, x_);
+    scale(-dials_.used(1), x_);
+    axpy(1, y_, x_);
     std::swap(x_, y_);
   }
 

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The example checks itself.
+exec "$1"
