@@ -54,15 +54,17 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-Supervisor::Supervisor(Options options, const server::Clock* clock, Loop* loop,
-                       Processes* processes, AttemptHost* host)
+Supervisor::Supervisor(Options options, const server::Clock* clock,
+                       std::shared_ptr<Loop> loop, Processes* processes, AttemptHost* host)
     : options_(std::move(options)),
       clock_(clock),
-      loop_(loop),
+      loop_(std::move(loop)),
       processes_(processes),
       host_(host) {}
 
-Supervisor::~Supervisor() { server_.reset(); }
+Supervisor::~Supervisor() { StopListening(); }
+
+void Supervisor::StopListening() { server_.reset(); }
 
 WorkerPtr Supervisor::Await(const ProcessId& process) {
   auto worker = std::make_shared<Worker>(absl::StrCat("awaited-", process.pid), process);
@@ -88,8 +90,9 @@ absl::Status Supervisor::Start() {
 void Supervisor::Add(const WorkerPtr& worker) {
   worker->heard_nanos_ = clock_->MonotonicNanos();
   workers_.push_back(worker);
-  processes_->Watch(worker->process(), [this, worker](const ProcessExit& exit) {
-    loop_->Post([this, worker, exit] { OnExit(worker, exit); });
+  processes_->Watch(worker->process(), [this, loop = loop_, worker](const ProcessExit& exit) {
+    // The processes outlive this: a stopped loop drops it.
+    loop->Post([this, worker, exit] { OnExit(worker, exit); });
   });
   Count();
 }
@@ -102,6 +105,11 @@ void Supervisor::Acquire(const std::string& job, std::function<void(const Worker
 
 void Supervisor::CancelAcquire(const std::string& job) {
   std::erase_if(acquirers_, [&](const auto& acquirer) { return acquirer.first == job; });
+}
+
+void Supervisor::Release(const WorkerPtr& worker) {
+  worker->state_ = Worker::State::kSpare;
+  Maintain();
 }
 
 void Supervisor::MoveLog(const WorkerPtr& worker, const std::string& path) {
@@ -215,6 +223,7 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
       LogInfo("workers", absl::StrCat("worker ", worker->process().pid, " is fenced: ",
                                       std::string(adopted.status().message())));
       worker->Fence(std::string(adopted.status().message()));
+      ++fenced_count_;
       return Count();
     }
     welcome = *std::move(adopted);
@@ -254,11 +263,13 @@ void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage m
     case worker::v1::WorkerMessage::kEvents: {
       if (host_->OnEvents(worker, message.mutable_events(), /*on_loop=*/false) ==
           AttemptHost::Taken::kTaken) {
+        if (worker->fenced()) ++fenced_count_;
         return resume();
       }
       auto batch = std::make_shared<worker::v1::EventBatch>(std::move(*message.mutable_events()));
       loop_->Post([this, worker, batch, resume = std::move(resume)] {
         host_->OnEvents(worker, batch.get(), /*on_loop=*/true);
+        if (worker->fenced()) ++fenced_count_;
         resume();
       });
       return;
@@ -371,6 +382,7 @@ void Supervisor::CheckLeases() {
     const std::string cause =
         absl::StrCat("worker ", worker->process().pid, " was silent for ", allowed, " s");
     worker->Fence("It was silent for too long");
+    ++fenced_count_;
     Lost(worker, cause, /*clean=*/false);
   }
   loop_->PostAfter(lease / 4, [this] { CheckLeases(); });

@@ -71,9 +71,9 @@ class Supervisor : public SessionHandler {
     double launch_seconds = 60;
   };
 
-  Supervisor(Options options, const server::Clock* clock, Loop* loop, Processes* processes,
-             AttemptHost* host);
-  // The loop must have been stopped before.
+  Supervisor(Options options, const server::Clock* clock, std::shared_ptr<Loop> loop,
+             Processes* processes, AttemptHost* host);
+  // StopListening and Loop::Stop come first.
   ~Supervisor() override;
 
   // An attempt of an earlier daemon whose worker may still run: lost when its process is gone, or
@@ -102,12 +102,20 @@ class Supervisor : public SessionHandler {
   // Launches nothing from now on. Thread-safe, blocks; not on the loop.
   void Shutdown(std::chrono::steady_clock::time_point deadline);
 
+  // Ends every session; workers train on. No handler runs from then on. Thread-safe, blocks; the
+  // loop must still run.
+  void StopListening();
+
+  // A worker that was taken but is not needed is a spare again.
+  void Release(const WorkerPtr& worker);
+
   // Calls `gone` once when the worker's process has ended, at once if it has.
   void WhenGone(const WorkerPtr& worker, std::function<void()> gone);
 
   // Thread-safe.
   int64_t workers() const { return workers_count_; }
   int64_t spares() const { return spares_count_; }
+  int64_t fenced() const { return fenced_count_; }
 
   // SessionHandler:
   void OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) override;
@@ -138,7 +146,7 @@ class Supervisor : public SessionHandler {
 
   const Options options_;
   const server::Clock* const clock_;
-  Loop* const loop_;
+  const std::shared_ptr<Loop> loop_;
   Processes* const processes_;
   AttemptHost* const host_;
 
@@ -157,6 +165,7 @@ class Supervisor : public SessionHandler {
   std::atomic<bool> stopping_ = false;
   std::atomic<int64_t> workers_count_ = 0;
   std::atomic<int64_t> spares_count_ = 0;
+  std::atomic<int64_t> fenced_count_ = 0;
   server::Mutex mutex_;
   server::CondVar gone_;
   int64_t alive_ ABSL_GUARDED_BY(mutex_) = 0;  // workers_ that are connected

@@ -1,0 +1,23 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_DIALS_H_
+#define DESCENT_SERVER_DAEMON_JOBS_DIALS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "descent/v1/event.pb.h"
+#include "descent/v1/training_service.pb.h"
+
+namespace descent::daemon {
+
+// The dials that a path may mean: the one it names in full, else those it is a suffix of, at a dot.
+// `lr` and `learning_rate` mean `step_size`.
+std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSummary& summary);
+
+// INVALID_ARGUMENT for a path that is no dial of this job, or not clearly one; it says which there
+// are. Values and ranges are the worker's to judge.
+absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSummary& summary);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_DIALS_H_

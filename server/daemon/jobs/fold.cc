@@ -1,0 +1,124 @@
+#include "server/daemon/jobs/fold.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace descent::daemon {
+
+bool IsFinal(v1::JobState state) {
+  return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
+}
+
+JobFold::JobFold(const std::string& job_id) : plan_(std::make_shared<v1::Job>()) {
+  light_.set_name(absl::StrCat("jobs/", job_id));
+}
+
+JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {
+  auto plan = std::make_shared<v1::Job>();
+  plan->mutable_spec()->Swap(light_.mutable_spec());
+  plan->mutable_summary()->Swap(light_.mutable_summary());
+  light_.clear_spec();
+  light_.clear_summary();
+  plan_ = std::move(plan);
+}
+
+v1::Job JobFold::Full() const {
+  v1::Job job = light_;
+  if (plan_->has_spec()) *job.mutable_spec() = plan_->spec();
+  if (plan_->has_summary()) *job.mutable_summary() = plan_->summary();
+  return job;
+}
+
+void JobFold::Apply(const v1::Event& event) {
+  light_.set_head_revision(event.revision());
+  switch (event.kind_case()) {
+    case v1::Event::kCreated: {
+      const v1::Created& created = event.created();
+      auto plan = std::make_shared<v1::Job>();
+      *plan->mutable_spec() = created.spec();
+      *plan->mutable_summary() = created.summary();
+      plan_ = std::move(plan);
+      light_.set_display_name(created.display_name());
+      *light_.mutable_labels() = created.labels();
+      light_.set_create_time_unix_nanos(event.time_unix_nanos());
+      light_.set_state(v1::QUEUED);
+      break;
+    }
+    case v1::Event::kAttemptStarted:
+      light_.set_attempt(event.attempt());
+      break;
+    case v1::Event::kSeries:
+      series_.assign(event.series().names().begin(), event.series().names().end());
+      break;
+    case v1::Event::kIteration:
+      ApplyIteration(event.iteration());
+      break;
+    case v1::Event::kEvaluation:
+      *light_.mutable_last_evaluation() = event.evaluation();
+      break;
+    case v1::Event::kCommandApplied:
+      for (const v1::Change& change : event.command_applied().changes()) {
+        v1::DialState* dial = Dial(change.path());
+        dial->set_value(change.new_value());
+        dial->set_overridden(!change.released());
+      }
+      break;
+    case v1::Event::kStateChanged: {
+      const v1::StateChanged& changed = event.state_changed();
+      light_.set_state(changed.state());
+      light_.set_state_reason(changed.reason());
+      if (changed.state() == v1::RUNNING && light_.start_time_unix_nanos() == 0) {
+        light_.set_start_time_unix_nanos(event.time_unix_nanos());
+      }
+      if (is_final()) light_.set_end_time_unix_nanos(event.time_unix_nanos());
+      break;
+    }
+    case v1::Event::kCheckpointSaved:
+      light_.set_last_checkpoint(event.checkpoint_saved().checkpoint());
+      break;
+    case v1::Event::kRewound: {
+      const v1::Rewound& rewound = event.rewound();
+      light_.set_branch(rewound.to_branch());
+      light_.set_last_checkpoint(rewound.checkpoint());
+      // What x was there is in the journal; the fold says only where the run stands.
+      light_.clear_last_iteration();
+      if (rewound.to_iteration() >= 0) {
+        light_.mutable_last_iteration()->set_index(rewound.to_iteration());
+      }
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void JobFold::ApplyIteration(const v1::Iteration& iteration) {
+  *light_.mutable_last_iteration() = iteration;
+  if (iteration.has_step_size()) {
+    for (const std::string& path : plan_->summary().dials()) {
+      if (path == "step_size" || absl::EndsWith(path, ".step_size")) {
+        Dial(path)->set_value(iteration.step_size());
+      }
+    }
+  }
+  const int count = std::min(static_cast<int>(series_.size()), iteration.scalars_size());
+  for (int i = 0; i < count; ++i) {
+    const auto& dials = plan_->summary().dials();
+    if (std::find(dials.begin(), dials.end(), series_[static_cast<size_t>(i)]) != dials.end()) {
+      Dial(series_[static_cast<size_t>(i)])->set_value(iteration.scalars(i));
+    }
+  }
+}
+
+v1::DialState* JobFold::Dial(const std::string& path) {
+  for (v1::DialState& dial : *light_.mutable_dials()) {
+    if (dial.path() == path) return &dial;
+  }
+  v1::DialState* dial = light_.add_dials();
+  dial->set_path(path);
+  return dial;
+}
+
+}  // namespace descent::daemon

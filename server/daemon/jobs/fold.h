@@ -1,0 +1,47 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_FOLD_H_
+#define DESCENT_SERVER_DAEMON_JOBS_FOLD_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "descent/v1/event.pb.h"
+#include "descent/v1/training_service.pb.h"
+
+namespace descent::daemon {
+
+bool IsFinal(v1::JobState state);
+
+// The journal, folded into what people see of a job. A value: copies share the spec. Not
+// thread-safe.
+//
+// Apply takes the events in order; of several iterations in a row only the last is needed.
+class JobFold {
+ public:
+  // A job of this id without a single event.
+  explicit JobFold(const std::string& job_id);
+  // As stored with the journal.
+  explicit JobFold(const v1::Job& snapshot);
+
+  void Apply(const v1::Event& event);
+
+  // Without spec and summary.
+  const v1::Job& light() const { return light_; }
+  const v1::Job& plan() const { return *plan_; }  // spec and summary alone
+  v1::Job Full() const;
+
+  v1::JobState state() const { return light_.state(); }
+  bool is_final() const { return IsFinal(light_.state()); }
+
+ private:
+  void ApplyIteration(const v1::Iteration& iteration);
+  v1::DialState* Dial(const std::string& path);
+
+  v1::Job light_;
+  std::shared_ptr<const v1::Job> plan_;
+  std::vector<std::string> series_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_FOLD_H_

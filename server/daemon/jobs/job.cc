@@ -1,0 +1,302 @@
+#include "server/daemon/jobs/job.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "server/common/log.h"
+#include "server/daemon/journal/entries.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::MutexLock;
+
+// Retention is asked for once in so many bytes.
+constexpr int64_t kRetainEvery = 1 << 20;
+constexpr int64_t kDefaultRetention = int64_t{1} << 30;
+
+// Every kind but iterations, which come by the million.
+std::vector<v1::EventKind> OtherKinds() {
+  std::vector<v1::EventKind> kinds;
+  for (int kind = v1::CREATED; kind <= v1::NOTICE; ++kind) {
+    if (kind != v1::ITERATION) kinds.push_back(static_cast<v1::EventKind>(kind));
+  }
+  return kinds;
+}
+
+absl::StatusOr<v1::Event> ParseEntry(const Entry& entry) {
+  v1::Event event;
+  if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) {
+    return absl::DataLossError(
+        absl::StrCat("The journal's event of revision ", entry.revision, " can't be read"));
+  }
+  event.set_revision(entry.revision);
+  return event;
+}
+
+}  // namespace
+
+Job::Job(Environment environment, std::shared_ptr<JobJournal> journal,
+         const std::vector<v1::Event>& events)
+    : environment_(std::move(environment)),
+      id_(journal->job_id()),
+      journal_(std::move(journal)),
+      pending_(id_),
+      durable_(id_) {
+  for (const v1::Event& event : events) {
+    pending_.Apply(event);
+    history_.Apply(event);
+    next_revision_ = event.revision() + 1;
+  }
+  durable_ = pending_;
+  history_loaded_ = true;
+}
+
+Job::Job(Environment environment, const StoredJob& stored)
+    : environment_(std::move(environment)),
+      id_(stored.journal->job_id()),
+      journal_(stored.journal),
+      pending_(stored.snapshot),
+      durable_(stored.snapshot),
+      next_revision_(journal_->head_revision() + 1) {}
+
+absl::Status Job::LoadHistory() {
+  int64_t snapshot_revision = 0;
+  {
+    MutexLock lock(mutex_);
+    if (history_loaded_) return absl::OkStatus();
+    snapshot_revision = pending_.light().head_revision();
+  }
+  std::vector<v1::Event> events;
+  int64_t cursor = 0;
+  while (true) {
+    const absl::StatusOr<std::vector<RowPtr>> rows =
+        journal_->Read(cursor, 1 << 20, OtherKinds());
+    if (!rows.ok()) return rows.status();
+    if (rows->empty()) break;
+    for (const RowPtr& row : *rows) {
+      cursor = std::max(cursor, row->last_revision);
+      if (row->kind == v1::ITERATION) continue;
+      for (const Entry& entry : Entries(*row)) {
+        absl::StatusOr<v1::Event> event = ParseEntry(entry);
+        if (!event.ok()) return event.status();
+        events.push_back(*std::move(event));
+      }
+    }
+  }
+  MutexLock lock(mutex_);
+  if (history_loaded_) return absl::OkStatus();
+  for (const v1::Event& event : events) {
+    history_.Apply(event);
+    if (event.revision() > snapshot_revision) pending_.Apply(event);
+    if (event.has_command_accepted()) accepted_.insert(event.command_accepted().request_id());
+  }
+  for (const auto& [id, request] : history_.requests()) {
+    if (request.resolution.has_value()) answers_.emplace(id, *request.resolution);
+  }
+  // The last iteration: whatever follows the snapshot is iterations alone, as every other append
+  // brings a snapshot; else it is where the snapshot says.
+  absl::StatusOr<std::vector<RowPtr>> last = journal_->Read(journal_->head_revision() - 1, 1, {});
+  if (!last.ok()) return last.status();
+  RowPtr row = last->empty() ? nullptr : last->back();
+  const bool at_head = row != nullptr && row->kind == v1::ITERATION;
+  const int64_t index = at_head ? row->last_iteration
+                        : pending_.light().has_last_iteration()
+                            ? pending_.light().last_iteration().index()
+                            : -1;
+  head_iteration_ = index;
+  if (!at_head) {
+    // Not there: thinned away, or nothing was computed since a rewind to the starting point.
+    absl::StatusOr<RowPtr> found =
+        journal_->FindIteration(history_.lineage().BranchOf(index), index);
+    row = found.ok() ? *std::move(found) : nullptr;
+  }
+  if (row != nullptr) {
+    for (const Entry& entry : Entries(*row)) {
+      if (entry.iteration != index) continue;
+      absl::StatusOr<v1::Event> event = ParseEntry(entry);
+      if (!event.ok()) return event.status();
+      last_iteration_revision_ = event->revision();
+      if (event->revision() > snapshot_revision) pending_.Apply(*event);
+      if (event->attempt() == history_.attempt().number) {
+        attempt_.taken_sequence = event->sequence();
+      }
+    }
+  }
+  attempt_.taken_sequence =
+      std::max(attempt_.taken_sequence, history_.attempt().last_sequence);
+  durable_ = pending_;
+  history_loaded_ = true;
+  return absl::OkStatus();
+}
+
+// --------------------------------------------------------------------------------- What people see
+
+v1::Job Job::Durable() const {
+  MutexLock lock(mutex_);
+  v1::Job job = durable_.Full();
+  job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
+  job.set_compacted_revision(journal_->compacted_revision());
+  return job;
+}
+
+v1::Job Job::DurableLight() const {
+  MutexLock lock(mutex_);
+  v1::Job job = durable_.light();
+  job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
+  job.set_compacted_revision(journal_->compacted_revision());
+  return job;
+}
+
+v1::JobState Job::pending_state() const {
+  MutexLock lock(mutex_);
+  return pending_.state();
+}
+
+// -------------------------------------------------------------------------------------- Appending
+
+v1::Event Job::NewEvent() const {
+  v1::Event event;
+  event.set_time_unix_nanos(static_cast<uint64_t>(environment_.clock->WallNanos()));
+  event.set_attempt(pending_.light().attempt());
+  event.set_branch(history_.lineage().branch());
+  return event;
+}
+
+v1::Event Job::NewState(v1::JobState state, const std::string& reason) const {
+  v1::Event event = NewEvent();
+  v1::StateChanged& changed = *event.mutable_state_changed();
+  changed.set_state(state);
+  changed.set_old_state(pending_.state());
+  if (head_iteration_ >= 0) changed.set_iteration(head_iteration_);
+  changed.set_reason(reason);
+  return event;
+}
+
+v1::Event Job::NewNotice(const std::string& message) const {
+  v1::Event event = NewEvent();
+  event.mutable_notice()->set_severity(v1::Notice::WARNING);
+  event.mutable_notice()->set_message(message);
+  return event;
+}
+
+void Job::Add(v1::Event event, Draft* draft) {
+  event.clear_revision();
+  PendingEvent pending = ToPending(event);
+  AddSerialized(std::move(pending), std::move(event), draft);
+}
+
+void Job::AddSerialized(PendingEvent pending, v1::Event event, Draft* draft) {
+  FoldLastIteration(draft);
+  event.set_revision(next_revision_++);
+  pending_.Apply(event);
+  history_.Apply(event);
+  draft->only_iterations = false;
+  if (event.has_checkpoint_saved()) draft->has_checkpoint = true;
+  draft->pending.push_back(std::move(pending));
+  draft->events.push_back(std::move(event));
+}
+
+void Job::AddFinal(v1::Event event, Draft* draft) {
+  for (const v1::CommandAccepted& accepted : history_.Unresolved()) {
+    v1::Event rejection = NewEvent();
+    v1::CommandRejected& rejected = *rejection.mutable_command_rejected();
+    rejected.set_request_id(accepted.request_id());
+    rejected.set_principal(accepted.principal());
+    rejected.set_code(static_cast<int32_t>(absl::StatusCode::kFailedPrecondition));
+    rejected.set_message("The run ended before the request could be applied");
+    rejected.set_reason("RUN_ENDED");
+    Add(std::move(rejection), draft);
+  }
+  Add(std::move(event), draft);
+  draft->has_end = true;
+}
+
+void Job::AddIteration(PendingEvent pending, Draft* draft) {
+  head_iteration_ = pending.iteration;
+  last_iteration_revision_ = next_revision_++;
+  appended_bytes_ += static_cast<int64_t>(pending.bytes.size());
+  draft->pending.push_back(std::move(pending));
+  draft->has_unfolded_iteration = true;
+}
+
+void Job::FoldLastIteration(Draft* draft) {
+  if (!draft->has_unfolded_iteration) return;
+  draft->has_unfolded_iteration = false;
+  v1::Event event;
+  event.ParseFromString(draft->pending.back().bytes);  // scanned before: it is well-formed
+  event.set_revision(next_revision_ - 1);
+  pending_.Apply(event);
+  draft->events.push_back(std::move(event));
+}
+
+void Job::Append(Draft draft, std::function<void()> then) {
+  FoldLastIteration(&draft);
+  if (draft.pending.empty()) {
+    // All was compared: acknowledged with whatever is still on its way.
+    if (in_flight_ == 0) Acknowledge(attempt_.taken_sequence);
+    return;
+  }
+  auto commit = std::make_shared<Commit>();
+  commit->events = std::move(draft.events);
+  commit->attempt = attempt_.number;
+  commit->sequence = attempt_.taken_sequence;
+  commit->has_checkpoint = draft.has_checkpoint;
+  commit->has_end = draft.has_end;
+  commit->then = std::move(then);
+  std::optional<v1::Job> snapshot;
+  if (!draft.only_iterations) snapshot = pending_.Full();
+  ++in_flight_;
+  journal_->Append(std::move(draft.pending), std::move(snapshot),
+                   [self = shared_from_this(),
+                    commit](const absl::StatusOr<JobJournal::Appended>& appended) {
+                     self->OnDurable(appended.status(), *commit);
+                   });
+  if (appended_bytes_ >= kRetainEvery) {
+    appended_bytes_ = 0;
+    const v1::Retention& retention = pending_.plan().spec().retention();
+    journal_->Retain(retention.has_max_bytes() ? retention.max_bytes() : kDefaultRetention);
+  }
+}
+
+void Job::OnDurable(const absl::Status& status, const Commit& commit) {
+  MutexLock lock(mutex_);
+  --in_flight_;
+  if (!status.ok()) {
+    // For good. Nothing is acknowledged; the worker stops when its buffer is full.
+    AnswerWaitersLocked(
+        MakeError(absl::StatusCode::kUnavailable,
+                  absl::StrCat("The journal can't be written: ", std::string(status.message())),
+                  "STORE_FAILED"));
+    return;
+  }
+  for (const v1::Event& event : commit.events) {
+    durable_.Apply(event);
+    if (event.has_command_accepted()) {
+      accepted_.insert(event.command_accepted().request_id());
+      ForwardAccepted(event.command_accepted());
+    } else if (event.has_command_applied()) {
+      Answer(event.command_applied().request_id(), event);
+    } else if (event.has_command_rejected()) {
+      Answer(event.command_rejected().request_id(), event);
+    }
+  }
+  if (commit.attempt == attempt_.number) {
+    Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : commit.sequence);
+  }
+  if (commit.has_checkpoint) DeleteOldCheckpoints();
+  if (commit.then) commit.then();
+  if (commit.has_end) {
+    environment_.loop->Post([self = shared_from_this()] { self->environment_.finished(self); });
+  }
+}
+
+void Job::Acknowledge(int64_t sequence) {
+  if (sequence <= attempt_.durable_sequence || attempt_.worker == nullptr) return;
+  attempt_.durable_sequence = sequence;
+  attempt_.worker->SendAck(sequence);
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,271 @@
+// The part of Job that begins and ends attempts (DESIGN.md, 1, rules 5, 6 and 10).
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/common/log.h"
+#include "server/daemon/jobs/digest.h"
+#include "server/daemon/jobs/job.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::LogInfo;
+using server::LogWarning;
+using server::MutexLock;
+
+constexpr int kMaxFruitlessAttempts = 3;
+constexpr int64_t kFirstBackOff = 100'000'000;
+constexpr int64_t kDefaultKeep = 3;
+
+std::string CheckpointPath(const std::string& dir, const std::string& name) {
+  return absl::StrCat(dir, "/checkpoints/", name, ".safetensors");
+}
+
+bool IsIntact(const CheckpointRecord& record, const std::string& path, bool read_it) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || static_cast<int64_t>(size) != record.bytes) return false;
+  return !read_it || FileSha256(path) == record.sha256;
+}
+
+}  // namespace
+
+bool Job::StartAttempt(const WorkerPtr& worker) {
+  std::vector<CheckpointRecord> candidates;
+  std::string suspect;
+  Lineage lineage;
+  {
+    MutexLock lock(mutex_);
+    if (pending_.is_final() || attempt_.phase != Phase::kIdle) return false;
+    lineage = history_.lineage();
+    for (const CheckpointRecord& record : history_.checkpoints()) {
+      if (lineage.Holds(record.branch, record.iteration)) candidates.push_back(record);
+    }
+    suspect = failed_checkpoint_;
+  }
+  // Hashing takes a second a gigabyte: only when an attempt from there came to nothing.
+  CheckpointRecord checkpoint;
+  checkpoint.iteration = -1;
+  std::vector<std::string> damaged;
+  for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
+    if (IsIntact(*it, CheckpointPath(environment_.dir, it->name), it->name == suspect)) {
+      checkpoint = *it;
+      break;
+    }
+    damaged.push_back(it->name);
+  }
+  double elapsed_seconds = 0;
+  if (checkpoint.iteration >= 0) {
+    std::map<int64_t, v1::Iteration> iterations;
+    if (ReadRow(lineage, checkpoint.iteration, &iterations).ok()) {
+      elapsed_seconds = iterations[checkpoint.iteration].elapsed_seconds();
+    }
+  }
+
+  MutexLock lock(mutex_);
+  if (pending_.is_final() || attempt_.phase != Phase::kIdle) return false;
+  const int32_t number = history_.attempt().number + 1;
+  attempt_ = Attempt{};
+  attempt_.phase = Phase::kStarting;
+  attempt_.number = number;
+  attempt_.worker = worker;
+  attempt_.checkpoint = checkpoint.name;
+  attempt_.checkpoint_iteration = checkpoint.iteration;
+  attempt_.elapsed_seconds = elapsed_seconds;
+  attempt_.recompute_until = head_iteration_;
+  attempt_.recomputing = head_iteration_ > checkpoint.iteration;
+  compared_.clear();
+
+  Draft draft;
+  for (const std::string& name : damaged) {
+    Add(NewNotice(absl::StrCat("Checkpoint ", name, " is missing or damaged and is passed over")),
+        &draft);
+  }
+  const v1::JobState state = number == 1 ? v1::PREPARING : v1::RECOVERING;
+  if (pending_.state() != state) Add(NewState(state, ""), &draft);
+  v1::Event event = NewEvent();
+  event.set_attempt(number);
+  event.mutable_attempt_started()->set_checkpoint(checkpoint.name);
+  *event.mutable_attempt_started()->mutable_worker() = environment_.supervisor->info(worker);
+  Add(std::move(event), &draft);
+  environment_.supervisor->MoveLog(
+      worker, absl::StrCat(environment_.dir, "/worker-", number, ".log"));
+  Append(std::move(draft), [this, number]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (attempt_.number != number || attempt_.phase != Phase::kStarting) return;
+    attempt_.phase = Phase::kLive;
+    SendStart();
+  });
+  LogInfo(absl::StrCat("jobs/", id_),
+          absl::StrCat("attempt ", number, " starts from ",
+                       checkpoint.name.empty() ? "the starting point" : checkpoint.name,
+                       " in worker ", worker->process().pid));
+  return true;
+}
+
+void Job::SendStart() {
+  worker::v1::DaemonMessage message;
+  worker::v1::Start& start = *message.mutable_start();
+  start.set_job(absl::StrCat("jobs/", id_));
+  start.set_attempt(attempt_.number);
+  start.set_branch(history_.lineage().branch());
+  *start.mutable_spec() = pending_.plan().spec();
+  *start.mutable_summary() = pending_.plan().summary();
+  start.set_checkpoint_dir(absl::StrCat(environment_.dir, "/checkpoints"));
+  start.set_checkpoint(attempt_.checkpoint);
+  for (const CheckpointRecord& record : history_.checkpoints()) {
+    if (record.name == attempt_.checkpoint) start.set_checkpoint_sha256(record.sha256);
+  }
+  start.set_recompute_until(attempt_.recompute_until);
+  for (worker::v1::Scripted& scripted : history_.Script(attempt_.checkpoint_iteration)) {
+    *start.add_script() = std::move(scripted);
+  }
+  for (v1::CommandAccepted& accepted : DeliverableRequests()) {
+    *start.add_unresolved() = std::move(accepted);
+  }
+  start.set_elapsed_seconds(attempt_.elapsed_seconds);
+  attempt_.worker->Send(std::move(message));
+}
+
+void Job::OnUnstarted(const WorkerPtr& worker) {
+  MutexLock lock(mutex_);
+  if (attempt_.worker != worker || pending_.is_final()) return;
+  if (attempt_.phase == Phase::kStarting) return;  // Start follows
+  if (attempt_.phase == Phase::kIdle) return;
+  attempt_.phase = Phase::kLive;
+  SendStart();
+}
+
+ProcessId Job::RunningProcess() const {
+  MutexLock lock(mutex_);
+  const v1::WorkerInfo& worker = history_.attempt().started.worker();
+  return {worker.pid(), worker.process_start_ticks()};
+}
+
+void Job::AwaitWorker(const WorkerPtr& worker) {
+  MutexLock lock(mutex_);
+  const History::Attempt& started = history_.attempt();
+  const int64_t taken = attempt_.taken_sequence;  // found by LoadHistory
+  attempt_ = Attempt{};
+  attempt_.phase = Phase::kAwaited;
+  attempt_.number = started.number;
+  attempt_.worker = worker;
+  attempt_.checkpoint = started.started.checkpoint();
+  for (const CheckpointRecord& record : history_.checkpoints()) {
+    if (record.name == attempt_.checkpoint) attempt_.checkpoint_iteration = record.iteration;
+  }
+  attempt_.recompute_until = head_iteration_;
+  attempt_.recomputing =
+      last_iteration_revision_ < started.revision && head_iteration_ > attempt_.checkpoint_iteration;
+  attempt_.taken_sequence = attempt_.durable_sequence = taken;
+}
+
+absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
+                                                     const worker::v1::Hello& hello) {
+  MutexLock lock(mutex_);
+  const bool current =
+      hello.attempt() == attempt_.number &&
+      (attempt_.phase == Phase::kAwaited ||
+       (attempt_.phase == Phase::kLive && attempt_.worker == worker));
+  if (!current) {
+    return absl::AbortedError(pending_.is_final() ? "The job is over"
+                                                  : "Another attempt has taken over");
+  }
+  attempt_.phase = Phase::kLive;
+  attempt_.worker = worker;
+  // What is before is acknowledged, so it is durable, even if it was only compared.
+  const int64_t before = hello.first_unacknowledged_sequence() - 1;
+  attempt_.taken_sequence = std::max(attempt_.taken_sequence, before);
+  attempt_.durable_sequence = std::max(attempt_.durable_sequence, before);
+  worker::v1::Welcome welcome;
+  welcome.set_acknowledged_sequence(attempt_.durable_sequence);
+  for (v1::CommandAccepted& accepted : DeliverableRequests()) {
+    *welcome.add_unresolved() = std::move(accepted);
+  }
+  LogInfo(absl::StrCat("jobs/", id_), absl::StrCat("worker ", worker->process().pid, " is back"));
+  return welcome;
+}
+
+void Job::OnLost(const WorkerPtr& worker, const std::string& cause, bool clean,
+                 bool shutting_down) {
+  MutexLock lock(mutex_);
+  if (attempt_.worker != worker || attempt_.phase == Phase::kIdle) return;
+  if (pending_.is_final()) return Unbind();
+  if (shutting_down) {
+    Unbind();
+    // It saved a checkpoint and left: no attempt was wasted.
+    if (!clean) return;
+    Draft draft;
+    Add(NewState(v1::QUEUED, "The daemon was stopped; the run goes on when it is back"), &draft);
+    return Append(std::move(draft));
+  }
+  EndAttempt(clean ? absl::StrCat(cause, " before the run was over") : cause, Draft{});
+}
+
+void Job::Unbind() {
+  attempt_.phase = Phase::kIdle;
+  attempt_.worker = nullptr;
+  attempt_.recomputing = false;
+  compared_.clear();
+}
+
+void Job::EndAttempt(const std::string& cause, Draft draft) {
+  const int fruitless = history_.FruitlessAttempts(last_iteration_revision_);
+  if (fruitless > 0) failed_checkpoint_ = attempt_.checkpoint;
+  LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number, ": ", cause));
+  Add(NewNotice(absl::StrCat("Attempt ", attempt_.number, " ended: ", cause)), &draft);
+  Unbind();
+  if (fruitless >= kMaxFruitlessAttempts) {
+    AddFinal(NewState(v1::FAILED, absl::StrCat(fruitless, " attempts without a new iteration; the "
+                                               "last one ended: ", cause)),
+             &draft);
+    return Append(std::move(draft));
+  }
+  if (pending_.state() != v1::RECOVERING) Add(NewState(v1::RECOVERING, cause), &draft);
+  Append(std::move(draft));
+  WantWorker(fruitless <= 1 ? 0 : kFirstBackOff << (fruitless - 1));
+}
+
+void Job::WantWorker(int64_t delay_nanos) {
+  environment_.loop->Post([self = shared_from_this(), delay_nanos] {
+    self->environment_.wants_worker(self, delay_nanos);
+  });
+}
+
+WorkerPtr Job::Abandon(const std::string& reason) {
+  MutexLock lock(mutex_);
+  WorkerPtr worker = attempt_.worker;
+  if (!pending_.is_final()) {
+    Draft draft;
+    AddFinal(NewState(v1::STOPPED, reason), &draft);
+    Append(std::move(draft));
+  }
+  if (worker != nullptr) worker->Fence(reason);
+  Unbind();
+  return worker;
+}
+
+void Job::DeleteOldCheckpoints() {
+  const v1::Checkpoints& policy = pending_.plan().spec().checkpoints();
+  const int64_t keep = std::max<int64_t>(1, policy.has_keep() ? policy.keep() : kDefaultKeep);
+  std::vector<std::string> paths;
+  std::vector<std::string> names;
+  const auto& records = history_.checkpoints();
+  for (int64_t i = 0; i + keep < static_cast<int64_t>(records.size()); ++i) {
+    const std::string& name = records[static_cast<size_t>(i)].name;
+    if (attempt_.recomputing && name == attempt_.checkpoint) continue;  // a rewind starts there
+    names.push_back(name);
+    paths.push_back(CheckpointPath(environment_.dir, name));
+  }
+  for (const std::string& name : names) history_.ForgetCheckpoint(name);
+  if (paths.empty()) return;
+  environment_.loop->Post([paths] {
+    std::error_code ignored;
+    for (const std::string& path : paths) std::filesystem::remove(path, ignored);
+  });
+}
+
+}  // namespace descent::daemon

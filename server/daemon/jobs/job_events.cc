@@ -1,0 +1,246 @@
+// The part of Job that takes a worker's events: the path of every iteration (DESIGN.md, 1, rules 5
+// and 6).
+
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/daemon/jobs/compare.h"
+#include "server/daemon/jobs/job.h"
+#include "server/daemon/journal/entries.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::MutexLock;
+
+absl::Status Unexpected(const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat("the worker sent ", what));
+}
+
+}  // namespace
+
+bool Job::IsCurrent(const WorkerPtr& worker, const worker::v1::EventBatch& batch) const {
+  return attempt_.phase == Phase::kLive && attempt_.worker == worker &&
+         batch.attempt() == attempt_.number;
+}
+
+AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                                 bool on_loop) {
+  if (on_loop) ReadJournaled(*batch);
+  MutexLock lock(mutex_);
+  if (!IsCurrent(worker, *batch)) {
+    worker->Fence("Another attempt has taken over");
+    return AttemptHost::Taken::kTaken;
+  }
+  if (attempt_.recomputing && !on_loop) return AttemptHost::Taken::kOnLoop;
+  Draft draft;
+  std::string diverged;
+  const absl::Status status = TakeEvents(batch, &draft, &diverged);
+  if (!diverged.empty()) {
+    Rewind(diverged, std::move(draft));
+  } else if (!status.ok()) {
+    worker->Fence(std::string(status.message()));
+    EndAttempt(std::string(status.message()), std::move(draft));
+  } else {
+    Append(std::move(draft));
+  }
+  return AttemptHost::Taken::kTaken;
+}
+
+absl::Status Job::TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged) {
+  const int64_t skip = attempt_.taken_sequence + 1 - batch->first_sequence();
+  if (skip < 0) {
+    return Unexpected(absl::StrCat("sequence ", batch->first_sequence(), " after ",
+                                   attempt_.taken_sequence));
+  }
+  draft->pending.reserve(static_cast<size_t>(batch->events_size()));
+  // What was taken before comes again after a lost connection.
+  for (int64_t i = skip; i < batch->events_size(); ++i) {
+    absl::StatusOr<PendingEvent> pending =
+        ScanEvent(std::move(*batch->mutable_events(static_cast<int>(i))));
+    if (!pending.ok()) {
+      return Unexpected(absl::StrCat("an event that can't be read: ",
+                                     std::string(pending.status().message())));
+    }
+    // After the end nothing counts, but it is acknowledged, so that the worker can leave.
+    if (!pending_.is_final()) {
+      const bool is_iteration = pending->kind == v1::ITERATION;
+      const absl::Status taken = is_iteration
+                                     ? TakeIteration(*std::move(pending), draft, diverged)
+                                     : TakeOther(*std::move(pending), draft, diverged);
+      if (!taken.ok() || !diverged->empty()) return taken;
+    }
+    ++attempt_.taken_sequence;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string* diverged) {
+  const int64_t index = pending.iteration;
+  if (index == head_iteration_ + 1) {
+    if (pending.branch != history_.lineage().branch()) {
+      return Unexpected(absl::StrCat("iteration ", index, " of branch ", pending.branch));
+    }
+    attempt_.recomputing = false;
+    AddIteration(std::move(pending), draft);
+    return absl::OkStatus();
+  }
+  if (index > head_iteration_ || index < 0) {
+    return Unexpected(absl::StrCat("iteration ", index, " after ", head_iteration_));
+  }
+  // The state that it started from was computed by others; and after a rewind to there, to compare
+  // it again would rewind for ever.
+  if (index <= attempt_.checkpoint_iteration) return absl::OkStatus();
+  if (!attempt_.recomputing) {
+    return Unexpected(absl::StrCat("iteration ", index, " after ", head_iteration_));
+  }
+  // Not there: thinned away.
+  if (const auto journaled = compared_.find(index); journaled != compared_.end()) {
+    v1::Event event;
+    event.ParseFromString(pending.bytes);
+    const std::string difference = Difference(journaled->second, event.iteration());
+    if (!difference.empty()) *diverged = absl::StrCat("iteration ", index, ": ", difference);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* diverged) {
+  v1::Event event;
+  if (!event.ParseFromString(pending.bytes)) return Unexpected("an event that can't be read");
+  switch (event.kind_case()) {
+    case v1::Event::kSeries: {
+      const std::vector<std::string> names(event.series().names().begin(),
+                                           event.series().names().end());
+      if (names == history_.series()) return absl::OkStatus();
+      break;
+    }
+    case v1::Event::kEvaluation:
+      if (const v1::Evaluated* journaled = history_.FindEvaluation(event.evaluation())) {
+        const std::string difference = Difference(*journaled, event.evaluation());
+        if (!difference.empty()) {
+          *diverged = absl::StrCat("evaluation of ", journaled->dataset(), " at iteration ",
+                                   journaled->iteration(), ": ", difference);
+        }
+        return absl::OkStatus();
+      }
+      break;
+    case v1::Event::kCheckpointSaved:
+      if (history_.HasCheckpoint(event.checkpoint_saved())) return absl::OkStatus();
+      break;
+    case v1::Event::kCommandApplied: {
+      const std::string& id = event.command_applied().request_id();
+      const Request* request = history_.FindRequest(id);
+      if (request == nullptr) return Unexpected(absl::StrCat("an unknown request \"", id, "\""));
+      if (history_.IsApplied(id)) return absl::OkStatus();
+      if (request->resolution.has_value() && !history_.IsToBeReapplied(id)) {
+        return absl::OkStatus();
+      }
+      break;
+    }
+    case v1::Event::kCommandRejected: {
+      const std::string& id = event.command_rejected().request_id();
+      const Request* request = history_.FindRequest(id);
+      if (request == nullptr) return Unexpected(absl::StrCat("an unknown request \"", id, "\""));
+      if (request->resolution.has_value() && !history_.IsToBeReapplied(id)) {
+        return absl::OkStatus();
+      }
+      break;
+    }
+    case v1::Event::kStateChanged: {
+      v1::StateChanged& changed = *event.mutable_state_changed();
+      if (changed.state() == pending_.state()) return absl::OkStatus();
+      const bool is_end = IsFinal(changed.state());
+      if (!is_end && changed.state() != v1::RUNNING && changed.state() != v1::PAUSED) {
+        return Unexpected(absl::StrCat("state ", v1::JobState_Name(changed.state())));
+      }
+      // While re-computing it passes through states that are history.
+      if (!is_end && attempt_.recomputing && changed.has_iteration() &&
+          changed.iteration() < attempt_.recompute_until) {
+        return absl::OkStatus();
+      }
+      changed.set_old_state(pending_.state());  // which the worker can't know
+      if (is_end) {
+        AddFinal(std::move(event), draft);
+      } else {
+        Add(std::move(event), draft);
+      }
+      return absl::OkStatus();
+    }
+    case v1::Event::kNotice:
+      break;
+    default:
+      return Unexpected("an event that is not a worker's to send");
+  }
+  AddSerialized(std::move(pending), std::move(event), draft);
+  return absl::OkStatus();
+}
+
+void Job::Rewind(const std::string& difference, Draft draft) {
+  const WorkerPtr worker = attempt_.worker;
+  v1::Event event = NewEvent();
+  v1::Rewound& rewound = *event.mutable_rewound();
+  rewound.set_to_iteration(attempt_.checkpoint_iteration);
+  rewound.set_cause(v1::Rewound::RECOMPUTED);
+  rewound.set_from_branch(history_.lineage().branch());
+  rewound.set_to_branch(pending_.light().branch() + 1);
+  rewound.set_checkpoint(attempt_.checkpoint);
+  rewound.set_detail(difference);
+  event.set_branch(rewound.to_branch());
+  Add(std::move(event), &draft);
+  head_iteration_ = attempt_.checkpoint_iteration;
+  Unbind();
+  if (pending_.state() != v1::RECOVERING) {
+    Add(NewState(v1::RECOVERING, "re-computed history differed: " + difference), &draft);
+  }
+  Append(std::move(draft));
+  worker->Fence("Its re-computed history differs from the journal: " + difference);
+  WantWorker(0);
+}
+
+// ---------------------------------------------------------------------------- Reading the journal
+
+absl::Status Job::ReadRow(const Lineage& lineage, int64_t iteration,
+                          std::map<int64_t, v1::Iteration>* iterations) const {
+  absl::StatusOr<RowPtr> row = journal_->FindIteration(lineage.BranchOf(iteration), iteration);
+  if (!row.ok()) return row.status();
+  for (const Entry& entry : Entries(**row)) {
+    // A row may go on into what a rewind has left behind.
+    if (!lineage.Holds((*row)->branch, entry.iteration)) continue;
+    v1::Event event;
+    if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) {
+      return absl::DataLossError("A journaled iteration can't be read");
+    }
+    (*iterations)[entry.iteration] = std::move(*event.mutable_iteration());
+  }
+  return absl::OkStatus();
+}
+
+void Job::ReadJournaled(const worker::v1::EventBatch& batch) {
+  Lineage lineage;
+  int64_t head = -1;
+  std::map<int64_t, v1::Iteration> iterations;
+  {
+    MutexLock lock(mutex_);
+    if (!attempt_.recomputing) return;
+    lineage = history_.lineage();
+    head = head_iteration_;
+    iterations = std::move(compared_);
+    compared_.clear();
+  }
+  int64_t first = std::numeric_limits<int64_t>::max();
+  for (const std::string& bytes : batch.events()) {
+    const absl::StatusOr<PendingEvent> event = ScanEvent(bytes);
+    if (!event.ok() || event->kind != v1::ITERATION || event->iteration > head) continue;
+    const int64_t index = event->iteration;
+    first = std::min(first, index);
+    if (iterations.count(index) == 0) (void)ReadRow(lineage, index, &iterations);
+  }
+  if (first != std::numeric_limits<int64_t>::max()) {
+    iterations.erase(iterations.begin(), iterations.lower_bound(first));
+  }
+  MutexLock lock(mutex_);
+  compared_ = std::move(iterations);
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,67 @@
+#include "server/daemon/jobs/names.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr std::string_view kCollection = "jobs/";
+
+constexpr std::array<std::string_view, 32> kAdjectives = {
+    "amber", "bold",  "brave", "bright", "brisk", "calm",   "clear", "clever",
+    "cosy",  "crisp", "deft",  "eager",  "early", "fair",   "fleet", "fond",
+    "fresh", "keen",  "kind",  "lively", "lucid", "mellow", "merry", "mild",
+    "neat",  "noble", "plain", "quick",  "quiet", "spry",   "sunny", "swift"};
+
+constexpr std::array<std::string_view, 32> kNouns = {
+    "badger", "beaver", "brook",  "canyon", "cliff",   "crane", "delta", "dune",
+    "falcon", "finch",  "glade",  "gully",  "heron",   "ibex",  "ledge", "lynx",
+    "marten", "meadow", "otter",  "plover", "raven",   "ridge", "river", "slope",
+    "spring", "stoat",  "stream", "swallow", "valley", "vole",  "wren",  "yak"};
+
+bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
+bool IsLowerOrDigit(char c) { return IsLower(c) || (c >= '0' && c <= '9'); }
+
+}  // namespace
+
+absl::Status CheckJobId(const std::string& job_id) {
+  const bool fits =
+      !job_id.empty() && job_id.size() <= 63 && IsLower(job_id.front()) &&
+      IsLowerOrDigit(job_id.back()) &&
+      std::all_of(job_id.begin(), job_id.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
+  if (fits) return absl::OkStatus();
+  return InvalidField("job_id",
+                      "must be 1 to 63 lower-case letters, digits and '-', beginning with a letter "
+                      "and not ending in '-'",
+                      "INVALID_JOB_ID");
+}
+
+std::string DrawJobId() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  const uint64_t bits = random();
+  return absl::StrFormat("%s-%s-%04x", std::string(kAdjectives[bits % 32]),
+                         std::string(kNouns[bits / 32 % 32]),
+                         static_cast<unsigned>(bits >> 48U));
+}
+
+absl::StatusOr<std::string> ParseJobName(const std::string& name) {
+  if (!name.starts_with(kCollection) || !CheckJobId(name.substr(kCollection.size())).ok()) {
+    return InvalidField("name", absl::StrCat("must be jobs/{job}, got \"", name, "\""),
+                        "INVALID_NAME");
+  }
+  return name.substr(kCollection.size());
+}
+
+absl::Status NoSuchJob(const std::string& name) {
+  return MakeError(absl::StatusCode::kNotFound, absl::StrCat("There is no job ", name),
+                   "JOB_NOT_FOUND");
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,48 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_SERVICE_H_
+#define DESCENT_SERVER_DAEMON_JOBS_SERVICE_H_
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/common/clock.h"
+#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/journal/journal.h"
+#include "server/daemon/workers/processes.h"
+
+namespace descent::daemon {
+
+// The implementation of Jobs: all jobs of one folder, their queue, and the workers that run them.
+// Thread-safe.
+class JobsService : public Jobs {
+ public:
+  struct Options {
+    std::string data_dir;  // exists; jobs/ and workers/ are made in it
+    std::string socket;    // where workers find the daemon; the same after a restart
+    int max_running_jobs = 1;
+    double worker_lease_seconds = 10;
+  };
+
+  // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,
+  // `processes` and `clock` must outlive it.
+  static absl::StatusOr<std::unique_ptr<JobsService>> Create(const Options& options,
+                                                             Journal* journal,
+                                                             Processes* processes,
+                                                             const server::Clock* clock);
+
+  // Asks every worker to save a checkpoint and leave, and waits for it until the deadline. Blocks.
+  // Afterwards nothing is started any more; reading still works.
+  virtual void Shutdown(std::chrono::steady_clock::time_point deadline) = 0;
+
+  // Without Shutdown: workers train on, and find the next daemon of this folder.
+  ~JobsService() override = default;
+
+  // Looks at the clock again: for tests that turned it.
+  virtual void Wake() = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_SERVICE_H_
