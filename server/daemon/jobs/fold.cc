@@ -7,10 +7,6 @@
 
 namespace descent::daemon {
 
-bool IsFinal(v1::JobState state) {
-  return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
-}
-
 JobFold::JobFold(const std::string& job_id) : plan_(std::make_shared<v1::Job>()) {
   light_.set_name(absl::StrCat("jobs/", job_id));
 }

@@ -7,10 +7,9 @@
 
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "server/daemon/journal/journal.h"
 
 namespace descent::daemon {
-
-bool IsFinal(v1::JobState state);
 
 // The journal, folded into what people see of a job. A value: copies share the spec. Not
 // thread-safe.
