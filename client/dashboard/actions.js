@@ -20,7 +20,7 @@ export class Actions {
       h('form', {method: 'dialog'},
         h('h2', {}, 'Stop the job?'), this.question,
         h('div.buttons', {},
-          h('button', {value: 'no', autofocus: true}, 'Let it run'),
+          h('button', {value: 'no'}, 'Let it run'),
           h('button.danger.filled', {value: 'stop'}, 'Stop it'))));
     this.bar = h('fieldset.actions', {'aria-label': 'Job'},
       this.resume, this.pause, this.evaluate, this.checkpoint, this.stop);

@@ -8,7 +8,7 @@ import {messages} from './sse.js';
 import {rowOf} from './history.js';
 import {nice} from './watch.js';
 
-const ROWS = 8000;
+const ROWS = 16000;
 const PATIENCE = 200;  // milliseconds: a window that is still being moved
 
 export class Detail {

@@ -1,11 +1,13 @@
 """The dashboard in a real browser, on made-up runs."""
 
+import re
 import threading
 
 import pytest
 from browser import open_page
 from fake_run import FakeRun
 from fake_server import FakeServer
+from selenium.webdriver.common.keys import Keys
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def test_dial_sets_the_step_size_and_its_mark_appears(watched, run, server):
 
 def test_slider_only_drafts_until_set(watched, server):
     slider = watched.one(".dial input[type=range]")
-    slider.send_keys("\ue014" * 10)  # arrow right: a tenth of a decade
+    slider.send_keys(Keys.ARROW_RIGHT * 10)  # a tenth of a decade
     draft = watched.one(".dial form input").get_attribute("value")
     assert draft == "0.00126"
     assert server.posts() == []
@@ -232,6 +234,41 @@ def test_pause_resume_and_confirmed_stop(watched, run, server):
     watched.one(".state", "Stopped")
     watched.one(".reason", "stopped by ada")
     assert [next(iter(c[0])) for c in commands(server)] == ["pause", "resume", "stop"]
+
+
+# --- by keyboard, on a telephone, in the dark -----------------------------------------------------------
+
+
+def test_keys_zoom_and_move_the_charts(watched):
+    plot = watched.one(".value-chart .plot")
+    plot.send_keys("+")
+    watched.one(".window", "Iterations 125 to 375")
+    plot.send_keys(Keys.ARROW_RIGHT)
+    watched.one(".window", "Iterations 188 to 438")
+    plot.send_keys("0")
+    watched.one(".window", "Iterations 0 to 500")
+
+
+def test_every_control_has_a_name(watched, run):
+    run.command({"request_id": "x", "commands": [{"scale": {"path": "step_size", "factor": 2}}]})
+    watched.one(".value-chart .pin")
+    nameless = [
+        element.get_attribute("outerHTML")
+        for element in watched.all("button, input, progress, a, [tabindex='0']")
+        if not element.accessible_name
+    ]
+    assert nameless == []
+
+
+@pytest.mark.parametrize("where", ["#/jobs", "#/jobs/mlp"])
+def test_fits_a_telephone(run, server, where):
+    with open_page(width=360, height=800, dark=True) as page:
+        page.open(server.url + where)
+        page.one("#main", "Fashion-MNIST")
+        width = page.run("return document.documentElement.scrollWidth")
+        assert width <= 360
+        background = page.run("return getComputedStyle(document.body).backgroundColor")
+        assert max(map(int, re.findall(r"\d+", background))) < 64
 
 
 # --- the connection -------------------------------------------------------------------------------------
