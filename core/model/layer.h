@@ -78,11 +78,10 @@ struct BuildContext {
 };
 
 template <class T>
-concept LayerOptionsKind =
-    std::copy_constructible<T> && requires(const T& options, const BuildContext& context) {
-      { T::kind } -> std::convertible_to<std::string_view>;
-      { options.Build(context) } -> std::same_as<absl::StatusOr<BuiltLayer>>;
-    };
+concept LayerOptionsKind = requires(const T& options, const BuildContext& context) {
+  { T::kind } -> std::convertible_to<std::string_view>;
+  { options.Build(context) } -> std::same_as<absl::StatusOr<BuiltLayer>>;
+};
 
 // The options of any kind of layer, and its name. A value.
 class LayerOptions {
