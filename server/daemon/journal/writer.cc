@@ -75,6 +75,11 @@ void Writer::Stop() {
     wake_.Signal();
   }
   if (thread_.joinable()) thread_.join();
+  // Journals hold the writer: without this both would live for ever.
+  thinning_.clear();
+  with_tails_.clear();
+  statements_.reset();
+  connection_.reset();
 }
 
 absl::Status Writer::health() const {

@@ -47,7 +47,7 @@ class Writer {
   // Queues; `done` runs on the writer's thread (on this one, if the writer has stopped).
   void Enqueue(Operation operation);
 
-  // Commits what is queued, then ends the thread. Once.
+  // Commits what is queued, ends the thread, and closes the connection.
   void Stop();
 
   absl::Status health() const;
@@ -79,7 +79,7 @@ class Writer {
   void Fail(const absl::Status& status);
   void Count(int64_t events, int64_t bytes, int64_t nanos);
 
-  const std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Connection> connection_;
   const Journal::Options options_;
   std::unique_ptr<WriteStatements> statements_;
 
