@@ -1,0 +1,155 @@
+#include "server/daemon/main/data_dir.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace descent::daemon {
+namespace {
+
+// sockaddr_un has room for 107; gRPC puts nothing before it.
+constexpr size_t kMaxSocketPath = 99;
+
+std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
+
+std::string Env(const char* name) {
+  const char* value = getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  return value == nullptr ? "" : value;
+}
+
+// FNV-1a: stable over builds, unlike std::hash.
+uint64_t Hash(const std::string& text) {
+  uint64_t hash = 14695981039346656037U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  return hash;
+}
+
+absl::Status WriteAll(int fd, const std::string& text) {
+  for (size_t written = 0; written < text.size();) {
+    const ssize_t count = write(fd, text.data() + written, text.size() - written);
+    if (count < 0) return absl::UnavailableError(Errno(errno));
+    written += static_cast<size_t>(count);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string DefaultDataDir() {
+  if (const std::string data = Env("XDG_DATA_HOME"); !data.empty()) return data + "/descent";
+  std::string home = Env("HOME");
+  if (home.empty()) {
+    const passwd* user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): before any thread
+    home = user == nullptr ? "/var/lib" : user->pw_dir;
+  }
+  return home + "/.local/share/descent";
+}
+
+absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) {
+  std::error_code error;
+  std::string folder = std::filesystem::absolute(path, error).lexically_normal().string();
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  if (!error && !std::filesystem::exists(folder)) {
+    std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), error);
+    // Specs and checkpoints are their owner's; so is the workers' socket.
+    if (!error && mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+      error = std::error_code(errno, std::generic_category());
+    }
+  }
+  if (error) {
+    return absl::UnavailableError(absl::StrCat("Can't make the folder ", folder, ": ",
+                                               error.message(),
+                                               "; name another one with --data_dir"));
+  }
+  const std::string lock_path = folder + "/lock";
+  const int lock =
+      open(lock_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (lock < 0) {
+    return absl::UnavailableError(absl::StrCat("Can't write in the folder ", folder, ": ",
+                                               Errno(errno), "; name another one with --data_dir"));
+  }
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    char text[32] = {};
+    const ssize_t size = read(lock, text, sizeof text - 1);
+    close(lock);
+    std::string pid(text, size > 0 ? static_cast<size_t>(size) : 0);
+    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
+    return absl::FailedPreconditionError(
+        absl::StrCat("Another descentd", pid.empty() ? "" : absl::StrCat(" (process ", pid, ")"),
+                     " serves the folder ", folder,
+                     "; stop it first, or name another folder with --data_dir"));
+  }
+  const std::string pid = absl::StrCat(getpid(), "\n");
+  if (ftruncate(lock, 0) != 0 || !WriteAll(lock, pid).ok()) {
+    const int why = errno;
+    close(lock);
+    return absl::UnavailableError(
+        absl::StrCat("Can't write ", lock_path, ": ", Errno(why)));
+  }
+  return std::unique_ptr<DataDir>(new DataDir(folder, lock));
+}
+
+DataDir::~DataDir() {
+  if (announced_) unlink((path_ + "/descentd.json").c_str());
+  close(lock_);
+}
+
+absl::StatusOr<std::string> DataDir::WorkerSocket() const {
+  std::string socket = path_ + "/worker.sock";
+  if (socket.size() <= kMaxSocketPath) return socket;
+  std::string folder = Env("XDG_RUNTIME_DIR");
+  folder = folder.empty() || folder.size() > 60 ? absl::StrCat("/tmp/descent-", getuid())
+                                                : folder + "/descent";
+  struct stat status {};
+  if ((mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) ||
+      lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
+      status.st_uid != getuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("The folder ", folder, " for the workers' socket must be ours alone; remove "
+                     "it, or choose a shorter --data_dir"));
+  }
+  return absl::StrCat(folder, "/", absl::Hex(Hash(path_), absl::kZeroPad16), ".sock");
+}
+
+absl::Status DataDir::Announce(const std::string& grpc, const std::string& http,
+                               const std::string& socket) {
+  const nlohmann::json json = {{"pid", getpid()},
+                               {"grpc", grpc},
+                               {"http", http},
+                               {"socket", socket},
+                               {"started", absl::FormatTime(absl::RFC3339_sec, absl::Now(),
+                                                            absl::UTCTimeZone())}};
+  const std::string path = path_ + "/descentd.json";
+  const std::string temporary = path + ".new";
+  const int fd =
+      open(temporary.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  absl::Status status =
+      fd < 0 ? absl::UnavailableError(Errno(errno)) : WriteAll(fd, json.dump(2) + "\n");
+  if (fd >= 0) close(fd);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = absl::UnavailableError(Errno(errno));
+  }
+  if (!status.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("Can't write ", path, ": ", std::string(status.message())));
+  }
+  announced_ = true;
+  return absl::OkStatus();
+}
+
+}  // namespace descent::daemon

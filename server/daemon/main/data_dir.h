@@ -1,0 +1,47 @@
+#ifndef DESCENT_SERVER_DAEMON_MAIN_DATA_DIR_H_
+#define DESCENT_SERVER_DAEMON_MAIN_DATA_DIR_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace descent::daemon {
+
+// `~/.local/share/descent`, or what XDG_DATA_HOME says.
+std::string DefaultDataDir();
+
+// A daemon's folder, locked for as long as this lives: one writer. Not thread-safe.
+class DataDir {
+ public:
+  // Makes the folder if need be, for its owner alone. FAILED_PRECONDITION: another daemon has it;
+  // UNAVAILABLE: it can't be made or written.
+  static absl::StatusOr<std::unique_ptr<DataDir>> Lock(const std::string& path);
+
+  // Takes descentd.json away, then the lock.
+  ~DataDir();
+  DataDir(const DataDir&) = delete;
+  DataDir& operator=(const DataDir&) = delete;
+
+  const std::string& path() const { return path_; }  // absolute
+
+  // Where workers find the daemon: in the folder if a unix socket's path may be that long, else a
+  // short one that depends on the folder alone, so that workers find the next daemon too.
+  absl::StatusOr<std::string> WorkerSocket() const;
+
+  // Writes descentd.json, for programs that look for the daemon; replaces it in one piece.
+  absl::Status Announce(const std::string& grpc, const std::string& http,
+                        const std::string& socket);
+
+ private:
+  DataDir(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  const std::string path_;
+  const int lock_;
+  bool announced_ = false;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_MAIN_DATA_DIR_H_

@@ -1,0 +1,195 @@
+// descentd: the control plane. Takes the folder's lock, opens the journal, takes up the jobs, and
+// serves until it is told to stop.
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "server/common/clock.h"
+#include "server/common/log.h"
+#include "server/daemon/api/requests.h"
+#include "server/daemon/api/server.h"
+#include "server/daemon/http/server.h"
+#include "server/daemon/jobs/service.h"
+#include "server/daemon/journal/journal.h"
+#include "server/daemon/main/data_dir.h"
+#include "server/daemon/metrics/metrics.h"
+#include "server/daemon/workers/processes.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr const char* kVersion = "0.1.0";
+
+// What the workers have to save their checkpoints in. systemd's own patience is 90 s.
+constexpr auto kShutdownTime = std::chrono::seconds(60);
+
+struct Flags {
+  std::string data_dir = DefaultDataDir();
+  std::string listen = "127.0.0.1:7600";
+  std::string http = "127.0.0.1:7601";
+  std::string worker_binary;
+  double worker_lease = 10;
+  int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+};
+
+// Beside this program, or where Bazel builds it.
+std::string FindWorkerBinary() {
+  std::error_code error;
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path beside = here.parent_path() / "descent-worker";
+  if (std::filesystem::exists(beside, error)) return beside.string();
+  const std::filesystem::path built =
+      here.parent_path().parent_path().parent_path() / "worker" / "main" / "descent-worker";
+  return std::filesystem::exists(built, error) ? built.string() : beside.string();
+}
+
+int Refuse(const absl::Status& status) {
+  std::cerr << "descentd: " << std::string(status.message()) << "\n";
+  return 1;
+}
+
+// The address, or why not, before anything is done with the folder.
+absl::Status CheckAddress(const std::string& address, const char* flag) {
+  const absl::StatusOr<ListenAddress> parsed = ParseListenAddress(address, flag);
+  if (!parsed.ok()) return parsed.status();
+  return ProbeListenAddress(*parsed, flag);
+}
+
+// Blocks until SIGTERM or SIGINT.
+int WaitForSignal(const sigset_t& signals) {
+  int number = 0;
+  while (sigwait(&signals, &number) != 0) {
+  }
+  return number;
+}
+
+int Serve(const Flags& flags) {
+  // Before any thread is made: all inherit it, and only sigwait takes these.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
+
+  absl::StatusOr<std::unique_ptr<DataDir>> data_dir = DataDir::Lock(flags.data_dir);
+  if (!data_dir.ok()) return Refuse(data_dir.status());
+  if (absl::Status status = CheckAddress(flags.listen, "--listen"); !status.ok()) {
+    return Refuse(status);
+  }
+  if (absl::Status status = CheckAddress(flags.http, "--http"); !status.ok()) {
+    return Refuse(status);
+  }
+  const absl::StatusOr<std::string> socket = (*data_dir)->WorkerSocket();
+  if (!socket.ok()) return Refuse(socket.status());
+  const std::string worker_binary =
+      flags.worker_binary.empty() ? FindWorkerBinary() : flags.worker_binary;
+  absl::StatusOr<std::unique_ptr<Processes>> processes = SystemProcesses(worker_binary, *socket);
+  if (!processes.ok()) return Refuse(processes.status());
+
+  const server::Clock* clock = server::Clock::Real();
+  absl::StatusOr<std::unique_ptr<Journal>> journal =
+      Journal::Open({.path = (*data_dir)->path() + "/descent.db"});
+  if (!journal.ok()) return Refuse(journal.status());
+  absl::StatusOr<std::unique_ptr<JobsService>> jobs =
+      JobsService::Create({.data_dir = (*data_dir)->path(),
+                           .socket = *socket,
+                           .max_running_jobs = flags.max_running_jobs,
+                           .worker_lease_seconds = flags.worker_lease},
+                          journal->get(), processes->get(), clock);
+  if (!jobs.ok()) return Refuse(jobs.status());
+
+  const auto health = [journal = journal->get()] { return journal->health(); };
+  absl::StatusOr<std::unique_ptr<ApiServer>> api =
+      ApiServer::Create(**jobs, {.listen = flags.listen, .health = health});
+  if (!api.ok()) return Refuse(api.status());
+  // The metrics want the watchers of the server that serves them.
+  HttpServer* http_server = nullptr;
+  const std::unique_ptr<Metrics> metrics = Metrics::Create(
+      **jobs, **journal,
+      {.version = kVersion,
+       .grpc_watchers = [api = api->get()] { return api->watchers(); },
+       .http_watchers = [&] { return http_server == nullptr ? 0 : http_server->watchers(); }});
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
+      **jobs, {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = health});
+  if (!http.ok()) return Refuse(http.status());
+  http_server = http->get();
+
+  if (absl::Status status =
+          (*data_dir)->Announce((*api)->address(), (*http)->address(), *socket);
+      !status.ok()) {
+    return Refuse(status);
+  }
+  std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address()
+            << "/\ndata " << (*data_dir)->path() << std::endl;
+  server::LogInfo("descentd", absl::StrCat("ready, version ", kVersion, ", gRPC ",
+                                           (*api)->address(), ", HTTP ", (*http)->address(),
+                                           ", data ", (*data_dir)->path()));
+
+  const int number = WaitForSignal(signals);
+  server::LogInfo("descentd", absl::StrCat("signal ", number,
+                                           ": the workers save checkpoints and leave; a second "
+                                           "signal ends the daemon at once"));
+  std::thread([signals, path = (*data_dir)->path()] {
+    WaitForSignal(signals);
+    unlink((path + "/descentd.json").c_str());
+    server::LogWarning("descentd", "second signal: gone at once");
+    _exit(0);
+  }).detach();
+  (*jobs)->Shutdown(std::chrono::steady_clock::now() + kShutdownTime);
+  (*api)->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+  (*http)->Shutdown();
+  http->reset();
+  api->reset();
+  jobs->reset();
+  journal->reset();
+  server::LogInfo("descentd", "gone");
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app{"descentd hosts training jobs: submit, watch every iteration, turn the step size.",
+               "descentd"};
+  app.option_defaults()->always_capture_default();
+  app.add_option("--data_dir", flags.data_dir, "The folder of the journal and the checkpoints");
+  app.add_option("--listen", flags.listen, "Where gRPC listens, on loopback; port 0: any free one");
+  app.add_option("--http", flags.http,
+                 "Where HTTP listens (dashboard, JSON, metrics), on loopback; port 0: any free one");
+  app.add_option("--max_running_jobs", flags.max_running_jobs,
+                 "Jobs that run at a time; the others wait in the queue")
+      ->check(CLI::Range(1, 10000));
+  app.add_option("--worker_binary,--worker", flags.worker_binary,
+                 "The program of the workers; default: descent-worker beside descentd");
+  app.add_option("--worker_lease", flags.worker_lease,
+                 "Seconds of silence after which a worker is replaced")
+      ->check(CLI::Range(0.1, 3600.0));
+  app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : 2;
+  }
+  return Serve(flags);
+}
+
+}  // namespace
+}  // namespace descent::daemon
+
+int main(int argc, char** argv) { return descent::daemon::Main(argc, argv); }
