@@ -25,7 +25,7 @@ class Dials {
  public:
   // Rewinds each sequence to position 0 and restricts it to its range. Throws std::invalid_argument
   // naming the field if one doesn't keep to it.
-  explicit Dials(std::initializer_list<Hyperparameter> hyperparameters);
+  Dials(std::initializer_list<Hyperparameter> hyperparameters);
 
   // Counts: the values at the present position become `used`. Throws std::invalid_argument naming
   // the field and position, with nothing counted, if a sequence gives a number out of its range.

@@ -186,7 +186,8 @@ TEST_P(ModelRunTest, ADialsUsedValueIsThatOfTheStepThatLedHere) {
 TEST(ModelRunDialsTest, AreTheSequencesOfTheOptimizer) {
   const auto names = [](const OptimizerOptions& options) {
     std::vector<std::string> names;
-    for (const Dial& dial : MakeRun(options)->dials()) names.push_back(dial.name);
+    const auto run = MakeRun(options);
+    for (const Dial& dial : run->dials()) names.push_back(dial.name);
     return names;
   };
   EXPECT_THAT(names(GradientDescent{.step_size = 1}), ElementsAre("step_size"));
