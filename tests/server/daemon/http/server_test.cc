@@ -1,0 +1,303 @@
+#include "server/daemon/http/server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <future>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/server/daemon/fake_jobs.h"
+
+namespace descent::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// A connection that speaks bytes. Reads fail after 20 s instead of hanging.
+class Connection {
+ public:
+  explicit Connection(int port, int receive_buffer = 0) {
+    fd_ = socket(AF_INET, SOCK_STREAM, 0);
+    if (receive_buffer > 0) {
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+    }
+    timeval timeout{.tv_sec = 20, .tv_usec = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Connection() { close(fd_); }
+
+  void Send(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t n = send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      text.remove_prefix(static_cast<size_t>(n));
+    }
+  }
+
+  // Reads on until what was read contains `mark`; false at the end.
+  bool ReadUntil(std::string_view mark) {
+    while (text_.find(mark) == std::string::npos) {
+      if (!ReadSome()) return false;
+    }
+    return true;
+  }
+
+  std::string ReadAll() {
+    while (ReadSome()) {
+    }
+    return text_;
+  }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  bool ReadSome() {
+    char buffer[1 << 16];
+    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    if (n > 0) text_.append(buffer, static_cast<size_t>(n));
+    return n > 0;
+  }
+
+  int fd_;
+  std::string text_;
+};
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  HttpServerTest() { Start({}); }
+
+  void Start(HttpServer::Options options) {
+    options.listen = "127.0.0.1:0";
+    options.metrics = [] { return "metric 1\n"; };
+    server_.reset();
+    auto server = HttpServer::Create(daemon_.jobs, options);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  // The whole response, headers and all.
+  std::string Exchange(std::string_view head, std::string_view body = "") {
+    Connection connection(server_->port());
+    connection.Send(
+        absl::StrCat(std::string(head), "\r\nHost: localhost\r\nConnection: close\r\n"));
+    if (!body.empty()) {
+      connection.Send(
+          absl::StrCat("Content-Type: application/json\r\nContent-Length: ", body.size(), "\r\n"));
+    }
+    connection.Send(absl::StrCat("\r\n", std::string(body)));
+    return connection.ReadAll();
+  }
+
+  std::unique_ptr<Connection> Watch(const std::string& query, const std::string& headers = "") {
+    auto connection = std::make_unique<Connection>(server_->port());
+    connection->Send(absl::StrCat("GET /v1/jobs/a:watch", query, " HTTP/1.1\r\nHost: localhost\r\n",
+                                  headers, "\r\n"));
+    return connection;
+  }
+
+  // The revisions of the events in a body, in order.
+  static std::vector<int64_t> Revisions(const std::string& text) {
+    std::vector<int64_t> revisions;
+    for (size_t at = 0; (at = text.find("\nevent: ", at)) != std::string::npos; ++at) {
+      if (text.compare(at, 11, "\nevent: end") == 0) continue;
+      const size_t id = text.rfind("id: ", at);
+      revisions.push_back(std::stoll(text.substr(id + 4)));
+    }
+    return revisions;
+  }
+
+  FakeDaemon daemon_;
+  std::promise<void> held_set_;
+  Jobs::Callback<v1::CommandJobResponse> held_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpServerTest, AnswersWithSecurityHeaders) {
+  const std::string response = Exchange("GET /v1/jobs HTTP/1.1");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(response, HasSubstr("Content-Security-Policy: default-src 'self'"));
+  EXPECT_THAT(response, HasSubstr("X-Content-Type-Options: nosniff"));
+  EXPECT_THAT(response, HasSubstr("X-Frame-Options: DENY"));
+  EXPECT_THAT(response, Not(HasSubstr("Access-Control-Allow")));
+}
+
+TEST_F(HttpServerTest, KeepsTheConnectionForTheNextRequest) {
+  Connection connection(server_->port());
+  for (int i = 0; i < 3; ++i) connection.Send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  connection.Send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  const std::string text = connection.ReadAll();
+  EXPECT_THAT(text, HasSubstr("metric 1\n"));
+  size_t responses = 0;
+  for (size_t at = 0; (at = text.find("HTTP/1.1 200", at)) != std::string::npos; ++at) ++responses;
+  EXPECT_EQ(responses, 4u);
+}
+
+TEST_F(HttpServerTest, HeadHasTheHeadersOnly) {
+  const std::string get = Exchange("GET /metrics HTTP/1.1");
+  const std::string head = Exchange("HEAD /metrics HTTP/1.1");
+  EXPECT_THAT(head, HasSubstr("Content-Length: 9\r\n"));
+  EXPECT_EQ(head + "metric 1\n", get);
+}
+
+TEST_F(HttpServerTest, BadHttpIsRefused) {
+  EXPECT_THAT(Exchange("NONSENSE"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(Exchange("GET /v1/jobs HTTP/1.1\r\nX: " + std::string(20'000, 'x')),
+              StartsWith("HTTP/1.1 431"));
+  Connection connection(server_->port());
+  connection.Send(
+      "POST /v1/jobs/a:command HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n");
+  EXPECT_THAT(connection.ReadAll(), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpServerTest, ASlowRequestIsCutOff) {
+  Start({.read_seconds = 0.1});
+  Connection connection(server_->port());
+  connection.Send("GET / HT");
+  EXPECT_EQ(connection.ReadAll(), "");
+}
+
+TEST_F(HttpServerTest, CommandsReachTheJob) {
+  daemon_.jobs.Add("a");
+  daemon_.jobs.on_command = [](const v1::CommandJobRequest& request, const std::string&,
+                               Jobs::Callback<v1::CommandJobResponse> done) {
+    std::thread([request, done] {
+      v1::CommandJobResponse response;
+      response.mutable_event()->mutable_command_applied()->set_request_id(request.request_id());
+      done(response);
+    }).detach();
+  };
+  const std::string response =
+      Exchange("POST /v1/jobs/a:command HTTP/1.1",
+               R"({"request_id": "r1", "commands": [{"scale": {"path": "lr", "factor": 0.5}}]})");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(response, HasSubstr("\"request_id\":\"r1\""));
+}
+
+TEST_F(HttpServerTest, StreamsTheJournalToItsEnd) {
+  auto journal = daemon_.jobs.Add("a");
+  ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 5000)).ok());
+  auto watcher = Watch("");
+  ASSERT_TRUE(watcher->ReadUntil("id: 5001\n"));
+  EXPECT_EQ(server_->watchers(), 1);
+  ASSERT_TRUE(AppendAndWait(*journal, {MakeState(v1::SUCCEEDED)}).ok());
+  const std::string text = watcher->ReadAll();
+  EXPECT_THAT(text, HasSubstr("Content-Type: text/event-stream"));
+  EXPECT_THAT(text, HasSubstr("event: state_changed\ndata: {\"revision\":\"5002\""));
+  EXPECT_THAT(text, HasSubstr("id: 5002\nevent: end\n"));
+  const std::vector<int64_t> revisions = Revisions(text);
+  ASSERT_EQ(revisions.size(), 5002u);
+  for (size_t i = 0; i < revisions.size(); ++i) {
+    ASSERT_EQ(revisions[i], static_cast<int64_t>(i + 1));
+  }
+}
+
+TEST_F(HttpServerTest, ResumesFromTheLastEventId) {
+  auto journal = daemon_.jobs.Add("a");
+  ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 100)).ok());
+  ASSERT_TRUE(AppendAndWait(*journal, {MakeState(v1::STOPPED)}).ok());
+  auto watcher = Watch("?after_revision=3", "Last-Event-ID: 90\r\n");
+  const std::vector<int64_t> revisions = Revisions(watcher->ReadAll());
+  ASSERT_EQ(revisions.size(), 12u);
+  EXPECT_EQ(revisions.front(), 91);
+  EXPECT_EQ(revisions.back(), 102);
+  // At the head of a finished job there is nothing but its end.
+  auto again = Watch("", "Last-Event-ID: 102\r\n");
+  const std::string text = again->ReadAll();
+  EXPECT_TRUE(Revisions(text).empty());
+  EXPECT_THAT(text, HasSubstr("event: end"));
+}
+
+TEST_F(HttpServerTest, WatchErrorsAreResponses) {
+  EXPECT_THAT(Exchange("GET /v1/jobs/none:watch HTTP/1.1"), StartsWith("HTTP/1.1 404"));
+  daemon_.jobs.Add("a");
+  const std::string response = Exchange("GET /v1/jobs/a:watch?after_revision=9 HTTP/1.1");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(response, HasSubstr("OUT_OF_RANGE"));
+}
+
+TEST_F(HttpServerTest, KeepsIdleStreamsAliveAndTheirCursorMoving) {
+  Start({.keep_alive_seconds = 0.05});
+  auto journal = daemon_.jobs.Add("a");
+  auto watcher = Watch("?kinds=notice");
+  ASSERT_TRUE(watcher->ReadUntil(": keep-alive\n\n"));
+  ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 10)).ok());
+  ASSERT_TRUE(watcher->ReadUntil("id: 11\n\n"));
+  EXPECT_THAT(watcher->text(), Not(HasSubstr("event:")));
+}
+
+TEST_F(HttpServerTest, AClientThatNeverReadsDelaysNobody) {
+  auto journal = daemon_.jobs.Add("a");
+  Connection lazy(server_->port(), /*receive_buffer=*/4096);
+  lazy.Send("GET /v1/jobs/a:watch HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  auto watcher = std::async(std::launch::async, [this] { return Watch("")->ReadAll(); });
+  for (int64_t i = 0; i < 100; ++i) {
+    ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(i * 500, 500)).ok());
+  }
+  ASSERT_TRUE(AppendAndWait(*journal, {MakeState(v1::SUCCEEDED)}).ok());
+  EXPECT_EQ(Revisions(watcher.get()).size(), 50'002u);
+  EXPECT_EQ(server_->watchers(), 1);
+}
+
+TEST_F(HttpServerTest, AClientThatIsStuckIsLetGo) {
+  Start({.write_seconds = 0.1});
+  auto journal = daemon_.jobs.Add("a");
+  ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 100'000)).ok());
+  Connection lazy(server_->port(), /*receive_buffer=*/4096);
+  lazy.Send("GET /v1/jobs/a:watch HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  ASSERT_TRUE(lazy.ReadUntil("retry:"));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (server_->watchers() > 0 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(server_->watchers(), 0);
+}
+
+TEST_F(HttpServerTest, ShutsDownUnderLoad) {
+  auto journal = daemon_.jobs.Add("a");
+  daemon_.jobs.on_command = [this](const v1::CommandJobRequest&, const std::string&,
+                                   Jobs::Callback<v1::CommandJobResponse> done) {
+    held_ = std::move(done);
+    held_set_.set_value();
+  };
+  std::vector<std::unique_ptr<Connection>> watchers;
+  for (int i = 0; i < 5; ++i) watchers.push_back(Watch(""));
+  for (auto& watcher : watchers) ASSERT_TRUE(watcher->ReadUntil("id: 1\n"));
+  auto command = std::async(std::launch::async, [this] {
+    return Exchange("POST /v1/jobs/a:command HTTP/1.1", R"({"commands": [{"pause": {}}]})");
+  });
+  held_set_.get_future().wait();
+  server_->Shutdown();
+  for (auto& watcher : watchers) watcher->ReadAll();
+  EXPECT_EQ(command.get(), "");
+  server_.reset();
+  held_(v1::CommandJobResponse());  // the server is gone
+}
+
+TEST_F(HttpServerTest, APortInUseIsSaidSo) {
+  HttpServer::Options options;
+  options.listen = server_->address();
+  const auto second = HttpServer::Create(daemon_.jobs, options);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("--http"));
+}
+
+}  // namespace
+}  // namespace descent::daemon
