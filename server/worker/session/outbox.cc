@@ -104,7 +104,7 @@ void Outbox::Fill(const Chunk& chunk, int64_t after, v1::WorkerMessage* message)
   }
 }
 
-bool Outbox::Next(int64_t timeout_nanos, v1::WorkerMessage* message) {
+Outbox::Taken Outbox::Next(int64_t connection, int64_t timeout_nanos, v1::WorkerMessage* message) {
   std::shared_ptr<Chunk> chunk;
   int64_t after = 0;
   message->Clear();
@@ -113,11 +113,11 @@ bool Outbox::Next(int64_t timeout_nanos, v1::WorkerMessage* message) {
     const int64_t deadline = clock_->MonotonicNanos() + timeout_nanos;
     int64_t unsent_since = 0;
     while (true) {
-      if (closed_) return false;
+      if (closed_ || connection != connection_) return Taken::kInterrupted;
       if (!messages_.empty()) {
         *message = std::move(messages_.front());
         messages_.pop_front();
-        return true;
+        return Taken::kMessage;
       }
       const int64_t now = clock_->MonotonicNanos();
       int64_t wait_until = deadline;
@@ -129,7 +129,7 @@ bool Outbox::Next(int64_t timeout_nanos, v1::WorkerMessage* message) {
         if (urgent_ || full || now >= due) break;
         wait_until = due;  // sender_idle_ stays false: iterations don't interrupt this wait
       } else {
-        if (now >= deadline) return false;
+        if (now >= deadline) return Taken::kTimeout;
         sender_idle_ = true;
       }
       wake_sender_.WaitFor(mutex_, std::chrono::nanoseconds(wait_until - now));
@@ -143,7 +143,7 @@ bool Outbox::Next(int64_t timeout_nanos, v1::WorkerMessage* message) {
     message->mutable_events()->set_attempt(identity_.attempt);
   }
   Fill(*chunk, after, message);
-  return true;
+  return Taken::kMessage;
 }
 
 void Outbox::Acknowledge(int64_t sequence) {
@@ -158,13 +158,14 @@ void Outbox::Acknowledge(int64_t sequence) {
   acknowledged_changed_.SignalAll();
 }
 
-void Outbox::Resend(int64_t acknowledged) {
+int64_t Outbox::NewConnection(int64_t acknowledged) {
   Acknowledge(acknowledged);
   MutexLock lock(mutex_);
   sent_ = std::max(acknowledged, identity_.first_unacknowledged_sequence - 1);
   urgent_ = true;
-  messages_.clear();  // they were about the old connection
+  messages_.clear();
   wake_sender_.Signal();
+  return ++connection_;
 }
 
 bool Outbox::WaitAcknowledged(int64_t timeout_nanos) {

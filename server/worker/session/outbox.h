@@ -55,14 +55,16 @@ class Outbox {
   // Anything else, sent before waiting events.
   void Send(v1::WorkerMessage message);
 
-  // Waits for something to send, at most until the timeout: false then, and when closed. `message`
-  // is reused.
-  bool Next(int64_t timeout_nanos, v1::WorkerMessage* message);
+  enum class Taken { kMessage, kTimeout, kInterrupted };
+  // Waits for something to send on this connection, at most until the timeout. Interrupted: the
+  // connection is not the latest, or the outbox is closed. `message` is reused.
+  Taken Next(int64_t connection, int64_t timeout_nanos, v1::WorkerMessage* message);
 
   // Events up to this sequence are durable.
   void Acknowledge(int64_t sequence);
-  // A new connection: everything after `acknowledged` is sent again.
-  void Resend(int64_t acknowledged);
+  // A new connection: everything after `acknowledged` is sent again, and what else was waiting for
+  // the old connection is dropped. Gives the connection's number.
+  int64_t NewConnection(int64_t acknowledged);
 
   // True once all events are acknowledged; false if the timeout came first, or Abandon.
   bool WaitAcknowledged(int64_t timeout_nanos);
@@ -100,6 +102,7 @@ class Outbox {
   std::deque<std::shared_ptr<Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);
   bool growing_ ABSL_GUARDED_BY(mutex_) = false;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
   int64_t sent_ ABSL_GUARDED_BY(mutex_) = 0;
   bool urgent_ ABSL_GUARDED_BY(mutex_) = false;

@@ -120,13 +120,13 @@ bool Session::Connect(Stub* stub) {
       answered = true;
       const v1::Welcome& welcome = message.welcome();
       if (welcome.lease_seconds() > 0) heartbeat_nanos_ = ToNanos(welcome.lease_seconds() / 4);
-      outbox_->Resend(welcome.acknowledged_sequence());
+      const int64_t connection = outbox_->NewConnection(welcome.acknowledged_sequence());
       for (const ::descent::v1::CommandAccepted& request : welcome.unresolved()) {
         v1::DaemonMessage command;
         *command.mutable_command()->mutable_request() = request;
         inbox_->Put(std::move(command));
       }
-      Attach(stream.get());
+      Attach(stream.get(), connection);
       while (stream->Read(&message)) Dispatch(std::move(message));
     } else {
       Dispatch(std::move(message));  // Fenced
@@ -178,10 +178,10 @@ void Session::Dispatch(v1::DaemonMessage message) {
   }
 }
 
-void Session::Attach(Stream* stream) {
+void Session::Attach(Stream* stream, int64_t connection) {
   MutexLock lock(mutex_);
   stream_ = stream;
-  ++connection_;
+  connection_ = connection;
   connected_ = true;
   changed_.SignalAll();
 }
@@ -204,14 +204,14 @@ void Session::WriteLoop() {
       if (stopping_) return;
       connection = connection_;
     }
-    if (!outbox_->Next(heartbeat_nanos_, &message)) message.mutable_heartbeat();
+    const Outbox::Taken taken = outbox_->Next(connection, heartbeat_nanos_, &message);
+    if (taken == Outbox::Taken::kTimeout) message.mutable_heartbeat();
     Stream* stream;
     {
       MutexLock lock(mutex_);
       if (stopping_) return;
-      if (stream_ == nullptr || connection_ != connection) {
-        // Taken for a connection that is gone; this thread has written nothing to the next one.
-        outbox_->Resend(0);
+      // What was taken for a connection that is gone is sent again on the next one.
+      if (taken == Outbox::Taken::kInterrupted || stream_ == nullptr || connection_ != connection) {
         continue;
       }
       stream = stream_;

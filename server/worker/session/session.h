@@ -58,7 +58,7 @@ class Session {
   bool Connect(Stub* stub);
   v1::WorkerMessage Hello() const;
   void Dispatch(v1::DaemonMessage message);
-  void Attach(Stream* stream);
+  void Attach(Stream* stream, int64_t connection);
   void Detach();
   void CheckGrace(int64_t away_since);
 
@@ -75,7 +75,7 @@ class Session {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the connection
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;                // open for writing
-  int64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;                  // counts them
+  int64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;                  // the outbox's number
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::thread reader_;

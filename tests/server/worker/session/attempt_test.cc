@@ -1,0 +1,359 @@
+// A real descent-worker against a fake daemon: one attempt and the commands to it.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "tests/server/worker/session/fake_daemon.h"
+#include "tests/server/worker/session/jobs.h"
+
+namespace descent::worker {
+namespace {
+
+namespace api = ::descent::v1;
+
+class AttemptTest : public ::testing::Test {
+ protected:
+  FakeDaemon daemon_;
+  const std::string table_ = WriteTable(daemon_.folder(), 100);
+};
+
+// Paused at iteration 10 from the start, so that a test can talk to it at leisure.
+v1::DaemonMessage PausedAt10(const FakeDaemon& daemon, const api::Spec& spec) {
+  v1::DaemonMessage start = StartOf(daemon, spec);
+  *start.mutable_start()->add_unresolved() =
+      Request("pause-10", "commands { pause {} } at_iteration: 10");
+  return start;
+}
+
+TEST_F(AttemptTest, RunsToTheEnd) {
+  WorkerProcess worker(daemon_);
+  const v1::Hello hello = daemon_.WaitForHello(1);
+  EXPECT_EQ(hello.worker_id(), "test");
+  EXPECT_EQ(hello.job(), "");
+  EXPECT_GT(hello.worker().pid(), 0);
+  EXPECT_GT(hello.worker().process_start_ticks(), 0);
+  EXPECT_NE(hello.worker().cpu_capability(), "");
+
+  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 50)));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+
+  ASSERT_TRUE(events[0].has_series());
+  EXPECT_EQ(events[0].series().names(0), "optimizer.adam.beta1");
+  EXPECT_EQ(events[1].state_changed().state(), api::RUNNING);
+  EXPECT_FALSE(events[1].state_changed().has_iteration());
+  EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+
+  const auto iterations = Iterations(events);
+  ASSERT_EQ(iterations.size(), 51u);
+  EXPECT_FALSE(iterations[0].has_step_size());
+  EXPECT_EQ(iterations[0].scalars_size(), 0);
+  for (int k = 0; k <= 50; ++k) {
+    EXPECT_EQ(iterations[k].index(), k);
+    EXPECT_EQ(iterations[k].samples(), k / 7 * 100 + k % 7 * 16);
+    EXPECT_GT(iterations[k].gradient_norm(), 0);
+    if (k == 0) continue;
+    EXPECT_NEAR(iterations[k].step_size(), 0.01 * (1 + std::cos(M_PI * (k - 1) / 50)), 1e-15);
+    EXPECT_EQ(iterations[k].scalars(1), 0.999);
+    EXPECT_GE(iterations[k].elapsed_seconds(), iterations[k - 1].elapsed_seconds());
+  }
+  EXPECT_DOUBLE_EQ(iterations[7].epoch(), 1);
+  EXPECT_LT(iterations[50].value(), iterations[0].value());
+}
+
+TEST_F(AttemptTest, EvaluatesAtEpochEndsAndSavesAtIntervalsAndAtTheEnd) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 50)));
+  const Events events = daemon_.WaitForEvents(Ended);
+  std::vector<int64_t> evaluated, saved;
+  int64_t k = -1;
+  for (const Event& event : events) {
+    if (event.has_iteration()) k = event.iteration().index();
+    if (event.has_evaluation()) {
+      evaluated.push_back(event.evaluation().iteration());
+      EXPECT_EQ(k, evaluated.back());
+      EXPECT_EQ(event.evaluation().samples(), 100);
+      EXPECT_EQ(event.evaluation().metrics(1).name(), "accuracy");
+    }
+    if (event.has_checkpoint_saved()) {
+      saved.push_back(event.checkpoint_saved().iteration());
+      EXPECT_EQ(k, saved.back());
+      EXPECT_EQ(event.checkpoint_saved().checkpoint(), "0-" + std::to_string(k));
+      EXPECT_EQ(static_cast<int64_t>(std::filesystem::file_size(
+                    daemon_.folder() + "/checkpoints/0-" + std::to_string(k) + ".safetensors")),
+                event.checkpoint_saved().bytes());
+    }
+  }
+  EXPECT_EQ(evaluated, (std::vector<int64_t>{7, 14, 21, 28, 35, 42, 49, 50}));
+  EXPECT_EQ(saved, (std::vector<int64_t>{20, 40, 50}));
+}
+
+TEST_F(AttemptTest, AStepSizeSetAtAnIterationFirstShowsInTheNext) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  v1::DaemonMessage start = StartOf(daemon_, SmallSpec(table_, 50));
+  *start.mutable_start()->add_unresolved() =
+      Request("set", "commands { set { path: 'lr' value: 0.5 } } at_iteration: 10");
+  *start.mutable_start()->add_unresolved() =
+      Request("scale", "commands { scale { path: 'step_size' factor: 0.5 } } at_iteration: 12");
+  *start.mutable_start()->add_unresolved() =
+      Request("release", "commands { release { path: 'adam.step_size' } } at_iteration: 20");
+  daemon_.Send(start);
+  const Events events = daemon_.WaitForEvents(Ended);
+  const auto iterations = Iterations(events);
+  const auto schedule = [](int k) { return 0.01 * (1 + std::cos(M_PI * k / 50)); };
+  EXPECT_DOUBLE_EQ(iterations[10].step_size(), schedule(9));
+  EXPECT_EQ(iterations[11].step_size(), 0.5);
+  EXPECT_EQ(iterations[12].step_size(), 0.5);
+  EXPECT_EQ(iterations[13].step_size(), 0.25);
+  EXPECT_EQ(iterations[20].step_size(), 0.25);
+  // The schedule kept counting.
+  EXPECT_DOUBLE_EQ(iterations[21].step_size(), schedule(20));
+
+  const Event* applied = Answer(events, "set");
+  ASSERT_TRUE(applied && applied->has_command_applied());
+  EXPECT_EQ(applied->command_applied().iteration(), 10);
+  EXPECT_EQ(applied->command_applied().principal(), "tester");
+  const api::Change& change = applied->command_applied().changes(0);
+  EXPECT_EQ(change.path(), "optimizer.adam.step_size");
+  EXPECT_DOUBLE_EQ(change.old_value(), schedule(10));
+  EXPECT_EQ(change.new_value(), 0.5);
+  EXPECT_TRUE(Answer(events, "release")->command_applied().changes(0).released());
+}
+
+TEST_F(AttemptTest, PausesResumesAndAppliesCommandsMeanwhile) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  Events events = daemon_.WaitForEvents(Answered("pause-10"));
+  EXPECT_EQ(events.back().state_changed().state(), api::PAUSED);  // in the same batch
+
+  daemon_.Send(Command("again", "commands { pause {} }"));
+  events = daemon_.WaitForEvents(Answered("again"));
+  EXPECT_TRUE(events.back().has_command_applied());  // and no state change
+
+  daemon_.Send(Command("set", "commands { set { path: 'step_size' value: 0.125 } }"));
+  events = daemon_.WaitForEvents(Answered("set"));
+  EXPECT_EQ(Answer(events, "set")->command_applied().iteration(), 10);
+  EXPECT_EQ(Iterations(events).size(), 11u);
+
+  daemon_.Send(Command("resume", "commands { resume {} }"));
+  events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(Iterations(events)[11].step_size(), 0.125);
+  const Event* resumed = Answer(events, "resume");
+  EXPECT_EQ(resumed[1].state_changed().state(), api::RUNNING);
+  EXPECT_EQ(resumed[1].state_changed().old_state(), api::PAUSED);
+}
+
+TEST_F(AttemptTest, ARequestIsAppliedOnceHoweverOftenItIsDelivered) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Answered("pause-10"));
+  for (int i = 0; i < 3; ++i) {
+    daemon_.Send(Command("half", "commands { scale { path: 'step_size' factor: 0.5 } }"));
+  }
+  daemon_.Send(Command("resume", "commands { resume {} }"));
+  const Events events = daemon_.WaitForEvents(Ended);
+  int answers = 0;
+  for (const Event& event : events) {
+    answers += event.has_command_applied() && event.command_applied().request_id() == "half";
+  }
+  EXPECT_EQ(answers, 1);
+}
+
+TEST_F(AttemptTest, StopsWithACheckpoint) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  v1::DaemonMessage start = StartOf(daemon_, SmallSpec(table_, 50));
+  *start.mutable_start()->add_unresolved() =
+      Request("stop", "commands { stop {} } at_iteration: 33");
+  *start.mutable_start()->add_unresolved() =
+      Request("late", "commands { pause {} } at_iteration: 40");
+  daemon_.Send(start);
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_EQ(Iterations(events).size(), 34u);
+  const Event* stop = Answer(events, "stop");
+  EXPECT_EQ(stop[-1].checkpoint_saved().checkpoint(), "0-33");
+  EXPECT_EQ(stop[-1].checkpoint_saved().request_id(), "stop");
+  EXPECT_EQ(Answer(events, "late")->command_rejected().reason(), "RUN_ENDED");
+  EXPECT_EQ(events.back().state_changed().state(), api::STOPPED);
+  EXPECT_EQ(events.back().state_changed().iteration(), 33);
+  EXPECT_EQ(events.back().state_changed().reason(), "Stopped by tester.");
+}
+
+TEST_F(AttemptTest, EvaluatesAndSavesOnRequestBeforeTheRequestTakesEffect) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Answered("pause-10"));
+  daemon_.Send(Command("both",
+                       "commands { set { path: 'step_size' value: 9 } } "
+                       "commands { evaluate {} } commands { checkpoint {} }"));
+  const Events events = daemon_.WaitForEvents(Answered("both"));
+  const Event* applied = Answer(events, "both");
+  EXPECT_EQ(applied->command_applied().commands_size(), 3);
+  EXPECT_EQ(applied[-2].evaluation().request_id(), "both");
+  EXPECT_EQ(applied[-1].checkpoint_saved().request_id(), "both");
+  EXPECT_EQ(applied[-1].checkpoint_saved().iteration(), 10);
+}
+
+TEST_F(AttemptTest, RefusesBadCommandsAndChangesNothing) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Answered("pause-10"));
+  const struct {
+    const char* commands;
+    const char* reason;
+    const char* field;
+  } kCases[] = {
+      {"commands { set { path: 'step_size' value: -1 } }", "OUT_OF_RANGE", "commands[0].set.value"},
+      {"commands { set { path: 'step_size' value: nan } }", "OUT_OF_RANGE",
+       "commands[0].set.value"},
+      {"commands { set { path: 'step_size' value: inf } }", "OUT_OF_RANGE",
+       "commands[0].set.value"},
+      {"commands { set { path: 'beta1' value: 1 } }", "OUT_OF_RANGE", "commands[0].set.value"},
+      {"commands { scale { path: 'step_size' factor: -2 } }", "OUT_OF_RANGE",
+       "commands[0].scale.factor"},
+      {"commands { scale { path: 'beta2' factor: 2 } }", "OUT_OF_RANGE",
+       "commands[0].scale.factor"},
+      {"commands { set { path: 'stepsize' value: 1 } }", "UNKNOWN_PATH", "commands[0].set.path"},
+      {"commands { set { value: 1 } }", "MISSING_FIELD", "commands[0].set.path"},
+      {"commands { set { path: 'step_size' } }", "MISSING_FIELD", "commands[0].set.value"},
+      {"commands { }", "UNKNOWN_COMMAND", "commands[0]"},
+      {"", "MISSING_FIELD", "commands"},
+      {"commands { set { path: 'step_size' value: 3 } } commands { resume {} } "
+       "commands { set { path: 'beta1' value: 2 } }",
+       "OUT_OF_RANGE", "commands[2].set.value"},
+      {"commands { pause {} } at_iteration: 9", "ITERATION_PASSED", "at_iteration"},
+      {"commands { pause {} } at_iteration: 50", "RUN_ENDED", "at_iteration"},
+  };
+  for (size_t i = 0; i < std::size(kCases); ++i) {
+    const std::string id = "bad-" + std::to_string(i);
+    daemon_.Send(Command(id, kCases[i].commands));
+    const Events events = daemon_.WaitForEvents(Answered(id));
+    const Event* answer = Answer(events, id);
+    ASSERT_TRUE(answer && answer->has_command_rejected()) << kCases[i].commands;
+    EXPECT_EQ(answer->command_rejected().reason(), kCases[i].reason) << kCases[i].commands;
+    EXPECT_EQ(answer->command_rejected().field(), kCases[i].field) << kCases[i].commands;
+    EXPECT_NE(answer->command_rejected().message(), "");
+  }
+  daemon_.Send(Command("resume", "commands { resume {} }"));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_DOUBLE_EQ(Iterations(events)[11].step_size(), 0.01 * (1 + std::cos(M_PI * 10 / 50)));
+  EXPECT_NE(Answer(events, "bad-6")
+                ->command_rejected()
+                .message()
+                .find("Did you mean `optimizer.adam.step_size`"),
+            std::string::npos);
+}
+
+TEST_F(AttemptTest, CommandsThatComeTooLateAreRejectedAtTheEnd) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  v1::DaemonMessage start = StartOf(daemon_, SmallSpec(table_, 5));
+  *start.mutable_start()->add_unresolved() =
+      Request("late", "commands { pause {} } at_iteration: 5");
+  daemon_.Send(start);
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(Answer(events, "late")->command_rejected().reason(), "RUN_ENDED");
+}
+
+TEST_F(AttemptTest, ChangedDataFailsTheJobNamingTheFile) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  v1::DaemonMessage start = StartOf(daemon_, SmallSpec(table_, 5));
+  api::DataDigest* digest = start.mutable_start()->mutable_summary()->add_digests();
+  digest->set_path(table_);
+  digest->set_sha256(std::string(64, '0'));
+  daemon_.Send(start);
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].state_changed().state(), api::FAILED);
+  EXPECT_NE(events[0].state_changed().reason().find(table_ + " has changed"), std::string::npos);
+}
+
+TEST_F(AttemptTest, LeavesWithACheckpoint) {
+  for (const bool by_signal : {false, true}) {
+    WorkerProcess worker(daemon_);
+    daemon_.WaitForHello(by_signal ? 2 : 1);
+    daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+    daemon_.WaitForEvents(Answered("pause-10"));
+    if (by_signal) {
+      worker.Signal(SIGTERM);
+    } else {
+      v1::DaemonMessage leave;
+      leave.mutable_leave()->set_reason("test");
+      daemon_.Send(leave);
+    }
+    EXPECT_EQ(worker.Wait(), 0);
+    const Events events = daemon_.NextAttempt();
+    ASSERT_TRUE(events.back().has_checkpoint_saved());
+    EXPECT_EQ(events.back().checkpoint_saved().checkpoint(), "0-10");
+  }
+}
+
+TEST_F(AttemptTest, AFencedWorkerEndsAtOnceAndWritesNothing) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Answered("pause-10"));
+  v1::DaemonMessage fenced;
+  fenced.mutable_fenced()->set_reason("test");
+  daemon_.Send(fenced);
+  EXPECT_EQ(worker.Wait(), 4);
+  EXPECT_TRUE(std::filesystem::is_empty(daemon_.folder() + "/checkpoints"));
+}
+
+TEST_F(AttemptTest, SendsAgainWhatWasNotAcknowledged) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.set_acknowledge(false);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Answered("pause-10"));
+  daemon_.set_acknowledged(5);  // the rest was not durable yet
+  daemon_.DropConnection();
+  const v1::Hello hello = daemon_.WaitForHello(2);
+  EXPECT_EQ(hello.job(), "jobs/test");
+  EXPECT_EQ(hello.attempt(), 1);
+  EXPECT_EQ(hello.first_unacknowledged_sequence(), 1);
+  daemon_.WaitForEvents(Answered("pause-10"));
+  daemon_.set_acknowledge(true);
+  daemon_.Send(Command("resume", "commands { resume {} }"));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(Iterations(events).size(), 51u);
+  EXPECT_EQ(worker.Wait(), 0);
+}
+
+TEST_F(AttemptTest, TrainsOnWithoutADaemonAndDeliversLater) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 20'000)));
+  daemon_.WaitForEvents(Reached(100));
+  daemon_.Die();
+  daemon_.Live();
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(Iterations(events).size(), 20'001u);
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_GE(daemon_.hellos(), 2);
+}
+
+TEST_F(AttemptTest, AnOrphanSavesACheckpointAndLeaves) {
+  WorkerProcess worker(daemon_, {"--orphan_grace", "0.3"});
+  daemon_.WaitForHello(1);
+  daemon_.Send(PausedAt10(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Answered("pause-10"));
+  daemon_.Die();
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_TRUE(std::filesystem::exists(daemon_.folder() + "/checkpoints/0-10.safetensors"));
+}
+
+}  // namespace
+}  // namespace descent::worker
