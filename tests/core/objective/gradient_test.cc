@@ -45,7 +45,7 @@ TEST(GradientTest, OfLeastSquaresIsTheClosedForm) {
 
 TEST(GradientTest, OfAModelHasTheModelsTypeAndLeavesItAsItWas) {
   ModelOf model(Line{at::randn({1, 4}, at::kDouble), at::randn({1}, at::kDouble)});
-  const ModelOf before = model;
+  const ModelOf before = copy(model);
   const at::Tensor x = at::randn({20, 4}, at::kDouble), y = at::randn({20, 1}, at::kDouble);
   const auto objective = [&](const ModelOf<Line>& m) { return (m(x) - y).square().mean(); };
   const GradientAndValue<ModelOf<Line>> result = gradient(objective, model);

@@ -216,7 +216,7 @@ TEST(ModelRunErrorTest, AnObjectiveThatFailsComesBackAsAStatus) {
 }
 
 TEST(ModelRunErrorTest, TheStartingPointIsLeftAlone) {
-  const Model x0 = SmallModel(), before = x0;
+  const Model x0 = SmallModel(), before = copy(x0);
   auto run = ModelRun::Create(Adam{.step_size = 0.1}, x0, Noise());
   for (int k = 0; k < 3; ++k) ASSERT_TRUE((*run)->advance().ok());
   EXPECT_GT(norm((*run)->current()->solution - x0), 0.1);
