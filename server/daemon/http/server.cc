@@ -480,4 +480,11 @@ class HttpServerImpl final : public HttpServer {
 };
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(Jobs& jobs, Options options) {
+  auto server = std::make_unique<HttpServerImpl>(jobs, std::move(options));
+  if (absl::Status status = server->Start(); !status.ok()) return status;
+  return server;
+}
+
 }  // namespace descent::daemon
