@@ -1,0 +1,140 @@
+#include "core/train/trainer.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "core/model/linear.h"
+#include "core/model/relu.h"
+#include "core/model/sequential.h"
+#include "core/sequence/cosine.h"
+
+namespace descent {
+namespace {
+
+Dataset Examples() {
+  Dataset data;
+  at::manual_seed(3);
+  data.inputs = at::rand({50, 4});
+  data.targets = data.inputs.argmax(1);
+  data.targets_path = "examples";
+  return data;
+}
+
+std::unique_ptr<Trainer> Make(const OptimizerOptions& optimizer, int64_t width = 8) {
+  auto built = BuildModel(
+      {.root = Sequential{{Linear{.out_features = width}, Relu{}, Linear{.out_features = 4}}},
+       .input_shape = {4},
+       .seed = 5});
+  EXPECT_TRUE(built.ok()) << built.status();
+  auto batches = Batches::Create(Examples(), 8, true, 11);
+  auto trainer = Trainer::Create({.starting_point = &built->model,
+                                  .optimizer = optimizer,
+                                  .loss = cross_entropy(),
+                                  .batches = *std::move(batches),
+                                  .test = Examples(),
+                                  .plan = {.iterations = 40, .iterations_per_epoch = 7},
+                                  .dial_prefix = "optimizer.",
+                                  .spec = "the spec"});
+  EXPECT_TRUE(trainer.ok()) << trainer.status();
+  return *std::move(trainer);
+}
+
+std::string Folder() {
+  const char* given = std::getenv("TEST_TMPDIR");
+  std::string name = std::string(given ? given : "/tmp") + "/trainer.XXXXXX";
+  return mkdtemp(name.data());
+}
+
+// Value, gradient norm and step size from iteration `from` to 40.
+using Trace = std::map<int64_t, std::vector<double>>;
+
+void Go(Trainer* trainer, int64_t until, Trace* trace) {
+  while (true) {
+    auto boundary = trainer->Current();
+    ASSERT_TRUE(boundary.ok()) << boundary.status();
+    (*trace)[boundary->index] = {boundary->value, boundary->gradient_norm,
+                                 boundary->step_size.value_or(-1)};
+    if (boundary->index == until) return;
+    if (boundary->index == 10) {
+      ASSERT_TRUE(trainer->dials().Scale(0, 0.5).ok());
+    }
+    ASSERT_TRUE(trainer->Advance().ok());
+  }
+}
+
+const std::map<std::string, OptimizerOptions>& Optimizers() {
+  static const auto* optimizers = new std::map<std::string, OptimizerOptions>{
+      {"adam", Adam{.step_size = cosine(0.05, 40)}},
+      {"gradient_descent", GradientDescent{.step_size = 0.2}},
+      {"heavy_ball", HeavyBall{.step_size = 0.05}},
+      {"nesterov", Nesterov{.step_size = 0.1}}};
+  return *optimizers;
+}
+
+TEST(Trainer, GoesOnFromACheckpointBitForBit) {
+  for (const auto& [name, optimizer] : Optimizers()) {
+    const std::string folder = Folder();
+    Trace whole, parts;
+    auto undisturbed = Make(optimizer);
+    Go(undisturbed.get(), 40, &whole);
+    const auto expected = undisturbed->Save(folder, 1, undisturbed->Snapshot());
+    ASSERT_TRUE(expected.ok());
+    for (int64_t at : {3, 10, 21}) {
+      auto first = Make(optimizer);
+      Go(first.get(), at, &parts);
+      const auto saved = first->Save(folder, 0, first->Snapshot());
+      ASSERT_TRUE(saved.ok()) << saved.status();
+      auto second = Make(optimizer);
+      const auto loaded =
+          second->Load(CheckpointPath(folder, CheckpointName(0, at)), saved->sha256);
+      ASSERT_TRUE(loaded.ok()) << loaded.status();
+      EXPECT_EQ(*loaded, at);
+      Go(second.get(), 40, &parts);
+      EXPECT_EQ(parts, whole) << name << " from " << at;
+      // Parameters, optimizer state, dials: the same bytes.
+      EXPECT_EQ(second->Save(folder, 1, second->Snapshot())->sha256, expected->sha256) << name;
+    }
+  }
+}
+
+TEST(Trainer, ASnapshotDoesNotSeeTurnsMadeAfterIt) {
+  const std::string folder = Folder();
+  auto trainer = Make(Adam{});
+  Trace trace;
+  Go(trainer.get(), 5, &trace);
+  const auto before = trainer->Save(folder, 0, trainer->Snapshot());
+  const RunState snapshot = trainer->Snapshot();
+  ASSERT_TRUE(trainer->dials().Set(0, 0.5).ok());
+  EXPECT_EQ(trainer->Save(folder, 0, snapshot)->sha256, before->sha256);
+  EXPECT_NE(trainer->Save(folder, 0, trainer->Snapshot())->sha256, before->sha256);
+}
+
+TEST(Trainer, RefusesACheckpointOfAnotherModelOrOptimizer) {
+  const std::string folder = Folder();
+  auto trainer = Make(Adam{});
+  ASSERT_TRUE(trainer->Current().ok());
+  ASSERT_TRUE(trainer->Save(folder, 0, trainer->Snapshot()).ok());
+  const std::string path = CheckpointPath(folder, "0-0");
+  const auto wider = Make(Adam{}, 9)->Load(path, "").status();
+  EXPECT_NE(wider.message().find(path + " is no checkpoint of this job"), absl::string_view::npos)
+      << wider;
+  EXPECT_FALSE(Make(HeavyBall{.step_size = 0.1})->Load(path, "").ok());
+}
+
+TEST(Trainer, EvaluatesThePresentIterate) {
+  auto trainer = Make(Adam{.step_size = 0.05});
+  ASSERT_TRUE(trainer->Current().ok());
+  const auto start = trainer->Evaluate();
+  ASSERT_TRUE(start.ok()) << start.status();
+  Trace trace;
+  Go(trainer.get(), 40, &trace);
+  const auto end = trainer->Evaluate();
+  EXPECT_LT(end->loss, start->loss);
+  EXPECT_EQ(end->examples, 50);
+}
+
+}  // namespace
+}  // namespace descent
