@@ -196,6 +196,7 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
 void MessageReader::ReadField(const YamlNode& node, TextMark mark, const std::string& path,
                               const FieldDescriptor* field, Message* message) {
   const Reflection* reflection = message->GetReflection();
+  if (marks_ != nullptr) (*marks_)[path] = mark;
   if (field->is_map()) {
     Error(mark, path, "can't be written in a spec");
   } else if (field->is_repeated()) {
@@ -220,6 +221,7 @@ void MessageReader::ReadList(const YamlNode& node, TextMark mark, const std::str
   for (size_t i = 0; i < node.items.size(); ++i) {
     const YamlNode& item = *node.items[i];
     const std::string item_path = absl::StrCat(path, "[", i, "]");
+    if (marks_ != nullptr) (*marks_)[item_path] = item.mark;
     if (item.kind == YamlNode::Kind::kNull) {
       Error(item.mark, item_path, "is empty");
     } else if (field->message_type() != nullptr) {

@@ -24,7 +24,9 @@ namespace descent::client {
 // Elsewhere a value of nothing (`evaluation:` and all below commented out) is as if not written.
 class MessageReader {
  public:
-  explicit MessageReader(std::vector<TextError>* errors) : errors_(errors) {}
+  // Where each field that was read stands, by path, goes to `marks` if that is given.
+  explicit MessageReader(std::vector<TextError>* errors, FieldMarks* marks = nullptr)
+      : errors_(errors), marks_(marks) {}
 
   // `path` is the message's own, for errors; `mark` where its name stands.
   void ReadMessage(const YamlNode& node, TextMark mark, const std::string& path,
@@ -47,6 +49,7 @@ class MessageReader {
                   google::protobuf::Message* message);
 
   std::vector<TextError>* errors_;
+  FieldMarks* marks_;
 };
 
 // The field that numbers stand for (`constant` of descent.v1.Sequence); null if there is none.

@@ -155,7 +155,7 @@ std::vector<std::string> MatchPath(const std::string& given,
   return matches;
 }
 
-absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec) {
+absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec, std::string* full_path) {
   const std::string source = absl::StrCat("--set ", std::string(assignment));
   const size_t equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0) {
@@ -201,6 +201,7 @@ absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec) {
   if (path == "iterations") changed.clear_epochs();
   if (path == "epochs") changed.clear_iterations();
   *spec = std::move(changed);
+  if (full_path != nullptr) *full_path = path;
   return absl::OkStatus();
 }
 

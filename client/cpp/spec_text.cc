@@ -21,6 +21,7 @@
 #include "client/cpp/text_error.h"
 #include "client/cpp/textproto_path.h"
 #include "client/cpp/yaml_tree.h"
+#include "proto/rpc_status.h"
 
 namespace descent::client {
 namespace {
@@ -124,7 +125,7 @@ absl::StatusOr<std::string> ReadAll(const std::string& file) {
 }  // namespace
 
 absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& file,
-                                   SpecFormat format) {
+                                   SpecFormat format, FieldMarks* marks) {
   if (format == SpecFormat::kAuto) {
     format = IsTextproto(file) ? SpecFormat::kTextproto : SpecFormat::kYaml;
   }
@@ -134,7 +135,7 @@ absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& fil
     ParseTextproto(text, &spec, &errors);
   } else if (const auto root = ParseYaml(text, &errors)) {
     if (root->kind == YamlNode::Kind::kMap) {
-      MessageReader(&errors).ReadMessage(*root, root->mark, "", &spec);
+      MessageReader(&errors, marks).ReadMessage(*root, root->mark, "", &spec);
     } else {
       errors.push_back({root->mark, "", "a spec is a mapping: `model: ...`, `optimizer: ...`"});
     }
@@ -152,19 +153,47 @@ void ResolvePaths(const std::string& folder, v1::Spec* spec) {
 }
 
 absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
-                                      const std::vector<std::string>& overrides,
-                                      SpecFormat format) {
+                                      const std::vector<std::string>& overrides, SpecFormat format,
+                                      FieldMarks* marks) {
   const absl::StatusOr<std::string> text = ReadAll(file);
   if (!text.ok()) return text.status();
   const bool is_stdin = file == "-";
-  absl::StatusOr<v1::Spec> spec = ParseSpec(*text, is_stdin ? "standard input" : file, format);
+  absl::StatusOr<v1::Spec> spec =
+      ParseSpec(*text, is_stdin ? "standard input" : file, format, marks);
   if (!spec.ok()) return spec;
   ResolvePaths(is_stdin ? "" : std::filesystem::path(file).parent_path().string(), &*spec);
   for (const std::string& assignment : overrides) {
-    if (absl::Status status = ApplyOverride(assignment, &*spec); !status.ok()) return status;
+    std::string path;
+    if (absl::Status status = ApplyOverride(assignment, &*spec, &path); !status.ok()) return status;
+    if (marks == nullptr) continue;
+    // What stands in the file there is no longer meant.
+    std::erase_if(*marks, [&](const auto& mark) { return absl::StartsWith(mark.first, path); });
   }
   ResolvePaths("", &*spec);
   return spec;
+}
+
+absl::Status WithPlaces(const absl::Status& status, const std::string& file,
+                        const FieldMarks& marks) {
+  std::vector<TextError> errors;
+  for (const FieldViolation& violation : GetErrorDetail(status).violations) {
+    // The field itself, or the nearest around it that is written: one may be missing.
+    std::string path = violation.field;
+    if (absl::StartsWith(path, "job.")) path.erase(0, 4);
+    if (absl::StartsWith(path, "spec.")) path.erase(0, 5);
+    TextMark mark;
+    for (std::string around = path; !around.empty();) {
+      if (const auto found = marks.find(around); found != marks.end()) {
+        mark = found->second;
+        break;
+      }
+      const size_t end = around.find_last_of(".[");
+      around.resize(end == std::string::npos ? 0 : end);
+    }
+    errors.push_back({mark, path, violation.description});
+  }
+  if (errors.empty()) return status;
+  return TextErrorsToStatus(std::move(errors), file == "-" ? "standard input" : file);
 }
 
 std::string PrintSpec(const v1::Spec& spec) { return PrintYaml(ToYaml(spec)); }

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/cpp/yaml_tree.h"
 #include "descent/v1/spec.pb.h"
 
 namespace descent::client {
@@ -24,9 +25,11 @@ enum class SpecFormat {
   kTextproto,  // protobuf's text format: .textproto, .txtpb, .pbtxt, .prototxt
 };
 
-// `file` is the text's name in errors.
+// `file` is the text's name in errors. `marks`, if given, receives where each field stands (of YAML
+// and JSON), for errors that are found later.
 absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& file,
-                                   SpecFormat format = SpecFormat::kAuto);
+                                   SpecFormat format = SpecFormat::kAuto,
+                                   FieldMarks* marks = nullptr);
 
 // Makes the paths of data files absolute, as the server wants them: relative ones are taken from
 // `folder`, a leading `~/` from $HOME.
@@ -37,13 +40,21 @@ void ResolvePaths(const std::string& folder, v1::Spec* spec);
 // ApplyOverride takes them; relative paths in those are taken from the working folder.
 absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
                                       const std::vector<std::string>& overrides,
-                                      SpecFormat format = SpecFormat::kAuto);
+                                      SpecFormat format = SpecFormat::kAuto,
+                                      FieldMarks* marks = nullptr);
+
+// A server's refusal of a spec, told as ParseSpec tells its own: violations of fields that `marks`
+// knows get their place in `file`. Other errors stay as they are.
+absl::Status WithPlaces(const absl::Status& status, const std::string& file,
+                        const FieldMarks& marks);
 
 // Sets one field from `PATH=VALUE`. PATH is a field path or any unambiguous suffix of one
 // (`adam.step_size`, `batch_size`; `lr` and `learning_rate` mean `step_size`); list items are
 // `layers[0]`. VALUE is YAML: `0.1`, `{cosine: {initial: 0.1}}`. A whole field is replaced.
 // Setting `iterations` clears `epochs` and the other way round, as only one may be given.
-absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec);
+// `full_path`, if given, receives the path that was meant.
+absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec,
+                           std::string* full_path = nullptr);
 
 // The spec as YAML that ParseSpec reads back to the same message.
 std::string PrintSpec(const v1::Spec& spec);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@ struct TextMark {
   int line = 0;
   int column = 0;
 };
+
+// Where fields stand, by their path.
+using FieldMarks = std::map<std::string, TextMark>;
 
 // What is wrong with a text, where, and at which field.
 struct TextError {

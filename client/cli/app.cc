@@ -1,0 +1,94 @@
+#include "client/cli/app.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/context.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/help.h"
+#include "client/cpp/nearest.h"
+
+namespace descent::cli {
+namespace {
+
+constexpr char kDefaultServer[] = "127.0.0.1:7600";
+
+constexpr char kFooter[] = R"(Start with:  descent example fashion_mnist_mlp > spec.yaml
+             descent submit spec.yaml --follow
+             descent set JOB step_size*=0.5
+Exit status: 0 done, 1 refused (or the job did not succeed), 2 usage, 3 no server answers.)";
+
+// The subcommand that was asked for, as far as one was recognized: for "Try ...".
+std::string Asked(const CLI::App& app) {
+  const std::vector<CLI::App*> asked = app.get_subcommands();
+  return asked.empty() ? "" : absl::StrCat(" ", asked[0]->get_name());
+}
+
+// `frobnicate` instead of a list of words that CLI11 could not place.
+std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
+                         const std::vector<std::string>& arguments) {
+  if (!app.get_subcommands().empty() || arguments.empty()) return error.what();
+  for (const std::string& argument : arguments) {
+    if (argument.empty() || argument[0] == '-') continue;
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) {
+      if (!command->get_group().empty()) names.push_back(command->get_name());
+    }
+    return absl::StrCat("there is no command `", argument, "`",
+                        client::DidYouMean(argument, names));
+  }
+  return error.what();
+}
+
+}  // namespace
+
+int Run(const std::vector<std::string>& arguments, Io& io) {
+  const char* server = std::getenv("DESCENT_SERVER");
+  Context context{.io = io,
+                  .server = server != nullptr && *server != '\0' ? server : kDefaultServer};
+  CLI::App app("Submit training jobs, watch every iteration, turn the step size while they run",
+               "descent");
+  try {
+    app.formatter(std::make_shared<HelpFormatter>());
+    app.set_help_flag("-h,--help", "show this help");
+    app.set_version_flag("--version", absl::StrCat("descent ", kVersion), "show the version");
+    app.require_subcommand(1);
+    context.AddCommonOptions(&app);
+    AddSubmitCommands(&app, &context);
+    AddJobCommands(&app, &context);
+    AddWatchCommand(&app, &context);
+    AddSteerCommands(&app, &context);
+    AddCompletionCommand(&app, &context);
+    app.footer(kFooter);
+    if (!arguments.empty() && arguments[0] == "__complete") {
+      return Complete(&context, &app, {arguments.begin() + 1, arguments.end()});
+    }
+    try {
+      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::Success& asked) {  // help, version
+      app.exit(asked, io.out, io.err);
+      return kOk;
+    } catch (const CLI::ParseError& error) {
+      if (arguments.empty()) {
+        io.err << app.help();
+        return kUsage;
+      }
+      context.Say(UsageMessage(app, error, arguments));
+      io.err << "Try `descent" << Asked(app) << " --help`.\n";
+      return kUsage;
+    }
+    const int code = context.action ? context.action() : int{kUsage};
+    io.out.flush();
+    if (io.out.good()) return code;
+    context.Say("cannot write to standard output");
+    return std::max<int>(code, kRefused);
+  } catch (const std::exception& error) {
+    context.Say(absl::StrCat("internal error: ", error.what()));
+    return kRefused;
+  }
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,19 @@
+#ifndef DESCENT_CLIENT_CLI_APP_H_
+#define DESCENT_CLIENT_CLI_APP_H_
+
+#include <string>
+#include <vector>
+
+#include "client/cli/io.h"
+
+namespace descent::cli {
+
+inline constexpr char kVersion[] = "0.1.0";
+
+// Runs one command line, without the program's name. Returns the exit code: 0 done, 1 refused (or
+// the job waited for did not succeed), 2 usage, 3 no server answers, 130 interrupted. Never throws.
+int Run(const std::vector<std::string>& arguments, Io& io);
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_APP_H_

@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/completion_scripts.h"
+#include "client/cli/context.h"
+#include "client/cli/event_text.h"
+#include "client/cli/examples.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/format.h"
+#include "client/cpp/identity.h"
+#include "client/cpp/spec_override.h"
+
+namespace descent::cli {
+namespace {
+
+// A Tab must not hang.
+constexpr absl::Duration kCompletionTimeout = absl::Milliseconds(800);
+
+struct Candidate {
+  std::string text;
+  std::string description;
+};
+
+// What a shell's script does with a line of this: complete file names.
+constexpr char kFiles[] = ":files";
+
+bool IsOneOf(const std::string& name, const std::vector<std::string>& names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The words of a command line, up to the one that is being completed, sorted out.
+struct Line {
+  CLI::App* command = nullptr;           // the subcommand, once there is one
+  std::vector<std::string> positionals;  // after the subcommand, without the current word
+  CLI::Option* option = nullptr;         // whose value the current word is
+  std::string current;
+};
+
+CLI::Option* FindOption(CLI::App* command, const std::string& word) {
+  if (word.size() < 2 || word[0] != '-') return nullptr;
+  return command->get_option_no_throw(word.substr(0, word.find('=')));
+}
+
+bool TakesValue(const CLI::Option* option) {
+  return option != nullptr && option->get_type_size() > 0;
+}
+
+Line SortOut(CLI::App* app, const std::vector<std::string>& words) {
+  Line line;
+  CLI::App* scope = app;
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (!word.empty() && word[0] == '-' && word != "-") {
+      CLI::Option* option = FindOption(scope, word);
+      if (TakesValue(option) && !absl::StrContains(word, "=")) {
+        if (i + 2 == words.size()) line.option = option;
+        ++i;
+      }
+    } else if (line.command == nullptr) {
+      for (CLI::App* command : app->get_subcommands({})) {
+        if (command->get_name() == word) line.command = command;
+      }
+      if (line.command == nullptr) break;
+      scope = line.command;
+    } else {
+      line.positionals.push_back(word);
+    }
+  }
+  if (!words.empty()) line.current = words.back();
+  return line;
+}
+
+std::vector<Candidate> CommandCandidates(CLI::App* app) {
+  std::vector<Candidate> out;
+  for (const CLI::App* command : app->get_subcommands({})) {
+    if (command->get_group().empty()) continue;  // hidden
+    out.push_back({command->get_name(), command->get_description()});
+  }
+  return out;
+}
+
+std::vector<Candidate> OptionCandidates(const CLI::App& app) {
+  std::vector<Candidate> out;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      out.push_back({"--" + name, option->get_description()});
+    }
+  }
+  return out;
+}
+
+std::vector<Candidate> JobCandidates(const Context& context, const std::string& command) {
+  const auto jobs = context.Connect(kCompletionTimeout).ListJobs("", 200);
+  std::vector<Candidate> out;
+  if (!jobs.ok()) return out;
+  const bool live_only = IsOneOf(
+      command, {"set", "scale", "release", "pause", "resume", "stop", "checkpoint", "evaluate"});
+  for (const v1::Job& job : *jobs) {
+    if (live_only && IsFinal(job.state())) continue;
+    out.push_back({client::JobId(job.name()),
+                   absl::StrCat(StateText(job.state()), job.display_name().empty() ? "" : ", ",
+                                Visible(job.display_name()))});
+  }
+  return out;
+}
+
+// The shortest end of each dial's path that means this dial alone; once a dot is typed, all ends.
+std::vector<Candidate> DialCandidates(const Context& context, const std::string& job,
+                                      const std::string& current, bool assign) {
+  std::vector<Candidate> out;
+  const auto found = context.Connect(kCompletionTimeout).GetJob(client::JobName(job));
+  if (!found.ok()) return out;
+  std::vector<std::string> paths;
+  for (const v1::DialState& dial : found->dials()) paths.push_back(dial.path());
+  if (paths.empty()) {
+    paths.assign(found->summary().dials().begin(), found->summary().dials().end());
+  }
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const std::string& path = paths[i];
+    const std::string value = i < static_cast<size_t>(found->dials_size())
+                                  ? Number(found->dials(static_cast<int>(i)).value())
+                                  : "";
+    for (size_t dot = path.rfind('.');; dot = path.rfind('.', dot - 1)) {
+      const std::string end = dot == std::string::npos ? path : path.substr(dot + 1);
+      if (client::MatchPath(end, paths).size() == 1) {
+        out.push_back({assign ? end + "=" : end, value.empty() ? path : path + ", now " + value});
+        if (!absl::StrContains(current, ".")) break;
+      }
+      if (dot == std::string::npos || dot == 0) break;
+    }
+  }
+  return out;
+}
+
+std::vector<Candidate> OptionValues(const Line& line) {
+  const std::string name = line.option->get_name();
+  if (name == "--format") return {{"yaml", ""}, {"json", ""}, {"textproto", ""}};
+  std::vector<Candidate> out;
+  if (name == "--kinds") {
+    // The current word may be a list: complete its last item.
+    const size_t comma = line.current.rfind(',');
+    const std::string before = comma == std::string::npos ? "" : line.current.substr(0, comma + 1);
+    for (int kind = v1::EventKind_MIN; kind <= v1::EventKind_MAX; ++kind) {
+      if (kind == 0 || !v1::EventKind_IsValid(kind)) continue;
+      out.push_back(
+          {before + absl::AsciiStrToLower(v1::EventKind_Name(static_cast<v1::EventKind>(kind))),
+           ""});
+    }
+  }
+  return out;
+}
+
+std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const Line& line) {
+  if (line.option != nullptr) return OptionValues(line);
+  if (line.command == nullptr) {
+    return !line.current.empty() && line.current[0] == '-' ? OptionCandidates(*app)
+                                                           : CommandCandidates(app);
+  }
+  if (!line.current.empty() && line.current[0] == '-') return OptionCandidates(*line.command);
+  const std::string& name = line.command->get_name();
+  const size_t position = line.positionals.size();
+  if (IsOneOf(name, {"submit", "validate"}) && position == 0) return {{kFiles, ""}};
+  if (name == "completion" && position == 0) return {{"bash", ""}, {"zsh", ""}, {"fish", ""}};
+  if (name == "example" && position == 0) {
+    std::vector<Candidate> out;
+    for (const Example& example : Examples()) {
+      out.push_back({std::string(example.name), std::string(example.title)});
+    }
+    return out;
+  }
+  if (IsOneOf(name, {"list", "example", "completion", "submit", "validate"})) return {};
+  if (position == 0 || name == "delete") return JobCandidates(context, name);
+  if (IsOneOf(name, {"set", "scale", "release"}) && !absl::StrContains(line.current, "=")) {
+    return DialCandidates(context, line.positionals[0], line.current, name != "release");
+  }
+  return {};
+}
+
+}  // namespace
+
+int Complete(Context* context, CLI::App* app, std::vector<std::string> words) {
+  if (!words.empty() && words[0] == "--") words.erase(words.begin());
+  const Line line = SortOut(app, words);
+  for (size_t i = 0; i + 2 < words.size(); ++i) {
+    if (words[i] == "--server") context->server = words[i + 1];
+  }
+  for (const Candidate& candidate : Candidates(*context, app, line)) {
+    if (candidate.text != kFiles && !absl::StartsWith(candidate.text, line.current)) continue;
+    context->io.out << candidate.text;
+    if (!candidate.description.empty()) {
+      context->io.out << "\t" << Visible(candidate.description);
+    }
+    context->io.out << "\n";
+  }
+  context->io.out.flush();
+  return kOk;
+}
+
+void AddCompletionCommand(CLI::App* app, Context* context) {
+  CLI::App* command = app->add_subcommand("completion", "Print a shell's completion script");
+  command->footer(
+      "bash:  source <(descent completion bash)      in ~/.bashrc\n"
+      "zsh:   source <(descent completion zsh)       in ~/.zshrc, after compinit\n"
+      "fish:  descent completion fish > ~/.config/fish/completions/descent.fish");
+  const auto shell = std::make_shared<std::string>();
+  command->add_option("SHELL", *shell, "bash, zsh or fish")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->callback([=] {
+    context->action = [=] {
+      context->io.out << (*shell == "bash"  ? kBashCompletion
+                          : *shell == "zsh" ? kZshCompletion
+                                            : kFishCompletion);
+      return kOk;
+    };
+  });
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,70 @@
+#include "client/cli/context.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/format.h"
+#include "proto/rpc_status.h"
+
+namespace descent::cli {
+namespace {
+
+// The last part of gRPC's chain of causes: `Connection refused`.
+std::string Cause(const absl::Status& status) {
+  const std::string message(status.message());
+  const size_t colon = message.rfind(": ");
+  return colon == std::string::npos ? message : message.substr(colon + 2);
+}
+
+}  // namespace
+
+client::Client Context::Connect(absl::Duration call_timeout) const {
+  return client::Client({.server = server,
+                         .principal = {},
+                         .call_timeout = call_timeout,
+                         .retry_for = absl::Seconds(1)});
+}
+
+void Context::Say(const std::string& message) const {
+  io.out.flush();
+  for (const absl::string_view line : absl::StrSplit(message, '\n')) {
+    io.err << "descent: " << Visible({line.data(), line.size()}) << "\n";
+  }
+  io.err.flush();
+}
+
+int Context::Usage(const std::string& message) const {
+  Say(message);
+  return kUsage;
+}
+
+int Context::Fail(const absl::Status& status) const {
+  // A server that says so itself is there.
+  const bool said_by_server = !GetErrorDetail(status).reason.empty();
+  if (absl::IsUnavailable(status) && !said_by_server) {
+    Say(absl::StrCat("no answer from ", server, " (", Cause(status),
+                     "); is descentd running? --server or $DESCENT_SERVER say where"));
+    return kUnreachable;
+  }
+  if (absl::IsDeadlineExceeded(status) && !said_by_server) {
+    Say(absl::StrCat("no answer from ", server, " in time"));
+    return kRefused;
+  }
+  Say(status.message().empty() ? absl::StatusCodeToString(status.code())
+                               : std::string(status.message()));
+  return kRefused;
+}
+
+void Context::AddCommonOptions(CLI::App* command) {
+  command->add_option("--server", server, "HOST:PORT or unix:PATH of descentd ($DESCENT_SERVER)")
+      ->type_name("ADDRESS")
+      ->group("Common options");
+  command->add_flag("--json", json, "JSON, one object a line, for programs")
+      ->group("Common options");
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,49 @@
+#ifndef DESCENT_CLIENT_CLI_CONTEXT_H_
+#define DESCENT_CLIENT_CLI_CONTEXT_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/cli/io.h"
+#include "client/cpp/client.h"
+
+namespace descent::cli {
+
+// One run of the CLI: what the command line said, for all subcommands. A subcommand's file adds it
+// to the parser with a callback that sets `action`, which runs after the whole line was parsed.
+struct Context {
+  Io& io;
+  std::string server;
+  bool json = false;
+  std::function<int()> action = {};
+
+  client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
+
+  // Says `descent: ...` on stderr, a line for each of the message's, and returns the exit code.
+  int Fail(const absl::Status& status) const;
+  // The same for what is wrong with the command line.
+  int Usage(const std::string& message) const;
+  void Say(const std::string& message) const;
+
+  // Adds --server and --json to a subcommand.
+  void AddCommonOptions(CLI::App* command);
+};
+
+// Each adds its subcommands.
+void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate, example
+void AddJobCommands(CLI::App* app, Context* context);     // list, get, wait, delete
+void AddSteerCommands(CLI::App* app, Context* context);   // set, scale, release, pause, ...
+void AddWatchCommand(CLI::App* app, Context* context);    // watch
+void AddCompletionCommand(CLI::App* app, Context* context);
+
+// `descent __complete -- WORD...`, which the completion scripts call with the words up to the
+// cursor: a line a candidate, its description after a tab.
+int Complete(Context* context, CLI::App* app, std::vector<std::string> words);
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_CONTEXT_H_

@@ -1,0 +1,174 @@
+#include "client/cli/event_text.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/format.h"
+
+namespace descent::cli {
+namespace {
+
+std::string AttemptText(const v1::Event& event) {
+  const v1::WorkerInfo& worker = event.attempt_started().worker();
+  return absl::StrCat(
+      "attempt ", event.attempt(), " on ", Visible(worker.device()), ", ", worker.threads(),
+      worker.threads() == 1 ? " thread" : " threads",
+      worker.cpu_capability().empty() ? ""
+                                      : absl::StrCat(" (", Visible(worker.cpu_capability()), ")"),
+      worker.pid() > 0 ? absl::StrCat(", process ", worker.pid()) : "",
+      event.attempt_started().checkpoint().empty()
+          ? ""
+          : absl::StrCat(", from checkpoint ", Visible(event.attempt_started().checkpoint())));
+}
+
+std::string IterationText(const v1::Iteration& it) {
+  return absl::StrCat(
+      "iteration ", Count(it.index()), "  value ", Number(it.value()), "  gradient norm ",
+      Number(it.gradient_norm()),
+      it.has_step_size() ? absl::StrCat("  step size ", Number(it.step_size())) : "", "  epoch ",
+      absl::StrFormat("%.2f", it.epoch()));
+}
+
+std::string CommandName(const v1::Command& command) {
+  const auto dial = [](const std::string& path) { return Visible(path); };
+  switch (command.kind_case()) {
+    case v1::Command::kSet:
+      return absl::StrCat("set ", dial(command.set().path()), "=", Number(command.set().value()));
+    case v1::Command::kScale:
+      return absl::StrCat("scale ", dial(command.scale().path()), " by ",
+                          Number(command.scale().factor()));
+    case v1::Command::kRelease:
+      return absl::StrCat("release ", dial(command.release().path()));
+    case v1::Command::kPause:
+      return "pause";
+    case v1::Command::kResume:
+      return "resume";
+    case v1::Command::kStop:
+      return "stop";
+    case v1::Command::kCheckpoint:
+      return "checkpoint";
+    case v1::Command::kEvaluate:
+      return "evaluate";
+    case v1::Command::KIND_NOT_SET:
+      return "unknown command";
+  }
+  return "";
+}
+
+std::string AcceptedText(const v1::CommandAccepted& accepted) {
+  std::vector<std::string> names;
+  for (const v1::Command& command : accepted.commands()) names.push_back(CommandName(command));
+  return absl::StrCat("received: ", absl::StrJoin(names, ", "),
+                      accepted.has_at_iteration()
+                          ? absl::StrCat(" at iteration ", Count(accepted.at_iteration()))
+                          : "",
+                      ", by ", Visible(accepted.principal()));
+}
+
+std::string AppliedText(const v1::CommandApplied& applied) {
+  std::vector<std::string> what;
+  for (const v1::Change& change : applied.changes()) {
+    what.push_back(absl::StrCat(Visible(change.path()), " ", Number(change.old_value()), " → ",
+                                Number(change.new_value()),
+                                change.released() ? " (released to its schedule)" : ""));
+  }
+  // What changed no dial is told by its name.
+  for (const std::string& name : applied.commands()) {
+    if (name != "set" && name != "scale" && name != "release") what.push_back(Visible(name));
+  }
+  if (what.empty()) what.push_back(absl::StrJoin(applied.commands(), ", "));
+  return absl::StrCat("iteration ", Count(applied.iteration()), ": ", absl::StrJoin(what, ", "),
+                      ", by ", Visible(applied.principal()),
+                      applied.has_reapplied_from() ? " (applied again after a rewind)" : "");
+}
+
+}  // namespace
+
+std::string MetricsText(const v1::Evaluated& evaluation) {
+  std::vector<std::string> metrics;
+  for (const v1::Metric& metric : evaluation.metrics()) {
+    metrics.push_back(absl::StrCat(Visible(metric.name()), " ",
+                                   metric.name() == "accuracy"
+                                       ? absl::StrFormat("%.2f%%", 100 * metric.value())
+                                       : Number(metric.value())));
+  }
+  return absl::StrJoin(metrics, ", ");
+}
+
+std::string StateText(v1::JobState state) {
+  const std::string name = v1::JobState_Name(state);
+  return name.empty() ? absl::StrCat("state ", static_cast<int>(state)) : name;
+}
+
+bool IsFinal(v1::JobState state) {
+  return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
+}
+
+std::string EventText(const v1::Event& event) {
+  switch (event.kind_case()) {
+    case v1::Event::kCreated: {
+      const v1::Created& created = event.created();
+      return absl::StrCat("submitted by ", Visible(created.principal()), ": ",
+                          Count(created.summary().parameters()), " parameters, ",
+                          Count(created.summary().iterations()), " iterations");
+    }
+    case v1::Event::kAttemptStarted:
+      return AttemptText(event);
+    case v1::Event::kSeries:
+      return absl::StrCat("series: ", Visible(absl::StrJoin(event.series().names(), ", ")));
+    case v1::Event::kIteration:
+      return IterationText(event.iteration());
+    case v1::Event::kEvaluation:
+      return absl::StrCat("iteration ", Count(event.evaluation().iteration()), ": ",
+                          Visible(event.evaluation().dataset()), " ",
+                          MetricsText(event.evaluation()));
+    case v1::Event::kCommandAccepted:
+      return AcceptedText(event.command_accepted());
+    case v1::Event::kCommandApplied:
+      return AppliedText(event.command_applied());
+    case v1::Event::kCommandRejected:
+      return absl::StrCat("refused: ", Visible(event.command_rejected().message()), " (asked by ",
+                          Visible(event.command_rejected().principal()), ")");
+    case v1::Event::kStateChanged: {
+      const v1::StateChanged& change = event.state_changed();
+      return absl::StrCat(
+          StateText(change.state()),
+          change.has_iteration() ? absl::StrCat(" at iteration ", Count(change.iteration())) : "",
+          change.reason().empty() ? "" : ": ", Visible(change.reason()));
+    }
+    case v1::Event::kCheckpointSaved:
+      return absl::StrCat("checkpoint ", Visible(event.checkpoint_saved().checkpoint()), " (",
+                          Bytes(event.checkpoint_saved().bytes()), ")");
+    case v1::Event::kRewound: {
+      const v1::Rewound& rewound = event.rewound();
+      return absl::StrCat("rewound to iteration ", Count(rewound.to_iteration()), ", branch ",
+                          rewound.from_branch(), " → ", rewound.to_branch(),
+                          rewound.cause() == v1::Rewound::RECOMPUTED
+                              ? ": computed again, it came out differently"
+                              : "",
+                          rewound.detail().empty() ? "" : ": ", Visible(rewound.detail()));
+    }
+    case v1::Event::kNotice: {
+      const auto severity = event.notice().severity();
+      return absl::StrCat(severity == v1::Notice::WARNING ? "warning: "
+                          : severity == v1::Notice::ERROR ? "error: "
+                                                          : "",
+                          Visible(event.notice().message()));
+    }
+    case v1::Event::KIND_NOT_SET:
+      return "an event of a kind that this version does not know";
+  }
+  return "";
+}
+
+std::string Json(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "{}";
+  return json;
+}
+
+}  // namespace descent::cli

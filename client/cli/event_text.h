@@ -1,0 +1,27 @@
+#ifndef DESCENT_CLIENT_CLI_EVENT_TEXT_H_
+#define DESCENT_CLIENT_CLI_EVENT_TEXT_H_
+
+#include <string>
+
+#include "descent/v1/event.pb.h"
+#include "descent/v1/training_service.pb.h"
+
+namespace descent::cli {
+
+// An event in one line for people, without its time: `iteration 1,200: step_size 0.001 → 0.0005,
+// by ann@host`.
+std::string EventText(const v1::Event& event);
+
+// `loss 0.41, accuracy 85.3%`
+std::string MetricsText(const v1::Evaluated& evaluation);
+
+// `RUNNING`
+std::string StateText(v1::JobState state);
+bool IsFinal(v1::JobState state);
+
+// One line of JSON with the protocol's field names.
+std::string Json(const google::protobuf::Message& message);
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_EVENT_TEXT_H_

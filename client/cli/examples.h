@@ -1,0 +1,20 @@
+#ifndef DESCENT_CLIENT_CLI_EXAMPLES_H_
+#define DESCENT_CLIENT_CLI_EXAMPLES_H_
+
+#include <span>
+#include <string_view>
+
+namespace descent::cli {
+
+// The files of client/examples that `descent example` prints, embedded when built.
+struct Example {
+  std::string_view name;   // `fashion_mnist_mlp`, `linear_regression.csv`
+  std::string_view title;  // the file's first comment line, as far as its first comma or period
+  std::string_view text;
+};
+
+std::span<const Example> Examples();
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_EXAMPLES_H_

@@ -1,0 +1,280 @@
+#include "client/cli/follow.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "client/cli/event_text.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/format.h"
+#include "client/cli/progress.h"
+#include "client/cpp/identity.h"
+
+namespace descent::cli {
+namespace {
+
+constexpr absl::Duration kRedraw = absl::Milliseconds(80);
+constexpr absl::Duration kSparse = absl::Seconds(5);
+
+// What is on the screen. Thread-safe: the reading thread brings events, the main thread redraws.
+class Display {
+ public:
+  Display(const Context& context, const FollowOptions& options)
+      : io_(context.io),
+        json_(context.json),
+        live_(io_.terminal && !json_),
+        every_iteration_(options.every_iteration),
+        progress_(options.job.summary().iterations()) {
+    if (options.skip_old_iterations && options.job.has_last_iteration()) {
+      progress_.StartAt(options.job.last_iteration(), options.job.state());
+    }
+  }
+
+  void OnEvents(const v1::WatchJobResponse& batch) {
+    const absl::MutexLock lock(&mutex_);
+    for (const v1::Event& event : batch.events()) OnEvent(event);
+    if (!live_) io_.out.flush();
+  }
+
+  // A line of our own, above the live one.
+  void Note(const std::string& text) {
+    const absl::MutexLock lock(&mutex_);
+    Erase();
+    io_.out.flush();
+    io_.err << "descent: " << text << "\n";
+    io_.err.flush();
+  }
+
+  void Redraw() {
+    const absl::MutexLock lock(&mutex_);
+    if (live_ && changed_) Draw();
+  }
+
+  // Leaves the last live line on the screen, or not.
+  void Close(bool keep) {
+    const absl::MutexLock lock(&mutex_);
+    if (live_ && keep && progress_.has_iteration()) {
+      Draw();
+      io_.out << "\n";
+      drawn_ = false;
+    }
+    Erase();
+    io_.out.flush();
+  }
+
+  v1::JobState state() const {
+    const absl::MutexLock lock(&mutex_);
+    return progress_.state();
+  }
+
+ private:
+  void OnEvent(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (json_) {
+      progress_.OnEvent(event);
+      io_.out << Json(event) << "\n";
+      return;
+    }
+    progress_.OnEvent(event);
+    changed_ = true;
+    if (event.has_iteration()) {
+      if (live_) return;
+      const absl::Time now = absl::Now();
+      if (!every_iteration_ && now < next_sparse_) return;
+      next_sparse_ = now + kSparse;
+      if (!every_iteration_) {
+        io_.out << TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) << "  "
+                << progress_.Line() << "\n";
+        return;
+      }
+    }
+    Erase();
+    io_.out << TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) << "  " << Start(event)
+            << EventText(event) << (io_.colour ? "\x1b[0m" : "") << "\n";
+  }
+
+  const char* Start(const v1::Event& event) const {
+    if (!io_.colour) return "";
+    if (event.has_state_changed()) {
+      if (event.state_changed().state() == v1::FAILED) return "\x1b[1;31m";
+      return event.state_changed().state() == v1::SUCCEEDED ? "\x1b[1;32m" : "\x1b[1m";
+    }
+    if (event.has_command_applied()) return "\x1b[36m";
+    if (event.has_command_rejected() || event.has_notice() || event.has_rewound()) {
+      return "\x1b[33m";
+    }
+    return "";
+  }
+
+  void Draw() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    // A line as wide as the terminal would wrap, and could not be drawn over.
+    const size_t columns = static_cast<size_t>(std::max(2, io_.columns()) - 1);
+    io_.out << "\r" << Cut(progress_.Line(), columns) << "\x1b[K";
+    io_.out.flush();
+    drawn_ = true;
+    changed_ = false;
+  }
+
+  void Erase() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (drawn_) io_.out << "\r\x1b[K";
+    drawn_ = false;
+    changed_ = true;
+  }
+
+  Io& io_;
+  const bool json_;
+  const bool live_;
+  const bool every_iteration_;
+  mutable absl::Mutex mutex_;
+  Progress progress_ ABSL_GUARDED_BY(mutex_);
+  absl::Time next_sparse_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  bool drawn_ ABSL_GUARDED_BY(mutex_) = false;
+  bool changed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+// Reads on a thread of its own; the main thread draws, and sees SIGINT.
+class Reader {
+ public:
+  Reader(const client::Client& client, const FollowOptions& options, Display* display)
+      : client_(client), options_(options), display_(display) {
+    thread_ = std::thread([this] {
+      absl::Status status = Read();
+      const absl::MutexLock lock(&mutex_);
+      result_ = std::move(status);
+      done_ = true;
+    });
+  }
+  ~Reader() {
+    Cancel();
+    thread_.join();
+  }
+
+  // Whether all was read, waiting a little for it.
+  bool WaitDone(absl::Duration timeout) {
+    const absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&done_), timeout);
+  }
+
+  absl::Status result() {
+    const absl::MutexLock lock(&mutex_);
+    return result_;
+  }
+
+  void Cancel() {
+    const absl::MutexLock lock(&mutex_);
+    cancelled_ = true;
+    if (watch_ != nullptr) watch_->Cancel();
+  }
+
+  int64_t cursor() const { return cursor_; }
+
+ private:
+  client::JobWatch* Start(int64_t after, std::vector<v1::EventKind> kinds) {
+    auto watch = client_.Watch(
+        {.name = options_.job.name(),
+         .after_revision = after,
+         .kinds = std::move(kinds),
+         .every = options_.every,
+         .give_up_after = absl::InfiniteDuration(),
+         .on_lost =
+             [this](const absl::Status&) { display_->Note("connection lost; trying again ..."); },
+         .on_back = [this] { display_->Note("connected again"); }});
+    const absl::MutexLock lock(&mutex_);
+    watch_ = std::move(watch);
+    if (cancelled_) watch_->Cancel();
+    return watch_.get();
+  }
+
+  absl::Status Read() {
+    v1::WatchJobResponse batch;
+    cursor_ = options_.after_revision;
+    if (options_.skip_old_iterations && options_.kinds.empty()) {
+      std::vector<v1::EventKind> kinds;
+      for (int kind = v1::EventKind_MIN; kind <= v1::EventKind_MAX; ++kind) {
+        if (kind != 0 && v1::EventKind_IsValid(kind) && kind != v1::ITERATION) {
+          kinds.push_back(static_cast<v1::EventKind>(kind));
+        }
+      }
+      client::JobWatch* watch = Start(cursor_, kinds);
+      while (watch->cursor() < options_.job.head_revision()) {
+        const absl::StatusOr<bool> more = watch->Next(&batch);
+        if (!more.ok()) return more.status();
+        Deliver(*watch, batch);
+        if (!*more) return absl::OkStatus();
+      }
+    }
+    client::JobWatch* watch = Start(cursor_, options_.kinds);
+    while (true) {
+      const absl::StatusOr<bool> more = watch->Next(&batch);
+      if (!more.ok()) return more.status();
+      if (!*more) return absl::OkStatus();
+      Deliver(*watch, batch);
+    }
+  }
+
+  void Deliver(const client::JobWatch& watch, const v1::WatchJobResponse& batch) {
+    display_->OnEvents(batch);
+    cursor_ = watch.cursor();
+  }
+
+  const client::Client& client_;
+  const FollowOptions& options_;
+  Display* const display_;
+  std::atomic<int64_t> cursor_{0};
+  absl::Mutex mutex_;
+  std::unique_ptr<client::JobWatch> watch_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status result_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+// Lets SIGINT end the following instead of the program.
+class Interruptible {
+ public:
+  explicit Interruptible(Io& io) : io_(io) { Set(true); }
+  ~Interruptible() { Set(false); }
+
+ private:
+  void Set(bool value) {
+    if (io_.interruptible != nullptr) *io_.interruptible = value;
+  }
+  Io& io_;
+};
+
+}  // namespace
+
+int Follow(const Context& context, const client::Client& client, const FollowOptions& options,
+           v1::JobState* final_state) {
+  Display display(context, options);
+  const Interruptible interruptible(context.io);
+  Reader reader(client, options, &display);
+  while (!reader.WaitDone(kRedraw)) {
+    display.Redraw();
+    if (context.io.interrupted != nullptr && *context.io.interrupted) {
+      reader.Cancel();
+      reader.WaitDone(absl::InfiniteDuration());
+      display.Close(/*keep=*/true);
+      const std::string id = client::JobId(options.job.name());
+      context.Say(absl::StrCat("detached; ", options.job.name(), " goes on\n",
+                               "come back: descent watch ", id, " --from ", reader.cursor(), "\n",
+                               "end it: descent stop ", id));
+      return kInterrupted;
+    }
+    // A pipe that nobody reads any more.
+    if (!context.io.out.good()) reader.Cancel();
+  }
+  const absl::Status status = reader.result();
+  display.Close(/*keep=*/!status.ok());
+  if (!context.io.out.good()) return kRefused;
+  if (!status.ok()) return context.Fail(status);
+  if (final_state != nullptr) *final_state = display.state();
+  return kOk;
+}
+
+}  // namespace descent::cli

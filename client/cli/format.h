@@ -1,0 +1,55 @@
+#ifndef DESCENT_CLIENT_CLI_FORMAT_H_
+#define DESCENT_CLIENT_CLI_FORMAT_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace descent::cli {
+
+// How the CLI writes things for people. Programs get JSON instead.
+
+std::string Count(int64_t n);               // 60,000
+std::string Number(double value);           // 0.0123457
+std::string Percent(double fraction);       // 26%
+std::string Bytes(int64_t bytes);           // 1.2 MB
+std::string Duration(absl::Duration d);     // 0:07, 1:02:03, 2d 3h
+std::string Ago(int64_t unix_nanos);        // 2 min ago
+std::string LocalTime(int64_t unix_nanos);  // 2026-11-21 10:00:00
+std::string TimeOfDay(int64_t unix_nanos);  // 10:00:00
+
+// Text of others' (names, reasons, paths) without control characters: it could move the cursor of
+// the terminal it is shown on, or worse.
+std::string Visible(std::string_view text);
+
+// Columns that it takes on a terminal, a code point being one.
+size_t Width(std::string_view text);
+
+// The first `columns` of a text.
+std::string Cut(std::string_view text, size_t columns);
+
+// Lines of cells in columns as wide as their widest cell, two spaces apart. A cell that begins
+// with kRight is aligned to the right.
+class Table {
+ public:
+  static constexpr char kRight = '\x01';
+
+  explicit Table(std::string indent = "") : indent_(std::move(indent)) {}
+  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  bool empty() const { return rows_.empty(); }
+  std::string Render() const;
+
+ private:
+  std::string indent_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// A number's cell.
+std::string Right(std::string text);
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_FORMAT_H_

@@ -1,0 +1,249 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/notification.h"
+#include "client/cli/context.h"
+#include "client/cli/event_text.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/format.h"
+#include "client/cpp/identity.h"
+#include "client/cpp/spec_text.h"
+
+namespace descent::cli {
+namespace {
+
+std::string Coloured(const Io& io, v1::JobState state) {
+  const std::string text = StateText(state);
+  if (!io.colour) return text;
+  const char* colour = state == v1::FAILED      ? "\x1b[1;31m"
+                       : state == v1::SUCCEEDED ? "\x1b[1;32m"
+                                                : "\x1b[1m";
+  return absl::StrCat(colour, text, "\x1b[0m");
+}
+
+// ----------------------------------------------------------------------------------------- list
+
+int List(const Context& context, const std::string& filter, int limit) {
+  const auto jobs = context.Connect().ListJobs(filter, limit);
+  if (!jobs.ok()) return context.Fail(jobs.status());
+  if (context.json) {
+    for (const v1::Job& job : *jobs) context.io.out << Json(job) << "\n";
+    return kOk;
+  }
+  if (jobs->empty()) {
+    context.io.out << (filter.empty() ? "no jobs; `descent submit SPEC` makes one\n"
+                                      : "no job matches\n");
+    return kOk;
+  }
+  Table table;
+  table.Add({"JOB", "STATE", Right("ITERATION"), Right("VALUE"), Right("STEP SIZE"), "SUBMITTED",
+             "NAME"});
+  for (const v1::Job& job : *jobs) {
+    const v1::Iteration& last = job.last_iteration();
+    table.Add({Visible(client::JobId(job.name())), StateText(job.state()),
+               Right(job.has_last_iteration() ? Count(last.index()) : "-"),
+               Right(job.has_last_iteration() ? Number(last.value()) : "-"),
+               Right(last.has_step_size() ? Number(last.step_size()) : "-"),
+               Ago(static_cast<int64_t>(job.create_time_unix_nanos())),
+               Visible(job.display_name())});
+  }
+  context.io.out << table.Render();
+  return kOk;
+}
+
+// ------------------------------------------------------------------------------------------ get
+
+std::string DialsText(const v1::Job& job, const std::string& indent) {
+  Table dials(indent);
+  for (const v1::DialState& dial : job.dials()) {
+    dials.Add(
+        {Visible(dial.path()), Right(Number(dial.value())), dial.overridden() ? "taken over" : ""});
+  }
+  return dials.Render();
+}
+
+std::string JobText(const Io& io, const v1::Job& job) {
+  Table table("  ");
+  const auto row = [&](const std::string& what, const std::string& text) {
+    if (!text.empty()) table.Add({what, text});
+  };
+  row("name", Visible(job.display_name()));
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : job.labels()) labels.push_back(Visible(key + "=" + value));
+  std::sort(labels.begin(), labels.end());
+  row("labels", absl::StrJoin(labels, ", "));
+  row("reason", Visible(job.state_reason()));
+  if (job.has_last_iteration()) {
+    const v1::Iteration& last = job.last_iteration();
+    const int64_t total = job.summary().iterations();
+    row("iteration",
+        absl::StrCat(Count(last.index()), total > 0 ? absl::StrCat(" of ", Count(total)) : "",
+                     ", epoch ", absl::StrFormat("%.2f", last.epoch())));
+    row("value", Number(last.value()));
+    row("gradient norm", Number(last.gradient_norm()));
+    row("computing time", Duration(absl::Seconds(last.elapsed_seconds())));
+  }
+  if (job.has_last_evaluation()) {
+    row("evaluation", absl::StrCat(Visible(job.last_evaluation().dataset()), " ",
+                                   MetricsText(job.last_evaluation()), " at iteration ",
+                                   Count(job.last_evaluation().iteration())));
+  }
+  row("checkpoint", Visible(job.last_checkpoint()));
+  row("attempt", job.attempt() > 0 ? absl::StrCat(job.attempt()) : "");
+  if (job.branch() > 0) row("branch", absl::StrCat(job.branch()));
+  const auto time = [&](const std::string& what, uint64_t nanos) {
+    const auto value = static_cast<int64_t>(nanos);
+    if (value > 0) row(what, absl::StrCat(LocalTime(value), " (", Ago(value), ")"));
+  };
+  time("submitted", job.create_time_unix_nanos());
+  time("started", job.start_time_unix_nanos());
+  time("ended", job.end_time_unix_nanos());
+  row("parameters", Count(job.summary().parameters()));
+  row("revision", Count(job.head_revision()));
+  return absl::StrCat(Visible(job.name()), "  ", Coloured(io, job.state()), "\n", table.Render(),
+                      job.dials_size() > 0 ? "  dials\n" : "", DialsText(job, "    "));
+}
+
+int Get(const Context& context, const std::string& name, bool spec) {
+  const auto job = context.Connect().GetJob(client::JobName(name));
+  if (!job.ok()) return context.Fail(job.status());
+  if (spec) {
+    context.io.out << (context.json ? Json(job->spec()) + "\n" : client::PrintSpec(job->spec()));
+  } else if (context.json) {
+    context.io.out << Json(*job) << "\n";
+  } else {
+    context.io.out << JobText(context.io, *job);
+  }
+  return kOk;
+}
+
+// ----------------------------------------------------------------------------------------- wait
+
+// Cancels a watch when time is up.
+class Timeout {
+ public:
+  Timeout(double seconds, client::JobWatch* watch) {
+    if (seconds <= 0) return;
+    thread_ = std::thread([this, seconds, watch] {
+      if (done_.WaitForNotificationWithTimeout(absl::Seconds(seconds))) return;
+      watch->Cancel();
+    });
+  }
+  ~Timeout() {
+    done_.Notify();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  absl::Notification done_;
+  std::thread thread_;
+};
+
+int Wait(const Context& context, const std::string& name, double timeout) {
+  const client::Client client = context.Connect();
+  const auto found = client.GetJob(client::JobName(name));
+  if (!found.ok()) return context.Fail(found.status());
+  const auto watch =
+      client.Watch({.name = found->name(), .after_revision = 0, .kinds = {v1::STATE_CHANGED}});
+  v1::WatchJobResponse batch;
+  absl::StatusOr<bool> more = true;
+  {
+    const Timeout timer(timeout, watch.get());
+    while (more.ok() && *more) more = watch->Next(&batch);
+  }
+  if (absl::IsCancelled(more.status())) {
+    return context.Fail(absl::DeadlineExceededError(
+        absl::StrCat(found->name(), " has not ended within ", timeout, " s")));
+  }
+  if (!more.ok()) return context.Fail(more.status());
+  const auto job = client.GetJob(found->name());
+  if (!job.ok()) return context.Fail(job.status());
+  if (context.json) {
+    context.io.out << Json(*job) << "\n";
+  } else {
+    context.io.out << Visible(job->name()) << "  " << Coloured(context.io, job->state())
+                   << (job->state_reason().empty() ? "" : ": ") << Visible(job->state_reason())
+                   << "\n";
+  }
+  return job->state() == v1::SUCCEEDED ? kOk : kRefused;
+}
+
+// --------------------------------------------------------------------------------------- delete
+
+int Delete(const Context& context, const std::vector<std::string>& names, bool force) {
+  const client::Client client = context.Connect();
+  int code = kOk;
+  for (const std::string& name : names) {
+    const absl::Status status = client.DeleteJob(client::JobName(name), force);
+    if (!status.ok()) {
+      code = std::max(code, context.Fail(status));
+      if (code == kUnreachable) return code;
+    } else if (context.json) {
+      v1::Job deleted;
+      deleted.set_name(client::JobName(name));
+      context.io.out << Json(deleted) << "\n";
+    } else {
+      context.io.out << Visible(client::JobName(name)) << " deleted\n";
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+void AddJobCommands(CLI::App* app, Context* context) {
+  {
+    CLI::App* command = app->add_subcommand("list", "List jobs, newest first");
+    const auto filter = std::make_shared<std::string>();
+    const auto limit = std::make_shared<int>(0);
+    command
+        ->add_option("--filter", *filter,
+                     "for instance: state = RUNNING AND labels.team = \"vision\"")
+        ->type_name("FILTER");
+    command->add_option("--limit", *limit, "at most so many")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+    context->AddCommonOptions(command);
+    command->callback([=] { context->action = [=] { return List(*context, *filter, *limit); }; });
+  }
+  {
+    CLI::App* command = app->add_subcommand("get", "Show a job");
+    const auto name = std::make_shared<std::string>();
+    const auto spec = std::make_shared<bool>(false);
+    command->add_option("JOB", *name, "the job")->required()->type_name("");
+    command->add_flag("--spec", *spec,
+                      "its spec, with every default and the seed, as YAML that submit takes");
+    context->AddCommonOptions(command);
+    command->callback([=] { context->action = [=] { return Get(*context, *name, *spec); }; });
+  }
+  {
+    CLI::App* command = app->add_subcommand(
+        "wait", "Wait until a job has ended; exit 0 only if it succeeded, 1 if stopped or failed");
+    const auto name = std::make_shared<std::string>();
+    const auto timeout = std::make_shared<double>(0);
+    command->add_option("JOB", *name, "the job")->required()->type_name("");
+    command->add_option("--timeout", *timeout, "give up after so many seconds, and exit 1")
+        ->type_name("SECONDS")
+        ->check(CLI::PositiveNumber);
+    context->AddCommonOptions(command);
+    command->callback([=] { context->action = [=] { return Wait(*context, *name, *timeout); }; });
+  }
+  {
+    CLI::App* command =
+        app->add_subcommand("delete", "Delete finished jobs with their history and checkpoints");
+    const auto names = std::make_shared<std::vector<std::string>>();
+    const auto force = std::make_shared<bool>(false);
+    command->add_option("JOB", *names, "the jobs")->required()->type_name("");
+    command->add_flag("--force", *force, "stop them first if they have not ended");
+    context->AddCommonOptions(command);
+    command->callback([=] { context->action = [=] { return Delete(*context, *names, *force); }; });
+  }
+}
+
+}  // namespace descent::cli

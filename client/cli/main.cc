@@ -1,0 +1,55 @@
+// descent: the command line of the training service.
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/cli/app.h"
+
+namespace {
+
+std::atomic<bool> interruptible = false;
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// The first SIGINT asks a command that can be interrupted; else it ends the program as usual.
+void OnInterrupt(int signal) {
+  if (interruptible && !interrupted) {
+    interrupted = true;
+    return;
+  }
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+int TerminalColumns() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Errors are told by us; gRPC would log its own to stderr besides.
+  setenv("GRPC_VERBOSITY", "NONE", /*replace=*/0);
+  std::ios::sync_with_stdio(false);
+  const char* term = std::getenv("TERM");
+  const char* no_colour = std::getenv("NO_COLOR");
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  descent::cli::Io io{.out = std::cout, .err = std::cerr};
+  io.terminal = isatty(STDOUT_FILENO) == 1 && !dumb;
+  io.colour = io.terminal && (no_colour == nullptr || *no_colour == '\0');
+  io.columns = TerminalColumns;
+  io.interruptible = &interruptible;
+  io.interrupted = &interrupted;
+  std::signal(SIGINT, OnInterrupt);
+  return descent::cli::Run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), io);
+}

@@ -1,0 +1,80 @@
+#include "client/cli/progress.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "client/cli/event_text.h"
+#include "client/cli/format.h"
+
+namespace descent::cli {
+namespace {
+
+constexpr int64_t kWindow = 5'000'000'000;    // nanoseconds
+constexpr int64_t kResolution = 100'000'000;  // between two samples kept
+
+}  // namespace
+
+void Progress::StartAt(const v1::Iteration& iteration, v1::JobState state) {
+  last_ = iteration;
+  has_iteration_ = true;
+  state_ = state;
+}
+
+void Progress::OnEvent(const v1::Event& event) {
+  if (event.has_created() && event.created().summary().iterations() > 0) {
+    iterations_ = event.created().summary().iterations();
+  }
+  if (event.has_state_changed()) {
+    state_ = event.state_changed().state();
+    window_.clear();
+  }
+  if (event.has_rewound() || event.has_attempt_started()) window_.clear();
+  if (!event.has_iteration()) return;
+  last_ = event.iteration();
+  has_iteration_ = true;
+  newest_ = {static_cast<int64_t>(event.time_unix_nanos()), last_.index(), last_.samples()};
+  // A clock that was set back would make rates negative.
+  if (!window_.empty() && newest_.time < window_.back().time) window_.clear();
+  if (window_.empty() || newest_.time - window_.back().time >= kResolution) {
+    window_.push_back(newest_);
+  }
+  while (window_.size() > 2 && newest_.time - window_.front().time > kWindow) window_.pop_front();
+}
+
+std::string Progress::Line() const {
+  std::string line;
+  if (state_ != v1::RUNNING && state_ != v1::JOB_STATE_UNSPECIFIED) {
+    line = StateText(state_);
+  }
+  if (!has_iteration_) return line;
+  absl::StrAppend(&line, line.empty() ? "" : "  ", "iteration ", Count(last_.index()));
+  if (iterations_ > 0) {
+    // 100% only when it is done.
+    const double part = static_cast<double>(last_.index()) / static_cast<double>(iterations_);
+    absl::StrAppend(&line, "/", Count(iterations_), " (", std::floor(100 * part), "%)");
+  }
+  absl::StrAppend(&line, "  value ", absl::StrFormat("%.4g", last_.value()));
+  if (last_.has_step_size()) {
+    absl::StrAppend(&line, "  step size ", absl::StrFormat("%.4g", last_.step_size()));
+  }
+  if (state_ == v1::PAUSED || window_.empty() || newest_.time <= window_.front().time) return line;
+  const double seconds = static_cast<double>(newest_.time - window_.front().time) * 1e-9;
+  const double examples =
+      static_cast<double>(newest_.examples - window_.front().examples) / seconds;
+  const double iterations = static_cast<double>(newest_.index - window_.front().index) / seconds;
+  if (examples > 0) {
+    absl::StrAppend(
+        &line, "  ",
+        examples < 100 ? absl::StrFormat("%.1f", examples) : Count(std::llround(examples)),
+        " examples/s");
+  }
+  if (iterations > 0 && iterations_ > last_.index() && !IsFinal(state_)) {
+    const double left = static_cast<double>(iterations_ - last_.index()) / iterations;
+    absl::StrAppend(&line, "  ETA ", Duration(absl::Seconds(left)));
+  }
+  return line;
+}
+
+}  // namespace descent::cli

@@ -1,0 +1,47 @@
+#ifndef DESCENT_CLIENT_CLI_PROGRESS_H_
+#define DESCENT_CLIENT_CLI_PROGRESS_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "descent/v1/event.pb.h"
+
+namespace descent::cli {
+
+// How far a run is and how fast it goes: a fold over its events, shown as one line. Rates are
+// taken over the last few seconds of the events' own times, so they are right also when history is
+// read quickly.
+class Progress {
+ public:
+  // `iterations`: of the whole run; 0 if not known.
+  explicit Progress(int64_t iterations) : iterations_(iterations) {}
+
+  void OnEvent(const v1::Event& event);
+  // As if this iteration had been seen, without an effect on the rates.
+  void StartAt(const v1::Iteration& iteration, v1::JobState state);
+
+  bool has_iteration() const { return has_iteration_; }
+  v1::JobState state() const { return state_; }
+
+  // `iteration 1,234/4,690 (26%)  value 0.43  step size 0.001  81,234 examples/s  ETA 0:12`
+  std::string Line() const;
+
+ private:
+  struct Sample {
+    int64_t time;  // nanoseconds
+    int64_t index;
+    int64_t examples;
+  };
+
+  int64_t iterations_;
+  bool has_iteration_ = false;
+  v1::Iteration last_;
+  v1::JobState state_ = v1::JOB_STATE_UNSPECIFIED;
+  Sample newest_{};
+  std::deque<Sample> window_;  // oldest first
+};
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_PROGRESS_H_

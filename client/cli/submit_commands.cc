@@ -1,0 +1,248 @@
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/context.h"
+#include "client/cli/event_text.h"
+#include "client/cli/examples.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/follow.h"
+#include "client/cli/format.h"
+#include "client/cpp/identity.h"
+#include "client/cpp/nearest.h"
+#include "client/cpp/spec_override.h"
+#include "client/cpp/spec_text.h"
+
+namespace descent::cli {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+// The server reads and decodes all data before it answers.
+constexpr absl::Duration kValidationTimeout = absl::Minutes(10);
+
+struct SpecArguments {
+  std::string file;
+  std::vector<std::string> overrides;
+  client::SpecFormat format = client::SpecFormat::kAuto;
+  client::FieldMarks marks = {};
+};
+
+void AddSpecArguments(CLI::App* command, SpecArguments* arguments) {
+  command->add_option("SPEC", arguments->file, "YAML, JSON or textproto file; - for stdin")
+      ->required()
+      ->type_name("");
+  command
+      ->add_option("--set", arguments->overrides,
+                   "replace one field of the spec, as in batch_size=32; any unambiguous end of "
+                   "its path will do; may be repeated")
+      ->type_name("PATH=VALUE")
+      ->allow_extra_args(false)
+      ->take_all();
+  const std::map<std::string, client::SpecFormat> formats = {
+      {"yaml", client::SpecFormat::kYaml},
+      {"json", client::SpecFormat::kYaml},
+      {"textproto", client::SpecFormat::kTextproto}};
+  command
+      ->add_option("--format", arguments->format,
+                   "yaml, json or textproto, if the file's name does not tell")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
+      ->type_name("FORMAT");
+}
+
+absl::StatusOr<v1::Spec> ReadSpec(SpecArguments* arguments) {
+  return client::ReadSpecFile(arguments->file, arguments->overrides, arguments->format,
+                              &arguments->marks);
+}
+
+std::string ShapeText(const v1::LayerSummary& layer) {
+  return absl::StrCat("[", absl::StrJoin(layer.output_shape(), ", "), "]");
+}
+
+// What a dial's path says in the resolved spec: `0.9`, `cosine: {initial: 0.001}`.
+std::string DialText(const v1::Spec& spec, const std::string& path) {
+  const Message* message = &spec;
+  for (size_t start = 0; start < path.size();) {
+    const size_t dot = std::min(path.find('.', start), path.size());
+    const FieldDescriptor* field =
+        message->GetDescriptor()->FindFieldByName(path.substr(start, dot - start));
+    if (field == nullptr || field->is_repeated() || field->message_type() == nullptr ||
+        !message->GetReflection()->HasField(*message, field)) {
+      return "";
+    }
+    message = &message->GetReflection()->GetMessage(*message, field);
+    start = dot + 1;
+  }
+  return client::PrintPart(*message);
+}
+
+std::string SummaryText(const v1::ValidateSpecResponse& response) {
+  const v1::SpecSummary& summary = response.summary();
+  Table layers;
+  layers.Add({"LAYER", "KIND", "OUTPUT", Right("PARAMETERS")});
+  for (const v1::LayerSummary& layer : summary.layers()) {
+    layers.Add({Visible(layer.name().empty() ? "." : layer.name()), Visible(layer.kind()),
+                ShapeText(layer), Right(Count(layer.parameters()))});
+  }
+  Table facts;
+  facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",
+                                        Bytes(summary.parameter_bytes()), ")")});
+  facts.Add({"training examples", Count(summary.train_examples())});
+  if (summary.test_examples() > 0) facts.Add({"test examples", Count(summary.test_examples())});
+  facts.Add({"iterations", absl::StrCat(Count(summary.iterations()), ", ",
+                                        Count(summary.iterations_per_epoch()), " an epoch")});
+  if (response.spec().has_seed()) facts.Add({"seed", absl::StrCat(response.spec().seed())});
+  Table dials;
+  dials.Add({"DIAL", "VALUE"});
+  for (const std::string& dial : summary.dials()) {
+    dials.Add({Visible(dial), Visible(DialText(response.spec(), dial))});
+  }
+  return absl::StrCat(layers.Render(), "\n", facts.Render(), "\n", dials.Render());
+}
+
+struct SubmitArguments {
+  SpecArguments spec;
+  bool follow = false;
+  std::string job_id;
+  std::string display_name;
+  std::vector<std::string> labels;
+  std::string request_id;
+};
+
+int Submit(Context& context, SubmitArguments& arguments) {
+  v1::CreateJobRequest request;
+  for (const std::string& label : arguments.labels) {
+    const size_t equals = label.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return context.Usage(absl::StrCat("--label ", label, ": write KEY=VALUE"));
+    }
+    (*request.mutable_job()->mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  absl::StatusOr<v1::Spec> spec = ReadSpec(&arguments.spec);
+  if (!spec.ok()) return context.Fail(spec.status());
+  *request.mutable_job()->mutable_spec() = *std::move(spec);
+  request.mutable_job()->set_display_name(arguments.display_name);
+  request.set_job_id(arguments.job_id);
+  request.set_request_id(arguments.request_id);
+  const client::Client client = context.Connect(kValidationTimeout);
+  const absl::StatusOr<v1::Job> job = client.CreateJob(std::move(request));
+  if (!job.ok()) {
+    return context.Fail(
+        client::WithPlaces(job.status(), arguments.spec.file, arguments.spec.marks));
+  }
+  if (context.json && !arguments.follow) {
+    context.io.out << Json(*job) << "\n";
+    return kOk;
+  }
+  if (!context.json) {
+    context.io.out << job->name() << ": " << Count(job->summary().parameters()) << " parameters, "
+                   << Count(job->summary().iterations()) << " iterations\n";
+    if (!arguments.follow) {
+      const std::string id = client::JobId(job->name());
+      context.io.out << "  watch it           descent watch " << id << "\n";
+      if (job->summary().dials_size() > 0) {
+        const std::string& dial = job->summary().dials(0);
+        context.io.out << "  turn a dial        descent set " << id << " "
+                       << Visible(dial.substr(dial.rfind('.') + 1)) << "*=0.5\n";
+      }
+      context.io.out << "  wait for its end   descent wait " << id << "\n";
+      return kOk;
+    }
+    context.io.out.flush();
+  }
+  v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  const int code = Follow(context, client,
+                          {.job = *job,
+                           .after_revision = 0,
+                           .kinds = {},
+                           .every = 0,
+                           .every_iteration = false,
+                           .skip_old_iterations = false},
+                          &state);
+  return code == kOk && state != v1::SUCCEEDED ? int{kRefused} : code;
+}
+
+int Validate(Context& context, SpecArguments& arguments) {
+  absl::StatusOr<v1::Spec> spec = ReadSpec(&arguments);
+  if (!spec.ok()) return context.Fail(spec.status());
+  const auto response = context.Connect(kValidationTimeout).ValidateSpec(*spec);
+  if (!response.ok()) {
+    return context.Fail(client::WithPlaces(response.status(), arguments.file, arguments.marks));
+  }
+  if (context.json) {
+    context.io.out << Json(*response) << "\n";
+  } else {
+    context.io.out << SummaryText(*response);
+  }
+  return kOk;
+}
+
+int PrintExample(const Context& context, const std::string& name) {
+  if (name.empty()) {
+    Table table;
+    for (const Example& example : Examples()) {
+      table.Add({std::string(example.name), std::string(example.title)});
+    }
+    context.io.out << table.Render()
+                   << "\nPrint one: descent example NAME. Run one: descent example NAME | descent "
+                      "submit - --follow\n";
+    return kOk;
+  }
+  std::vector<std::string> names;
+  for (const Example& example : Examples()) {
+    if (example.name == name || absl::StrCat(std::string(example.name), ".yaml") == name) {
+      context.io.out << example.text;
+      return kOk;
+    }
+    names.emplace_back(example.name);
+  }
+  return context.Fail(absl::NotFoundError(absl::StrCat("there is no example `", name, "`",
+                                                       client::DidYouMean(name, names),
+                                                       "; `descent example` lists them")));
+}
+
+}  // namespace
+
+void AddSubmitCommands(CLI::App* app, Context* context) {
+  {
+    CLI::App* command = app->add_subcommand("submit", "Submit a training job");
+    const auto arguments = std::make_shared<SubmitArguments>();
+    AddSpecArguments(command, &arguments->spec);
+    command->add_flag("-f,--follow", arguments->follow,
+                      "watch it to its end; exit 0 only if it succeeds");
+    command->add_option("--job_id", arguments->job_id, "the job's name; drawn if not given")
+        ->type_name("ID");
+    command->add_option("--name", arguments->display_name, "a title for people")->type_name("TEXT");
+    command->add_option("--label", arguments->labels, "for `list --filter`; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false)
+        ->take_all();
+    command
+        ->add_option("--request_id", arguments->request_id,
+                     "the same id with the same spec is the same job, never a second one")
+        ->type_name("ID");
+    context->AddCommonOptions(command);
+    command->callback([=] { context->action = [=] { return Submit(*context, *arguments); }; });
+  }
+  {
+    CLI::App* command = app->add_subcommand(
+        "validate", "Check a spec as submit would; show layers, shapes, parameters and dials");
+    const auto arguments = std::make_shared<SpecArguments>();
+    AddSpecArguments(command, arguments.get());
+    context->AddCommonOptions(command);
+    command->callback([=] { context->action = [=] { return Validate(*context, *arguments); }; });
+  }
+  {
+    CLI::App* command = app->add_subcommand("example", "Print an example spec, or list them");
+    const auto name = std::make_shared<std::string>();
+    command->add_option("NAME", *name, "one of those that `descent example` lists")->type_name("");
+    command->callback([=] { context->action = [=] { return PrintExample(*context, *name); }; });
+  }
+}
+
+}  // namespace descent::cli

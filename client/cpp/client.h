@@ -1,0 +1,64 @@
+#ifndef DESCENT_CLIENT_CPP_CLIENT_H_
+#define DESCENT_CLIENT_CPP_CLIENT_H_
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cpp/job_watch.h"
+#include "descent/v1/training_service.grpc.pb.h"
+
+namespace descent::client {
+
+// A connection to a descentd. Thread-safe. Making one does not connect: the first call does.
+//
+// Every call has a deadline, says who asks, and is tried again while the server is UNAVAILABLE (it
+// restarts, say): all calls are made idempotent by a request_id, which is drawn if the caller gave
+// none. Errors carry their details (//proto:rpc_status).
+class Client {
+ public:
+  struct Options {
+    // HOST:PORT, or unix:PATH
+    std::string server = "127.0.0.1:7600";
+    // Who asks; the local user if empty.
+    std::string principal = {};
+    // Of a whole call, retries included.
+    absl::Duration call_timeout = absl::Seconds(60);
+    // For how long a server that does not answer is tried again.
+    absl::Duration retry_for = absl::Seconds(2);
+  };
+
+  explicit Client(Options options);
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  absl::StatusOr<v1::Job> CreateJob(v1::CreateJobRequest request) const;
+  absl::StatusOr<v1::ValidateSpecResponse> ValidateSpec(const v1::Spec& spec) const;
+  absl::StatusOr<v1::Job> GetJob(const std::string& name) const;
+  // All pages, newest first; at most `limit` jobs if it is positive.
+  absl::StatusOr<std::vector<v1::Job>> ListJobs(const std::string& filter, int limit = 0) const;
+  absl::Status DeleteJob(const std::string& name, bool force) const;
+
+  // Returns the event `command_applied` once the commands are in force and durable. If the
+  // deadline passes first the request stays accepted, and the same request_id gets its answer.
+  absl::StatusOr<v1::Event> Command(v1::CommandJobRequest request) const;
+
+  // A watch of a job's journal that survives lost connections. It must not outlive the client.
+  std::unique_ptr<JobWatch> Watch(JobWatch::Options options) const;
+
+  const Options& options() const { return options_; }
+
+ private:
+  Options options_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::TrainingService::Stub> stub_;
+};
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_CLIENT_H_

@@ -1,0 +1,135 @@
+#include "client/cpp/job_watch.h"
+
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/cpp/identity.h"
+#include "proto/rpc_status.h"
+
+namespace descent::client {
+namespace {
+
+constexpr absl::Duration kFirstWait = absl::Milliseconds(50);
+constexpr absl::Duration kLongestWait = absl::Seconds(2);
+
+}  // namespace
+
+bool IsConnectionLoss(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return true;
+    // A server that shuts down cancels its streams; so gRPC 1.51 names some broken connections.
+    case absl::StatusCode::kCancelled:
+      return true;
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kInternal:
+      return absl::StrContains(status.message(), "Stream removed") ||
+             absl::StrContains(status.message(), "RST_STREAM") ||
+             absl::StrContains(status.message(), "Socket closed");
+    default:
+      return false;
+  }
+}
+
+JobWatch::JobWatch(v1::TrainingService::StubInterface* stub, Options options, std::string principal)
+    : stub_(stub),
+      options_(std::move(options)),
+      principal_(std::move(principal)),
+      cursor_(options_.after_revision),
+      wait_(kFirstWait) {}
+
+JobWatch::~JobWatch() {
+  Cancel();
+  if (reader_ != nullptr) reader_->Finish();
+}
+
+void JobWatch::Cancel() {
+  const absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  if (context_ != nullptr) context_->TryCancel();
+}
+
+absl::Status JobWatch::Connect() {
+  grpc::ClientContext* context = nullptr;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (cancelled_) return absl::CancelledError("the watch was cancelled");
+    context_ = std::make_unique<grpc::ClientContext>();
+    context = context_.get();
+  }
+  context->AddMetadata(kPrincipalKey, principal_);
+  v1::WatchJobRequest request;
+  request.set_name(options_.name);
+  request.set_after_revision(cursor_);
+  for (const v1::EventKind kind : options_.kinds) request.add_kinds(kind);
+  request.set_every(options_.every);
+  reader_ = stub_->WatchJob(context, request);
+  return absl::OkStatus();
+}
+
+absl::Status JobWatch::BackOff(const absl::Status& lost) {
+  if (!lost_) {
+    lost_ = true;
+    lost_since_ = absl::Now();
+    wait_ = kFirstWait;
+    if (options_.on_lost) options_.on_lost(lost);
+  }
+  if (absl::Now() - lost_since_ + wait_ > options_.give_up_after) return lost;
+  const absl::MutexLock lock(&mutex_);
+  // The waiting ends at once on Cancel.
+  mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), wait_);
+  if (cancelled_) return absl::CancelledError("the watch was cancelled");
+  wait_ = std::min(wait_ * 2, kLongestWait);
+  return absl::OkStatus();
+}
+
+absl::Status JobWatch::Advance(v1::WatchJobResponse* batch) {
+  const bool all = options_.kinds.empty() && options_.every <= 1;
+  int delivered = 0;
+  while (delivered < batch->events_size() && batch->events(delivered).revision() <= cursor_) {
+    ++delivered;
+  }
+  if (delivered > 0) batch->mutable_events()->DeleteSubrange(0, delivered);
+  for (const v1::Event& event : batch->events()) {
+    if (event.revision() <= cursor_ || (all && event.revision() != cursor_ + 1)) {
+      return absl::DataLossError(
+          absl::StrCat(options_.name, ": revision ", event.revision(), " came after ", cursor_));
+    }
+    cursor_ = event.revision();
+  }
+  cursor_ = std::max(cursor_, batch->scanned_revision());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> JobWatch::Next(v1::WatchJobResponse* batch) {
+  while (true) {
+    if (reader_ == nullptr) {
+      if (absl::Status status = Connect(); !status.ok()) return status;
+    }
+    batch->Clear();
+    if (reader_->Read(batch)) {
+      if (lost_) {
+        lost_ = false;
+        if (options_.on_back) options_.on_back();
+      }
+      if (absl::Status status = Advance(batch); !status.ok()) return status;
+      return true;
+    }
+    const absl::Status status = FromGrpcStatus(reader_->Finish());
+    reader_.reset();
+    if (status.ok()) return false;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (cancelled_) return absl::CancelledError("the watch was cancelled");
+    }
+    if (!IsConnectionLoss(status)) return status;
+    if (absl::Status refused = BackOff(status); !refused.ok()) return refused;
+  }
+}
+
+}  // namespace descent::client

@@ -1,0 +1,82 @@
+#ifndef DESCENT_CLIENT_CPP_JOB_WATCH_H_
+#define DESCENT_CLIENT_CPP_JOB_WATCH_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "descent/v1/training_service.grpc.pb.h"
+
+namespace descent::client {
+
+// Reads a job's journal from a cursor to its end: each revision that was asked for exactly once,
+// in order, over any number of lost connections. One thread reads; Cancel may come from any.
+class JobWatch {
+ public:
+  struct Options {
+    std::string name;            // `jobs/x`
+    int64_t after_revision = 0;  // the cursor: events after this one
+    std::vector<v1::EventKind> kinds = {};
+    int64_t every = 0;
+    // How long to go on trying when the connection is lost.
+    absl::Duration give_up_after = absl::InfiniteDuration();
+    // Called on the reading thread when a connection is lost, and when the next one answers.
+    std::function<void(const absl::Status&)> on_lost = {};
+    std::function<void()> on_back = {};
+  };
+
+  // `stub` must outlive the watch.
+  JobWatch(v1::TrainingService::StubInterface* stub, Options options, std::string principal);
+  ~JobWatch();
+  JobWatch(const JobWatch&) = delete;
+  JobWatch& operator=(const JobWatch&) = delete;
+
+  // Waits for the next message and stores it in `*batch`; it may hold no events, only a newer
+  // head. False: the job is final and everything was read. Errors: CANCELLED after Cancel, the
+  // server's refusals, UNAVAILABLE when given up, DATA_LOSS if a revision is missing.
+  absl::StatusOr<bool> Next(v1::WatchJobResponse* batch);
+
+  // Makes Next return, now and for ever.
+  void Cancel();
+
+  // All up to here was delivered: where another watch would go on.
+  int64_t cursor() const { return cursor_; }
+
+ private:
+  absl::Status Connect();
+  // Waits before another attempt, or says why there is none.
+  absl::Status BackOff(const absl::Status& lost);
+  // Takes out what was delivered already, moves the cursor.
+  absl::Status Advance(v1::WatchJobResponse* batch);
+
+  v1::TrainingService::StubInterface* const stub_;
+  const Options options_;
+  const std::string principal_;
+
+  // Of the reading thread.
+  int64_t cursor_;
+  std::unique_ptr<grpc::ClientReaderInterface<v1::WatchJobResponse>> reader_;
+  bool lost_ = false;
+  absl::Time lost_since_;
+  absl::Duration wait_;
+
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  // Replaced by the reading thread only.
+  std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Whether a call that ended so may succeed when made again: the connection, not the request, was
+// at fault.
+bool IsConnectionLoss(const absl::Status& status);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_JOB_WATCH_H_
