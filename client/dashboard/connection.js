@@ -70,6 +70,7 @@ class Connection extends EventTarget {
 
 export const connection = new Connection();
 addEventListener('online', () => connection.retry());
+document.addEventListener('visibilitychange', () => document.hidden || connection.retry());
 
 // Waits, or less: until a retry is asked for, or the signal is aborted.
 export function pause(millis, signal) {

@@ -94,9 +94,10 @@ export class JobPage {
         h('div.side', {}, this.stepDials, this.more, this.log.element, this.evaluations.element, this.notices.element)));
   }
 
+  // For as long as the page is looked at: a finished job can be deleted, a server go away.
   async #poll() {
     const {signal} = this.#stopped;
-    while (!signal.aborted && !this.#ended) {
+    while (!signal.aborted) {
       try {
         this.#take(await getJob(this.name, {signal}));
         connection.succeeded('job');
@@ -104,9 +105,10 @@ export class JobPage {
         if (signal.aborted) return;
         if (error instanceof Refusal) connection.succeeded('job');
         else connection.failed('job', error.message);
+        if (error.code === 404) return this.#gone(error);
       }
       this.#refresh();
-      await pause(document.hidden ? 10 * POLL : POLL, signal);
+      await pause(this.#ended || document.hidden ? 10 * POLL : POLL, signal);
     }
   }
 
@@ -130,7 +132,6 @@ export class JobPage {
   }
 
   #gone(error) {
-    this.#ended = true;
     document.getElementById('main').replaceChildren(
       h('p.empty', {}, error.message), h('p.empty', {}, h('a', {href: '#/jobs'}, 'All jobs')));
     this.stop();

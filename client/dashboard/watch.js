@@ -25,14 +25,31 @@ export function nice(x) {
 }
 
 // Which of the iterations to ask for: every one, unless they are more than a chart can use or come
-// faster than a page should read. `history`: only until the head is reached.
-export function chooseEvery(job, lastIndex) {
+// faster than a page should read; `pace` is what was seen of them, a second. `history`: only until the head is reached.
+export function chooseEvery(job, lastIndex, pace = 0) {
   const {index, elapsed_seconds: elapsed} = job.last_iteration ?? {};
   const gap = toNumber(index, -1) - lastIndex;
   const rate = elapsed > 0 && !FINAL_STATES.has(job.state) ? toNumber(index) / elapsed : 0;
-  const live = nice(rate / LIVE_EVENTS);
+  const live = nice(Math.max(rate, pace) / LIVE_EVENTS);
   const every = gap > BEHIND ? nice(gap / HISTORY_EVENTS) : live;
   return {every, history: every !== live};
+}
+
+// Messages a second, over spells of two seconds; 0 within one. What a job was like when it was looked
+// up is not what it is like for ever.
+class Pace {
+  #count = 0;
+  #since = performance.now();
+
+  add(count) {
+    this.#count += count;
+    const millis = performance.now() - this.#since;
+    if (millis < 2000) return 0;
+    const pace = (1000 * this.#count) / millis;
+    this.#count = 0;
+    this.#since = performance.now();
+    return pace;
+  }
 }
 
 export class Watch {
@@ -40,6 +57,7 @@ export class Watch {
   lastIndex = -1;
   #stopped = new AbortController();
   #stream = null;
+  #pace = 0;  // iterations a second, where they came faster than the job's mean let expect
   #source = `watch ${Math.random()}`;
 
   // onEvents(events) gets them in order; onEnd() after the last; onRefusal(error) if there is no
@@ -62,7 +80,6 @@ export class Watch {
   #visibility = () => {
     clearTimeout(this.hiddenTimer);
     if (document.hidden) this.hiddenTimer = setTimeout(() => this.#stream?.abort(), HIDDEN);
-    else connection.retry();
   };
 
   async #run() {
@@ -78,6 +95,7 @@ export class Watch {
         failures = 0;
         continue;
       } catch (error) {
+        this.#pace = 0;
         if (this.#stopped.signal.aborted) return;
         if (error instanceof Refusal && (error.code === 404 || error.code === 403)) return this.onRefusal(error);
         connection.failed(this.#source, error.message);
@@ -112,10 +130,16 @@ export class Watch {
       const response = await watchJob(this.job, query, {signal});
       connection.succeeded(this.#source);
       listen();
+      const pace = new Pace();
       for await (const batch of messages(response.body)) {
         listen();
         if (this.#take(batch, query)) return true;
         if (this.cursor >= query.until) return false;
+        const seen = query.until === Infinity ? pace.add(batch.length) : 0;
+        if (seen > 2.5 * LIVE_EVENTS) {
+          this.#pace = seen * query.every;
+          return false;
+        }
       }
       throw new Error('the server closed the connection');
     } catch (error) {
@@ -142,7 +166,7 @@ export class Watch {
     const compacted = toNumber(job.compacted_revision);
     const after = this.cursor;
     if (after < compacted) return {after, kinds: ALL_BUT_ITERATIONS, until: compacted, idle: IDLE};
-    const {every, history} = chooseEvery(job, this.lastIndex);
+    const {every, history} = chooseEvery(job, this.lastIndex, this.#pace);
     return {after, every, until: history ? toNumber(job.head_revision) - 2 * every : Infinity, idle: SILENCE};
   }
 

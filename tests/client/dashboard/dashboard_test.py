@@ -135,6 +135,23 @@ def test_long_run_is_read_thinned_and_zoomed_into_in_full(page):
     server.go_away()
 
 
+def test_run_that_gets_fast_is_thinned_while_it_is_watched(page):
+    run = FakeRun("fast", iterations=10_000_000)
+    run.start()
+    run.advance(10)
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/fast")
+    page.wait(lambda: page.drawn_to() == 10)
+
+    def watches():
+        return [path for _, path, _ in server.requests if ":watch" in path]
+
+    page.wait(lambda: len(watches()) > 1, tick=lambda: run.advance(200))
+    assert "every=" not in watches()[0]
+    assert "every=" in watches()[1]
+    server.go_away()
+
+
 def test_another_job_of_the_same_name_is_shown_from_its_start(watched, server):
     another = FakeRun("mlp", display_name="Another", seed=2)
     another.start()
