@@ -21,7 +21,7 @@ void Check(const google::protobuf::Message& message, const std::string& path,
     const std::string type(message.GetDescriptor()->name());
     violations->Add(path,
                     absl::StrCat("Field number ", unknown.field(i).number(), " of ", type,
-                                 " is unknown to this server; is the client newer?"),
+                                 " is unknown to this server; the client may be newer."),
                     "UNKNOWN_FIELD");
   }
   std::vector<const google::protobuf::FieldDescriptor*> fields;

@@ -1,0 +1,337 @@
+#include "server/worker/spec/prepare.h"
+
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/unknown_field_set.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <string>
+
+namespace descent::worker {
+namespace {
+
+class PrepareTest : public ::testing::Test {
+ protected:
+  std::string Write(const std::string& name, const std::string& bytes) {
+    const std::string path = folder_ + "/" + name;
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+
+  // 100 rows of `a`, `b`, `label` in 0..2 and `y`.
+  std::string Table() {
+    std::string text = "a,b,label,y\n";
+    for (int i = 0; i < 100; ++i) {
+      text +=
+          std::to_string(i) + ",0.5," + std::to_string(i % 3) + "," + std::to_string(2 * i) + "\n";
+    }
+    return Write("table.csv", text);
+  }
+
+  api::Spec Spec(const std::string& more = "") {
+    api::Spec spec;
+    const std::string text = R"(
+        model { sequential {
+            layers { name: "hidden" linear { out_features: 4 } }
+            layers { relu {} }
+            layers { linear { out_features: 3 } } } }
+        objective { cross_entropy {} }
+        optimizer { adam {} }
+        data { train { csv { path: ")" +
+                             table_ + R"(" targets: "label" } } }
+        epochs: 10 )" + more;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+    return spec;
+  }
+
+  // Field and reason of the first violation; empty if there is none.
+  std::string FirstViolation(const api::Spec& spec) {
+    std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+    if (std::holds_alternative<Prepared>(result)) return "";
+    const Violation& first = std::get<Violations>(result).list().front();
+    description_ = first.description;
+    EXPECT_NE(first.description, "");
+    EXPECT_EQ(first.description.back(), '.') << first.description;
+    return first.field + " " + first.reason;
+  }
+
+  std::string After(const std::function<void(api::Spec*)>& change) {
+    api::Spec spec = Spec();
+    change(&spec);
+    return FirstViolation(spec);
+  }
+
+  const std::string folder_ = [] {
+    const char* given = std::getenv("TEST_TMPDIR");
+    std::string name = std::string(given ? given : "/tmp") + "/prepare.XXXXXX";
+    return std::string(mkdtemp(name.data()));
+  }();
+  const std::string table_ = Table();
+  DataCache cache_;
+  std::string description_;
+};
+
+TEST_F(PrepareTest, ResolvesEveryDefault) {
+  std::variant<Prepared, Violations> result = Prepare(Spec(), &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result));
+  const api::Spec& spec = std::get<Prepared>(result).spec;
+  EXPECT_EQ(spec.data().batch_size(), 64);
+  EXPECT_TRUE(spec.data().shuffle());
+  EXPECT_EQ(spec.iterations(), 20);
+  EXPECT_TRUE(spec.has_seed());
+  EXPECT_EQ(spec.optimizer().adam().step_size().constant(), 0.001);
+  EXPECT_EQ(spec.optimizer().adam().epsilon(), 1e-8);
+  EXPECT_EQ(spec.model().sequential().layers(0).linear().in_features(), 3);
+  EXPECT_TRUE(spec.model().sequential().layers(0).linear().bias());
+  EXPECT_EQ(spec.model().sequential().layers(2).linear().in_features(), 4);
+  EXPECT_EQ(spec.model().sequential().layers(2).name(), "2");
+  EXPECT_EQ(spec.execution().device(), "cpu");
+  EXPECT_EQ(spec.execution().dtype(), api::Execution::FLOAT32);
+  EXPECT_EQ(spec.execution().threads(), 1);
+  EXPECT_EQ(spec.checkpoints().every_iterations(), 2);  // an epoch, and a tenth of the run
+  EXPECT_EQ(spec.checkpoints().keep(), 3);
+  EXPECT_EQ(spec.evaluation().every_epochs(), 1);
+  EXPECT_EQ(spec.retention().max_bytes(), 1 << 30);
+}
+
+TEST_F(PrepareTest, ResolvingAgainChangesNothing) {
+  std::variant<Prepared, Violations> once = Prepare(Spec(), &cache_);
+  const api::Spec& spec = std::get<Prepared>(once).spec;
+  std::variant<Prepared, Violations> twice = Prepare(spec, &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(twice));
+  EXPECT_EQ(std::get<Prepared>(twice).spec.DebugString(), spec.DebugString());
+  EXPECT_EQ(std::get<Prepared>(twice).summary.DebugString(),
+            std::get<Prepared>(once).summary.DebugString());
+}
+
+TEST_F(PrepareTest, DrawsAnotherSeedEachTime) {
+  std::variant<Prepared, Violations> a = Prepare(Spec(), &cache_);
+  std::variant<Prepared, Violations> b = Prepare(Spec(), &cache_);
+  EXPECT_NE(std::get<Prepared>(a).spec.seed(), std::get<Prepared>(b).spec.seed());
+}
+
+TEST_F(PrepareTest, SummarizesTheModelAndTheData) {
+  std::variant<Prepared, Violations> result = Prepare(Spec(), &cache_);
+  const api::SpecSummary& summary = std::get<Prepared>(result).summary;
+  EXPECT_EQ(summary.layers(0).name(), "hidden");
+  EXPECT_EQ(summary.layers(0).kind(), "linear");
+  EXPECT_EQ(summary.layers(0).output_shape(0), 4);
+  EXPECT_EQ(summary.parameters(), 3 * 4 + 4 + 4 * 3 + 3);
+  EXPECT_EQ(summary.parameter_bytes(), 4 * summary.parameters());
+  EXPECT_EQ(summary.train_examples(), 100);
+  EXPECT_EQ(summary.test_examples(), 0);
+  EXPECT_EQ(summary.iterations_per_epoch(), 2);
+  EXPECT_EQ(summary.dials_size(), 3);
+  EXPECT_EQ(summary.dials(2), "optimizer.adam.beta2");
+  ASSERT_EQ(summary.digests_size(), 1);
+  EXPECT_EQ(summary.digests(0).path(), table_);
+}
+
+TEST_F(PrepareTest, ACosineLastsAsLongAsTheRunByDefault) {
+  api::Spec spec = Spec();
+  spec.mutable_optimizer()->mutable_adam()->mutable_step_size()->mutable_cosine()->set_initial(1);
+  std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+  const api::CosineSequence& cosine =
+      std::get<Prepared>(result).spec.optimizer().adam().step_size().cosine();
+  EXPECT_EQ(cosine.iterations(), 20);
+  EXPECT_TRUE(cosine.has_final());
+}
+
+TEST_F(PrepareTest, NamesTheFieldThatIsMissing) {
+  EXPECT_EQ(After([](auto* s) { s->clear_model(); }), "model MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) { s->clear_objective(); }), "objective MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) { s->clear_optimizer(); }), "optimizer MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) { s->clear_data(); }), "data.train MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) { s->clear_epochs(); }), "iterations MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) { s->mutable_optimizer()->mutable_heavy_ball(); }),
+            "optimizer.heavy_ball.step_size MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) { s->mutable_optimizer()->mutable_nesterov()->mutable_step_size(); }),
+            "optimizer.nesterov.step_size MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) {
+              s->mutable_model()->mutable_sequential()->mutable_layers(2)->clear_linear();
+            }),
+            "model.sequential.layers[2] MISSING_FIELD");
+  EXPECT_EQ(After([](auto* s) {
+              s->mutable_model()
+                  ->mutable_sequential()
+                  ->mutable_layers(2)
+                  ->mutable_linear()
+                  ->clear_out_features();
+            }),
+            "model.sequential.layers[2].linear.out_features MISSING_FIELD");
+}
+
+TEST_F(PrepareTest, NamesTheFieldThatIsOutOfRange) {
+  const auto step_size = [](double value) {
+    return [value](api::Spec* spec) {
+      spec->mutable_optimizer()->mutable_adam()->mutable_step_size()->set_constant(value);
+    };
+  };
+  for (double bad :
+       {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(After(step_size(bad)), "optimizer.adam.step_size.constant OUT_OF_RANGE");
+  }
+  EXPECT_EQ(After(step_size(0)), "");
+  EXPECT_EQ(After([](auto* s) {
+              s->mutable_optimizer()->mutable_adam()->mutable_beta1()->set_constant(1);
+            }),
+            "optimizer.adam.beta1.constant OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->mutable_optimizer()->mutable_adam()->set_epsilon(0); }),
+            "optimizer.adam.epsilon OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) {
+              auto* cosine =
+                  s->mutable_optimizer()->mutable_adam()->mutable_step_size()->mutable_cosine();
+              cosine->set_initial(1);
+              cosine->set_final(-1);
+            }),
+            "optimizer.adam.step_size.cosine.final OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->set_epochs(0); }), "epochs OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->set_epochs(1'000'000'000'000); }), "epochs OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->set_iterations(int64_t{1} << 62); }), "iterations OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->set_iterations(7); }), "iterations CONFLICT");
+  EXPECT_EQ(After([](auto* s) { s->mutable_data()->set_batch_size(0); }),
+            "data.batch_size OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->mutable_data()->set_batch_size(101); }),
+            "data.batch_size TOO_FEW_EXAMPLES");
+  EXPECT_EQ(After([](auto* s) { s->mutable_execution()->set_threads(0); }),
+            "execution.threads OUT_OF_RANGE");
+  EXPECT_EQ(After([](auto* s) { s->mutable_execution()->set_device("tpu"); }),
+            "execution.device UNSUPPORTED");
+}
+
+TEST_F(PrepareTest, NamesBothLayersThatDoNotFit) {
+  EXPECT_EQ(After([](auto* s) {
+              s->mutable_model()
+                  ->mutable_sequential()
+                  ->mutable_layers(2)
+                  ->mutable_linear()
+                  ->set_in_features(5);
+            }),
+            "model.sequential.layers[2].linear.in_features SHAPE_MISMATCH");
+  EXPECT_NE(description_.find("layer `2` (linear)"), std::string::npos) << description_;
+  EXPECT_NE(description_.find("[5]"), std::string::npos) << description_;
+  EXPECT_NE(description_.find("layer `1` (relu) gives [4]"), std::string::npos) << description_;
+}
+
+TEST_F(PrepareTest, RefusesDimensionsThatOverflowOrDoNotFitInMemory) {
+  const auto out_features = [](int64_t value) {
+    return [value](api::Spec* spec) {
+      spec->mutable_model()
+          ->mutable_sequential()
+          ->mutable_layers(0)
+          ->mutable_linear()
+          ->set_out_features(value);
+    };
+  };
+  const std::string field = "model.sequential.layers[0].linear.out_features OUT_OF_RANGE";
+  EXPECT_EQ(After(out_features(0)), field);
+  EXPECT_EQ(After(out_features(-3)), field);
+  EXPECT_EQ(After(out_features(std::numeric_limits<int64_t>::max())), field);
+  EXPECT_EQ(After(out_features(int64_t{1} << 40)), "model TOO_LARGE");
+  EXPECT_EQ(After([&](auto* s) {
+              out_features(int64_t{1} << 40)(s);
+              s->mutable_model()
+                  ->mutable_sequential()
+                  ->mutable_layers(2)
+                  ->mutable_linear()
+                  ->set_out_features(int64_t{1} << 40);
+            }),
+            "model.sequential.layers[2].linear TOO_LARGE");
+}
+
+TEST_F(PrepareTest, RefusesBadNames) {
+  const auto name = [](const std::string& value) {
+    return [value](api::Spec* spec) {
+      spec->mutable_model()->mutable_sequential()->mutable_layers(1)->set_name(value);
+    };
+  };
+  EXPECT_EQ(After(name("")), "model.sequential.layers[1].name INVALID_NAME");
+  EXPECT_EQ(After(name("a.b")), "model.sequential.layers[1].name INVALID_NAME");
+  EXPECT_EQ(After(name("hidden")), "model.sequential.layers[1].name DUPLICATE_NAME");
+  EXPECT_EQ(After(name("2")), "model.sequential.layers[2].name DUPLICATE_NAME");
+}
+
+TEST_F(PrepareTest, RefusesDeepNesting) {
+  EXPECT_EQ(After([](auto* s) {
+              api::Layer* layer = s->mutable_model();
+              layer->Clear();
+              for (int i = 0; i < 100; ++i) layer = layer->mutable_sequential()->add_layers();
+              layer->mutable_relu();
+            }).substr(0, 16),
+            "model.sequential");
+  EXPECT_NE(description_.find("deep"), std::string::npos);
+}
+
+TEST_F(PrepareTest, RefusesUnknownFieldsAtAnyDepth) {
+  EXPECT_EQ(After([](auto* s) {
+              api::Linear* linear =
+                  s->mutable_model()->mutable_sequential()->mutable_layers(2)->mutable_linear();
+              linear->GetReflection()->MutableUnknownFields(linear)->AddVarint(99, 1);
+            }),
+            "model.sequential.layers[2].linear UNKNOWN_FIELD");
+}
+
+TEST_F(PrepareTest, NamesTheFileAndFieldOfBadData) {
+  const auto csv = [&](const std::string& path) {
+    return [path](api::Spec* spec) {
+      spec->mutable_data()->mutable_train()->mutable_csv()->set_path(path);
+    };
+  };
+  EXPECT_EQ(After(csv("/nowhere.csv")), "data.train.csv.path FILE_NOT_FOUND");
+  EXPECT_EQ(After(csv("relative.csv")), "data.train.csv.path INVALID_PATH");
+  EXPECT_EQ(After(csv(folder_)), "data.train.csv.path INVALID_DATA");
+  EXPECT_EQ(After(csv(Write("ragged.csv", "a,b,label\n1,2,0\n1,2\n"))),
+            "data.train.csv.path INVALID_DATA");
+  EXPECT_NE(description_.find("ragged.csv, line 3"), std::string::npos);
+  EXPECT_EQ(After(csv(Write("label.csv", "a,b,label\n1,2,0\n1,2,3\n"))),
+            "data.train.csv.path LABEL_OUT_OF_RANGE");
+  EXPECT_NE(description_.find("label.csv, line 3"), std::string::npos);
+  EXPECT_EQ(After([](auto* s) {
+              s->mutable_data()->mutable_train()->mutable_csv()->set_targets(0, "none");
+            }),
+            "data.train.csv.targets INVALID_DATA");
+
+  const std::string images = Write("x", std::string("\0\0\x8\x2\0\0\0\x2\0\0\0\x2\1\2\3\4", 16));
+  const std::string cut = Write("cut", std::string("\0\0\x8\x1\0\0\0\x2\1", 9));
+  const auto idx = [&](api::Spec* spec, const std::string& inputs, const std::string& targets) {
+    auto* files = spec->mutable_data()->mutable_train()->mutable_idx();
+    files->set_inputs(inputs);
+    files->set_targets(targets);
+  };
+  EXPECT_EQ(After([&](auto* s) { idx(s, images, cut); }), "data.train.idx.targets FILE_DAMAGED");
+  EXPECT_EQ(After([&](auto* s) { idx(s, images, "/none"); }),
+            "data.train.idx.targets FILE_NOT_FOUND");
+  EXPECT_EQ(After([&](auto* s) { idx(s, table_, cut); }), "data.train.idx.inputs INVALID_DATA");
+}
+
+TEST_F(PrepareTest, ChecksThatObjectiveAndTestDataGoWithTheModel) {
+  EXPECT_EQ(After([](auto* s) {
+              s->mutable_objective()->mutable_mean_squared_error();
+              s->mutable_data()->mutable_train()->mutable_csv()->set_targets(0, "y");
+            }),
+            "objective.mean_squared_error SHAPE_MISMATCH");
+  const std::string other = Write("other.csv", "a,label\n1,0\n");
+  EXPECT_EQ(After([&](auto* s) {
+              auto* csv = s->mutable_data()->mutable_test()->mutable_csv();
+              csv->set_path(other);
+              csv->add_targets("label");
+            }),
+            "data.test SHAPE_MISMATCH");
+}
+
+TEST_F(PrepareTest, NoticesThatDataHasChanged) {
+  std::variant<Prepared, Violations> before = Prepare(Spec(), &cache_);
+  const api::SpecSummary summary = std::get<Prepared>(before).summary;
+  EXPECT_TRUE(CheckDigests(std::get<Prepared>(before), summary).ok());
+  std::ofstream(table_, std::ios::app) << "1,1,1,1\n";
+  std::variant<Prepared, Violations> after = Prepare(Spec(), &cache_);
+  EXPECT_EQ(std::get<Prepared>(after).summary.train_examples(), 101);
+  const absl::Status status = CheckDigests(std::get<Prepared>(after), summary);
+  EXPECT_NE(status.message().find(table_ + " has changed"), absl::string_view::npos);
+}
+
+}  // namespace
+}  // namespace descent::worker
