@@ -52,7 +52,9 @@ class Members {
     Double(name, value, value != 0 || std::signbit(value));
   }
   void Number(double value) {
-    if (std::isnan(value)) {
+    if (value == 0) {
+      out_ += std::signbit(value) ? "-0.0" : "0";  // "-0" would be read as an integer
+    } else if (std::isnan(value)) {
       out_ += "\"NaN\"";
     } else if (std::isinf(value)) {
       out_ += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";

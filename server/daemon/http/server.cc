@@ -1,5 +1,8 @@
 // The only file that knows Beast: it takes 20 s to compile. Asio 1.74's coroutines need <utility>
 // before them.
+//
+// g++ 12 destroys some temporaries in a co_await's arguments twice: what the coroutines here are
+// given has a name.
 #include <utility>
 // (a line of its own, so that it is not sorted away)
 #include <fcntl.h>
@@ -264,15 +267,16 @@ class HttpServerImpl final : public HttpServer {
       const bool head = parser.get().method() == http::verb::head;
       const bool keep = parser.get().keep_alive();
       const unsigned version = parser.get().version();
-      const std::optional<Routes::Outcome> outcome = co_await Ask(Convert(parser.get()));
+      const HttpRequest request = Convert(parser.get());
+      const std::optional<Routes::Outcome> outcome = co_await Ask(request);
       if (!outcome) co_return;
       if (const auto* watch = std::get_if<v1::WatchJobRequest>(&*outcome)) {
         co_await Watch(stream, *watch, version);
         co_return;
       }
-      if (!co_await Write(stream, std::get<HttpResponse>(*outcome), head, version, keep) || !keep) {
-        co_return;
-      }
+      const HttpResponse& response = std::get<HttpResponse>(*outcome);
+      if (!co_await Write(stream, response, head, version, keep)) co_return;
+      if (!keep) co_return;
     }
   }
 
@@ -295,15 +299,14 @@ class HttpServerImpl final : public HttpServer {
   }
 
   // Has the routes answer on a thread that may block; nothing when the server is shutting down.
-  net::awaitable<std::optional<Routes::Outcome>> Ask(HttpRequest request) {
+  net::awaitable<std::optional<Routes::Outcome>> Ask(const HttpRequest& request) {
     struct Reply {
       Signal signal;
       std::optional<Routes::Outcome> outcome = {};
     };
     // Whoever answers holds it weakly: the answer may come when the server is gone.
     const auto reply = std::shared_ptr<Reply>(new Reply{.signal = {io_, signals_}});
-    workers_.Post([this, request = std::move(request), mailbox = mailbox_,
-                   weak = std::weak_ptr<Reply>(reply)] {
+    workers_.Post([this, request, mailbox = mailbox_, weak = std::weak_ptr<Reply>(reply)] {
       auto answer = [mailbox, weak](Routes::Outcome outcome) {
         mailbox->Post([weak, outcome = std::move(outcome)]() mutable {
           if (const std::shared_ptr<Reply> reply = weak.lock()) {
@@ -362,21 +365,20 @@ class HttpServerImpl final : public HttpServer {
 
   // Runs `work` on a worker and waits for it; false when the server is shutting down. What `work`
   // uses must belong to it: it may go on after that.
-  net::awaitable<bool> RunOnWorker(std::function<void()> work) {
+  net::awaitable<bool> RunOnWorker(const std::function<void()>& work) {
     const auto ready = std::make_shared<Signal>(io_, signals_);
-    workers_.Post(
-        [work = std::move(work), mailbox = mailbox_, weak = std::weak_ptr<Signal>(ready)] {
-          work();
-          mailbox->Post([weak] {
-            if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
-          });
-        });
+    workers_.Post([work, mailbox = mailbox_, weak = std::weak_ptr<Signal>(ready)] {
+      work();
+      mailbox->Post([weak] {
+        if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
+      });
+    });
     while (!co_await ready->Wait(std::chrono::hours(1))) {
     }
     co_return !stopping_;
   }
 
-  net::awaitable<void> Watch(beast::tcp_stream& stream, v1::WatchJobRequest request,
+  net::awaitable<void> Watch(beast::tcp_stream& stream, const v1::WatchJobRequest& request,
                              unsigned version) {
     const auto news = std::make_shared<Signal>(io_, signals_);
     const auto feed = std::make_shared<Feed>();
@@ -388,14 +390,13 @@ class HttpServerImpl final : public HttpServer {
         if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
       });
     };
-    if (!co_await RunOnWorker([this, feed, request, on_news] {
-          feed->source = SseSource::Open(jobs_, request, on_news);
-        })) {
-      co_return;
-    }
+    const std::function<void()> open = [this, feed, request, on_news] {
+      feed->source = SseSource::Open(jobs_, request, on_news);
+    };
+    if (!co_await RunOnWorker(open)) co_return;
     if (!feed->source.ok()) {
-      co_await Write(stream, ErrorResponse(feed->source.status()), /*head=*/false, version,
-                     /*keep=*/false);
+      const HttpResponse response = ErrorResponse(feed->source.status());
+      co_await Write(stream, response, /*head=*/false, version, /*keep=*/false);
       co_return;
     }
     const bool chunked = version >= 11;
@@ -405,20 +406,20 @@ class HttpServerImpl final : public HttpServer {
   }
 
   // Until the job's journal has ended or the client has gone.
-  net::awaitable<void> SendEvents(beast::tcp_stream& stream, std::shared_ptr<Feed> feed,
+  net::awaitable<void> SendEvents(beast::tcp_stream& stream, const std::shared_ptr<Feed>& feed,
                                   Signal& news, bool chunked) {
+    const std::function<void()> next = [feed] { feed->chunk = (*feed->source)->Next(kChunkBytes); };
     if (!co_await WriteChunk(stream, kSseRetry, chunked)) co_return;
     while (!stopping_) {
-      if (!co_await RunOnWorker([feed] { feed->chunk = (*feed->source)->Next(kChunkBytes); })) {
-        co_return;
-      }
+      if (!co_await RunOnWorker(next)) co_return;
       if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
-      if (!feed->chunk->text.empty() && !co_await WriteChunk(stream, feed->chunk->text, chunked)) {
-        co_return;
+      if (!feed->chunk->text.empty()) {
+        if (!co_await WriteChunk(stream, feed->chunk->text, chunked)) co_return;
       }
       if (feed->chunk->ended) {
         error_code error;
-        if (chunked) co_await net::async_write(stream, http::make_chunk_last(), Into(error));
+        const auto last = http::make_chunk_last();
+        if (chunked) co_await net::async_write(stream, last, Into(error));
         co_return;
       }
       if (!feed->chunk->text.empty()) continue;
@@ -451,7 +452,8 @@ class HttpServerImpl final : public HttpServer {
     stream.expires_after(Seconds(options_.write_seconds));
     const net::const_buffer buffer(text.data(), text.size());
     if (chunked) {
-      co_await net::async_write(stream, http::make_chunk(buffer), Into(error));
+      const auto chunk = http::make_chunk(buffer);
+      co_await net::async_write(stream, chunk, Into(error));
     } else {
       co_await net::async_write(stream, buffer, Into(error));
     }

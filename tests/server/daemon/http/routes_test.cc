@@ -242,11 +242,11 @@ TEST_F(RoutesTest, ServesThePageAndKnowsWhatTheBrowserHas) {
 
 // The fast way to write iterations says what protobuf says.
 TEST(Json, OfIterationsIsProtobufs) {
-  v1::Event event;
   for (double value :
        {0.1, -0.0, 0.0, 1e300, 5e-324, 1.0 / 3, 123456789.0, 1e21,
         std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
         std::numeric_limits<double>::quiet_NaN()}) {
+    v1::Event event;
     event.set_revision(12);
     event.set_time_unix_nanos(1'700'000'000'000'000'001u);
     event.set_attempt(1);
