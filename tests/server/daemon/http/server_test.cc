@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <string>
 #include <string_view>
@@ -118,7 +119,7 @@ class HttpServerTest : public ::testing::Test {
     for (size_t at = 0; (at = text.find("\nevent: ", at)) != std::string::npos; ++at) {
       if (text.compare(at, 11, "\nevent: end") == 0) continue;
       const size_t id = text.rfind("id: ", at);
-      revisions.push_back(std::stoll(text.substr(id + 4)));
+      revisions.push_back(std::strtoll(text.c_str() + id + 4, nullptr, 10));
     }
     return revisions;
   }
