@@ -87,8 +87,8 @@ void Outbox::CountRate(int64_t now) {
 }
 
 std::shared_ptr<Outbox::Chunk> Outbox::TakeChunk() {
-  const auto chunk = std::partition_point(
-      chunks_.begin(), chunks_.end(), [&](const auto& c) { return c->last_sequence() <= sent_; });
+  const auto is_sent = [sent = sent_](const auto& c) { return c->last_sequence() <= sent; };
+  const auto chunk = std::partition_point(chunks_.begin(), chunks_.end(), is_sent);
   if (*chunk == chunks_.back()) growing_ = false;
   return *chunk;
 }
