@@ -50,7 +50,8 @@ int Context::Fail(const absl::Status& status) const {
                      "); is descentd running? --server or $DESCENT_SERVER say where"));
     return kUnreachable;
   }
-  if (absl::IsDeadlineExceeded(status) && !said_by_server) {
+  // gRPC's own words; what a command gave up itself says more.
+  if (absl::IsDeadlineExceeded(status) && status.message() == "Deadline Exceeded") {
     Say(absl::StrCat("no answer from ", server, " in time"));
     return kRefused;
   }

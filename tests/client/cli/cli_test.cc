@@ -1,0 +1,360 @@
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "client/cli/app.h"
+#include "client/cli/examples.h"
+#include "client/cpp/spec_text.h"
+#include "tests/client/fake/fake_service.h"
+
+namespace descent::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kEscape = '\x1b';
+
+struct Result {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() {
+    char folder[] = "/tmp/descent-cli-XXXXXX";
+    folder_ = mkdtemp(folder);
+  }
+  ~CliTest() override {
+    for (const std::string& file : files_) std::remove(file.c_str());
+    rmdir(folder_.c_str());
+  }
+
+  Result RunAt(const std::string& server, std::vector<std::string> arguments, bool terminal = false,
+               std::atomic<bool>* interrupted = nullptr) {
+    if (!server.empty()) {
+      arguments.push_back("--server");
+      arguments.push_back(server);
+    }
+    std::ostringstream out, err;
+    Io io{.out = out, .err = err};
+    io.terminal = terminal;
+    io.colour = terminal;
+    io.interrupted = interrupted;
+    const int code = cli::Run(arguments, io);
+    return {code, out.str(), err.str()};
+  }
+  Result Descent(const std::vector<std::string>& arguments) {
+    return RunAt(service_.address(), arguments);
+  }
+
+  std::string File(const std::string& name, const std::string& text) {
+    files_.push_back(folder_ + "/" + name);
+    std::ofstream(files_.back()) << text;
+    return files_.back();
+  }
+
+  client::FakeService service_;
+  std::string folder_;
+  std::vector<std::string> files_;
+};
+
+TEST_F(CliTest, EveryCommandHasHelp) {
+  const Result help = RunAt("", {"--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, StartsWith("Usage: descent [OPTION]... COMMAND\n"));
+  for (const char* command :
+       {"submit", "validate", "example", "list", "get", "wait", "delete", "watch", "set", "scale",
+        "release", "pause", "resume", "stop", "checkpoint", "evaluate", "completion"}) {
+    EXPECT_THAT(help.out, HasSubstr("\n  " + std::string(command) + " "));
+    const Result own = RunAt("", {command, "--help"});
+    EXPECT_EQ(own.code, 0);
+    EXPECT_EQ(own.err, "");
+    EXPECT_THAT(own.out, StartsWith("Usage: descent " + std::string(command) + " [OPTION]..."));
+    for (const absl::string_view line : absl::StrSplit(own.out, '\n')) {
+      EXPECT_LE(line.size(), 80u) << line;
+    }
+  }
+  EXPECT_THAT(RunAt("", {"--version"}).out, StartsWith("descent 0."));
+}
+
+TEST_F(CliTest, UsageErrorsExitWith2AndSayWhatIsMeant) {
+  const Result unknown = RunAt("", {"wathc", "x"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_EQ(unknown.err,
+            "descent: there is no command `wathc` (did you mean `watch`?)\n"
+            "Try `descent --help`.\n");
+  EXPECT_EQ(unknown.out, "");
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"get"},
+                                             {"get", "a", "b"},
+                                             {"get", "x", "--frobnicate"},
+                                             {"set", "x"},
+                                             {"set", "x", "step_size"},
+                                             {"set", "x", "step_size=fast"},
+                                             {"set", "x", "=1"},
+                                             {"set", "x", "step_size=1", "--at", "-3"},
+                                             {"watch", "x", "--kinds", "iteratoin"},
+                                             {"watch", "x", "--from", "1", "--new"},
+                                             {"completion", "tcsh"},
+                                             {"submit", "x.yaml", "--label", "=v"}}) {
+    const Result result = Descent(arguments);
+    EXPECT_EQ(result.code, 2) << ::testing::PrintToString(arguments);
+    EXPECT_EQ(result.out, "");
+    EXPECT_THAT(result.err, Not(HasSubstr("internal")));
+  }
+}
+
+TEST_F(CliTest, AServerThatIsNotThereExitsWith3) {
+  const Result result = RunAt("unix:/nonexistent/descentd", {"list"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(StartsWith("descent: no answer from unix:/nonexistent/descentd"),
+                                HasSubstr("is descentd running?")));
+}
+
+TEST_F(CliTest, RefusalsExitWith1) {
+  const Result result = Descent({"get", "none"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.err, "descent: there is no jobs/none\n");
+}
+
+TEST_F(CliTest, ListsAllPages) {
+  EXPECT_THAT(Descent({"list"}).out, HasSubstr("no jobs"));
+  service_.AddJob("a");
+  service_.AddIterations(service_.AddJob("b"), 3);
+  const Result table = Descent({"list"});
+  EXPECT_EQ(table.code, 0);
+  EXPECT_THAT(table.out, AllOf(StartsWith("JOB  STATE    ITERATION"), HasSubstr("\na    RUNNING"),
+                               HasSubstr("\nb    RUNNING          2  0.333333        0.1")));
+  const Result json = Descent({"list", "--json"});
+  const std::vector<std::string> lines = absl::StrSplit(json.out, '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 2u);
+  v1::Job job;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[1], &job).ok());
+  EXPECT_EQ(job.name(), "jobs/b");
+}
+
+TEST_F(CliTest, SubmitsWithOverridesAndLabels) {
+  const std::string file =
+      File("s.yaml", "optimizer: {adam: {step_size: 1e-3}}\ndata: {train: {csv: {path: a.csv}}}\n");
+  const Result result =
+      Descent({"submit", file, "--set", "lr=0.5", "--set", "batch_size=3", "--job_id", "mine",
+               "--name", "Mine", "--label", "team=vision", "--label", "try=1"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith("jobs/mine: 235,146 parameters, 4,690 iterations\n"));
+  const v1::CreateJobRequest request = service_.creations().at(0);
+  EXPECT_EQ(request.job().spec().optimizer().adam().step_size().constant(), 0.5);
+  EXPECT_EQ(request.job().spec().data().batch_size(), 3);
+  EXPECT_EQ(request.job().spec().data().train().csv().path(), folder_ + "/a.csv");
+  EXPECT_EQ(request.job().display_name(), "Mine");
+  EXPECT_EQ(request.job().labels().at("team"), "vision");
+  EXPECT_EQ(request.request_id().size(), 36u);
+  EXPECT_THAT(service_.last_principal(), HasSubstr("@"));
+}
+
+TEST_F(CliTest, RefusedSpecsNameFileLineAndField) {
+  const std::string bad = File("bad.yaml", "optimizer:\n  adam:\n    step_sise: 1\n");
+  const Result local = Descent({"submit", bad});
+  EXPECT_EQ(local.code, 1);
+  EXPECT_EQ(local.err, "descent: " + bad +
+                           ":3:5: optimizer.adam.step_sise: unknown field (did you mean "
+                           "`step_size`?)\n");
+  const std::string negative = File("n.yaml", "optimizer:\n  adam:\n    step_size: -1\n");
+  const Result remote = Descent({"submit", negative});
+  EXPECT_EQ(remote.code, 1);
+  EXPECT_EQ(remote.err,
+            "descent: " + negative + ":3:5: optimizer.adam.step_size: must be 0 or more\n");
+  const Result overridden = Descent({"submit", negative, "--set", "lr=-2"});
+  EXPECT_THAT(overridden.err, HasSubstr("optimizer.adam.step_size: must be 0 or more"));
+  EXPECT_EQ(Descent({"submit", folder_ + "/none.yaml"}).code, 1);
+}
+
+TEST_F(CliTest, ValidateShowsLayersAndDials) {
+  const std::string file = File("s.yaml", "optimizer: {adam: {step_size: {cosine: {initial: 1}}}}");
+  const Result result = Descent({"validate", file});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("linear  [10]         7,850"),
+                                HasSubstr("optimizer.adam.step_size  cosine: {initial: 1}")));
+}
+
+TEST_F(CliTest, SetPrintsTheAcknowledgement) {
+  const std::string name = service_.AddJob("x");
+  service_.AddIterations(name, 8);
+  const Result result = Descent({"set", "x", "step_size=0.01", "beta1*=0.5"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              StartsWith("iteration 7: optimizer.adam.step_size 0.1 → 0.01, optimizer.adam.beta1 "
+                         "0.9 → 0.45, by "));
+  EXPECT_EQ(service_.commands().at(0).commands_size(), 2);
+  EXPECT_THAT(Descent({"scale", "x", "step_size=0.5"}).out, HasSubstr("0.01 → 0.005"));
+  const Result refused = Descent({"set", "x", "step_size=-1"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.err, "descent: commands[0].set: must be 0 or more\n");
+  EXPECT_THAT(Descent({"pause", "x", "--at", "9"}).out, HasSubstr("iteration 7: pause, by "));
+  EXPECT_EQ(service_.commands().back().at_iteration(), 9);
+}
+
+TEST_F(CliTest, SetTellsTheEventAsJson) {
+  service_.AddJob("x");
+  const Result result = Descent({"set", "x", "step_size=0.01", "--json", "--request_id", "r1"});
+  v1::Event event;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(result.out, &event).ok()) << result.out;
+  EXPECT_EQ(event.command_applied().request_id(), "r1");
+  EXPECT_EQ(event.command_applied().changes(0).new_value(), 0.01);
+}
+
+TEST_F(CliTest, EvaluatePrintsTheResult) {
+  service_.AddJob("x");
+  EXPECT_EQ(Descent({"evaluate", "x"}).out, "iteration 0: test accuracy 88.75%\n");
+}
+
+TEST_F(CliTest, WatchPrintsEveryEventOnceWithoutEscapeCodes) {
+  const std::string name = service_.AddJob("x");
+  service_.AddIterations(name, 50);
+  service_.Finish(name, v1::FAILED);
+  service_.BreakWatches(2, 2);
+  const Result result = Descent({"watch", "x"});
+  EXPECT_EQ(result.code, 0);
+  const std::vector<std::string> lines = absl::StrSplit(result.out, '\n', absl::SkipEmpty());
+  EXPECT_EQ(lines.size(), 54u);
+  EXPECT_THAT(lines[4], HasSubstr("iteration 1  value 0.5"));
+  // Others' text can't write to the terminal.
+  EXPECT_THAT(lines.back(), EndsWith("FAILED: the data ?[31mis gone"));
+  EXPECT_EQ(result.out.find(kEscape), std::string::npos);
+  EXPECT_THAT(result.err, HasSubstr("connection lost"));
+}
+
+TEST_F(CliTest, WatchWritesJsonLines) {
+  const std::string name = service_.AddJob("x");
+  service_.AddIterations(name, 20);
+  service_.Finish(name, v1::SUCCEEDED);
+  const Result result =
+      Descent({"watch", "x", "--json", "--kinds", "ITERATION", "--from", "5", "--every", "2"});
+  EXPECT_EQ(result.code, 0);
+  std::vector<int64_t> indices;
+  for (const absl::string_view line : absl::StrSplit(result.out, '\n', absl::SkipEmpty())) {
+    v1::Event event;
+    ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(std::string(line), &event).ok());
+    indices.push_back(event.iteration().index());
+  }
+  EXPECT_EQ(indices, (std::vector<int64_t>{2, 4, 6, 8, 10, 12, 14, 16, 18}));
+}
+
+TEST_F(CliTest, FollowDrawsALiveLineOnATerminal) {
+  const std::string name = service_.AddJob("x");
+  service_.AddIterations(name, 100);
+  std::thread finish([&] {
+    // Long enough for the line to be drawn; what is asserted does not depend on it.
+    absl::SleepFor(absl::Milliseconds(200));
+    service_.Finish(name, v1::SUCCEEDED);
+  });
+  const Result result = RunAt(service_.address(), {"watch", "x"}, /*terminal=*/true);
+  finish.join();
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("iteration 99/4,690 (2%)  value 0.01  step size 0.1"),
+                                HasSubstr("SUCCEEDED"), Not(HasSubstr("iteration 98"))));
+}
+
+TEST_F(CliTest, InterruptDetachesAndSaysHowToComeBack) {
+  const std::string name = service_.AddJob("x");
+  std::atomic<bool> interrupted = true;
+  const Result result = RunAt(service_.address(), {"watch", "x"}, false, &interrupted);
+  EXPECT_EQ(result.code, 130);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("detached; jobs/x goes on"), HasSubstr("descent watch x --from ")));
+}
+
+TEST_F(CliTest, SubmitFollowExitsByTheJobsEnd) {
+  const std::string file = File("s.yaml", "epochs: 1\n");
+  for (const auto& [id, state, code] :
+       {std::tuple("good", v1::SUCCEEDED, 0), std::tuple("bad", v1::FAILED, 1),
+        std::tuple("ended", v1::STOPPED, 1)}) {
+    std::thread finish([&, name = "jobs/" + std::string(id), state = state] {
+      while (service_.watches().empty() || service_.watches().back().name() != name) {
+        std::this_thread::yield();
+      }
+      service_.AddIterations(name, 3);
+      service_.Finish(name, state);
+    });
+    const Result result = Descent({"submit", file, "--follow", "--job_id", id});
+    finish.join();
+    EXPECT_EQ(result.code, code) << result.out << result.err;
+    EXPECT_EQ(result.out.find(kEscape), std::string::npos);
+  }
+}
+
+TEST_F(CliTest, WaitExitsWith0OnlyForSuccess) {
+  service_.Finish(service_.AddJob("good"), v1::SUCCEEDED);
+  service_.Finish(service_.AddJob("bad"), v1::FAILED);
+  service_.Finish(service_.AddJob("ended"), v1::STOPPED);
+  service_.AddJob("endless");
+  EXPECT_EQ(Descent({"wait", "good"}).code, 0);
+  EXPECT_EQ(Descent({"wait", "bad"}).code, 1);
+  EXPECT_EQ(Descent({"wait", "ended"}).code, 1);
+  const Result late = Descent({"wait", "endless", "--timeout", "0.05"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_EQ(late.err, "descent: jobs/endless has not ended within 0.05 s\n");
+}
+
+TEST_F(CliTest, DeleteNeedsForceForALiveJob) {
+  service_.AddJob("x");
+  EXPECT_EQ(Descent({"delete", "x"}).code, 1);
+  EXPECT_EQ(Descent({"delete", "x", "--force"}).out, "jobs/x deleted\n");
+  EXPECT_EQ(Descent({"delete", "x"}).code, 1);
+}
+
+TEST_F(CliTest, ExamplesAreSpecs) {
+  const Result list = RunAt("", {"example"});
+  for (const Example& example : Examples()) {
+    EXPECT_THAT(list.out, HasSubstr(std::string(example.name)));
+    const Result text = RunAt("", {"example", std::string(example.name)});
+    EXPECT_EQ(text.code, 0);
+    if (example.name.ends_with(".csv")) continue;
+    EXPECT_TRUE(client::ParseSpec(text.out, "x.yaml").ok());
+  }
+  EXPECT_THAT(RunAt("", {"example", "fashion_mnist"}).err, HasSubstr("there is no example"));
+  EXPECT_EQ(RunAt("", {"example", "none"}).code, 1);
+}
+
+TEST_F(CliTest, CompletionKnowsJobsAndDials) {
+  service_.AddJob("alpha");
+  service_.Finish(service_.AddJob("beta"), v1::SUCCEEDED);
+  const auto complete = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"__complete", "--", "--server", service_.address()});
+    return RunAt("", words).out;
+  };
+  EXPECT_THAT(complete({"se"}), StartsWith("set\t"));
+  EXPECT_EQ(complete({"get", ""}), "alpha\tRUNNING\nbeta\tSUCCEEDED\n");
+  EXPECT_EQ(complete({"set", ""}), "alpha\tRUNNING\n");
+  EXPECT_EQ(complete({"set", "alpha", "st"}), "step_size=\toptimizer.adam.step_size, now 0.1\n");
+  EXPECT_EQ(complete({"release", "alpha", "optimizer.adam.b"}),
+            "optimizer.adam.beta1\toptimizer.adam.beta1, now 0.9\n");
+  EXPECT_EQ(complete({"watch", "alpha", "--kinds", "evaluation,iter"}), "evaluation,iteration\n");
+  EXPECT_EQ(complete({"submit", ""}), ":files\n");
+  EXPECT_EQ(complete({"set", "none", ""}), "");
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    EXPECT_THAT(RunAt("", {"completion", shell}).out, HasSubstr("__complete"));
+  }
+}
+
+}  // namespace
+}  // namespace descent::cli
