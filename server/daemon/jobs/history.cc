@@ -51,8 +51,8 @@ void History::Apply(const v1::Event& event) {
     case v1::Event::kCheckpointSaved: {
       const v1::CheckpointSaved& saved = event.checkpoint_saved();
       ForgetCheckpoint(saved.checkpoint());
-      checkpoints_.push_back({saved.checkpoint(), event.branch(), saved.iteration(),
-                              saved.sha256(), saved.bytes()});
+      checkpoints_.push_back(
+          {saved.checkpoint(), event.branch(), saved.iteration(), saved.sha256(), saved.bytes()});
       break;
     }
     case v1::Event::kRewound:
@@ -151,9 +151,9 @@ std::vector<worker::v1::Scripted> History::Script(int64_t checkpoint_iteration) 
 }
 
 int History::FruitlessAttempts(int64_t last_iteration_revision) const {
-  return static_cast<int>(std::count_if(
-      attempt_revisions_.begin(), attempt_revisions_.end(),
-      [&](int64_t revision) { return revision > last_iteration_revision; }));
+  return static_cast<int>(
+      std::count_if(attempt_revisions_.begin(), attempt_revisions_.end(),
+                    [&](int64_t revision) { return revision > last_iteration_revision; }));
 }
 
 }  // namespace descent::daemon

@@ -85,9 +85,9 @@ class History {
   static EvaluationKey KeyOf(const v1::Evaluated& evaluated);
 
   std::map<std::string, Request> requests_;
-  std::vector<std::string> order_;         // of acceptance
-  std::vector<Application> applied_;       // in the present history
-  std::vector<Application> to_reapply_;    // after a rewind, until announced again
+  std::vector<std::string> order_;                      // of acceptance
+  std::vector<Application> applied_;                    // in the present history
+  std::vector<Application> to_reapply_;                 // after a rewind, until announced again
   std::map<EvaluationKey, v1::Evaluated> evaluations_;  // of the present history
   std::vector<CheckpointRecord> checkpoints_;
   std::vector<std::string> series_;

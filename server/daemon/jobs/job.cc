@@ -72,8 +72,7 @@ absl::Status Job::LoadHistory() {
   std::vector<v1::Event> events;
   int64_t cursor = 0;
   while (true) {
-    const absl::StatusOr<std::vector<RowPtr>> rows =
-        journal_->Read(cursor, 1 << 20, OtherKinds());
+    const absl::StatusOr<std::vector<RowPtr>> rows = journal_->Read(cursor, 1 << 20, OtherKinds());
     if (!rows.ok()) return rows.status();
     if (rows->empty()) break;
     for (const RowPtr& row : *rows) {
@@ -125,8 +124,7 @@ absl::Status Job::LoadHistory() {
       }
     }
   }
-  attempt_.taken_sequence =
-      std::max(attempt_.taken_sequence, history_.attempt().last_sequence);
+  attempt_.taken_sequence = std::max(attempt_.taken_sequence, history_.attempt().last_sequence);
   durable_ = pending_;
   history_loaded_ = true;
   return absl::OkStatus();
@@ -249,11 +247,11 @@ void Job::Append(Draft draft, std::function<void()> then) {
   std::optional<v1::Job> snapshot;
   if (!draft.only_iterations) snapshot = pending_.Full();
   ++in_flight_;
-  journal_->Append(std::move(draft.pending), std::move(snapshot),
-                   [self = shared_from_this(),
-                    commit](const absl::StatusOr<JobJournal::Appended>& appended) {
-                     self->OnDurable(appended.status(), *commit);
-                   });
+  journal_->Append(
+      std::move(draft.pending), std::move(snapshot),
+      [self = shared_from_this(), commit](const absl::StatusOr<JobJournal::Appended>& appended) {
+        self->OnDurable(appended.status(), *commit);
+      });
   if (appended_bytes_ >= kRetainEvery) {
     appended_bytes_ = 0;
     const v1::Retention& retention = pending_.plan().spec().retention();

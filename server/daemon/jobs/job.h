@@ -193,7 +193,7 @@ class Job : public std::enable_shared_from_this<Job> {
   int64_t head_iteration_ ABSL_GUARDED_BY(mutex_) = -1;
   int64_t last_iteration_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   Attempt attempt_ ABSL_GUARDED_BY(mutex_);
-  int64_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;  // appends
+  int64_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // appends
   int64_t appended_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // since the last call of Retain
   std::map<std::string, std::vector<Waiter>> waiters_ ABSL_GUARDED_BY(mutex_);
   // Accepted requests and resolutions that are durable.

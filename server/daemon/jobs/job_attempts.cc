@@ -92,8 +92,8 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
   event.mutable_attempt_started()->set_checkpoint(checkpoint.name);
   *event.mutable_attempt_started()->mutable_worker() = environment_.supervisor->info(worker);
   Add(std::move(event), &draft);
-  environment_.supervisor->MoveLog(
-      worker, absl::StrCat(environment_.dir, "/worker-", number, ".log"));
+  environment_.supervisor->MoveLog(worker,
+                                   absl::StrCat(environment_.dir, "/worker-", number, ".log"));
   Append(std::move(draft), [this, number]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (attempt_.number != number || attempt_.phase != Phase::kStarting) return;
     attempt_.phase = Phase::kLive;
@@ -158,18 +158,17 @@ void Job::AwaitWorker(const WorkerPtr& worker) {
     if (record.name == attempt_.checkpoint) attempt_.checkpoint_iteration = record.iteration;
   }
   attempt_.recompute_until = head_iteration_;
-  attempt_.recomputing =
-      last_iteration_revision_ < started.revision && head_iteration_ > attempt_.checkpoint_iteration;
+  attempt_.recomputing = last_iteration_revision_ < started.revision &&
+                         head_iteration_ > attempt_.checkpoint_iteration;
   attempt_.taken_sequence = attempt_.durable_sequence = taken;
 }
 
 absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
                                                      const worker::v1::Hello& hello) {
   MutexLock lock(mutex_);
-  const bool current =
-      hello.attempt() == attempt_.number &&
-      (attempt_.phase == Phase::kAwaited ||
-       (attempt_.phase == Phase::kLive && attempt_.worker == worker));
+  const bool current = hello.attempt() == attempt_.number &&
+                       (attempt_.phase == Phase::kAwaited ||
+                        (attempt_.phase == Phase::kLive && attempt_.worker == worker));
   if (!current) {
     return absl::AbortedError(pending_.is_final() ? "The job is over"
                                                   : "Another attempt has taken over");
@@ -219,8 +218,10 @@ void Job::EndAttempt(const std::string& cause, Draft draft) {
   Add(NewNotice(absl::StrCat("Attempt ", attempt_.number, " ended: ", cause)), &draft);
   Unbind();
   if (fruitless >= kMaxFruitlessAttempts) {
-    AddFinal(NewState(v1::FAILED, absl::StrCat(fruitless, " attempts without a new iteration; the "
-                                               "last one ended: ", cause)),
+    AddFinal(NewState(v1::FAILED, absl::StrCat(fruitless,
+                                               " attempts without a new iteration; the "
+                                               "last one ended: ",
+                                               cause)),
              &draft);
     return Append(std::move(draft));
   }

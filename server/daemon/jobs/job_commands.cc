@@ -81,12 +81,11 @@ void Job::CommandLocked(const v1::CommandJobRequest& request, const std::string&
     return;
   }
   if (pending_.is_final()) {
-    return Post(std::move(waiter),
-                MakeError(absl::StatusCode::kFailedPrecondition,
-                          absl::StrCat("jobs/", id_, " is over (",
-                                       v1::JobState_Name(pending_.state()),
-                                       "): nothing can be changed any more"),
-                          "JOB_FINISHED"));
+    return Post(std::move(waiter), MakeError(absl::StatusCode::kFailedPrecondition,
+                                             absl::StrCat("jobs/", id_, " is over (",
+                                                          v1::JobState_Name(pending_.state()),
+                                                          "): nothing can be changed any more"),
+                                             "JOB_FINISHED"));
   }
   if (request.has_at_iteration() && request.at_iteration() < head_iteration_) {
     return Post(std::move(waiter),
@@ -118,8 +117,8 @@ void Job::StopQueued(const v1::CommandAccepted& accepted, Draft* draft) {
   applied.set_principal(accepted.principal());
   for (int i = 0; i < accepted.commands_size(); ++i) applied.add_commands("stop");
   Add(std::move(event), draft);
-  AddFinal(NewState(v1::STOPPED, absl::StrCat("stopped by ", accepted.principal(),
-                                              " before it was its turn")),
+  AddFinal(NewState(v1::STOPPED,
+                    absl::StrCat("stopped by ", accepted.principal(), " before it was its turn")),
            draft);
 }
 
@@ -163,9 +162,8 @@ void Job::Answer(const std::string& request_id, const v1::Event& resolution) {
 }
 
 void Job::Post(Waiter waiter, absl::StatusOr<v1::CommandJobResponse> answer) const {
-  environment_.loop->Post([waiter = std::move(waiter), answer = std::move(answer)] {
-    waiter(answer);
-  });
+  environment_.loop->Post(
+      [waiter = std::move(waiter), answer = std::move(answer)] { waiter(answer); });
 }
 
 }  // namespace descent::daemon

@@ -51,8 +51,8 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
 absl::Status Job::TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged) {
   const int64_t skip = attempt_.taken_sequence + 1 - batch->first_sequence();
   if (skip < 0) {
-    return Unexpected(absl::StrCat("sequence ", batch->first_sequence(), " after ",
-                                   attempt_.taken_sequence));
+    return Unexpected(
+        absl::StrCat("sequence ", batch->first_sequence(), " after ", attempt_.taken_sequence));
   }
   draft->pending.reserve(static_cast<size_t>(batch->events_size()));
   // What was taken before comes again after a lost connection.
@@ -60,15 +60,14 @@ absl::Status Job::TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::s
     absl::StatusOr<PendingEvent> pending =
         ScanEvent(std::move(*batch->mutable_events(static_cast<int>(i))));
     if (!pending.ok()) {
-      return Unexpected(absl::StrCat("an event that can't be read: ",
-                                     std::string(pending.status().message())));
+      return Unexpected(
+          absl::StrCat("an event that can't be read: ", std::string(pending.status().message())));
     }
     // After the end nothing counts, but it is acknowledged, so that the worker can leave.
     if (!pending_.is_final()) {
       const bool is_iteration = pending->kind == v1::ITERATION;
-      const absl::Status taken = is_iteration
-                                     ? TakeIteration(*std::move(pending), draft, diverged)
-                                     : TakeOther(*std::move(pending), draft, diverged);
+      const absl::Status taken = is_iteration ? TakeIteration(*std::move(pending), draft, diverged)
+                                              : TakeOther(*std::move(pending), draft, diverged);
       if (!taken.ok() || !diverged->empty()) return taken;
     }
     ++attempt_.taken_sequence;

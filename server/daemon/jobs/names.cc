@@ -21,9 +21,9 @@ constexpr std::array<std::string_view, 32> kAdjectives = {
     "neat",  "noble", "plain", "quick",  "quiet", "spry",   "sunny", "swift"};
 
 constexpr std::array<std::string_view, 32> kNouns = {
-    "badger", "beaver", "brook",  "canyon", "cliff",   "crane", "delta", "dune",
-    "falcon", "finch",  "glade",  "gully",  "heron",   "ibex",  "ledge", "lynx",
-    "marten", "meadow", "otter",  "plover", "raven",   "ridge", "river", "slope",
+    "badger", "beaver", "brook",  "canyon",  "cliff",  "crane", "delta", "dune",
+    "falcon", "finch",  "glade",  "gully",   "heron",  "ibex",  "ledge", "lynx",
+    "marten", "meadow", "otter",  "plover",  "raven",  "ridge", "river", "slope",
     "spring", "stoat",  "stream", "swallow", "valley", "vole",  "wren",  "yak"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
@@ -32,10 +32,10 @@ bool IsLowerOrDigit(char c) { return IsLower(c) || (c >= '0' && c <= '9'); }
 }  // namespace
 
 absl::Status CheckJobId(const std::string& job_id) {
-  const bool fits =
-      !job_id.empty() && job_id.size() <= 63 && IsLower(job_id.front()) &&
-      IsLowerOrDigit(job_id.back()) &&
-      std::all_of(job_id.begin(), job_id.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
+  const bool fits = !job_id.empty() && job_id.size() <= 63 && IsLower(job_id.front()) &&
+                    IsLowerOrDigit(job_id.back()) &&
+                    std::all_of(job_id.begin(), job_id.end(),
+                                [](char c) { return IsLowerOrDigit(c) || c == '-'; });
   if (fits) return absl::OkStatus();
   return InvalidField("job_id",
                       "must be 1 to 63 lower-case letters, digits and '-', beginning with a letter "
@@ -47,8 +47,7 @@ std::string DrawJobId() {
   thread_local std::mt19937_64 random{std::random_device{}()};
   const uint64_t bits = random();
   return absl::StrFormat("%s-%s-%04x", std::string(kAdjectives[bits % 32]),
-                         std::string(kNouns[bits / 32 % 32]),
-                         static_cast<unsigned>(bits >> 48U));
+                         std::string(kNouns[bits / 32 % 32]), static_cast<unsigned>(bits >> 48U));
 }
 
 absl::StatusOr<std::string> ParseJobName(const std::string& name) {

@@ -85,7 +85,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     loop_->Stop();
   }
 
-  absl::Status Open() {
+  absl::Status Begin() {
     std::error_code error;
     for (const char* folder : {"/jobs", "/workers"}) {
       std::filesystem::create_directories(options_.data_dir + folder, error);
@@ -409,14 +409,13 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
       creation->job_id = request.job_id();
     }
     creations_.insert(creation);
-    supervisor_.Validate(request.job().spec(),
-                         [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
-                           creations_.erase(creation);
-                           const absl::StatusOr<v1::Job> job =
-                               valid.ok() ? CreateValid(*creation, *valid)
-                                          : absl::StatusOr<v1::Job>(valid.status());
-                           for (const auto& waiter : creation->waiters) waiter(job);
-                         });
+    supervisor_.Validate(
+        request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
+          creations_.erase(creation);
+          const absl::StatusOr<v1::Job> job =
+              valid.ok() ? CreateValid(*creation, *valid) : absl::StatusOr<v1::Job>(valid.status());
+          for (const auto& waiter : creation->waiters) waiter(job);
+        });
   }
 
   static absl::Status JobExists(const std::string& job_id) {
@@ -472,8 +471,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     absl::StatusOr<std::shared_ptr<JobJournal>> journal =
         journal_->CreateJob(creation.job_id, std::move(pending), fold.Full());
     if (!journal.ok()) return journal.status();
-    auto job =
-        std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
+    auto job = std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
     Insert(job);
     if (!creation.request.request_id().empty()) {
       request_ids_[creation.request.request_id()] = job->id();
@@ -495,11 +493,11 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     if (!found.ok()) return done(found.status());
     const JobPtr& job = *found;
     if (!IsFinal(job->pending_state()) && !request.force()) {
-      return done(MakeError(absl::StatusCode::kFailedPrecondition,
-                            absl::StrCat(request.name(), " is not over (",
-                                         v1::JobState_Name(job->pending_state()),
-                                         "): stop it first, or use force"),
-                            "JOB_NOT_FINISHED"));
+      return done(MakeError(
+          absl::StatusCode::kFailedPrecondition,
+          absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->pending_state()),
+                       "): stop it first, or use force"),
+          "JOB_NOT_FINISHED"));
     }
     const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", principal));
     // Its worker may be about to write a checkpoint: wait until it is gone, but not for ever.
@@ -553,12 +551,12 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<JobsService>> JobsService::Create(const Options& options,
-                                                                 Journal* journal,
-                                                                 Processes* processes,
-                                                                 const server::Clock* clock) {
+absl::StatusOr<std::unique_ptr<JobsService>> JobsService::Open(const Options& options,
+                                                               Journal* journal,
+                                                               Processes* processes,
+                                                               const server::Clock* clock) {
   auto service = std::make_unique<JobsServiceImpl>(options, journal, processes, clock);
-  if (absl::Status status = service->Open(); !status.ok()) return status;
+  if (absl::Status status = service->Begin(); !status.ok()) return status;
   return service;
 }
 

@@ -27,10 +27,9 @@ class JobsService : public Jobs {
 
   // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,
   // `processes` and `clock` must outlive it.
-  static absl::StatusOr<std::unique_ptr<JobsService>> Create(const Options& options,
-                                                             Journal* journal,
-                                                             Processes* processes,
-                                                             const server::Clock* clock);
+  static absl::StatusOr<std::unique_ptr<JobsService>> Open(const Options& options, Journal* journal,
+                                                           Processes* processes,
+                                                           const server::Clock* clock);
 
   // Asks every worker to save a checkpoint and leave, and waits for it until the deadline. Blocks.
   // Afterwards nothing is started any more; reading still works.

@@ -77,8 +77,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
                                                "; name another one with --data_dir"));
   }
   const std::string lock_path = folder + "/lock";
-  const int lock =
-      open(lock_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  const int lock = open(lock_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (lock < 0) {
     return absl::UnavailableError(absl::StrCat("Can't write in the folder ", folder, ": ",
                                                Errno(errno), "; name another one with --data_dir"));
@@ -89,17 +88,15 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
     close(lock);
     std::string pid(text, size > 0 ? static_cast<size_t>(size) : 0);
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return absl::FailedPreconditionError(
-        absl::StrCat("Another descentd", pid.empty() ? "" : absl::StrCat(" (process ", pid, ")"),
-                     " serves the folder ", folder,
-                     "; stop it first, or name another folder with --data_dir"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "Another descentd", pid.empty() ? "" : absl::StrCat(" (process ", pid, ")"),
+        " serves the folder ", folder, "; stop it first, or name another folder with --data_dir"));
   }
   const std::string pid = absl::StrCat(getpid(), "\n");
   if (ftruncate(lock, 0) != 0 || !WriteAll(lock, pid).ok()) {
     const int why = errno;
     close(lock);
-    return absl::UnavailableError(
-        absl::StrCat("Can't write ", lock_path, ": ", Errno(why)));
+    return absl::UnavailableError(absl::StrCat("Can't write ", lock_path, ": ", Errno(why)));
   }
   return std::unique_ptr<DataDir>(new DataDir(folder, lock));
 }
@@ -115,12 +112,13 @@ absl::StatusOr<std::string> DataDir::WorkerSocket() const {
   std::string folder = Env("XDG_RUNTIME_DIR");
   folder = folder.empty() || folder.size() > 60 ? absl::StrCat("/tmp/descent-", getuid())
                                                 : folder + "/descent";
-  struct stat status {};
+  struct stat status{};
   if ((mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) ||
       lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
       status.st_uid != getuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return absl::UnavailableError(
-        absl::StrCat("The folder ", folder, " for the workers' socket must be ours alone; remove "
+        absl::StrCat("The folder ", folder,
+                     " for the workers' socket must be ours alone; remove "
                      "it, or choose a shorter --data_dir"));
   }
   return absl::StrCat(folder, "/", absl::Hex(Hash(path_), absl::kZeroPad16), ".sock");
@@ -128,12 +126,12 @@ absl::StatusOr<std::string> DataDir::WorkerSocket() const {
 
 absl::Status DataDir::Announce(const std::string& grpc, const std::string& http,
                                const std::string& socket) {
-  const nlohmann::json json = {{"pid", getpid()},
-                               {"grpc", grpc},
-                               {"http", http},
-                               {"socket", socket},
-                               {"started", absl::FormatTime(absl::RFC3339_sec, absl::Now(),
-                                                            absl::UTCTimeZone())}};
+  const nlohmann::json json = {
+      {"pid", getpid()},
+      {"grpc", grpc},
+      {"http", http},
+      {"socket", socket},
+      {"started", absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone())}};
   const std::string path = path_ + "/descentd.json";
   const std::string temporary = path + ".new";
   const int fd =

@@ -107,11 +107,11 @@ int Serve(const Flags& flags) {
       Journal::Open({.path = (*data_dir)->path() + "/descent.db"});
   if (!journal.ok()) return Refuse(journal.status());
   absl::StatusOr<std::unique_ptr<JobsService>> jobs =
-      JobsService::Create({.data_dir = (*data_dir)->path(),
-                           .socket = *socket,
-                           .max_running_jobs = flags.max_running_jobs,
-                           .worker_lease_seconds = flags.worker_lease},
-                          journal->get(), processes->get(), clock);
+      JobsService::Open({.data_dir = (*data_dir)->path(),
+                         .socket = *socket,
+                         .max_running_jobs = flags.max_running_jobs,
+                         .worker_lease_seconds = flags.worker_lease},
+                        journal->get(), processes->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
@@ -126,20 +126,20 @@ int Serve(const Flags& flags) {
        .grpc_watchers = [api = api->get()] { return api->watchers(); },
        .http_watchers = [&] { return http_server == nullptr ? 0 : http_server->watchers(); }});
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
-      **jobs, {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = health});
+      **jobs,
+      {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = health});
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 
-  if (absl::Status status =
-          (*data_dir)->Announce((*api)->address(), (*http)->address(), *socket);
+  if (absl::Status status = (*data_dir)->Announce((*api)->address(), (*http)->address(), *socket);
       !status.ok()) {
     return Refuse(status);
   }
-  std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address()
-            << "/\ndata " << (*data_dir)->path() << std::endl;
-  server::LogInfo("descentd", absl::StrCat("ready, version ", kVersion, ", gRPC ",
-                                           (*api)->address(), ", HTTP ", (*http)->address(),
-                                           ", data ", (*data_dir)->path()));
+  std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address() << "/\ndata "
+            << (*data_dir)->path() << std::endl;
+  server::LogInfo("descentd",
+                  absl::StrCat("ready, version ", kVersion, ", gRPC ", (*api)->address(), ", HTTP ",
+                               (*http)->address(), ", data ", (*data_dir)->path()));
 
   const int number = WaitForSignal(signals);
   server::LogInfo("descentd", absl::StrCat("signal ", number,
@@ -169,8 +169,9 @@ int Main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   app.add_option("--data_dir", flags.data_dir, "The folder of the journal and the checkpoints");
   app.add_option("--listen", flags.listen, "Where gRPC listens, on loopback; port 0: any free one");
-  app.add_option("--http", flags.http,
-                 "Where HTTP listens (dashboard, JSON, metrics), on loopback; port 0: any free one");
+  app.add_option(
+      "--http", flags.http,
+      "Where HTTP listens (dashboard, JSON, metrics), on loopback; port 0: any free one");
   app.add_option("--max_running_jobs", flags.max_running_jobs,
                  "Jobs that run at a time; the others wait in the queue")
       ->check(CLI::Range(1, 10000));

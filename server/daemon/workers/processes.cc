@@ -93,8 +93,8 @@ class SystemProcessesImpl : public Processes {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::vector<std::string> words = {binary_, "--socket", socket_, "--worker_id", worker_id};
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
@@ -106,8 +106,7 @@ class SystemProcessesImpl : public Processes {
       // Under the lock so that the watching thread can't reap it before it is known as a child.
       MutexLock lock(mutex_);
       pid_t pid = 0;
-      error =
-          posix_spawn(&pid, binary_.c_str(), &actions, &attributes, arguments.data(), environ);
+      error = posix_spawn(&pid, binary_.c_str(), &actions, &attributes, arguments.data(), environ);
       if (error == 0) {
         process = {pid, ProcessStartTicks(pid)};
         children_.insert(pid);
@@ -238,9 +237,9 @@ int64_t ProcessStartTicks(int64_t pid) {
 absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(const std::string& binary,
                                                            const std::string& socket) {
   if (access(binary.c_str(), X_OK) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("The worker program ", binary, " can't be executed: ", Errno(errno),
-                     "; name it with --worker_binary"));
+    return absl::FailedPreconditionError(absl::StrCat("The worker program ", binary,
+                                                      " can't be executed: ", Errno(errno),
+                                                      "; name it with --worker_binary"));
   }
   return std::make_unique<SystemProcessesImpl>(binary, socket);
 }

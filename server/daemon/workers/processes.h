@@ -43,8 +43,7 @@ class Processes {
 
   // Runs `on_exit` once, when the process has ended, on a thread of its own; soon if there is no
   // such process (any more). Once the destructor has returned, never again.
-  virtual void Watch(const ProcessId& process,
-                     std::function<void(const ProcessExit&)> on_exit) = 0;
+  virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
 };
 
 // Processes of this machine. Children get a session of their own (a Ctrl-C at the daemon's

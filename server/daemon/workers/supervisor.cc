@@ -54,8 +54,8 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-Supervisor::Supervisor(Options options, const server::Clock* clock,
-                       std::shared_ptr<Loop> loop, Processes* processes, AttemptHost* host)
+Supervisor::Supervisor(Options options, const server::Clock* clock, std::shared_ptr<Loop> loop,
+                       Processes* processes, AttemptHost* host)
     : options_(std::move(options)),
       clock_(clock),
       loop_(std::move(loop)),
@@ -198,8 +198,7 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     // Launched by an earlier daemon, or by somebody else.
     const ProcessId process{hello.worker().pid(), hello.worker().process_start_ticks()};
     worker = std::make_shared<Worker>(
-        hello.worker_id().empty() ? absl::StrCat("pid-", process.pid) : hello.worker_id(),
-        process);
+        hello.worker_id().empty() ? absl::StrCat("pid-", process.pid) : hello.worker_id(), process);
     if (!hello.job().empty()) worker->state_ = Worker::State::kAssigned;
     Add(worker);
   }
@@ -220,8 +219,8 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
   if (!hello.job().empty()) {
     absl::StatusOr<worker::v1::Welcome> adopted = host_->OnReconnect(worker, hello);
     if (!adopted.ok()) {
-      LogInfo("workers", absl::StrCat("worker ", worker->process().pid, " is fenced: ",
-                                      std::string(adopted.status().message())));
+      LogInfo("workers", absl::StrCat("worker ", worker->process().pid,
+                                      " is fenced: ", std::string(adopted.status().message())));
       worker->Fence(std::string(adopted.status().message()));
       ++fenced_count_;
       return Count();
@@ -461,8 +460,8 @@ void Supervisor::Maintain() {
 }
 
 bool Supervisor::LaunchOne() {
-  const std::string id = absl::StrCat("w", getpid(), "-", clock_->WallNanos() / 1'000'000 % 1'000'000'000,
-                                      "-", ++launched_);
+  const std::string id = absl::StrCat(
+      "w", getpid(), "-", clock_->WallNanos() / 1'000'000 % 1'000'000'000, "-", ++launched_);
   const std::string log_path = absl::StrCat(options_.log_dir, "/", id, ".log");
   const absl::StatusOr<ProcessId> process = processes_->Launch(id, log_path);
   if (!process.ok()) {

@@ -95,8 +95,7 @@ class Supervisor : public SessionHandler {
 
   // Has a spare build the spec. INVALID_ARGUMENT with field violations; UNAVAILABLE if no worker
   // answers.
-  void Validate(const v1::Spec& spec,
-                std::function<void(absl::StatusOr<worker::v1::Valid>)> done);
+  void Validate(const v1::Spec& spec, std::function<void(absl::StatusOr<worker::v1::Valid>)> done);
 
   // Asks every worker to save a checkpoint and leave, and waits for their end until the deadline.
   // Launches nothing from now on. Thread-safe, blocks; not on the loop.
@@ -157,7 +156,7 @@ class Supervisor : public SessionHandler {
   std::map<std::string, PendingValidation> validating_;  // by worker id
   std::map<std::string, std::vector<std::function<void()>>> when_gone_;
   int launched_ = 0;
-  int spare_failures_ = 0;        // in a row
+  int spare_failures_ = 0;          // in a row
   int64_t launch_after_nanos_ = 0;  // back-off
   bool launch_timer_ = false;
   int64_t leases_checked_nanos_ = 0;

@@ -1,0 +1,342 @@
+// Submitting, queueing, commanding, deleting: the jobs over a real journal and a fake worker.
+
+#include "proto/rpc_status.h"
+#include "tests/server/daemon/jobs/harness.h"
+
+namespace descent::daemon {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
+TEST_F(JobsTest, AFirstAttemptRunsToItsEnd) {
+  auto worker = RunJob("first");
+  EXPECT_EQ(worker->start().attempt(), 1);
+  EXPECT_EQ(worker->start().recompute_until(), -1);
+  EXPECT_EQ(worker->start().spec().seed(), 17U);
+  worker->Train(10);
+  worker->SaveCheckpoint();
+  worker->Finish();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  AwaitState("first", v1::SUCCEEDED);
+  ExitCleanly(*worker);
+  EXPECT_EQ(Values("first"), Undisturbed(10));
+  const v1::Job job = *jobs_->Get("jobs/first");
+  EXPECT_EQ(job.state(), v1::SUCCEEDED);
+  EXPECT_EQ(job.last_iteration().index(), 10);
+  EXPECT_EQ(job.last_checkpoint(), "0-10");
+  EXPECT_EQ(job.attempt(), 1);
+  std::vector<std::string> kinds;
+  for (const v1::Event& event : Events("first")) {
+    if (!event.has_iteration())
+      kinds.push_back(v1::EventKind_Name(static_cast<v1::EventKind>(event.kind_case())));
+  }
+  EXPECT_THAT(kinds, ElementsAre("CREATED", "STATE_CHANGED", "STATE_CHANGED", "ATTEMPT_STARTED",
+                                 "STATE_CHANGED", "CHECKPOINT_SAVED", "STATE_CHANGED"));
+}
+
+TEST_F(JobsTest, AnInvalidSpecMakesNoJobAndNamesTheField) {
+  auto created = Create("bad");
+  auto worker = processes_.NextLaunched();
+  workers_.push_back(worker);
+  auto* violation = worker->invalid.emplace().add_violations();
+  violation->set_field("model.sequential.layers[1]");
+  violation->set_description("wants 7 inputs, gets 5");
+  violation->set_reason("SHAPE_MISMATCH");
+  worker->Connect();
+  const absl::StatusOr<v1::Job> job = created.Get();
+  EXPECT_EQ(job.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(job.status()), HasSubstr("model.sequential.layers[1]: wants 7"));
+  EXPECT_EQ(GetErrorDetail(job.status()).reason, "SHAPE_MISMATCH");
+  EXPECT_FALSE(jobs_->Get("jobs/bad").ok());
+  // The id is free again.
+  worker->invalid.reset();
+  EXPECT_TRUE(Create("bad").Get().ok());
+}
+
+TEST_F(JobsTest, ASpecThatKillsWorkersIsGivenUp) {
+  auto created = Create("poison");
+  for (int i = 0; i < 2; ++i) {
+    auto worker = processes_.NextLaunched();
+    worker->answers_validate = false;
+    worker->Connect();
+    worker->Await(worker::v1::DaemonMessage::kWelcome);
+    workers_.push_back(worker);
+    Kill(*worker);
+    Advance(1);  // the back-off
+  }
+  const absl::Status status = created.Get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(Message(status), HasSubstr("SIGKILL"));
+}
+
+TEST_F(JobsTest, NamesAreUniqueAndDrawnIfNotGiven) {
+  auto worker = RunJob("mine");
+  ConnectSpare();
+  EXPECT_EQ(Create("mine").Get().status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Create("No Name").Get().status().code(), absl::StatusCode::kInvalidArgument);
+  const auto drawn = Create("").Get();
+  ASSERT_TRUE(drawn.ok());
+  EXPECT_THAT(drawn->name(), testing::MatchesRegex("jobs/[a-z]+-[a-z]+-[0-9a-f]+"));
+}
+
+TEST_F(JobsTest, TheSameRequestIdIsTheSameJobAlsoAfterARestart) {
+  auto first = Create("", "r1");
+  auto again = Create("", "r1");  // while the first is under way
+  auto spare = ConnectSpare();
+  const auto job = first.Get();
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(again.Get()->name(), job->name());
+  EXPECT_EQ(Create("", "r1").Get()->name(), job->name());
+  EXPECT_EQ(Create("other", "r1").Get().status().code(), absl::StatusCode::kAlreadyExists);
+  StopDaemon();
+  StartDaemon();
+  EXPECT_EQ(Create("", "r1").Get()->name(), job->name());
+  v1::CreateJobRequest different;
+  different.set_request_id("r1");
+  *different.mutable_job()->mutable_spec() = SmallSpec();
+  different.mutable_job()->mutable_spec()->set_iterations(7);
+  EXPECT_EQ(Create(different).Get().status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(JobsTest, JobsWaitForTheirTurnInOrder) {
+  auto worker = RunJob("a");
+  auto spare = ConnectSpare();
+  ASSERT_TRUE(Create("b").Get().ok());
+  ASSERT_TRUE(Create("c").Get().ok());
+  EXPECT_EQ(jobs_->Get("jobs/b")->state(), v1::QUEUED);
+  EXPECT_EQ(jobs_->statistics().queued, 2);
+  worker->Train(3);
+  worker->Finish();
+  AwaitState("a", v1::SUCCEEDED);
+  EXPECT_EQ(spare->Begin().job(), "jobs/b");
+  EXPECT_EQ(jobs_->Get("jobs/c")->state(), v1::QUEUED);
+  spare->Train(1);
+  spare->Finish();
+  EXPECT_EQ(ConnectSpare()->Begin().job(), "jobs/c");
+}
+
+TEST_F(JobsTest, AQueuedJobIsStoppedWithoutAWorker) {
+  auto worker = RunJob("a");
+  auto spare = ConnectSpare();
+  ASSERT_TRUE(Create("b").Get().ok());
+  auto set = Command(SetOf("b", "s", 0.25));
+  v1::CommandJobRequest stop = CommandOf("b", "stop");
+  stop.add_commands()->mutable_stop();
+  const auto answer = Command(stop).Get();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_THAT(answer->event().command_applied().commands(), ElementsAre("stop"));
+  EXPECT_EQ(jobs_->Get("jobs/b")->state(), v1::STOPPED);
+  // What was still open is rejected, before the end.
+  EXPECT_EQ(set.Get().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Events("b").back().state_changed().state(), v1::STOPPED);
+  EXPECT_EQ(Command(SetOf("b", "late", 0.1)).Get().status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(JobsTest, ACommandIsAnsweredWhenItIsAppliedAndShowsInTheNextIteration) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  EXPECT_FALSE(answer.ready());
+  EXPECT_EQ(worker->Await(worker::v1::DaemonMessage::kCommand).command().request().request_id(),
+            "s1");
+  // Told twice, as after a reconnection: applied once.
+  worker->Disconnect();
+  worker->Connect();
+  worker::v1::Welcome welcome = worker->Await(worker::v1::DaemonMessage::kWelcome).welcome();
+  ASSERT_THAT(welcome.unresolved(), SizeIs(1));
+  EXPECT_EQ(welcome.unresolved(0).request_id(), "s1");
+}
+
+TEST_F(JobsTest, ASetIsInForceFromTheBoundaryOn) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  worker->Train(6);  // the boundary of 6 takes it
+  const auto applied = answer.Get();
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  const v1::CommandApplied& event = applied->event().command_applied();
+  EXPECT_EQ(event.iteration(), 6);
+  EXPECT_EQ(event.principal(), "bob");
+  EXPECT_EQ(event.changes(0).old_value(), 0.5);
+  EXPECT_EQ(event.changes(0).new_value(), 0.25);
+  EXPECT_GT(applied->event().revision(), 0);
+  worker->Train(9);
+  worker->AwaitAcknowledged();
+  EXPECT_EQ(Values("a"), Undisturbed(9, {{6, 0.25}}));
+  const v1::Job job = *jobs_->Get("jobs/a");
+  ASSERT_THAT(job.dials(), SizeIs(testing::Ge(1)));
+  EXPECT_EQ(job.dials(0).path(), "optimizer.adam.step_size");
+  EXPECT_EQ(job.dials(0).value(), 0.25);
+  EXPECT_TRUE(job.dials(0).overridden());
+}
+
+TEST_F(JobsTest, ARequestIdAnswersOnceAndForEver) {
+  auto worker = RunJob("a");
+  auto first = Command(SetOf("a", "s1", 0.25));
+  auto second = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  EXPECT_EQ(Command(SetOf("a", "s1", 0.125)).Get().status().code(),
+            absl::StatusCode::kAlreadyExists);
+  worker->Train(2);
+  const auto answer = first.Get();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(second.Get()->event().revision(), answer->event().revision());
+  EXPECT_EQ(Command(SetOf("a", "s1", 0.25)).Get()->event().revision(), answer->event().revision());
+  worker->Finish();
+  AwaitState("a", v1::SUCCEEDED);
+  StopDaemon();
+  StartDaemon();
+  // The job is over, and the answer is still the answer.
+  EXPECT_EQ(Command(SetOf("a", "s1", 0.25)).Get()->event().revision(), answer->event().revision());
+  EXPECT_EQ(Command(SetOf("a", "s2", 0.25)).Get().status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(CountApplied("a", "s1"), 1);
+}
+
+TEST_F(JobsTest, ARejectedCommandChangesNothingAndNamesTheField) {
+  auto worker = RunJob("a");
+  auto answer = Command(SetOf("a", "s1", -1));
+  AwaitAccepted("a", "s1");
+  worker->Train(4);
+  const absl::Status status = answer.Get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(GetErrorDetail(status).reason, "OUT_OF_RANGE");
+  EXPECT_EQ(GetErrorDetail(status).violations[0].field, "commands[0].set.value");
+  EXPECT_EQ(Values("a"), Undisturbed(4));
+  EXPECT_EQ(Command(SetOf("a", "s1", -1)).Get().status(), status);
+}
+
+TEST_F(JobsTest, AnUnknownDialIsRefusedAtOnceWithTheOnesThereAre) {
+  auto worker = RunJob("a");
+  v1::CommandJobRequest request = SetOf("a", "s1", 0.1);
+  request.mutable_commands(0)->mutable_set()->set_path("stepsize");
+  const absl::Status status = Command(request).Get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(status), HasSubstr("optimizer.adam.step_size"));
+  request.mutable_commands(0)->mutable_set()->set_path("lr");
+  auto answer = Command(request);
+  AwaitAccepted("a", "s1");
+  worker->Train(0);
+  EXPECT_TRUE(answer.Get().ok());
+}
+
+TEST_F(JobsTest, AtIterationWaitsForThatBoundaryAndIsRefusedWhenItHasPassed) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  v1::CommandJobRequest request = SetOf("a", "s1", 0.25);
+  request.set_at_iteration(8);
+  auto answer = Command(request);
+  AwaitAccepted("a", "s1");
+  worker->Train(7);
+  EXPECT_FALSE(answer.ready());
+  worker->Train(10);
+  EXPECT_EQ(answer.Get()->event().command_applied().iteration(), 8);
+  worker->AwaitAcknowledged();
+  EXPECT_EQ(Values("a"), Undisturbed(10, {{8, 0.25}}));
+  request.set_request_id("s2");
+  const absl::Status status = Command(request).Get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(GetErrorDetail(status).reason, "ITERATION_PASSED");
+}
+
+TEST_F(JobsTest, WhatIsOpenAtTheEndIsRejectedBeforeIt) {
+  auto worker = RunJob("a");
+  v1::CommandJobRequest request = SetOf("a", "s1", 0.25);
+  request.set_at_iteration(100);
+  auto answer = Command(request);
+  AwaitAccepted("a", "s1");
+  worker->Train(3);
+  worker->Finish();
+  const absl::Status status = answer.Get().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(GetErrorDetail(status).reason, "RUN_ENDED");
+  const std::vector<v1::Event> events = Events("a");
+  EXPECT_TRUE(events.back().has_state_changed());
+  EXPECT_TRUE(events[events.size() - 2].has_command_rejected());
+}
+
+TEST_F(JobsTest, OldCheckpointsGo) {
+  auto worker = RunJob("a");
+  for (int k = 0; k < 5; ++k) {
+    worker->Train(k);
+    worker->SaveCheckpoint();
+    worker->Flush();
+    worker->AwaitAcknowledged();
+  }
+  ASSERT_TRUE(Create("b").Get().ok() || true);  // the loop has passed the deletions
+  const std::string folder = folder_.path() + "/jobs/a/checkpoints/";
+  EXPECT_FALSE(std::filesystem::exists(folder + "0-0.safetensors"));
+  EXPECT_FALSE(std::filesystem::exists(folder + "0-1.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "0-2.safetensors"));
+  EXPECT_TRUE(std::filesystem::exists(folder + "0-4.safetensors"));
+}
+
+TEST_F(JobsTest, AFinishedJobIsDeletedARunningOneOnlyByForce) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->AwaitAcknowledged();
+  v1::DeleteJobRequest request;
+  request.set_name("jobs/a");
+  auto [refused, refused_done] = MakeAnswer<v1::DeleteJobResponse>();
+  jobs_->Delete(request, "ann", refused_done);
+  EXPECT_EQ(refused.Get().status().code(), absl::StatusCode::kFailedPrecondition);
+  request.set_force(true);
+  auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
+  jobs_->Delete(request, "ann", done);
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  Kill(*worker);
+  EXPECT_TRUE(answer.Get().ok());
+  EXPECT_EQ(jobs_->Get("jobs/a").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/jobs/a"));
+  // The id is free again.
+  ConnectSpare();
+  EXPECT_TRUE(Create("a").Get().ok());
+}
+
+TEST_F(JobsTest, ListsNewestFirstByPageAndFilter) {
+  auto worker = RunJob("j0");
+  auto spare = ConnectSpare();
+  for (const char* id : {"j1", "j2", "j3"}) {
+    clock_.Advance(1'000'000);
+    v1::CreateJobRequest request;
+    request.set_job_id(id);
+    *request.mutable_job()->mutable_spec() = SmallSpec();
+    (*request.mutable_job()->mutable_labels())["team"] = std::string(id) == "j2" ? "x" : "y z";
+    ASSERT_TRUE(Create(request).Get().ok());
+  }
+  v1::ListJobsRequest request;
+  request.set_page_size(3);
+  auto page = jobs_->List(request);
+  ASSERT_TRUE(page.ok());
+  ASSERT_THAT(page->jobs(), SizeIs(3));
+  EXPECT_EQ(page->jobs(0).name(), "jobs/j3");
+  EXPECT_FALSE(page->jobs(0).has_spec());
+  request.set_page_token(page->next_page_token());
+  page = jobs_->List(request);
+  ASSERT_THAT(page->jobs(), SizeIs(1));
+  EXPECT_EQ(page->jobs(0).name(), "jobs/j0");
+  EXPECT_EQ(page->next_page_token(), "");
+  request.Clear();
+  request.set_filter("state = QUEUED AND labels.team = \"y z\"");
+  page = jobs_->List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_THAT(page->jobs(), SizeIs(2));
+  for (const char* bad : {"state", "state = ", "state = GONE", "colour = red", "state = QUEUED OR",
+                          "display_name = \"x", "state > 3"}) {
+    request.set_filter(bad);
+    EXPECT_EQ(jobs_->List(request).status().code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
+  request.Clear();
+  request.set_page_token("nonsense");
+  EXPECT_EQ(jobs_->List(request).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace descent::daemon

@@ -1,0 +1,447 @@
+// Workers die, connections break, daemons are replaced: the journal stays the run.
+
+#include <random>
+
+#include "tests/server/daemon/jobs/harness.h"
+
+namespace descent::daemon {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+TEST_F(JobsTest, ADeadWorkersRunIsRecomputedWithoutGapOrDuplicate) {
+  auto worker = RunJob("a");
+  worker->Train(4);
+  worker->SaveCheckpoint();
+  worker->Train(9);
+  worker->AwaitAcknowledged();
+  auto spare = ConnectSpare();
+  Kill(*worker);
+  const worker::v1::Start& start = spare->Begin();
+  EXPECT_EQ(start.attempt(), 2);
+  EXPECT_EQ(start.checkpoint(), "0-4");
+  EXPECT_EQ(start.checkpoint_sha256(), "of 0-4");
+  EXPECT_EQ(start.recompute_until(), 9);
+  EXPECT_EQ(start.elapsed_seconds(), static_cast<double>(worker->process().pid));
+  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::RECOVERING);
+  spare->Train(12);
+  spare->Finish();
+  EXPECT_TRUE(spare->AwaitAcknowledged());
+  AwaitState("a", v1::SUCCEEDED);
+  EXPECT_EQ(Values("a"), Undisturbed(12));
+  EXPECT_EQ(Count("a", [](const v1::Event& e) { return e.has_rewound(); }), 0);
+  const v1::Event notice = AwaitEvent("a", [](const v1::Event& e) { return e.has_notice(); });
+  EXPECT_THAT(notice.notice().message(), HasSubstr("killed by signal 9 (SIGKILL)"));
+  EXPECT_EQ(jobs_->statistics().worker_restarts, 1);
+}
+
+TEST_F(JobsTest, ARunKilledAtRandomPointsIsTheUndisturbedRun) {
+  std::mt19937 random(7);
+  auto worker = RunJob("a");
+  int64_t k = 0;
+  for (int round = 0; round < 20; ++round) {
+    k += 1 + static_cast<int64_t>(random() % 7);
+    worker->Train(k);
+    if (random() % 3 == 0) worker->SaveCheckpoint();
+    if (random() % 2 == 0) worker->Flush();
+    // Sometimes the journal has it all, sometimes the kill is faster.
+    if (random() % 2 == 0) worker->AwaitAcknowledged();
+    Kill(*worker);
+    worker = ConnectSpare();
+    worker->Begin();
+  }
+  worker->Train(k + 5);
+  worker->Finish();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(k + 5));
+  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::SUCCEEDED);
+}
+
+TEST_F(JobsTest, AnAppliedCommandIsScriptedAndNotAppliedTwice) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  worker->Train(8);
+  ASSERT_TRUE(answer.Get().ok());
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+  auto spare = ConnectSpare();
+  const worker::v1::Start& start = spare->Begin();
+  ASSERT_THAT(start.script(), SizeIs(1));
+  EXPECT_EQ(start.script(0).request().request_id(), "s1");
+  EXPECT_EQ(start.script(0).iteration(), 4);
+  EXPECT_FALSE(start.script(0).has_reapplied_from());
+  EXPECT_THAT(start.unresolved(), SizeIs(0));
+  spare->Train(12);
+  spare->AwaitAcknowledged();
+  EXPECT_EQ(Values("a"), Undisturbed(12, {{4, 0.25}}));
+  EXPECT_EQ(CountApplied("a", "s1"), 1);
+}
+
+TEST_F(JobsTest, ACommandThatDiedWithItsWorkerGoesToTheNext) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  worker->Await(worker::v1::DaemonMessage::kCommand);  // in its hands
+  Kill(*worker);
+  auto spare = ConnectSpare();
+  const worker::v1::Start& start = spare->Begin();
+  ASSERT_THAT(start.unresolved(), SizeIs(1));
+  EXPECT_EQ(start.recompute_until(), 3);
+  spare->Train(7);
+  EXPECT_EQ(answer.Get()->event().command_applied().iteration(), 3);
+  spare->AwaitAcknowledged();
+  EXPECT_EQ(Values("a"), Undisturbed(7, {{3, 0.25}}));
+  EXPECT_EQ(CountApplied("a", "s1"), 1);
+}
+
+TEST_F(JobsTest, ACommandGivenWhileNobodyRunsIsDelivered) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+  AwaitState("a", v1::RECOVERING);
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  auto spare = ConnectSpare();
+  spare->Begin();
+  spare->Train(6);
+  EXPECT_TRUE(answer.Get().ok());
+  EXPECT_EQ(CountApplied("a", "s1"), 1);
+}
+
+TEST_F(JobsTest, HistoryThatDiffersIsRewoundOpenlyAndCommandsAreReapplied) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  worker->Train(8);
+  const int64_t applied_revision = answer.Get()->event().revision();
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+
+  auto different = ConnectSpare();
+  different->perturbation = 1e-9;
+  different->Begin();
+  different->Train(8);
+  EXPECT_TRUE(different->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  const v1::Event rewound = AwaitEvent("a", [](const v1::Event& e) { return e.has_rewound(); });
+  EXPECT_EQ(rewound.rewound().to_iteration(), 2);
+  EXPECT_EQ(rewound.rewound().cause(), v1::Rewound::RECOMPUTED);
+  EXPECT_EQ(rewound.rewound().from_branch(), 0);
+  EXPECT_EQ(rewound.rewound().to_branch(), 1);
+  EXPECT_EQ(rewound.rewound().checkpoint(), "0-2");
+  EXPECT_THAT(rewound.rewound().detail(), HasSubstr("iteration 3: value"));
+  Kill(*different);
+
+  auto next = ConnectSpare();
+  next->perturbation = 1e-9;
+  const worker::v1::Start& start = next->Begin();
+  EXPECT_EQ(start.attempt(), 3);
+  EXPECT_EQ(start.branch(), 1);
+  EXPECT_EQ(start.checkpoint(), "0-2");
+  EXPECT_EQ(start.recompute_until(), 2);
+  ASSERT_THAT(start.script(), SizeIs(1));
+  EXPECT_EQ(start.script(0).iteration(), 3);
+  EXPECT_EQ(start.script(0).reapplied_from(), applied_revision);
+  next->Train(10);
+  next->Finish();
+  EXPECT_TRUE(next->AwaitAcknowledged());
+  EXPECT_THAT(Values("a"), SizeIs(11));  // contiguous along the branch
+  EXPECT_EQ(CountApplied("a", "s1"), 2);
+  const v1::Event again =
+      AwaitEvent("a", [](const v1::Event& e) { return e.command_applied().has_reapplied_from(); });
+  EXPECT_EQ(again.command_applied().reapplied_from(), applied_revision);
+  EXPECT_EQ(again.branch(), 1);
+  EXPECT_EQ(jobs_->Get("jobs/a")->branch(), 1);
+  // The answer stays the first one.
+  EXPECT_EQ(Command(SetOf("a", "s1", 0.25)).Get()->event().revision(), applied_revision);
+}
+
+TEST_F(JobsTest, ARecoveryOnALaterBranchComparesWithThatBranch) {
+  auto worker = RunJob("a");
+  worker->Train(6);
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+  auto different = ConnectSpare();
+  different->perturbation = 1e-9;
+  different->Begin();
+  different->Train(6);
+  AwaitEvent("a", [](const v1::Event& e) { return e.has_rewound(); });
+  Kill(*different);
+  auto third = ConnectSpare();
+  third->perturbation = 1e-9;
+  third->Begin();
+  EXPECT_EQ(third->start().recompute_until(), -1);
+  third->Train(4);
+  third->AwaitAcknowledged();
+  Kill(*third);
+  auto fourth = ConnectSpare();
+  fourth->perturbation = 1e-9;
+  fourth->Begin();
+  EXPECT_EQ(fourth->start().branch(), 1);
+  EXPECT_EQ(fourth->start().recompute_until(), 4);
+  fourth->Train(9);
+  EXPECT_TRUE(fourth->AwaitAcknowledged());
+  EXPECT_THAT(Values("a"), SizeIs(10));
+  EXPECT_EQ(Count("a", [](const v1::Event& e) { return e.has_rewound(); }), 1);
+}
+
+TEST_F(JobsTest, ASilentWorkerIsReplacedAndFencedWhenItWakes) {
+  auto worker = RunJob("a");
+  auto spare = ConnectSpare();
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  for (int i = 0; i < 6; ++i) {  // a lease and a half; the spare is heard of, the worker is not
+    spare->Heartbeat();
+    Advance(2.5);
+  }
+  EXPECT_EQ(spare->Begin().attempt(), 2);
+  spare->Train(5);
+  EXPECT_TRUE(spare->AwaitAcknowledged());
+  worker->Train(9);  // it wakes
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  worker->Connect();  // and comes back
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  spare->Train(7);
+  spare->AwaitAcknowledged();
+  EXPECT_EQ(Values("a"), Undisturbed(7));
+  EXPECT_GE(jobs_->statistics().fenced, 1);
+}
+
+TEST_F(JobsTest, ThreeAttemptsWithoutANewIterationFail) {
+  auto worker = RunJob("a");
+  worker->Train(4);
+  worker->AwaitAcknowledged();
+  Kill(*worker);  // it made progress: does not count
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  for (int i = 0; i < 3; ++i) {
+    auto next = ConnectSpare();
+    next->Begin();
+    next->Train(4);  // only what was there
+    next->AwaitAcknowledged();
+    Kill(*next);
+    Advance(1);  // the back-off
+  }
+  AwaitState("a", v1::FAILED);
+  const v1::Job job = *jobs_->Get("jobs/a");
+  EXPECT_THAT(job.state_reason(), HasSubstr("3 attempts"));
+  EXPECT_THAT(job.state_reason(), HasSubstr("SIGKILL"));
+  EXPECT_EQ(job.attempt(), 4);
+}
+
+TEST_F(JobsTest, WithABrokenConnectionNothingIsLostOrDoubled) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  for (int i = 0; i < 5; ++i) {
+    worker->Disconnect();
+    worker->Train(5 + 3 * i);  // into the void
+    worker->Connect();
+    worker->Resend();
+    worker->Train(6 + 3 * i);
+  }
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(18));
+  EXPECT_EQ(jobs_->Get("jobs/a")->attempt(), 1);
+}
+
+TEST_F(JobsTest, ANewDaemonAdoptsTheLiveWorker) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  StopDaemon();
+  worker->Disconnect();
+  worker->Train(6);  // meanwhile; takes the command too if it had it
+  StartDaemon();
+  worker->Connect();
+  worker->Resend();
+  worker->Train(9);
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(jobs_->Get("jobs/a")->attempt(), 1);
+  EXPECT_EQ(jobs_->Get("jobs/a")->last_iteration().index(), 9);
+  EXPECT_THAT(Values("a"), SizeIs(10));
+  EXPECT_EQ(CountApplied("a", "s1"), 1);
+}
+
+TEST_F(JobsTest, ANewDaemonReplacesADeadWorker) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->SaveCheckpoint();
+  worker->Train(5);
+  worker->AwaitAcknowledged();
+  StopDaemon();
+  Kill(*worker);
+  StartDaemon();
+  auto spare = ConnectSpare();
+  if (spare->Has(worker::v1::DaemonMessage::kFenced)) spare = ConnectSpare();
+  EXPECT_EQ(spare->Begin().attempt(), 2);
+  EXPECT_EQ(spare->start().recompute_until(), 5);
+  spare->Train(8);
+  EXPECT_TRUE(spare->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8));
+}
+
+TEST_F(JobsTest, ANewDaemonWaitsOutTheLeaseOfAWorkerThatDoesNotComeBack) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  StopDaemon();
+  StartDaemon();
+  auto spare = ConnectSpare();
+  spare->Await(worker::v1::DaemonMessage::kWelcome);
+  EXPECT_FALSE(spare->Has(worker::v1::DaemonMessage::kStart));
+  for (int i = 0; i < 6; ++i) {
+    spare->Heartbeat();
+    Advance(2.5);
+  }
+  EXPECT_EQ(spare->Begin().attempt(), 2);
+  worker->Connect();
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+}
+
+TEST_F(JobsTest, DaemonAndWorkerKilledAtRandomPointsLeaveTheUndisturbedRun) {
+  std::mt19937 random(11);
+  auto worker = RunJob("a");
+  int64_t k = 0;
+  for (int round = 0; round < 12; ++round) {
+    k += 1 + static_cast<int64_t>(random() % 5);
+    worker->Train(k);
+    if (random() % 3 == 0) worker->SaveCheckpoint();
+    if (random() % 2 == 0) worker->AwaitAcknowledged();
+    const bool kill_worker = random() % 2 == 0;
+    StopDaemon();
+    if (kill_worker) Kill(*worker);
+    StartDaemon();
+    if (kill_worker) {
+      worker = ConnectSpare();
+      worker->Begin();
+    } else {
+      worker->Connect();
+      worker->Resend();
+    }
+  }
+  worker->Train(k + 4);
+  worker->Finish();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(k + 4));
+  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::SUCCEEDED) << Story("a");
+}
+
+TEST_F(JobsTest, AWorkerThatNeverSawStartGetsItAgain) {
+  auto created = Create("a");
+  auto worker = ConnectSpare();
+  ASSERT_TRUE(created.Get().ok());
+  worker->Await(worker::v1::DaemonMessage::kStart);  // lost with the connection
+  worker->Disconnect();
+  worker->Connect();  // as a spare
+  EXPECT_EQ(worker->Begin().attempt(), 1);
+  worker->Train(2);
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+}
+
+TEST_F(JobsTest, APausedJobIsPausedAfterARecovery) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  v1::CommandJobRequest pause = CommandOf("a", "p");
+  pause.add_commands()->mutable_pause();
+  auto answer = Command(pause);
+  AwaitAccepted("a", "p");
+  worker->Train(10);
+  EXPECT_EQ(answer.Get()->event().command_applied().iteration(), 4);
+  AwaitState("a", v1::PAUSED);
+  Kill(*worker);
+  auto spare = ConnectSpare();
+  spare->Begin();
+  spare->Train(10);
+  EXPECT_TRUE(spare->paused());
+  AwaitState("a", v1::PAUSED, 2);
+  v1::CommandJobRequest resume = CommandOf("a", "r");
+  resume.add_commands()->mutable_resume();
+  auto resumed = Command(resume);
+  spare->Await(worker::v1::DaemonMessage::kCommand);
+}
+
+TEST_F(JobsTest, AtShutdownWorkersLeaveAndTheJobGoesOnLater) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  auto waiting = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  auto shutdown = std::async(std::launch::async, [this] {
+    jobs_->Shutdown(std::chrono::steady_clock::now() + kPatience);
+  });
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kLeave).has_leave());
+  worker->SaveCheckpoint();
+  worker->Flush();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  ExitCleanly(*worker);
+  shutdown.get();
+  EXPECT_EQ(waiting.Get().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Create("b").Get().status().code(), absl::StatusCode::kUnavailable);
+  StopDaemon();
+  StartDaemon();
+  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::QUEUED);
+  auto spare = ConnectSpare();
+  auto start = spare->Begin();
+  while (start.job().empty()) start = ConnectSpare()->Begin();
+  EXPECT_EQ(start.checkpoint(), "0-3");
+  ASSERT_THAT(start.unresolved(), SizeIs(1));
+}
+
+TEST_F(JobsTest, AMissingCheckpointIsPassedOver) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->SaveCheckpoint();
+  worker->Train(5);
+  worker->SaveCheckpoint();
+  worker->Train(7);
+  worker->AwaitAcknowledged();
+  std::filesystem::remove(folder_.path() + "/jobs/a/checkpoints/0-5.safetensors");
+  Kill(*worker);
+  auto spare = ConnectSpare();
+  EXPECT_EQ(spare->Begin().checkpoint(), "0-2");
+  spare->Train(9);
+  EXPECT_TRUE(spare->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(9));
+}
+
+TEST_F(JobsTest, AWorkerThatSkipsAnIterationLosesItsAttempt) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->AwaitAcknowledged();
+  v1::Event event;
+  event.mutable_iteration()->set_index(5);
+  worker->Emit(event);
+  worker->Flush();
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  auto spare = ConnectSpare();
+  spare->Begin();
+  spare->Train(4);
+  EXPECT_TRUE(spare->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(4));
+}
+
+TEST_F(JobsTest, SparesThatDieAreRelaunchedWithBackOff) {
+  for (int i = 0; i < 3; ++i) {
+    auto spare = processes_.NextLaunched();
+    ASSERT_NE(spare, nullptr);
+    const int64_t launches = processes_.launches();
+    processes_.Exit(*spare, {.known = true, .exit_status = 127});
+    // Creations show that the loop has seen it; none is launched before its time.
+    Create("No Id").Get();
+    EXPECT_EQ(processes_.launches(), launches);
+    Advance(10);
+  }
+}
+
+}  // namespace
+}  // namespace descent::daemon
