@@ -15,8 +15,6 @@
 namespace descent::worker {
 namespace {
 
-namespace api = ::descent::v1;
-
 constexpr int kFailedPrecondition = 9;  // google.rpc.Code
 
 std::string Describe(const Violations& violations) {
