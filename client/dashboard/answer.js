@@ -4,6 +4,11 @@ import {Refusal} from './api.js';
 import {describeApplied, send} from './commands.js';
 import {h, setText} from './dom.js';
 
+const WAITING = {
+  accepted: 'Accepted; the run has not come to its next iteration yet…',
+  lost: 'The connection was lost before the answer came; asking again as soon as it is back…',
+};
+
 export class Answer {
   #number = 0;
 
@@ -23,8 +28,7 @@ export class Answer {
     const say = (kind, text) => number === this.#number && this.say(kind, text);
     say('pending', 'Sent; waits for the next iteration…');
     try {
-      const event = await send(job, commands, () =>
-        say('pending', 'The connection was lost before the answer came; asking again as soon as it is back…'));
+      const event = await send(job, commands, (why) => say('pending', WAITING[why]));
       say('ok', describeApplied(event.command_applied));
       return true;
     } catch (error) {

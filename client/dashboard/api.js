@@ -48,6 +48,6 @@ export const commandJob = (job, body, options) =>
     method: 'POST',
     headers: {'Content-Type': 'application/json'},
     body: JSON.stringify(body),
-    timeout: 30000,
+    timeout: 150000,  // the server answers within 120 s, be it that it still waits
     ...options,
   });

@@ -1,7 +1,7 @@
 // Sends commands so that they happen exactly once: a request whose answer got lost is sent again
 // under the same request_id, and the server answers what it answered then.
 
-import {commandJob, Unreachable} from './api.js';
+import {Refusal, Unreachable, commandJob} from './api.js';
 import {connection} from './connection.js';
 import {brief, count, lastPart, toNumber} from './format.js';
 
@@ -12,18 +12,25 @@ export function requestId() {
   return 'dashboard-' + Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }
 
-// The Applied event, or throws a Refusal or Unreachable.
+// The Applied event, or throws a Refusal or Unreachable. `onWait` is told 'accepted' when the request
+// is kept but its iteration is long in coming, and 'lost' when the connection broke first.
 export async function send(job, commands, onWait = () => {}) {
   const body = {request_id: requestId(), commands};
-  const start = performance.now();
+  let lost = 0;
   for (;;) {
     try {
       return (await commandJob(job, body)).event;
     } catch (error) {
+      if (error instanceof Refusal && error.code === 504) {
+        lost = 0;
+        onWait('accepted');
+        continue;
+      }
       if (!(error instanceof Unreachable)) throw error;
-      onWait();
-      const left = PATIENCE - (performance.now() - start);
+      lost ||= performance.now();
+      onWait('lost');
       await new Promise((resolve) => setTimeout(resolve, 500));
+      const left = lost + PATIENCE - performance.now();
       const back = left > 0 && (await connection.regained(left).then(() => true, () => false));
       if (!back) {
         throw new Unreachable(

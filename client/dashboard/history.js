@@ -5,6 +5,9 @@ import {FINAL_STATES, toMillis, toNumber} from './format.js';
 import {Points} from './points.js';
 import {Rate} from './rate.js';
 
+const EVALUATIONS = 4000;  // kept; of those beyond, every other one of the old is forgotten
+const NEWEST = 200;        // are all kept
+
 // A row of Points from an iteration of the journal.
 export const rowOf = (iteration, revision, time) => ({
   index: toNumber(iteration.index),
@@ -60,7 +63,7 @@ export class History {
     else if (event.state_changed) this.#stateChanged(event.state_changed, revision);
     else if (event.attempt_started) this.#attempt(event, time);
     else if (event.rewound) this.#rewound(event.rewound, time);
-    else if (event.notice) this.notices.push({time, ...event.notice});
+    else if (event.notice) this.notices = [...this.notices.slice(1 - NEWEST), {time, ...event.notice}];
   }
 
   get final() {
@@ -90,6 +93,10 @@ export class History {
       metrics: evaluation.metrics ?? [],
       asked: Boolean(evaluation.request_id),
     });
+    if (this.evaluations.length > EVALUATIONS) {
+      const old = this.evaluations.length - NEWEST;
+      this.evaluations = this.evaluations.filter((_, i) => i >= old || i % 2);
+    }
   }
 
   #accepted(accepted, time) {

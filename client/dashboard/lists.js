@@ -52,9 +52,9 @@ export class EvaluationTable {
   }
 
   update(evaluations) {
-    const mark = `${evaluations.length} ${evaluations.at(-1)?.iteration}`;
-    if (mark === this.drawn) return;
-    this.drawn = mark;
+    const newest = evaluations.at(-1);
+    if (newest === this.drawn) return;
+    this.drawn = newest;
     setHidden(this.empty, evaluations.length > 0);
     setHidden(this.table, evaluations.length === 0);
     const names = [...new Set(evaluations.flatMap(({metrics}) => metrics.map(({name}) => name)))];
@@ -71,14 +71,14 @@ export class Notices {
   constructor() {
     this.list = h('ol.log');
     this.element = h('section.card', {'aria-label': 'Notices', hidden: true}, h('h2', {}, 'Notices'), this.list);
-    this.drawn = 0;
+    this.drawn = null;
   }
 
   update(notices) {
-    if (notices.length === this.drawn) return;
-    this.drawn = notices.length;
+    if (notices === this.drawn) return;
+    this.drawn = notices;
     setHidden(this.element, notices.length === 0);
-    this.list.replaceChildren(...notices.slice(-SHOWN).reverse().map(({message = '', severity = 'INFO', time}) =>
+    this.list.replaceChildren(...notices.toReversed().map(({message = '', severity = 'INFO', time}) =>
       h(`li.${severity.toLowerCase()}`, {}, h('span.what', {}, message), h('small', {}, clockTime(time)))));
   }
 }

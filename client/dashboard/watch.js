@@ -10,7 +10,8 @@ const SILENCE = 40000;        // milliseconds; the server sends a keep-alive eve
 const HIDDEN = 60000;         // a page not looked at for so long lets go of its connection
 const HISTORY_EVENTS = 20000;  // of iterations, about so many at most to catch up
 const LIVE_EVENTS = 500;       // a second
-const BEHIND = 2000;           // iterations; less is as good as live
+const BEHIND = 2000;           // iterations, and those of some seconds; less is as good as live
+const BEHIND_SECONDS = 4;
 const IDLE = 500;              // milliseconds without a message: a thinned history was read
 const ALL_BUT_ITERATIONS = [
   'created', 'attempt_started', 'series', 'evaluation', 'command_accepted', 'command_applied',
@@ -25,13 +26,15 @@ export function nice(x) {
 }
 
 // Which of the iterations to ask for: every one, unless they are more than a chart can use or come
-// faster than a page should read; `pace` is what was seen of them, a second. `history`: only until the head is reached.
+// faster than a page should read. `pace` is what was seen of them, a second. `history`: only until
+// the head is reached.
 export function chooseEvery(job, lastIndex, pace = 0) {
   const {index, elapsed_seconds: elapsed} = job.last_iteration ?? {};
   const gap = toNumber(index, -1) - lastIndex;
-  const rate = elapsed > 0 && !FINAL_STATES.has(job.state) ? toNumber(index) / elapsed : 0;
-  const live = nice(Math.max(rate, pace) / LIVE_EVENTS);
-  const every = gap > BEHIND ? nice(gap / HISTORY_EVENTS) : live;
+  const ended = FINAL_STATES.has(job.state);
+  const rate = ended ? 0 : Math.max(pace, elapsed > 0 ? toNumber(index) / elapsed : 0);
+  const live = nice(rate / LIVE_EVENTS);
+  const every = gap > BEHIND + BEHIND_SECONDS * rate ? nice(gap / HISTORY_EVENTS) : live;
   return {every, history: every !== live};
 }
 
