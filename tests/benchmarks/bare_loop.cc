@@ -10,6 +10,7 @@
 #include "core/train/trainer.h"
 #include "server/worker/spec/data_cache.h"
 #include "server/worker/spec/prepare.h"
+#include "tests/benchmarks/cpu.h"
 
 namespace descent::benchmarks {
 namespace {
@@ -20,8 +21,9 @@ class BareLoopImpl : public BareLoop {
  public:
   explicit BareLoopImpl(std::unique_ptr<Trainer> trainer) : trainer_(std::move(trainer)) {}
 
-  double Run(double seconds) override {
+  Slice Run(double seconds) override {
     int64_t iterations = 0;
+    const double cpu = ThreadCpuSeconds();
     const auto start = Clock::now();
     double passed = 0;
     do {
@@ -31,7 +33,8 @@ class BareLoopImpl : public BareLoop {
       ++iterations;
       passed = std::chrono::duration<double>(Clock::now() - start).count();
     } while (passed < seconds);
-    return static_cast<double>(iterations) / passed;
+    const auto count = static_cast<double>(iterations);
+    return {count / passed, (ThreadCpuSeconds() - cpu) / count};
   }
 
  private:
@@ -42,7 +45,6 @@ class BareLoopImpl : public BareLoop {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BareLoop>> BareLoop::Create(const v1::Spec& spec) {
-  at::set_num_interop_threads(1);
   at::set_num_threads(1);
   worker::DataCache cache;
   auto result = worker::Prepare(spec, &cache);

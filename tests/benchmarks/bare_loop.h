@@ -15,9 +15,13 @@ class BareLoop {
   static absl::StatusOr<std::unique_ptr<BareLoop>> Create(const v1::Spec& spec);
   virtual ~BareLoop() = default;
 
-  // Trains for about so long; gives the iterations a second. Value and gradient norm of each are
-  // looked at, as a person who watches would.
-  virtual double Run(double seconds) = 0;
+  struct Slice {
+    double rate = 0;         // iterations a second
+    double cpu_seconds = 0;  // processor time of one
+  };
+  // Trains for about so long. Value and gradient norm of each iteration are looked at, as a person
+  // who watches would.
+  virtual Slice Run(double seconds) = 0;
 };
 
 }  // namespace descent::benchmarks

@@ -79,6 +79,24 @@ v1::Job Job::Get() const {
   return job;
 }
 
+pid_t Job::worker() {
+  if (worker_ != 0) return worker_;
+  v1::WatchJobRequest request;
+  request.set_name(name_);
+  request.add_kinds(v1::ATTEMPT_STARTED);
+  grpc::ClientContext context;
+  auto reader = stub_->WatchJob(&context, request);
+  v1::WatchJobResponse response;
+  while (response.events_size() == 0 && reader->Read(&response)) {
+  }
+  context.TryCancel();
+  reader->Finish();
+  if (response.events_size() > 0) {
+    worker_ = static_cast<pid_t>(response.events(0).attempt_started().worker().pid());
+  }
+  return worker_;
+}
+
 void Job::Do(v1::Command command) {
   v1::CommandJobRequest request;
   request.set_name(name_);

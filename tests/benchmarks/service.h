@@ -43,6 +43,8 @@ class Job {
 
   const std::string& name() const { return name_; }
   v1::Job Get() const;
+  // The process id of its first worker, once it runs.
+  pid_t worker();
   // Returns when the command is in force and durable.
   void Do(v1::Command command);
   void Pause();
@@ -53,6 +55,7 @@ class Job {
  private:
   const std::unique_ptr<v1::TrainingService::Stub> stub_;
   std::string name_;
+  pid_t worker_ = 0;
   int requests_ = 0;
 };
 

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "tests/benchmarks/bare_loop.h"
+#include "tests/benchmarks/cpu.h"
 #include "tests/benchmarks/service.h"
 #include "tests/benchmarks/watcher.h"
 #include "tests/benchmarks/workloads.h"
@@ -60,8 +61,13 @@ struct Audience {
   int never_reading = 0;
 };
 
-// One slice under the service, watched: the worker's iterations a second of computing time.
-double RunSlice(const Service& service, Job& job, const Audience& audience, double seconds) {
+// What one slice under the service took: per iteration, of computing time and of processor time.
+struct ServiceSlice {
+  double rate = 0;  // iterations a second
+  double trainer = 0, worker_others = 0, daemon = 0;
+};
+
+ServiceSlice RunSlice(const Service& service, Job& job, const Audience& audience, double seconds) {
   const v1::Job before = job.Get();
   std::vector<std::unique_ptr<Watcher>> watchers;
   std::atomic<int64_t> seen{0};
@@ -72,41 +78,59 @@ double RunSlice(const Service& service, Job& job, const Audience& audience, doub
         std::make_unique<Watcher>(service, job.name(), options,
                                   [&](const v1::WatchJobResponse& r) { seen += r.events_size(); }));
   }
+  const CpuTime worker = CpuTimeOf(job.worker()), daemon = CpuTimeOf(service.pid());
   job.Resume();
   Sleep(seconds);
   job.Pause();
+  const CpuTime worker_after = CpuTimeOf(job.worker()), daemon_after = CpuTimeOf(service.pid());
   const v1::Job after = job.Get();
-  return static_cast<double>(after.last_iteration().index() - before.last_iteration().index()) /
-         (after.last_iteration().elapsed_seconds() - before.last_iteration().elapsed_seconds());
+  const auto iterations =
+      static_cast<double>(after.last_iteration().index() - before.last_iteration().index());
+  return {iterations / (after.last_iteration().elapsed_seconds() -
+                        before.last_iteration().elapsed_seconds()),
+          (worker_after.main_thread - worker.main_thread) / iterations,
+          (worker_after.other_threads - worker.other_threads) / iterations,
+          (daemon_after.all() - daemon.all()) / iterations};
 }
 
 void MeasureSpeed(const Service& service, Job& job, BareLoop& bare, const Workload& workload,
                   const Flags& flags) {
   const std::vector<Audience> audiences = {
       {"no watcher", 0, 0}, {"1 watcher", 1, 0}, {"8 watchers, 1 never reads", 7, 1}};
+  struct Samples {
+    std::vector<double> rate, ratio, trainer, worker_others, daemon;
+  };
   bare.Run(flags.slice);
   RunSlice(service, job, audiences[0], flags.slice);
-  std::vector<double> bare_rates;
-  std::map<std::string, std::vector<double>> rates, ratios;
+  std::vector<double> bare_rates, bare_cpu;
+  std::map<std::string, Samples> samples;
   for (int round = 0; round < flags.rounds; ++round) {
     for (const Audience& audience : audiences) {
       // The bare loop on both sides of the service, so that a drift cancels out.
-      const double first = bare.Run(flags.slice / 2);
-      const double rate = RunSlice(service, job, audience, flags.slice);
-      const double second = bare.Run(flags.slice / 2);
-      bare_rates.push_back((first + second) / 2);
-      rates[audience.name].push_back(rate);
-      ratios[audience.name].push_back(rate / bare_rates.back());
+      const BareLoop::Slice first = bare.Run(flags.slice / 2);
+      const ServiceSlice slice = RunSlice(service, job, audience, flags.slice);
+      const BareLoop::Slice second = bare.Run(flags.slice / 2);
+      bare_rates.push_back((first.rate + second.rate) / 2);
+      bare_cpu.push_back((first.cpu_seconds + second.cpu_seconds) / 2);
+      Samples& sample = samples[audience.name];
+      sample.rate.push_back(slice.rate);
+      sample.ratio.push_back(slice.rate / bare_rates.back());
+      sample.trainer.push_back(slice.trainer);
+      sample.worker_others.push_back(slice.worker_others);
+      sample.daemon.push_back(slice.daemon);
     }
   }
   std::printf("\n%s, batch %ld\n", workload.name.c_str(), static_cast<long>(workload.batch_size));
-  std::printf("  %-28s %9.0f iterations/s (%.1f us a step)\n", "bare loop", Median(bare_rates),
-              1e6 / Median(bare_rates));
+  std::printf("  %-28s %9.0f iterations/s                               cpu a step: %6.1f us\n",
+              "bare loop", Median(bare_rates), 1e6 * Median(bare_cpu));
   for (const Audience& audience : audiences) {
-    const std::vector<double>& ratio = ratios[audience.name];
-    std::printf("  %-28s %9.0f iterations/s   ratio %.3f  (quartiles %.3f .. %.3f)\n",
-                audience.name.c_str(), Median(rates[audience.name]), Median(ratio),
-                Percentile(ratio, 0.25), Percentile(ratio, 0.75));
+    const Samples& s = samples[audience.name];
+    std::printf(
+        "  %-28s %9.0f iterations/s  ratio %.3f (%.3f .. %.3f)  cpu a step: trainer %6.1f, rest of "
+        "worker %5.1f, daemon %5.1f us\n",
+        audience.name.c_str(), Median(s.rate), Median(s.ratio), Percentile(s.ratio, 0.25),
+        Percentile(s.ratio, 0.75), 1e6 * Median(s.trainer), 1e6 * Median(s.worker_others),
+        1e6 * Median(s.daemon));
   }
   std::fflush(stdout);
 }
