@@ -336,12 +336,12 @@ TEST_F(AttemptTest, SendsAgainWhatWasNotAcknowledged) {
 TEST_F(AttemptTest, TrainsOnWithoutADaemonAndDeliversLater) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);
-  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 20'000)));
+  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 6'000)));
   daemon_.WaitForEvents(Reached(100));
   daemon_.Die();
   daemon_.Live();
   const Events events = daemon_.WaitForEvents(Ended);
-  EXPECT_EQ(Iterations(events).size(), 20'001u);
+  EXPECT_EQ(Iterations(events).size(), 6'001u);
   EXPECT_EQ(worker.Wait(), 0);
   EXPECT_GE(daemon_.hellos(), 2);
 }
