@@ -5,6 +5,7 @@ import {h} from './dom.js';
 import {clockTime} from './format.js';
 import {JobPage} from './job_page.js';
 import {JobsPage} from './jobs_page.js';
+import {remember, remembered} from './settings.js';
 import {hideTip} from './tip.js';
 
 const main = document.getElementById('main');
@@ -35,6 +36,10 @@ function showConnection() {
     h('span', {}, h('strong', {}, 'Connection lost'), `: ${connection.reason}.${since} Trying again…`),
     h('button', {type: 'button', onclick: () => connection.retry()}, 'Try now'));
 }
+
+const me = document.getElementById('me');
+me.value = remembered('name', '');
+me.addEventListener('change', () => remember('name', me.value.trim()));
 
 connection.addEventListener('change', showConnection);
 addEventListener('hashchange', () => {

@@ -185,10 +185,19 @@ def test_dial_sets_the_step_size_and_its_mark_appears(watched, run, server):
     run.advance(100)
     watched.wait(lambda: watched.text(".dial-value") == "3e-4")
     pin = watched.one(".value-chart .pin")
-    assert "step_size 9.93e-4 → 3e-4; by ada, at iteration 500" in pin.get_attribute("aria-label")
+    assert "step_size 9.93e-4 → 3e-4; by dashboard, at iteration 500" in pin.get_attribute(
+        "aria-label"
+    )
     watched.driver.execute_script("arguments[0].focus()", pin)
-    watched.one(".tip", "by ada, at iteration 500")
-    watched.one("section[aria-label='Commands'] li", "ada, at iteration 500")
+    watched.one(".tip", "by dashboard, at iteration 500")
+    watched.one("section[aria-label='Commands'] li", "dashboard, at iteration 500")
+
+
+def test_commands_carry_the_name_that_people_give_themselves(watched):
+    watched.one("#me").send_keys("Zoë" + Keys.TAB)
+    press(watched, "2")
+    watched.one("section[aria-label='Commands'] li", "Zoe, at iteration 500")
+    watched.run("localStorage.clear()")
 
 
 def test_slider_only_drafts_until_set(watched, server):
@@ -249,7 +258,7 @@ def test_pause_resume_and_confirmed_stop(watched, run, server):
     watched.one(".actions button", "Stop").click()
     watched.one("dialog[open] button", "Stop it").click()
     watched.one(".state", "Stopped")
-    watched.one(".reason", "stopped by ada")
+    watched.one(".reason", "stopped by dashboard")
     assert [next(iter(c[0])) for c in commands(server)] == ["pause", "resume", "stop"]
 
 

@@ -170,7 +170,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 raise Refused("INVALID_ARGUMENT", "Content-Type must be application/json")
             if not self.path.endswith(":command"):
                 raise Refused("NOT_FOUND", f"there is nothing at {self.path}")
-            self._json(self._run(self.path).command(body))
+            who = self.headers.get("X-Descent-Principal") or "anonymous"
+            self._json(self._run(self.path).command(body, who))
         except Refused as refused:
             self._error(refused.status, refused.message)
 
