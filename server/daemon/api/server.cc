@@ -3,12 +3,10 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/impl/server_builder_option.h>
 
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
@@ -151,15 +149,6 @@ class TrainingServiceImpl final : public TrainingServiceBase {
   WatchService watches_;
 };
 
-// Server reflection for this server alone (the plugin's own registration is for all of a process).
-class WithReflection final : public grpc::ServerBuilderOption {
- public:
-  void UpdateArguments(grpc::ChannelArguments*) override {}
-  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
-  }
-};
-
 class ApiServerImpl final : public ApiServer {
  public:
   ApiServerImpl(Jobs& jobs, Options options)
@@ -186,7 +175,8 @@ class ApiServerImpl final : public ApiServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
     builder.RegisterService(&service_);
-    builder.SetOption(std::make_unique<WithReflection>());
+    // Both are for all servers that this process makes from here on.
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::EnableDefaultHealthCheckService(true);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
