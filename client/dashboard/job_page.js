@@ -200,7 +200,9 @@ export class JobPage {
     const shown = points.find(to + 1) - points.find(min);
     const ratio = Math.round((to - min + 1) / Math.max(shown, 1));
     const which = ratio > 1 ? ` · about 1 of ${count(ratio)} is shown: zoom in for more` : '';
-    setText(this.window, `Iterations ${count(min)} to ${count(to)}${which}`);
+    const known = toNumber(this.#job.last_iteration?.index);
+    const behind = known - last > Math.max(2000, known / 20) ? ` · still reading, up to ${count(known)}` : '';
+    setText(this.window, `Iterations ${count(min)} to ${count(to)}${which}${behind}`);
     this.whole.disabled = range.whole;
   }
 }
