@@ -49,6 +49,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
   const char* server = std::getenv("DESCENT_SERVER");
   Context context{.io = io,
                   .server = server != nullptr && *server != '\0' ? server : kDefaultServer};
+  context.usual_server = context.server;
   CLI::App app("Submit training jobs, watch every iteration, turn the step size while they run",
                "descent");
   try {

@@ -29,6 +29,10 @@ client::Client Context::Connect(absl::Duration call_timeout) const {
                          .retry_for = absl::Seconds(1)});
 }
 
+std::string Context::ServerOption() const {
+  return server == usual_server ? "" : absl::StrCat(" --server ", server);
+}
+
 void Context::Say(const std::string& message) const {
   io.out.flush();
   for (const absl::string_view line : absl::StrSplit(message, '\n')) {

@@ -20,6 +20,11 @@ struct Context {
   std::string server;
   bool json = false;
   std::function<int()> action = {};
+  // Where to look if the command line doesn't say: $DESCENT_SERVER, or the default.
+  std::string usual_server = {};
+
+  // ` --server ADDRESS` for commands that people are told to type; empty if it is the usual one.
+  std::string ServerOption() const;
 
   client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
 

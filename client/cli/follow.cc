@@ -30,6 +30,7 @@ class Display {
         json_(context.json),
         live_(io_.terminal && !json_),
         every_iteration_(options.every_iteration),
+        all_kinds_(!options.kinds.empty() || (options.every_iteration && !live_)),
         progress_(options.job.summary().iterations()) {
     if (options.skip_old_iterations && options.job.has_last_iteration()) {
       progress_.StartAt(options.job.last_iteration(), options.job.state());
@@ -82,6 +83,7 @@ class Display {
     }
     progress_.OnEvent(event);
     changed_ = true;
+    if (!all_kinds_ && IsDetail(event)) return;
     if (event.has_iteration()) {
       if (live_) return;
       const absl::Time now = absl::Now();
@@ -96,6 +98,12 @@ class Display {
     Erase();
     io_.out << TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) << "  " << Start(event)
             << EventText(event) << (io_.colour ? "\x1b[0m" : "") << "\n";
+  }
+
+  // What only programs need, or what another line says soon after.
+  static bool IsDetail(const v1::Event& event) {
+    return event.has_series() ||
+           (event.has_command_accepted() && !event.command_accepted().has_at_iteration());
   }
 
   const char* Start(const v1::Event& event) const {
@@ -130,6 +138,7 @@ class Display {
   const bool json_;
   const bool live_;
   const bool every_iteration_;
+  const bool all_kinds_;
   mutable absl::Mutex mutex_;
   Progress progress_ ABSL_GUARDED_BY(mutex_);
   absl::Time next_sparse_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
@@ -261,9 +270,10 @@ int Follow(const Context& context, const client::Client& client, const FollowOpt
       reader.WaitDone(absl::InfiniteDuration());
       display.Close(/*keep=*/true);
       const std::string id = client::JobId(options.job.name());
+      const std::string server = context.ServerOption();
       context.Say(absl::StrCat("detached; ", options.job.name(), " goes on\n",
-                               "come back: descent watch ", id, " --from ", reader.cursor(), "\n",
-                               "end it: descent stop ", id));
+                               "come back: descent watch ", id, " --from ", reader.cursor(), server,
+                               "\n", "end it: descent stop ", id, server));
       return kInterrupted;
     }
     // A pipe that nobody reads any more.

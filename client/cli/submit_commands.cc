@@ -144,13 +144,14 @@ int Submit(Context& context, SubmitArguments& arguments) {
                    << Count(job->summary().iterations()) << " iterations\n";
     if (!arguments.follow) {
       const std::string id = client::JobId(job->name());
-      context.io.out << "  watch it           descent watch " << id << "\n";
+      const std::string server = context.ServerOption();
+      context.io.out << "  watch it           descent watch " << id << server << "\n";
       if (job->summary().dials_size() > 0) {
         const std::string& dial = job->summary().dials(0);
         context.io.out << "  turn a dial        descent set " << id << " "
-                       << Visible(dial.substr(dial.rfind('.') + 1)) << "*=0.5\n";
+                       << Visible(dial.substr(dial.rfind('.') + 1)) << "*=0.5" << server << "\n";
       }
-      context.io.out << "  wait for its end   descent wait " << id << "\n";
+      context.io.out << "  wait for its end   descent wait " << id << server << "\n";
       return kOk;
     }
     context.io.out.flush();

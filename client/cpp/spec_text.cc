@@ -168,6 +168,7 @@ absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
     if (marks == nullptr) continue;
     // What stands in the file there is no longer meant.
     std::erase_if(*marks, [&](const auto& mark) { return absl::StartsWith(mark.first, path); });
+    (*marks)[path] = {};
   }
   ResolvePaths("", &*spec);
   return spec;
@@ -199,9 +200,10 @@ absl::Status WithPlaces(const absl::Status& status, const std::string& file,
 std::string PrintSpec(const v1::Spec& spec) { return PrintYaml(ToYaml(spec)); }
 
 std::string PrintPart(const google::protobuf::Message& part) {
-  std::string text = PrintYaml(ToYaml(part));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
+  const YamlNode node = ToYaml(part);
+  std::string text = PrintYamlLine(node);
+  const bool braces = node.kind == YamlNode::Kind::kMap && !node.entries.empty();
+  return braces ? text.substr(1, text.size() - 2) : text;
 }
 
 }  // namespace descent::client

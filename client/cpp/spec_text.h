@@ -59,7 +59,7 @@ absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec,
 // The spec as YAML that ParseSpec reads back to the same message.
 std::string PrintSpec(const v1::Spec& spec);
 
-// Any part of a spec as one value of YAML: `0.1`, `cosine: {initial: 0.1}`.
+// Any part of a spec in one line of YAML: `0.1`, `cosine: {initial: 0.1}`.
 std::string PrintPart(const google::protobuf::Message& part);
 
 }  // namespace descent::client

@@ -129,6 +129,8 @@ void Block(const YamlNode& node, int indent, bool first_on_line, std::string* ou
 
 }  // namespace
 
+std::string PrintYamlLine(const YamlNode& node) { return Flow(node); }
+
 std::string PrintYaml(const YamlNode& node) {
   if (IsScalar(node) || (node.items.empty() && node.entries.empty())) return Flow(node) + "\n";
   std::string out;

@@ -61,6 +61,9 @@ inline constexpr size_t kMaxYamlBytes = 4 << 20;
 // As block style; what is short and flat as flow style (`{initial: 0.1, final: 0}`).
 std::string PrintYaml(const YamlNode& node);
 
+// All of it in one line, as flow style.
+std::string PrintYamlLine(const YamlNode& node);
+
 // Where the first byte is that is not UTF-8, or a NUL; line 0 if all is well.
 TextMark FindInvalidUtf8(std::string_view text);
 
