@@ -100,9 +100,10 @@ class Display {
             << EventText(event) << (io_.colour ? "\x1b[0m" : "") << "\n";
   }
 
-  // What only programs need, or what another line says soon after.
+  // What only programs need, what another line says soon after, what happens all the time.
   static bool IsDetail(const v1::Event& event) {
     return event.has_series() ||
+           (event.has_checkpoint_saved() && event.checkpoint_saved().request_id().empty()) ||
            (event.has_command_accepted() && !event.command_accepted().has_at_iteration());
   }
 
