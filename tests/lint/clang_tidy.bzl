@@ -8,12 +8,18 @@ Clang's own warnings come with it, among them -Wthread-safety, which checks ABSL
 
 _SOURCES = ["cc", "cpp"]
 
-_WARNINGS = [
+_FLAGS = [
+    "-std=c++20",
     "-Wall",
     "-Wextra",
     "-Wthread-safety",
     "-Wno-unused-parameter",
     "-Wno-unknown-warning-option",
+    # libstdc++'s own algorithms use std::get_temporary_buffer.
+    "-Wno-deprecated-declarations",
+    # Boost 1.74 knows coroutines of GCC and of older clangs only.
+    "-DBOOST_ASIO_HAS_CO_AWAIT",
+    "-DBOOST_ASIO_HAS_STD_COROUTINE",
 ]
 
 def _clang_tidy(target, ctx):
@@ -31,8 +37,7 @@ def _clang_tidy(target, ctx):
         infos.append(target[CcInfo])
     context = cc_common.merge_cc_infos(direct_cc_infos = infos).compilation_context
 
-    flags = ["-std=c++20"] + _WARNINGS
-    flags += ["-D" + d for d in context.defines.to_list() + getattr(attributes, "local_defines", [])]
+    flags = _FLAGS + ["-D" + d for d in context.defines.to_list() + getattr(attributes, "local_defines", [])]
     flags += [c for c in getattr(attributes, "copts", []) if c.startswith("-D")]
     for include in context.quote_includes.to_list():
         flags += ["-iquote", include]

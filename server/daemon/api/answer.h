@@ -35,8 +35,9 @@ class Answer : public grpc::ServerUnaryReactor {
       Answer* answer = slot->Take();
       if (answer == nullptr) return;
       // From here to Finish the reactor, and so the response, can't go away.
+      const grpc::Status status = ToGrpcStatus(result.status());
       if (result.ok()) *response = *std::move(result);
-      answer->Finish(ToGrpcStatus(result.status()));
+      answer->Finish(status);
     };
   }
 
