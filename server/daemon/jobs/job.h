@@ -201,7 +201,8 @@ class Job : public std::enable_shared_from_this<Job> {
   std::map<std::string, v1::Event> answers_ ABSL_GUARDED_BY(mutex_);
   // The journal's iterations that the next batch will be compared with.
   std::map<int64_t, v1::Iteration> compared_ ABSL_GUARDED_BY(mutex_);
-  std::string failed_checkpoint_ ABSL_GUARDED_BY(mutex_);  // an attempt from it came to nothing
+  // The last attempt came to nothing: perhaps because of a damaged checkpoint.
+  bool checkpoint_suspected_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace descent::daemon

@@ -36,7 +36,7 @@ bool IsIntact(const CheckpointRecord& record, const std::string& path, bool read
 
 bool Job::StartAttempt(const WorkerPtr& worker) {
   std::vector<CheckpointRecord> candidates;
-  std::string suspect;
+  bool suspicious = false;
   Lineage lineage;
   {
     MutexLock lock(mutex_);
@@ -45,14 +45,14 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
     for (const CheckpointRecord& record : history_.checkpoints()) {
       if (lineage.Holds(record.branch, record.iteration)) candidates.push_back(record);
     }
-    suspect = failed_checkpoint_;
+    suspicious = checkpoint_suspected_;
   }
   // Hashing takes a second a gigabyte: only when an attempt from there came to nothing.
   CheckpointRecord checkpoint;
   checkpoint.iteration = -1;
   std::vector<std::string> damaged;
   for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
-    if (IsIntact(*it, CheckpointPath(environment_.dir, it->name), it->name == suspect)) {
+    if (IsIntact(*it, CheckpointPath(environment_.dir, it->name), suspicious)) {
       checkpoint = *it;
       break;
     }
@@ -90,7 +90,12 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
   v1::Event event = NewEvent();
   event.set_attempt(number);
   event.mutable_attempt_started()->set_checkpoint(checkpoint.name);
-  *event.mutable_attempt_started()->mutable_worker() = environment_.supervisor->info(worker);
+  v1::WorkerInfo& info = *event.mutable_attempt_started()->mutable_worker();
+  info = environment_.supervisor->info(worker);
+  // Of the attempt, where the worker could only speak of itself as a spare.
+  const v1::Execution& execution = pending_.plan().spec().execution();
+  if (execution.has_threads()) info.set_threads(execution.threads());
+  if (execution.has_device()) info.set_device(execution.device());
   Add(std::move(event), &draft);
   environment_.supervisor->MoveLog(worker,
                                    absl::StrCat(environment_.dir, "/worker-", number, ".log"));
@@ -213,7 +218,7 @@ void Job::Unbind() {
 
 void Job::EndAttempt(const std::string& cause, Draft draft) {
   const int fruitless = history_.FruitlessAttempts(last_iteration_revision_);
-  if (fruitless > 0) failed_checkpoint_ = attempt_.checkpoint;
+  checkpoint_suspected_ = fruitless > 0;
   LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number, ": ", cause));
   Add(NewNotice(absl::StrCat("Attempt ", attempt_.number, " ended: ", cause)), &draft);
   Unbind();

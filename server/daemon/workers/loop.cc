@@ -50,16 +50,19 @@ void Loop::Run() {
     std::function<void()> task;
     {
       MutexLock lock(mutex_);
-      while (tasks_.empty()) {
-        if (stopping_) return;
-        const int64_t now = clock_->MonotonicNanos();
-        if (timers_.empty()) {
-          changed_.Wait(mutex_);
-        } else if (const int64_t left = timers_.begin()->first.first - now; left > 0) {
-          changed_.WaitFor(mutex_, std::chrono::nanoseconds(left));
-        } else {
+      while (true) {
+        // Timers that are due queue up behind what was posted before, and are not starved by it.
+        const int64_t now = timers_.empty() ? 0 : clock_->MonotonicNanos();
+        while (!timers_.empty() && timers_.begin()->first.first <= now) {
           tasks_.push_back(std::move(timers_.begin()->second));
           timers_.erase(timers_.begin());
+        }
+        if (!tasks_.empty()) break;
+        if (stopping_) return;
+        if (timers_.empty()) {
+          changed_.Wait(mutex_);
+        } else {
+          changed_.WaitFor(mutex_, std::chrono::nanoseconds(timers_.begin()->first.first - now));
         }
       }
       task = std::move(tasks_.front());

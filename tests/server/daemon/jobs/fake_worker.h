@@ -47,6 +47,10 @@ class FakeWorker {
   // Says Hello: as a spare, or with the attempt that it runs.
   void Connect() {
     Disconnect();
+    {
+      server::MutexLock lock(mutex_);
+      std::erase_if(messages_, [](const auto& message) { return message.has_welcome(); });
+    }
     auto session = std::make_shared<Session>();
     session->stub = worker::v1::WorkerService::NewStub(
         grpc::CreateChannel("unix:" + socket_, grpc::InsecureChannelCredentials()));
@@ -98,6 +102,19 @@ class FakeWorker {
       if (message.kind_case() == kind) return true;
     }
     return false;
+  }
+
+  // Until this request is in its hands.
+  bool AwaitCommand(const std::string& request_id) {
+    server::MutexLock lock(mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (true) {
+      for (const auto& message : messages_) {
+        if (message.command().request().request_id() == request_id) return true;
+      }
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      changed_.WaitFor(mutex_, std::chrono::milliseconds(100));
+    }
   }
 
   // Waits for Start; loads the checkpoint.

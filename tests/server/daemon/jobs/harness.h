@@ -129,9 +129,23 @@ class JobsTest : public testing::Test {
 
   std::string socket() const { return folder_.File("w.sock"); }
 
+  // Turns the clock, after what is under way has come to rest; returns when the timers have run.
   void Advance(double seconds) {
+    Settle();
     clock_.Advance(static_cast<int64_t>(seconds * 1e9));
     jobs_->Wake();
+    Settle();
+  }
+
+  // Until the daemon's loop has done what it was told, and what that led to.
+  void Settle() {
+    for (int i = 0; i < 4; ++i) {
+      v1::DeleteJobRequest request;
+      request.set_name("jobs/nobody");
+      auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
+      jobs_->Delete(request, "", done);
+      (void)answer.Get();
+    }
   }
 
   // The next launched worker says Hello.

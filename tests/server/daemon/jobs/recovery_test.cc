@@ -64,7 +64,7 @@ TEST_F(JobsTest, AnAppliedCommandIsScriptedAndNotAppliedTwice) {
   worker->SaveCheckpoint();
   worker->Flush();
   auto answer = Command(SetOf("a", "s1", 0.25));
-  AwaitAccepted("a", "s1");
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
   worker->Train(8);
   ASSERT_TRUE(answer.Get().ok());
   worker->AwaitAcknowledged();
@@ -121,7 +121,7 @@ TEST_F(JobsTest, HistoryThatDiffersIsRewoundOpenlyAndCommandsAreReapplied) {
   worker->SaveCheckpoint();
   worker->Flush();
   auto answer = Command(SetOf("a", "s1", 0.25));
-  AwaitAccepted("a", "s1");
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
   worker->Train(8);
   const int64_t applied_revision = answer.Get()->event().revision();
   worker->AwaitAcknowledged();
@@ -196,13 +196,10 @@ TEST_F(JobsTest, ARecoveryOnALaterBranchComparesWithThatBranch) {
 
 TEST_F(JobsTest, ASilentWorkerIsReplacedAndFencedWhenItWakes) {
   auto worker = RunJob("a");
-  auto spare = ConnectSpare();
   worker->Train(3);
   worker->AwaitAcknowledged();
-  for (int i = 0; i < 6; ++i) {  // a lease and a half; the spare is heard of, the worker is not
-    spare->Heartbeat();
-    Advance(2.5);
-  }
+  for (int i = 0; i < 6; ++i) Advance(2.5);  // a lease and a half
+  auto spare = ConnectSpare();
   EXPECT_EQ(spare->Begin().attempt(), 2);
   spare->Train(5);
   EXPECT_TRUE(spare->AwaitAcknowledged());
@@ -257,7 +254,7 @@ TEST_F(JobsTest, ANewDaemonAdoptsTheLiveWorker) {
   worker->Train(3);
   worker->AwaitAcknowledged();
   auto answer = Command(SetOf("a", "s1", 0.25));
-  AwaitAccepted("a", "s1");
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
   StopDaemon();
   worker->Disconnect();
   worker->Train(6);  // meanwhile; takes the command too if it had it
@@ -296,13 +293,12 @@ TEST_F(JobsTest, ANewDaemonWaitsOutTheLeaseOfAWorkerThatDoesNotComeBack) {
   worker->AwaitAcknowledged();
   StopDaemon();
   StartDaemon();
+  Advance(9);
+  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::RUNNING);
+  for (int i = 0; i < 6; ++i) Advance(2.5);
+  AwaitState("a", v1::RECOVERING);
   auto spare = ConnectSpare();
-  spare->Await(worker::v1::DaemonMessage::kWelcome);
-  EXPECT_FALSE(spare->Has(worker::v1::DaemonMessage::kStart));
-  for (int i = 0; i < 6; ++i) {
-    spare->Heartbeat();
-    Advance(2.5);
-  }
+  while (spare->Has(worker::v1::DaemonMessage::kFenced)) spare = ConnectSpare();
   EXPECT_EQ(spare->Begin().attempt(), 2);
   worker->Connect();
   EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
@@ -354,7 +350,7 @@ TEST_F(JobsTest, APausedJobIsPausedAfterARecovery) {
   v1::CommandJobRequest pause = CommandOf("a", "p");
   pause.add_commands()->mutable_pause();
   auto answer = Command(pause);
-  AwaitAccepted("a", "p");
+  ASSERT_TRUE(worker->AwaitCommand("p"));
   worker->Train(10);
   EXPECT_EQ(answer.Get()->event().command_applied().iteration(), 4);
   AwaitState("a", v1::PAUSED);
@@ -375,7 +371,7 @@ TEST_F(JobsTest, AtShutdownWorkersLeaveAndTheJobGoesOnLater) {
   worker->Train(3);
   worker->AwaitAcknowledged();
   auto waiting = Command(SetOf("a", "s1", 0.25));
-  AwaitAccepted("a", "s1");
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
   auto shutdown = std::async(std::launch::async, [this] {
     jobs_->Shutdown(std::chrono::steady_clock::now() + kPatience);
   });
@@ -434,11 +430,11 @@ TEST_F(JobsTest, SparesThatDieAreRelaunchedWithBackOff) {
   for (int i = 0; i < 3; ++i) {
     auto spare = processes_.NextLaunched();
     ASSERT_NE(spare, nullptr);
+    Settle();
     const int64_t launches = processes_.launches();
     processes_.Exit(*spare, {.known = true, .exit_status = 127});
-    // Creations show that the loop has seen it; none is launched before its time.
-    Create("No Id").Get();
-    EXPECT_EQ(processes_.launches(), launches);
+    Settle();
+    EXPECT_EQ(processes_.launches(), launches);  // not before its time
     Advance(10);
   }
 }

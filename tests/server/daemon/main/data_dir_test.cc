@@ -1,0 +1,87 @@
+#include "server/daemon/main/data_dir.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace descent::daemon {
+namespace {
+
+using testing::HasSubstr;
+
+class DataDirTest : public testing::Test {
+ protected:
+  DataDirTest() {
+    std::string name = "/tmp/descent-data-XXXXXX";
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~DataDirTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string folder_;
+};
+
+TEST_F(DataDirTest, IsMadeForItsOwnerAlone) {
+  const auto data_dir = DataDir::Lock(folder_ + "/a/b/");
+  ASSERT_TRUE(data_dir.ok()) << data_dir.status();
+  EXPECT_EQ((*data_dir)->path(), folder_ + "/a/b");
+  struct stat status{};
+  ::stat((folder_ + "/a/b").c_str(), &status);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+}
+
+TEST_F(DataDirTest, ASecondDaemonIsRefusedByName) {
+  auto first = DataDir::Lock(folder_);
+  ASSERT_TRUE(first.ok());
+  const auto second = DataDir::Lock(folder_);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(folder_));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(std::to_string(::getpid())));
+  first->reset();
+  EXPECT_TRUE(DataDir::Lock(folder_).ok());
+}
+
+TEST_F(DataDirTest, AFolderThatCantBeMadeIsNamed) {
+  std::ofstream(folder_ + "/file") << "x";
+  const auto data_dir = DataDir::Lock(folder_ + "/file/data");
+  EXPECT_EQ(data_dir.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(data_dir.status().message()), HasSubstr(folder_ + "/file/data"));
+}
+
+TEST_F(DataDirTest, TheSocketIsTheSameNextTimeAndNeverTooLong) {
+  auto data_dir = DataDir::Lock(folder_);
+  EXPECT_EQ(*(*data_dir)->WorkerSocket(), folder_ + "/worker.sock");
+  ::setenv("XDG_RUNTIME_DIR", folder_.c_str(), 1);
+  const std::string deep = folder_ + "/" + std::string(90, 'x');
+  std::string socket;
+  for (int i = 0; i < 2; ++i) {
+    const auto far = DataDir::Lock(deep);
+    ASSERT_TRUE(far.ok());
+    const auto now = (*far)->WorkerSocket();
+    ASSERT_TRUE(now.ok()) << now.status();
+    EXPECT_LT(now->size(), 100U);
+    if (i > 0) EXPECT_EQ(*now, socket);
+    socket = *now;
+  }
+}
+
+TEST_F(DataDirTest, AnnouncesAddressesAndTakesThemBack) {
+  auto data_dir = DataDir::Lock(folder_);
+  ASSERT_TRUE((*data_dir)->Announce("127.0.0.1:1", "127.0.0.1:2", "/s").ok());
+  const auto json = nlohmann::json::parse(std::ifstream(folder_ + "/descentd.json"));
+  EXPECT_EQ(json["pid"], ::getpid());
+  EXPECT_EQ(json["grpc"], "127.0.0.1:1");
+  EXPECT_EQ(json["http"], "127.0.0.1:2");
+  EXPECT_EQ(json["socket"], "/s");
+  data_dir->reset();
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/descentd.json"));
+}
+
+}  // namespace
+}  // namespace descent::daemon
