@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -24,6 +26,9 @@ namespace {
 
 // sockaddr_un has room for 107; gRPC puts nothing before it.
 constexpr size_t kMaxSocketPath = 99;
+
+constexpr int kLockTries = 200;
+constexpr absl::Duration kLockPause = absl::Milliseconds(10);
 
 std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
 
@@ -46,6 +51,14 @@ absl::Status WriteAll(int fd, const std::string& text) {
     written += static_cast<size_t>(count);
   }
   return absl::OkStatus();
+}
+
+// The process that wrote the lock file; 0 if it is not there yet.
+int64_t ReadPid(int lock) {
+  char text[32] = {};
+  const ssize_t size = pread(lock, text, sizeof text - 1, 0);
+  int64_t pid = 0;
+  return size > 0 && absl::SimpleAtoi(text, &pid) ? pid : 0;
 }
 
 }  // namespace
@@ -82,14 +95,18 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
     return absl::UnavailableError(absl::StrCat("Can't write in the folder ", folder, ": ",
                                                Errno(errno), "; name another one with --data_dir"));
   }
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    char text[32] = {};
-    const ssize_t size = read(lock, text, sizeof text - 1);
+  for (int tries = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; ++tries) {
+    const int64_t holder = ReadPid(lock);
+    // A daemon that was killed while it launched a worker: the child has its descriptors until it
+    // becomes the worker's program, a moment later.
+    const bool is_dead = holder > 0 && kill(static_cast<pid_t>(holder), 0) != 0 && errno == ESRCH;
+    if (is_dead && tries < kLockTries) {
+      absl::SleepFor(kLockPause);
+      continue;
+    }
     close(lock);
-    std::string pid(text, size > 0 ? static_cast<size_t>(size) : 0);
-    while (!pid.empty() && pid.back() == '\n') pid.pop_back();
     return absl::FailedPreconditionError(absl::StrCat(
-        "Another descentd", pid.empty() ? "" : absl::StrCat(" (process ", pid, ")"),
+        "Another descentd", holder > 0 ? absl::StrCat(" (process ", holder, ")") : "",
         " serves the folder ", folder, "; stop it first, or name another folder with --data_dir"));
   }
   const std::string pid = absl::StrCat(getpid(), "\n");

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
@@ -341,7 +342,7 @@ void Supervisor::Lost(const WorkerPtr& worker, const std::string& cause, bool cl
   if (worker->state_ == Worker::State::kAssigned) {
     return host_->OnLost(worker, cause, clean);
   }
-  if (stopping_) return;
+  if (stopping_ || worker->leaving_) return;
   const int64_t now = clock_->MonotonicNanos();
   const bool was_healthy = worker->state_ != Worker::State::kLaunched &&
                            now - worker->spare_since_nanos_ >= kHealthyAfter;
@@ -398,7 +399,8 @@ std::string Supervisor::LastLogLine(const WorkerPtr& worker) const {
   file.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end);
   file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
   absl::StripAsciiWhitespace(&tail);
-  tail = tail.substr(tail.find_last_of('\n') + 1);  // npos + 1 = 0
+  tail = tail.substr(tail.find_last_of('\n') + 1);   // npos + 1 = 0
+  if (absl::StrContains(tail, " INFO ")) return "";  // no complaint
   return tail.substr(0, 300);
 }
 

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -45,6 +47,26 @@ TEST_F(DataDirTest, ASecondDaemonIsRefusedByName) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(std::to_string(::getpid())));
   first->reset();
   EXPECT_TRUE(DataDir::Lock(folder_).ok());
+}
+
+TEST_F(DataDirTest, WaitsForTheChildOfADaemonThatWasKilled) {
+  // A lock that outlives its daemon: the child has the descriptor for a moment still.
+  int to_child[2];
+  ASSERT_EQ(::pipe(to_child), 0);
+  const pid_t daemon = ::fork();
+  if (daemon == 0) {
+    const auto lock = DataDir::Lock(folder_);
+    if (::fork() != 0) ::_exit(0);  // without destructors: killed
+    ::close(to_child[1]);
+    char end;
+    (void)!::read(to_child[0], &end, 1);
+    ::_exit(0);
+  }
+  ::waitpid(daemon, nullptr, 0);
+  ::close(to_child[0]);
+  auto locked = std::async(std::launch::async, [&] { return DataDir::Lock(folder_).status(); });
+  ::close(to_child[1]);
+  EXPECT_TRUE(locked.get().ok());
 }
 
 TEST_F(DataDirTest, AFolderThatCantBeMadeIsNamed) {
