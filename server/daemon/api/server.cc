@@ -1,5 +1,6 @@
 #include "server/daemon/api/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -161,6 +162,9 @@ class ApiServerImpl final : public ApiServer {
     if (!address.ok()) return address.status();
     if (absl::Status status = ProbeListenAddress(*address, "--listen"); !status.ok()) return status;
 
+    // One reference that is never given back: the last one to go would wait for gRPC's poller of
+    // blocked writes, up to 10 s if a client that doesn't read was connected.
+    [[maybe_unused]] static const bool kept = (grpc_init(), true);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(address->ToString(), grpc::InsecureServerCredentials(), &port);
