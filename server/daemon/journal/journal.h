@@ -137,7 +137,7 @@ class Journal {
     std::chrono::nanoseconds tail_idle = std::chrono::minutes(1);
     server::Clock* clock = server::Clock::Real();
     // The name of a registered SQLite VFS, for tests that inject faults; empty: the default.
-    std::string vfs;
+    std::string vfs = {};
   };
 
   // Opens or creates the store and brings its schema up to date. FAILED_PRECONDITION: made by a
