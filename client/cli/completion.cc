@@ -90,7 +90,7 @@ std::vector<Candidate> OptionCandidates(const CLI::App& app) {
   std::vector<Candidate> out;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      out.push_back({"--" + name, option->get_description()});
+      out.push_back({absl::StrCat("--", name), option->get_description()});
     }
   }
   return out;

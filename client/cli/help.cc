@@ -46,7 +46,8 @@ std::string Entry(const std::string& left, const std::string& description) {
 
 // `-f, --follow`, `    --at ITERATION`
 std::string OptionName(const CLI::Option& option) {
-  std::string name = option.get_snames().empty() ? "    " : "-" + option.get_snames()[0] + ", ";
+  std::string name =
+      option.get_snames().empty() ? "    " : absl::StrCat("-", option.get_snames()[0], ", ");
   if (!option.get_lnames().empty()) absl::StrAppend(&name, "--", option.get_lnames()[0]);
   if (option.get_type_size() != 0) {
     const std::string type = option.get_type_name();  // `N:POSITIVE`, checks after the colon
@@ -58,7 +59,7 @@ std::string OptionName(const CLI::Option& option) {
 std::string PositionalUsage(const CLI::Option& option) {
   std::string usage = option.get_name(true, false);
   if (option.get_expected_max() > 1) usage += "...";
-  return option.get_required() ? usage : "[" + usage + "]";
+  return option.get_required() ? usage : absl::StrCat("[", usage, "]");
 }
 
 }  // namespace

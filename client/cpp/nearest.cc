@@ -4,6 +4,8 @@
 #include <cctype>
 #include <cstddef>
 
+#include "absl/strings/str_cat.h"
+
 namespace descent::client {
 namespace {
 
@@ -53,7 +55,7 @@ std::string Nearest(std::string_view given, const std::vector<std::string>& cand
 
 std::string DidYouMean(std::string_view given, const std::vector<std::string>& candidates) {
   const std::string nearest = Nearest(given, candidates);
-  return nearest.empty() ? "" : " (did you mean `" + nearest + "`?)";
+  return nearest.empty() ? "" : absl::StrCat(" (did you mean `", nearest, "`?)");
 }
 
 }  // namespace descent::client

@@ -140,7 +140,7 @@ std::vector<std::string> MatchPath(const std::string& given,
                                    const std::vector<std::string>& paths) {
   std::string wanted = given;
   for (const std::string alias : {"learning_rate", "lr"}) {
-    if (given == alias || absl::EndsWith(given, "." + alias)) {
+    if (given == alias || absl::EndsWith(given, absl::StrCat(".", alias))) {
       wanted = given.substr(0, given.size() - alias.size()) + "step_size";
     }
   }
@@ -148,7 +148,8 @@ std::vector<std::string> MatchPath(const std::string& given,
   for (const std::string& path : paths) {
     const std::string shortened = Shortened(path);
     if (path == wanted || shortened == wanted) return {path};
-    if (absl::EndsWith(path, "." + wanted) || absl::EndsWith(shortened, "." + wanted)) {
+    if (absl::EndsWith(path, absl::StrCat(".", wanted)) ||
+        absl::EndsWith(shortened, absl::StrCat(".", wanted))) {
       matches.push_back(path);
     }
   }

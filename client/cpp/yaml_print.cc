@@ -63,12 +63,12 @@ std::string Flow(const YamlNode& node) {
       for (const auto& item : node.items) {
         absl::StrAppend(&out, out.empty() ? "" : ", ", Flow(*item));
       }
-      return "[" + out + "]";
+      return absl::StrCat("[", out, "]");
     case YamlNode::Kind::kMap:
       for (const auto& entry : node.entries) {
         absl::StrAppend(&out, out.empty() ? "" : ", ", entry.key, ": ", Flow(*entry.value));
       }
-      return "{" + out + "}";
+      return absl::StrCat("{", out, "}");
   }
   return out;
 }
