@@ -42,10 +42,20 @@ Attempt::Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox
 
 Attempt::End Attempt::Run() {
   began_nanos_ = clock_->MonotonicNanos();
-  if (absl::Status status = Begin(); !status.ok()) {
+  if (absl::Status status = Build(); !status.ok()) {
     Fail(std::string(status.message()));
     return End::kFinal;
   }
+  if (absl::Status status = LoadCheckpoint(); !status.ok()) {
+    // The file's fault, not the run's: the daemon has older ones.
+    server::LogError(start_.job(), std::string(status.message()));
+    Event notice;
+    notice.mutable_notice()->set_severity(api::Notice::ERROR);
+    notice.mutable_notice()->set_message(std::string(status.message()));
+    journal_.Write(std::move(notice));
+    return End::kBroken;
+  }
+  Begin();
   while (true) {
     absl::StatusOr<Trainer::Boundary> boundary = trainer_->Current();
     if (!boundary.ok()) {
@@ -69,7 +79,7 @@ Attempt::End Attempt::Run() {
   }
 }
 
-absl::Status Attempt::Begin() {
+absl::Status Attempt::Build() {
   std::variant<Prepared, Violations> result = Prepare(start_.spec(), cache_);
   if (const auto* violations = std::get_if<Violations>(&result)) {
     return absl::InvalidArgumentError(Describe(*violations));
@@ -80,35 +90,40 @@ absl::Status Attempt::Begin() {
   absl::StatusOr<std::unique_ptr<Trainer>> trainer = MakeTrainer(std::move(prepared));
   if (!trainer.ok()) return trainer.status();
   trainer_ = *std::move(trainer);
+  std::error_code ignored;
+  std::filesystem::create_directories(start_.checkpoint_dir(), ignored);
+  return absl::OkStatus();
+}
 
-  std::error_code error;
-  std::filesystem::create_directories(start_.checkpoint_dir(), error);
-  int64_t first = 0;
+absl::Status Attempt::LoadCheckpoint() {
   if (!start_.checkpoint().empty()) {
     const std::string path = CheckpointPath(start_.checkpoint_dir(), start_.checkpoint());
     absl::StatusOr<int64_t> iteration = trainer_->Load(path, start_.checkpoint_sha256());
     if (!iteration.ok()) return iteration.status();
-    first = *iteration;
-    if (start_.checkpoint() == CheckpointName(start_.branch(), first)) {
-      saved_iteration_ = first;
+    first_ = *iteration;
+    if (start_.checkpoint() == CheckpointName(start_.branch(), first_)) {
+      std::error_code ignored;
+      saved_iteration_ = first_;
       saved_ = {start_.checkpoint_sha256(),
-                static_cast<int64_t>(std::filesystem::file_size(path, error))};
+                static_cast<int64_t>(std::filesystem::file_size(path, ignored))};
     }
   }
-  if (start_.script_size() > 0 && start_.script(0).iteration() < first) {
+  if (start_.script_size() > 0 && start_.script(0).iteration() < first_) {
     return absl::InternalError(absl::StrCat("The script begins at iteration ",
                                             start_.script(0).iteration(),
-                                            ", before the checkpoint at ", first, "."));
+                                            ", before the checkpoint at ", first_, "."));
   }
+  return absl::OkStatus();
+}
 
+void Attempt::Begin() {
   const std::vector<std::string>& dials = trainer_->dials().paths();
   if (dials.size() > 1) {
     Event series;
     for (size_t i = 1; i < dials.size(); ++i) series.mutable_series()->add_names(dials[i]);
     journal_.Write(std::move(series));
   }
-  if (start_.recompute_until() < first) Announce();
-  return absl::OkStatus();
+  if (start_.recompute_until() < first_) Announce();
 }
 
 Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {

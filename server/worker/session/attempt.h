@@ -31,8 +31,9 @@ namespace descent::worker {
 class Attempt {
  public:
   enum class End {
-    kFinal,  // the run is over: SUCCEEDED, STOPPED or FAILED
-    kLeft,   // asked to leave; checkpoint saved
+    kFinal,   // the run is over: SUCCEEDED, STOPPED or FAILED
+    kLeft,    // asked to leave; checkpoint saved
+    kBroken,  // the checkpoint can't be read: another attempt may start from an older one
   };
 
   Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox, Clock* clock);
@@ -44,8 +45,11 @@ class Attempt {
   using Event = ::descent::v1::Event;
   using Accepted = ::descent::v1::CommandAccepted;
 
-  // Loads data, model, checkpoint. The error is the run's cause of failure.
-  absl::Status Begin();
+  // Loads data and model. The error is the run's cause of failure.
+  absl::Status Build();
+  // Goes to where the attempt starts.
+  absl::Status LoadCheckpoint();
+  void Begin();
   Next Boundary(const Trainer::Boundary& boundary);
   void WriteIteration(const Trainer::Boundary& boundary);
 
@@ -78,6 +82,7 @@ class Attempt {
   Journalist journal_;
   std::unique_ptr<Trainer> trainer_;
 
+  int64_t first_ = 0;                 // where the attempt starts
   int64_t k_ = -1;                    // the present iteration; −1: none yet
   std::optional<RunState> snapshot_;  // at k, before any command
   int64_t saved_iteration_ = -1;      // of the newest checkpoint file, and its digest

@@ -20,6 +20,7 @@ namespace {
 // A daemon that is there acknowledges within milliseconds; one that is busy may take longer.
 constexpr int64_t kFlushNanos = 10'000'000'000;
 constexpr int64_t kPatienceNanos = 100'000'000;
+constexpr int kBrokenExitCode = 5;
 constexpr int kAwayPatience = 20;  // times the above without a connection
 
 v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
@@ -70,11 +71,17 @@ int RunAttempt(v1::Start start, DataCache* cache, const Session& session, Inbox*
       job, absl::StrCat("attempt ", start.attempt(), " starts from ",
                         start.checkpoint().empty() ? "the starting point" : start.checkpoint()));
   Attempt attempt(std::move(start), cache, inbox, outbox, clock);
-  if (attempt.Run() == Attempt::End::kFinal) {
-    FlushFinal(session, outbox);
-  } else {
-    FlushLeaving(session, outbox, clock);
-    server::LogInfo(job, "left, with a checkpoint");
+  switch (attempt.Run()) {
+    case Attempt::End::kFinal:
+      FlushFinal(session, outbox);
+      return 0;
+    case Attempt::End::kLeft:
+      FlushLeaving(session, outbox, clock);
+      server::LogInfo(job, "left, with a checkpoint");
+      return 0;
+    case Attempt::End::kBroken:
+      FlushLeaving(session, outbox, clock);
+      return kBrokenExitCode;
   }
   return 0;
 }
