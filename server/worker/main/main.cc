@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/synchronization/mutex.h"
 #include "server/worker/session/worker.h"
 #include "server/worker/session/worker_info.h"
 
@@ -37,6 +38,8 @@ void ListenToSignals(descent::worker::Inbox* inbox) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Debian's Abseil looks for deadlocks at every lock, gRPC's included: seven times the price.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app("Trains one job of descentd, which launches it.", "descent-worker");
   descent::worker::WorkerOptions options;
   app.add_option("--socket", options.session.socket, "Unix socket of the daemon")->required();
