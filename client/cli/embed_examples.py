@@ -9,7 +9,9 @@ out, *files = sys.argv[1:]
 def literal(text):
     """A C++ string; in pieces, as compilers limit the length of one."""
     lines = text.splitlines(keepends=True)
-    return "\n".join('    R"_(' + "".join(lines[i : i + 100]) + ')_"' for i in range(0, len(lines), 100))
+    return "\n".join(
+        '    R"_(' + "".join(lines[i : i + 100]) + ')_"' for i in range(0, len(lines), 100)
+    )
 
 
 entries = []

@@ -27,8 +27,8 @@ std::string Percent(double fraction) { return absl::StrFormat("%.0f%%", 100 * fr
 std::string Bytes(int64_t bytes) {
   double value = static_cast<double>(bytes);
   for (const char* unit : {"B", "kB", "MB", "GB"}) {
-    if (value < 1000)
-      return absl::StrFormat(value < 10 && *unit != 'B' ? "%.1f %s" : "%.0f %s", value, unit);
+    const int decimals = value < 10 && *unit != 'B' ? 1 : 0;
+    if (value < 1000) return absl::StrFormat("%.*f %s", decimals, value, unit);
     value /= 1000;
   }
   return absl::StrFormat("%.1f TB", value);

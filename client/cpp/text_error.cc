@@ -1,6 +1,6 @@
 #include "client/cpp/text_error.h"
 
-#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,14 +10,18 @@ namespace descent::client {
 
 absl::Status TextErrorsToStatus(std::vector<TextError> errors, const std::string& source) {
   constexpr size_t kShown = 20;
-  std::stable_sort(errors.begin(), errors.end(), [](const TextError& a, const TextError& b) {
-    return std::pair(a.mark.line, a.mark.column) < std::pair(b.mark.line, b.mark.column);
-  });
+  // Not stable_sort, whose libstdc++ 12 uses what clang knows as deprecated.
+  std::multimap<std::pair<int, int>, TextError> by_place;
+  for (TextError& error : errors) {
+    const std::pair place(error.mark.line, error.mark.column);
+    by_place.emplace(place, std::move(error));
+  }
   std::string message;
   ErrorDetail detail{.reason = "INVALID_SPEC_TEXT"};
-  for (size_t i = 0; i < std::min(errors.size(), kShown); ++i) {
-    const TextError& error = errors[i];
-    absl::StrAppend(&message, i > 0 ? "\n" : "", source, ":");
+  size_t shown = 0;
+  for (const auto& [place, error] : by_place) {
+    if (++shown > kShown) break;
+    absl::StrAppend(&message, shown > 1 ? "\n" : "", source, ":");
     if (error.mark.line > 0) {
       absl::StrAppend(&message, error.mark.line, ":", error.mark.column, ":");
     }
