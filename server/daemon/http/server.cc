@@ -14,8 +14,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -30,14 +28,13 @@
 #include <thread>
 #include <variant>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 #include "server/daemon/api/executor.h"
 #include "server/daemon/api/requests.h"
-#include "server/daemon/http/guard.h"
+#include "server/daemon/http/beast_message.h"
+#include "server/daemon/http/io.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/routes.h"
 #include "server/daemon/http/server.h"
@@ -47,107 +44,15 @@
 namespace descent::daemon {
 namespace {
 
-namespace net = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using tcp = net::ip::tcp;
-using boost::system::error_code;
 
 constexpr uint32_t kMaxHeaderBytes = 16 << 10;
 constexpr uint64_t kMaxBodyBytes = 1 << 20;
 constexpr size_t kChunkBytes = 64 << 10;
 // How long a command's answer is waited for.
 constexpr std::chrono::seconds kAnswerTime(120);
-
-std::chrono::nanoseconds Seconds(double seconds) {
-  return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
-}
-
-auto Into(error_code& error) { return net::redirect_error(net::use_awaitable, error); }
-
-// How other threads reach the I/O thread, for as long as there is one. Thread-safe.
-class Mailbox {
- public:
-  explicit Mailbox(net::io_context& io) : io_(&io) {}
-
-  template <class Task>
-  void Post(Task task) {
-    absl::MutexLock lock(&mutex_);
-    if (io_ != nullptr) net::post(*io_, std::move(task));
-  }
-
-  void Close() {
-    absl::MutexLock lock(&mutex_);
-    io_ = nullptr;
-  }
-
- private:
-  absl::Mutex mutex_;
-  net::io_context* io_;
-};
-
-// Something that one coroutine waits for. All of it on the I/O thread; other threads go through
-// the mailbox with a weak pointer.
-class Signal {
- public:
-  Signal(net::io_context& io, std::set<Signal*>& all) : timer_(io), all_(all) { all_.insert(this); }
-  ~Signal() { all_.erase(this); }
-
-  void Set() {
-    set_ = true;
-    timer_.cancel();
-  }
-
-  // False if the time passed first.
-  net::awaitable<bool> Wait(std::chrono::nanoseconds time) {
-    if (!set_) {
-      timer_.expires_after(std::chrono::duration_cast<net::steady_timer::duration>(time));
-      error_code ignored;
-      co_await timer_.async_wait(Into(ignored));
-    }
-    co_return std::exchange(set_, false);
-  }
-
- private:
-  net::steady_timer timer_;
-  std::set<Signal*>& all_;
-  bool set_ = false;
-};
-
-// Counts for as long as it lives.
-class Counted {
- public:
-  explicit Counted(std::atomic<int64_t>& count) : count_(count) { ++count_; }
-  ~Counted() { --count_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::atomic<int64_t>& count_;
-};
-
-HttpRequest Convert(const http::request<http::string_body>& from) {
-  HttpRequest request;
-  request.method = std::string(from.method_string());
-  request.target = std::string(from.target());
-  for (const auto& field : from) {
-    std::string name(field.name_string());
-    for (char& c : name) c = absl::ascii_tolower(c);
-    request.headers[std::move(name)] = std::string(field.value());
-  }
-  request.body = from.body();
-  return request;
-}
-
-template <class Message>
-void SetHeaders(const HttpResponse& response, Message* message) {
-  message->set(http::field::server, "descentd");
-  for (const auto& [name, value] : SecurityHeaders()) message->set(name, value);
-  for (const auto& [name, value] : response.headers) message->set(name, value);
-  if (!response.content_type.empty()) {
-    message->set(http::field::content_type, response.content_type);
-  }
-}
 
 class HttpServerImpl final : public HttpServer {
  public:
@@ -278,24 +183,6 @@ class HttpServerImpl final : public HttpServer {
       if (!co_await Write(stream, response, head, version, keep)) co_return;
       if (!keep) co_return;
     }
-  }
-
-  // What to say about a request that could not be read, if anybody is there to hear it.
-  static std::optional<HttpResponse> Complaint(const error_code& error) {
-    const auto complain = [](int status, absl::StatusCode code, std::string_view message) {
-      return ErrorResponse(status, MakeError(code, message, "INVALID_HTTP"));
-    };
-    if (error == http::error::body_limit) {
-      return complain(413, absl::StatusCode::kInvalidArgument, "the body is larger than 1 MiB");
-    }
-    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-      return complain(431, absl::StatusCode::kInvalidArgument, "the headers exceed 16 KiB");
-    }
-    if (error == http::error::end_of_stream || error == http::error::partial_message ||
-        error.category() != make_error_code(http::error::end_of_stream).category()) {
-      return std::nullopt;
-    }
-    return complain(400, absl::StatusCode::kInvalidArgument, error.message());
   }
 
   // Has the routes answer on a thread that may block; nothing when the server is shutting down.

@@ -1,0 +1,66 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_BEAST_MESSAGE_H_
+#define DESCENT_SERVER_DAEMON_HTTP_BEAST_MESSAGE_H_
+
+#include <boost/beast/http.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/http/guard.h"
+#include "server/daemon/http/json.h"
+#include "server/daemon/http/message.h"
+
+namespace descent::daemon {
+
+// Beast's messages to and from plain values. For server.cc alone, whose compilation it shares.
+
+inline HttpRequest Convert(
+    const boost::beast::http::request<boost::beast::http::string_body>& from) {
+  HttpRequest request;
+  request.method = std::string(from.method_string());
+  request.target = std::string(from.target());
+  for (const auto& field : from) {
+    std::string name(field.name_string());
+    for (char& c : name) c = absl::ascii_tolower(c);
+    request.headers[std::move(name)] = std::string(field.value());
+  }
+  request.body = from.body();
+  return request;
+}
+
+template <class Message>
+void SetHeaders(const HttpResponse& response, Message* message) {
+  message->set(boost::beast::http::field::server, "descentd");
+  for (const auto& [name, value] : SecurityHeaders()) message->set(name, value);
+  for (const auto& [name, value] : response.headers) message->set(name, value);
+  if (!response.content_type.empty()) {
+    message->set(boost::beast::http::field::content_type, response.content_type);
+  }
+}
+
+// What to say about a request that could not be read, if anybody is there to hear it.
+inline std::optional<HttpResponse> Complaint(const boost::system::error_code& error) {
+  const auto complain = [](int status, absl::StatusCode code, std::string_view message) {
+    return ErrorResponse(status, MakeError(code, message, "INVALID_HTTP"));
+  };
+  if (error == boost::beast::http::error::body_limit) {
+    return complain(413, absl::StatusCode::kInvalidArgument, "the body is larger than 1 MiB");
+  }
+  if (error == boost::beast::http::error::header_limit ||
+      error == boost::beast::http::error::buffer_overflow) {
+    return complain(431, absl::StatusCode::kInvalidArgument, "the headers exceed 16 KiB");
+  }
+  if (error == boost::beast::http::error::end_of_stream ||
+      error == boost::beast::http::error::partial_message ||
+      error.category() != make_error_code(boost::beast::http::error::end_of_stream).category()) {
+    return std::nullopt;
+  }
+  return complain(400, absl::StatusCode::kInvalidArgument, error.message());
+}
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_BEAST_MESSAGE_H_

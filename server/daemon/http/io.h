@@ -1,0 +1,97 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_IO_H_
+#define DESCENT_SERVER_DAEMON_HTTP_IO_H_
+
+// What the HTTP server's coroutines wait with. For server.cc alone, whose compilation it shares.
+//
+// Asio 1.74's coroutines need <utility> before them.
+#include <utility>
+// (a line of its own, so that it is not sorted away)
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <set>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace descent::daemon {
+
+namespace net = boost::asio;
+using boost::system::error_code;
+
+inline std::chrono::nanoseconds Seconds(double seconds) {
+  return std::chrono::nanoseconds(static_cast<int64_t>(seconds * 1e9));
+}
+
+inline auto Into(error_code& error) { return net::redirect_error(net::use_awaitable, error); }
+
+// How other threads reach the I/O thread, for as long as there is one. Thread-safe.
+class Mailbox {
+ public:
+  explicit Mailbox(net::io_context& io) : io_(&io) {}
+
+  template <class Task>
+  void Post(Task task) {
+    absl::MutexLock lock(&mutex_);
+    if (io_ != nullptr) net::post(*io_, std::move(task));
+  }
+
+  void Close() {
+    absl::MutexLock lock(&mutex_);
+    io_ = nullptr;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  net::io_context* io_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Something that one coroutine waits for. All of it on the I/O thread; other threads go through
+// the mailbox with a weak pointer.
+class Signal {
+ public:
+  Signal(net::io_context& io, std::set<Signal*>& all) : timer_(io), all_(all) { all_.insert(this); }
+  ~Signal() { all_.erase(this); }
+
+  void Set() {
+    set_ = true;
+    timer_.cancel();
+  }
+
+  // False if the time passed first.
+  net::awaitable<bool> Wait(std::chrono::nanoseconds time) {
+    if (!set_) {
+      timer_.expires_after(std::chrono::duration_cast<net::steady_timer::duration>(time));
+      error_code ignored;
+      co_await timer_.async_wait(Into(ignored));
+    }
+    co_return std::exchange(set_, false);
+  }
+
+ private:
+  net::steady_timer timer_;
+  std::set<Signal*>& all_;
+  bool set_ = false;
+};
+
+// Counts for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int64_t>& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::atomic<int64_t>& count_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_IO_H_
