@@ -281,11 +281,11 @@ void Job::OnDurable(const absl::Status& status, const Commit& commit) {
       Answer(event.command_rejected().request_id(), event);
     }
   }
+  if (commit.has_checkpoint) DeleteOldCheckpoints();
+  if (commit.then) commit.then();
   if (commit.attempt == attempt_.number) {
     Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : commit.sequence);
   }
-  if (commit.has_checkpoint) DeleteOldCheckpoints();
-  if (commit.then) commit.then();
   if (commit.has_end) {
     environment_.loop->Post([self = shared_from_this()] { self->environment_.finished(self); });
   }

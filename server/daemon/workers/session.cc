@@ -63,7 +63,7 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
 
   void OnReadDone(bool ok) override {
     if (!ok) {
-      handler_->OnClosed(shared_from_this());
+      ReportClosed();
       MutexLock lock(mutex_);
       closing_ = true;
       outgoing_.clear();
@@ -73,7 +73,7 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
     }
     WorkerMessage message = std::move(incoming_);
     incoming_.Clear();
-    auto resume = [self = shared_from_this()] { self->StartRead(&self->incoming_); };
+    auto resume = [self = shared_from_this()] { self->ReadNext(); };
     if (!greeted_) {
       if (!message.has_hello()) {
         Fence("The first message must be Hello");
@@ -93,9 +93,24 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
     WriteNext();
   }
 
-  void OnDone() override { self_.reset(); }
+  void OnDone() override {
+    ReportClosed();
+    self_.reset();
+  }
 
  private:
+  // Not once Finish was called: with no operation under way the stream may be gone already, however
+  // long the reactor is kept.
+  void ReadNext() {
+    MutexLock lock(mutex_);
+    if (!finished_) StartRead(&incoming_);
+  }
+
+  // Reactions run one at a time: OnReadDone, or OnDone after all others.
+  void ReportClosed() {
+    if (!std::exchange(reported_closed_, true)) handler_->OnClosed(shared_from_this());
+  }
+
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || finished_) return;
     if (!outgoing_.empty()) {
@@ -119,6 +134,7 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
   std::shared_ptr<Session> self_;  // until OnDone
   WorkerMessage incoming_;
   bool greeted_ = false;
+  bool reported_closed_ = false;
 
   server::Mutex mutex_;
   std::deque<DaemonMessage> outgoing_ ABSL_GUARDED_BY(mutex_);

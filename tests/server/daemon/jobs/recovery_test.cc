@@ -41,7 +41,11 @@ TEST_F(JobsTest, ARunKilledAtRandomPointsIsTheUndisturbedRun) {
   auto worker = RunJob("a");
   int64_t k = 0;
   for (int round = 0; round < 20; ++round) {
-    k += 1 + static_cast<int64_t>(random() % 7);
+    // One new iteration at least, or the third such attempt would be the last.
+    k = worker->start().recompute_until() + 1;
+    worker->Train(k);
+    ASSERT_TRUE(worker->AwaitAcknowledged());
+    k += static_cast<int64_t>(random() % 7);
     worker->Train(k);
     if (random() % 3 == 0) worker->SaveCheckpoint();
     if (random() % 2 == 0) worker->Flush();
@@ -309,7 +313,9 @@ TEST_F(JobsTest, DaemonAndWorkerKilledAtRandomPointsLeaveTheUndisturbedRun) {
   auto worker = RunJob("a");
   int64_t k = 0;
   for (int round = 0; round < 12; ++round) {
-    k += 1 + static_cast<int64_t>(random() % 5);
+    worker->Train(++k);
+    ASSERT_TRUE(worker->AwaitAcknowledged());
+    k += static_cast<int64_t>(random() % 5);
     worker->Train(k);
     if (random() % 3 == 0) worker->SaveCheckpoint();
     if (random() % 2 == 0) worker->AwaitAcknowledged();
