@@ -13,7 +13,7 @@ namespace descent::cli {
 std::string Count(int64_t n) {
   std::string digits = absl::StrCat(n);
   const size_t first = n < 0 ? 1 : 0;
-  for (size_t end = digits.size(); end > first + 3; end -= 3) digits.insert(end - 3, ",");
+  for (size_t end = digits.size(); end > first + 3; end -= 3) digits.insert(end - 3, 1, ',');
   return digits;
 }
 

@@ -182,6 +182,9 @@ absl::Status WithPlaces(const absl::Status& status, const std::string& file,
     std::string path = violation.field;
     if (absl::StartsWith(path, "job.")) path.erase(0, 4);
     if (absl::StartsWith(path, "spec.")) path.erase(0, 5);
+    // Others, such as a job_id, are not the file's.
+    const std::string root = path.substr(0, path.find_first_of(".["));
+    if (v1::Spec::descriptor()->FindFieldByName(root) == nullptr) return status;
     TextMark mark;
     for (std::string around = path; !around.empty();) {
       if (const auto found = marks.find(around); found != marks.end()) {

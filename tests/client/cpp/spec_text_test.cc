@@ -282,6 +282,18 @@ TEST(SpecText, ResolvesRelativePathsAgainstTheSpecsFolder) {
   EXPECT_EQ(spec.data().test().csv().path(), "/abs/c.csv");
 }
 
+TEST(SpecText, PutsTheServersRefusalsInTheirPlace) {
+  FieldMarks marks;
+  ASSERT_TRUE(ParseSpec("data:\n  batch_size: 0\n", "x.yaml", SpecFormat::kAuto, &marks).ok());
+  EXPECT_EQ(
+      WithPlaces(InvalidField("data.batch_size", "must be positive"), "x.yaml", marks).message(),
+      "x.yaml:2:3: data.batch_size: must be positive");
+  EXPECT_EQ(WithPlaces(InvalidField("data.train", "is missing"), "x.yaml", marks).message(),
+            "x.yaml:1:1: data.train: is missing");
+  EXPECT_EQ(WithPlaces(InvalidField("job_id", "is taken"), "x.yaml", marks).message(),
+            "job_id: is taken");
+}
+
 TEST(SpecText, ReadsFilesAndSaysWhichOneIsMissing) {
   const auto missing = ReadSpecFile("/nonexistent/x.yaml", {});
   EXPECT_EQ(missing.status().message(), "/nonexistent/x.yaml: No such file or directory");
