@@ -1,7 +1,6 @@
 #include "server/daemon/api/server.h"
 
 #include <grpc/grpc.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
@@ -179,8 +178,8 @@ class ApiServerImpl final : public ApiServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
     builder.RegisterService(&service_);
-    // Both are for all servers that this process makes from here on.
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // For all servers that this process makes from here on. Reflection is on by linking its library
+    // (a static initializer registers it; to do so again logs an error at each start).
     grpc::EnableDefaultHealthCheckService(true);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
