@@ -359,6 +359,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   void Acquire(const JobPtr& job) {
     if (stopping_ || IsFinal(job->pending_state())) return;
     supervisor_.Acquire(job->id(), [this, job](const WorkerPtr& worker) {
+      // Nobody is told of the end of a fenced one.
+      std::erase_if(assigned_, [](const auto& entry) { return entry.first->fenced(); });
       assigned_[worker] = job;
       if (job->StartAttempt(worker)) return;
       assigned_.erase(worker);

@@ -64,13 +64,6 @@ int Refuse(const absl::Status& status) {
   return 1;
 }
 
-// The address, or why not, before anything is done with the folder.
-absl::Status CheckAddress(const std::string& address, const char* flag) {
-  const absl::StatusOr<ListenAddress> parsed = ParseListenAddress(address, flag);
-  if (!parsed.ok()) return parsed.status();
-  return ProbeListenAddress(*parsed, flag);
-}
-
 // Blocks until SIGTERM or SIGINT.
 int WaitForSignal(const sigset_t& signals) {
   int number = 0;
@@ -88,12 +81,17 @@ int Serve(const Flags& flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
 
+  // What is refused is refused before anything is made.
+  const absl::StatusOr<ListenAddress> listen = ParseListenAddress(flags.listen, "--listen");
+  if (!listen.ok()) return Refuse(listen.status());
+  const absl::StatusOr<ListenAddress> listen_http = ParseListenAddress(flags.http, "--http");
+  if (!listen_http.ok()) return Refuse(listen_http.status());
   absl::StatusOr<std::unique_ptr<DataDir>> data_dir = DataDir::Lock(flags.data_dir);
   if (!data_dir.ok()) return Refuse(data_dir.status());
-  if (absl::Status status = CheckAddress(flags.listen, "--listen"); !status.ok()) {
+  if (absl::Status status = ProbeListenAddress(*listen, "--listen"); !status.ok()) {
     return Refuse(status);
   }
-  if (absl::Status status = CheckAddress(flags.http, "--http"); !status.ok()) {
+  if (absl::Status status = ProbeListenAddress(*listen_http, "--http"); !status.ok()) {
     return Refuse(status);
   }
   const absl::StatusOr<std::string> socket = (*data_dir)->WorkerSocket();
@@ -104,8 +102,9 @@ int Serve(const Flags& flags) {
   if (!processes.ok()) return Refuse(processes.status());
 
   const server::Clock* clock = server::Clock::Real();
-  absl::StatusOr<std::unique_ptr<Journal>> journal =
-      Journal::Open({.path = (*data_dir)->path() + "/descent.db"});
+  Journal::Options journal_options;
+  journal_options.path = (*data_dir)->path() + "/descent.db";
+  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(journal_options);
   if (!journal.ok()) return Refuse(journal.status());
   absl::StatusOr<std::unique_ptr<JobsService>> jobs =
       JobsService::Open({.data_dir = (*data_dir)->path(),

@@ -91,11 +91,12 @@ absl::Status Supervisor::Start() {
 void Supervisor::Add(const WorkerPtr& worker) {
   worker->heard_nanos_ = clock_->MonotonicNanos();
   workers_.push_back(worker);
+  Count();
+  if (worker->process().pid <= 0) return;  // elsewhere: its lease alone tells
   processes_->Watch(worker->process(), [this, loop = loop_, worker](const ProcessExit& exit) {
     // The processes outlive this: a stopped loop drops it.
     loop->Post([this, worker, exit] { OnExit(worker, exit); });
   });
-  Count();
 }
 
 void Supervisor::Acquire(const std::string& job, std::function<void(const WorkerPtr&)> taken) {
@@ -201,6 +202,10 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     worker = std::make_shared<Worker>(
         hello.worker_id().empty() ? absl::StrCat("pid-", process.pid) : hello.worker_id(), process);
     if (!hello.job().empty()) worker->state_ = Worker::State::kAssigned;
+    const std::string log_path = LogPath(worker->id());
+    if (!absl::StrContains(worker->id(), "/") && access(log_path.c_str(), F_OK) == 0) {
+      worker->log_path_ = log_path;
+    }
     Add(worker);
   }
   connection->worker = worker;
@@ -254,6 +259,7 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
 void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
                            Resume resume) {
   const WorkerPtr& worker = connection->worker;
+  if (worker == nullptr) return resume();  // it was not greeted
   worker->heard_nanos_.store(clock_->MonotonicNanos(), std::memory_order_relaxed);
   if (worker->fenced()) {
     connection->Fence("Another attempt has taken over");
@@ -461,10 +467,14 @@ void Supervisor::Maintain() {
   Count();
 }
 
+std::string Supervisor::LogPath(const std::string& worker_id) const {
+  return absl::StrCat(options_.log_dir, "/", worker_id, ".log");
+}
+
 bool Supervisor::LaunchOne() {
   const std::string id = absl::StrCat(
       "w", getpid(), "-", clock_->WallNanos() / 1'000'000 % 1'000'000'000, "-", ++launched_);
-  const std::string log_path = absl::StrCat(options_.log_dir, "/", id, ".log");
+  const std::string log_path = LogPath(id);
   const absl::StatusOr<ProcessId> process = processes_->Launch(id, log_path);
   if (!process.ok()) {
     ++spare_failures_;
@@ -493,7 +503,7 @@ void Supervisor::Count() {
   int64_t spares = 0;
   int64_t leaving = 0;
   for (const WorkerPtr& worker : workers_) {
-    if (worker->leaving_) ++leaving;
+    if (worker->leaving_ && !worker->fenced()) ++leaving;
     if (worker->fenced() || worker->connection() == nullptr) continue;
     ++connected;
     if (worker->state_ == Worker::State::kSpare) ++spares;

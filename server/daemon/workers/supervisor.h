@@ -138,6 +138,7 @@ class Supervisor : public SessionHandler {
   // Gives idle spares to who waits, launches what is wanted, sends home what is not.
   void Maintain();
   bool LaunchOne();
+  std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
   void CheckLeases();
   void Count();

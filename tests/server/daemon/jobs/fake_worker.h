@@ -59,7 +59,7 @@ class FakeWorker {
     session_ = session;
     worker::v1::WorkerMessage message;
     worker::v1::Hello& hello = *message.mutable_hello();
-    hello.set_protocol_version(1);
+    hello.set_protocol_version(protocol_version);
     hello.set_worker_id(worker_id_);
     hello.mutable_worker()->set_build("fake");
     hello.mutable_worker()->set_pid(process_.pid);
@@ -264,6 +264,7 @@ class FakeWorker {
   using Disk = std::map<std::string, State>;
   void set_disk(std::shared_ptr<Disk> disk) { disk_ = std::move(disk); }
 
+  int32_t protocol_version = 1;
   double perturbation = 0;  // not zero: this machine computes differently
   std::function<void(const std::string& path, const std::string& text)> write_file;
   // Set: what it says to Validate.

@@ -432,6 +432,15 @@ TEST_F(JobsTest, AWorkerThatSkipsAnIterationLosesItsAttempt) {
   EXPECT_EQ(Values("a"), Undisturbed(4));
 }
 
+TEST_F(JobsTest, AWorkerOfAnotherProtocolIsTurnedAway) {
+  auto worker = processes_.NextLaunched();
+  workers_.push_back(worker);
+  worker->protocol_version = 0;
+  worker->Connect();
+  worker->Heartbeat();  // whatever it says now
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+}
+
 TEST_F(JobsTest, SparesThatDieAreRelaunchedWithBackOff) {
   for (int i = 0; i < 3; ++i) {
     auto spare = processes_.NextLaunched();
