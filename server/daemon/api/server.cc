@@ -16,6 +16,7 @@
 #include "proto/rpc_status.h"
 #include "server/daemon/api/answer.h"
 #include "server/daemon/api/requests.h"
+#include "server/daemon/api/pulse.h"
 #include "server/daemon/api/watch.h"
 
 namespace descent::daemon {
@@ -228,6 +229,7 @@ class ApiServerImpl final : public ApiServer {
     SetServing(serving);
     absl::MutexLock lock(&mutex_);
     while (!mutex_.AwaitWithTimeout(absl::Condition(&shut_down_), kHealthPeriod)) {
+      pulse_.Beat();
       if (options_.health().ok() == serving) continue;
       serving = !serving;
       SetServing(serving);
@@ -241,6 +243,7 @@ class ApiServerImpl final : public ApiServer {
   std::unique_ptr<grpc::Server> server_;  // before service_ goes
   absl::Mutex mutex_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
+  Pulse pulse_;
   std::thread health_thread_;
 };
 
