@@ -442,7 +442,8 @@ void Supervisor::Maintain() {
   }
   const int wanted = options_.spares + static_cast<int>(acquirers_.size());
   int have = static_cast<int>(idle.size() - next) + coming;
-  for (; have > wanted && next < idle.size(); --have) {
+  // Too many are sent home only once they are all here: one that is launched may never arrive.
+  for (; static_cast<int>(idle.size() - next) > wanted; --have) {
     const WorkerPtr& worker = idle.back();
     worker->leaving_ = true;
     DaemonMessage message;
