@@ -37,6 +37,7 @@ struct Flags {
   int rounds = 10;
   double slice = 0.5;
   std::string only;
+  int watchers = 0;
 };
 
 double Percentile(std::vector<double> values, double p) {
@@ -96,8 +97,11 @@ ServiceSlice RunSlice(const Service& service, Job& job, const Audience& audience
 
 void MeasureSpeed(const Service& service, Job& job, BareLoop& bare, const Workload& workload,
                   const Flags& flags) {
-  const std::vector<Audience> audiences = {
+  std::vector<Audience> audiences = {
       {"no watcher", 0, 0}, {"1 watcher", 1, 0}, {"8 watchers, 1 never reads", 7, 1}};
+  if (flags.watchers > 0) {
+    audiences.push_back({std::to_string(flags.watchers) + " watchers", flags.watchers, 0});
+  }
   struct Samples {
     std::vector<double> rate, ratio, trainer, worker_others, daemon;
   };
@@ -269,6 +273,7 @@ int main(int argc, char** argv) {
   app.add_option("--folder", flags.folder, "Where the daemon's folder is made: on a real disk");
   app.add_option("--rounds", flags.rounds, "Slices of each kind")->check(CLI::PositiveNumber);
   app.add_option("--slice", flags.slice, "Seconds")->check(CLI::PositiveNumber);
+  app.add_option("--watchers", flags.watchers, "One more audience of so many");
   app.add_option("--only", flags.only, "One workload")
       ->check(CLI::IsMember({"tiny", "millisecond"}));
   CLI11_PARSE(app, argc, argv);
