@@ -15,8 +15,8 @@
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/api/answer.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/api/pulse.h"
+#include "server/daemon/api/requests.h"
 #include "server/daemon/api/watch.h"
 
 namespace descent::daemon {
