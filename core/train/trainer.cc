@@ -33,7 +33,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options)
 }
 
 Trainer::Trainer(TrainerOptions options)
-    : plan_(options.plan),
+    : agenda_(options.agenda),
       spec_(std::move(options.spec)),
       loss_(std::move(options.loss)),
       batches_(std::move(options.batches)),

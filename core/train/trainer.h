@@ -5,8 +5,8 @@
 // dials, the checkpoints. Whoever holds it goes from boundary to boundary:
 //
 //   Current()                                  // boundary k; computes x_k, value and gradient
-//   if plan().EvaluationDue(k): Evaluate()
-//   if plan().CheckpointDue(k): Save(…)
+//   if agenda().EvaluationDue(k): Evaluate()
+//   if agenda().CheckpointDue(k): Save(…)
 //   turn dials()                               // in force for the step to x_{k+1}
 //   Advance()
 //
@@ -27,9 +27,9 @@
 #include "core/objective/evaluate.h"
 #include "core/objective/loss.h"
 #include "core/optimizer/model_run.h"
+#include "core/train/agenda.h"
 #include "core/train/checkpoint.h"
 #include "core/train/dial_board.h"
-#include "core/train/plan.h"
 
 namespace descent {
 
@@ -39,7 +39,7 @@ struct TrainerOptions {
   Loss loss;
   std::unique_ptr<Batches> batches;
   std::optional<Dataset> test;
-  Plan plan;
+  Agenda agenda;
   // Before each dial's name: `optimizer.adam.`.
   std::string dial_prefix;
   // Written into checkpoints.
@@ -65,7 +65,7 @@ class Trainer {
   absl::StatusOr<Boundary> Current();
   absl::Status Advance();
 
-  const Plan& plan() const { return plan_; }
+  const Agenda& agenda() const { return agenda_; }
   DialBoard& dials() { return *board_; }
   bool has_test_data() const { return test_.has_value(); }
 
@@ -89,7 +89,7 @@ class Trainer {
  private:
   explicit Trainer(TrainerOptions options);
 
-  const Plan plan_;
+  const Agenda agenda_;
   const std::string spec_;
   const Loss loss_;
   const std::shared_ptr<Batches> batches_;

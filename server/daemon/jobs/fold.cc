@@ -7,23 +7,23 @@
 
 namespace descent::daemon {
 
-JobFold::JobFold(const std::string& job_id) : plan_(std::make_shared<v1::Job>()) {
+JobFold::JobFold(const std::string& job_id) : given_(std::make_shared<v1::Job>()) {
   light_.set_name(absl::StrCat("jobs/", job_id));
 }
 
 JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {
-  auto plan = std::make_shared<v1::Job>();
-  plan->mutable_spec()->Swap(light_.mutable_spec());
-  plan->mutable_summary()->Swap(light_.mutable_summary());
+  auto given = std::make_shared<v1::Job>();
+  given->mutable_spec()->Swap(light_.mutable_spec());
+  given->mutable_summary()->Swap(light_.mutable_summary());
   light_.clear_spec();
   light_.clear_summary();
-  plan_ = std::move(plan);
+  given_ = std::move(given);
 }
 
 v1::Job JobFold::Full() const {
   v1::Job job = light_;
-  if (plan_->has_spec()) *job.mutable_spec() = plan_->spec();
-  if (plan_->has_summary()) *job.mutable_summary() = plan_->summary();
+  if (given_->has_spec()) *job.mutable_spec() = given_->spec();
+  if (given_->has_summary()) *job.mutable_summary() = given_->summary();
   return job;
 }
 
@@ -32,10 +32,10 @@ void JobFold::Apply(const v1::Event& event) {
   switch (event.kind_case()) {
     case v1::Event::kCreated: {
       const v1::Created& created = event.created();
-      auto plan = std::make_shared<v1::Job>();
-      *plan->mutable_spec() = created.spec();
-      *plan->mutable_summary() = created.summary();
-      plan_ = std::move(plan);
+      auto given = std::make_shared<v1::Job>();
+      *given->mutable_spec() = created.spec();
+      *given->mutable_summary() = created.summary();
+      given_ = std::move(given);
       light_.set_display_name(created.display_name());
       *light_.mutable_labels() = created.labels();
       light_.set_create_time_unix_nanos(event.time_unix_nanos());
@@ -93,7 +93,7 @@ void JobFold::Apply(const v1::Event& event) {
 void JobFold::ApplyIteration(const v1::Iteration& iteration) {
   *light_.mutable_last_iteration() = iteration;
   if (iteration.has_step_size()) {
-    for (const std::string& path : plan_->summary().dials()) {
+    for (const std::string& path : given_->summary().dials()) {
       if (path == "step_size" || absl::EndsWith(path, ".step_size")) {
         Dial(path)->set_value(iteration.step_size());
       }
@@ -101,7 +101,7 @@ void JobFold::ApplyIteration(const v1::Iteration& iteration) {
   }
   const int count = std::min(static_cast<int>(series_.size()), iteration.scalars_size());
   for (int i = 0; i < count; ++i) {
-    const auto& dials = plan_->summary().dials();
+    const auto& dials = given_->summary().dials();
     if (std::find(dials.begin(), dials.end(), series_[static_cast<size_t>(i)]) != dials.end()) {
       Dial(series_[static_cast<size_t>(i)])->set_value(iteration.scalars(i));
     }

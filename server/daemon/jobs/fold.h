@@ -26,7 +26,7 @@ class JobFold {
 
   // Without spec and summary.
   const v1::Job& light() const { return light_; }
-  const v1::Job& plan() const { return *plan_; }  // spec and summary alone
+  const v1::Job& given() const { return *given_; }  // spec and summary alone
   v1::Job Full() const;
 
   v1::JobState state() const { return light_.state(); }
@@ -37,7 +37,7 @@ class JobFold {
   v1::DialState* Dial(const std::string& path);
 
   v1::Job light_;
-  std::shared_ptr<const v1::Job> plan_;
+  std::shared_ptr<const v1::Job> given_;
   std::vector<std::string> series_;
 };
 

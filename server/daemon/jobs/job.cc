@@ -254,7 +254,7 @@ void Job::Append(Draft draft, std::function<void()> then) {
       });
   if (appended_bytes_ >= kRetainEvery) {
     appended_bytes_ = 0;
-    const v1::Retention& retention = pending_.plan().spec().retention();
+    const v1::Retention& retention = pending_.given().spec().retention();
     journal_->Retain(retention.has_max_bytes() ? retention.max_bytes() : kDefaultRetention);
   }
 }

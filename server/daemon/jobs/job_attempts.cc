@@ -93,7 +93,7 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
   v1::WorkerInfo& info = *event.mutable_attempt_started()->mutable_worker();
   info = environment_.supervisor->info(worker);
   // Of the attempt, where the worker could only speak of itself as a spare.
-  const v1::Execution& execution = pending_.plan().spec().execution();
+  const v1::Execution& execution = pending_.given().spec().execution();
   if (execution.has_threads()) info.set_threads(execution.threads());
   if (execution.has_device()) info.set_device(execution.device());
   Add(std::move(event), &draft);
@@ -117,8 +117,8 @@ void Job::SendStart() {
   start.set_job(absl::StrCat("jobs/", id_));
   start.set_attempt(attempt_.number);
   start.set_branch(history_.lineage().branch());
-  *start.mutable_spec() = pending_.plan().spec();
-  *start.mutable_summary() = pending_.plan().summary();
+  *start.mutable_spec() = pending_.given().spec();
+  *start.mutable_summary() = pending_.given().summary();
   start.set_checkpoint_dir(absl::StrCat(environment_.dir, "/checkpoints"));
   start.set_checkpoint(attempt_.checkpoint);
   for (const CheckpointRecord& record : history_.checkpoints()) {
@@ -255,7 +255,7 @@ WorkerPtr Job::Abandon(const std::string& reason) {
 }
 
 void Job::DeleteOldCheckpoints() {
-  const v1::Checkpoints& policy = pending_.plan().spec().checkpoints();
+  const v1::Checkpoints& policy = pending_.given().spec().checkpoints();
   const int64_t keep = std::max<int64_t>(1, policy.has_keep() ? policy.keep() : kDefaultKeep);
   std::vector<std::string> paths;
   std::vector<std::string> names;

@@ -94,7 +94,7 @@ void Job::CommandLocked(const v1::CommandJobRequest& request, const std::string&
                                        " has passed: the run is at iteration ", head_iteration_),
                           "ITERATION_PASSED"));
   }
-  if (absl::Status status = CheckDials(request, pending_.plan().summary()); !status.ok()) {
+  if (absl::Status status = CheckDials(request, pending_.given().summary()); !status.ok()) {
     return Post(std::move(waiter), std::move(status));
   }
   waiters_[request.request_id()].push_back(std::move(waiter));

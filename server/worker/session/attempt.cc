@@ -131,7 +131,7 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   snapshot_.reset();
   evaluation_seconds_.reset();
   WriteIteration(boundary);
-  if (trainer_->has_test_data() && trainer_->plan().EvaluationDue(k_)) {
+  if (trainer_->has_test_data() && trainer_->agenda().EvaluationDue(k_)) {
     absl::StatusOr<Event> event = EvaluationEvent("");
     if (!event.ok()) {
       Fail(absl::StrCat("The evaluation failed: ", std::string(event.status().message())));
@@ -139,11 +139,11 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
     }
     journal_.Write(*std::move(event));
   }
-  if (trainer_->plan().CheckpointDue(k_)) {
+  if (trainer_->agenda().CheckpointDue(k_)) {
     absl::StatusOr<Event> event = CheckpointEvent("");
     if (event.ok()) {
       journal_.Write(*std::move(event));
-    } else if (trainer_->plan().last(k_)) {
+    } else if (trainer_->agenda().last(k_)) {
       Fail(std::string(event.status().message()));
       return Next::kFailed;
     } else {
@@ -155,7 +155,7 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
     }
   }
   const Next next = CommandStage();
-  if (next != Next::kStep || !trainer_->plan().last(k_)) return next;
+  if (next != Next::kStep || !trainer_->agenda().last(k_)) return next;
   journal_.Write(StateEvent(state(), api::SUCCEEDED, ""));
   return Next::kStop;
 }
@@ -185,7 +185,7 @@ Attempt::Next Attempt::CommandStage() {
   // While nothing is asked, this is all that a boundary costs.
   const bool scripted =
       next_scripted_ < start_.script_size() && start_.script(next_scripted_).iteration() == k_;
-  const bool last = trainer_->plan().last(k_);
+  const bool last = trainer_->agenda().last(k_);
   if (announced_ && !scripted && !paused_ && !last && waiting_.empty() && !inbox_->HasNews()) {
     return Next::kStep;
   }

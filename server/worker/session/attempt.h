@@ -72,7 +72,7 @@ class Attempt {
   ::descent::v1::JobState state() const;
   void Fail(const std::string& cause);
   double ElapsedSeconds() const;
-  int64_t last_iteration() const { return trainer_->plan().iterations; }
+  int64_t last_iteration() const { return trainer_->agenda().iterations; }
 
   const v1::Start start_;
   DataCache* const cache_;

@@ -31,7 +31,7 @@ void WarmUp() {
                        .loss = cross_entropy(),
                        .batches = *std::move(batches),
                        .test = data,
-                       .plan = {.iterations = 3},
+                       .agenda = {.iterations = 3},
                        .dial_prefix = "",
                        .spec = ""});
   if (!trainer.ok()) return;

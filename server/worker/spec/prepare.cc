@@ -230,7 +230,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   const api::Spec& spec = prepared.spec;
   absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(spec, prepared.train, at::kCPU));
   if (!built.ok()) return built.status();
-  const Plan plan = ToPlan(prepared.train.size(), spec);
+  const Agenda agenda = ToAgenda(prepared.train.size(), spec);
   absl::StatusOr<std::unique_ptr<Batches>> batches = Batches::Create(
       std::move(prepared.train), spec.data().batch_size(), spec.data().shuffle(), spec.seed());
   if (!batches.ok()) return batches.status();
@@ -241,7 +241,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
                           .loss = ToLoss(spec.objective()),
                           .batches = *std::move(batches),
                           .test = std::move(prepared.test),
-                          .plan = plan,
+                          .agenda = agenda,
                           .dial_prefix = DialPrefix(spec.optimizer()),
                           .spec = text});
 }

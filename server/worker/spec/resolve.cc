@@ -184,7 +184,7 @@ void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) 
   ResolveSchedules(iterations, spec->mutable_optimizer());
 }
 
-Plan ToPlan(int64_t examples, const api::Spec& spec) {
+Agenda ToAgenda(int64_t examples, const api::Spec& spec) {
   return {.iterations = spec.iterations(),
           .iterations_per_epoch = IterationsPerEpoch(examples, spec),
           .evaluate_every_epochs = spec.evaluation().every_epochs(),

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/train/plan.h"
+#include "core/train/agenda.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
@@ -19,7 +19,7 @@ void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations);
 
 // Of a resolved spec.
 int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec);
-Plan ToPlan(int64_t examples, const api::Spec& spec);
+Agenda ToAgenda(int64_t examples, const api::Spec& spec);
 
 }  // namespace descent::worker
 

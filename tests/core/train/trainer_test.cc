@@ -35,7 +35,7 @@ std::unique_ptr<Trainer> Make(const OptimizerOptions& optimizer, int64_t width =
                                   .loss = cross_entropy(),
                                   .batches = *std::move(batches),
                                   .test = Examples(),
-                                  .plan = {.iterations = 40, .iterations_per_epoch = 7},
+                                  .agenda = {.iterations = 40, .iterations_per_epoch = 7},
                                   .dial_prefix = "optimizer.",
                                   .spec = "the spec"});
   EXPECT_TRUE(trainer.ok()) << trainer.status();

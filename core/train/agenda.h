@@ -1,5 +1,5 @@
-#ifndef DESCENT_CORE_TRAIN_PLAN_H_
-#define DESCENT_CORE_TRAIN_PLAN_H_
+#ifndef DESCENT_CORE_TRAIN_AGENDA_H_
+#define DESCENT_CORE_TRAIN_AGENDA_H_
 
 // What is due at which iteration. A value.
 
@@ -7,7 +7,7 @@
 
 namespace descent {
 
-struct Plan {
+struct Agenda {
   int64_t iterations = 0;  // steps of the whole run: indices 0 … iterations
   int64_t iterations_per_epoch = 1;
   int64_t evaluate_every_epochs = 1;  // 0: not
@@ -34,4 +34,4 @@ struct Plan {
 
 }  // namespace descent
 
-#endif  // DESCENT_CORE_TRAIN_PLAN_H_
+#endif  // DESCENT_CORE_TRAIN_AGENDA_H_
