@@ -44,8 +44,8 @@ absl::StatusOr<std::string> PrincipalOf(const grpc::CallbackServerContext& conte
 
 class TrainingServiceImpl final : public TrainingServiceBase {
  public:
-  TrainingServiceImpl(Jobs& jobs, int reader_threads)
-      : jobs_(jobs), watches_(jobs, reader_threads) {}
+  TrainingServiceImpl(Jobs& jobs, int reader_threads, const server::Clock* clock)
+      : jobs_(jobs), watches_(jobs, reader_threads, clock) {}
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
                                       const v1::CreateJobRequest* request,
@@ -153,7 +153,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 class ApiServerImpl final : public ApiServer {
  public:
   ApiServerImpl(Jobs& jobs, Options options)
-      : options_(std::move(options)), service_(jobs, options_.reader_threads) {}
+      : options_(std::move(options)), service_(jobs, options_.reader_threads, options_.clock) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
 

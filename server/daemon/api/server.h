@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/common/clock.h"
 #include "server/daemon/jobs/jobs.h"
 
 namespace descent::daemon {
@@ -28,6 +29,7 @@ class ApiServer {
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };
     // Threads that read the store for watchers that lag behind.
     int reader_threads = 2;
+    const server::Clock* clock = server::Clock::Real();
   };
 
   // Listens when it returns. INVALID_ARGUMENT: the address; UNAVAILABLE: it can't be listened on,

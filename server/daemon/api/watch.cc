@@ -130,18 +130,25 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
         end = end_;
       }
       if (!end.ok()) return FinishWith(end);
+      if (caught_up_ && service_.clock_->MonotonicNanos() < next_turn_) {
+        service_.live_.PostAt(next_turn_, [this] { Work(); });  // busy_ goes with it
+        return;
+      }
       WatchPiece piece;
       switch (cursor_.Poll(&piece)) {
         case WatchCursor::Next::kPiece:
           buffer_ = ToWire(piece);
+          next_turn_ = service_.NextTurn(&pace_window_);
           StartWrite(&buffer_);  // busy_ goes on to OnWriteDone
           return;
         case WatchCursor::Next::kNeedsStore:
+          caught_up_ = false;
           service_.readers_.Post([this] { Guarded([this] { Fetch(); }); });
           return;
         case WatchCursor::Next::kEnd:
           return FinishWith(absl::OkStatus());
         case WatchCursor::Next::kAtHead:
+          caught_up_ = true;
           absl::MutexLock lock(&mutex_);
           if (news_) break;
           busy_ = false;
@@ -162,6 +169,10 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   WatchService& service_;
   WatchCursor cursor_;       // the owner's
   grpc::ByteBuffer buffer_;  // the owner's
+  // The owner's: once it has been at the journal's head it waits for its turns.
+  bool caught_up_ = false;
+  int64_t next_turn_ = 0;
+  int64_t pace_window_ = -1;
   std::unique_ptr<Subscription> subscription_;
   absl::Mutex mutex_;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
@@ -169,8 +180,8 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
-WatchService::WatchService(Jobs& jobs, int reader_threads)
-    : jobs_(jobs), readers_(reader_threads), live_(1) {}
+WatchService::WatchService(Jobs& jobs, int reader_threads, const server::Clock* clock)
+    : jobs_(jobs), clock_(clock), readers_(reader_threads), live_(clock) {}
 
 WatchService::~WatchService() {
   absl::MutexLock lock(&mutex_);
@@ -212,6 +223,11 @@ void WatchService::EndAll(const absl::Status& status) {
 int64_t WatchService::watchers() const {
   absl::MutexLock lock(&mutex_);
   return static_cast<int64_t>(watchers_.size());
+}
+
+int64_t WatchService::NextTurn(int64_t* pace_window) {
+  const int64_t now = clock_->MonotonicNanos();
+  return now + pace_.Send(now, pace_window);
 }
 
 void WatchService::Forget(Watcher* watcher) {

@@ -12,7 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/common/clock.h"
+#include "server/common/loop.h"
 #include "server/daemon/api/executor.h"
+#include "server/daemon/api/pace.h"
 #include "server/daemon/jobs/jobs.h"
 
 namespace descent::daemon {
@@ -26,11 +29,13 @@ class Watcher;
 // has taken that over, so one that never reads holds that one message and delays nobody.
 //
 // Three kinds of threads meet in a watcher: the journal's writer only says that there is news; the
-// `live` executor and gRPC's own threads send what is in memory; the `readers` read the store for
-// those that lag behind. At any time at most one of them works for one watcher.
+// `live` loop and gRPC's own threads send what is in memory; the `readers` read the store for those
+// that lag behind. At any time at most one of them works for one watcher. Those who have caught up
+// are sent news at a common pace (pace.h).
 class WatchService {
  public:
-  WatchService(Jobs& jobs, int reader_threads);
+  // `clock` must outlive it.
+  WatchService(Jobs& jobs, int reader_threads, const server::Clock* clock);
   // Waits until the last watcher is done; the gRPC server must have been shut down.
   ~WatchService();
 
@@ -47,16 +52,21 @@ class WatchService {
 
   absl::StatusOr<Watcher*> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // A caught-up watcher sends now; gives when it may send again.
+  int64_t NextTurn(int64_t* pace_window);
+
   // Of a watcher, as its last act.
   void Forget(Watcher* watcher) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Jobs& jobs_;
+  const server::Clock* const clock_;
+  Pace pace_;
   mutable absl::Mutex mutex_;
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);
   std::set<Watcher*> watchers_ ABSL_GUARDED_BY(mutex_);
   // Last: their threads use what is above.
   Executor readers_;
-  Executor live_;
+  server::Loop live_;
 };
 
 }  // namespace descent::daemon

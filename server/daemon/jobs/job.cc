@@ -17,6 +17,11 @@ using server::MutexLock;
 constexpr int64_t kRetainEvery = 1 << 20;
 constexpr int64_t kDefaultRetention = int64_t{1} << 30;
 
+// A stream of iterations is acknowledged this often, or after so many events: an acknowledgement
+// wakes threads on both sides, and all that waits for it is the worker's buffer.
+constexpr int64_t kAcknowledgeNanos = 10'000'000;
+constexpr int64_t kAcknowledgeEvents = 4096;
+
 // Every kind but iterations, which come by the million.
 std::vector<v1::EventKind> OtherKinds() {
   std::vector<v1::EventKind> kinds;
@@ -234,13 +239,17 @@ void Job::Append(Draft draft, std::function<void()> then) {
   FoldLastIteration(&draft);
   if (draft.pending.empty()) {
     // All was compared: acknowledged with whatever is still on its way.
-    if (in_flight_ == 0) Acknowledge(attempt_.taken_sequence);
+    if (in_flight_ == 0) {
+      Acknowledge(attempt_.taken_sequence,
+                  /*at_once=*/!draft.only_iterations || pending_.is_final());
+    }
     return;
   }
   auto commit = std::make_shared<Commit>();
   commit->events = std::move(draft.events);
   commit->attempt = attempt_.number;
   commit->sequence = attempt_.taken_sequence;
+  commit->only_iterations = draft.only_iterations;
   commit->has_checkpoint = draft.has_checkpoint;
   commit->has_end = draft.has_end;
   commit->then = std::move(then);
@@ -284,17 +293,35 @@ void Job::OnDurable(const absl::Status& status, const Commit& commit) {
   if (commit.has_checkpoint) DeleteOldCheckpoints();
   if (commit.then) commit.then();
   if (commit.attempt == attempt_.number) {
-    Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : commit.sequence);
+    Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : commit.sequence,
+                /*at_once=*/!commit.only_iterations);
   }
   if (commit.has_end) {
     environment_.loop->Post([self = shared_from_this()] { self->environment_.finished(self); });
   }
 }
 
-void Job::Acknowledge(int64_t sequence) {
-  if (sequence <= attempt_.durable_sequence || attempt_.worker == nullptr) return;
-  attempt_.durable_sequence = sequence;
-  attempt_.worker->SendAck(sequence);
+void Job::Acknowledge(int64_t sequence, bool at_once) {
+  attempt_.durable_sequence = std::max(attempt_.durable_sequence, sequence);
+  const int64_t waiting = attempt_.durable_sequence - attempt_.acknowledged_sequence;
+  if (waiting <= 0 || attempt_.worker == nullptr) return;
+  const int64_t now = environment_.clock->MonotonicNanos();
+  if (!at_once && !attempt_.asks_acknowledgement && waiting < kAcknowledgeEvents &&
+      now - attempt_.acknowledged_nanos < kAcknowledgeNanos) {
+    return;
+  }
+  attempt_.acknowledged_sequence = attempt_.durable_sequence;
+  attempt_.acknowledged_nanos = now;
+  if (in_flight_ == 0) attempt_.asks_acknowledgement = false;
+  attempt_.worker->SendAck(attempt_.durable_sequence);
+}
+
+void Job::OnHeartbeat(const WorkerPtr& worker) {
+  MutexLock lock(mutex_);
+  if (attempt_.phase != Phase::kLive || attempt_.worker != worker) return;
+  attempt_.asks_acknowledgement = in_flight_ > 0;
+  Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : attempt_.durable_sequence,
+              /*at_once=*/true);
 }
 
 }  // namespace descent::daemon

@@ -22,7 +22,7 @@
 #include "server/daemon/jobs/history.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
-#include "server/daemon/workers/loop.h"
+#include "server/common/loop.h"
 #include "server/daemon/workers/supervisor.h"
 
 namespace descent::daemon {
@@ -42,7 +42,7 @@ class Job : public std::enable_shared_from_this<Job> {
   // What a job asks of the service, always posted on the loop.
   struct Environment {
     const server::Clock* clock = nullptr;
-    std::shared_ptr<Loop> loop;
+    std::shared_ptr<server::Loop> loop;
     Supervisor* supervisor = nullptr;
     std::string dir;  // of this job: checkpoints and logs
     // Wants a worker, not before so long.
@@ -87,6 +87,8 @@ class Job : public std::enable_shared_from_this<Job> {
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                   const worker::v1::Hello& hello)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The worker asks for an acknowledgement.
+  void OnHeartbeat(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends it here and now, as STOPPED, without its worker, which is fenced and returned (may be
   // null).
   WorkerPtr Abandon(const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -107,13 +109,17 @@ class Job : public std::enable_shared_from_this<Job> {
     int64_t recompute_until = -1;
     bool recomputing = false;
     int64_t taken_sequence = 0;    // appended or compared
-    int64_t durable_sequence = 0;  // acknowledged
+    int64_t durable_sequence = 0;  // may be acknowledged
+    int64_t acknowledged_sequence = 0;
+    int64_t acknowledged_nanos = 0;  // when
+    bool asks_acknowledgement = false;
   };
   // What becomes true when an append is durable.
   struct Commit {
     std::vector<v1::Event> events;  // with revision; of iterations only the last in a row
     int32_t attempt = 0;
     int64_t sequence = 0;  // of the attempt: what may be acknowledged
+    bool only_iterations = true;
     bool has_checkpoint = false;
     bool has_end = false;
     std::function<void()> then;  // with the mutex held
@@ -162,7 +168,8 @@ class Job : public std::enable_shared_from_this<Job> {
   void DeleteOldCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsCurrent(const WorkerPtr& worker, const worker::v1::EventBatch& batch) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Acknowledge(int64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What is durable is acknowledged at once if something waits for it, else with what comes later.
+  void Acknowledge(int64_t sequence, bool at_once) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<v1::CommandAccepted> DeliverableRequests() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged)

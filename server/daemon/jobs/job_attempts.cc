@@ -165,7 +165,7 @@ void Job::AwaitWorker(const WorkerPtr& worker) {
   attempt_.recompute_until = head_iteration_;
   attempt_.recomputing = last_iteration_revision_ < started.revision &&
                          head_iteration_ > attempt_.checkpoint_iteration;
-  attempt_.taken_sequence = attempt_.durable_sequence = taken;
+  attempt_.taken_sequence = attempt_.durable_sequence = attempt_.acknowledged_sequence = taken;
 }
 
 absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
@@ -185,6 +185,7 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
   attempt_.taken_sequence = std::max(attempt_.taken_sequence, before);
   attempt_.durable_sequence = std::max(attempt_.durable_sequence, before);
   worker::v1::Welcome welcome;
+  attempt_.acknowledged_sequence = attempt_.durable_sequence;
   welcome.set_acknowledged_sequence(attempt_.durable_sequence);
   for (v1::CommandAccepted& accepted : DeliverableRequests()) {
     *welcome.add_unresolved() = std::move(accepted);

@@ -107,6 +107,7 @@ absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string*
 absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* diverged) {
   v1::Event event;
   if (!event.ParseFromString(pending.bytes)) return Unexpected("an event that can't be read");
+  draft->only_iterations = false;
   switch (event.kind_case()) {
     case v1::Event::kSeries: {
       const std::vector<std::string> names(event.series().names().begin(),

@@ -24,7 +24,7 @@
 #include "server/daemon/jobs/listing.h"
 #include "server/daemon/jobs/names.h"
 #include "server/daemon/journal/entries.h"
-#include "server/daemon/workers/loop.h"
+#include "server/common/loop.h"
 #include "server/daemon/workers/supervisor.h"
 
 namespace descent::daemon {
@@ -74,7 +74,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
       : options_(options),
         journal_(journal),
         clock_(clock),
-        loop_(std::make_shared<Loop>(clock)),
+        loop_(std::make_shared<server::Loop>(clock)),
         supervisor_(Supervisor::Options{.socket = options.socket,
                                         .log_dir = options.data_dir + "/workers",
                                         .lease_seconds = options.worker_lease_seconds},
@@ -234,6 +234,11 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     absl::StatusOr<worker::v1::Welcome> welcome = (*job)->OnReconnect(worker, hello);
     if (welcome.ok()) assigned_[worker] = *job;
     return welcome;
+  }
+
+  void OnHeartbeat(const WorkerPtr& worker) override {
+    const auto it = assigned_.find(worker);
+    if (it != assigned_.end()) it->second->OnHeartbeat(worker);
   }
 
   void OnUnstarted(const WorkerPtr& worker) override {
@@ -530,7 +535,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   const Options options_;
   Journal* const journal_;
   const server::Clock* const clock_;
-  const std::shared_ptr<Loop> loop_;
+  const std::shared_ptr<server::Loop> loop_;
 
   mutable server::Mutex mutex_;
   std::map<std::string, JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);

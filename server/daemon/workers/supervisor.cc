@@ -55,7 +55,7 @@ absl::Status ShuttingDown() {
 
 }  // namespace
 
-Supervisor::Supervisor(Options options, const server::Clock* clock, std::shared_ptr<Loop> loop,
+Supervisor::Supervisor(Options options, const server::Clock* clock, std::shared_ptr<server::Loop> loop,
                        Processes* processes, AttemptHost* host)
     : options_(std::move(options)),
       clock_(clock),
@@ -283,6 +283,11 @@ void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage m
     case worker::v1::WorkerMessage::kValidated:
       loop_->Post([this, worker, validated = std::move(*message.mutable_validated())] {
         OnValidated(worker, validated);
+      });
+      return resume();
+    case worker::v1::WorkerMessage::kHeartbeat:
+      loop_->Post([this, worker] {
+        if (worker->state_ == Worker::State::kAssigned) host_->OnHeartbeat(worker);
       });
       return resume();
     default:

@@ -19,7 +19,7 @@
 #include "descent/worker/v1/worker.pb.h"
 #include "server/common/clock.h"
 #include "server/common/mutex.h"
-#include "server/daemon/workers/loop.h"
+#include "server/common/loop.h"
 #include "server/daemon/workers/processes.h"
 #include "server/daemon/workers/session.h"
 #include "server/daemon/workers/worker.h"
@@ -44,6 +44,9 @@ class AttemptHost {
   // Welcome: the attempt is current and goes on with this worker. Error: fenced, for that reason.
   virtual absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                           const worker::v1::Hello& hello) = 0;
+
+  // An assigned worker is alive and wants to know what is durable.
+  virtual void OnHeartbeat(const WorkerPtr& worker) = 0;
 
   // An assigned worker came back without having seen Start.
   virtual void OnUnstarted(const WorkerPtr& worker) = 0;
@@ -71,9 +74,9 @@ class Supervisor : public SessionHandler {
     double launch_seconds = 60;
   };
 
-  Supervisor(Options options, const server::Clock* clock, std::shared_ptr<Loop> loop,
+  Supervisor(Options options, const server::Clock* clock, std::shared_ptr<server::Loop> loop,
              Processes* processes, AttemptHost* host);
-  // StopListening and Loop::Stop come first.
+  // StopListening and server::Loop::Stop come first.
   ~Supervisor() override;
 
   // An attempt of an earlier daemon whose worker may still run: lost when its process is gone, or
@@ -146,7 +149,7 @@ class Supervisor : public SessionHandler {
 
   const Options options_;
   const server::Clock* const clock_;
-  const std::shared_ptr<Loop> loop_;
+  const std::shared_ptr<server::Loop> loop_;
   Processes* const processes_;
   AttemptHost* const host_;
 

@@ -251,6 +251,7 @@ class FakeWorker {
 
   // Until everything sent is acknowledged.
   bool AwaitAcknowledged() {
+    if (session_ != nullptr) Heartbeat();
     server::MutexLock lock(mutex_);
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (!unacknowledged_.empty()) {

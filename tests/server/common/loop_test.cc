@@ -1,4 +1,4 @@
-#include "server/daemon/workers/loop.h"
+#include "server/common/loop.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <future>
 #include <vector>
 
-namespace descent::daemon {
+namespace descent::server {
 namespace {
 
 class TurnedClock : public server::Clock {
@@ -62,4 +62,4 @@ TEST(Loop, StopRunsWhatWasPostedAndDropsTheRest) {
 }
 
 }  // namespace
-}  // namespace descent::daemon
+}  // namespace descent::server

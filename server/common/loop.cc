@@ -1,12 +1,10 @@
-#include "server/daemon/workers/loop.h"
+#include "server/common/loop.h"
 
 #include <chrono>
 
-namespace descent::daemon {
+namespace descent::server {
 
-using server::MutexLock;
-
-Loop::Loop(const server::Clock* clock) : clock_(clock), thread_([this] { Run(); }) {}
+Loop::Loop(const Clock* clock) : clock_(clock), thread_([this] { Run(); }) {}
 
 Loop::~Loop() { Stop(); }
 
@@ -18,7 +16,10 @@ void Loop::Post(std::function<void()> task) {
 }
 
 void Loop::PostAfter(int64_t nanos, std::function<void()> task) {
-  const int64_t deadline = clock_->MonotonicNanos() + nanos;
+  PostAt(clock_->MonotonicNanos() + nanos, std::move(task));
+}
+
+void Loop::PostAt(int64_t deadline, std::function<void()> task) {
   MutexLock lock(mutex_);
   if (stopping_) return;
   timers_.emplace(std::pair(deadline, timer_count_++), std::move(task));
@@ -72,4 +73,4 @@ void Loop::Run() {
   }
 }
 
-}  // namespace descent::daemon
+}  // namespace descent::server

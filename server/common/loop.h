@@ -1,5 +1,5 @@
-#ifndef DESCENT_SERVER_DAEMON_WORKERS_LOOP_H_
-#define DESCENT_SERVER_DAEMON_WORKERS_LOOP_H_
+#ifndef DESCENT_SERVER_COMMON_LOOP_H_
+#define DESCENT_SERVER_COMMON_LOOP_H_
 
 #include <cstdint>
 #include <deque>
@@ -12,15 +12,15 @@
 #include "server/common/clock.h"
 #include "server/common/mutex.h"
 
-namespace descent::daemon {
+namespace descent::server {
 
-// The one thread on which jobs and workers are scheduled: runs tasks in the order of posting, and
-// timers when the clock says so. What is confined to it needs no lock. A task may read the store
-// and commit to it, but not wait for other tasks. Thread-safe.
+// A thread that runs tasks in the order of posting, and timers when the clock says so. What is
+// confined to it needs no lock. A task must not wait for other tasks of the same loop, nor throw.
+// Thread-safe.
 class Loop {
  public:
   // `clock` must outlive the loop.
-  explicit Loop(const server::Clock* clock);
+  explicit Loop(const Clock* clock);
   // As Stop.
   ~Loop();
 
@@ -30,6 +30,8 @@ class Loop {
   // After Stop: dropped.
   void Post(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
   void PostAfter(int64_t nanos, std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of the clock's monotonic time.
+  void PostAt(int64_t monotonic_nanos, std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Looks at the clock again: for tests that turned it.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -40,9 +42,9 @@ class Loop {
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const server::Clock* const clock_;
-  server::Mutex mutex_;
-  server::CondVar changed_;
+  const Clock* const clock_;
+  Mutex mutex_;
+  CondVar changed_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   // By deadline, then by order of posting.
   std::map<std::pair<int64_t, int64_t>, std::function<void()>> timers_ ABSL_GUARDED_BY(mutex_);
@@ -51,6 +53,6 @@ class Loop {
   std::thread thread_;  // last: it uses what is above
 };
 
-}  // namespace descent::daemon
+}  // namespace descent::server
 
-#endif  // DESCENT_SERVER_DAEMON_WORKERS_LOOP_H_
+#endif  // DESCENT_SERVER_COMMON_LOOP_H_
