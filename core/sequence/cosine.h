@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
@@ -12,14 +13,22 @@ namespace descent {
 // final + (initial − final)·(1 + cos(π·min(k, iterations)/iterations))/2  (optax
 // cosine_decay_schedule; Loshchilov & Hutter 2017, equation 5 without restarts).
 struct Cosine {
+  static constexpr const char* kKind = "cosine";
   double initial = 0;
   double final = 0;
   int64_t iterations = 0;
 
+  void Declare(ScheduleVisitor& visit) {
+    visit.Value("initial", initial, Need::kRequired);
+    visit.Value("final", final, Need::kDefault);
+    visit.Length("iterations", iterations);
+  }
+  Sequence Make() const;
+
   // INVALID_ARGUMENT unless both numbers are finite and iterations ≥ 1.
-  absl::Status Validate() const;
+  absl::Status Validate() const { return ValidateSchedule(*this); }
   // Throws std::invalid_argument where Validate() gives an error.
-  operator Sequence() const;  // NOLINT(google-explicit-constructor)
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Throws std::invalid_argument unless both numbers are finite and iterations ≥ 1.

@@ -2,6 +2,8 @@
 #ifndef DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 #define DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
@@ -10,6 +12,17 @@ namespace descent {
 // (Nesterov 1983; Beck & Teboulle 2009, equations 4.2 and 4.3). Going back in position takes time
 // proportional to the position; going forward one step is constant.
 Sequence nesterov_sequence();
+
+// The same as a schedule; it has no fields.
+struct NesterovSequence {
+  static constexpr const char* kKind = "nesterov";
+
+  void Declare(ScheduleVisitor&) {}
+  Sequence Make() const { return nesterov_sequence(); }
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
 
 }  // namespace descent
 

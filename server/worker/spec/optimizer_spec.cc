@@ -1,48 +1,10 @@
 #include "server/worker/spec/optimizer_spec.h"
 
 #include "absl/strings/str_cat.h"
-#include "core/sequence/cosine.h"
-#include "core/sequence/nesterov_sequence.h"
+#include "server/worker/spec/sequence_spec.h"
 
 namespace descent::worker {
 namespace {
-
-// Reports what core's range refuses, at the field of the spec.
-void CheckNumber(const Range& range, double value, const std::string& field,
-                 Violations* violations) {
-  if (absl::Status status = range.Check(value); !status.ok()) {
-    violations->Add(field, absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
-  }
-}
-
-void ResolveSequence(const Range& range, const std::string& field, api::Sequence* sequence,
-                     Violations* violations) {
-  switch (sequence->kind_case()) {
-    case api::Sequence::kConstant:
-      return CheckNumber(range, sequence->constant(), absl::StrCat(field, ".constant"), violations);
-    case api::Sequence::kCosine: {
-      api::CosineSequence* cosine = sequence->mutable_cosine();
-      if (!cosine->has_initial()) {
-        violations->Add(absl::StrCat(field, ".cosine.initial"),
-                        "A cosine schedule needs its first value.", "MISSING_FIELD");
-      }
-      if (!cosine->has_final()) cosine->set_final(0);
-      CheckNumber(range, cosine->initial(), absl::StrCat(field, ".cosine.initial"), violations);
-      CheckNumber(range, cosine->final(), absl::StrCat(field, ".cosine.final"), violations);
-      if (cosine->has_iterations() && cosine->iterations() < 1) {
-        violations->Add(absl::StrCat(field, ".cosine.iterations"),
-                        absl::StrCat("It is ", cosine->iterations(), ", but must be at least 1."),
-                        "OUT_OF_RANGE");
-      }
-      return;
-    }
-    case api::Sequence::kNesterov:
-      // Its values are in [0, 1), which every hyperparameter here accepts.
-      return;
-    case api::Sequence::KIND_NOT_SET:
-      violations->Add(field, "Give a number, or one of cosine and nesterov.", "MISSING_FIELD");
-  }
-}
 
 api::Sequence Constant(double value) {
   api::Sequence sequence;
@@ -105,21 +67,6 @@ void VisitSequences(api::Optimizer* optimizer, Visit visit) {
   }
 }
 
-descent::Sequence ToSequence(const api::Sequence& sequence) {
-  switch (sequence.kind_case()) {
-    case api::Sequence::kCosine:
-      return Cosine{.initial = sequence.cosine().initial(),
-                    .final = sequence.cosine().final(),
-                    .iterations = sequence.cosine().iterations()};
-    case api::Sequence::kNesterov:
-      return nesterov_sequence();
-    case api::Sequence::kConstant:
-    case api::Sequence::KIND_NOT_SET:  // refused before
-      break;
-  }
-  return descent::Sequence(sequence.constant());
-}
-
 }  // namespace
 
 std::string DialPrefix(const api::Optimizer& optimizer) {
@@ -166,8 +113,7 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
 
 void ResolveSchedules(int64_t iterations, api::Optimizer* optimizer) {
   VisitSequences(optimizer, [&](const Range&, bool, auto sequence, const api::Sequence*) {
-    if (!sequence()->has_cosine() || sequence()->cosine().has_iterations()) return;
-    sequence()->mutable_cosine()->set_iterations(iterations);
+    ResolveSequenceLength(iterations, sequence());
   });
 }
 

@@ -1,0 +1,66 @@
+// Sequences made of sequences: a warm-up before one, several joined, one repeated.
+//
+// An inner sequence counts from 0 where its turn begins.
+#ifndef DESCENT_CORE_SEQUENCE_COMPOSED_H_
+#define DESCENT_CORE_SEQUENCE_COMPOSED_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// From `initial` in a straight line to the first number of `then` at position `iterations`, where
+// `then` begins (optax warmup_cosine_decay_schedule and its like).
+struct Warmup {
+  static constexpr const char* kKind = "warmup";
+  double initial = 0;
+  int64_t iterations = 0;  // ≥ 1
+  Sequence then = 0.0;
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  int64_t InnerLength(size_t, int64_t length) const { return length - iterations; }
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+// sequences[0] before boundaries[0], sequences[i] from boundaries[i − 1] on (optax join_schedules;
+// torch SequentialLR).
+struct Joined {
+  static constexpr const char* kKind = "joined";
+  std::vector<Sequence> sequences = {};
+  std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  absl::Status Check() const;
+  int64_t InnerLength(size_t inner, int64_t length) const;
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+// The first `iterations` numbers of a sequence over and over.
+struct Repeated {
+  static constexpr const char* kKind = "repeated";
+  Sequence sequence = 0.0;
+  int64_t iterations = 0;  // ≥ 1
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  int64_t InnerLength(size_t, int64_t) const { return iterations; }
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_COMPOSED_H_

@@ -1,0 +1,99 @@
+#include "core/sequence/cycles.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/sequence/range.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+namespace {
+
+double Between(double from, double to, double done, bool linear) {
+  return linear ? from + (to - from) * done
+                : to + (from - to) * (1 + std::cos(std::numbers::pi * done)) / 2;
+}
+
+Range Fraction(const char* name) { return {.field = name, .min = 0, .max = 1}; }
+
+}  // namespace
+
+void OneCycle::Declare(ScheduleVisitor& visit) {
+  visit.Value("max", max, Need::kRequired);
+  visit.Length("iterations", iterations);
+  visit.Number(Fraction("pct_start"), pct_start, Need::kDefault);
+  visit.Number(NonNegative("div_factor"), div_factor, Need::kDefault);
+  visit.Number(NonNegative("final_div_factor"), final_div_factor, Need::kDefault);
+  visit.Flag("linear", linear);
+  visit.Flag("three_phase", three_phase);
+}
+
+absl::Status OneCycle::Check() const {
+  absl::Status status = CheckPositive("div_factor", div_factor);
+  return status.ok() ? CheckPositive("final_div_factor", final_div_factor) : status;
+}
+
+Sequence OneCycle::Make() const {
+  struct Phase {
+    double end, from, to;
+  };
+  const double initial = max / div_factor, last = initial / final_div_factor;
+  const auto total = static_cast<double>(iterations);
+  std::vector<Phase> phases = {{pct_start * total - 1, initial, max}};
+  if (three_phase) {
+    phases.push_back({2 * pct_start * total - 2, max, initial});
+    phases.push_back({total - 1, initial, last});
+  } else {
+    phases.push_back({total - 1, max, last});
+  }
+  return Sequence(
+      [phases, last, linear = linear](int64_t k) {
+        const auto position = static_cast<double>(k);
+        double start = 0;
+        for (const Phase& phase : phases) {
+          if (position <= phase.end) {
+            const double length = phase.end - start;
+            const double done = length > 0 ? (position - start) / length : 1;
+            return Between(phase.from, phase.to, done, linear);
+          }
+          start = phase.end;
+        }
+        return last;
+      },
+      BoundsOf(std::vector{initial, max, last}));
+}
+
+void WarmRestarts::Declare(ScheduleVisitor& visit) {
+  visit.Value("initial", initial, Need::kRequired);
+  visit.Value("final", final, Need::kDefault);
+  visit.Length("iterations", iterations);
+  visit.Count("factor", factor, 1);
+}
+
+Sequence WarmRestarts::Make() const {
+  return Sequence(
+      [*this](int64_t k) {
+        int64_t length = iterations;
+        if (factor == 1) {
+          k %= length;
+        } else {
+          // At most 62 restarts: the lengths double at least.
+          while (k >= length) {
+            k -= length;
+            if (__builtin_mul_overflow(length, factor, &length))
+              return Between(initial, final, 0, false);
+          }
+        }
+        return Between(initial, final, static_cast<double>(k) / static_cast<double>(length), false);
+      },
+      BoundsOf(std::vector{initial, final}));
+}
+
+}  // namespace descent

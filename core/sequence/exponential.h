@@ -1,0 +1,49 @@
+// Decay by a constant factor, and by the inverse square root.
+#ifndef DESCENT_CORE_SEQUENCE_EXPONENTIAL_H_
+#define DESCENT_CORE_SEQUENCE_EXPONENTIAL_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// initial·rate^(max(k − begin, 0)/iterations), not beyond `final` (optax exponential_decay). With
+// iterations = 1 torch ExponentialLR; with `staircase`, where the exponent is rounded down, StepLR.
+struct Exponential {
+  static constexpr const char* kKind = "exponential";
+  double initial = 0;
+  double rate = 0;         // > 0
+  int64_t iterations = 1;  // in which it decays by the rate
+  int64_t begin = 0;
+  bool staircase = false;
+  std::optional<double> final = {};
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  absl::Status Check() const;
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+// initial/√(1 + k/timescale)  (Vaswani et al. 2017, equation 3, after its warm-up; transformers'
+// get_inverse_sqrt_schedule). `timescale` is usually the length of the warm-up before.
+struct InverseSquareRoot {
+  static constexpr const char* kKind = "inverse_square_root";
+  double initial = 0;
+  int64_t timescale = 10'000;
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_EXPONENTIAL_H_

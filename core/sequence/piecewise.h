@@ -1,0 +1,59 @@
+// Numbers at given positions: held, interpolated, or listed one by one.
+#ifndef DESCENT_CORE_SEQUENCE_PIECEWISE_H_
+#define DESCENT_CORE_SEQUENCE_PIECEWISE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// values[0] before boundaries[0], values[i] from boundaries[i − 1] on (optax
+// piecewise_constant_schedule with the values instead of their ratios; torch MultiStepLR).
+struct PiecewiseConstant {
+  static constexpr const char* kKind = "piecewise_constant";
+  std::vector<double> values = {};
+  std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  absl::Status Check() const { return CheckPieces(values, boundaries); }
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+// values[0] at 0, values[i] at boundaries[i − 1], straight lines (or half cosines) between them,
+// the last one for ever (optax piecewise_interpolate_schedule).
+struct PiecewiseInterpolate {
+  static constexpr const char* kKind = "piecewise_interpolate";
+  std::vector<double> values = {};
+  std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
+  bool cosine = false;
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  absl::Status Check() const { return CheckPieces(values, boundaries); }
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+// The given numbers one after the other, the last one for ever.
+struct ValueList {
+  static constexpr const char* kKind = "list";
+  std::vector<double> values = {};
+
+  void Declare(ScheduleVisitor& visit) { visit.Values("values", values); }
+  Sequence Make() const;
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_PIECEWISE_H_

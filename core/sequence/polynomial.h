@@ -1,0 +1,48 @@
+// A power of the way that is left, from an initial to a final number; a straight line is the first.
+#ifndef DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_
+#define DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// final + (initial − final)·(1 − clamp(k − begin, 0, iterations)/iterations)^power  (optax
+// polynomial_schedule; with final = 0 and begin = 0, torch PolynomialLR).
+struct Polynomial {
+  static constexpr const char* kKind = "polynomial";
+  double initial = 0;
+  double final = 0;
+  double power = 1;  // > 0
+  int64_t iterations = 0;
+  int64_t begin = 0;  // the initial number until here
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  absl::Status Check() const { return CheckPositive("power", power); }
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+// The same with power 1: a straight line (optax linear_schedule; torch LinearLR).
+struct LinearSequence {
+  static constexpr const char* kKind = "linear";
+  double initial = 0;
+  double final = 0;
+  int64_t iterations = 0;
+  int64_t begin = 0;
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_

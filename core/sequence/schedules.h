@@ -1,0 +1,40 @@
+// All kinds of schedules by their names, for whoever learns the kind at run time.
+//
+// Adding one: a line in schedules.cc.
+#ifndef DESCENT_CORE_SEQUENCE_SCHEDULES_H_
+#define DESCENT_CORE_SEQUENCE_SCHEDULES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// A schedule of some kind. Not thread-safe.
+class AnySchedule {
+ public:
+  virtual ~AnySchedule() = default;
+  virtual void Declare(ScheduleVisitor& visit) = 0;
+  virtual absl::Status Validate() const = 0;
+  // Throws std::invalid_argument where Validate() gives an error.
+  virtual Sequence Make() const = 0;
+  // For how many positions its inner sequence of that index is asked when it itself is asked for
+  // the first `length`.
+  virtual int64_t InnerLength(size_t inner, int64_t length) const = 0;
+};
+
+// With its defaults; null if there is no such kind.
+std::unique_ptr<AnySchedule> MakeSchedule(std::string_view kind);
+
+// `cosine`, `exponential`, …
+std::vector<std::string_view> ScheduleKinds();
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_SCHEDULES_H_

@@ -1,0 +1,197 @@
+// Every schedule against optax's or PyTorch's, at every step (tests/data/sequences.py).
+#include "core/sequence/schedules.h"
+
+#include <cmath>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "core/sequence/composed.h"
+#include "core/sequence/cosine.h"
+#include "core/sequence/cycles.h"
+#include "core/sequence/exponential.h"
+#include "core/sequence/piecewise.h"
+#include "core/sequence/polynomial.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace descent {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+std::map<std::string, std::vector<double>> ReadReference() {
+  std::map<std::string, std::vector<double>> sequences;
+  std::ifstream file("tests/data/sequences.txt");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("#")) continue;
+    std::istringstream words(line);
+    std::string name;
+    words >> name;
+    for (double number = 0; words >> number;) sequences[name].push_back(number);
+  }
+  return sequences;
+}
+
+class SchedulesTest : public testing::Test {
+ protected:
+  void ExpectEqual(const std::string& name, Sequence sequence) const {
+    const auto found = reference_.find(name);
+    ASSERT_NE(found, reference_.end()) << name;
+    ASSERT_GE(found->second.size(), 90u);
+    for (size_t k = 0; k < found->second.size(); ++k) {
+      ASSERT_NEAR(sequence.next(), found->second[k], 1e-12) << name << " at " << k;
+    }
+    if (!sequence.bounds()) return;
+    for (const double number : found->second) {
+      ASSERT_GE(number, sequence.bounds()->least - 1e-12) << name;
+      ASSERT_LE(number, sequence.bounds()->greatest + 1e-12) << name;
+    }
+  }
+
+ private:
+  const std::map<std::string, std::vector<double>> reference_ = ReadReference();
+};
+
+TEST_F(SchedulesTest, DecaysAreTheirs) {
+  ExpectEqual("cosine", Cosine{.initial = 0.1, .final = 0.005, .iterations = 60});
+  ExpectEqual("linear",
+              LinearSequence{.initial = 0.1, .final = 0.01, .iterations = 50, .begin = 7});
+  ExpectEqual("linear_torch", LinearSequence{.initial = 0.1 / 3, .final = 0.1, .iterations = 40});
+  ExpectEqual(
+      "polynomial",
+      Polynomial{.initial = 0.1, .final = 0.01, .power = 2.5, .iterations = 70, .begin = 5});
+  ExpectEqual("polynomial_torch", Polynomial{.initial = 0.1, .power = 0.5, .iterations = 80});
+  ExpectEqual("exponential", Exponential{.initial = 0.1, .rate = 0.7, .iterations = 9, .begin = 4});
+  ExpectEqual("exponential_clipped",
+              Exponential{.initial = 0.1, .rate = 0.7, .iterations = 9, .final = 0.02});
+  ExpectEqual("exponential_torch", Exponential{.initial = 0.1, .rate = 0.97});
+  ExpectEqual("staircase_torch",
+              Exponential{.initial = 0.1, .rate = 0.5, .iterations = 13, .staircase = true});
+  ExpectEqual("inverse_square_root",
+              Warmup{.iterations = 20, .then = InverseSquareRoot{.initial = 0.1, .timescale = 20}});
+}
+
+TEST_F(SchedulesTest, PiecesAreTheirs) {
+  ExpectEqual("piecewise_constant",
+              PiecewiseConstant{.values = {0.1, 0.05, 0.005, 0.01}, .boundaries = {20, 50, 51}});
+  ExpectEqual("piecewise_constant_torch",
+              PiecewiseConstant{.values = {0.1, 0.01, 0.001}, .boundaries = {30, 60}});
+  for (const bool cosine : {false, true}) {
+    ExpectEqual(
+        cosine ? "piecewise_cosine" : "piecewise_linear",
+        PiecewiseInterpolate{
+            .values = {0.1, 0.05, 0.2, 0.02}, .boundaries = {20, 50, 80}, .cosine = cosine});
+  }
+}
+
+TEST_F(SchedulesTest, CyclesAreTheirs) {
+  ExpectEqual("one_cycle", OneCycle{.max = 0.1, .iterations = 100});
+  ExpectEqual("one_cycle_linear", OneCycle{.max = 0.2,
+                                           .iterations = 90,
+                                           .pct_start = 0.35,
+                                           .div_factor = 10,
+                                           .final_div_factor = 100,
+                                           .linear = true});
+  ExpectEqual("one_cycle_three_phase",
+              OneCycle{.max = 0.1, .iterations = 100, .three_phase = true});
+  ExpectEqual("warm_restarts",
+              WarmRestarts{.initial = 0.1, .final = 0.001, .iterations = 10, .factor = 2});
+  ExpectEqual("warm_restarts_equal", WarmRestarts{.initial = 0.1, .iterations = 17});
+}
+
+TEST_F(SchedulesTest, CompositionsAreTheirs) {
+  ExpectEqual("warmup_cosine",
+              Warmup{.initial = 0.01,
+                     .iterations = 15,
+                     .then = Cosine{.initial = 0.1, .final = 0.001, .iterations = 65}});
+  ExpectEqual("joined",
+              Joined{.sequences = {LinearSequence{.initial = 0, .final = 0.1, .iterations = 10},
+                                   0.1, Exponential{.initial = 0.1, .rate = 0.5, .iterations = 10}},
+                     .boundaries = {10, 40}});
+  ExpectEqual("repeated", Repeated{.sequence = PiecewiseInterpolate{.values = {0.01, 0.1, 0.01},
+                                                                    .boundaries = {8, 20}},
+                                   .iterations = 20});
+}
+
+TEST(ScheduleTest, AListHoldsItsLastNumber) {
+  Sequence sequence = ValueList{.values = {3, 1, 2}};
+  for (const double expected : {3, 1, 2, 2, 2}) EXPECT_EQ(sequence.next(), expected);
+}
+
+TEST(ScheduleTest, OneCycleStaysAtItsLastNumber) {
+  const Sequence sequence = OneCycle{.max = 1, .iterations = 10};
+  EXPECT_NEAR(sequence.at(9), 1 / 25e4, 1e-18);
+  EXPECT_EQ(sequence.at(10), 1 / 25e4);
+  EXPECT_EQ(sequence.at(1'000'000), 1 / 25e4);
+  // The shortest: the rise has no room.
+  for (const int64_t k : {0, 1, 2}) {
+    EXPECT_TRUE(std::isfinite(Sequence(OneCycle{.max = 1, .iterations = 1}).at(k)));
+    EXPECT_TRUE(
+        std::isfinite(Sequence(OneCycle{.max = 1, .iterations = 2, .pct_start = 0.5}).at(k)));
+  }
+}
+
+TEST(ScheduleTest, WarmRestartsGoOnForEver) {
+  const Sequence sequence = WarmRestarts{.initial = 1, .iterations = 1, .factor = 1'000'000};
+  EXPECT_GE(sequence.at(std::numeric_limits<int64_t>::max()), 0);
+}
+
+TEST(ScheduleTest, WrongNumbersAreRefusedByName) {
+  const auto expect = [](const auto& schedule, const std::string& field) {
+    const absl::Status status = schedule.Validate();
+    EXPECT_THAT(status.ToString(), HasSubstr(absl::StrCat("INVALID_ARGUMENT: ", field)));
+    EXPECT_THROW(Sequence{schedule}, std::invalid_argument);
+  };
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  expect(Polynomial{.initial = kNan, .iterations = 1}, "initial: ");
+  expect(Polynomial{.initial = 1, .power = 0, .iterations = 1}, "power: ");
+  expect(Polynomial{.initial = 1, .iterations = 0}, "iterations: ");
+  expect(Polynomial{.initial = 1, .iterations = 1, .begin = -1}, "begin: ");
+  expect(LinearSequence{.initial = 1}, "iterations: ");
+  expect(Exponential{.initial = 1}, "rate: ");
+  expect(Exponential{.initial = 1, .rate = -1}, "rate: ");
+  expect(Exponential{.initial = 1, .rate = 0.5, .final = 2.0}, "final: ");
+  expect(InverseSquareRoot{.initial = 1, .timescale = 0}, "timescale: ");
+  expect(PiecewiseConstant{}, "values: ");
+  expect(PiecewiseConstant{.values = {1, 2, kNan}, .boundaries = {1, 2}}, "values[2]: ");
+  expect(PiecewiseConstant{.values = {1, 2}}, "boundaries: 0 of them don't go with 2 values");
+  expect(PiecewiseConstant{.values = {1, 2, 3}, .boundaries = {5, 5}}, "boundaries[1]: ");
+  expect(PiecewiseInterpolate{.values = {1, 2}, .boundaries = {0}}, "boundaries[0]: ");
+  expect(ValueList{}, "values: ");
+  expect(OneCycle{.max = 1, .iterations = 1, .pct_start = 1.5}, "pct_start: ");
+  expect(OneCycle{.max = 1, .iterations = 1, .div_factor = 0}, "div_factor: ");
+  expect(WarmRestarts{.initial = 1, .iterations = 1, .factor = 0}, "factor: ");
+  expect(Warmup{.then = 1.0}, "iterations: ");
+  expect(Joined{}, "sequences: ");
+  expect(Joined{.sequences = {1.0, 2.0}}, "boundaries: ");
+  expect(Repeated{.sequence = 1.0}, "iterations: ");
+}
+
+TEST(ScheduleTest, KnowsItsBoundsInAdvance) {
+  const Range momentum = UnitInterval("momentum");
+  const Sequence inside = Warmup{.iterations = 5, .then = Cosine{.initial = 0.9, .iterations = 9}};
+  EXPECT_TRUE(inside.Validate(momentum).ok());
+  const Sequence outside = Warmup{.iterations = 5, .then = Cosine{.initial = 1, .iterations = 9}};
+  EXPECT_FALSE(outside.Validate(momentum).ok());
+  const Sequence joined = Joined{.sequences = {0.5, -0.5}, .boundaries = {1000}};
+  EXPECT_FALSE(joined.Validate(NonNegative("step_size")).ok());
+}
+
+TEST(ScheduleTest, EveryKindIsMadeByItsName) {
+  for (const std::string_view kind : ScheduleKinds()) {
+    EXPECT_NE(MakeSchedule(kind), nullptr) << kind;
+  }
+  EXPECT_THAT(ScheduleKinds(), Contains("one_cycle"));
+  EXPECT_EQ(MakeSchedule("none such"), nullptr);
+}
+
+}  // namespace
+}  // namespace descent
