@@ -1,0 +1,130 @@
+"""The journal is the run: what it holds, run again, gives the same journal, bit for bit."""
+
+import random
+import uuid
+
+import pytest
+from descent.v1 import event_pb2, spec_pb2, training_service_pb2
+
+from helpers import safetensors, specs
+from helpers.client import Client, release_dial, scale_dial, set_dial, simple
+from helpers.daemon import Daemon
+
+FOREVER = 1_000_000_000
+
+
+def kind(event: event_pb2.Event) -> str:
+    return event.WhichOneof("kind")
+
+
+def of_kind(events: list[event_pb2.Event], wanted: str) -> list:
+    return [getattr(e, wanted) for e in events if kind(e) == wanted]
+
+
+def outcome(events: list[event_pb2.Event]) -> list[bytes]:
+    """All that is a function of the first event and the commands, in order; without times, and
+    without what names a request."""
+    found = []
+    for event in events:
+        same = event_pb2.Event(branch=event.branch)
+        name = kind(event)
+        if name not in ("series", "iteration", "evaluation", "command_applied", "checkpoint_saved"):
+            continue
+        getattr(same, name).CopyFrom(getattr(event, name))
+        told = getattr(same, name)
+        for field in ("elapsed_seconds", "seconds", "request_id", "principal"):
+            if field in told.DESCRIPTOR.fields_by_name:
+                told.ClearField(field)
+        found.append(same.SerializeToString(deterministic=True))
+    return found
+
+
+def steer(client: Client, name: str, draw: random.Random) -> None:
+    """Everything that can be done to a running job, at moments that nobody has planned."""
+    for _ in range(25):
+        client.command(
+            name,
+            draw.choice(
+                [
+                    set_dial("step_size", draw.uniform(0.0005, 0.003)),
+                    scale_dial("step_size", draw.uniform(0.5, 1.5)),
+                    release_dial("step_size"),
+                    simple("evaluate"),
+                    simple("checkpoint"),
+                ]
+            ),
+        )
+        if draw.random() < 0.2:
+            client.pause(name)
+            client.set(name, "step_size", draw.uniform(0.0005, 0.003))
+            client.resume(name)
+    # Two in one request: both or none.
+    client.command(name, set_dial("step_size", 0.001), scale_dial("beta1", 0.9))
+
+
+def replay(daemon: Daemon, client: Client, events: list[event_pb2.Event]) -> str:
+    """Runs a journal again, from its first event and its commands alone; gives the job's name."""
+    # It waits for its turn until all that will be done to it is known to it.
+    busy = client.create(specs.linear_regression(daemon.data_dir, iterations=FOREVER)).name
+    client.wait_for_iteration(busy, 1)
+    again = client.create(events[0].created.spec).name
+    asked = {c.request_id: c.commands for c in of_kind(events, "command_accepted")}
+    answers = []
+    for applied in of_kind(events, "command_applied"):
+        request = training_service_pb2.CommandJobRequest(
+            name=again,
+            request_id=uuid.uuid4().hex,
+            commands=asked[applied.request_id],
+            at_iteration=applied.iteration,
+        )
+        answers.append(client.training.CommandJob.future(request, timeout=120))
+        client.wait_for(
+            again,
+            lambda e, wanted=request.request_id: (
+                kind(e) == "command_accepted" and e.command_accepted.request_id == wanted
+            ),
+        )
+    client.stop(busy)
+    client.wait_until_final(again)
+    for answer in answers:
+        answer.result()
+    return again
+
+
+def final_tensors(daemon: Daemon, client: Client, name: str) -> dict[str, bytes]:
+    checkpoint = client.get(name).last_checkpoint.rsplit("/", 1)[-1]
+    return safetensors.read(daemon.data_dir / name / "checkpoints" / f"{checkpoint}.safetensors")[0]
+
+
+def spec_of(folder, iterations: int) -> spec_pb2.Spec:
+    return specs.classifier(
+        folder,
+        iterations=iterations,
+        step_size=0.002,
+        hidden=24,
+        checkpoints={"every_iterations": "1000"},
+        evaluation={"every_epochs": "50"},
+    )
+
+
+@pytest.mark.parametrize("ends", ["by itself", "by a stop"])
+def test_a_journal_run_again_gives_the_same_journal(start_daemon, connect, folder, ends):
+    daemon = start_daemon("--max_running_jobs=1")
+    client = connect(daemon.grpc)
+    endless = ends == "by a stop"
+    name = client.create(spec_of(folder, FOREVER if endless else 30_000)).name
+    client.wait_for_iteration(name, 10)
+    steer(client, name, random.Random(7))
+    if endless:
+        client.stop(name)
+    client.wait_until_final(name)
+    events = list(client.watch(name))
+    assert len(of_kind(events, "command_applied")) > 25
+
+    again = replay(daemon, client, events)
+    replayed = list(client.watch(again))
+    assert replayed[0].created.spec == events[0].created.spec
+    assert client.get(again).state == client.get(name).state
+    same = [a == b for a, b in zip(outcome(replayed), outcome(events), strict=True)]
+    assert all(same), f"they differ first at {same.index(False)}"
+    assert final_tensors(daemon, client, again) == final_tensors(daemon, client, name)
