@@ -87,10 +87,10 @@ class AdamMethod {
 
   const X& solution() const { return x_; }
   const X& point() const { return x_; }
-  std::span<Dial> dials() { return dials_.list(); }
+  std::span<Dial* const> dials() { return dials_.list(); }
 
   void Step(const X& gradient) {
-    const auto earlier1 = dials_.list()[1].used, earlier2 = dials_.list()[2].used;
+    const auto earlier1 = dials_.list()[1]->used, earlier2 = dials_.list()[2]->used;
     dials_.Use();
     const double beta1 = dials_.used(1), beta2 = dials_.used(2);
     if (count_ > 0 && (earlier1 != beta1 || earlier2 != beta2)) betas_changed_ = true;

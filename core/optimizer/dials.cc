@@ -20,6 +20,7 @@ Dials::Dials(std::initializer_list<Hyperparameter> hyperparameters) {
     ThrowUnlessOk(sequence.Restrict(hyperparameter.range));
     dials_.push_back({hyperparameter.range.field, sequence});
   }
+  for (Dial& dial : dials_) list_.push_back(&dial);
 }
 
 void Dials::Use() {

@@ -4,8 +4,11 @@
 #ifndef DESCENT_CORE_OPTIMIZER_DIALS_H_
 #define DESCENT_CORE_OPTIMIZER_DIALS_H_
 
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
 #include <span>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,13 +29,16 @@ class Dials {
   // Rewinds each sequence to position 0 and restricts it to its range. Throws std::invalid_argument
   // naming the field if one doesn't keep to it.
   Dials(std::initializer_list<Hyperparameter> hyperparameters);
+  Dials(Dials&&) noexcept = default;
+  Dials& operator=(Dials&&) noexcept = default;
 
   // Counts: the values at the present position become `used`. Throws std::invalid_argument naming
   // the field and position, with nothing counted, if a sequence gives a number out of its range.
   void Use();
   double used(size_t dial) const { return *dials_[dial].used; }
 
-  std::span<Dial> list() { return dials_; }
+  // The addresses are those for as long as the dials live, also when they are moved.
+  std::span<Dial* const> list() { return list_; }
 
   // Positions, overrides and used values, as `step_size.position` and so on.
   template <class X>
@@ -40,6 +46,7 @@ class Dials {
 
  private:
   std::vector<Dial> dials_;
+  std::vector<Dial*> list_;
 };
 
 // OK, or the first problem in order of declaration.

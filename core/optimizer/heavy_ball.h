@@ -45,7 +45,7 @@ class HeavyBallMethod {
 
   const X& solution() const { return x_; }
   const X& point() const { return x_; }
-  std::span<Dial> dials() { return dials_.list(); }
+  std::span<Dial* const> dials() { return dials_.list(); }
 
   void Step(const X& gradient) {
     dials_.Use();

@@ -23,6 +23,8 @@ struct Iteration {
   const X& gradient;
   // The one used in the step that produced x_k; index 0 has none.
   std::optional<double> step_size;
+  // What is to be evaluated: the averaged solution of an optimizer that keeps one, else `solution`.
+  const X& average;
 
   // Euclidean.
   double gradient_norm() const { return norm(gradient); }

@@ -1,5 +1,6 @@
 #include "core/optimizer/model_run.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <map>
@@ -10,7 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
@@ -141,16 +142,16 @@ class Loader final : public StateVisitor<Model> {
   std::map<std::string, int64_t> integers_;
 };
 
-template <class Method>
 class ModelRunOf final : public ModelRun {
  public:
-  ModelRunOf(Method method, SupervisedObjective objective)
+  ModelRunOf(AnyMethod<Model> method, SupervisedObjective objective)
       : run_(std::move(method), std::move(objective)) {}
 
   absl::StatusOr<View> current() override try {
     const Iteration<Model> it = run_.Current();
     if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
-    return View{it.index, it.value, *gradient_norm_, it.step_size, it.solution, it.gradient};
+    return View{it.index,    it.value,    *gradient_norm_, it.step_size,
+                it.solution, it.gradient, it.average};
   } catch (...) {
     return PresentException();
   }
@@ -163,7 +164,16 @@ class ModelRunOf final : public ModelRun {
     return PresentException();
   }
 
-  std::span<const Dial> dials() const override { return run_.dials(); }
+  std::span<Dial* const> dials() override { return run_.dials(); }
+
+  std::span<const NamedNumber> numbers() override {
+    size_t count = 0;
+    run_.Report([&](std::string_view name, double value) {
+      if (count == numbers_.size()) numbers_.push_back({std::string(name), value});
+      numbers_[count++].value = value;
+    });
+    return numbers_;
+  }
 
   RunState Save() override {
     Saver saver;
@@ -194,27 +204,18 @@ class ModelRunOf final : public ModelRun {
   }
 
  private:
-  // Dials are handles: looking at them needs a mutable run, and changes nothing.
-  mutable Run<Model, SupervisedObjective, Method> run_;
+  Run<Model, SupervisedObjective, AnyMethod<Model>> run_;
   std::optional<double> gradient_norm_;  // of the present iteration, once it was looked at
+  std::vector<NamedNumber> numbers_;
 };
 
 }  // namespace
 
-absl::Status Validate(const OptimizerOptions& options) {
-  return std::visit([](const auto& optimizer) { return optimizer.Validate(); }, options);
-}
-
 absl::StatusOr<std::unique_ptr<ModelRun>> ModelRun::Create(const OptimizerOptions& options,
                                                            const Model& x0,
                                                            SupervisedObjective objective) try {
-  if (absl::Status status = Validate(options); !status.ok()) return status;
-  return std::visit(
-      [&]<class Options>(const Options& optimizer) -> std::unique_ptr<ModelRun> {
-        using Method = typename Options::template MethodFor<Model>;
-        return std::make_unique<ModelRunOf<Method>>(Method(optimizer, x0), std::move(objective));
-      },
-      options);
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
+  return std::make_unique<ModelRunOf>(options.Start(x0), std::move(objective));
 } catch (...) {
   return PresentException();
 }

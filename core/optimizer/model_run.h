@@ -18,7 +18,6 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
@@ -26,18 +25,13 @@
 #include "absl/status/statusor.h"
 #include "core/model/layers.h"
 #include "core/objective/supervised_objective.h"
-#include "core/optimizer/adam.h"
-#include "core/optimizer/gradient_descent.h"
-#include "core/optimizer/heavy_ball.h"
-#include "core/optimizer/nesterov.h"
+#include "core/optimizer/any_optimizer.h"
 #include "core/optimizer/state.h"
 
 namespace descent {
 
-using OptimizerOptions = std::variant<GradientDescent, HeavyBall, Nesterov, Adam>;
-
-// INVALID_ARGUMENT naming the field.
-absl::Status Validate(const OptimizerOptions& options);
+// Any optimizer over a model: `Adam{}`, a wrapper around one, one's own.
+using OptimizerOptions = AnyOptimizer<Model>;
 
 // The state of a run in names and numbers: `solution/hidden.weight`, `exp_avg/hidden.weight`;
 // `step_size.override`; `iteration`, `step_size.position`.
@@ -45,6 +39,11 @@ struct RunState {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   std::vector<std::pair<std::string, double>> numbers;
   std::vector<std::pair<std::string, int64_t>> integers;
+};
+
+struct NamedNumber {
+  std::string name;
+  double value;
 };
 
 class ModelRun {
@@ -57,6 +56,8 @@ class ModelRun {
     std::optional<double> step_size;  // used in the step that produced it; index 0 has none
     const Model& solution;
     const Model& gradient;
+    // To be evaluated: the averaged weights of an optimizer that keeps some, else the solution.
+    const Model& average;
   };
 
   // INVALID_ARGUMENT naming the field if a hyperparameter is out of range.
@@ -71,9 +72,12 @@ class ModelRun {
   // Marks the next one. Computes the present one first if nobody has looked at it.
   virtual absl::Status advance() = 0;
 
-  // `step_size` is the first. Settables are shared handles; `used` is up to date. Valid until the
-  // next call of `current`, `advance` or `Load`.
-  virtual std::span<const Dial> dials() const = 0;
+  // `step_size` is the first, if there is one. Settables are shared handles; `used` is up to date.
+  // Valid as long as the run.
+  virtual std::span<Dial* const> dials() = 0;
+  // Further numbers of the optimizer, as of the iteration last looked at: the same names in the
+  // same order every time. Valid until the next call.
+  virtual std::span<const NamedNumber> numbers() = 0;
 
   // The state as of the iteration last looked at, before dials are turned. The tensors are the
   // run's own memory: write them out, or clone them, before the run goes on.

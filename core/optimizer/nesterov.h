@@ -50,7 +50,7 @@ class NesterovMethod {
 
   const X& solution() const { return x_; }
   const X& point() const { return y_; }
-  std::span<Dial> dials() { return dials_.list(); }
+  std::span<Dial* const> dials() { return dials_.list(); }
 
   void Step(const X& gradient) {
     dials_.Use();

@@ -11,7 +11,6 @@
 #ifndef DESCENT_CORE_OPTIMIZER_RUN_H_
 #define DESCENT_CORE_OPTIMIZER_RUN_H_
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -22,21 +21,11 @@
 
 #include "core/objective/gradient.h"
 #include "core/optimizer/iteration.h"
+#include "core/optimizer/method.h"
 #include "core/optimizer/state.h"
 #include "core/space/space.h"
 
 namespace descent {
-
-// How an optimizer moves: what is left of it without the objective. `solution()` is x_k, `point()`
-// where the next gradient is to be taken, `Step(g)` makes x_{k+1}; the first dial is the step size.
-template <class M, class X>
-concept Method = std::movable<M> && requires(M& m, const X& g, StateVisitor<X>& visitor) {
-  { std::as_const(m).solution() } -> std::same_as<const X&>;
-  { std::as_const(m).point() } -> std::same_as<const X&>;
-  m.Step(g);
-  { m.dials() } -> std::same_as<std::span<Dial>>;
-  m.Visit(visitor);
-};
 
 namespace internal {
 
@@ -71,7 +60,8 @@ class Run {
   // The present iteration; computes it if need be.
   Iteration<X> Current() {
     if (stepping_) {
-      method_.Step(gradient_);
+      Evaluation evaluation(*this);
+      Step(method_, gradient_, evaluation);
       ++index_;
       stepping_ = false;
       evaluated_ = false;
@@ -79,9 +69,10 @@ class Run {
     if (!evaluated_) {
       if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
       value_ = gradient_into(*objective_, method_.point(), gradient_);
+      ++evaluations_;
       evaluated_ = true;
     }
-    return {index_, method_.solution(), value_, gradient_, method_.dials().front().used};
+    return {index_, method_.solution(), value_, gradient_, StepSize(method_), Average<X>(method_)};
   }
 
   // Marks the next iteration as the present one.
@@ -90,8 +81,13 @@ class Run {
     stepping_ = true;
   }
 
-  // The first one is the step size. Valid as long as the run.
-  std::span<Dial> dials() { return method_.dials(); }
+  // The step size first, if the method has one. Valid as long as the run.
+  std::span<Dial* const> dials() { return method_.dials(); }
+
+  // The method's further numbers, as of the present iterate.
+  void Report(const Reporter& report) { descent::Report(method_, report); }
+  // Of the objective with its gradient, since the run began or was restored.
+  int64_t evaluations() const { return evaluations_; }
 
   // Shows the visitor the state as of the iteration last looked at: `iteration`, the method's
   // spaces and numbers, the dials.
@@ -126,6 +122,21 @@ class Run {
   std::unreachable_sentinel_t end() { return {}; }
 
  private:
+  // What a step may ask of the objective: `seek` has been called for the gradient already.
+  class Evaluation final : public Evaluator<X> {
+   public:
+    explicit Evaluation(Run& run) : run_(run) {}
+    double Evaluate(const X& x, X& gradient) override {
+      ++run_.evaluations_;
+      return gradient_into(*run_.objective_, x, gradient);
+    }
+    double value() const override { return run_.value_; }
+    int64_t evaluations() const override { return run_.evaluations_; }
+
+   private:
+    Run& run_;
+  };
+
   void Visit(StateVisitor<X>& visitor) {
     visitor.Integer("iteration", index_);
     method_.Visit(visitor);
@@ -136,6 +147,7 @@ class Run {
   X gradient_;
   double value_ = 0;
   int64_t index_ = 0;
+  int64_t evaluations_ = 0;
   bool stepping_ = false;   // marked: the next look makes a step first
   bool evaluated_ = false;  // value_ and gradient_ are those of index_
 };

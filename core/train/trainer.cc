@@ -9,6 +9,12 @@
 #include "core/objective/supervised_objective.h"
 
 namespace descent {
+namespace {
+
+// Every iteration shows it in a field of its own.
+constexpr char kStepSize[] = "step_size";
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options) {
   const Model* starting_point = options.starting_point;
@@ -24,9 +30,13 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options)
   trainer->run_ = *std::move(run);
   std::vector<std::string> paths;
   std::vector<Settable> dials;
-  for (const Dial& dial : trainer->run_->dials()) {
-    paths.push_back(absl::StrCat(prefix, dial.name));
-    dials.push_back(dial.sequence);
+  for (const Dial* dial : trainer->run_->dials()) {
+    paths.push_back(absl::StrCat(prefix, dial->name));
+    dials.push_back(dial->sequence);
+    if (dial->name != kStepSize) trainer->series_.push_back(paths.back());
+  }
+  for (const NamedNumber& number : trainer->run_->numbers()) {
+    trainer->series_.push_back(absl::StrCat(prefix, number.name));
   }
   trainer->board_ = std::make_unique<DialBoard>(std::move(paths), std::move(dials));
   return trainer;
@@ -44,6 +54,7 @@ absl::StatusOr<Trainer::Boundary> Trainer::Current() {
   if (!view.ok()) return view.status();
   index_ = view->index;
   solution_ = &view->solution;
+  average_ = &view->average;
   const int64_t samples = batches_->SamplesBefore(index_);
   return Boundary{.index = index_,
                   .value = view->value,
@@ -51,7 +62,18 @@ absl::StatusOr<Trainer::Boundary> Trainer::Current() {
                   .step_size = view->step_size,
                   .samples = samples,
                   .epoch = static_cast<double>(samples) / static_cast<double>(batches_->examples()),
-                  .dials = run_->dials()};
+                  .scalars = Scalars()};
+}
+
+std::span<const double> Trainer::Scalars() {
+  scalars_.clear();
+  // The starting point was made by no step: there is nothing to say of the dials.
+  if (index_ == 0) return scalars_;
+  for (const Dial* dial : run_->dials()) {
+    if (dial->name != kStepSize) scalars_.push_back(dial->used.value_or(0));
+  }
+  for (const NamedNumber& number : run_->numbers()) scalars_.push_back(number.value);
+  return scalars_;
 }
 
 absl::Status Trainer::Advance() {
@@ -62,11 +84,11 @@ absl::Status Trainer::Advance() {
 absl::StatusOr<EvaluationResult> Trainer::Evaluate() {
   if (!test_) return absl::FailedPreconditionError("The job has no test data (data.test).");
   if (!evaluation_) {
-    if (!solution_) {
+    if (!average_) {
       if (absl::StatusOr<Boundary> current = Current(); !current.ok()) return current.status();
     }
     absl::StatusOr<EvaluationResult> result =
-        descent::Evaluate(*solution_, loss_, test_->inputs, test_->targets);
+        descent::Evaluate(*average_, loss_, test_->inputs, test_->targets);
     if (!result.ok()) return result.status();
     evaluation_ = *result;
   }
@@ -89,6 +111,7 @@ absl::StatusOr<int64_t> Trainer::Load(const std::string& path, const std::string
   }
   evaluation_.reset();
   solution_ = nullptr;
+  average_ = nullptr;
   index_ = checkpoint->info.iteration;
   return index_;
 }

@@ -19,6 +19,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -56,7 +57,8 @@ class Trainer {
     std::optional<double> step_size;  // used in the step that produced x_k
     int64_t samples;                  // examples in the steps so far
     double epoch;                     // samples / examples
-    std::span<const Dial> dials;      // the step size first; valid until Advance
+    // One for each of series(), valid until Advance; none at index 0, which no step has made.
+    std::span<const double> scalars;
   };
 
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
@@ -67,10 +69,13 @@ class Trainer {
 
   const Agenda& agenda() const { return agenda_; }
   DialBoard& dials() { return *board_; }
+  // The further numbers of each iteration by path: what the dials were, the step size aside, and
+  // what the optimizer has to tell.
+  const std::vector<std::string>& series() const { return series_; }
   bool has_test_data() const { return test_.has_value(); }
 
-  // On the test data at the present iterate; computed once per iteration. FailedPrecondition if
-  // there is none.
+  // On the test data at the present iterate, or at its average if the optimizer keeps one; computed
+  // once per iteration. FailedPrecondition if there is none.
   absl::StatusOr<EvaluationResult> Evaluate();
 
   // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
@@ -89,6 +94,8 @@ class Trainer {
  private:
   explicit Trainer(TrainerOptions options);
 
+  std::span<const double> Scalars();
+
   const Agenda agenda_;
   const std::string spec_;
   const Loss loss_;
@@ -96,8 +103,11 @@ class Trainer {
   const std::optional<Dataset> test_;
   std::unique_ptr<ModelRun> run_;
   std::unique_ptr<DialBoard> board_;
+  std::vector<std::string> series_;
+  std::vector<double> scalars_;  // of the present iteration
   int64_t index_ = 0;
   const Model* solution_ = nullptr;
+  const Model* average_ = nullptr;
   std::optional<EvaluationResult> evaluation_;  // of the present iteration
 };
 

@@ -117,10 +117,9 @@ absl::Status Attempt::LoadCheckpoint() {
 }
 
 void Attempt::Begin() {
-  const std::vector<std::string>& dials = trainer_->dials().paths();
-  if (dials.size() > 1) {
+  if (!trainer_->series().empty()) {
     Event series;
-    for (size_t i = 1; i < dials.size(); ++i) series.mutable_series()->add_names(dials[i]);
+    for (const std::string& name : trainer_->series()) series.mutable_series()->add_names(name);
     journal_.Write(std::move(series));
   }
   if (start_.recompute_until() < first_) Announce();
@@ -169,12 +168,9 @@ void Attempt::WriteIteration(const Trainer::Boundary& boundary) {
   iteration->set_epoch(boundary.epoch);
   iteration->set_elapsed_seconds(ElapsedSeconds());
   iteration->clear_scalars();
+  for (const double scalar : boundary.scalars) iteration->add_scalars(scalar);
   if (boundary.step_size) {
     iteration->set_step_size(*boundary.step_size);
-    // The starting point was made by no step: there is nothing to say of the dials.
-    for (const Dial& dial : boundary.dials.subspan(1)) {
-      iteration->add_scalars(dial.used.value_or(0));
-    }
   } else {
     iteration->clear_step_size();
   }

@@ -10,6 +10,7 @@
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
+#include "core/optimizer/adam.h"
 #include "core/train/trainer.h"
 
 namespace descent::worker {

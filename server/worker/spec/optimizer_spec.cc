@@ -1,6 +1,10 @@
 #include "server/worker/spec/optimizer_spec.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/gradient_descent.h"
+#include "core/optimizer/heavy_ball.h"
+#include "core/optimizer/nesterov.h"
 #include "server/worker/spec/sequence_spec.h"
 
 namespace descent::worker {

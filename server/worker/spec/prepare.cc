@@ -175,8 +175,8 @@ absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
       ToOptimizerOptions(optimizer), built.model,
       SupervisedObjective(ToLoss(prepared->spec.objective()), [](int64_t) { return Batch(); }));
   if (!run.ok()) return run.status();
-  for (const Dial& dial : (*run)->dials()) {
-    prepared->summary.add_dials(absl::StrCat(DialPrefix(optimizer), dial.name));
+  for (const Dial* dial : (*run)->dials()) {
+    prepared->summary.add_dials(absl::StrCat(DialPrefix(optimizer), dial->name));
   }
   return absl::OkStatus();
 }

@@ -23,6 +23,10 @@
 #include "core/model/sequential.h"
 #include "core/objective/loss.h"
 #include "core/objective/supervised_objective.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/gradient_descent.h"
+#include "core/optimizer/heavy_ball.h"
+#include "core/optimizer/nesterov.h"
 #include "core/sequence/cosine.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -73,9 +77,9 @@ void ExpectSame(const RunState& a, const RunState& b) {
   EXPECT_EQ(a.integers, b.integers);
 }
 
-Settable DialOf(const ModelRun& run, const std::string& name) {
-  for (const Dial& dial : run.dials()) {
-    if (dial.name == name) return dial.sequence;
+Settable DialOf(ModelRun& run, const std::string& name) {
+  for (const Dial* dial : run.dials()) {
+    if (dial->name == name) return dial->sequence;
   }
   throw std::logic_error("no dial " + name);
 }
@@ -92,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, ModelRunTest,
 // Turns dials as people would, at fixed iterations.
 void TurnDials(ModelRun& run, int64_t index) {
   const absl::Status status = index == 5    ? DialOf(run, "step_size").set(0.05)
-                              : index == 15 ? Settable(run.dials().back().sequence).scale(0.9)
+                              : index == 15 ? Settable(run.dials().back()->sequence).scale(0.9)
                                             : absl::OkStatus();
   ASSERT_TRUE(status.ok()) << status;
   if (index == 25) DialOf(run, "step_size").release();
@@ -172,22 +176,22 @@ TEST_P(ModelRunTest, AStateThatDoesNotFitChangesNothing) {
 TEST_P(ModelRunTest, ADialsUsedValueIsThatOfTheStepThatLedHere) {
   auto run = MakeRun(GetParam());
   ASSERT_TRUE(run->current().ok());
-  EXPECT_FALSE(run->dials()[0].used.has_value());
+  EXPECT_FALSE(run->dials()[0]->used.has_value());
   Settable step_size = DialOf(*run, "step_size");
   ASSERT_TRUE(step_size.set(0.03).ok());
   EXPECT_FALSE(step_size.set(-1).ok());
   EXPECT_FALSE(step_size.set(std::numeric_limits<double>::quiet_NaN()).ok());
   ASSERT_TRUE(run->advance().ok());
-  EXPECT_FALSE(run->dials()[0].used.has_value());
+  EXPECT_FALSE(run->dials()[0]->used.has_value());
   EXPECT_EQ(run->current()->step_size, 0.03);
-  EXPECT_EQ(run->dials()[0].used, 0.03);
+  EXPECT_EQ(run->dials()[0]->used, 0.03);
 }
 
 TEST(ModelRunDialsTest, AreTheSequencesOfTheOptimizer) {
   const auto names = [](const OptimizerOptions& options) {
     std::vector<std::string> names;
     const auto run = MakeRun(options);
-    for (const Dial& dial : run->dials()) names.push_back(dial.name);
+    for (const Dial* dial : run->dials()) names.push_back(dial->name);
     return names;
   };
   EXPECT_THAT(names(GradientDescent{.step_size = 1}), ElementsAre("step_size"));

@@ -215,7 +215,7 @@ TYPED_TEST(RangeTest, ASequenceThatLeavesItsRangeStopsTheRunWhereItStands) {
     EXPECT_THAT(error.what(), HasSubstr("step_size: -1 is negative"));
     EXPECT_THAT(error.what(), HasSubstr("position 2"));
   }
-  ASSERT_TRUE(run.dials().front().sequence.set(0.1).ok());
+  ASSERT_TRUE(run.dials().front()->sequence.set(0.1).ok());
   EXPECT_EQ((*it).index, 3);
 }
 

@@ -9,6 +9,10 @@
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/gradient_descent.h"
+#include "core/optimizer/heavy_ball.h"
+#include "core/optimizer/nesterov.h"
 #include "core/sequence/cosine.h"
 
 namespace descent {

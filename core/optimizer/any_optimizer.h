@@ -1,0 +1,134 @@
+// Any optimizer over a given space, chosen at run time.
+//
+// `AnyOptimizer<X>` is a value made from any optimizer (`Adam{}`, a wrapper, one's own); applied to
+// (x0, objective) it is a range as they are. It is an optimizer itself, so that wrappers, which are
+// templates over what they wrap, also compose at run time: `ClipByNorm<AnyOptimizer<X>>`.
+// Immutable, and so safe to share between threads as far as its sequences are (a Settable isn't).
+#ifndef DESCENT_CORE_OPTIMIZER_ANY_OPTIMIZER_H_
+#define DESCENT_CORE_OPTIMIZER_ANY_OPTIMIZER_H_
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/objective/gradient.h"
+#include "core/optimizer/method.h"
+#include "core/optimizer/run.h"
+#include "core/optimizer/state.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+// Hyperparameters that make a method for X: `MethodFor<X>(optimizer, x0)` starts at a copy of x0
+// and throws std::invalid_argument where `Validate()` gives INVALID_ARGUMENT naming the field.
+template <class O, class X>
+concept Optimizer = std::copyable<O> && requires(const O& optimizer, const X& x0) {
+  { optimizer.Validate() } -> std::same_as<absl::Status>;
+  { typename O::template MethodFor<X>(optimizer, x0) } -> Method<X>;
+};
+
+template <InnerProductSpace X>
+class AnyOptimizer;
+
+// A method of any kind. Owns it.
+template <InnerProductSpace X>
+class AnyMethod {
+ public:
+  AnyMethod(const AnyOptimizer<X>& optimizer, const X& x0) : AnyMethod(optimizer.Start(x0)) {}
+
+  template <Method<X> M>
+    requires(!std::same_as<M, AnyMethod>)
+  explicit AnyMethod(M method) : method_(std::make_unique<Holder<M>>(std::move(method))) {}
+
+  const X& solution() const { return method_->solution(); }
+  const X& point() const { return method_->point(); }
+  const X& average() const { return method_->average(); }
+  void Step(const X& gradient, Evaluator<X>& evaluator) { method_->Step(gradient, evaluator); }
+  std::span<Dial* const> dials() { return method_->dials(); }
+  std::optional<double> step_size() { return method_->step_size(); }
+  void Report(const Reporter& report) { method_->Report(report); }
+  bool evaluates() const { return method_->evaluates(); }
+  void Visit(StateVisitor<X>& visitor) { method_->Visit(visitor); }
+
+ private:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual const X& solution() const = 0;
+    virtual const X& point() const = 0;
+    virtual const X& average() const = 0;
+    virtual void Step(const X& gradient, Evaluator<X>& evaluator) = 0;
+    virtual std::span<Dial* const> dials() = 0;
+    virtual std::optional<double> step_size() = 0;
+    virtual void Report(const Reporter& report) = 0;
+    virtual bool evaluates() const = 0;
+    virtual void Visit(StateVisitor<X>& visitor) = 0;
+  };
+
+  template <class M>
+  struct Holder final : Interface {
+    explicit Holder(M m) : method(std::move(m)) {}
+    const X& solution() const override { return method.solution(); }
+    const X& point() const override { return method.point(); }
+    const X& average() const override { return descent::Average<X>(method); }
+    void Step(const X& gradient, Evaluator<X>& evaluator) override {
+      descent::Step(method, gradient, evaluator);
+    }
+    std::span<Dial* const> dials() override { return method.dials(); }
+    std::optional<double> step_size() override { return descent::StepSize(method); }
+    void Report(const Reporter& report) override { descent::Report(method, report); }
+    bool evaluates() const override { return descent::Evaluates<X>(method); }
+    void Visit(StateVisitor<X>& visitor) override { method.Visit(visitor); }
+    M method;
+  };
+
+  std::unique_ptr<Interface> method_;
+};
+
+template <InnerProductSpace X>
+class AnyOptimizer {
+ public:
+  template <class>
+  using MethodFor = AnyMethod<X>;
+
+  template <class O>
+    requires(!std::same_as<O, AnyOptimizer>) && Optimizer<O, X>
+  AnyOptimizer(O optimizer)  // NOLINT(google-explicit-constructor): ModelRun::Create(Adam{}, …)
+      : optimizer_(std::make_shared<Holder<O>>(std::move(optimizer))) {}
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const { return optimizer_->Validate(); }
+  // Throws std::invalid_argument where Validate() gives an error.
+  AnyMethod<X> Start(const X& x0) const { return optimizer_->Start(x0); }
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  template <Objective<X> F>
+  Run<X, F, AnyMethod<X>> operator()(const X& x0, F objective) const {
+    return {Start(x0), std::move(objective)};
+  }
+
+ private:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual absl::Status Validate() const = 0;
+    virtual AnyMethod<X> Start(const X& x0) const = 0;
+  };
+
+  template <class O>
+  struct Holder final : Interface {
+    explicit Holder(O o) : optimizer(std::move(o)) {}
+    absl::Status Validate() const override { return optimizer.Validate(); }
+    AnyMethod<X> Start(const X& x0) const override {
+      return AnyMethod<X>(typename O::template MethodFor<X>(optimizer, x0));
+    }
+    O optimizer;
+  };
+
+  std::shared_ptr<const Interface> optimizer_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_ANY_OPTIMIZER_H_
