@@ -77,9 +77,7 @@ void History::ApplyRewound(const v1::Rewound& rewound) {
     return true;
   });
   again.insert(again.end(), to_reapply_.begin(), to_reapply_.end());
-  std::stable_sort(again.begin(), again.end(), [](const Application& a, const Application& b) {
-    return a.iteration < b.iteration;
-  });
+  std::ranges::stable_sort(again, {}, &Application::iteration);
   to_reapply_ = std::move(again);
   std::erase_if(evaluations_, [&](const auto& entry) {
     const auto& [iteration, dataset, request_id] = entry.first;
@@ -136,9 +134,7 @@ std::vector<worker::v1::Scripted> History::Script(int64_t checkpoint_iteration) 
     if (application.iteration >= checkpoint_iteration) script.push_back(application);
   }
   script.insert(script.end(), to_reapply_.begin(), to_reapply_.end());
-  std::stable_sort(script.begin(), script.end(), [](const Application& a, const Application& b) {
-    return a.iteration < b.iteration;
-  });
+  std::ranges::stable_sort(script, {}, &Application::iteration);
   std::vector<worker::v1::Scripted> scripted;
   for (const Application& application : script) {
     worker::v1::Scripted entry;

@@ -4,22 +4,17 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 
 namespace descent::daemon {
 namespace {
 
-using server::LogError;
 using server::LogInfo;
 using server::LogWarning;
 using server::MutexLock;
@@ -27,36 +22,16 @@ using worker::v1::DaemonMessage;
 
 constexpr int32_t kProtocolVersion = 1;
 constexpr int64_t kSecond = 1'000'000'000;
-// A spec that took this many workers with it takes no more.
-constexpr int kMaxValidationDeaths = 2;
-constexpr int64_t kFirstBackOff = kSecond / 10;
-constexpr int64_t kLongestBackOff = 10 * kSecond;
-// A spare that lived this long was healthy.
-constexpr int64_t kHealthyAfter = 30 * kSecond;
 
-absl::Status ToStatus(const worker::v1::Invalid& invalid) {
-  ErrorDetail detail;
-  std::vector<std::string> sentences;
-  for (const auto& violation : invalid.violations()) {
-    detail.violations.push_back({violation.field(), violation.description()});
-    sentences.push_back(violation.field().empty()
-                            ? violation.description()
-                            : absl::StrCat(violation.field(), ": ", violation.description()));
-    if (detail.reason.empty()) detail.reason = violation.reason();
-  }
-  if (detail.reason.empty()) detail.reason = "INVALID_SPEC";
-  return MakeError(absl::StatusCode::kInvalidArgument, absl::StrJoin(sentences, "; "), detail);
-}
+}  // namespace
 
-absl::Status ShuttingDown() {
+absl::Status WorkersShuttingDown() {
   return MakeError(absl::StatusCode::kUnavailable,
                    "The daemon is shutting down; try again when it is back", "SHUTTING_DOWN");
 }
 
-}  // namespace
-
-Supervisor::Supervisor(Options options, const server::Clock* clock, std::shared_ptr<server::Loop> loop,
-                       Processes* processes, AttemptHost* host)
+Supervisor::Supervisor(Options options, const server::Clock* clock,
+                       std::shared_ptr<server::Loop> loop, Processes* processes, AttemptHost* host)
     : options_(std::move(options)),
       clock_(clock),
       loop_(std::move(loop)),
@@ -99,35 +74,6 @@ void Supervisor::Add(const WorkerPtr& worker) {
   });
 }
 
-void Supervisor::Acquire(const std::string& job, std::function<void(const WorkerPtr&)> taken) {
-  if (stopping_) return;
-  acquirers_.emplace_back(job, std::move(taken));
-  Maintain();
-}
-
-void Supervisor::CancelAcquire(const std::string& job) {
-  std::erase_if(acquirers_, [&](const auto& acquirer) { return acquirer.first == job; });
-}
-
-void Supervisor::Release(const WorkerPtr& worker) {
-  worker->state_ = Worker::State::kSpare;
-  Maintain();
-}
-
-void Supervisor::MoveLog(const WorkerPtr& worker, const std::string& path) {
-  if (worker->log_path_.empty()) return;
-  std::error_code error;
-  std::filesystem::rename(worker->log_path_, path, error);  // its open descriptor follows
-  if (!error) worker->log_path_ = path;
-}
-
-void Supervisor::Validate(const v1::Spec& spec,
-                          std::function<void(absl::StatusOr<worker::v1::Valid>)> done) {
-  if (stopping_) return done(ShuttingDown());
-  validations_.push_back({spec, std::move(done), 0});
-  Maintain();
-}
-
 void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
   server::Mutex posted_mutex;
   server::CondVar posted;
@@ -139,7 +85,7 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
     validations_.clear();
     for (auto& [id, validation] : validating_) validations.push_back(std::move(validation));
     validating_.clear();
-    for (PendingValidation& validation : validations) validation.done(ShuttingDown());
+    for (PendingValidation& validation : validations) validation.done(WorkersShuttingDown());
     for (const WorkerPtr& worker : workers_) {
       if (worker->fenced() || worker->connection() == nullptr) continue;
       worker->leaving_ = true;
@@ -304,23 +250,6 @@ void Supervisor::OnClosed(ConnectionPtr connection) {
   loop_->Post([this] { Count(); });
 }
 
-void Supervisor::OnValidated(const WorkerPtr& worker, worker::v1::Validated validated) {
-  const auto it = validating_.find(worker->id());
-  if (it == validating_.end()) return;
-  const auto done = std::move(it->second.done);
-  validating_.erase(it);
-  worker->state_ = Worker::State::kSpare;
-  // It holds the data now: the job that comes of this should get it.
-  std::stable_partition(workers_.begin(), workers_.end(),
-                        [&](const WorkerPtr& other) { return other == worker; });
-  if (validated.has_valid()) {
-    done(std::move(*validated.mutable_valid()));
-  } else {
-    done(ToStatus(validated.invalid()));
-  }
-  Maintain();
-}
-
 // ----------------------------------------------------------------------------------- The end of
 
 void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
@@ -351,28 +280,9 @@ void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
 
 void Supervisor::Lost(const WorkerPtr& worker, const std::string& cause, bool clean) {
   if (worker->state_ == Worker::State::kAssigned) {
-    return host_->OnLost(worker, cause, clean);
-  }
-  if (stopping_ || worker->leaving_) return;
-  const int64_t now = clock_->MonotonicNanos();
-  const bool was_healthy = worker->state_ != Worker::State::kLaunched &&
-                           now - worker->spare_since_nanos_ >= kHealthyAfter;
-  spare_failures_ = was_healthy ? 0 : spare_failures_ + 1;
-  if (spare_failures_ > 0) {
-    launch_after_nanos_ =
-        now + std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_ - 1, 20));
-  }
-  if (!clean) LogWarning("workers", absl::StrCat("a spare was lost: ", cause));
-  const auto it = validating_.find(worker->id());
-  if (it == validating_.end()) return;
-  PendingValidation validation = std::move(it->second);
-  validating_.erase(it);
-  if (++validation.deaths >= kMaxValidationDeaths) {
-    validation.done(MakeError(absl::StatusCode::kInternal,
-                              absl::StrCat("The spec could not be validated: ", cause),
-                              "WORKER_DIED"));
-  } else {
-    validations_.push_front(std::move(validation));
+    host_->OnLost(worker, cause, clean);
+  } else if (!stopping_ && !worker->leaving_) {
+    LostSpare(worker, cause, clean);
   }
 }
 
@@ -398,110 +308,6 @@ void Supervisor::CheckLeases() {
   }
   loop_->PostAfter(lease / 4, [this] { CheckLeases(); });
   Maintain();
-}
-
-std::string Supervisor::LastLogLine(const WorkerPtr& worker) const {
-  if (worker->log_path_.empty()) return "";
-  std::ifstream file(worker->log_path_, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file.tellg();
-  if (!file || size <= 0) return "";
-  constexpr std::streamoff kTail = 4096;
-  std::string tail(static_cast<size_t>(std::min(size, kTail)), '\0');
-  file.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end);
-  file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
-  absl::StripAsciiWhitespace(&tail);
-  tail = tail.substr(tail.find_last_of('\n') + 1);   // npos + 1 = 0
-  if (absl::StrContains(tail, " INFO ")) return "";  // no complaint
-  return tail.substr(0, 300);
-}
-
-// ------------------------------------------------------------------------------------- Spares
-
-void Supervisor::Maintain() {
-  if (stopping_) return Count();
-  int coming = 0;
-  std::vector<WorkerPtr> idle;
-  for (const WorkerPtr& worker : workers_) {
-    if (worker->fenced() || worker->leaving_) continue;
-    if (worker->state_ == Worker::State::kSpare && worker->connection() != nullptr) {
-      idle.push_back(worker);
-    } else if (worker->state_ != Worker::State::kAssigned) {
-      ++coming;
-    }
-  }
-  size_t next = 0;
-  while (next < idle.size() && !acquirers_.empty()) {
-    const WorkerPtr& worker = idle[next++];
-    const auto taken = std::move(acquirers_.front().second);
-    acquirers_.pop_front();
-    worker->state_ = Worker::State::kAssigned;
-    spare_failures_ = 0;
-    // Later: `taken` may come back here.
-    loop_->Post([taken, worker] { taken(worker); });
-  }
-  while (next < idle.size() && !validations_.empty()) {
-    PendingValidation validation = std::move(validations_.front());
-    validations_.pop_front();
-    SendToValidate(idle[next++], std::move(validation));
-    ++coming;
-  }
-  const int wanted = options_.spares + static_cast<int>(acquirers_.size());
-  int have = static_cast<int>(idle.size() - next) + coming;
-  // Too many are sent home only once they are all here: one that is launched may never arrive.
-  for (; static_cast<int>(idle.size() - next) > wanted; --have) {
-    const WorkerPtr& worker = idle.back();
-    worker->leaving_ = true;
-    DaemonMessage message;
-    message.mutable_leave()->set_reason("There are spares enough");
-    worker->Send(std::move(message));
-    idle.pop_back();
-  }
-  while (have < wanted) {
-    const int64_t wait = launch_after_nanos_ - clock_->MonotonicNanos();
-    if (wait > 0) {
-      if (!launch_timer_) {
-        launch_timer_ = true;
-        loop_->PostAfter(wait, [this] {
-          launch_timer_ = false;
-          Maintain();
-        });
-      }
-      break;
-    }
-    if (LaunchOne()) ++have;
-  }
-  Count();
-}
-
-std::string Supervisor::LogPath(const std::string& worker_id) const {
-  return absl::StrCat(options_.log_dir, "/", worker_id, ".log");
-}
-
-bool Supervisor::LaunchOne() {
-  const std::string id = absl::StrCat(
-      "w", getpid(), "-", clock_->WallNanos() / 1'000'000 % 1'000'000'000, "-", ++launched_);
-  const std::string log_path = LogPath(id);
-  const absl::StatusOr<ProcessId> process = processes_->Launch(id, log_path);
-  if (!process.ok()) {
-    ++spare_failures_;
-    launch_after_nanos_ = clock_->MonotonicNanos() +
-                          std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_, 20));
-    LogError("workers", std::string(process.status().message()));
-    return false;
-  }
-  auto worker = std::make_shared<Worker>(id, *process);
-  worker->log_path_ = log_path;
-  Add(worker);
-  return true;
-}
-
-void Supervisor::SendToValidate(const WorkerPtr& worker, PendingValidation validation) {
-  worker->state_ = Worker::State::kValidating;
-  DaemonMessage message;
-  message.mutable_validate()->set_id(worker->id());
-  *message.mutable_validate()->mutable_spec() = validation.spec;
-  validating_.insert_or_assign(worker->id(), std::move(validation));
-  worker->Send(std::move(message));
 }
 
 void Supervisor::Count() {

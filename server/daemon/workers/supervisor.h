@@ -18,8 +18,8 @@
 #include "descent/v1/spec.pb.h"
 #include "descent/worker/v1/worker.pb.h"
 #include "server/common/clock.h"
-#include "server/common/mutex.h"
 #include "server/common/loop.h"
+#include "server/common/mutex.h"
 #include "server/daemon/workers/processes.h"
 #include "server/daemon/workers/session.h"
 #include "server/daemon/workers/worker.h"
@@ -55,6 +55,9 @@ class AttemptHost {
   // stop. Once a worker; not for fenced ones. `clean`: it exited with status 0.
   virtual void OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) = 0;
 };
+
+// What is answered while the daemon shuts down.
+absl::Status WorkersShuttingDown();
 
 // Launches worker processes, keeps a warm spare, watches leases, and knows who is alive.
 //
@@ -138,6 +141,7 @@ class Supervisor : public SessionHandler {
   void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
   void OnExit(const WorkerPtr& worker, const ProcessExit& exit);
   void Lost(const WorkerPtr& worker, const std::string& cause, bool clean);
+  void LostSpare(const WorkerPtr& worker, const std::string& cause, bool clean);
   // Gives idle spares to who waits, launches what is wanted, sends home what is not.
   void Maintain();
   bool LaunchOne();

@@ -1,0 +1,199 @@
+// The part of the service that makes and deletes jobs, on its loop.
+
+#include <google/protobuf/util/message_differencer.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "server/common/log.h"
+#include "server/common/mutex.h"
+#include "server/daemon/jobs/fold.h"
+#include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/names.h"
+#include "server/daemon/jobs/service_impl.h"
+
+namespace descent::daemon {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+using server::LogInfo;
+using server::MutexLock;
+
+absl::Status RequestIdReused(const std::string& request_id) {
+  return MakeError(absl::StatusCode::kAlreadyExists,
+                   absl::StrCat("request_id \"", request_id,
+                                "\" was used for another job; draw a fresh one for each request"),
+                   "REQUEST_ID_REUSED");
+}
+
+absl::Status JobExists(const std::string& job_id) {
+  return MakeError(absl::StatusCode::kAlreadyExists,
+                   absl::StrCat("There is a job jobs/", job_id,
+                                " already; choose another job_id, or leave it out"),
+                   "JOB_EXISTS");
+}
+
+// Whether a job may have come of this request: what the request says is what the job has. (The
+// journal keeps the resolved spec, not what was asked.)
+bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
+  if (!request.job_id().empty() && job.name() != "jobs/" + request.job_id()) return false;
+  if (request.job().display_name() != job.display_name()) return false;
+  v1::Job asked;
+  v1::Job has;
+  *asked.mutable_labels() = request.job().labels();
+  *has.mutable_labels() = job.labels();
+  if (!MessageDifferencer::Equals(asked, has)) return false;
+  MessageDifferencer differencer;
+  differencer.set_scope(MessageDifferencer::PARTIAL);
+  return differencer.Compare(request.job().spec(), job.spec());
+}
+
+}  // namespace
+
+void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
+                                   const std::string& principal, const Callback<v1::Job>& done) {
+  if (stopping_) return done(ShuttingDown());
+  const std::string& request_id = request.request_id();
+  if (!request_id.empty()) {
+    if (const auto it = request_ids_.find(request_id); it != request_ids_.end()) {
+      const absl::StatusOr<v1::Job> job = Get("jobs/" + it->second);
+      if (!job.ok()) return done(job.status());
+      return done(MayBeOf(request, *job) ? job : RequestIdReused(request_id));
+    }
+    for (const std::shared_ptr<Creation>& creation : creations_) {
+      if (creation->request.request_id() != request_id) continue;
+      if (!MessageDifferencer::Equals(creation->request, request)) {
+        return done(RequestIdReused(request_id));
+      }
+      creation->waiters.push_back(done);
+      return;
+    }
+  }
+  auto creation = std::make_shared<Creation>();
+  creation->request = request;
+  creation->principal = principal;
+  creation->waiters.push_back(done);
+  if (request.job_id().empty()) {
+    do {
+      creation->job_id = DrawJobId();
+    } while (IsTaken(creation->job_id));
+  } else {
+    if (absl::Status status = CheckJobId(request.job_id()); !status.ok()) return done(status);
+    if (IsTaken(request.job_id())) return done(JobExists(request.job_id()));
+    creation->job_id = request.job_id();
+  }
+  creations_.insert(creation);
+  supervisor_.Validate(
+      request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
+        creations_.erase(creation);
+        const absl::StatusOr<v1::Job> job =
+            valid.ok() ? CreateValid(*creation, *valid) : absl::StatusOr<v1::Job>(valid.status());
+        for (const auto& waiter : creation->waiters) waiter(job);
+      });
+}
+
+bool JobsServiceImpl::IsTaken(const std::string& job_id) const {
+  for (const std::shared_ptr<Creation>& creation : creations_) {
+    if (creation->job_id == job_id) return true;
+  }
+  MutexLock lock(mutex_);
+  return jobs_.count(job_id) > 0;
+}
+
+absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
+                                                     const worker::v1::Valid& valid) {
+  if (stopping_) return ShuttingDown();
+  const auto now = static_cast<uint64_t>(clock_->WallNanos());
+  v1::Event created;
+  created.set_revision(1);
+  created.set_time_unix_nanos(now);
+  *created.mutable_created()->mutable_spec() = valid.spec();
+  created.mutable_created()->set_display_name(creation.request.job().display_name());
+  *created.mutable_created()->mutable_labels() = creation.request.job().labels();
+  *created.mutable_created()->mutable_summary() = valid.summary();
+  created.mutable_created()->set_principal(creation.principal);
+  created.mutable_created()->set_request_id(creation.request.request_id());
+  v1::Event queued;
+  queued.set_revision(2);
+  queued.set_time_unix_nanos(now);
+  queued.mutable_state_changed()->set_state(v1::QUEUED);
+
+  std::error_code error;
+  std::filesystem::remove_all(DirOf(creation.job_id), error);  // of a deleted namesake
+  std::filesystem::create_directories(DirOf(creation.job_id) + "/checkpoints", error);
+  if (error) {
+    return MakeError(
+        absl::StatusCode::kUnavailable,
+        absl::StrCat("Can't make the job's folder ", DirOf(creation.job_id), ": ", error.message()),
+        "STORE_FAILED");
+  }
+  const std::vector<v1::Event> events = {created, queued};
+  JobFold fold(creation.job_id);
+  std::vector<PendingEvent> pending;
+  for (const v1::Event& event : events) {
+    fold.Apply(event);
+    v1::Event unnumbered = event;
+    unnumbered.clear_revision();
+    pending.push_back(ToPending(unnumbered));
+  }
+  absl::StatusOr<std::shared_ptr<JobJournal>> journal =
+      journal_->CreateJob(creation.job_id, std::move(pending), fold.Full());
+  if (!journal.ok()) return journal.status();
+  auto job = std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
+  Insert(job);
+  if (!creation.request.request_id().empty()) {
+    request_ids_[creation.request.request_id()] = job->id();
+  }
+  LogInfo(absl::StrCat("jobs/", job->id()),
+          absl::StrCat("created by ", creation.principal.empty() ? "?" : creation.principal));
+  v1::Job answer = job->Durable();
+  queue_.push_back(std::move(job));
+  Schedule();
+  return answer;
+}
+
+void JobsServiceImpl::DeleteOnLoop(const v1::DeleteJobRequest& request,
+                                   const std::string& principal,
+                                   const Callback<v1::DeleteJobResponse>& done) {
+  if (stopping_) return done(ShuttingDown());
+  const absl::StatusOr<JobPtr> found = Find(request.name());
+  if (!found.ok()) return done(found.status());
+  const JobPtr& job = *found;
+  if (!IsFinal(job->pending_state()) && !request.force()) {
+    return done(MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->pending_state()),
+                     "): stop it first, or use force"),
+        "JOB_NOT_FINISHED"));
+  }
+  const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", principal));
+  // Its worker may be about to write a checkpoint: wait until it is gone, but not for ever.
+  auto remove = [this, job, done, removed = std::make_shared<bool>(false)] {
+    if (!std::exchange(*removed, true)) Remove(job, done);
+  };
+  if (worker == nullptr) return remove();
+  supervisor_.WhenGone(worker, remove);
+  loop_->PostAfter(static_cast<int64_t>(options_.worker_lease_seconds * 1e9), remove);
+}
+
+void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done) {
+  {
+    MutexLock lock(mutex_);
+    const auto it = jobs_.find(job->id());
+    if (it == jobs_.end() || it->second != job) return done(NoSuchJob("jobs/" + job->id()));
+    jobs_.erase(it);
+    std::erase_if(by_age_, [&](const auto& entry) { return entry.second == job; });
+  }
+  std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
+  Finished(job);
+  if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) return done(status);
+  std::error_code ignored;
+  std::filesystem::remove_all(DirOf(job->id()), ignored);
+  done(v1::DeleteJobResponse());
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,131 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_SERVICE_IMPL_H_
+#define DESCENT_SERVER_DAEMON_JOBS_SERVICE_IMPL_H_
+
+// Of service.h alone: the class behind JobsService. What people ask is in service.cc, the queue and
+// the start in service_queue.cc, creation and deletion in service_create.cc.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/common/clock.h"
+#include "server/common/loop.h"
+#include "server/common/mutex.h"
+#include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/listing.h"
+#include "server/daemon/jobs/service.h"
+#include "server/daemon/workers/supervisor.h"
+
+namespace descent::daemon {
+
+using JobPtr = std::shared_ptr<Job>;
+
+// To whom it still asks while it is shutting down.
+absl::Status ShuttingDown();
+
+class JobsServiceImpl : public JobsService, public AttemptHost {
+ public:
+  JobsServiceImpl(const Options& options, Journal* journal, Processes* processes,
+                  const server::Clock* clock);
+  ~JobsServiceImpl() override;
+  absl::Status Begin();
+
+  // Jobs:
+  void Create(const v1::CreateJobRequest& request, const std::string& principal,
+              Callback<v1::Job> done) override;
+  void Validate(const v1::ValidateSpecRequest& request,
+                Callback<v1::ValidateSpecResponse> done) override;
+  void Delete(const v1::DeleteJobRequest& request, const std::string& principal,
+              Callback<v1::DeleteJobResponse> done) override;
+  void Command(const v1::CommandJobRequest& request, const std::string& principal,
+               Callback<v1::CommandJobResponse> done) override;
+  absl::StatusOr<v1::Job> Get(const std::string& name) const override;
+  absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const override;
+  std::vector<v1::Job> Snapshot() const override;
+  absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(const std::string& name) const override;
+  Statistics statistics() const override;
+
+  // JobsService:
+  void Shutdown(std::chrono::steady_clock::time_point deadline) override;
+  void Wake() override { loop_->Wake(); }
+
+  // AttemptHost:
+  Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) override;
+  absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
+                                                  const worker::v1::Hello& hello) override;
+  void OnHeartbeat(const WorkerPtr& worker) override;
+  void OnUnstarted(const WorkerPtr& worker) override;
+  void OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) override;
+
+ private:
+  struct Creation {
+    v1::CreateJobRequest request;
+    std::string job_id;
+    std::string principal;
+    std::vector<Callback<v1::Job>> waiters;
+  };
+
+  absl::StatusOr<JobPtr> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<JobPtr> AllJobs() const ABSL_LOCKS_EXCLUDED(mutex_);
+  std::string DirOf(const std::string& job_id) const;
+  Job::Environment EnvironmentOf(const std::string& job_id);
+  void Insert(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Confined to the loop. The start:
+  absl::Status Load();
+  void TakeUp(const JobPtr& job);
+  void ReadRequestIds();
+
+  // The queue:
+  void Schedule();
+  void Acquire(const JobPtr& job);
+  void Finished(const JobPtr& job);
+
+  // Creation:
+  void CreateOnLoop(const v1::CreateJobRequest& request, const std::string& principal,
+                    const Callback<v1::Job>& done);
+  bool IsTaken(const std::string& job_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::Job> CreateValid(const Creation& creation, const worker::v1::Valid& valid);
+
+  // Deletion:
+  void DeleteOnLoop(const v1::DeleteJobRequest& request, const std::string& principal,
+                    const Callback<v1::DeleteJobResponse>& done);
+  void Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done);
+
+  const Options options_;
+  Journal* const journal_;
+  const server::Clock* const clock_;
+  const std::shared_ptr<server::Loop> loop_;
+
+  mutable server::Mutex mutex_;
+  std::map<std::string, JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<PageKey, JobPtr> by_age_ ABSL_GUARDED_BY(mutex_);
+
+  // Confined to the loop:
+  std::deque<JobPtr> queue_;
+  std::set<std::string> running_;  // ids of jobs that have a worker or wait for one
+  std::map<WorkerPtr, JobPtr> assigned_;
+  std::set<std::shared_ptr<Creation>> creations_;
+  std::map<std::string, std::string> request_ids_;  // of creations: to job ids
+
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int64_t> restarts_ = 0;
+  std::atomic<int64_t> commands_ = 0;
+  std::atomic<int64_t> queued_ = 0;
+
+  Supervisor supervisor_;  // last: it calls
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_SERVICE_IMPL_H_
