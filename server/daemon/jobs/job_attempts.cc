@@ -1,11 +1,17 @@
 // The part of Job that begins and ends attempts (DESIGN.md, 1, rules 5, 6 and 10).
 
+#include <signal.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "server/common/log.h"
 #include "server/daemon/jobs/digest.h"
 #include "server/daemon/jobs/job.h"
@@ -32,6 +38,23 @@ bool IsIntact(const CheckpointRecord& record, const std::string& path, bool read
   return !read_it || FileSha256(path) == record.sha256;
 }
 
+// What workers that are no more had begun to write: `{checkpoint}.safetensors.{pid}-{n}.tmp`. One
+// that still lives (stopped, perhaps) keeps its own.
+void RemoveUnfinished(const std::string& dir) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(dir + "/checkpoints", error)) {
+    const std::vector<std::string> parts = absl::StrSplit(entry.path().filename().string(), '.');
+    int pid = 0;
+    if (parts.size() < 3 || parts.back() != "tmp" ||
+        !absl::SimpleAtoi(parts[parts.size() - 2].substr(0, parts[parts.size() - 2].find('-')),
+                          &pid) ||
+        pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH) {
+      continue;
+    }
+    std::filesystem::remove(entry.path(), error);
+  }
+}
+
 }  // namespace
 
 bool Job::StartAttempt(const WorkerPtr& worker) {
@@ -47,6 +70,7 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
     }
     suspicious = checkpoint_suspected_;
   }
+  RemoveUnfinished(environment_.dir);
   // Hashing takes a second a gigabyte: only when an attempt from there came to nothing.
   CheckpointRecord checkpoint;
   checkpoint.iteration = -1;

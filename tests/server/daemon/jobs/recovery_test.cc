@@ -1,5 +1,9 @@
 // Workers die, connections break, daemons are replaced: the journal stays the run.
 
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "tests/server/daemon/jobs/harness.h"
@@ -414,6 +418,20 @@ TEST_F(JobsTest, AMissingCheckpointIsPassedOver) {
   spare->Train(9);
   EXPECT_TRUE(spare->AwaitAcknowledged());
   EXPECT_EQ(Values("a"), Undisturbed(9));
+}
+
+TEST_F(JobsTest, WhatADeadWorkerHadBegunToWriteIsRemoved) {
+  auto worker = RunJob("a");
+  const std::string folder = worker->start().checkpoint_dir();
+  // No process has this number: it is beyond the system's largest.
+  const std::string dead = folder + "/0-4.safetensors.2000000000-0.tmp";
+  const std::string alive = absl::StrCat(folder, "/0-4.safetensors.", getpid(), "-0.tmp");
+  std::ofstream(dead) << "half";
+  std::ofstream(alive) << "half";
+  Kill(*worker);
+  ConnectSpare()->Begin();
+  EXPECT_FALSE(std::filesystem::exists(dead));
+  EXPECT_TRUE(std::filesystem::exists(alive));
 }
 
 TEST_F(JobsTest, AWorkerThatSkipsAnIterationLosesItsAttempt) {
