@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -119,12 +120,16 @@ int Serve(const Flags& flags) {
       ApiServer::Create(**jobs, {.listen = flags.listen, .health = health});
   if (!api.ok()) return Refuse(api.status());
   // The metrics want the watchers of the server that serves them.
-  HttpServer* http_server = nullptr;
-  const std::unique_ptr<Metrics> metrics = Metrics::Create(
-      **jobs, **journal,
-      {.version = kVersion,
-       .grpc_watchers = [api = api->get()] { return api->watchers(); },
-       .http_watchers = [&] { return http_server == nullptr ? 0 : http_server->watchers(); }});
+  std::atomic<HttpServer*> http_server = nullptr;
+  const std::unique_ptr<Metrics> metrics =
+      Metrics::Create(**jobs, **journal,
+                      {.version = kVersion,
+                       .grpc_watchers = [api = api->get()] { return api->watchers(); },
+                       .http_watchers =
+                           [&] {
+                             const HttpServer* server = http_server;
+                             return server == nullptr ? 0 : server->watchers();
+                           }});
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
       **jobs,
       {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = health});
