@@ -84,10 +84,11 @@ std::string DialText(const v1::Spec& spec, const std::string& path) {
 std::string SummaryText(const v1::ValidateSpecResponse& response) {
   const v1::SpecSummary& summary = response.summary();
   Table layers;
-  layers.Add({"LAYER", "KIND", "OUTPUT", Right("PARAMETERS")});
+  layers.Add({"LAYER", "KIND", "OUTPUT", Right("PARAMETERS"), "GRADIENT"});
   for (const v1::LayerSummary& layer : summary.layers()) {
     layers.Add({Visible(layer.name().empty() ? "." : layer.name()), Visible(layer.kind()),
-                ShapeText(layer), Right(Count(layer.parameters()))});
+                ShapeText(layer), Right(Count(layer.parameters())),
+                layer.plan() ? "plan" : "autograd"});
   }
   Table facts;
   facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",

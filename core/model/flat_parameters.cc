@@ -169,10 +169,10 @@ int64_t FlatParameters::count() const {
   return count;
 }
 
-bool FlatParameters::SameLayout(const FlatParameters& other) const {
-  if (layout_ == other.layout_) return true;
-  if (!layout_ || !other.layout_) return false;
-  return layout_->entries == other.layout_->entries && layout_->buffers == other.layout_->buffers;
+bool FlatParameters::SameLayout(const LayoutId& other) const {
+  if (layout_ == other) return true;
+  if (!layout_ || !other) return false;
+  return layout_->entries == other->entries && layout_->buffers == other->buffers;
 }
 
 void FlatParameters::Shift(double a) const {

@@ -27,7 +27,13 @@ struct Parameter {
 };
 
 class FlatParameters {
+ private:
+  struct Layout;
+
  public:
+  // Names, shapes and places without the numbers; keeps no buffers alive.
+  using LayoutId = std::shared_ptr<const Layout>;
+
   FlatParameters() = default;
   FlatParameters(FlatParameters&&) noexcept = default;
   FlatParameters& operator=(FlatParameters&&) noexcept = default;
@@ -48,17 +54,17 @@ class FlatParameters {
   // Number of scalars, without the gaps.
   int64_t count() const;
   // True if the names, shapes, dtypes and devices are the same, so that the buffers correspond.
-  bool SameLayout(const FlatParameters& other) const;
+  bool SameLayout(const FlatParameters& other) const { return SameLayout(other.layout_); }
+  bool SameLayout(const LayoutId& other) const;
+  const LayoutId& layout() const { return layout_; }
   // What a gap could not stand: x ← x + a, and x ← x ⊘ divisor, with the gaps left zero.
   void Shift(double a) const;
   void Divide(const FlatParameters& divisor) const;
 
  private:
-  struct Layout;
-
   void Bind(const Fields& fields);
 
-  std::shared_ptr<const Layout> layout_;
+  LayoutId layout_;
   std::vector<at::Tensor> buffers_;
   std::vector<Parameter> views_;
   std::vector<at::Tensor> tensors_;

@@ -1,14 +1,15 @@
 #include "core/model/flatten.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/layer.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 namespace {
@@ -17,6 +18,11 @@ class FlattenLayer final : public Layer {
  public:
   at::Tensor forward(const at::Tensor& x) const override {
     return x.dim() == 2 ? x : x.reshape({x.size(0), -1});
+  }
+  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
+    int64_t features = 1;
+    for (size_t i = 1; i < x.sizes().size(); ++i) features *= x.size(i);
+    return plan.View(x, {x.size(0), features});
   }
   std::unique_ptr<Layer> Clone() const override { return std::make_unique<FlattenLayer>(*this); }
 };
@@ -32,11 +38,7 @@ absl::StatusOr<BuiltLayer> Flatten::Build(const BuildContext& context) const {
                                                      " has too many elements to count"));
     }
   }
-  BuiltLayer built;
-  built.layer = std::make_unique<FlattenLayer>();
-  built.output_shape = {features};
-  built.summaries.push_back({context.path, std::string(kind), built.output_shape, 0});
-  return built;
+  return BuiltLayer::Of(context, kind, std::make_unique<FlattenLayer>(), {features});
 }
 
 }  // namespace descent

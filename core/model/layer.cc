@@ -1,8 +1,12 @@
 #include "core/model/layer.h"
 
 #include <cstdint>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "ATen/CPUGeneratorImpl.h"
 #include "ATen/core/Tensor.h"
@@ -13,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "c10/core/ScalarType.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 namespace {
@@ -32,6 +37,27 @@ uint64_t Mix(uint64_t seed, std::string_view name) {
 
 std::string ToString(const Shape& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
+}
+
+BuiltLayer BuiltLayer::Of(const BuildContext& context, std::string_view kind,
+                          std::unique_ptr<Layer> layer, Shape output_shape, int64_t parameters,
+                          std::vector<LayerSummary> children) {
+  PlanBuilder plan(context.dtype, context.device);
+  Shape input = context.input_shape, output = output_shape;
+  input.insert(input.begin(), 1);
+  output.insert(output.begin(), 1);
+  const PlanTensor y = layer->Plan(plan, plan.Input(std::move(input), context.dtype));
+  if (y && y.sizes() != output) {
+    throw std::logic_error(absl::StrCat(context.Describe(kind), " has a plan that gives ",
+                                        ToString(y.sizes()), " in place of ", ToString(output)));
+  }
+  BuiltLayer built{std::move(layer), std::move(output_shape), std::move(children)};
+  built.summaries.push_back({.name = context.path,
+                             .kind = std::string(kind),
+                             .output_shape = built.output_shape,
+                             .parameters = parameters,
+                             .plan = static_cast<bool>(y)});
+  return built;
 }
 
 std::string BuildContext::Describe(std::string_view kind) const {

@@ -3,7 +3,8 @@
 // A kind of layer is one small file: a plain option struct with
 //   static constexpr std::string_view kind = "linear";
 //   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
-// and a class derived from Layer. Nothing else needs to know of it (LayerOptions is type-erased).
+// and a class derived from Layer, with its plan beside its forward if it has one. Nothing else
+// needs to know of it (LayerOptions is type-erased).
 //
 // Layers are not thread-safe while their fields are being listed; `forward` is const.
 #ifndef DESCENT_CORE_MODEL_LAYER_H_
@@ -24,6 +25,7 @@
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
 #include "core/model/fields.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 
@@ -38,6 +40,9 @@ class Layer {
   virtual ~Layer() = default;
   // x: [batch, …] of the shape the layer was built for. Any batch size.
   virtual at::Tensor forward(const at::Tensor& x) const = 0;
+  // The same with its vector–Jacobian product, as steps of a static plan; x: [batch, …]. None (the
+  // default): the objective is differentiated by autograd.
+  virtual PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const { return PlanTensor(); }
   virtual void fields(Fields& list) {}
   // A copy whose tensors are the same ones (a model binds them to memory of its own afterwards).
   virtual std::unique_ptr<Layer> Clone() const = 0;
@@ -49,13 +54,22 @@ struct LayerSummary {
   std::string kind;    // `linear`
   Shape output_shape;  // without the batch dimension
   int64_t parameters = 0;
+  bool plan = false;  // has a static plan; without: autograd
 };
+
+struct BuildContext;
 
 struct BuiltLayer {
   std::unique_ptr<Layer> layer;
   Shape output_shape;
   // This layer's, then those of its children, in order; a container lists itself last.
   std::vector<LayerSummary> summaries;
+
+  // With the layer's own summary at the end. Finds out whether it has a plan; throws
+  // std::logic_error if its plan gives another shape.
+  static BuiltLayer Of(const BuildContext& context, std::string_view kind,
+                       std::unique_ptr<Layer> layer, Shape output_shape, int64_t parameters = 0,
+                       std::vector<LayerSummary> children = {});
 };
 
 // Where a layer stands while the model is built.

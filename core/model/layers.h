@@ -20,6 +20,7 @@
 #include "core/model/fields.h"
 #include "core/model/layer.h"
 #include "core/model/model.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 
@@ -34,6 +35,7 @@ class Layers {
 
   void fields(Fields& list) { root_->fields(list); }
   at::Tensor operator()(const at::Tensor& x) const { return root_->forward(x); }
+  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const { return root_->Plan(plan, x); }
 
  private:
   std::unique_ptr<Layer> root_;

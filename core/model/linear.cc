@@ -12,9 +12,13 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/fields.h"
 #include "core/model/layer.h"
+#include "core/plan/matrix.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 namespace {
+
+using enum matrix::Form;
 
 class LinearLayer final : public Layer {
  public:
@@ -22,6 +26,24 @@ class LinearLayer final : public Layer {
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
   at::Tensor forward(const at::Tensor& x) const override { return at::linear(x, weight_, bias_); }
+  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
+    const PlanTensor w = plan.Parameter(weight_);
+    const PlanTensor b = bias_.defined() ? plan.Parameter(bias_) : PlanTensor();
+    const PlanTensor y = plan.Output({x.size(0), w.size(0)}, {x, w});
+    plan.Forward({.reads = {x, w, b}, .writes = {y}, .run = [=] {
+                    if (b) matrix::FillRows(*b, *y);
+                    matrix::Multiply(kPlain, *x, kTransposed, *w, b ? 1 : 0, *y);
+                  }});
+    const PlanTensor dy = plan.Gradient(y);
+    const PlanTensor dx = plan.Contribution(x), dw = plan.Contribution(w);
+    const PlanTensor db = plan.Contribution(b);
+    plan.Backward({.reads = {dy, x, w}, .writes = {dx, dw, db}, .run = [=] {
+                     matrix::Multiply(kTransposed, *dy, kPlain, *x, 0, *dw);
+                     if (db) matrix::SumRows(*dy, *db);
+                     if (dx) matrix::Multiply(kPlain, *dy, kPlain, *w, 0, *dx);
+                   }});
+    return y;
+  }
   void fields(Fields& list) override {
     list("weight", weight_);
     if (bias_.defined()) list("bias", bias_);
@@ -56,12 +78,10 @@ absl::StatusOr<BuiltLayer> Linear::Build(const BuildContext& context) const {
     if (!values.ok()) return values.status();
     bias_values = *std::move(values);
   }
-  BuiltLayer built;
-  built.output_shape = {out_features};
   const int64_t parameters = weight->numel() + (bias ? out_features : 0);
-  built.summaries.push_back({context.path, std::string(kind), built.output_shape, parameters});
-  built.layer = std::make_unique<LinearLayer>(*std::move(weight), std::move(bias_values));
-  return built;
+  return BuiltLayer::Of(context, kind,
+                        std::make_unique<LinearLayer>(*std::move(weight), std::move(bias_values)),
+                        {out_features}, parameters);
 }
 
 }  // namespace descent

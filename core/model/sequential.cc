@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/fields.h"
 #include "core/model/layer.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 namespace {
@@ -33,6 +34,14 @@ class SequentialLayer final : public Layer {
   at::Tensor forward(const at::Tensor& x) const override {
     at::Tensor y = children_.front().layer->forward(x);
     for (size_t i = 1; i < children_.size(); ++i) y = children_[i].layer->forward(y);
+    return y;
+  }
+  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
+    PlanTensor y = x;
+    for (const Child& child : children_) {
+      y = child.layer->Plan(plan, y);
+      if (!y) break;
+    }
     return y;
   }
   void fields(Fields& list) override {
@@ -61,7 +70,7 @@ absl::StatusOr<BuiltLayer> Sequential::Build(const BuildContext& context) const 
     return absl::InvalidArgumentError(
         absl::StrCat(context.Describe(kind), " has no layers; give at least one"));
   }
-  BuiltLayer built;
+  std::vector<LayerSummary> summaries;
   std::vector<SequentialLayer::Child> children;
   std::set<std::string> names;
   int64_t parameters = 0;
@@ -87,14 +96,11 @@ absl::StatusOr<BuiltLayer> Sequential::Build(const BuildContext& context) const 
       return absl::InvalidArgumentError(
           absl::StrCat(context.Describe(kind), " has too many parameters to count"));
     }
-    std::move(child->summaries.begin(), child->summaries.end(),
-              std::back_inserter(built.summaries));
+    std::move(child->summaries.begin(), child->summaries.end(), std::back_inserter(summaries));
     children.push_back({name, std::move(child->layer)});
   }
-  built.layer = std::make_unique<SequentialLayer>(std::move(children));
-  built.output_shape = inner.input_shape;
-  built.summaries.push_back({context.path, std::string(kind), built.output_shape, parameters});
-  return built;
+  return BuiltLayer::Of(context, kind, std::make_unique<SequentialLayer>(std::move(children)),
+                        inner.input_shape, parameters, std::move(summaries));
 }
 
 }  // namespace descent

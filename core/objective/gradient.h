@@ -59,6 +59,15 @@ concept Objective =
 template <class F>
 concept StochasticObjective = requires(F& f, int64_t iteration) { f.seek(iteration); };
 
+// The gradient of a callable at x by autograd in g's memory, and the value there.
+template <class F, class X>
+  requires InnerProductSpace<X> && Differentiable<F, X>
+double autograd_into(F& objective, const X& x, X& g) {
+  decltype(auto) point = Recordable<X>::Point(x);
+  Recording recording(Recordable<X>::Of(point));
+  return recording.Differentiate(objective(point), Recordable<X>::Of(g));
+}
+
 // The gradient at x in g's memory, and the value there. Throws what the objective throws, and
 // std::invalid_argument if its result isn't one number.
 template <class F, class X>
@@ -71,9 +80,7 @@ double gradient_into(F& objective, const X& x, X& g) {
     assign(result.gradient, g);
     return result.value;
   } else {
-    decltype(auto) point = Recordable<X>::Point(x);
-    Recording recording(Recordable<X>::Of(point));
-    return recording.Differentiate(objective(point), Recordable<X>::Of(g));
+    return autograd_into(objective, x, g);
   }
 }
 

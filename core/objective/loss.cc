@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/layer.h"
+#include "core/objective/loss_plan.h"
 
 namespace descent {
 
@@ -31,7 +32,8 @@ Loss cross_entropy() {
                     "cross_entropy: needs one score per class and one class index per example, "
                     "but the model gives ",
                     ToString(output), " and the targets are ", ToString(target)));
-              }};
+              },
+          .plan = PlanCrossEntropy};
 }
 
 Loss mean_squared_error() {
@@ -51,7 +53,8 @@ Loss mean_squared_error() {
                 return absl::InvalidArgumentError(
                     absl::StrCat("mean_squared_error: the model gives ", ToString(output),
                                  ", but the targets are ", ToString(target)));
-              }};
+              },
+          .plan = PlanMeanSquaredError};
 }
 
 }  // namespace descent

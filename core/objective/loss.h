@@ -8,6 +8,7 @@
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "core/model/layer.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 
@@ -20,6 +21,11 @@ struct Loss {
   bool classifies = false;
   // Of shapes of one example; empty: anything goes.
   std::function<absl::Status(const Shape& output, const Shape& target)> check = {};
+  // States value and derivative as steps of a static plan (loss_plan.h); false if it has none for
+  // these shapes. Empty: autograd.
+  std::function<bool(PlanBuilder& plan, const PlanTensor& predictions, const PlanTensor& targets,
+                     const PlanTensor& value)>
+      plan = {};
 
   at::Tensor operator()(const at::Tensor& predictions, const at::Tensor& targets) const {
     return function(predictions, targets);

@@ -12,7 +12,11 @@
 
 #include "ATen/core/Tensor.h"
 #include "core/data/batch.h"
+#include "core/model/model.h"
+#include "core/objective/gradient.h"
 #include "core/objective/loss.h"
+#include "core/objective/planned_gradient.h"
+#include "core/plan/plan_builder.h"
 
 namespace descent {
 
@@ -39,6 +43,21 @@ class SupervisedObjective {
     return loss_(model(batch_.inputs), batch_.targets);
   }
 
+  // The gradient at a model, and the value there: by a static plan where model and loss have one
+  // (core/plan), else by autograd. The two agree up to rounding.
+  template <class S>
+  double gradient_into(const ModelOf<S>& x, ModelOf<S>& g) {
+    if constexpr (requires(PlanBuilder& plan, PlanTensor inputs) { x->Plan(plan, inputs); }) {
+      seek(iteration_);
+      const auto structure = [&](PlanBuilder& plan, const PlanTensor& inputs) {
+        return x->Plan(plan, inputs);
+      };
+      const auto value = plans_(structure, loss_, batch_, x.flat(), g.flat());
+      if (value) return *value;
+    }
+    return autograd_into(*this, x, g);
+  }
+
   const Loss& loss() const { return loss_; }
   int64_t iteration() const { return iteration_; }
   // Of the iteration; undefined tensors before the first evaluation.
@@ -49,6 +68,7 @@ class SupervisedObjective {
   BatchProvider batches_;
   int64_t iteration_ = 0;
   Batch batch_;
+  PlannedGradient plans_;
 };
 
 }  // namespace descent

@@ -157,6 +157,7 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
     added->set_kind(layer.kind);
     for (int64_t size : layer.output_shape) added->add_output_shape(size);
     added->set_parameters(layer.parameters);
+    added->set_plan(layer.plan);
   }
   summary->set_parameters(built.parameters);
   summary->set_parameter_bytes(built.parameter_bytes);

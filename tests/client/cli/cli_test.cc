@@ -192,7 +192,7 @@ TEST_F(CliTest, ValidateShowsLayersAndDials) {
   const std::string file = File("s.yaml", "optimizer: {adam: {step_size: {cosine: {initial: 1}}}}");
   const Result result = Descent({"validate", file});
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("linear  [10]         7,850"),
+  EXPECT_THAT(result.out, AllOf(HasSubstr("linear  [10]         7,850  plan"),
                                 HasSubstr("optimizer.adam.step_size  cosine: {initial: 1}")));
 }
 

@@ -240,6 +240,7 @@ grpc::Status FakeService::ValidateSpec(grpc::ServerContext*, const v1::ValidateS
   layer.set_kind("linear");
   layer.add_output_shape(10);
   layer.set_parameters(7850);
+  layer.set_plan(true);
   summary.set_parameters(7850);
   summary.set_parameter_bytes(31400);
   summary.set_iterations(4690);

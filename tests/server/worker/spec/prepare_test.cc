@@ -119,6 +119,7 @@ TEST_F(PrepareTest, SummarizesTheModelAndTheData) {
   EXPECT_EQ(summary.layers(0).name(), "hidden");
   EXPECT_EQ(summary.layers(0).kind(), "linear");
   EXPECT_EQ(summary.layers(0).output_shape(0), 4);
+  EXPECT_TRUE(summary.layers(0).plan());
   EXPECT_EQ(summary.parameters(), 3 * 4 + 4 + 4 * 3 + 3);
   EXPECT_EQ(summary.parameter_bytes(), 4 * summary.parameters());
   EXPECT_EQ(summary.train_examples(), 100);

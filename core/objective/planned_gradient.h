@@ -1,0 +1,61 @@
+// Value and gradient of a supervised objective by static plans (core/plan), one for each batch
+// shape: an epoch's last batch may be smaller than the others.
+//
+// A plan is made at the first use, which allocates; later runs don't. It belongs to a structure and
+// not to a model: copies, moved models, and models with other numbers are all the same to it.
+// Copies start without plans. Not thread-safe.
+#ifndef DESCENT_CORE_OBJECTIVE_PLANNED_GRADIENT_H_
+#define DESCENT_CORE_OBJECTIVE_PLANNED_GRADIENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/functional/function_ref.h"
+#include "core/data/batch.h"
+#include "core/model/flat_parameters.h"
+#include "core/objective/loss.h"
+#include "core/plan/plan.h"
+#include "core/plan/plan_builder.h"
+
+namespace descent {
+
+class PlannedGradient {
+ public:
+  // States a model's forward pass.
+  using Structure = absl::FunctionRef<PlanTensor(PlanBuilder& plan, const PlanTensor& inputs)>;
+
+  PlannedGradient() = default;
+  PlannedGradient(const PlannedGradient&) {}
+  PlannedGradient(PlannedGradient&&) noexcept = default;
+  PlannedGradient& operator=(const PlannedGradient&) { return *this = PlannedGradient(); }
+  PlannedGradient& operator=(PlannedGradient&&) noexcept = default;
+
+  // The value at x on the batch and the gradient into g. Nothing if the model or the loss has no
+  // plan for such a batch: then it is autograd's turn. Throws what a step throws.
+  std::optional<double> operator()(Structure model, const Loss& loss, const Batch& batch,
+                                   const FlatParameters& x, const FlatParameters& g);
+
+ private:
+  // What a plan was made for.
+  struct Made {
+    std::vector<int64_t> inputs, targets;
+    at::ScalarType inputs_dtype, targets_dtype;
+    at::Device device;
+    std::unique_ptr<Plan> plan;  // null: there is none
+
+    bool Fits(const Batch& batch) const;
+  };
+
+  Made& For(Structure model, const Loss& loss, const Batch& batch, const FlatParameters& x);
+
+  std::vector<Made> made_;
+  FlatParameters::LayoutId layout_;  // of the models that they were made for
+  at::Tensor arena_;                 // of all of them
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_PLANNED_GRADIENT_H_

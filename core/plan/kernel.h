@@ -1,0 +1,38 @@
+// What plans' own loops have in common.
+#ifndef DESCENT_CORE_PLAN_KERNEL_H_
+#define DESCENT_CORE_PLAN_KERNEL_H_
+
+#include <utility>
+
+#include "ATen/core/Tensor.h"
+
+// The compiler makes a function for each vector width, and the processor's is taken at run time.
+// The files are compiled without contraction to fused multiply-adds: the same bits everywhere.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define DESCENT_VECTORIZED __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define DESCENT_VECTORIZED
+#endif
+
+namespace descent {
+
+// Calls f with a null pointer of the element type if x is on CPU and float or double, for loops of
+// one's own. False: left to at::.
+template <class F>
+bool OnCpu(const at::Tensor& x, F&& f) {
+  if (!x.is_cpu()) return false;
+  switch (x.scalar_type()) {
+    case at::kFloat:
+      std::forward<F>(f)(static_cast<float*>(nullptr));
+      return true;
+    case at::kDouble:
+      std::forward<F>(f)(static_cast<double*>(nullptr));
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_PLAN_KERNEL_H_

@@ -1,0 +1,103 @@
+#include "core/plan/matrix.h"
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/addmm.h"
+#include "ATen/ops/mm.h"
+#include "ATen/ops/sum.h"
+#include "core/plan/kernel.h"
+
+// The Fortran interface of the BLAS inside libtorch_cpu; null where LibTorch was built with another
+// one. Matrices are column-major there: a row-major matrix is its transposed one.
+extern "C" {
+__attribute__((weak)) void sgemm_(const char* form_a, const char* form_b, const int* m,
+                                  const int* n, const int* k, const float* alpha, const float* a,
+                                  const int* lda, const float* b, const int* ldb, const float* beta,
+                                  float* c, const int* ldc);
+__attribute__((weak)) void dgemm_(const char* form_a, const char* form_b, const int* m,
+                                  const int* n, const int* k, const double* alpha, const double* a,
+                                  const int* lda, const double* b, const int* ldb,
+                                  const double* beta, double* c, const int* ldc);
+}
+
+namespace descent::matrix {
+namespace {
+
+template <class T>
+auto Gemm() {
+  if constexpr (std::is_same_v<T, float>) return &sgemm_;
+  if constexpr (std::is_same_v<T, double>) return &dgemm_;
+}
+
+// Dimensions that the BLAS counts in int.
+bool Small(const at::Tensor& x) { return x.size(0) <= INT32_MAX && x.size(1) <= INT32_MAX; }
+
+DESCENT_VECTORIZED void SumRowsOf(const float* x, int64_t rows, int64_t columns, float* sums) {
+  std::memcpy(sums, x, columns * sizeof(float));
+  for (int64_t r = 1; r < rows; ++r) {
+    const float* row = x + r * columns;
+    for (int64_t c = 0; c < columns; ++c) sums[c] += row[c];
+  }
+}
+
+DESCENT_VECTORIZED void SumRowsOf(const double* x, int64_t rows, int64_t columns, double* sums) {
+  std::memcpy(sums, x, columns * sizeof(double));
+  for (int64_t r = 1; r < rows; ++r) {
+    const double* row = x + r * columns;
+    for (int64_t c = 0; c < columns; ++c) sums[c] += row[c];
+  }
+}
+
+}  // namespace
+
+void Multiply(Form form_a, const at::Tensor& a, Form form_b, const at::Tensor& b, double beta,
+              const at::Tensor& c) {
+  const bool transposed_a = form_a == Form::kTransposed, transposed_b = form_b == Form::kTransposed;
+  const bool blas = sgemm_ != nullptr && dgemm_ != nullptr && Small(a) && Small(b);
+  const bool done = blas && OnCpu(c, [&]<class T>(T*) {
+                      // c' = op(b)' op(a)' in the BLAS's view.
+                      const int m = static_cast<int>(c.size(1)), n = static_cast<int>(c.size(0)),
+                                k = static_cast<int>(a.size(transposed_a ? 0 : 1));
+                      const int lda = static_cast<int>(b.size(1)),
+                                ldb = static_cast<int>(a.size(1));
+                      const T one = 1, scale = static_cast<T>(beta);
+                      Gemm<T>()(transposed_b ? "T" : "N", transposed_a ? "T" : "N", &m, &n, &k,
+                                &one, b.const_data_ptr<T>(), &lda, a.const_data_ptr<T>(), &ldb,
+                                &scale, c.mutable_data_ptr<T>(), &m);
+                    });
+  if (done) return;
+  const at::Tensor left = transposed_a ? a.t() : a, right = transposed_b ? b.t() : b;
+  at::Tensor result = c;
+  if (beta == 0) {
+    at::mm_out(result, left, right);
+  } else {
+    at::addmm_out(result, c, left, right);
+  }
+}
+
+void FillRows(const at::Tensor& row, const at::Tensor& x) {
+  const int64_t rows = x.size(0);
+  const auto bytes = static_cast<int64_t>(row.nbytes());
+  if (!x.is_cpu()) {
+    x.copy_(row.expand_as(x));
+    return;
+  }
+  const auto* from = static_cast<const char*>(row.const_data_ptr());
+  auto* to = static_cast<char*>(x.mutable_data_ptr());
+  for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * bytes, from, bytes);
+}
+
+void SumRows(const at::Tensor& x, const at::Tensor& sums) {
+  const bool done =
+      x.size(0) > 0 && OnCpu(x, [&]<class T>(T*) {
+        SumRowsOf(x.const_data_ptr<T>(), x.size(0), x.size(1), sums.mutable_data_ptr<T>());
+      });
+  if (done) return;
+  at::Tensor result = sums;
+  at::sum_out(result, x, at::IntArrayRef{0});
+}
+
+}  // namespace descent::matrix

@@ -1,0 +1,71 @@
+// A compiled objective: value and gradient as a list of steps on static buffers.
+//
+// No graph is recorded and nothing is allocated while it runs (on CPU): the buffers lie in one
+// arena, 64-byte aligned, sharing memory where their lifetimes allow; the gradient is written into
+// the flat gradient's memory. A plan is made for one batch shape, dtype and device, and works on
+// any model of the same structure: each run binds its tensors to the memory that it is given, which
+// costs nothing if that is the same as last time. What was bound last is kept alive.
+//
+// The same arguments give the same bits. Owns its arena, or shares it with other plans that don't
+// run at the same time. Not thread-safe.
+#ifndef DESCENT_CORE_PLAN_PLAN_H_
+#define DESCENT_CORE_PLAN_PLAN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "core/plan/plan_builder.h"
+#include "core/space/flat_space.h"
+
+namespace descent {
+
+class Plan {
+ public:
+  // `value`: one number, written by a forward step. `buffers`: the flat buffers that the builder's
+  // parameters are views of. `arena`: replaced by a larger one if it is too small.
+  Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena);
+
+  // The value on these inputs (in the order in which the builder was asked for them; contiguous, of
+  // the sizes and dtypes asked for) at the parameters in the buffers x; the gradient into the
+  // buffers g, whose gaps are left alone. x and g: of the layout that the plan was made for.
+  double Run(Buffers x, Buffers g,
+             std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs);
+
+  // Of its own buffers in the arena.
+  int64_t arena_bytes() const { return arena_bytes_; }
+  // What they would take without sharing memory.
+  int64_t unshared_bytes() const { return unshared_bytes_; }
+  size_t steps() const { return program_.size(); }
+
+ private:
+  using Slot = internal::PlanSlot;
+
+  // Tensors on memory that is given at each run.
+  struct Binding {
+    const void* memory = nullptr;  // the storage that they share at present
+    int64_t offset = 0;            // in elements, of the input in it
+    std::vector<at::TensorImpl*> tensors;
+  };
+
+  static void Rebind(const at::Tensor& memory, Binding* binding);
+
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<std::function<void()>> program_;
+  PlanTensor value_;
+  at::Tensor arena_;
+  int64_t arena_bytes_ = 0;
+  int64_t unshared_bytes_ = 0;
+  std::vector<Binding> parameters_;  // by flat buffer
+  std::vector<Binding> gradients_;   // by flat buffer
+  std::vector<Binding> inputs_;      // by input
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_PLAN_PLAN_H_
