@@ -70,8 +70,8 @@ absl::StatusOr<BuiltModel> BuildModel(const ModelOptions& options) try {
   if (!built.ok()) return built.status();
 
   const int64_t parameters = built->summaries.back().parameters;
-  return BuiltModel{Model(Layers(std::move(built->layer))), std::move(built->output_shape),
-                    std::move(built->summaries), parameters,
+  return BuiltModel{Model(Layers(std::move(built->layer), options.input_shape)),
+                    std::move(built->output_shape), std::move(built->summaries), parameters,
                     parameters * static_cast<int64_t>(c10::elementSize(options.dtype))};
 } catch (const std::exception& error) {  // c10::Error, bad_alloc
   return absl::InternalError(absl::StrCat("the model could not be built: ", error.what()));

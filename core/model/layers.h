@@ -7,6 +7,7 @@
 #ifndef DESCENT_CORE_MODEL_LAYERS_H_
 #define DESCENT_CORE_MODEL_LAYERS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,18 +28,26 @@ namespace descent {
 // Owns the root of a tree of layers; the structure of a `Model`. A copy clones the tree.
 class Layers {
  public:
-  explicit Layers(std::unique_ptr<Layer> root) : root_(std::move(root)) {}
-  Layers(const Layers& other) : root_(other.root_->Clone()) {}
+  // input_shape: of one example, which the root was built for.
+  Layers(std::unique_ptr<Layer> root, Shape input_shape)
+      : root_(std::move(root)), input_shape_(std::move(input_shape)) {}
+  Layers(const Layers& other) : root_(other.root_->Clone()), input_shape_(other.input_shape_) {}
   Layers(Layers&&) noexcept = default;
   Layers& operator=(const Layers& other) { return *this = Layers(other); }
   Layers& operator=(Layers&&) noexcept = default;
 
   void fields(Fields& list) { root_->fields(list); }
   at::Tensor operator()(const at::Tensor& x) const { return root_->forward(x); }
-  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const { return root_->Plan(plan, x); }
+  // None for inputs of another shape too: there the operators of `forward` say what is wrong.
+  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const {
+    const bool fits = x.sizes().size() == input_shape_.size() + 1 &&
+                      std::equal(input_shape_.begin(), input_shape_.end(), x.sizes().begin() + 1);
+    return fits && x.dtype() == plan.dtype() ? root_->Plan(plan, x) : PlanTensor();
+  }
 
  private:
   std::unique_ptr<Layer> root_;
+  Shape input_shape_;
 };
 
 using Model = ModelOf<Layers>;
