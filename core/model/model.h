@@ -106,6 +106,9 @@ struct Space<ModelOf<S>> {
   static void divide(const M& x, M& y) { Matching(x, y), y.flat().Divide(x.flat()); }
   static void square_root(M& x) { flat::square_root(buffers(x)); }
   static void shift(double a, M& x) { x.flat().Shift(a); }
+  static void absolute_value(M& x) { flat::absolute_value(buffers(x)); }
+  static void signum(M& x) { flat::signum(buffers(x)); }
+  static void maximum(const M& x, M& y) { flat::maximum(Matching(x, y), buffers(y)); }
 
  private:
   // x's buffers, once it is sure that they correspond to y's.

@@ -46,6 +46,7 @@ class AnyMethod {
   const X& solution() const { return method_->solution(); }
   const X& point() const { return method_->point(); }
   const X& average() const { return method_->average(); }
+  X* movable() { return method_->movable(); }
   void Step(const X& gradient, Evaluator<X>& evaluator) { method_->Step(gradient, evaluator); }
   std::span<Dial* const> dials() { return method_->dials(); }
   std::optional<double> step_size() { return method_->step_size(); }
@@ -59,6 +60,7 @@ class AnyMethod {
     virtual const X& solution() const = 0;
     virtual const X& point() const = 0;
     virtual const X& average() const = 0;
+    virtual X* movable() = 0;
     virtual void Step(const X& gradient, Evaluator<X>& evaluator) = 0;
     virtual std::span<Dial* const> dials() = 0;
     virtual std::optional<double> step_size() = 0;
@@ -73,6 +75,7 @@ class AnyMethod {
     const X& solution() const override { return method.solution(); }
     const X& point() const override { return method.point(); }
     const X& average() const override { return descent::Average<X>(method); }
+    X* movable() override { return descent::Movable<X>(method); }
     void Step(const X& gradient, Evaluator<X>& evaluator) override {
       descent::Step(method, gradient, evaluator);
     }

@@ -1,5 +1,6 @@
 #include "core/optimizer/dials.h"
 
+#include <cstddef>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
@@ -13,7 +14,7 @@
 
 namespace descent {
 
-Dials::Dials(std::initializer_list<Hyperparameter> hyperparameters) {
+Dials::Dials(const std::vector<Hyperparameter>& hyperparameters) {
   for (const Hyperparameter& hyperparameter : hyperparameters) {
     Settable sequence(hyperparameter.sequence);
     sequence.seek(0);
@@ -31,15 +32,18 @@ void Dials::Use() {
           status.message(), " (at position ", dial.sequence.position(), " of the sequence)")));
     }
   }
-  for (Dial& dial : dials_) dial.used = dial.sequence.next();
+  used_before_.clear();
+  for (Dial& dial : dials_) {
+    used_before_.push_back(dial.used);
+    dial.used = dial.sequence.next();
+  }
 }
 
-absl::Status Validate(std::initializer_list<Hyperparameter> hyperparameters) {
-  for (const Hyperparameter& hyperparameter : hyperparameters) {
-    absl::Status status = hyperparameter.sequence.Validate(hyperparameter.range);
-    if (!status.ok()) return status;
+void Dials::Undo() {
+  for (size_t i = 0; i < dials_.size(); ++i) {
+    dials_[i].sequence.seek(dials_[i].sequence.position() - 1);
+    dials_[i].used = used_before_[i];
   }
-  return absl::OkStatus();
 }
 
 void ThrowUnlessOk(const absl::Status& status) {

@@ -28,14 +28,18 @@ class Dials {
  public:
   // Rewinds each sequence to position 0 and restricts it to its range. Throws std::invalid_argument
   // naming the field if one doesn't keep to it.
-  Dials(std::initializer_list<Hyperparameter> hyperparameters);
+  Dials(std::initializer_list<Hyperparameter> hyperparameters)
+      : Dials(std::vector<Hyperparameter>(hyperparameters)) {}
+  explicit Dials(const std::vector<Hyperparameter>& hyperparameters);
   Dials(Dials&&) noexcept = default;
   Dials& operator=(Dials&&) noexcept = default;
 
   // Counts: the values at the present position become `used`. Throws std::invalid_argument naming
   // the field and position, with nothing counted, if a sequence gives a number out of its range.
   void Use();
-  double used(size_t dial) const { return *dials_[dial].used; }
+  // Takes the last Use() back, with the values used before: the step could not be made.
+  void Undo();
+  double used(size_t dial) const { return *list_[dial]->used; }
 
   // The addresses are those for as long as the dials live, also when they are moved.
   std::span<Dial* const> list() { return list_; }
@@ -47,10 +51,8 @@ class Dials {
  private:
   std::vector<Dial> dials_;
   std::vector<Dial*> list_;
+  std::vector<std::optional<double>> used_before_;
 };
-
-// OK, or the first problem in order of declaration.
-absl::Status Validate(std::initializer_list<Hyperparameter> hyperparameters);
 
 // The bridge for programs that use the library directly: throws std::invalid_argument with the
 // status's message unless it is OK.

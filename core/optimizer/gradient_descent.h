@@ -3,11 +3,14 @@
 #define DESCENT_CORE_OPTIMIZER_GRADIENT_DESCENT_H_
 
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/run.h"
+#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "core/space/space.h"
 
@@ -18,13 +21,20 @@ class GradientDescentMethod;
 
 // x ← x − step_size·g.
 struct GradientDescent {
+  static constexpr std::string_view kind = "gradient_descent";
+
   Sequence step_size;  // each ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+  }
 
   template <InnerProductSpace X>
   using MethodFor = GradientDescentMethod<X>;
 
   // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const;
+  absl::Status Validate() const { return ValidateFields(*this); }
 
   // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
   template <InnerProductSpace X, Objective<X> F>
@@ -37,10 +47,11 @@ template <InnerProductSpace X>
 class GradientDescentMethod {
  public:
   GradientDescentMethod(const GradientDescent& options, const X& x0)
-      : dials_({{NonNegative("step_size"), options.step_size}}), x_(copy(x0)) {}
+      : dials_(SequencesOf(options)), x_(copy(x0)) {}
 
   const X& solution() const { return x_; }
   const X& point() const { return x_; }
+  X* movable() { return &x_; }
   std::span<Dial* const> dials() { return dials_.list(); }
 
   void Step(const X& gradient) {

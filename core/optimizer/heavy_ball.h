@@ -3,11 +3,14 @@
 #define DESCENT_CORE_OPTIMIZER_HEAVY_BALL_H_
 
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/run.h"
+#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "core/space/space.h"
 
@@ -18,14 +21,22 @@ class HeavyBallMethod;
 
 // v ← momentum·v − step_size·g; x ← x + v  (Polyak 1964).
 struct HeavyBall {
+  static constexpr std::string_view kind = "heavy_ball";
+
   Sequence step_size;       // each ≥ 0
   Sequence momentum = 0.9;  // each in [0, 1)
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("momentum"), self.momentum);
+  }
 
   template <InnerProductSpace X>
   using MethodFor = HeavyBallMethod<X>;
 
   // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const;
+  absl::Status Validate() const { return ValidateFields(*this); }
 
   // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
   template <InnerProductSpace X, Objective<X> F>
@@ -38,13 +49,11 @@ template <InnerProductSpace X>
 class HeavyBallMethod {
  public:
   HeavyBallMethod(const HeavyBall& options, const X& x0)
-      : dials_({{NonNegative("step_size"), options.step_size},
-                {UnitInterval("momentum"), options.momentum}}),
-        x_(copy(x0)),
-        velocity_(zeros_like(x0)) {}
+      : dials_(SequencesOf(options)), x_(copy(x0)), velocity_(zeros_like(x0)) {}
 
   const X& solution() const { return x_; }
   const X& point() const { return x_; }
+  X* movable() { return &x_; }
   std::span<Dial* const> dials() { return dials_.list(); }
 
   void Step(const X& gradient) {

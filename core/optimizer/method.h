@@ -11,6 +11,8 @@
 //   unique
 // Optional (the functions below say what stands in for what a method doesn't offer):
 //   const X& average() const              what is to be evaluated in place of x_k: averaged weights
+//   X* movable()                          the solution, if others may move it between two steps;
+//                                         null if they may not
 //   std::optional<double> step_size()     used in the last step, if it is no dial
 //   void Report(const Reporter& report)   further numbers that people may want to see as series
 //   bool evaluates() const                Step can't do without its evaluator
@@ -79,6 +81,16 @@ const X& Average(const M& method) {
     return method.average();
   } else {
     return method.solution();
+  }
+}
+
+// The solution to be moved from outside; null where the method would not notice.
+template <class X, Method<X> M>
+X* Movable(M& method) {
+  if constexpr (requires { method.movable(); }) {
+    return method.movable();
+  } else {
+    return nullptr;
   }
 }
 

@@ -3,12 +3,15 @@
 #define DESCENT_CORE_OPTIMIZER_NESTEROV_H_
 
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/run.h"
 #include "core/sequence/nesterov_sequence.h"
+#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "core/space/space.h"
 
@@ -23,14 +26,22 @@ class NesterovMethod;
 // proximal step). Iteration k shows x_k as `solution`; `value` and `gradient` are those of y_k,
 // where the gradient was taken.
 struct Nesterov {
+  static constexpr std::string_view kind = "nesterov";
+
   Sequence step_size;                       // each ≥ 0
   Sequence momentum = nesterov_sequence();  // each in [0, 1)
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("momentum"), self.momentum);
+  }
 
   template <InnerProductSpace X>
   using MethodFor = NesterovMethod<X>;
 
   // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const;
+  absl::Status Validate() const { return ValidateFields(*this); }
 
   // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
   template <InnerProductSpace X, Objective<X> F>
@@ -43,10 +54,7 @@ template <InnerProductSpace X>
 class NesterovMethod {
  public:
   NesterovMethod(const Nesterov& options, const X& x0)
-      : dials_({{NonNegative("step_size"), options.step_size},
-                {UnitInterval("momentum"), options.momentum}}),
-        x_(copy(x0)),
-        y_(copy(x0)) {}
+      : dials_(SequencesOf(options)), x_(copy(x0)), y_(copy(x0)) {}
 
   const X& solution() const { return x_; }
   const X& point() const { return y_; }

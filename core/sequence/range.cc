@@ -15,9 +15,9 @@ absl::Status Range::Check(double value) const {
     if (std::isinf(min) && std::isinf(max)) {
       accepted = "a finite number";
     } else if (std::isinf(max)) {
-      accepted = absl::StrCat("a finite number ≥ ", min);
+      accepted = absl::StrCat("a finite number ", min_included ? "≥ " : "> ", min);
     } else {
-      accepted = absl::StrCat("a number in [", min, ", ", max, max_included ? "]" : ")");
+      accepted = absl::StrCat("a number in ", min_included ? "[" : "(", min, ", ", max, max_included ? "]" : ")");
     }
     return absl::InvalidArgumentError(
         absl::StrCat(field, ": ", value, " is ", problem, "; give ", accepted));
@@ -25,6 +25,7 @@ absl::Status Range::Check(double value) const {
   if (std::isnan(value)) return refuse("not a number");
   if (std::isinf(value)) return refuse("infinite");
   if (value < min) return refuse(min == 0 ? "negative" : "too small");
+  if (value == min && !min_included) return refuse(min == 0 ? "not positive" : "too small");
   if (value > max || (value == max && !max_included)) return refuse("too large");
   return absl::OkStatus();
 }
@@ -41,6 +42,26 @@ Range UnitInterval(std::string field) {
   range.max_included = false;
   return range;
 }
+
+Range UpToOne(std::string field) {
+  Range range = UnitInterval(std::move(field));
+  range.max_included = true;
+  return range;
+}
+
+Range Positive(std::string field) {
+  Range range = NonNegative(std::move(field));
+  range.min_included = false;
+  return range;
+}
+
+Range AtLeastOne(std::string field) {
+  Range range{.field = std::move(field)};
+  range.min = 1;
+  return range;
+}
+
+Range Flag(std::string field) { return UpToOne(std::move(field)); }
 
 absl::Status CheckPositive(const std::string& field, double value) {
   if (value > 0 && std::isfinite(value)) return absl::OkStatus();

@@ -12,13 +12,14 @@
 
 namespace descent {
 
-// min ≤ value ≤ max, or min ≤ value < max; always finite.
+// min ≤ value ≤ max, or without the one or the other end; always finite.
 struct Range {
   // Whom errors name: `step_size`.
   std::string field = "value";
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
   bool max_included = true;
+  bool min_included = true;
 
   // INVALID_ARGUMENT `<field>: -1 is negative; give a number ≥ 0`.
   absl::Status Check(double value) const;
@@ -29,6 +30,18 @@ Range NonNegative(std::string field);
 
 // [0, 1): momentum and the decay rates of averages.
 Range UnitInterval(std::string field);
+
+// [0, 1].
+Range UpToOne(std::string field);
+
+// (0, ∞).
+Range Positive(std::string field);
+
+// [1, ∞).
+Range AtLeastOne(std::string field);
+
+// Of a field that is true or false: its name.
+Range Flag(std::string field);
 
 // (0, ∞).
 absl::Status CheckPositive(const std::string& field, double value);

@@ -8,6 +8,7 @@
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/dot.h"
 #include "ATen/ops/linalg_vector_norm.h"
+#include "ATen/ops/maximum.h"
 #include "core/space/number.h"
 
 namespace descent::flat {
@@ -77,6 +78,22 @@ void multiply(Buffers x, Buffers y) {
 void square_root(Buffers x) {
   const BelowAutograd guard;
   for (const at::Tensor& buffer : x) buffer.sqrt_();
+}
+
+void absolute_value(Buffers x) {
+  const BelowAutograd guard;
+  for (const at::Tensor& buffer : x) buffer.abs_();
+}
+
+void signum(Buffers x) {
+  const BelowAutograd guard;
+  for (const at::Tensor& buffer : x) buffer.sign_();
+}
+
+void maximum(Buffers x, Buffers y) {
+  Match(x, y);
+  const BelowAutograd guard;
+  for (size_t i = 0; i < x.size(); ++i) at::maximum_out(const_cast<at::Tensor&>(y[i]), x[i], y[i]);
 }
 
 void zero(Buffers x) {

@@ -36,6 +36,9 @@ double dot(Buffers x, Buffers y);
 double norm(Buffers x);
 void multiply(Buffers x, Buffers y);
 void square_root(Buffers x);
+void absolute_value(Buffers x);
+void signum(Buffers x);
+void maximum(Buffers x, Buffers y);
 void zero(Buffers x);
 
 }  // namespace flat

@@ -28,6 +28,9 @@ namespace descent {
 //   void divide(const T& x, T& y)               y ← y ⊘ x
 //   void square_root(T& x)                      x ← √x
 //   void shift(double a, T& x)                  x ← x + a
+//   void absolute_value(T& x)                   x ← |x|
+//   void signum(T& x)                           x ← −1, 0 or 1
+//   void maximum(const T& x, T& y)              y ← max(x, y)
 template <class T>
 struct Space;
 
@@ -49,6 +52,9 @@ concept ElementwiseAlgebra = InnerProductSpace<T> && requires(const T& x, T& y, 
   Space<T>::divide(x, y);
   Space<T>::square_root(y);
   Space<T>::shift(a, y);
+  Space<T>::absolute_value(y);
+  Space<T>::signum(y);
+  Space<T>::maximum(x, y);
 };
 
 namespace internal {
@@ -134,6 +140,27 @@ struct Shift {
   }
 };
 
+struct AbsoluteValue {
+  template <ElementwiseAlgebra T>
+  void operator()(T& x) const {
+    Space<T>::absolute_value(x);
+  }
+};
+
+struct Signum {
+  template <ElementwiseAlgebra T>
+  void operator()(T& x) const {
+    Space<T>::signum(x);
+  }
+};
+
+struct Maximum {
+  template <ElementwiseAlgebra T>
+  void operator()(const T& x, T& y) const {
+    Space<T>::maximum(x, y);
+  }
+};
+
 }  // namespace internal
 
 inline constexpr internal::Copy copy{};
@@ -147,6 +174,9 @@ inline constexpr internal::Multiply multiply{};
 inline constexpr internal::Divide divide{};
 inline constexpr internal::SquareRoot square_root{};
 inline constexpr internal::Shift shift{};
+inline constexpr internal::AbsoluteValue absolute_value{};
+inline constexpr internal::Signum signum{};
+inline constexpr internal::Maximum maximum{};
 
 }  // namespace descent
 

@@ -32,6 +32,9 @@ struct Space<at::Tensor> {
   static void divide(const at::Tensor& x, at::Tensor& y);
   static void square_root(at::Tensor& x) { flat::square_root(buffers(x)); }
   static void shift(double a, at::Tensor& x);
+  static void absolute_value(at::Tensor& x) { flat::absolute_value(buffers(x)); }
+  static void signum(at::Tensor& x) { flat::signum(buffers(x)); }
+  static void maximum(const at::Tensor& x, at::Tensor& y) { flat::maximum(buffers(x), buffers(y)); }
 };
 
 }  // namespace descent

@@ -19,7 +19,9 @@ constexpr char kStepSize[] = "step_size";
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options) {
   const Model* starting_point = options.starting_point;
   const OptimizerOptions optimizer = options.optimizer;
-  const std::string prefix = options.dial_prefix;
+  const auto path = [given = options.dial_path](const std::string& name) {
+    return given ? given(name) : name;
+  };
   std::unique_ptr<Trainer> trainer = absl::WrapUnique(new Trainer(std::move(options)));
   SupervisedObjective objective(trainer->loss_, [batches = trainer->batches_](int64_t iteration) {
     return batches->At(iteration);
@@ -31,12 +33,12 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options)
   std::vector<std::string> paths;
   std::vector<Settable> dials;
   for (const Dial* dial : trainer->run_->dials()) {
-    paths.push_back(absl::StrCat(prefix, dial->name));
+    paths.push_back(path(dial->name));
     dials.push_back(dial->sequence);
     if (dial->name != kStepSize) trainer->series_.push_back(paths.back());
   }
   for (const NamedNumber& number : trainer->run_->numbers()) {
-    trainer->series_.push_back(absl::StrCat(prefix, number.name));
+    trainer->series_.push_back(path(number.name));
   }
   trainer->board_ = std::make_unique<DialBoard>(std::move(paths), std::move(dials));
   return trainer;

@@ -15,10 +15,12 @@
 // checkpoint on. No exception leaves it. One thread at a time.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,8 +43,9 @@ struct TrainerOptions {
   std::unique_ptr<Batches> batches;
   std::optional<Dataset> test;
   Agenda agenda;
-  // Before each dial's name: `optimizer.adam.`.
-  std::string dial_prefix;
+  // The path of a dial or series that the optimizer calls by that name: `optimizer.adam.beta1`.
+  // Without one, the name itself.
+  std::function<std::string(std::string_view name)> dial_path;
   // Written into checkpoints.
   std::string spec;
 };

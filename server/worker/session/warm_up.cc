@@ -33,7 +33,7 @@ void WarmUp() {
                        .batches = *std::move(batches),
                        .test = data,
                        .agenda = {.iterations = 3},
-                       .dial_prefix = "",
+                       .dial_path = {},
                        .spec = ""});
   if (!trainer.ok()) return;
   for (int k = 0; k < 3; ++k) {

@@ -1,11 +1,15 @@
 #ifndef DESCENT_SERVER_WORKER_SPEC_OPTIMIZER_SPEC_H_
 #define DESCENT_SERVER_WORKER_SPEC_OPTIMIZER_SPEC_H_
 
-// `Spec.optimizer` and `Spec.objective` to core's. Free functions; any thread.
+// `Spec.optimizer` and `Spec.objective` to core's. The optimizers, their fields, defaults and
+// ranges are those that core declares (core/optimizer/kinds.h); a message of the spec and its
+// fields are found by their names. Free functions; any thread.
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "absl/status/statusor.h"
 #include "core/objective/loss.h"
 #include "core/optimizer/model_run.h"
 #include "server/worker/spec/violations.h"
@@ -18,10 +22,10 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations);
 // Fills in the length of schedules that have none: that of the run.
 void ResolveSchedules(int64_t iterations, api::Optimizer* optimizer);
 
-// Of resolved specs.
-OptimizerOptions ToOptimizerOptions(const api::Optimizer& optimizer);
-// `optimizer.adam.`: what comes before a dial's name in its path.
-std::string DialPrefix(const api::Optimizer& optimizer);
+// Of resolved specs. INVALID_ARGUMENT if fields contradict each other.
+absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer);
+// `optimizer.adam.step_size`: the path of a dial or series that core calls by that name.
+std::string DialPath(const api::Optimizer& optimizer, std::string_view name);
 Loss ToLoss(const api::Objective& objective);
 
 }  // namespace descent::worker

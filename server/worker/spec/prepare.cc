@@ -172,12 +172,14 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
 // The names of the dials are those that a run would have.
 absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
   const api::Optimizer& optimizer = prepared->spec.optimizer();
+  const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
+  if (!options.ok()) return options.status();
   absl::StatusOr<std::unique_ptr<ModelRun>> run = ModelRun::Create(
-      ToOptimizerOptions(optimizer), built.model,
+      *options, built.model,
       SupervisedObjective(ToLoss(prepared->spec.objective()), [](int64_t) { return Batch(); }));
   if (!run.ok()) return run.status();
   for (const Dial* dial : (*run)->dials()) {
-    prepared->summary.add_dials(absl::StrCat(DialPrefix(optimizer), dial->name));
+    prepared->summary.add_dials(DialPath(optimizer, dial->name));
   }
   return absl::OkStatus();
 }
@@ -231,20 +233,24 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   const api::Spec& spec = prepared.spec;
   absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(spec, prepared.train, at::kCPU));
   if (!built.ok()) return built.status();
+  absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
+  if (!optimizer.ok()) return optimizer.status();
   const Agenda agenda = ToAgenda(prepared.train.size(), spec);
   absl::StatusOr<std::unique_ptr<Batches>> batches = Batches::Create(
       std::move(prepared.train), spec.data().batch_size(), spec.data().shuffle(), spec.seed());
   if (!batches.ok()) return batches.status();
   std::string text;
   google::protobuf::TextFormat::PrintToString(spec, &text);
-  return Trainer::Create({.starting_point = &built->model,
-                          .optimizer = ToOptimizerOptions(spec.optimizer()),
-                          .loss = ToLoss(spec.objective()),
-                          .batches = *std::move(batches),
-                          .test = std::move(prepared.test),
-                          .agenda = agenda,
-                          .dial_prefix = DialPrefix(spec.optimizer()),
-                          .spec = text});
+  return Trainer::Create(
+      {.starting_point = &built->model,
+       .optimizer = *std::move(optimizer),
+       .loss = ToLoss(spec.objective()),
+       .batches = *std::move(batches),
+       .test = std::move(prepared.test),
+       .agenda = agenda,
+       .dial_path = [optimizer = spec.optimizer()](
+                        std::string_view name) { return DialPath(optimizer, name); },
+       .spec = text});
 }
 
 }  // namespace descent::worker

@@ -2,6 +2,7 @@
 #ifndef DESCENT_TESTS_CORE_SPACE_TOY_SPACE_H_
 #define DESCENT_TESTS_CORE_SPACE_TOY_SPACE_H_
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -43,6 +44,15 @@ struct Space<toy::Pair> {
   }
   static void shift(double a, P& x) {
     for (double& number : x.v) number += a;
+  }
+  static void absolute_value(P& x) {
+    for (double& number : x.v) number = std::abs(number);
+  }
+  static void signum(P& x) {
+    for (double& number : x.v) number = number > 0 ? 1 : number < 0 ? -1 : 0;
+  }
+  static void maximum(const P& x, P& y) {
+    for (size_t i = 0; i < 2; ++i) y.v[i] = std::max(x.v[i], y.v[i]);
   }
 };
 

@@ -34,14 +34,15 @@ std::unique_ptr<Trainer> Make(const OptimizerOptions& optimizer, int64_t width =
        .seed = 5});
   EXPECT_TRUE(built.ok()) << built.status();
   auto batches = Batches::Create(Examples(), 8, true, 11);
-  auto trainer = Trainer::Create({.starting_point = &built->model,
-                                  .optimizer = optimizer,
-                                  .loss = cross_entropy(),
-                                  .batches = *std::move(batches),
-                                  .test = Examples(),
-                                  .agenda = {.iterations = 40, .iterations_per_epoch = 7},
-                                  .dial_prefix = "optimizer.",
-                                  .spec = "the spec"});
+  auto trainer = Trainer::Create(
+      {.starting_point = &built->model,
+       .optimizer = optimizer,
+       .loss = cross_entropy(),
+       .batches = *std::move(batches),
+       .test = Examples(),
+       .agenda = {.iterations = 40, .iterations_per_epoch = 7},
+       .dial_path = [](std::string_view name) { return "optimizer." + std::string(name); },
+       .spec = "the spec"});
   EXPECT_TRUE(trainer.ok()) << trainer.status();
   return *std::move(trainer);
 }

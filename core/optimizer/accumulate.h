@@ -1,0 +1,124 @@
+// One step for several batches, and no step for a bad one.
+#ifndef DESCENT_CORE_OPTIMIZER_ACCUMULATE_H_
+#define DESCENT_CORE_OPTIMIZER_ACCUMULATE_H_
+
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "core/optimizer/wrapper.h"
+
+namespace descent {
+
+template <InnerProductSpace X, class O>
+class AccumulateMethod;
+template <InnerProductSpace X, class O>
+class SkipNonFiniteMethod;
+
+// The optimizer inside steps in every `iterations`-th iteration, by the mean gradient of these
+// iterations (optax.MultiSteps). In between the solution stays.
+template <class Optimizer>
+struct Accumulate {
+  static constexpr std::string_view kind = "accumulate";
+
+  int64_t iterations = 4;  // ≥ 1
+  Optimizer optimizer;
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(AtLeastOne("iterations"), self.iterations);
+  }
+  DESCENT_WRAPPER(Accumulate)
+};
+
+// An iteration whose value or gradient is not finite moves nothing (optax.apply_if_finite). Reports
+// `skip_nonfinite.skipped`: how many there were.
+template <class Optimizer>
+struct SkipNonFinite {
+  static constexpr std::string_view kind = "skip_nonfinite";
+
+  Optimizer optimizer;
+
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  DESCENT_WRAPPER(SkipNonFinite)
+};
+
+template <InnerProductSpace X, class O>
+class AccumulateMethod : public WrapperMethod<X, O> {
+ public:
+  AccumulateMethod(const O& options, const X& x0)
+      : WrapperMethod<X, O>(options, x0), iterations_(options.iterations), mean_(zeros_like(x0)) {
+    this->RefuseEvaluating(
+        "the optimizer inside evaluates the objective by itself, which is that of the last batch "
+        "only; use larger batches");
+  }
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    if (count_ + 1 < iterations_) {
+      this->SkipInside();
+      Add(gradient);
+      return;
+    }
+    X before = copy(mean_);
+    const int64_t count = count_;
+    Add(gradient);
+    try {
+      this->StepInside(mean_, evaluator);
+    } catch (...) {
+      assign(before, mean_);
+      count_ = count;
+      throw;
+    }
+    scale(0, mean_);
+    count_ = 0;
+  }
+  void Visit(StateVisitor<X>& visitor) {
+    WrapperMethod<X, O>::Visit(visitor);
+    visitor.Integer(this->Named("count"), count_);
+    visitor.Space(this->Named("mean"), mean_);
+  }
+
+ private:
+  void Add(const X& gradient) {
+    ++count_;
+    // mean + (g − mean)/count
+    scale(1 - 1 / static_cast<double>(count_), mean_);
+    axpy(1 / static_cast<double>(count_), gradient, mean_);
+  }
+
+  int64_t iterations_;
+  int64_t count_ = 0;
+  X mean_;
+};
+
+template <InnerProductSpace X, class O>
+class SkipNonFiniteMethod : public WrapperMethod<X, O> {
+ public:
+  SkipNonFiniteMethod(const O& options, const X& x0) : WrapperMethod<X, O>(options, x0) {}
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    if (std::isfinite(evaluator.value()) && std::isfinite(norm(gradient))) {
+      this->StepInside(gradient, evaluator);
+    } else {
+      this->SkipInside();
+      ++skipped_;
+    }
+  }
+  void Report(const Reporter& report) {
+    WrapperMethod<X, O>::Report(report);
+    report(this->Named("skipped"), static_cast<double>(skipped_));
+  }
+  void Visit(StateVisitor<X>& visitor) {
+    WrapperMethod<X, O>::Visit(visitor);
+    visitor.Integer(this->Named("skipped"), skipped_);
+  }
+
+ private:
+  int64_t skipped_ = 0;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_ACCUMULATE_H_

@@ -1,0 +1,63 @@
+// AdaMax.
+#ifndef DESCENT_CORE_OPTIMIZER_ADAMAX_H_
+#define DESCENT_CORE_OPTIMIZER_ADAMAX_H_
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/optimizer/elementwise.h"
+#include "core/optimizer/moments.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// Kingma & Ba 2015, algorithm 2, as torch.optim.Adamax has it:
+//   m ← beta1·m + (1 − beta1)·g        u ← max(beta2·u, |g| + epsilon)
+//   x ← x − step_size/(1 − Π beta1)·m/u
+struct AdaMax {
+  static constexpr std::string_view kind = "adamax";
+
+  Sequence step_size = 0.002;  // each ≥ 0
+  Sequence beta1 = 0.9;        // each in [0, 1)
+  Sequence beta2 = 0.999;      // each in [0, 1)
+  double epsilon = 1e-8;       // > 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("beta1"), self.beta1);
+    visit(UnitInterval("beta2"), self.beta2);
+    visit(Positive("epsilon"), self.epsilon);
+  }
+
+  struct Rule {
+    double step_size;  // divided by 1 − Π beta1
+    double beta1, beta2, epsilon;
+
+    template <class T>
+    void operator()(T& x, const T& g, T& exp_avg, T& exp_inf) const {
+      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
+      exp_inf = max(beta2 * exp_inf, abs(g) + epsilon);
+      x -= step_size * (exp_avg / exp_inf);
+    }
+  };
+  using Memory = BetaProducts;
+
+  static std::vector<std::string_view> States(const AdaMax&) { return {"exp_avg", "exp_inf"}; }
+
+  static Rule At(const Present<AdaMax>& now, Memory& products) {
+    products.Use(now);
+    return {now[&AdaMax::step_size] / (1 - products.first), now[&AdaMax::beta1],
+            now[&AdaMax::beta2], now->epsilon};
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(AdaMax)
+};
+
+extern template class internal::FlatUpdate<AdaMax::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_ADAMAX_H_

@@ -1,0 +1,175 @@
+// Clipping the gradient: by its norm, by each parameter's norm, by value.
+#ifndef DESCENT_CORE_OPTIMIZER_CLIP_H_
+#define DESCENT_CORE_OPTIMIZER_CLIP_H_
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "core/optimizer/element.h"
+#include "core/optimizer/parts.h"
+#include "core/optimizer/wrapper.h"
+
+namespace descent {
+
+template <InnerProductSpace X, class O>
+class ClipByNormMethod;
+template <InnerProductSpace X, class O>
+class ClipByParameterNormMethod;
+template <ElementwiseAlgebra X, class O>
+class ClipByValueMethod;
+
+// g ← g·max_norm/|g| where |g| > max_norm (Pascanu, Mikolov & Bengio 2013, algorithm 1; as
+// optax.clip_by_global_norm). Reports `clip_by_norm.clipped`: the fraction of steps clipped so far.
+template <class Optimizer>
+struct ClipByNorm {
+  static constexpr std::string_view kind = "clip_by_norm";
+
+  Sequence max_norm = 1.0;  // each > 0
+  Optimizer optimizer;
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(Positive("max_norm"), self.max_norm);
+  }
+  DESCENT_WRAPPER(ClipByNorm)
+};
+
+// The same for each parameter by itself. Reports the fraction of parameters clipped in the last
+// step.
+template <class Optimizer>
+struct ClipByParameterNorm {
+  static constexpr std::string_view kind = "clip_by_parameter_norm";
+
+  Sequence max_norm = 1.0;  // each > 0
+  Optimizer optimizer;
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(Positive("max_norm"), self.max_norm);
+  }
+  DESCENT_WRAPPER(ClipByParameterNorm)
+};
+
+// Each number into [−max_value, max_value] (optax.clip, torch clip_grad_value_).
+template <class Optimizer>
+struct ClipByValue {
+  static constexpr std::string_view kind = "clip_by_value";
+
+  Sequence max_value = 1.0;  // each > 0
+  Optimizer optimizer;
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(Positive("max_value"), self.max_value);
+  }
+  DESCENT_WRAPPER(ClipByValue)
+};
+
+namespace internal {
+inline constexpr std::string_view kClipEvaluating =
+    "the optimizer inside evaluates the objective by itself, and those gradients would not be "
+    "clipped; put the clipping inside it, or leave it out around a line search";
+}  // namespace internal
+
+template <InnerProductSpace X, class O>
+class ClipByNormMethod : public WrapperMethod<X, O> {
+ public:
+  ClipByNormMethod(const O& options, const X& x0)
+      : WrapperMethod<X, O>(options, x0), gradient_(zeros_like(x0)) {
+    this->RefuseEvaluating(internal::kClipEvaluating);
+  }
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    this->Guarded([&] {
+      const double max_norm = this->dials_.used(0), present = norm(gradient);
+      const bool clip = present > max_norm;
+      if (clip) {
+        assign(gradient, gradient_);
+        scale(max_norm / present, gradient_);
+      }
+      this->StepInside(clip ? gradient_ : gradient, evaluator);
+      ++steps_;
+      clipped_ += clip ? 1 : 0;
+    });
+  }
+  void Report(const Reporter& report) {
+    WrapperMethod<X, O>::Report(report);
+    report(this->Named("clipped"),
+           steps_ == 0 ? 0 : static_cast<double>(clipped_) / static_cast<double>(steps_));
+  }
+  void Visit(StateVisitor<X>& visitor) {
+    WrapperMethod<X, O>::Visit(visitor);
+    visitor.Integer(this->Named("steps"), steps_);
+    visitor.Integer(this->Named("clipped"), clipped_);
+  }
+
+ private:
+  X gradient_;
+  int64_t steps_ = 0;
+  int64_t clipped_ = 0;
+};
+
+template <InnerProductSpace X, class O>
+class ClipByParameterNormMethod : public WrapperMethod<X, O> {
+ public:
+  ClipByParameterNormMethod(const O& options, const X& x0)
+      : WrapperMethod<X, O>(options, x0), gradient_(zeros_like(x0)) {
+    this->RefuseEvaluating(internal::kClipEvaluating);
+  }
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    this->Guarded([&] {
+      const double max_norm = this->dials_.used(0);
+      assign(gradient, gradient_);
+      double clipped = 0;
+      if constexpr (NamedParameters<X>) {
+        clipped = static_cast<double>(internal::ClipNorms(max_norm, gradient_.parameters())) /
+                  static_cast<double>(gradient_.parameters().size());
+      } else if (const double present = norm(gradient); present > max_norm) {
+        scale(max_norm / present, gradient_);
+        clipped = 1;
+      }
+      this->StepInside(gradient_, evaluator);
+      clipped_ = clipped;
+    });
+  }
+  void Report(const Reporter& report) {
+    WrapperMethod<X, O>::Report(report);
+    report(this->Named("clipped"), clipped_);
+  }
+  void Visit(StateVisitor<X>& visitor) {
+    WrapperMethod<X, O>::Visit(visitor);
+    visitor.Number(this->Named("clipped"), clipped_);
+  }
+
+ private:
+  X gradient_;
+  double clipped_ = 0;
+};
+
+template <ElementwiseAlgebra X, class O>
+class ClipByValueMethod : public WrapperMethod<X, O> {
+ public:
+  ClipByValueMethod(const O& options, const X& x0)
+      : WrapperMethod<X, O>(options, x0), gradient_(zeros_like(x0)) {
+    this->RefuseEvaluating(internal::kClipEvaluating);
+  }
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    this->Guarded([&] {
+      const double max_value = this->dials_.used(0);
+      assign(gradient, gradient_);
+      Element<X> g(gradient_);
+      g = min(max(g, -max_value), max_value);
+      this->StepInside(gradient_, evaluator);
+    });
+  }
+
+ private:
+  X gradient_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_CLIP_H_

@@ -1,0 +1,100 @@
+// An element of a space as an operand of a formula: `m = beta * m + (1 - beta) * g`.
+//
+// An update rule is a formula on numbers of any kind; `Element<X>` is the kind that works in every
+// ElementwiseAlgebra, by the space's operations, one after the other (lanes.h has the kind for flat
+// memory, in one pass). Bound to an element of the space, an assignment writes into that element's
+// memory; what the operators give are temporaries of their own. For the time of one step.
+#ifndef DESCENT_CORE_OPTIMIZER_ELEMENT_H_
+#define DESCENT_CORE_OPTIMIZER_ELEMENT_H_
+
+#include <optional>
+#include <utility>
+
+#include "core/space/space.h"
+
+namespace descent {
+
+template <ElementwiseAlgebra X>
+class Element {
+ public:
+  // Bound: refers to x.
+  explicit Element(X& x) : bound_(&x) {}
+  // Bound to what is only read.
+  static const Element Reading(const X& x) { return Element(const_cast<X&>(x)); }
+  // A temporary.
+  explicit Element(X&& x) : own_(std::move(x)) {}
+  // Copies are temporaries.
+  Element(const Element& other) : own_(copy(other.get())) {}
+  Element(Element&& other) : own_(other.own_ ? *std::move(other.own_) : copy(other.get())) {}
+  Element& operator=(const Element& other) {
+    assign(other.get(), get());
+    return *this;
+  }
+
+  X& get() { return bound_ ? *bound_ : *own_; }
+  const X& get() const { return bound_ ? *bound_ : *own_; }
+
+  Element& operator+=(const Element& other) {
+    axpy(1, other.get(), get());
+    return *this;
+  }
+  Element& operator-=(const Element& other) {
+    axpy(-1, other.get(), get());
+    return *this;
+  }
+
+  friend Element operator+(Element a, const Element& b) { return std::move(a += b); }
+  friend Element operator-(Element a, const Element& b) { return std::move(a -= b); }
+  friend Element operator-(Element a) { return -1.0 * std::move(a); }
+  friend Element operator*(Element a, const Element& b) {
+    multiply(b.get(), a.get());
+    return a;
+  }
+  friend Element operator/(Element a, const Element& b) {
+    divide(b.get(), a.get());
+    return a;
+  }
+  friend Element operator*(double a, Element b) {
+    descent::scale(a, b.get());
+    return b;
+  }
+  friend Element operator+(Element a, double b) {
+    shift(b, a.get());
+    return a;
+  }
+  friend Element operator+(double a, Element b) { return std::move(b) + a; }
+  friend Element operator-(double a, Element b) { return -1.0 * std::move(b) + a; }
+  friend Element operator-(Element a, double b) { return std::move(a) + -b; }
+
+  friend Element sqrt(Element a) {
+    square_root(a.get());
+    return a;
+  }
+  friend Element abs(Element a) {
+    absolute_value(a.get());
+    return a;
+  }
+  // −1, 0 or 1.
+  friend Element sign(Element a) {
+    signum(a.get());
+    return a;
+  }
+  friend Element max(Element a, const Element& b) {
+    maximum(b.get(), a.get());
+    return a;
+  }
+  friend Element max(Element a, double b) {
+    Element constant(zeros_like(a.get()));
+    shift(b, constant.get());
+    return max(std::move(a), constant);
+  }
+  friend Element min(Element a, double b) { return -max(-std::move(a), -b); }
+
+ private:
+  X* bound_ = nullptr;
+  std::optional<X> own_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_ELEMENT_H_

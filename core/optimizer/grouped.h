@@ -1,0 +1,66 @@
+// An element-wise optimizer with parameter groups.
+//
+//   Grouped{.optimizer = Adam{}, .groups = {{.name = "bias", .pattern = "*.bias",
+//                                            .values = {{"step_size", Sequence(0.01)}}}}}
+#ifndef DESCENT_CORE_OPTIMIZER_GROUPED_H_
+#define DESCENT_CORE_OPTIMIZER_GROUPED_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/optimizer/elementwise.h"
+#include "core/optimizer/groups.h"
+#include "core/optimizer/run.h"
+
+namespace descent {
+
+template <InnerProductSpace X, ElementwiseRule O>
+class GroupedMethod;
+
+template <ElementwiseRule Optimizer>
+struct Grouped {
+  Optimizer optimizer;
+  std::vector<ParameterGroup> groups;  // a parameter belongs to the first that fits
+
+  template <ElementwiseAlgebra X>
+  using MethodFor = GroupedMethod<X, Optimizer>;
+
+  // INVALID_ARGUMENT naming the field or group. Whether a pattern fits any parameter is only known
+  // at the start.
+  absl::Status Validate() const {
+    if (absl::Status status = optimizer.Validate(); !status.ok()) return status;
+    if (absl::Status status = ValidateGroups(groups); !status.ok()) return status;
+    for (const ParameterGroup& group : groups) {
+      Optimizer own = optimizer;
+      for (const auto& [field, value] : group.values) {
+        absl::Status status = SetField(field, value, own);
+        if (!status.ok()) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("groups.", group.name, ".", std::string(status.message())));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error, or if a
+  // group has no parameters.
+  template <ElementwiseAlgebra X, Objective<X> F>
+  Run<X, F, MethodFor<X>> operator()(const X& x0, F objective) const {
+    return {MethodFor<X>(*this, x0), std::move(objective)};
+  }
+};
+
+template <InnerProductSpace X, ElementwiseRule O>
+class GroupedMethod : public ElementwiseMethod<X, O> {
+ public:
+  GroupedMethod(const Grouped<O>& options, const X& x0)
+      : ElementwiseMethod<X, O>(options.optimizer, x0, options.groups) {}
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_GROUPED_H_

@@ -1,0 +1,56 @@
+// Parameter groups: parameters, by the pattern of their names, with hyperparameters of their own.
+//
+// Within one optimizer a group is some ranges of the flat buffer. What a group does not set it
+// inherits, also when the dial is turned. A parameter belongs to the first group that fits.
+#ifndef DESCENT_CORE_OPTIMIZER_GROUPS_H_
+#define DESCENT_CORE_OPTIMIZER_GROUPS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/model/flat_parameters.h"
+#include "core/optimizer/flat_update.h"
+#include "core/optimizer/hyperparameters.h"
+#include "core/space/flat_space.h"
+
+namespace descent {
+
+struct ParameterGroup {
+  // In the names of its dials: `groups.bias.step_size`. Letters, digits, `_` and `-`; unique.
+  std::string name;
+  // Of the parameters' names: `*` stands for any characters, also none and dots, `?` for one.
+  std::string pattern;
+  // Its parameters stay as they are.
+  bool frozen = false;
+  // The fields that it does not inherit.
+  std::vector<std::pair<std::string, FieldValue>> values = {};
+};
+
+// True if the whole text fits the pattern (`*`, `?`).
+bool MatchesPattern(std::string_view pattern, std::string_view text);
+
+// OK, or INVALID_ARGUMENT naming the group whose name is empty, odd or there twice.
+absl::Status ValidateGroups(std::span<const ParameterGroup> groups);
+
+// For each parameter 0 if it is of no group, else 1 + the group's place in the list.
+std::vector<size_t> GroupOwners(std::span<const ParameterGroup> groups,
+                                std::span<const Parameter> parameters);
+
+// The ranges of the parameters of no group, then those of each group; neighbours are joined. Throws
+// std::invalid_argument naming the group that fits no parameter, or that ValidateGroups refuses.
+std::vector<std::vector<BufferRange>> GroupRanges(std::span<const ParameterGroup> groups,
+                                                  std::span<const Parameter> parameters,
+                                                  Buffers buffers);
+
+namespace internal {
+int64_t Elements(const at::Tensor& buffer);
+}  // namespace internal
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_GROUPS_H_

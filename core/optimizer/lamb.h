@@ -1,0 +1,75 @@
+// LAMB.
+#ifndef DESCENT_CORE_OPTIMIZER_LAMB_H_
+#define DESCENT_CORE_OPTIMIZER_LAMB_H_
+
+#include <cmath>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/optimizer/elementwise.h"
+#include "core/optimizer/moments.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// You et al. 2020, algorithm 2, as optax.lamb has it. With Adam's averages (adam.h), for each
+// parameter by itself:
+//   u = m/(1 − Π beta1)/(√(v/(1 − Π beta2)) + epsilon) + weight_decay·x
+//   x ← x − step_size·|x|/|u|·u        (the ratio is 1 if a norm is 0)
+struct Lamb {
+  static constexpr std::string_view kind = "lamb";
+
+  Sequence step_size = 0.001;   // each ≥ 0
+  Sequence beta1 = 0.9;         // each in [0, 1)
+  Sequence beta2 = 0.999;       // each in [0, 1)
+  double epsilon = 1e-6;        // > 0
+  Sequence weight_decay = 0.0;  // each ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("beta1"), self.beta1);
+    visit(UnitInterval("beta2"), self.beta2);
+    visit(Positive("epsilon"), self.epsilon);
+    visit(NonNegative("weight_decay"), self.weight_decay);
+  }
+
+  // Makes the direction; x stays until Finish knows the norms.
+  struct Rule {
+    double beta1, beta2, epsilon, weight_decay;
+    double correction1;  // 1/(1 − Π beta1)
+    double correction2;  // 1/√(1 − Π beta2)
+
+    template <class T>
+    void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq, T& direction) const {
+      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
+      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      direction =
+          correction1 * exp_avg / (correction2 * sqrt(exp_avg_sq) + epsilon) + weight_decay * x;
+    }
+  };
+  using Memory = BetaProducts;
+
+  // The direction is scratch memory.
+  static std::vector<std::string_view> States(const Lamb&) { return {"exp_avg", "exp_avg_sq", ""}; }
+
+  static Rule At(const Present<Lamb>& now, Memory& products) {
+    products.Use(now);
+    return {now[&Lamb::beta1],        now[&Lamb::beta2],        now->epsilon,
+            now[&Lamb::weight_decay], 1 / (1 - products.first), 1 / std::sqrt(1 - products.second)};
+  }
+
+  static void Finish(const Present<Lamb>& now, const at::Tensor& x,
+                     std::span<const at::Tensor> states);
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(Lamb)
+};
+
+extern template class internal::FlatUpdate<Lamb::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_LAMB_H_

@@ -1,0 +1,79 @@
+// Muon.
+#ifndef DESCENT_CORE_OPTIMIZER_MUON_H_
+#define DESCENT_CORE_OPTIMIZER_MUON_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/optimizer/elementwise.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// Jordan et al. 2024, as torch.optim.Muon has it:
+//   m ← momentum·m + (1 − momentum)·g      u = momentum·m + (1 − momentum)·g, or m without nesterov
+//   x ← (1 − step_size·weight_decay)·x − step_size·r·u
+// where each matrix [rows, columns] of u is made nearly orthogonal by a few Newton–Schulz
+// iterations, in the parameter's own precision, and r = √max(1, rows/columns). Parameters that are
+// no matrices have r = vector_ratio and are scaled to root mean square 1 instead.
+struct Muon {
+  static constexpr std::string_view kind = "muon";
+
+  Sequence step_size = 0.001;   // each ≥ 0
+  Sequence momentum = 0.95;     // each in [0, 1)
+  Sequence weight_decay = 0.1;  // each ≥ 0
+  bool nesterov = true;
+  int64_t iterations = 5;     // ≥ 1: Newton–Schulz's
+  double epsilon = 1e-7;      // > 0: the least norm of a direction
+  double vector_ratio = 0.2;  // ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("momentum"), self.momentum);
+    visit(NonNegative("weight_decay"), self.weight_decay);
+    visit(Flag("nesterov"), self.nesterov);
+    visit(AtLeastOne("iterations"), self.iterations);
+    visit(Positive("epsilon"), self.epsilon);
+    visit(NonNegative("vector_ratio"), self.vector_ratio);
+  }
+
+  struct Rule {
+    double momentum, keep;
+    bool nesterov;
+
+    template <class T>
+    void operator()(T& x, const T& g, T& average, T& direction) const {
+      average = momentum * average + (1 - momentum) * g;
+      if (nesterov) {
+        direction = momentum * average + (1 - momentum) * g;
+      } else {
+        direction = average;
+      }
+      x = keep * x;
+    }
+  };
+
+  // The direction is scratch memory.
+  static std::vector<std::string_view> States(const Muon&) { return {"momentum", ""}; }
+
+  static Rule At(const Present<Muon>& now) {
+    return {now[&Muon::momentum], 1 - now[&Muon::step_size] * now[&Muon::weight_decay],
+            now->nesterov};
+  }
+
+  static void Finish(const Present<Muon>& now, const at::Tensor& x,
+                     std::span<const at::Tensor> states);
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(Muon)
+};
+
+extern template class internal::FlatUpdate<Muon::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_MUON_H_

@@ -1,0 +1,76 @@
+// Rectified Adam.
+#ifndef DESCENT_CORE_OPTIMIZER_RADAM_H_
+#define DESCENT_CORE_OPTIMIZER_RADAM_H_
+
+#include <cmath>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/optimizer/elementwise.h"
+#include "core/optimizer/moments.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// Liu et al. 2020, algorithm 2, as torch.optim.RAdam has it. With Adam's averages (adam.h), as long
+// as the variance of the adaptive step size can't be told (rho ≤ 5):
+//   x ← x − step_size·m/(1 − Π beta1), later  x ← x − r·step_size·m/(1 − Π beta1)·√(1 − Π
+//   beta2)/(√v + epsilon)
+struct RAdam {
+  static constexpr std::string_view kind = "radam";
+
+  Sequence step_size = 0.001;  // each ≥ 0
+  Sequence beta1 = 0.9;        // each in [0, 1)
+  Sequence beta2 = 0.999;      // each in [0, 1)
+  double epsilon = 1e-8;       // > 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("beta1"), self.beta1);
+    visit(UnitInterval("beta2"), self.beta2);
+    visit(Positive("epsilon"), self.epsilon);
+  }
+
+  struct Rule {
+    double step_size, beta1, beta2, epsilon;  // step_size with every factor
+    bool adaptive;
+
+    template <class T>
+    void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq) const {
+      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
+      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      if (adaptive) {
+        x -= step_size * (exp_avg / (sqrt(exp_avg_sq) + epsilon));
+      } else {
+        x -= step_size * exp_avg;
+      }
+    }
+  };
+  using Memory = BetaProducts;
+
+  static std::vector<std::string_view> States(const RAdam&) { return {"exp_avg", "exp_avg_sq"}; }
+
+  static Rule At(const Present<RAdam>& now, Memory& products) {
+    products.Use(now);
+    const double beta2 = now[&RAdam::beta2], correction = 1 - products.second;
+    double step_size = now[&RAdam::step_size] / (1 - products.first);
+    const double limit = 2 / (1 - beta2) - 1;
+    const double rho = limit - 2 * static_cast<double>(now.step()) * products.second / correction;
+    if (rho > 5) {
+      step_size *=
+          std::sqrt(correction * (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho));
+    }
+    return {step_size, now[&RAdam::beta1], beta2, now->epsilon, rho > 5};
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(RAdam)
+};
+
+extern template class internal::FlatUpdate<RAdam::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_RADAM_H_

@@ -1,0 +1,69 @@
+// Resilient backpropagation.
+#ifndef DESCENT_CORE_OPTIMIZER_RPROP_H_
+#define DESCENT_CORE_OPTIMIZER_RPROP_H_
+
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/optimizer/elementwise.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// Riedmiller & Braun 1993, as torch.optim.Rprop has it: each number has a step length of its own,
+// longer while its derivative keeps its sign, shorter when it changes it, and then no step:
+//   l ← clamp(l·(eta_plus or eta_minus), min_step, max_step)        x ← x − l·sign(g)
+// For whole gradients: with batches the signs are noise.
+struct Rprop {
+  static constexpr std::string_view kind = "rprop";
+
+  Sequence eta_minus = 0.5;    // each in [0, 1)
+  Sequence eta_plus = 1.2;     // each ≥ 1
+  double initial_step = 0.01;  // ≥ 0
+  double min_step = 1e-6;      // ≥ 0
+  double max_step = 50;        // ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(UnitInterval("eta_minus"), self.eta_minus);
+    visit(AtLeastOne("eta_plus"), self.eta_plus);
+    visit(NonNegative("initial_step"), self.initial_step);
+    visit(NonNegative("min_step"), self.min_step);
+    visit(NonNegative("max_step"), self.max_step);
+  }
+
+  struct Rule {
+    double eta_minus, eta_plus, min_step, max_step;
+
+    template <class T>
+    void operator()(T& x, const T& g, T& previous, T& length) const {
+      const T agreement = sign(g * previous);
+      const T kept = max(agreement, 0.0), turned = max(-agreement, 0.0);
+      const T factor = 1.0 + (eta_plus - 1) * kept + (eta_minus - 1) * turned;
+      length = min(max(length * factor, min_step), max_step);
+      previous = g * (1.0 - turned);
+      x -= length * sign(previous);
+    }
+  };
+
+  static std::vector<std::string_view> States(const Rprop&) { return {"previous", "length"}; }
+
+  static double InitialState(const Rprop& options, size_t state) {
+    return state == 1 ? options.initial_step : 0;
+  }
+
+  static Rule At(const Present<Rprop>& now) {
+    return {now[&Rprop::eta_minus], now[&Rprop::eta_plus], now->min_step, now->max_step};
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(Rprop)
+};
+
+extern template class internal::FlatUpdate<Rprop::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_RPROP_H_

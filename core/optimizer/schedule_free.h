@@ -1,0 +1,156 @@
+// Optimizers that need no schedule: the average is kept along with the iterates.
+#ifndef DESCENT_CORE_OPTIMIZER_SCHEDULE_FREE_H_
+#define DESCENT_CORE_OPTIMIZER_SCHEDULE_FREE_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/optimizer/elementwise.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// How much of the average the new point is: step sizes count by their greatest so far, to a power.
+struct ScheduleFreeWeights {
+  double sum = 0;
+  double greatest = 0;
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit("weight_sum", self.sum);
+    visit("greatest_step_size", self.greatest);
+  }
+
+  double Next(double step_size, double power) {
+    greatest = std::max(greatest, step_size);
+    const double weight = std::pow(greatest, power);
+    sum += weight;
+    return sum > 0 ? weight / sum : 0;
+  }
+};
+
+// Defazio et al. 2024, as optax.contrib.schedule_free_sgd has it. Gradients are taken at y:
+//   z ← z − step_size·(g + weight_decay·y)      a ← a + c·(z − a)      y ← beta·a + (1 − beta)·z
+// with c the step's share of the weights. The solution is y; the average a is what is evaluated.
+struct ScheduleFreeSgd {
+  static constexpr std::string_view kind = "schedule_free_sgd";
+
+  Sequence step_size = 1.0;     // each ≥ 0
+  Sequence beta = 0.9;          // each in [0, 1)
+  Sequence weight_decay = 0.0;  // each ≥ 0
+  double weight_power = 2;      // ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("beta"), self.beta);
+    visit(NonNegative("weight_decay"), self.weight_decay);
+    visit(NonNegative("weight_power"), self.weight_power);
+  }
+
+  struct Rule {
+    double step_size, beta, weight_decay, weight;
+
+    template <class T>
+    void operator()(T& y, const T& g, T& z, T& average) const {
+      z -= step_size * (g + weight_decay * y);
+      average += weight * (z - average);
+      y = beta * average + (1 - beta) * z;
+    }
+  };
+  using Memory = ScheduleFreeWeights;
+
+  static std::vector<std::string_view> States(const ScheduleFreeSgd&) { return {"z", "average"}; }
+  static bool BeginsAtSolution(size_t) { return true; }
+  static constexpr size_t AverageState = 1;
+  static constexpr bool kOtherPoints = true;
+
+  static Rule At(const Present<ScheduleFreeSgd>& now, Memory& weights) {
+    const double step_size = now[&ScheduleFreeSgd::step_size];
+    return {step_size, now[&ScheduleFreeSgd::beta], now[&ScheduleFreeSgd::weight_decay],
+            weights.Next(step_size, now->weight_power)};
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(ScheduleFreeSgd)
+};
+
+// The same with Adam's second moment, as optax.contrib.schedule_free_adamw has it:
+//   v ← beta2·v + (1 − beta2)·g²
+//   z ← z − step_size·(g/(√(v/(1 − Π beta2)) + epsilon) + weight_decay·y)
+struct ScheduleFreeAdamW {
+  static constexpr std::string_view kind = "schedule_free_adamw";
+
+  Sequence step_size = 0.0025;  // each ≥ 0
+  Sequence beta1 = 0.9;         // each in [0, 1)
+  Sequence beta2 = 0.999;       // each in [0, 1)
+  double epsilon = 1e-8;        // > 0
+  Sequence weight_decay = 0.0;  // each ≥ 0
+  double weight_power = 2;      // ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("beta1"), self.beta1);
+    visit(UnitInterval("beta2"), self.beta2);
+    visit(Positive("epsilon"), self.epsilon);
+    visit(NonNegative("weight_decay"), self.weight_decay);
+    visit(NonNegative("weight_power"), self.weight_power);
+  }
+
+  struct Rule {
+    double step_size, beta1, beta2, epsilon, weight_decay, weight;
+    double correction;  // 1/√(1 − Π beta2)
+
+    template <class T>
+    void operator()(T& y, const T& g, T& z, T& average, T& exp_avg_sq) const {
+      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      z -= step_size * (g / (correction * sqrt(exp_avg_sq) + epsilon) + weight_decay * y);
+      average += weight * (z - average);
+      y = beta1 * average + (1 - beta1) * z;
+    }
+  };
+  struct Memory {
+    ScheduleFreeWeights weights = {};
+    double second = 1;
+
+    template <class Self, class Visit>
+    static void Describe(Self& self, Visit&& visit) {
+      ScheduleFreeWeights::Describe(self.weights, visit);
+      visit("beta2.product", self.second);
+    }
+  };
+
+  static std::vector<std::string_view> States(const ScheduleFreeAdamW&) {
+    return {"z", "average", "exp_avg_sq"};
+  }
+  static bool BeginsAtSolution(size_t state) { return state < 2; }
+  static constexpr size_t AverageState = 1;
+  static constexpr bool kOtherPoints = true;
+
+  static Rule At(const Present<ScheduleFreeAdamW>& now, Memory& memory) {
+    using O = ScheduleFreeAdamW;
+    const double step_size = now[&O::step_size], beta2 = now[&O::beta2];
+    memory.second *= beta2;
+    return {step_size,
+            now[&O::beta1],
+            beta2,
+            now->epsilon,
+            now[&O::weight_decay],
+            memory.weights.Next(step_size, now->weight_power),
+            1 / std::sqrt(1 - memory.second)};
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(ScheduleFreeAdamW)
+};
+
+extern template class internal::FlatUpdate<ScheduleFreeSgd::Rule>;
+extern template class internal::FlatUpdate<ScheduleFreeAdamW::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_SCHEDULE_FREE_H_

@@ -1,0 +1,72 @@
+// Stochastic gradient descent with momentum, in torch.optim.SGD's form.
+#ifndef DESCENT_CORE_OPTIMIZER_SGD_H_
+#define DESCENT_CORE_OPTIMIZER_SGD_H_
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/optimizer/elementwise.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// v ← momentum·v + (1 − dampening)·g (the first time: v ← g), x ← x − step_size·v, or, in
+// Nesterov's form, x ← x − step_size·(g + momentum·v)  (Sutskever et al. 2013, as torch.optim.SGD).
+struct Sgd {
+  static constexpr std::string_view kind = "sgd";
+
+  Sequence step_size = 0.001;  // each ≥ 0
+  Sequence momentum = 0.0;     // each in [0, 1)
+  Sequence dampening = 0.0;    // each in [0, 1]
+  bool nesterov = false;       // without dampening
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(UnitInterval("momentum"), self.momentum);
+    visit(UpToOne("dampening"), self.dampening);
+    visit(Flag("nesterov"), self.nesterov);
+  }
+
+  struct Rule {
+    double step_size, momentum;
+    double fresh;  // 1 − dampening
+    bool nesterov;
+
+    template <class T>
+    void operator()(T& x, const T& g, T& velocity) const {
+      velocity = momentum * velocity + fresh * g;
+      if (nesterov) {
+        x -= step_size * (g + momentum * velocity);
+      } else {
+        x -= step_size * velocity;
+      }
+    }
+  };
+
+  static std::vector<std::string_view> States(const Sgd&) { return {"velocity"}; }
+
+  static Rule At(const Present<Sgd>& now) {
+    return {now[&Sgd::step_size], now[&Sgd::momentum],
+            now.step() == 1 ? 1.0 : 1 - now[&Sgd::dampening], now->nesterov};
+  }
+
+  // As torch.optim.SGD.
+  absl::Status Check() const {
+    const auto& bounds = dampening.bounds();
+    if (!nesterov || (bounds && bounds->greatest == 0)) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "nesterov: Nesterov's form has no dampening; leave out the one or the other");
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(Sgd)
+};
+
+extern template class internal::FlatUpdate<Sgd::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_SGD_H_
