@@ -39,8 +39,8 @@ class AnyMethod {
  public:
   AnyMethod(const AnyOptimizer<X>& optimizer, const X& x0) : AnyMethod(optimizer.Start(x0)) {}
 
-  template <Method<X> M>
-    requires(!std::same_as<M, AnyMethod>)
+  template <class M>
+    requires(!std::same_as<M, AnyMethod> && Method<M, X>)
   explicit AnyMethod(M method) : method_(std::make_unique<Holder<M>>(std::move(method))) {}
 
   const X& solution() const { return method_->solution(); }
@@ -96,10 +96,14 @@ class AnyOptimizer {
   template <class>
   using MethodFor = AnyMethod<X>;
 
+  // Any Optimizer<X>. Only that it has methods for X decides whether there is a conversion: whether
+  // a wrapper of an AnyOptimizer can be copied would depend on the answer.
   template <class O>
-    requires(!std::same_as<O, AnyOptimizer>) && Optimizer<O, X>
+    requires(!std::same_as<O, AnyOptimizer> && requires { typename O::template MethodFor<X>; })
   AnyOptimizer(O optimizer)  // NOLINT(google-explicit-constructor): ModelRun::Create(Adam{}, …)
-      : optimizer_(std::make_shared<Holder<O>>(std::move(optimizer))) {}
+      : optimizer_(std::make_shared<Holder<O>>(std::move(optimizer))) {
+    static_assert(Optimizer<O, X>);
+  }
 
   // INVALID_ARGUMENT naming the field.
   absl::Status Validate() const { return optimizer_->Validate(); }

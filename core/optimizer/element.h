@@ -25,7 +25,8 @@ class Element {
   explicit Element(X&& x) : own_(std::move(x)) {}
   // Copies are temporaries.
   Element(const Element& other) : own_(copy(other.get())) {}
-  Element(Element&& other) : own_(other.own_ ? *std::move(other.own_) : copy(other.get())) {}
+  // What was bound stays so.
+  Element(Element&& other) noexcept = default;
   Element& operator=(const Element& other) {
     assign(other.get(), get());
     return *this;

@@ -46,6 +46,11 @@ struct Lane {
 namespace internal {
 
 // rule(x_i, g_i, state_i…) for each i < n. The ranges don't overlap.
+#ifdef __clang__
+#define DESCENT_AVX512 "avx512f,avx512dq,avx512vl"
+#else
+#define DESCENT_AVX512 "avx512f,avx512dq,avx512vl,prefer-vector-width=512"
+#endif
 #define DESCENT_UPDATE_LOOP(name, instruction_set)                                           \
   template <class T, class Rule, class... State>                                             \
   instruction_set __attribute__((flatten)) void name(const Rule& given, int64_t n,           \
@@ -66,10 +71,10 @@ namespace internal {
 DESCENT_UPDATE_LOOP(UpdatePortably, )
 #if defined(__x86_64__)
 DESCENT_UPDATE_LOOP(UpdateByAvx2, __attribute__((target("avx2"))))
-DESCENT_UPDATE_LOOP(UpdateByAvx512,
-                    __attribute__((target("avx512f,avx512dq,avx512vl,prefer-vector-width=512"))))
+DESCENT_UPDATE_LOOP(UpdateByAvx512, __attribute__((target(DESCENT_AVX512))))
 #endif
 #undef DESCENT_UPDATE_LOOP
+#undef DESCENT_AVX512
 
 // By the machine's widest instructions.
 template <class T, class Rule, class... State>

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -94,6 +95,8 @@ struct Named {
   OptimizerOptions options;
 };
 
+void PrintTo(const Named& named, std::ostream* out) { *out << named.name; }
+
 // Every optimizer by itself, every wrapper around Adam, and what composes them.
 std::vector<Named> All() {
   std::vector<Named> all;
@@ -144,6 +147,27 @@ void TurnDials(ModelRun& run, int64_t index) {
                                             : absl::OkStatus();
   ASSERT_TRUE(status.ok()) << status;
   if (index == 25) run.dials().front()->sequence.release();
+}
+
+TEST_P(ModelRunTest, BeginsAtACopyOfTheStartingPoint) {
+  Model x0 = SmallModel();
+  const Model before = copy(x0);
+  auto run = ModelRun::Create(GetParam().options, x0, Noise());
+  ASSERT_TRUE(run.ok()) << run.status();
+  const auto first = (*run)->current();
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->index, 0);
+  EXPECT_FALSE(first->step_size.has_value());
+  EXPECT_EQ(norm(first->solution - before), 0);
+  EXPECT_EQ(norm(first->average - before), 0);
+  x0 *= 2;
+  for (int k = 0; k < 5; ++k) ASSERT_TRUE((*run)->advance().ok());
+  const auto later = (*run)->current();
+  ASSERT_TRUE(later.ok()) << later.status();
+  const double moved = norm(later->solution - before);
+  EXPECT_GT(moved, 0);
+  EXPECT_TRUE(std::isfinite(moved));
+  EXPECT_EQ(norm(x0 - 2 * before), 0);
 }
 
 TEST_P(ModelRunTest, GoesOnBitForBitFromAnySavedIteration) {

@@ -1,0 +1,67 @@
+// What the one pass over flat memory, LibTorch's operations and several threads have in common.
+#include "core/optimizer/elementwise.h"
+
+#include <cstdint>
+#include <string>
+
+#include "ATen/Parallel.h"
+#include "ATen/TensorOperators.h"
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/allclose.h"
+#include "ATen/ops/equal.h"
+#include "ATen/ops/full.h"
+#include "ATen/ops/randn.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/groups.h"
+#include "core/optimizer/rprop.h"
+#include "gtest/gtest.h"
+
+namespace descent {
+namespace {
+
+template <class O>
+at::Tensor After(int steps, const O& optimizer, const at::Tensor& x0, const at::Tensor& gradient) {
+  ElementwiseMethod<at::Tensor, O> method(optimizer, x0);
+  for (int k = 0; k < steps; ++k) method.Step(gradient);
+  return method.solution();
+}
+
+TEST(ElementwiseTest, ThreadsChangeNoBit) {
+  at::manual_seed(1);
+  const at::Tensor x0 = at::randn({300'001}), gradient = at::randn({300'001});
+  const int before = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor alone = After(3, Adam{.step_size = 0.01}, x0, gradient);
+  at::set_num_threads(2);
+  EXPECT_TRUE(at::equal(After(3, Adam{.step_size = 0.01}, x0, gradient), alone));
+  at::set_num_threads(before);
+}
+
+// What isn't float or double on the CPU goes by LibTorch's operations, as on other devices.
+TEST(ElementwiseTest, OtherDtypesGoByOperations) {
+  at::manual_seed(2);
+  const at::Tensor x0 = at::randn({3, 5}), gradient = at::randn({3, 5});
+  const auto expect_close = [&](const auto& optimizer) {
+    const at::Tensor half = After(4, optimizer, x0.to(at::kBFloat16), gradient.to(at::kBFloat16));
+    EXPECT_EQ(half.scalar_type(), at::kBFloat16);
+    EXPECT_TRUE(at::allclose(half.to(at::kFloat), After(4, optimizer, x0, gradient), 2e-2, 2e-2));
+    EXPECT_FALSE(at::equal(half, x0.to(at::kBFloat16)));
+  };
+  expect_close(Adam{.step_size = 0.1});
+  expect_close(Rprop{.initial_step = 0.1});
+}
+
+TEST(GroupPatternTest, StarsAndQuestionMarks) {
+  EXPECT_TRUE(MatchesPattern("*", ""));
+  EXPECT_TRUE(MatchesPattern("*.bias", "body.0.bias"));
+  EXPECT_FALSE(MatchesPattern("*.bias", "body.0.bias2"));
+  EXPECT_FALSE(MatchesPattern("bias", "body.0.bias"));
+  EXPECT_TRUE(MatchesPattern("body.?.w*t", "body.0.weight"));
+  EXPECT_FALSE(MatchesPattern("body.?.weight", "body.10.weight"));
+  EXPECT_TRUE(MatchesPattern("a*b*c", "abbbc"));
+  EXPECT_FALSE(MatchesPattern("a*b*c", "abbb"));
+  EXPECT_FALSE(MatchesPattern("", "a"));
+}
+
+}  // namespace
+}  // namespace descent
