@@ -8,8 +8,8 @@
 // With SIDE (a number, from 0) only that one runs, for `perf`.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <chrono>

@@ -17,12 +17,12 @@
 #include "descent/v1/training_service.pb.h"
 #include "descent/worker/v1/worker.pb.h"
 #include "server/common/clock.h"
+#include "server/common/loop.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/history.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
-#include "server/common/loop.h"
 #include "server/daemon/workers/supervisor.h"
 
 namespace descent::daemon {
