@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
-#include <limits>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -30,7 +29,6 @@ using internal::PlanSlot;
 using Kind = PlanSlot::Kind;
 
 constexpr int64_t kAlignment = 64;  // bytes: a cache line, and AVX-512's vector
-constexpr size_t kNever = std::numeric_limits<size_t>::max();
 
 PlanSlot* Root(PlanSlot* slot) {
   while (slot->root != slot) slot = slot->root;
