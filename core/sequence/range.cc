@@ -17,7 +17,8 @@ absl::Status Range::Check(double value) const {
     } else if (std::isinf(max)) {
       accepted = absl::StrCat("a finite number ", min_included ? "≥ " : "> ", min);
     } else {
-      accepted = absl::StrCat("a number in ", min_included ? "[" : "(", min, ", ", max, max_included ? "]" : ")");
+      accepted = absl::StrCat("a number in ", min_included ? "[" : "(", min, ", ", max,
+                              max_included ? "]" : ")");
     }
     return absl::InvalidArgumentError(
         absl::StrCat(field, ": ", value, " is ", problem, "; give ", accepted));
