@@ -17,7 +17,7 @@ import pytest
 from descent.v1 import command_pb2, event_pb2, spec_pb2
 
 from helpers import process, safetensors, specs
-from helpers.client import FINAL, Client, release_dial, scale_dial, set_dial, simple
+from helpers.client import FINAL, Client, kind, release_dial, scale_dial, set_dial, simple
 from helpers.daemon import Daemon
 
 KILLS = 20
@@ -36,10 +36,6 @@ def draw() -> random.Random:
     seed = int(os.environ.get("DESCENT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
     print(f"DESCENT_SEED={seed}")
     return random.Random(seed)
-
-
-def kind(event: event_pb2.Event) -> str:
-    return event.WhichOneof("kind")
 
 
 def spec_of(folder: pathlib.Path) -> spec_pb2.Spec:

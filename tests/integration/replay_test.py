@@ -8,14 +8,10 @@ import pytest
 from descent.v1 import event_pb2, spec_pb2, training_service_pb2
 
 from helpers import safetensors, specs
-from helpers.client import Client, release_dial, scale_dial, set_dial, simple
+from helpers.client import Client, kind, release_dial, scale_dial, set_dial, simple
 from helpers.daemon import Daemon
 
 FOREVER = 1_000_000_000
-
-
-def kind(event: event_pb2.Event) -> str:
-    return event.WhichOneof("kind")
 
 
 def of_kind(events: list[event_pb2.Event], wanted: str) -> list:

@@ -13,13 +13,9 @@ from descent.v1 import event_pb2, training_service_pb2
 from google.protobuf import json_format
 
 from helpers import details, specs
-from helpers.client import Client, set_dial, simple
+from helpers.client import Client, kind, set_dial, simple
 
 FOREVER = 1_000_000_000
-
-
-def kind(event: event_pb2.Event) -> str:
-    return event.WhichOneof("kind")
 
 
 def iterations(events: list[event_pb2.Event]) -> list[event_pb2.Iteration]:

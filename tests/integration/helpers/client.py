@@ -207,6 +207,10 @@ class Client:
         return self.command(name, simple("evaluate"), **options)
 
 
+def kind(event: event_pb2.Event) -> str:
+    return event.WhichOneof("kind")
+
+
 def set_dial(path: str, value: float) -> command_pb2.Command:
     return command_pb2.Command(set=command_pb2.Command.Set(path=path, value=value))
 
