@@ -1,6 +1,7 @@
 """Small data, made on the spot, and specs that train on it."""
 
 import gzip
+import os
 import pathlib
 import random
 import struct
@@ -11,6 +12,14 @@ from google.protobuf import json_format
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
 
+def write_whole(path: pathlib.Path, content: bytes) -> pathlib.Path:
+    """Writes the file at once: a job that reads it, because an earlier call made it, sees all of it."""
+    new = path.with_name(path.name + ".new")
+    new.write_bytes(content)
+    os.replace(new, path)
+    return path
+
+
 def linear_csv(
     folder: pathlib.Path, rows: int = 256, inputs: int = 4, noise: float = 0.1, seed: int = 1
 ) -> pathlib.Path:
@@ -18,20 +27,18 @@ def linear_csv(
     draw = random.Random(seed)
     weights = [draw.uniform(-1, 1) for _ in range(inputs)]
     path = folder / f"linear-{rows}x{inputs}-{seed}.csv"
-    with open(path, "w") as file:
-        print(",".join([f"x{i}" for i in range(inputs)] + ["y"]), file=file)
-        for _ in range(rows):
-            x = [draw.gauss(0, 1) for _ in range(inputs)]
-            y = sum(w * v for w, v in zip(weights, x, strict=True)) + draw.gauss(0, noise)
-            print(",".join(f"{v:.9g}" for v in [*x, y]), file=file)
-    return path
+    lines = [",".join([f"x{i}" for i in range(inputs)] + ["y"])]
+    for _ in range(rows):
+        x = [draw.gauss(0, 1) for _ in range(inputs)]
+        y = sum(w * v for w, v in zip(weights, x, strict=True)) + draw.gauss(0, noise)
+        lines.append(",".join(f"{v:.9g}" for v in [*x, y]))
+    return write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def write_idx(path: pathlib.Path, shape: tuple[int, ...], data: bytes) -> pathlib.Path:
     """An idx file of unsigned bytes; compressed if the name ends with .gz."""
     content = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape) + data
-    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-    return path
+    return write_whole(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def idx_pair(
