@@ -2,6 +2,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/tokenizer.h>
+#include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +23,7 @@
 #include "client/cpp/text_error.h"
 #include "client/cpp/textproto_path.h"
 #include "client/cpp/yaml_tree.h"
+#include "descent/v1/options.pb.h"
 #include "proto/rpc_status.h"
 
 namespace descent::client {
@@ -80,14 +83,22 @@ std::string Absolute(const std::string& path, const std::filesystem::path& folde
   return (folder / path).lexically_normal().string();
 }
 
-void ResolvePaths(const std::filesystem::path& folder, v1::DataSource* source) {
-  if (source->has_idx()) {
-    v1::IdxFiles& idx = *source->mutable_idx();
-    if (idx.has_inputs()) idx.set_inputs(Absolute(idx.inputs(), folder));
-    if (idx.has_targets()) idx.set_targets(Absolute(idx.targets(), folder));
-  }
-  if (source->has_csv() && source->csv().has_path()) {
-    source->mutable_csv()->set_path(Absolute(source->csv().path(), folder));
+// The fields that are paths by their declaration (descent/v1/options.proto), at any depth.
+void MakePathsAbsolute(const std::filesystem::path& folder, google::protobuf::Message* message) {
+  const google::protobuf::Reflection& reflection = *message->GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> given;
+  reflection.ListFields(*message, &given);
+  for (const google::protobuf::FieldDescriptor* field : given) {
+    if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
+      const int count = field->is_repeated() ? reflection.FieldSize(*message, field) : 1;
+      for (int i = 0; i < count; ++i) {
+        MakePathsAbsolute(folder, field->is_repeated()
+                                      ? reflection.MutableRepeatedMessage(message, field, i)
+                                      : reflection.MutableMessage(message, field));
+      }
+    } else if (field->options().GetExtension(v1::file_path)) {
+      reflection.SetString(message, field, Absolute(reflection.GetString(*message, field), folder));
+    }
   }
 }
 
@@ -148,8 +159,7 @@ void ResolvePaths(const std::string& folder, v1::Spec* spec) {
   const std::filesystem::path from = folder.empty() || folder.front() != '/'
                                          ? WorkingFolder() / std::filesystem::path(folder)
                                          : std::filesystem::path(folder);
-  if (spec->data().has_train()) ResolvePaths(from, spec->mutable_data()->mutable_train());
-  if (spec->data().has_test()) ResolvePaths(from, spec->mutable_data()->mutable_test());
+  MakePathsAbsolute(from, spec);
 }
 
 absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,

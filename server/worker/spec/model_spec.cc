@@ -65,6 +65,9 @@ class LayerResolver {
         violations_->Add(field,
                          "The layer has no kind; give one of linear, relu, sequential and flatten.",
                          "MISSING_FIELD");
+        return;
+      default:
+        violations_->Add(field, "This worker does not have it.", "UNSUPPORTED");
     }
   }
 
@@ -195,7 +198,7 @@ LayerOptions ToLayerOptions(const api::Layer& layer) {
     case api::Layer::kFlatten:
       return {layer.name(), Flatten{}};
     case api::Layer::kRelu:
-    case api::Layer::KIND_NOT_SET:  // refused before
+    default:  // refused before
       break;
   }
   return {layer.name(), Relu{}};

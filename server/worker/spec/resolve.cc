@@ -59,6 +59,9 @@ void CheckSource(const std::string& field, const api::DataSource& source, Violat
       return;
     case api::DataSource::KIND_NOT_SET:
       violations->Add(field, "Give one of idx and csv.", "MISSING_FIELD");
+      return;
+    default:
+      violations->Add(field, "This worker does not have it.", "UNSUPPORTED");
   }
 }
 
@@ -124,6 +127,9 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   if (spec->objective().kind_case() == api::Objective::KIND_NOT_SET) {
     violations->Add("objective", "Give one of cross_entropy and mean_squared_error.",
                     "MISSING_FIELD");
+  } else if (!spec->objective().has_cross_entropy() &&
+             !spec->objective().has_mean_squared_error()) {
+    violations->Add("objective", "This worker does not have it.", "UNSUPPORTED");
   }
   ResolveOptimizer(spec->mutable_optimizer(), violations);
   ResolveData(spec, violations);
