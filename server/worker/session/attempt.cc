@@ -29,7 +29,6 @@ Attempt::Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox
     : start_(std::move(start)),
       cache_(cache),
       inbox_(inbox),
-      outbox_(outbox),
       clock_(clock),
       journal_(start_.attempt(), start_.branch(), outbox, clock) {
   for (const v1::Scripted& scripted : start_.script()) {

@@ -77,7 +77,6 @@ class Attempt {
   const v1::Start start_;
   DataCache* const cache_;
   Inbox* const inbox_;
-  Outbox* const outbox_;
   Clock* const clock_;
   Journalist journal_;
   std::unique_ptr<Trainer> trainer_;
