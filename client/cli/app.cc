@@ -18,7 +18,7 @@ constexpr char kDefaultServer[] = "127.0.0.1:7600";
 
 constexpr char kFooter[] = R"(Start with:  descent example fashion_mnist_mlp > spec.yaml
              descent submit spec.yaml --follow
-             descent set JOB step_size*=0.5
+             descent set JOB 'step_size*=0.5'
 Exit status: 0 done, 1 refused (or the job did not succeed), 2 usage, 3 no server answers.)";
 
 // The subcommand that was asked for, as far as one was recognized: for "Try ...".

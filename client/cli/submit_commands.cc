@@ -149,8 +149,9 @@ int Submit(Context& context, SubmitArguments& arguments) {
       context.io.out << "  watch it           descent watch " << id << server << "\n";
       if (job->summary().dials_size() > 0) {
         const std::string& dial = job->summary().dials(0);
-        context.io.out << "  turn a dial        descent set " << id << " "
-                       << Visible(dial.substr(dial.rfind('.') + 1)) << "*=0.5" << server << "\n";
+        // Quoted: zsh takes an unquoted `*` for a pattern of file names.
+        context.io.out << "  turn a dial        descent set " << id << " '"
+                       << Visible(dial.substr(dial.rfind('.') + 1)) << "*=0.5'" << server << "\n";
       }
       context.io.out << "  wait for its end   descent wait " << id << server << "\n";
       return kOk;

@@ -161,6 +161,8 @@ TEST_F(CliTest, SubmitsWithOverridesAndLabels) {
                "--name", "Mine", "--label", "team=vision", "--label", "try=1"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, StartsWith("jobs/mine: 235,146 parameters, 4,690 iterations\n"));
+  // To be pasted into any shell.
+  EXPECT_THAT(result.out, HasSubstr("descent set mine 'step_size*=0.5'"));
   const v1::CreateJobRequest request = service_.creations().at(0);
   EXPECT_EQ(request.job().spec().optimizer().adam().step_size().constant(), 0.5);
   EXPECT_EQ(request.job().spec().data().batch_size(), 3);
