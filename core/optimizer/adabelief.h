@@ -28,10 +28,7 @@ struct AdaBelief {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
     visit(NonNegative("epsilon_root"), self.epsilon_root);
   }
 

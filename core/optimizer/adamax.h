@@ -8,7 +8,6 @@
 
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
-#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
@@ -26,10 +25,7 @@ struct AdaMax {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
   }
 
   struct Rule {

@@ -27,10 +27,7 @@ struct AdamW {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
     visit(NonNegative("weight_decay"), self.weight_decay);
   }
 
@@ -42,8 +39,7 @@ struct AdamW {
 
     template <class T>
     void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq) const {
-      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
-      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      UpdateMoments(beta1, beta2, g, exp_avg, exp_avg_sq);
       x = keep * x - step_size * (exp_avg / (correction * sqrt(exp_avg_sq) + epsilon));
     }
   };

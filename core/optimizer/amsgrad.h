@@ -9,7 +9,6 @@
 
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
-#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
@@ -26,10 +25,7 @@ struct AmsGrad {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
   }
 
   struct Rule {
@@ -39,8 +35,7 @@ struct AmsGrad {
 
     template <class T>
     void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq, T& max_exp_avg_sq) const {
-      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
-      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      UpdateMoments(beta1, beta2, g, exp_avg, exp_avg_sq);
       max_exp_avg_sq = max(max_exp_avg_sq, exp_avg_sq);
       x -= step_size * (exp_avg / (correction * sqrt(max_exp_avg_sq) + epsilon));
     }

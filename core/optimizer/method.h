@@ -6,9 +6,8 @@
 //   const X& point() const                where the next gradient is to be taken
 //   void Step(const X& gradient)          makes x_{k+1} of the gradient at point(), or
 //   void Step(const X& gradient, Evaluator<X>& evaluator)   the same, with further evaluations
-//   std::span<Dial* const> dials()        the step size first, if there is one; the names are
-//   unique void Visit(StateVisitor<X>& visitor)  all that its future depends on; the names are
-//   unique
+//   std::span<Dial* const> dials()        the step size first, if there is one; unique names
+//   void Visit(StateVisitor<X>& visitor)  all that its future depends on; unique names
 // Optional (the functions below say what stands in for what a method doesn't offer):
 //   const X& average() const              what is to be evaluated in place of x_k: averaged weights
 //   X* movable()                          the solution, if others may move it between two steps;

@@ -1,4 +1,4 @@
-// The bias correction that Adam and its relatives have in common.
+// What Adam and its relatives have in common: four hyperparameters, two averages, their bias.
 #ifndef DESCENT_CORE_OPTIMIZER_MOMENTS_H_
 #define DESCENT_CORE_OPTIMIZER_MOMENTS_H_
 
@@ -11,6 +11,23 @@
 #include "core/sequence/sequence.h"
 
 namespace descent {
+
+// Adam's hyperparameters, for the declaration of whoever has them among its own.
+template <class Self, class Visit>
+void DescribeAdam(Self& self, Visit&& visit) {
+  visit(NonNegative("step_size"), self.step_size);
+  visit(UnitInterval("beta1"), self.beta1);
+  visit(UnitInterval("beta2"), self.beta2);
+  visit(Positive("epsilon"), self.epsilon);
+}
+
+// The averages of the gradient and of its square (Kingma & Ba 2015, algorithm 1):
+//   m ← beta1·m + (1 − beta1)·g        v ← beta2·v + (1 − beta2)·g²
+template <class T>
+void UpdateMoments(double beta1, double beta2, const T& g, T& m, T& v) {
+  m = beta1 * m + (1 - beta1) * g;
+  v = beta2 * v + (1 - beta2) * (g * g);
+}
 
 // The products of the betas that were really used, from which averages that began at zero are made
 // unbiased: with constant betas they are the papers' powers, and turning a beta in mid-run keeps

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/optimizer/elementwise.h"
+#include "core/optimizer/moments.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -29,10 +30,7 @@ struct NAdam {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
     visit(NonNegative("momentum_decay"), self.momentum_decay);
   }
 
@@ -43,8 +41,7 @@ struct NAdam {
 
     template <class T>
     void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq) const {
-      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
-      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      UpdateMoments(beta1, beta2, g, exp_avg, exp_avg_sq);
       x -= (of_gradient * g + of_average * exp_avg) / (correction * sqrt(exp_avg_sq) + epsilon);
     }
   };

@@ -9,15 +9,15 @@
 
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
-#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
 
 // Liu et al. 2020, algorithm 2, as torch.optim.RAdam has it. With Adam's averages (adam.h), as long
-// as the variance of the adaptive step size can't be told (rho ≤ 5):
-//   x ← x − step_size·m/(1 − Π beta1), later  x ← x − r·step_size·m/(1 − Π beta1)·√(1 − Π
-//   beta2)/(√v + epsilon)
+// as the variance of the adaptive step size can't be told (rho ≤ 5)
+//   x ← x − step_size·m/(1 − Π beta1)
+// and later
+//   x ← x − r·step_size·m/(1 − Π beta1)·√(1 − Π beta2)/(√v + epsilon)
 struct RAdam {
   static constexpr std::string_view kind = "radam";
 
@@ -28,10 +28,7 @@ struct RAdam {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
   }
 
   struct Rule {
@@ -40,8 +37,7 @@ struct RAdam {
 
     template <class T>
     void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq) const {
-      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
-      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      UpdateMoments(beta1, beta2, g, exp_avg, exp_avg_sq);
       if (adaptive) {
         x -= step_size * (exp_avg / (sqrt(exp_avg_sq) + epsilon));
       } else {

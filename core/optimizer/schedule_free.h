@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/optimizer/elementwise.h"
+#include "core/optimizer/moments.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -94,10 +95,7 @@ struct ScheduleFreeAdamW {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
     visit(NonNegative("weight_decay"), self.weight_decay);
     visit(NonNegative("weight_power"), self.weight_power);
   }

@@ -20,6 +20,17 @@ class CoupledWeightDecayMethod;
 template <InnerProductSpace X, class O>
 class DecoupledWeightDecayMethod;
 
+namespace internal {
+
+// The hyperparameters of both.
+template <class Self, class Visit>
+void DescribeWeightDecay(Self& self, Visit&& visit) {
+  visit(NonNegative("weight_decay"), self.weight_decay);
+  visit(Range{.field = "pattern"}, self.pattern);
+}
+
+}  // namespace internal
+
 // g ← g + weight_decay·x: the gradient of f(x) + weight_decay/2·|x|² (torch.optim's `weight_decay`
 // but in AdamW). Line searches inside see that function, too.
 template <class Optimizer>
@@ -32,8 +43,7 @@ struct CoupledWeightDecay {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("weight_decay"), self.weight_decay);
-    visit(Range{.field = "pattern"}, self.pattern);
+    internal::DescribeWeightDecay(self, visit);
   }
   DESCENT_WRAPPER(CoupledWeightDecay)
 };
@@ -50,8 +60,7 @@ struct DecoupledWeightDecay {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("weight_decay"), self.weight_decay);
-    visit(Range{.field = "pattern"}, self.pattern);
+    internal::DescribeWeightDecay(self, visit);
   }
   DESCENT_WRAPPER(DecoupledWeightDecay)
 };

@@ -5,6 +5,9 @@
 
 namespace descent::server {
 
+// In nanoseconds.
+inline constexpr int64_t kSecond = 1'000'000'000;
+
 // Where the daemon and the worker get the time from, so that tests turn it themselves. Thread-safe.
 class Clock {
  public:

@@ -16,7 +16,7 @@ import grpc
 import pytest
 from descent.v1 import command_pb2, event_pb2, spec_pb2
 
-from helpers import process, safetensors, specs
+from helpers import process, specs
 from helpers.client import FINAL, Client, kind, release_dial, scale_dial, set_dial, simple
 from helpers.daemon import Daemon
 
@@ -81,13 +81,6 @@ def assert_commands_once(events: list[event_pb2.Event], acknowledged: dict) -> N
     by_id = dict(zip(ids, applied, strict=True))
     for request_id, event in acknowledged.items():
         assert by_id[request_id] == event
-
-
-def final_tensors(daemon: Daemon, client: Client, name: str) -> dict[str, bytes]:
-    checkpoint = client.get(name).last_checkpoint.rsplit("/", 1)[-1]
-    assert checkpoint == f"0-{ITERATIONS}"
-    path = daemon.data_dir / name / "checkpoints" / f"{checkpoint}.safetensors"
-    return safetensors.read(path)[0]
 
 
 # -------------------------------------------------------------------------------------- a person
@@ -202,7 +195,9 @@ class Run:
 
     def finish(self) -> list[event_pb2.Event]:
         self.person.finish()
-        assert self.client.wait_until_final(self.name).state == event_pb2.SUCCEEDED
+        job = self.client.wait_until_final(self.name)
+        assert job.state == event_pb2.SUCCEEDED
+        assert job.last_checkpoint.endswith(f"/0-{ITERATIONS}")
         events = list(self.client.watch(self.name))
         assert_whole(events, ITERATIONS)
         assert_commands_once(events, self.person.acknowledged)
@@ -262,7 +257,7 @@ def replay_undisturbed(
     for future in waiting:
         future.result()
     events = list(client.watch(name))
-    tensors = final_tensors(daemon, client, name)
+    tensors = daemon.tensors(client.get(name).last_checkpoint)
     client.close()
     return events, tensors
 
@@ -283,7 +278,7 @@ def test_kills_at_random_moments_change_nothing(start_daemon, folder, draw, stri
                 strike(run)
                 kills += 1
         disturbed = run.finish()
-        tensors = final_tensors(daemon, run.client, run.name)
+        tensors = daemon.tensors(run.client.get(run.name).last_checkpoint)
         undisturbed, expected = replay_undisturbed(daemon, spec, disturbed)
         assert_whole(undisturbed, ITERATIONS)
         assert tensors == expected

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from descent.v1 import event_pb2, spec_pb2, training_service_pb2
 
-from helpers import safetensors, specs
+from helpers import specs
 from helpers.client import Client, kind, release_dial, scale_dial, set_dial, simple
 from helpers.daemon import Daemon
 
@@ -88,11 +88,6 @@ def replay(daemon: Daemon, client: Client, events: list[event_pb2.Event]) -> str
     return again
 
 
-def final_tensors(daemon: Daemon, client: Client, name: str) -> dict[str, bytes]:
-    checkpoint = client.get(name).last_checkpoint.rsplit("/", 1)[-1]
-    return safetensors.read(daemon.data_dir / name / "checkpoints" / f"{checkpoint}.safetensors")[0]
-
-
 def spec_of(folder, iterations: int) -> spec_pb2.Spec:
     return specs.classifier(
         folder,
@@ -127,4 +122,6 @@ def test_a_journal_run_again_gives_the_same_journal(start_daemon, connect, folde
     assert client.get(again).state == client.get(name).state
     same = [a == b for a, b in zip(outcome(replayed), outcome(events), strict=True)]
     assert all(same), f"they differ first at {same.index(False)}"
-    assert final_tensors(daemon, client, again) == final_tensors(daemon, client, name)
+    assert daemon.tensors(client.get(again).last_checkpoint) == daemon.tensors(
+        client.get(name).last_checkpoint
+    )

@@ -25,13 +25,6 @@ constexpr int kMaxPageSize = 1000;
 
 }  // namespace
 
-absl::Status ShuttingDown() {
-  return MakeError(absl::StatusCode::kUnavailable,
-                   "The daemon is shutting down; ask again, with the same request_id, when it is "
-                   "back",
-                   "SHUTTING_DOWN");
-}
-
 JobsServiceImpl::JobsServiceImpl(const Options& options, Journal* journal, Processes* processes,
                                  const server::Clock* clock)
     : options_(options),

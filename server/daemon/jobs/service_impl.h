@@ -30,9 +30,6 @@ namespace descent::daemon {
 
 using JobPtr = std::shared_ptr<Job>;
 
-// To whom it still asks while it is shutting down.
-absl::Status ShuttingDown();
-
 class JobsServiceImpl : public JobsService, public AttemptHost {
  public:
   JobsServiceImpl(const Options& options, Journal* journal, Processes* processes,

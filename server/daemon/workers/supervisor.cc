@@ -15,19 +15,21 @@
 namespace descent::daemon {
 namespace {
 
+using server::kSecond;
 using server::LogInfo;
 using server::LogWarning;
 using server::MutexLock;
 using worker::v1::DaemonMessage;
 
 constexpr int32_t kProtocolVersion = 1;
-constexpr int64_t kSecond = 1'000'000'000;
 
 }  // namespace
 
-absl::Status WorkersShuttingDown() {
+absl::Status ShuttingDown() {
   return MakeError(absl::StatusCode::kUnavailable,
-                   "The daemon is shutting down; try again when it is back", "SHUTTING_DOWN");
+                   "The daemon is shutting down; ask again, with the same request_id, when it is "
+                   "back",
+                   "SHUTTING_DOWN");
 }
 
 Supervisor::Supervisor(Options options, const server::Clock* clock,
@@ -85,7 +87,7 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
     validations_.clear();
     for (auto& [id, validation] : validating_) validations.push_back(std::move(validation));
     validating_.clear();
-    for (PendingValidation& validation : validations) validation.done(WorkersShuttingDown());
+    for (PendingValidation& validation : validations) validation.done(ShuttingDown());
     for (const WorkerPtr& worker : workers_) {
       if (worker->fenced() || worker->connection() == nullptr) continue;
       worker->leaving_ = true;

@@ -56,8 +56,8 @@ class AttemptHost {
   virtual void OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) = 0;
 };
 
-// What is answered while the daemon shuts down.
-absl::Status WorkersShuttingDown();
+// To whom it still asks while the daemon is shutting down.
+absl::Status ShuttingDown();
 
 // Launches worker processes, keeps a warm spare, watches leases, and knows who is alive.
 //

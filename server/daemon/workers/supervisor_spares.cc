@@ -21,11 +21,11 @@
 namespace descent::daemon {
 namespace {
 
+using server::kSecond;
 using server::LogError;
 using server::LogWarning;
 using worker::v1::DaemonMessage;
 
-constexpr int64_t kSecond = 1'000'000'000;
 // A spec that took this many workers with it takes no more.
 constexpr int kMaxValidationDeaths = 2;
 constexpr int64_t kFirstBackOff = kSecond / 10;
@@ -179,7 +179,7 @@ void Supervisor::LostSpare(const WorkerPtr& worker, const std::string& cause, bo
 
 void Supervisor::Validate(const v1::Spec& spec,
                           std::function<void(absl::StatusOr<worker::v1::Valid>)> done) {
-  if (stopping_) return done(WorkersShuttingDown());
+  if (stopping_) return done(ShuttingDown());
   validations_.push_back({spec, std::move(done), 0});
   Maintain();
 }

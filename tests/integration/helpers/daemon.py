@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-from helpers import process, programs
+from helpers import process, programs, safetensors
 
 
 class Daemon:
@@ -100,6 +100,10 @@ class Daemon:
     def workers(self) -> list[int]:
         """The pids of the workers that belong to this folder, spares too."""
         return process.with_argument(self.socket) if self.socket else []
+
+    def tensors(self, checkpoint: str) -> dict[str, bytes]:
+        """Those of the checkpoint of that resource name."""
+        return safetensors.read(self.data_dir / f"{checkpoint}.safetensors")[0]
 
     def close(self) -> None:
         """Ends the daemon and every worker of its folder."""

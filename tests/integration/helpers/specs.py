@@ -1,7 +1,6 @@
 """Small data, made on the spot, and specs that train on it."""
 
 import gzip
-import os
 import pathlib
 import random
 import struct
@@ -16,7 +15,7 @@ def write_whole(path: pathlib.Path, content: bytes) -> pathlib.Path:
     """Writes the file at once: a job that reads it, because an earlier call made it, sees all of it."""
     new = path.with_name(path.name + ".new")
     new.write_bytes(content)
-    os.replace(new, path)
+    new.replace(path)
     return path
 
 
