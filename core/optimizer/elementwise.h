@@ -23,9 +23,9 @@
 // argument), states that don't begin at 0 (`InitialState`, `BeginsAtSolution`) or are scratch
 // memory (an empty name), a state that is to be evaluated in place of x (`AverageState`), other
 // points that go with x, so that nobody else may move it (`kOtherPoints`), something left to do for
-// each parameter by itself (`Finish`). It works in any ElementwiseAlgebra: on flat buffers in one
-// pass, elsewhere by the space's operations. It composes with the wrappers and has parameter
-// groups.
+// each parameter by itself (`Finish`, finish.h) and states for that of other shapes (`OwnStates`).
+// It works in any ElementwiseAlgebra: on flat buffers in one pass, elsewhere by the space's
+// operations. It composes with the wrappers and has parameter groups.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 
@@ -39,12 +39,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/element.h"
+#include "core/optimizer/finish.h"
 #include "core/optimizer/flat_update.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/hyperparameters.h"
@@ -138,6 +140,7 @@ class ElementwiseMethod {
         if (initial != 0) shift(initial, states_.back());
       }
     }
+    MakeOwnStates();
   }
 
   const X& solution() const { return x_; }
@@ -181,10 +184,21 @@ class ElementwiseMethod {
     for (size_t i = 0; i < states_.size(); ++i) {
       if (!names_[i].empty()) visitor.Space(names_[i], states_[i]);
     }
+    for (Own& own : own_) {
+      for (size_t i = 0; i < own.states.size(); ++i) {
+        if constexpr (FlatSpace<X>) {
+          visitor.Tensor(own.names[i], own.states[i]);
+        } else {
+          visitor.Space(own.names[i], own.states[i]);
+        }
+      }
+    }
   }
 
  private:
   using Memory = typename internal::MemoryOf<O>::Type;
+  // What `Finish` sees one after the other.
+  using P = std::conditional_t<FlatSpace<X>, at::Tensor, X>;
 
   // The parameters of no group come first, then each group's. On the heap: dials refer to options.
   struct Part {
@@ -246,26 +260,55 @@ class ElementwiseMethod {
     }
   }
 
-  static constexpr bool kFinishes =
-      requires(const Present<O>& now, const at::Tensor& x, std::span<const at::Tensor> states) {
-        O::Finish(now, x, states);
-      };
-  static_assert(!kFinishes || FlatSpace<X>, "this optimizer needs tensors");
+  static constexpr bool kFinishes = requires(
+      const Present<O>& now, const OneParameter<P>& parameter) { O::Finish(now, parameter); };
 
-  // For each parameter by itself; a tensor is one.
+  // For each parameter by itself; an element without names is one.
   void Finish(const Present<O>& now, const Part& part) {
-    std::array<at::Tensor, internal::kMaxStates> states;
-    const auto finish = [&](const at::Tensor& x, auto state) {
-      for (size_t i = 0; i < states_.size(); ++i) states[i] = state(states_[i]);
-      O::Finish(now, x, std::span(states).first(states_.size()));
-    };
     if constexpr (requires { x_.parameters(); }) {
+      std::array<at::Tensor, internal::kMaxStates> tensors;
       for (const size_t p : part.parameters) {
-        finish(x_.parameters()[p].tensor, [p](X& s) { return s.parameters()[p].tensor; });
+        at::Tensor x = x_.parameters()[p].tensor;
+        OneParameter<P> parameter{.x = x, .states = {}, .own = OwnOf(p)};
+        for (size_t i = 0; i < states_.size(); ++i) {
+          tensors[i] = states_[i].parameters()[p].tensor;
+          parameter.states[i] = &tensors[i];
+        }
+        O::Finish(now, parameter);
       }
     } else {
-      finish(Space<X>::buffers(x_)[0], [](X& s) { return Space<X>::buffers(s)[0]; });
+      static_assert(std::same_as<P, X>, "a space of several tensors has to name them");
+      OneParameter<P> parameter{.x = x_, .states = {}, .own = OwnOf(0)};
+      for (size_t i = 0; i < states_.size(); ++i) parameter.states[i] = &states_[i];
+      O::Finish(now, parameter);
     }
+  }
+
+  // Of one parameter, those of other shapes than its own.
+  struct Own {
+    std::vector<std::string> names;
+    std::vector<P> states;
+  };
+
+  void MakeOwnStates() {
+    if constexpr (requires { O::OwnStates(std::declval<const P&>()); }) {
+      const auto make = [this](const P& x, const std::string& suffix) {
+        Own& own = own_.emplace_back();
+        for (auto& [name, state] : O::OwnStates(x)) {
+          own.names.push_back(std::string(name) + suffix);
+          own.states.push_back(std::move(state));
+        }
+      };
+      if constexpr (requires { x_.parameters(); }) {
+        for (const auto& parameter : x_.parameters()) make(parameter.tensor, "/" + parameter.name);
+      } else {
+        make(x_, "");
+      }
+    }
+  }
+
+  std::span<P> OwnOf(size_t parameter) {
+    return own_.empty() ? std::span<P>() : std::span<P>(own_[parameter].states);
   }
 
   void AssignRanges(std::span<const ParameterGroup> groups) {
@@ -310,6 +353,7 @@ class ElementwiseMethod {
   X x_;
   std::vector<std::string> names_;
   std::vector<X> states_;
+  std::vector<Own> own_;  // of each parameter, if there are any
 };
 
 // What makes a struct with hyperparameters and a rule an optimizer:

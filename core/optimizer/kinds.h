@@ -1,6 +1,7 @@
 // All optimizers and wrappers by their names, for whoever learns the kind at run time.
 //
-// Adding one: a line in kinds.cc. Everything else is in its declaration (hyperparameters.h).
+// Adding one: its name in one of kinds_*.cc. Everything else is in its declaration
+// (hyperparameters.h).
 // Free functions; any thread.
 #ifndef DESCENT_CORE_OPTIMIZER_KINDS_H_
 #define DESCENT_CORE_OPTIMIZER_KINDS_H_

@@ -3,12 +3,12 @@
 #define DESCENT_CORE_OPTIMIZER_LAMB_H_
 
 #include <cmath>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/optimizer/elementwise.h"
+#include "core/optimizer/finish.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -30,10 +30,7 @@ struct Lamb {
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(Positive("epsilon"), self.epsilon);
+    DescribeAdam(self, visit);
     visit(NonNegative("weight_decay"), self.weight_decay);
   }
 
@@ -45,8 +42,7 @@ struct Lamb {
 
     template <class T>
     void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq, T& direction) const {
-      exp_avg = beta1 * exp_avg + (1 - beta1) * g;
-      exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * (g * g);
+      UpdateMoments(beta1, beta2, g, exp_avg, exp_avg_sq);
       direction =
           correction1 * exp_avg / (correction2 * sqrt(exp_avg_sq) + epsilon) + weight_decay * x;
     }
@@ -62,8 +58,13 @@ struct Lamb {
             now[&Lamb::weight_decay], 1 / (1 - products.first), 1 / std::sqrt(1 - products.second)};
   }
 
-  static void Finish(const Present<Lamb>& now, const at::Tensor& x,
-                     std::span<const at::Tensor> states);
+  template <class P>
+  static void Finish(const Present<Lamb>& now, const OneParameter<P>& parameter) {
+    const P& direction = *parameter.states[2];
+    const double length = norm(parameter.x), of_direction = norm(direction);
+    const double ratio = length > 0 && of_direction > 0 ? length / of_direction : 1;
+    axpy(-now[&Lamb::step_size] * ratio, direction, parameter.x);
+  }
 
   DESCENT_ELEMENTWISE_OPTIMIZER(Lamb)
 };

@@ -46,6 +46,9 @@ class Saver final : public StateVisitor<Model> {
       state.tensors.emplace_back(TensorName(name, parameter), parameter.tensor);
     }
   }
+  void Tensor(std::string_view name, at::Tensor& tensor) override {
+    state.tensors.emplace_back(name, tensor);
+  }
   void Number(std::string_view name, double& number) override {
     state.numbers.emplace_back(name, number);
   }
@@ -70,17 +73,11 @@ class Checker final : public StateVisitor<Model> {
 
   void Space(std::string_view name, Model& x) override {
     for (const Parameter& parameter : x.parameters()) {
-      const std::string full = TensorName(name, parameter);
-      const at::Tensor* tensor = Take(full).value_or(nullptr);
-      if (tensor == nullptr) continue;
-      if (!tensor->sizes().equals(parameter.tensor.sizes())) {
-        Refuse(full,
-               absl::StrCat("has the shape ", ToString(tensor->sizes().vec()),
-                            " where the model has ", ToString(parameter.tensor.sizes().vec())));
-      } else if (tensor->scalar_type() != parameter.tensor.scalar_type()) {
-        Refuse(full, "has another dtype than the model");
-      }
+      Check(TensorName(name, parameter), parameter.tensor);
     }
+  }
+  void Tensor(std::string_view name, at::Tensor& tensor) override {
+    Check(std::string(name), tensor);
   }
   void Number(std::string_view name, double&) override { Take(std::string(name)); }
   void Integer(std::string_view name, int64_t&) override { Take(std::string(name)); }
@@ -91,6 +88,17 @@ class Checker final : public StateVisitor<Model> {
   }
 
  private:
+  void Check(const std::string& name, const at::Tensor& present) {
+    const at::Tensor* tensor = Take(name).value_or(nullptr);
+    if (tensor == nullptr) return;
+    if (!tensor->sizes().equals(present.sizes())) {
+      Refuse(name, absl::StrCat("has the shape ", ToString(tensor->sizes().vec()),
+                                " where the model has ", ToString(present.sizes().vec())));
+    } else if (tensor->scalar_type() != present.scalar_type()) {
+      Refuse(name, "has another dtype than the model");
+    }
+  }
+
   void Insert(const std::string& name, const at::Tensor* tensor) {
     if (!entries_.emplace(name, tensor).second) Refuse(name, "is there twice");
   }
@@ -125,9 +133,11 @@ class Loader final : public StateVisitor<Model> {
 
   void Space(std::string_view name, Model& x) override {
     for (const Parameter& parameter : x.parameters()) {
-      const auto found = tensors_.find(TensorName(name, parameter));
-      if (found != tensors_.end()) parameter.tensor.copy_(found->second);
+      Copy(TensorName(name, parameter), parameter.tensor);
     }
+  }
+  void Tensor(std::string_view name, at::Tensor& tensor) override {
+    Copy(std::string(name), tensor);
   }
   void Number(std::string_view name, double& number) override {
     number = numbers_.at(std::string(name));
@@ -137,6 +147,11 @@ class Loader final : public StateVisitor<Model> {
   }
 
  private:
+  void Copy(const std::string& name, const at::Tensor& to) {
+    const auto found = tensors_.find(name);
+    if (found != tensors_.end()) to.copy_(found->second);
+  }
+
   std::map<std::string, at::Tensor> tensors_;
   std::map<std::string, double> numbers_;
   std::map<std::string, int64_t> integers_;

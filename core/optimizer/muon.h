@@ -2,13 +2,17 @@
 #ifndef DESCENT_CORE_OPTIMIZER_MUON_H_
 #define DESCENT_CORE_OPTIMIZER_MUON_H_
 
+#include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "ATen/core/Tensor.h"
 #include "core/optimizer/elementwise.h"
+#include "core/optimizer/finish.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -19,7 +23,8 @@ namespace descent {
 //   x ← (1 − step_size·weight_decay)·x − step_size·r·u
 // where each matrix [rows, columns] of u is made nearly orthogonal by a few Newton–Schulz
 // iterations, in the parameter's own precision, and r = √max(1, rows/columns). Parameters that are
-// no matrices have r = vector_ratio and are scaled to root mean square 1 instead.
+// no matrices have r = vector_ratio and are scaled to root mean square 1 instead; so has the
+// element of a space without tensors, which can't say what its matrices are.
 struct Muon {
   static constexpr std::string_view kind = "muon";
 
@@ -66,10 +71,25 @@ struct Muon {
             now->nesterov};
   }
 
-  static void Finish(const Present<Muon>& now, const at::Tensor& x,
-                     std::span<const at::Tensor> states);
+  template <class P>
+  static void Finish(const Present<Muon>& now, const OneParameter<P>& parameter) {
+    const P& direction = *parameter.states[1];
+    const double step_size = now[&Muon::step_size];
+    if constexpr (std::same_as<P, at::Tensor>) {
+      if (parameter.x.dim() == 2) {
+        return MoveMatrix(*now.operator->(), step_size, direction, parameter.x);
+      }
+    }
+    const double size = std::sqrt(std::max(1.0, NumberCount(parameter.x)));
+    axpy(-step_size * now->vector_ratio * size / std::max(norm(direction), now->epsilon), direction,
+         parameter.x);
+  }
 
   DESCENT_ELEMENTWISE_OPTIMIZER(Muon)
+
+ private:
+  static void MoveMatrix(const Muon& options, double step_size, const at::Tensor& direction,
+                         at::Tensor& x);
 };
 
 extern template class internal::FlatUpdate<Muon::Rule>;

@@ -2,6 +2,7 @@
 
 #include "core/optimizer/adabelief.h"
 #include "core/optimizer/adadelta.h"
+#include "core/optimizer/adafactor.h"
 #include "core/optimizer/adagrad.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/adamax.h"
@@ -22,6 +23,7 @@ namespace descent::internal {
 
 template class FlatUpdate<AdaBelief::Rule>;
 template class FlatUpdate<AdaDelta::Rule>;
+template class FlatUpdate<Adafactor::Rule>;
 template class FlatUpdate<AdaGrad::Rule>;
 template class FlatUpdate<Adam::Rule>;
 template class FlatUpdate<AdaMax::Rule>;

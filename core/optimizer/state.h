@@ -9,6 +9,10 @@
 
 #include "core/sequence/settable.h"
 
+namespace at {
+class Tensor;
+}
+
 namespace descent {
 
 // Goes through everything that a run's future depends on, by name; saving reads through the
@@ -18,6 +22,8 @@ class StateVisitor {
  public:
   virtual ~StateVisitor() = default;
   virtual void Space(std::string_view name, X& x) = 0;
+  // Of another shape than the elements: `row_var/hidden.weight`.
+  virtual void Tensor(std::string_view name, at::Tensor& tensor) = 0;
   virtual void Number(std::string_view name, double& number) = 0;
   virtual void Integer(std::string_view name, int64_t& integer) = 0;
 };

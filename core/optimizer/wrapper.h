@@ -37,6 +37,7 @@ template <class X>
 class ScopeCollector final : public StateVisitor<X> {
  public:
   void Space(std::string_view name, X&) override { Add(name); }
+  void Tensor(std::string_view name, at::Tensor&) override { Add(name); }
   void Number(std::string_view name, double&) override { Add(name); }
   void Integer(std::string_view name, int64_t&) override { Add(name); }
   std::set<std::string> scopes;

@@ -14,6 +14,8 @@ absl::Status Range::Check(double value) const {
     std::string accepted;
     if (std::isinf(min) && std::isinf(max)) {
       accepted = "a finite number";
+    } else if (std::isinf(min)) {
+      accepted = absl::StrCat("a finite number ", max_included ? "≤ " : "< ", max);
     } else if (std::isinf(max)) {
       accepted = absl::StrCat("a finite number ", min_included ? "≥ " : "> ", min);
     } else {
@@ -34,6 +36,12 @@ absl::Status Range::Check(double value) const {
 Range NonNegative(std::string field) {
   Range range{.field = std::move(field)};
   range.min = 0;
+  return range;
+}
+
+Range NonPositive(std::string field) {
+  Range range{.field = std::move(field)};
+  range.max = 0;
   return range;
 }
 

@@ -28,6 +28,9 @@ struct Range {
 // [0, ∞): schedules end and warm-ups start at 0, so 0 is allowed.
 Range NonNegative(std::string field);
 
+// (−∞, 0].
+Range NonPositive(std::string field);
+
 // [0, 1): momentum and the decay rates of averages.
 Range UnitInterval(std::string field);
 

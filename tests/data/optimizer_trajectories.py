@@ -36,6 +36,7 @@ def optimizers(step_size):
         "nadam": lambda p: o.NAdam(p, lr=0.01),
         "radam": lambda p: o.RAdam(p, lr=0.01),
         "rprop": lambda p: o.Rprop(p, lr=0.01),
+        "adafactor": lambda p: o.Adafactor(p, lr=0.02, weight_decay=0.1),
         "asgd": lambda p: o.ASGD(p, lr=step_size, lambd=0.01, t0=20),
     }
 

@@ -103,7 +103,7 @@ double NumberOf(const FieldInfo& info) {
 }
 
 // In the spec ahead of core; each goes with the change that brings it.
-const std::set<std::string> kAhead = {"barzilai_borwein", "nonlinear_cg", "lbfgs", "adafactor",
+const std::set<std::string> kAhead = {"barzilai_borwein", "nonlinear_cg", "lbfgs",
                                       "Nesterov.restart"};
 
 template <class Kind>

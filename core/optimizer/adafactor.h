@@ -1,0 +1,111 @@
+// Adafactor.
+#ifndef DESCENT_CORE_OPTIMIZER_ADAFACTOR_H_
+#define DESCENT_CORE_OPTIMIZER_ADAFACTOR_H_
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "core/optimizer/element.h"
+#include "core/optimizer/elementwise.h"
+#include "core/optimizer/finish.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// Shazeer & Stern 2018, algorithms 4 and 5 without momentum, as torch.optim.Adafactor has it. For
+// each parameter by itself, at step t with w = t^beta2_decay and rms(x) = |x|/√(numbers of x):
+//   v ← v + w·(g² − v)
+//   u = g/max(√v, epsilon)
+//   x ← (1 − step_size·weight_decay)·x
+//       − max(scale_floor, rms(x))·min(step_size, 1/√t)·u/max(1, rms(u)/clip_threshold)
+// Of a matrix [rows, columns], v is not kept itself but the means r of its rows and c of its
+// columns: v = r·c'/max(mean(r), epsilon); of a tensor with more dimensions that holds for the last
+// two. So its state grows with rows + columns; one scratch tensor of the model's size holds u.
+struct Adafactor {
+  static constexpr std::string_view kind = "adafactor";
+
+  Sequence step_size = 0.01;    // each ≥ 0
+  double beta2_decay = -0.8;    // ≤ 0
+  double epsilon = 0;           // ≥ 0; 0: the parameters' machine epsilon
+  double scale_floor = 0.001;   // > 0: the least scale of a parameter
+  double clip_threshold = 1;    // ≥ 1: of the root mean square of a step
+  Sequence weight_decay = 0.0;  // each ≥ 0
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(NonPositive("beta2_decay"), self.beta2_decay);
+    visit(NonNegative("epsilon"), self.epsilon);
+    visit(Positive("scale_floor"), self.scale_floor);
+    visit(AtLeastOne("clip_threshold"), self.clip_threshold);
+    visit(NonNegative("weight_decay"), self.weight_decay);
+  }
+
+  // Keeps the gradient for Finish, which makes the direction of it.
+  struct Rule {
+    template <class T>
+    void operator()(T&, const T& g, T& direction) const {
+      direction = g;
+    }
+  };
+
+  // Scratch memory.
+  static std::vector<std::string_view> States(const Adafactor&) { return {""}; }
+  static Rule At(const Present<Adafactor>&) { return {}; }
+
+  // The second moments: of a matrix by rows and columns.
+  static std::vector<std::pair<std::string_view, at::Tensor>> OwnStates(const at::Tensor& x);
+  template <ElementwiseAlgebra P>
+  static std::vector<std::pair<std::string_view, P>> OwnStates(const P& x) {
+    std::vector<std::pair<std::string_view, P>> states;
+    states.emplace_back("variance", zeros_like(x));
+    return states;
+  }
+
+  template <class P>
+  static void Finish(const Present<Adafactor>& now, const OneParameter<P>& parameter) {
+    P& direction = *parameter.states[0];
+    const auto step = static_cast<double>(now.step());
+    const double step_size = now[&Adafactor::step_size], decay = now[&Adafactor::weight_decay];
+    const double size = std::sqrt(std::max(1.0, NumberCount(parameter.x)));
+    const double scale_of_x = std::max(now->scale_floor, norm(parameter.x) / size);
+    const double epsilon = now->epsilon > 0 ? now->epsilon : MachineEpsilon(parameter.x);
+    const double weight = std::pow(step, now->beta2_decay);
+    if (parameter.own.size() == 1) {
+      Element<P> variance(parameter.own[0]), u(direction);
+      variance += weight * (u * u - variance);
+      u = u / max(sqrt(variance), epsilon);
+    } else if constexpr (std::same_as<P, at::Tensor>) {
+      ScaleByFactors(weight, epsilon, parameter.own[0], parameter.own[1], direction);
+    }
+    const double clip = std::max(1.0, norm(direction) / (size * now->clip_threshold));
+    if (decay != 0) scale(1 - step_size * decay, parameter.x);
+    axpy(-scale_of_x * std::min(step_size, 1 / std::sqrt(step)) / clip, direction, parameter.x);
+  }
+
+  DESCENT_ELEMENTWISE_OPTIMIZER(Adafactor)
+
+ private:
+  // Takes the gradient into the means of rows […, rows, 1] and columns [… , 1, columns], and
+  // divides it by the root of their product.
+  static void ScaleByFactors(double weight, double epsilon, at::Tensor& rows, at::Tensor& columns,
+                             at::Tensor& gradient);
+  static double MachineEpsilon(const at::Tensor& x);
+  template <class P>
+  static double MachineEpsilon(const P&) {
+    return std::numeric_limits<double>::epsilon();
+  }
+};
+
+extern template class internal::FlatUpdate<Adafactor::Rule>;
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_ADAFACTOR_H_
