@@ -17,7 +17,7 @@ namespace descent {
 Dials::Dials(const std::vector<Hyperparameter>& hyperparameters) {
   for (const Hyperparameter& hyperparameter : hyperparameters) {
     Settable sequence(hyperparameter.sequence);
-    sequence.seek(0);
+    sequence.Rewind();
     ThrowUnlessOk(sequence.Restrict(hyperparameter.range));
     dials_.push_back({hyperparameter.range.field, sequence});
   }

@@ -26,8 +26,8 @@ struct Hyperparameter {
 
 class Dials {
  public:
-  // Rewinds each sequence to position 0 and restricts it to its range. Throws std::invalid_argument
-  // naming the field if one doesn't keep to it.
+  // Rewinds each sequence to its beginning and restricts it to its range. Throws
+  // std::invalid_argument naming the field if one doesn't keep to it.
   Dials(std::initializer_list<Hyperparameter> hyperparameters)
       : Dials(std::vector<Hyperparameter>(hyperparameters)) {}
   explicit Dials(const std::vector<Hyperparameter>& hyperparameters);
@@ -44,7 +44,7 @@ class Dials {
   // The addresses are those for as long as the dials live, also when they are moved.
   std::span<Dial* const> list() { return list_; }
 
-  // Positions, overrides and used values, as `step_size.position` and so on.
+  // Positions, overrides, used values, and what was observed: `step_size.position` and so on.
   template <class X>
   void Visit(StateVisitor<X>& visitor);
 
@@ -69,6 +69,12 @@ void Dials::Visit(StateVisitor<X>& visitor) {
     visitor.Number(dial.name + ".override", override_value);
     visitor.Integer(dial.name + ".has_used", used);
     visitor.Number(dial.name + ".used", used_value);
+    if (const Sequence::Feedback* feedback = dial.sequence.feedback()) {
+      visitor.Integer(dial.name + ".observed", state.memory.observed);
+      for (size_t i = 0; i < feedback->names.size(); ++i) {
+        visitor.Number(dial.name + "." + feedback->names[i], state.memory.state[i]);
+      }
+    }
     state.override_value = overridden ? std::optional(override_value) : std::nullopt;
     ThrowUnlessOk(dial.sequence.Restore(state));
     dial.used = used ? std::optional(used_value) : std::nullopt;

@@ -18,6 +18,7 @@
 #include <ranges>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "core/objective/gradient.h"
 #include "core/optimizer/iteration.h"
@@ -55,7 +56,12 @@ class Run {
   Run(M method, F objective)
       : method_(std::move(method)),
         objective_(std::move(objective)),
-        gradient_(zeros_like(method_.solution())) {}
+        gradient_(zeros_like(method_.solution())) {
+    for (Dial* dial : method_.dials()) {
+      const Sequence::Feedback* feedback = dial->sequence.feedback();
+      if (feedback && feedback->metric == Sequence::kValue) observing_.push_back(dial);
+    }
+  }
 
   // The present iteration; computes it if need be.
   Iteration<X> Current() {
@@ -71,6 +77,7 @@ class Run {
       value_ = gradient_into(*objective_, method_.point(), gradient_);
       ++evaluations_;
       evaluated_ = true;
+      for (Dial* dial : observing_) dial->sequence.Observe(index_, value_);
     }
     return {index_, method_.solution(), value_, gradient_, StepSize(method_), Average<X>(method_)};
   }
@@ -145,6 +152,7 @@ class Run {
   M method_;
   internal::Assignable<F> objective_;
   X gradient_;
+  std::vector<Dial*> observing_;  // go by the value of each iteration
   double value_ = 0;
   int64_t index_ = 0;
   int64_t evaluations_ = 0;

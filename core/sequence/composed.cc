@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -22,11 +24,24 @@ void Warmup::Declare(ScheduleVisitor& visit) {
 Sequence Warmup::Make() const {
   std::optional<Sequence::Bounds> bounds = then.bounds();
   if (bounds) bounds = BoundsOf(std::vector{initial, bounds->least, bounds->greatest});
+  const auto rising = [initial = initial, iterations = iterations](int64_t k, double peak) {
+    return initial + (peak - initial) * (static_cast<double>(k) / static_cast<double>(iterations));
+  };
+  if (const Sequence::Feedback* inner = then.feedback()) {
+    Sequence::Feedback feedback = *inner;
+    feedback.number = [rising, iterations = iterations, number = inner->number](
+                          int64_t k, const std::vector<double>& state) {
+      return k < iterations ? rising(k, number(0, state)) : number(k - iterations, state);
+    };
+    feedback.observe = [iterations = iterations, observe = inner->observe](
+                           int64_t k, double value, std::vector<double>& state) {
+      if (k >= iterations) observe(k - iterations, value, state);
+    };
+    return Sequence(std::move(feedback), bounds);
+  }
   return Sequence(
-      [*this, peak = then.at(0)](int64_t k) {
-        if (k >= iterations) return then.at(k - iterations);
-        return initial +
-               (peak - initial) * (static_cast<double>(k) / static_cast<double>(iterations));
+      [*this, rising, peak = then.at(0)](int64_t k) {
+        return k < iterations ? rising(k, peak) : then.at(k - iterations);
       },
       bounds);
 }
@@ -37,6 +52,11 @@ void Joined::Declare(ScheduleVisitor& visit) {
 }
 
 absl::Status Joined::Check() const {
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    const std::string field = absl::StrCat("sequences[", i, "]");
+    absl::Status status = CheckWithoutFeedback(field.c_str(), sequences[i]);
+    if (!status.ok()) return status;
+  }
   if (sequences.size() == boundaries.size() + 1) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("boundaries: ", boundaries.size(), " of them don't go with ", sequences.size(),

@@ -16,7 +16,8 @@
 namespace descent {
 
 // From `initial` in a straight line to the first number of `then` at position `iterations`, where
-// `then` begins (optax warmup_cosine_decay_schedule and its like).
+// `then` begins (optax warmup_cosine_decay_schedule and its like). If that goes by what happens, it
+// observes from there on.
 struct Warmup {
   static constexpr const char* kKind = "warmup";
   double initial = 0;
@@ -55,6 +56,7 @@ struct Repeated {
 
   void Declare(ScheduleVisitor& visit);
   Sequence Make() const;
+  absl::Status Check() const { return CheckWithoutFeedback("sequence", sequence); }
   int64_t InnerLength(size_t, int64_t) const { return iterations; }
 
   absl::Status Validate() const { return ValidateSchedule(*this); }

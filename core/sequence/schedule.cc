@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,10 @@ void ScheduleChecker::Length(const char* name, int64_t& length) {
   Note(CheckCount(name, length, 1));
 }
 
+void ScheduleChecker::Text(const char* name, std::string& text) {
+  if (text.empty()) Note(absl::InvalidArgumentError(absl::StrCat(name, ": it is empty")));
+}
+
 void ScheduleChecker::Inners(const char* name, std::vector<Sequence>& sequences) {
   if (sequences.empty()) {
     Note(absl::InvalidArgumentError(absl::StrCat(name, ": give at least one sequence")));
@@ -74,6 +79,12 @@ absl::Status CheckCount(const char* field, int64_t value, int64_t least) {
   if (value >= least) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(field, ": ", value, " is too small; give a number ≥ ", least));
+}
+
+absl::Status CheckWithoutFeedback(const char* field, const Sequence& sequence) {
+  if (sequence.feedback() == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      field, ": it goes by what happens, so it can stand by itself or in a warm-up's `then` only"));
 }
 
 absl::Status CheckPieces(const std::vector<double>& values,

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -53,6 +54,7 @@ class ScheduleVisitor {
   // A number of positions ≥ 1; in a run, if not given, all of it that is left.
   virtual void Length(const char* name, int64_t& length) = 0;
   virtual void Flag(const char* name, bool& flag) = 0;
+  virtual void Text(const char* name, std::string& text) = 0;  // not empty
   // Other sequences, which may be schedules themselves.
   virtual void Inner(const char* name, Sequence& sequence) = 0;
   virtual void Inners(const char* name, std::vector<Sequence>& sequences) = 0;  // at least one
@@ -71,6 +73,7 @@ class ScheduleChecker final : public ScheduleVisitor {
   void Positions(const char* name, std::vector<int64_t>& positions) override;
   void Length(const char* name, int64_t& length) override;
   void Flag(const char*, bool&) override {}
+  void Text(const char* name, std::string& text) override;
   void Inner(const char*, Sequence&) override {}  // checked when it was made
   void Inners(const char* name, std::vector<Sequence>& sequences) override;
 
@@ -108,6 +111,9 @@ Sequence MakeSequence(const Schedule& schedule) {
 
 // `<field>: <value> is too small; give a number ≥ <least>` unless it is large enough.
 absl::Status CheckCount(const char* field, int64_t value, int64_t least);
+// INVALID_ARGUMENT if the sequence goes by what happens, for a field that takes only functions of
+// the position.
+absl::Status CheckWithoutFeedback(const char* field, const Sequence& sequence);
 // INVALID_ARGUMENT unless there is one value more than there are boundaries between them.
 absl::Status CheckPieces(const std::vector<double>& values, const std::vector<int64_t>& boundaries);
 

@@ -13,6 +13,7 @@
 #include "core/sequence/exponential.h"
 #include "core/sequence/nesterov_sequence.h"
 #include "core/sequence/piecewise.h"
+#include "core/sequence/plateau.h"
 #include "core/sequence/polynomial.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
@@ -26,6 +27,9 @@ class ScheduleOf final : public AnySchedule {
   void Declare(ScheduleVisitor& visit) override { schedule_.Declare(visit); }
   absl::Status Validate() const override { return schedule_.Validate(); }
   Sequence Make() const override { return MakeSequence(schedule_); }
+  bool has_feedback() const override {
+    return requires { Schedule::kHasFeedback; };
+  }
   int64_t InnerLength(size_t inner, int64_t length) const override {
     if constexpr (requires { schedule_.InnerLength(inner, length); }) {
       return schedule_.InnerLength(inner, length);
@@ -64,6 +68,7 @@ constexpr Kind kKinds[] = {
     KindOf<Warmup>(),
     KindOf<Joined>(),
     KindOf<Repeated>(),
+    KindOf<Plateau>(),
 };
 
 }  // namespace

@@ -24,6 +24,8 @@ class AnySchedule {
   virtual absl::Status Validate() const = 0;
   // Throws std::invalid_argument where Validate() gives an error.
   virtual Sequence Make() const = 0;
+  // True if it goes by what happens (Sequence::Feedback).
+  virtual bool has_feedback() const = 0;
   // For how many positions its inner sequence of that index is asked when it itself is asked for
   // the first `length`.
   virtual int64_t InnerLength(size_t inner, int64_t length) const = 0;

@@ -1,6 +1,7 @@
 #include "core/sequence/sequence.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -17,10 +18,15 @@ Sequence::Sequence(double constant)
 Sequence::Sequence(Function function, std::optional<Bounds> bounds)
     : function_(std::move(function)), bounds_(bounds) {}
 
+Sequence::Sequence(Feedback feedback, std::optional<Bounds> bounds)
+    : feedback_(std::make_shared<const Feedback>(std::move(feedback))),
+      bounds_(bounds),
+      memory_{.state = feedback_->state} {}
+
 Sequence::Sequence(const Settable& settable) : shared_(settable.shared_) {}
 
 double Sequence::value() const {
-  if (!shared_) return function_(position_);
+  if (!shared_) return at(position_);
   return shared_->override_value ? *shared_->override_value : shared_->schedule.value();
 }
 
@@ -31,7 +37,8 @@ double Sequence::next() {
 }
 
 double Sequence::at(int64_t position) const {
-  return shared_ ? shared_->schedule.at(position) : function_(position);
+  if (shared_) return shared_->schedule.at(position);
+  return feedback_ ? feedback_->number(position, memory_.state) : function_(position);
 }
 
 int64_t Sequence::position() const { return shared_ ? shared_->schedule.position() : position_; }
@@ -42,6 +49,23 @@ void Sequence::seek(int64_t position) {
   } else {
     position_ = position;
   }
+}
+
+void Sequence::Rewind() {
+  if (shared_) return shared_->schedule.Rewind();
+  position_ = 0;
+  if (feedback_) memory_ = {.state = feedback_->state};
+}
+
+const Sequence::Feedback* Sequence::feedback() const {
+  return shared_ ? shared_->schedule.feedback() : feedback_.get();
+}
+
+void Sequence::Observe(int64_t iteration, double value) {
+  if (shared_) return shared_->schedule.Observe(iteration, value);
+  if (!feedback_ || iteration < memory_.observed) return;
+  feedback_->observe(iteration, value, memory_.state);
+  memory_.observed = iteration + 1;
 }
 
 const std::optional<Sequence::Bounds>& Sequence::bounds() const {

@@ -42,7 +42,17 @@ int64_t Settable::position() const { return shared_->schedule.position(); }
 
 void Settable::seek(int64_t position) { shared_->schedule.seek(position); }
 
-Settable::State Settable::state() const { return {position(), shared_->override_value}; }
+void Settable::Rewind() { shared_->schedule.Rewind(); }
+
+const Sequence::Feedback* Settable::feedback() const { return shared_->schedule.feedback(); }
+
+void Settable::Observe(int64_t iteration, double value) {
+  shared_->schedule.Observe(iteration, value);
+}
+
+Settable::State Settable::state() const {
+  return {position(), shared_->override_value, shared_->schedule.memory_};
+}
 
 absl::Status Settable::Restore(const State& state) {
   if (state.position < 0) {
@@ -54,7 +64,12 @@ absl::Status Settable::Restore(const State& state) {
       return status;
     }
   }
+  if (state.memory.state.size() != shared_->schedule.memory_.state.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        shared_->range.field, ": what was saved of its schedule is that of another one"));
+  }
   shared_->schedule.seek(state.position);
+  shared_->schedule.memory_ = state.memory;
   shared_->override_value = state.override_value;
   return absl::OkStatus();
 }

@@ -28,6 +28,7 @@ class Settable {
   struct State {
     int64_t position = 0;
     std::optional<double> override_value = {};
+    Sequence::Memory memory = {};  // of a schedule that goes by what happens
     bool operator==(const State&) const = default;
   };
 
@@ -50,9 +51,16 @@ class Settable {
   double next();
   int64_t position() const;
   void seek(int64_t position);
+  // The schedule to its beginning, with nothing observed.
+  void Rewind();
+
+  // As those of the schedule, which observes while it is taken over, too.
+  const Sequence::Feedback* feedback() const;
+  void Observe(int64_t iteration, double value);
 
   State state() const;
-  // INVALID_ARGUMENT, nothing changed, if the override is out of range or the position negative.
+  // INVALID_ARGUMENT, nothing changed, if the override is out of range, the position negative, or
+  // the memory that of another schedule.
   absl::Status Restore(const State& state);
 
   // From now on only values in `range`; its field is what errors name. INVALID_ARGUMENT, nothing

@@ -14,6 +14,11 @@ namespace {
 // Every iteration shows it in a field of its own.
 constexpr char kStepSize[] = "step_size";
 
+std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::string& name) {
+  if (name == "loss") return evaluation.loss;
+  return name == "accuracy" ? evaluation.accuracy : std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options) {
@@ -32,10 +37,18 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options)
   trainer->run_ = *std::move(run);
   std::vector<std::string> paths;
   std::vector<Settable> dials;
-  for (const Dial* dial : trainer->run_->dials()) {
+  for (Dial* dial : trainer->run_->dials()) {
     paths.push_back(path(dial->name));
     dials.push_back(dial->sequence);
     if (dial->name != kStepSize) trainer->series_.push_back(paths.back());
+    const Sequence::Feedback* feedback = dial->sequence.feedback();
+    if (!feedback || feedback->metric == Sequence::kValue) continue;
+    if (!trainer->test_) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          paths.back(), ": it goes by `", feedback->metric,
+          "` of the evaluations, but there are no test data; give data.test, or leave out metric"));
+    }
+    trainer->observing_.push_back(dial);
   }
   for (const NamedNumber& number : trainer->run_->numbers()) {
     trainer->series_.push_back(path(number.name));
@@ -79,6 +92,10 @@ std::span<const double> Trainer::Scalars() {
 }
 
 absl::Status Trainer::Advance() {
+  if (!observing_.empty() && agenda_.EvaluationDue(index_)) {
+    // Nobody may have asked for it.
+    if (absl::StatusOr<EvaluationResult> result = Evaluate(); !result.ok()) return result.status();
+  }
   evaluation_.reset();
   return run_->advance();
 }
@@ -92,9 +109,24 @@ absl::StatusOr<EvaluationResult> Trainer::Evaluate() {
     absl::StatusOr<EvaluationResult> result =
         descent::Evaluate(*average_, loss_, test_->inputs, test_->targets);
     if (!result.ok()) return result.status();
+    if (absl::Status status = Tell(*result); !status.ok()) return status;
     evaluation_ = *result;
   }
   return *evaluation_;
+}
+
+absl::Status Trainer::Tell(const EvaluationResult& evaluation) {
+  if (!agenda_.EvaluationDue(index_)) return absl::OkStatus();
+  for (Dial* dial : observing_) {
+    const std::string& metric = dial->sequence.feedback()->metric;
+    const std::optional<double> value = MetricOf(evaluation, metric);
+    if (!value) {
+      return absl::InvalidArgumentError(absl::StrCat(dial->name, ": it goes by `", metric,
+                                                     "`, but the evaluations have no such metric"));
+    }
+    dial->sequence.Observe(index_, *value);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SavedFile> Trainer::Save(const std::string& folder, int64_t branch,

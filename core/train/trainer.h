@@ -64,6 +64,8 @@ class Trainer {
     std::span<const double> scalars;
   };
 
+  // INVALID_ARGUMENT naming the field if a hyperparameter is out of range, or a sequence goes by
+  // evaluations and there are no test data.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
 
   // Internal, with LibTorch's message, if a step fails; the run stands where it stood.
@@ -78,7 +80,8 @@ class Trainer {
   bool has_test_data() const { return test_.has_value(); }
 
   // On the test data at the present iterate, or at its average if the optimizer keeps one; computed
-  // once per iteration. FailedPrecondition if there is none.
+  // once per iteration. Where one is due, the sequences that go by evaluations are told of it:
+  // before the snapshot there, please. FailedPrecondition if there are no test data.
   absl::StatusOr<EvaluationResult> Evaluate();
 
   // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
@@ -98,6 +101,7 @@ class Trainer {
   explicit Trainer(TrainerOptions options);
 
   std::span<const double> Scalars();
+  absl::Status Tell(const EvaluationResult& evaluation);
 
   const Agenda agenda_;
   const std::string spec_;
@@ -106,6 +110,7 @@ class Trainer {
   const std::optional<Dataset> test_;
   std::unique_ptr<ModelRun> run_;
   std::unique_ptr<DialBoard> board_;
+  std::vector<Dial*> observing_;  // go by evaluations
   std::vector<std::string> series_;
   std::vector<double> scalars_;  // of the present iteration
   int64_t index_ = 0;

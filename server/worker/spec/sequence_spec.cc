@@ -51,6 +51,12 @@ class FieldsOf {
     return reflection().GetInt64(*message_, Field(name));
   }
   void Set(const char* name, int64_t value) { reflection().SetInt64(message_, Field(name), value); }
+  std::string GetText(const char* name) const {
+    return reflection().GetString(*message_, Field(name));
+  }
+  void Set(const char* name, const std::string& value) {
+    reflection().SetString(message_, Field(name), value);
+  }
   bool GetBool(const char* name) const { return reflection().GetBool(*message_, Field(name)); }
   void Set(const char* name, bool value) { reflection().SetBool(message_, Field(name), value); }
   std::vector<double> GetDoubles(const char* name) const {
@@ -134,6 +140,10 @@ class Resolver final : public ScheduleVisitor {
     if (fields_.Has(name)) flag = fields_.GetBool(name);
     fields_.Set(name, flag);
   }
+  void Text(const char* name, std::string& text) override {
+    if (fields_.Has(name)) text = fields_.GetText(name);
+    fields_.Set(name, text);
+  }
   void Inner(const char* name, descent::Sequence& sequence) override;
   void Inners(const char* name, std::vector<descent::Sequence>& sequences) override;
 
@@ -183,6 +193,18 @@ class Resolver final : public ScheduleVisitor {
   bool right_ = true;
 };
 
+// What stands for a sequence until the run is built: all that matters is whether it goes by what
+// happens.
+descent::Sequence StandIn(api::Sequence* sequence) {
+  const std::unique_ptr<AnySchedule> schedule = MakeSchedule(Kind(*sequence));
+  const bool inner = sequence->has_warmup() &&
+                     StandIn(sequence->mutable_warmup()->mutable_then()).feedback() != nullptr;
+  if (!inner && !(schedule && schedule->has_feedback())) return descent::Sequence(0.0);
+  descent::Sequence::Feedback feedback;
+  feedback.number = [](int64_t, const std::vector<double>&) { return 0.0; };
+  return descent::Sequence(std::move(feedback));
+}
+
 // Whether it is right.
 bool Resolve(const descent::Range& range, const std::string& field, int depth,
              api::Sequence* sequence, Violations* violations) {
@@ -223,17 +245,24 @@ bool Resolve(const descent::Range& range, const std::string& field, int depth,
 void Resolver::Inner(const char* name, descent::Sequence& sequence) {
   if (!fields_.Has(name)) return Missing(name, "Give a sequence.");
   api::Sequence* inner = fields_.Inner(name);
-  if (!Resolve(range_, Path(name), depth_ + 1, inner, violations_)) right_ = false;
+  if (!Resolve(range_, Path(name), depth_ + 1, inner, violations_)) {
+    right_ = false;
+  } else {
+    sequence = StandIn(inner);
+  }
 }
 
 void Resolver::Inners(const char* name, std::vector<descent::Sequence>& sequences) {
   const int count = fields_.InnerCount(name);
   if (count == 0) Missing(name, "Give at least one sequence.");
-  // Which they are is said when the run is built; here it matters how many.
   sequences.assign(static_cast<size_t>(count), descent::Sequence(0.0));
   for (int i = 0; i < count; ++i) {
     const std::string path = absl::StrCat(Path(name), "[", i, "]");
-    if (!Resolve(range_, path, depth_ + 1, fields_.Inner(name, i), violations_)) right_ = false;
+    if (!Resolve(range_, path, depth_ + 1, fields_.Inner(name, i), violations_)) {
+      right_ = false;
+    } else {
+      sequences[static_cast<size_t>(i)] = StandIn(fields_.Inner(name, i));
+    }
   }
 }
 
@@ -264,6 +293,7 @@ class Reader final : public ScheduleVisitor {
     length = fields_.GetInteger(name);
   }
   void Flag(const char* name, bool& flag) override { flag = fields_.GetBool(name); }
+  void Text(const char* name, std::string& text) override { text = fields_.GetText(name); }
   void Inner(const char* name, descent::Sequence& sequence) override {
     inners_.push_back(fields_.Inner(name));
     if (length_ == 0) sequence = ToSequence(*inners_.back());

@@ -17,6 +17,7 @@
 #include "core/sequence/cycles.h"
 #include "core/sequence/exponential.h"
 #include "core/sequence/piecewise.h"
+#include "core/sequence/plateau.h"
 #include "core/sequence/polynomial.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -25,6 +26,7 @@ namespace descent {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::map<std::string, std::vector<double>> ReadReference() {
@@ -54,6 +56,22 @@ class SchedulesTest : public testing::Test {
       ASSERT_GE(number, sequence.bounds()->least - 1e-12) << name;
       ASSERT_LE(number, sequence.bounds()->greatest + 1e-12) << name;
     }
+  }
+
+  // The number for each step after the value there was observed.
+  void ExpectPlateau(const std::string& name, Plateau plateau) const {
+    plateau.initial = 0.1;
+    plateau.epsilon = 0;
+    Sequence sequence = plateau;
+    const std::vector<double>& expected = reference_.at(name);
+    for (size_t k = 0; k < expected.size(); ++k) {
+      const double value = reference_.at("plateau_values")[k];
+      sequence.Observe(static_cast<int64_t>(k), plateau.maximize ? -value : value);
+      ASSERT_NEAR(sequence.next(), expected[k], 1e-12) << name << " at " << k;
+    }
+    EXPECT_LT(sequence.value(), 0.1);
+    sequence.Rewind();
+    EXPECT_EQ(sequence.next(), 0.1);
   }
 
  private:
@@ -121,6 +139,49 @@ TEST_F(SchedulesTest, CompositionsAreTheirs) {
                                    .iterations = 20});
 }
 
+TEST_F(SchedulesTest, PlateausAreTheirs) {
+  ExpectPlateau("plateau", {.factor = 0.5, .patience = 3});
+  ExpectPlateau("plateau_cooldown", {.patience = 2, .cooldown = 5, .final = 1e-3});
+  ExpectPlateau("plateau_absolute",
+                {.factor = 0.3, .patience = 1, .threshold = 0.05, .absolute = true});
+  ExpectPlateau("plateau_max", {.factor = 0.5, .patience = 3, .absolute = true, .maximize = true});
+}
+
+TEST(PlateauTest, AnIterationIsObservedOnce) {
+  Sequence sequence = Plateau{.initial = 1, .factor = 0.5, .patience = 1};
+  sequence.Observe(0, 3);
+  for (int again = 0; again < 5; ++again) sequence.Observe(1, 3);
+  EXPECT_EQ(sequence.value(), 1);
+  sequence.Observe(2, 3);
+  EXPECT_EQ(sequence.value(), 0.5);
+}
+
+TEST(PlateauTest, CopiesObserveOnTheirOwn) {
+  Sequence one = Plateau{.initial = 1, .factor = 0.5, .patience = 0}, other = one;
+  one.Observe(0, 3);
+  one.Observe(1, 3);
+  EXPECT_EQ(one.value(), 0.5);
+  EXPECT_EQ(other.value(), 1);
+}
+
+TEST(PlateauTest, SmallReductionsAreLeftOutAndWhatIsNoNumberIsNotBetter) {
+  Sequence sequence = Plateau{.initial = 0.1, .factor = 0.5, .patience = 0, .epsilon = 0.03};
+  const double values[] = {1, std::numeric_limits<double>::quiet_NaN(), 2, 3};
+  for (int64_t k = 0; k < 4; ++k) sequence.Observe(k, values[k]);
+  EXPECT_EQ(sequence.value(), 0.05);
+}
+
+TEST(PlateauTest, ObservesInAWarmUpFromItsTurnOn) {
+  Sequence sequence =
+      Warmup{.iterations = 4, .then = Plateau{.initial = 1, .factor = 0.5, .patience = 0}};
+  std::vector<double> numbers;
+  for (int64_t k = 0; k < 8; ++k) {
+    sequence.Observe(k, 7);
+    numbers.push_back(sequence.next());
+  }
+  EXPECT_THAT(numbers, ElementsAre(0, 0.25, 0.5, 0.75, 1, 0.5, 0.25, 0.125));
+}
+
 TEST(ScheduleTest, AListHoldsItsLastNumber) {
   Sequence sequence = ValueList{.values = {3, 1, 2}};
   for (const double expected : {3, 1, 2, 2, 2}) EXPECT_EQ(sequence.next(), expected);
@@ -173,6 +234,14 @@ TEST(ScheduleTest, WrongNumbersAreRefusedByName) {
   expect(Joined{}, "sequences: ");
   expect(Joined{.sequences = {1.0, 2.0}}, "boundaries: ");
   expect(Repeated{.sequence = 1.0}, "iterations: ");
+  expect(Plateau{.initial = 1, .factor = 1}, "factor: ");
+  expect(Plateau{.initial = 1, .patience = -1}, "patience: ");
+  expect(Plateau{.initial = 1, .threshold = -1}, "threshold: ");
+  expect(Plateau{.initial = 1, .final = 2}, "final: 2 is greater than initial, 1");
+  expect(Plateau{.initial = 1, .metric = ""}, "metric: ");
+  const Sequence plateau = Plateau{.initial = 1};
+  expect(Joined{.sequences = {1.0, plateau}, .boundaries = {9}}, "sequences[1]: it goes by what");
+  expect(Repeated{.sequence = plateau, .iterations = 5}, "sequence: it goes by what happens");
 }
 
 TEST(ScheduleTest, KnowsItsBoundsInAdvance) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/sequence/cosine.h"
+#include "core/sequence/plateau.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "gmock/gmock.h"
@@ -50,6 +51,29 @@ TEST(SettableTest, CopiesAndSequencesMadeFromItAreTheSameDial) {
   EXPECT_EQ(sequence.next(), 0.25);
   EXPECT_EQ(again.value(), 0.25);
   EXPECT_EQ(dial.position(), 2);
+}
+
+TEST(SettableTest, ItsScheduleGoesOnObservingWhileItIsTakenOver) {
+  const Sequence schedule = Plateau{.initial = 1, .factor = 0.5, .patience = 0};
+  Settable dial = settable(schedule);
+  dial.Observe(0, 3);
+  ASSERT_TRUE(dial.set(0.2).ok());
+  dial.Observe(1, 3);
+  EXPECT_EQ(dial.next(), 0.2);
+  const Settable::State state = dial.state();
+  dial.release();
+  EXPECT_EQ(dial.next(), 0.5);
+  dial.Observe(2, 3);
+  EXPECT_EQ(dial.next(), 0.25);
+
+  Settable other = settable(schedule);
+  ASSERT_TRUE(other.Restore(state).ok());
+  other.release();
+  other.Observe(1, 3);  // has been
+  EXPECT_EQ(other.next(), 0.5);
+  other.Observe(2, 3);
+  EXPECT_EQ(other.next(), 0.25);
+  EXPECT_FALSE(settable(0.1).Restore(state).ok());
 }
 
 TEST(SettableTest, AValueOutOfRangeChangesNothing) {

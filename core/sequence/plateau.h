@@ -1,0 +1,45 @@
+// A step size that falls when the run makes no more headway.
+#ifndef DESCENT_CORE_SEQUENCE_PLATEAU_H_
+#define DESCENT_CORE_SEQUENCE_PLATEAU_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/sequence/schedule.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+// `initial`, multiplied by `factor` whenever more than `patience` measurements of a metric in a row
+// were no better than the best before them (torch ReduceLROnPlateau, step by step). Better: by more
+// than threshold·|best| of a positive best, or by more than `threshold` if `absolute`.
+//
+// Measured is the value of each iteration, or else a metric of each evaluation that is due (not of
+// those on request). The measurement at x_k counts for the step to x_{k+1}. One that is not a
+// number is not better.
+struct Plateau {
+  static constexpr const char* kKind = "plateau";
+  static constexpr bool kHasFeedback = true;
+  double initial = 0;
+  double factor = 0.1;  // in (0, 1)
+  int64_t patience = 10;
+  double threshold = 1e-4;  // ≥ 0
+  bool absolute = false;
+  int64_t cooldown = 0;   // measurements after a reduction that don't count
+  double final = 0;       // the least number, ≤ initial
+  double epsilon = 1e-8;  // ≥ 0: reductions that are no larger are left out
+  bool maximize = false;  // greater is better
+  std::string metric = Sequence::kValue;
+
+  void Declare(ScheduleVisitor& visit);
+  Sequence Make() const;
+  absl::Status Check() const;
+
+  absl::Status Validate() const { return ValidateSchedule(*this); }
+  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_SEQUENCE_PLATEAU_H_
