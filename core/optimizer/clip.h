@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/optimizer/element.h"
+#include "core/optimizer/finish.h"
 #include "core/optimizer/parts.h"
 #include "core/optimizer/wrapper.h"
 
@@ -51,7 +52,8 @@ struct ClipByParameterNorm {
   DESCENT_WRAPPER(ClipByParameterNorm)
 };
 
-// Each number into [−max_value, max_value] (optax.clip, torch clip_grad_value_).
+// Each number into [−max_value, max_value] (optax.clip, torch clip_grad_value_). Reports
+// `clip_by_value.clipped`: the fraction of numbers clipped in the last step.
 template <class Optimizer>
 struct ClipByValue {
   static constexpr std::string_view kind = "clip_by_value";
@@ -152,7 +154,10 @@ template <ElementwiseAlgebra X, class O>
 class ClipByValueMethod : public WrapperMethod<X, O> {
  public:
   ClipByValueMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), gradient_(zeros_like(x0)) {
+      : WrapperMethod<X, O>(options, x0),
+        gradient_(zeros_like(x0)),
+        changed_(zeros_like(x0)),
+        count_(NumberCount(x0)) {
     this->RefuseEvaluating(internal::kClipEvaluating);
   }
 
@@ -162,12 +167,29 @@ class ClipByValueMethod : public WrapperMethod<X, O> {
       assign(gradient, gradient_);
       Element<X> g(gradient_);
       g = min(max(g, -max_value), max_value);
+      // Where a number was changed, the difference has a sign.
+      assign(gradient, changed_);
+      axpy(-1, gradient_, changed_);
+      signum(changed_);
+      const double clipped = dot(changed_, changed_) / count_;
       this->StepInside(gradient_, evaluator);
+      clipped_ = clipped;
     });
+  }
+  void Report(const Reporter& report) {
+    WrapperMethod<X, O>::Report(report);
+    report(this->Named("clipped"), clipped_);
+  }
+  void Visit(StateVisitor<X>& visitor) {
+    WrapperMethod<X, O>::Visit(visitor);
+    visitor.Number(this->Named("clipped"), clipped_);
   }
 
  private:
   X gradient_;
+  X changed_;
+  double count_;
+  double clipped_ = 0;
 };
 
 }  // namespace descent

@@ -13,7 +13,8 @@ template <InnerProductSpace X, class O>
 class SamMethod;
 
 // The optimizer inside steps by the gradient at x + radius·g/|g|, on the same batch  (Foret et al.
-// 2021, algorithm 1). Two evaluations an iteration.
+// 2021, algorithm 1). Two evaluations an iteration. Reports `sam.sharpness`: by how much the value
+// was greater there in the last step.
 template <class Optimizer>
 struct Sam {
   static constexpr std::string_view kind = "sam";
@@ -42,17 +43,31 @@ class SamMethod : public WrapperMethod<X, O> {
   void Step(const X& gradient, Evaluator<X>& evaluator) {
     this->Guarded([&] {
       const double length = norm(gradient);
-      if (length == 0) return this->StepInside(gradient, evaluator);
-      assign(this->point(), ascended_);
-      axpy(this->dials_.used(0) / length, gradient, ascended_);
-      evaluator.Evaluate(ascended_, gradient_);
-      this->StepInside(gradient_, evaluator);
+      double sharpness = 0;
+      if (length == 0) {
+        this->StepInside(gradient, evaluator);
+      } else {
+        assign(this->point(), ascended_);
+        axpy(this->dials_.used(0) / length, gradient, ascended_);
+        sharpness = evaluator.Evaluate(ascended_, gradient_) - evaluator.value();
+        this->StepInside(gradient_, evaluator);
+      }
+      sharpness_ = sharpness;
     });
+  }
+  void Report(const Reporter& report) {
+    WrapperMethod<X, O>::Report(report);
+    report(this->Named("sharpness"), sharpness_);
+  }
+  void Visit(StateVisitor<X>& visitor) {
+    WrapperMethod<X, O>::Visit(visitor);
+    visitor.Number(this->Named("sharpness"), sharpness_);
   }
 
  private:
   X ascended_;
   X gradient_;
+  double sharpness_ = 0;
 };
 
 }  // namespace descent

@@ -91,6 +91,20 @@ TEST(ClipTest, ByValueClampsEachNumber) {
              -0.5);
 }
 
+TEST(ClipTest, ByValueReportsTheFractionOfClippedNumbers) {
+  auto run = ClipByValue{.max_value = 1, .optimizer = kUnit}(
+      Pair{}, Slope{{Pair{{3, 0.5}}, Pair{{-2, 1.5}}, Pair{{1, -1}}}});
+  std::vector<double> reported;
+  for (int k = 0; k < 4; ++k, run.Advance()) {
+    run.Current();
+    run.Report([&](std::string_view name, double value) {
+      EXPECT_EQ(name, "clip_by_value.clipped");
+      reported.push_back(value);
+    });
+  }
+  EXPECT_THAT(reported, ElementsAre(0, 0.5, 1, 0));
+}
+
 TEST(WrapperOrderTest, TheOutermostSeesTheGradientFirst) {
   const Pair x0{{10, 0}};
   // First x decays into the gradient, then the sum is clipped; or the other way round.
@@ -178,6 +192,11 @@ TEST(SamTest, StepsByTheGradientUphillOnTheSameBatch) {
   ExpectNear(run.Current().solution, 4 - 0.33, 6 - 0.44);
   EXPECT_EQ(evaluations, 3);
   EXPECT_EQ(run.evaluations(), 3);
+  // From |(3, 4)|²/2 to |(3.3, 4.4)|²/2.
+  run.Report([](std::string_view name, double sharpness) {
+    EXPECT_EQ(name, "sam.sharpness");
+    EXPECT_NEAR(sharpness, 12.5 * (1.21 - 1), 1e-12);
+  });
 }
 
 TEST(WrapperErrorTest, OrdersThatMeanNothingAreRefusedWithASentence) {

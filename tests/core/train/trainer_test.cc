@@ -9,11 +9,16 @@
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
+#include "core/optimizer/accumulate.h"
 #include "core/optimizer/adam.h"
+#include "core/optimizer/clip.h"
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/heavy_ball.h"
 #include "core/optimizer/nesterov.h"
+#include "core/optimizer/sam.h"
+#include "core/optimizer/sgd.h"
 #include "core/sequence/cosine.h"
+#include "core/sequence/plateau.h"
 
 namespace descent {
 namespace {
@@ -127,6 +132,54 @@ TEST(Trainer, RefusesACheckpointOfAnotherModelOrOptimizer) {
   EXPECT_NE(wider.message().find(path + " is no checkpoint of this job"), absl::string_view::npos)
       << wider;
   EXPECT_FALSE(Make(HeavyBall{.step_size = 0.1})->Load(path, "").ok());
+}
+
+TEST(Trainer, SeriesAreTheDialsAndWhatTheOptimizerReports) {
+  auto trainer = Make(
+      Sam{.radius = 0.1,
+          .optimizer = ClipByValue{
+              .max_value = 1e-6,
+              .optimizer = SkipNonFinite{.optimizer = Sgd{.step_size = 0.1, .momentum = 0.5}}}});
+  const std::vector<std::string> expected = {"optimizer.momentum",
+                                             "optimizer.dampening",
+                                             "optimizer.clip_by_value.max_value",
+                                             "optimizer.sam.radius",
+                                             "optimizer.skip_nonfinite.skipped",
+                                             "optimizer.clip_by_value.clipped",
+                                             "optimizer.sam.sharpness"};
+  ASSERT_EQ(trainer->series(), expected);
+  EXPECT_TRUE(trainer->Current()->scalars.empty());
+  ASSERT_TRUE(trainer->Advance().ok());
+  const auto boundary = trainer->Current();
+  ASSERT_TRUE(boundary.ok()) << boundary.status();
+  const std::vector<double> scalars(boundary->scalars.begin(), boundary->scalars.end());
+  ASSERT_EQ(scalars.size(), expected.size());
+  EXPECT_EQ(std::vector(scalars.begin(), scalars.begin() + 5),
+            (std::vector<double>{0.5, 0, 1e-6, 0.1, 0}));
+  EXPECT_GT(scalars[5], 0.5);  // most numbers of the gradient are greater than that
+  EXPECT_GT(scalars[6], 0);
+}
+
+TEST(Trainer, APlateauOfAMetricGoesByTheEvaluationsThatAreDue) {
+  // The loss of the test data at the same point each time: the second evaluation is no better.
+  auto trainer = Make(
+      Sgd{.step_size = Plateau{
+              .initial = 1e-30, .factor = 0.5, .patience = 0, .epsilon = 0, .metric = "loss"}});
+  std::map<int64_t, double> used;
+  for (int64_t k = 0; k <= 22; ++k) {
+    const auto boundary = trainer->Current();
+    ASSERT_TRUE(boundary.ok()) << boundary.status();
+    used[k] = boundary->step_size.value_or(-1);
+    if (k == 3) {
+      ASSERT_TRUE(trainer->Evaluate().ok());  // on request: counts for nothing
+    }
+    ASSERT_TRUE(trainer->Advance().ok());
+  }
+  // An epoch has 7 iterations. At 7 it is the first, at 14 no better; in force for the next step.
+  EXPECT_EQ(used[14], 1e-30);
+  EXPECT_EQ(used[15], 0.5e-30);
+  EXPECT_EQ(used[21], 0.5e-30);
+  EXPECT_EQ(used[22], 0.25e-30);
 }
 
 TEST(Trainer, EvaluatesThePresentIterate) {
