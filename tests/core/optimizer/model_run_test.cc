@@ -5,7 +5,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,13 +28,11 @@
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/grouped.h"
 #include "core/optimizer/heavy_ball.h"
-#include "core/optimizer/kinds.h"
 #include "core/optimizer/nesterov.h"
-#include "core/optimizer/rmsprop.h"
 #include "core/optimizer/sgd.h"
-#include "core/sequence/cosine.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/optimizer/every_optimizer.h"
 
 namespace descent {
 namespace {
@@ -90,54 +87,12 @@ Settable DialOf(ModelRun& run, const std::string& name) {
   throw std::logic_error("no dial " + name);
 }
 
-struct Named {
-  std::string name;
-  OptimizerOptions options;
-};
-
-void PrintTo(const Named& named, std::ostream* out) { *out << named.name; }
-
-// Every optimizer by itself, every wrapper around Adam, and what composes them.
-std::vector<Named> All() {
-  std::vector<Named> all;
-  const Sequence step_size = cosine(0.01, 50);
-  const auto made = [](absl::StatusOr<OptimizerOptions> options) {
-    if (!options.ok()) throw std::logic_error(options.status().ToString());
-    return *std::move(options);
-  };
-  for (const OptimizerKind* kind : OptimizerKinds()) {
-    FieldValues values;
-    if (kind->fields()[0].range.field == "step_size") values.emplace_back("step_size", step_size);
-    all.push_back({std::string(kind->name()), made(kind->Make(values, {}))});
-  }
-  const OptimizerOptions adam = Adam{.step_size = step_size};
-  for (const WrapperKind* kind : WrapperKinds()) {
-    FieldValues values;
-    for (const FieldInfo& field : kind->fields()) {
-      if (field.range.field == "pattern") values.emplace_back("pattern", "*.weight");
-      if (field.range.field == "max_norm") values.emplace_back("max_norm", Sequence(0.1));
-    }
-    all.push_back({std::string(kind->name()), made(kind->Make(values, adam))});
-  }
-  const ParameterGroup weights{
-      .name = "weights", .pattern = "*.weight", .values = {{"step_size", Sequence(0.02)}}};
-  const ParameterGroup frozen{.name = "frozen", .pattern = "2.*", .frozen = true};
-  all.push_back({"groups", Grouped{.optimizer = RmsProp{.step_size = step_size, .centered = true},
-                                   .groups = {frozen, weights}}});
-  const auto wrap = [&](std::string_view kind, const OptimizerOptions& inner) {
-    return made(FindWrapperKind(kind)->Make({}, inner));
-  };
-  all.push_back({"several", wrap("ema", wrap("clip_by_norm",
-                                             wrap("accumulate", wrap("clip_by_norm", adam))))});
-  return all;
-}
-
-class ModelRunTest : public testing::TestWithParam<Named> {
+class ModelRunTest : public testing::TestWithParam<NamedOptimizer> {
  protected:
   std::unique_ptr<ModelRun> Make() const { return MakeRun(GetParam().options); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, ModelRunTest, testing::ValuesIn(All()),
+INSTANTIATE_TEST_SUITE_P(Optimizers, ModelRunTest, testing::ValuesIn(EveryOptimizer()),
                          [](const auto& info) { return info.param.name; });
 
 // Turns dials as people would, at fixed iterations.
