@@ -12,6 +12,8 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
+#include "client/cli/optimizer_text.h"
+#include "client/cli/step_size_chart.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/nearest.h"
 #include "client/cpp/spec_override.h"
@@ -91,6 +93,7 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
                 layer.plan() ? "plan" : "autograd"});
   }
   Table facts;
+  facts.Add({"optimizer", OptimizerText(response.spec().optimizer())});
   facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",
                                         Bytes(summary.parameter_bytes()), ")")});
   facts.Add({"training examples", Count(summary.train_examples())});
@@ -103,7 +106,8 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
   for (const std::string& dial : summary.dials()) {
     dials.Add({Visible(dial), Visible(DialText(response.spec(), dial))});
   }
-  return absl::StrCat(layers.Render(), "\n", facts.Render(), "\n", dials.Render());
+  return absl::StrCat(layers.Render(), "\n", facts.Render(), "\n", GroupsText(summary),
+                      dials.Render());
 }
 
 struct SubmitArguments {
@@ -181,6 +185,10 @@ int Validate(Context& context, SpecArguments& arguments) {
     context.io.out << Json(*response) << "\n";
   } else {
     context.io.out << SummaryText(*response);
+    if (context.io.terminal) {
+      const std::string chart = StepSizeChart(response->summary());
+      if (!chart.empty()) context.io.out << "\n" << chart;
+    }
   }
   return kOk;
 }

@@ -11,6 +11,7 @@
 #include "core/objective/loss.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
+#include "server/worker/spec/optimizer_summary.h"
 #include "server/worker/spec/resolve.h"
 
 namespace descent::worker {
@@ -179,8 +180,23 @@ absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
       SupervisedObjective(ToLoss(prepared->spec.objective()), [](int64_t) { return Batch(); }));
   if (!run.ok()) return run.status();
   for (const Dial* dial : (*run)->dials()) {
-    prepared->summary.add_dials(DialPath(optimizer, dial->name));
+    const std::string path = DialPath(optimizer, dial->name);
+    prepared->summary.add_dials(path);
+    const descent::Sequence::Feedback* feedback = dial->sequence.feedback();
+    if (feedback == nullptr || feedback->metric == descent::Sequence::kValue) continue;
+    if (feedback->metric != "loss" && feedback->metric != "accuracy") {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": evaluations have no metric `",
+                                                     feedback->metric.substr(0, 100),
+                                                     "`; give value, loss or accuracy"));
+    }
+    if (!prepared->test) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": it goes by `", feedback->metric,
+                       "` of the evaluations, but there are no test data; give data.test, or the "
+                       "metric value"));
+    }
   }
+  SummarizeOptimizer(prepared->spec, built.model, run->get(), &prepared->summary);
   return absl::OkStatus();
 }
 

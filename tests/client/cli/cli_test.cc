@@ -61,8 +61,8 @@ class CliTest : public ::testing::Test {
     const int code = cli::Run(arguments, io);
     return {code, out.str(), err.str()};
   }
-  Result Descent(const std::vector<std::string>& arguments) {
-    return RunAt(service_.address(), arguments);
+  Result Descent(const std::vector<std::string>& arguments, bool terminal = false) {
+    return RunAt(service_.address(), arguments, terminal);
   }
 
   std::string File(const std::string& name, const std::string& text) {
@@ -196,6 +196,31 @@ TEST_F(CliTest, ValidateShowsLayersAndDials) {
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("linear  [10]         7,850  plan"),
                                 HasSubstr("optimizer.adam.step_size  cosine: {initial: 1}")));
+}
+
+TEST_F(CliTest, ValidateShowsTheOptimizerItsGroupsAndTheStepSizeOverTheRun) {
+  const std::string file =
+      File("s.yaml", "optimizer: {adam: {}, wrappers: [{clip_by_norm: {}}, {ema: {}}]}");
+  const Result result = Descent({"validate", file}, true);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("clip_by_norm around ema around adam"),
+                                HasSubstr("GROUP   SCALARS  PARAMETERS\n"
+                                          "(none)    7,840  0.weight\n"
+                                          "bias         10  0.bias (frozen)\n"),
+                                HasSubstr("STEP SIZE\n"
+                                          "   0.1 ┤█\n"
+                                          "       │█\n"
+                                          "       │██\n"
+                                          "       │██\n"
+                                          "  0.05 ┤███\n"
+                                          "       │███\n"
+                                          "       │████\n"
+                                          "       │████\n"
+                                          "     0 └────\n"
+                                          "        0 4,689 iterations\n")));
+  // Not into a pipe.
+  EXPECT_THAT(Descent({"validate", file}).out, Not(HasSubstr("STEP SIZE")));
+  EXPECT_THAT(Descent({"validate", file, "--json"}, true).out, Not(HasSubstr("┤")));
 }
 
 TEST_F(CliTest, SetPrintsTheAcknowledgement) {

@@ -245,6 +245,18 @@ grpc::Status FakeService::ValidateSpec(grpc::ServerContext*, const v1::ValidateS
   summary.set_parameter_bytes(31400);
   summary.set_iterations(4690);
   summary.add_dials("optimizer.adam.step_size");
+  for (const char* name : {"", "bias"}) {
+    v1::GroupSummary& group = *summary.add_groups();
+    group.set_name(name);
+    group.set_frozen(*name != 0);
+    group.set_scalars(*name != 0 ? 10 : 7840);
+    group.add_parameters(*name != 0 ? "0.bias" : "0.weight");
+  }
+  for (int i = 0; i < 4; ++i) {
+    v1::SequencePoint& point = *summary.add_step_size_preview();
+    point.set_iteration(1563 * i);
+    point.set_value(0.1 * (4 - i) / 4);
+  }
   return grpc::Status::OK;
 }
 

@@ -47,6 +47,12 @@ class PrepareTest : public ::testing::Test {
     return spec;
   }
 
+  api::Spec WithOptimizer(const std::string& text) {
+    api::Spec spec = Spec();
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, spec.mutable_optimizer()));
+    return spec;
+  }
+
   // Field and reason of the first violation; empty if there is none.
   std::string FirstViolation(const api::Spec& spec) {
     std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
@@ -105,6 +111,54 @@ TEST_F(PrepareTest, ResolvingAgainChangesNothing) {
   EXPECT_EQ(std::get<Prepared>(twice).spec.DebugString(), spec.DebugString());
   EXPECT_EQ(std::get<Prepared>(twice).summary.DebugString(),
             std::get<Prepared>(once).summary.DebugString());
+}
+
+TEST_F(PrepareTest, SummarizesTheOptimizer) {
+  std::variant<Prepared, Violations> result = Prepare(WithOptimizer(R"(
+                  adam { step_size { cosine { initial: 0.5 } } }
+                  groups { name: "bias" pattern: "*.bias" step_size { constant: 0.1 } }
+                  groups { name: "last" pattern: "2.*" frozen: true })"),
+                                                      &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result));
+  const api::SpecSummary& summary = std::get<Prepared>(result).summary;
+  ASSERT_EQ(summary.groups_size(), 3);
+  EXPECT_EQ(summary.groups(0).ShortDebugString(),
+            "name: \"bias\" parameters: \"hidden.bias\" parameters: \"2.bias\" scalars: 7");
+  EXPECT_EQ(summary.groups(1).ShortDebugString(),
+            "name: \"last\" parameters: \"2.weight\" scalars: 12 frozen: true");
+  EXPECT_EQ(summary.groups(2).ShortDebugString(), "parameters: \"hidden.weight\" scalars: 12");
+  // 31 numbers of 4 bytes: solution, two averages and the gradient.
+  EXPECT_EQ(summary.memory_bytes(), 4 * 31 * 4);
+  ASSERT_EQ(summary.step_size_preview_size(), 20);
+  EXPECT_EQ(summary.step_size_preview(0).value(), 0.5);
+  EXPECT_EQ(summary.step_size_preview(10).iteration(), 10);
+  EXPECT_NEAR(summary.step_size_preview(10).value(), 0.25, 1e-15);
+  EXPECT_EQ(summary.step_size_preview(19).iteration(), 19);
+
+  api::Spec longer = Spec();
+  longer.set_epochs(100'000'000'000);
+  result = Prepare(longer, &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result));
+  const auto& points = std::get<Prepared>(result).summary.step_size_preview();
+  EXPECT_LE(points.size(), 500);
+  EXPECT_EQ(points[points.size() - 1].iteration(), 199'999'999'999);
+}
+
+TEST_F(PrepareTest, APlateauNeedsWhatItGoesBy) {
+  const auto plateau = [this](const std::string& metric) {
+    return FirstViolation(
+        WithOptimizer("sgd { step_size { plateau { initial: 0.1 metric: \"" + metric + "\" } } }"));
+  };
+  EXPECT_EQ(plateau("value"), "");
+  EXPECT_EQ(plateau("loss"), "optimizer INVALID_OPTIMIZER");
+  EXPECT_NE(description_.find("optimizer.sgd.step_size: it goes by `loss`"), std::string::npos)
+      << description_;
+  EXPECT_NE(description_.find("data.test"), std::string::npos) << description_;
+  EXPECT_EQ(plateau("los"), "optimizer INVALID_OPTIMIZER");
+  EXPECT_NE(description_.find("no metric `los`"), std::string::npos) << description_;
+  EXPECT_EQ(FirstViolation(WithOptimizer("sgd { step_size { repeated { iterations: 9 sequence { "
+                                         "plateau { initial: 0.1 } } } } }")),
+            "optimizer.sgd.step_size.repeated OUT_OF_RANGE");
 }
 
 TEST_F(PrepareTest, DrawsAnotherSeedEachTime) {
