@@ -1,8 +1,10 @@
 #include "core/checkpoint/safetensors.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <utility>
@@ -20,7 +22,8 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the reference implement
 constexpr size_t kAlignment = 64;
 
 absl::Status Invalid(const std::string& path, const std::string& what) {
-  return absl::InvalidArgumentError(absl::StrCat(path, " is no valid checkpoint: ", what, "."));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is no valid safetensors file: ", what, "."));
 }
 
 // Sizes fit: neither shape nor range overflows, and they agree.
@@ -67,7 +70,23 @@ absl::Status CheckTiling(const std::string& path, const SafetensorsHeader& heade
   return absl::OkStatus();
 }
 
-absl::StatusOr<Safetensors> ParseOrThrow(std::string_view bytes, const std::string& path) {
+// A copy, or the bytes themselves.
+at::Tensor MakeTensor(const TensorEntry& entry, std::string_view data,
+                      const std::shared_ptr<const void>& owner) {
+  const c10::ScalarType type = *DtypeFromName(entry.dtype);
+  const char* from = data.data() + entry.data_offsets[0];
+  const bool aligned = reinterpret_cast<uintptr_t>(from) % c10::elementSize(type) == 0;
+  if (owner && aligned && entry.data_offsets[0] < entry.data_offsets[1]) {
+    return at::from_blob(
+        const_cast<char*>(from), entry.shape, [owner](void*) {}, at::TensorOptions(type));
+  }
+  at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(type));
+  if (tensor.numel() > 0) std::memcpy(tensor.data_ptr(), from, tensor.nbytes());
+  return tensor;
+}
+
+absl::StatusOr<Safetensors> ParseOrThrow(std::string_view bytes, const std::string& path,
+                                         const std::shared_ptr<const void>& owner) {
   uint64_t header_bytes = 0;
   if (bytes.size() < sizeof(header_bytes)) return Invalid(path, "it is truncated");
   std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));  // little-endian, as x86-64
@@ -89,11 +108,7 @@ absl::StatusOr<Safetensors> ParseOrThrow(std::string_view bytes, const std::stri
   Safetensors contents;
   contents.metadata = std::move(header->metadata);
   for (const auto& [name, entry] : header->tensors) {
-    at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(*DtypeFromName(entry.dtype)));
-    if (tensor.numel() > 0) {
-      std::memcpy(tensor.data_ptr(), data.data() + entry.data_offsets[0], tensor.nbytes());
-    }
-    contents.tensors.emplace(name, std::move(tensor));
+    contents.tensors.emplace(name, MakeTensor(entry, data, owner));
   }
   return contents;
 }
@@ -140,9 +155,10 @@ absl::StatusOr<SavedFile> WriteOrThrow(const std::string& path, const Safetensor
 
 }  // namespace
 
-absl::StatusOr<Safetensors> ParseSafetensors(std::string_view bytes, const std::string& path) {
+absl::StatusOr<Safetensors> ParseSafetensors(std::string_view bytes, const std::string& path,
+                                             const std::shared_ptr<const void>& owner) {
   try {
-    return ParseOrThrow(bytes, path);
+    return ParseOrThrow(bytes, path, owner);
   } catch (const std::exception& error) {
     return absl::ResourceExhaustedError(absl::StrCat("Cannot load ", path, ": ", error.what()));
   }

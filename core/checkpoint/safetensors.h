@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,10 @@ absl::StatusOr<SavedFile> WriteSafetensors(const std::string& path, const Safete
 absl::StatusOr<Safetensors> ReadSafetensors(const std::string& path,
                                             const std::string& expected_sha256);
 
-// The same on bytes; `path` is for messages.
-absl::StatusOr<Safetensors> ParseSafetensors(std::string_view bytes, const std::string& path);
+// The same on bytes; `path` is for messages. With an owner that keeps the bytes alive, tensors that
+// are aligned in them share them; nobody may write into those.
+absl::StatusOr<Safetensors> ParseSafetensors(std::string_view bytes, const std::string& path,
+                                             const std::shared_ptr<const void>& owner = nullptr);
 
 }  // namespace descent
 

@@ -6,89 +6,20 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <deque>
+#include <limits>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/data/csv_records.h"
+#include "core/data/file.h"
 
 namespace descent {
 namespace {
 
-// Splits the text into records. A field without quotes is a view of the text.
-class Records {
- public:
-  Records(std::string_view text, const std::string& path) : text_(text), path_(path) {
-    if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
-  }
-
-  // Line of the last record's beginning, from 1.
-  int64_t line() const { return line_; }
-
-  bool AtEnd() {
-    // Blank lines at the end are no rows.
-    const size_t rest = text_.find_first_not_of("\r\n", at_);
-    return rest == std::string_view::npos;
-  }
-
-  absl::Status Next(std::deque<std::string>* unquoted, std::vector<std::string_view>* fields) {
-    line_ = next_line_;
-    fields->clear();
-    unquoted->clear();
-    while (true) {
-      if (at_ < text_.size() && text_[at_] == '"') {
-        absl::Status status = Quoted(&unquoted->emplace_back());
-        if (!status.ok()) return status;
-        fields->push_back(unquoted->back());
-      } else {
-        const size_t end = std::min(text_.find_first_of(",\n", at_), text_.size());
-        std::string_view field = text_.substr(at_, end - at_);
-        if (!field.empty() && field.back() == '\r') field.remove_suffix(1);
-        fields->push_back(field);
-        at_ = end;
-      }
-      if (at_ >= text_.size()) return absl::OkStatus();
-      if (text_[at_++] == '\n') {
-        ++next_line_;
-        return absl::OkStatus();
-      }
-    }
-  }
-
- private:
-  absl::Status Quoted(std::string* field) {
-    ++at_;
-    while (true) {
-      const size_t quote = text_.find('"', at_);
-      if (quote == std::string_view::npos) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(path_, ", line ", line_, ": a quoted field has no closing quote."));
-      }
-      next_line_ += std::count(text_.begin() + at_, text_.begin() + quote, '\n');
-      field->append(text_.substr(at_, quote - at_));
-      at_ = quote + 1;
-      if (at_ < text_.size() && text_[at_] == '"') {
-        field->push_back('"');
-        ++at_;
-        continue;
-      }
-      break;
-    }
-    if (at_ < text_.size() && text_[at_] == '\r') ++at_;
-    if (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\n') {
-      return absl::InvalidArgumentError(absl::StrCat(
-          path_, ", line ", line_, ": text follows the closing quote of a quoted field."));
-    }
-    return absl::OkStatus();
-  }
-
-  std::string_view text_;
-  const std::string& path_;
-  size_t at_ = 0;
-  int64_t line_ = 0;
-  int64_t next_line_ = 1;
-};
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 std::string_view Trim(std::string_view field) {
   const size_t begin = field.find_first_not_of(" \t");
@@ -97,7 +28,6 @@ std::string_view Trim(std::string_view field) {
 }
 
 std::optional<double> ParseNumber(std::string_view field) {
-  field = Trim(field);
   if (field.size() > 1 && field[0] == '+' && field[1] != '-') field.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
@@ -111,102 +41,300 @@ std::string Shown(std::string_view field) {
                             : absl::StrCat(std::string(field.substr(0, 40)), "…");
 }
 
-absl::Status CheckHeader(const std::vector<std::string>& names, const std::string& path,
-                         const std::vector<std::string>& targets) {
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ", line 1: column ", i + 1, " has no name."));
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+struct Column {
+  enum class Role { kIgnored, kInput, kTarget, kWeight };
+  std::string name;
+  Role role = Role::kInput;
+  size_t place = 0;  // of a target: among the targets
+  bool categorical = false;
+  bool fixed = false;                      // the categories are those of the training data
+  std::map<std::string, int64_t> numbers;  // of the categories
+  std::vector<double> values;              // a number or a category's number a row; kNothing
+};
+
+class Reader {
+ public:
+  Reader(std::string_view text, const CsvFile& options, const ReadOptions& read)
+      : options_(options),
+        read_(read),
+        records_(text, options.path, options.delimiter.empty() ? ',' : options.delimiter[0]) {}
+
+  absl::StatusOr<Examples> Read() {
+    if (absl::Status status = Begin(); !status.ok()) return status;
+    while (!first_.empty() || !records_.AtEnd()) {
+      if (absl::Status status = Row(); !status.ok()) return status;
     }
-    if (std::count(names.begin(), names.end(), names[i]) > 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ", line 1: two columns are named \"", names[i], "\"."));
+    if (lines_.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(path(), " has a header, but no rows."));
     }
+    for (Column& column : columns_) Order(&column);
+    return Assemble();
   }
-  for (const std::string& target : targets) {
-    if (std::count(names.begin(), names.end(), target) == 0) {
-      return absl::InvalidArgumentError(absl::StrCat(path, " has no column \"", target,
+
+ private:
+  using Role = Column::Role;
+
+  const std::string& path() const { return options_.path; }
+
+  absl::Status Begin() {
+    if (records_.AtEnd()) return absl::InvalidArgumentError(absl::StrCat(path(), " is empty."));
+    std::vector<std::string_view> fields;
+    if (absl::Status status = records_.Next(&fields); !status.ok()) return status;
+    for (size_t i = 0; i < fields.size(); ++i) {
+      columns_.emplace_back().name =
+          options_.header ? std::string(Trim(fields[i])) : absl::StrCat(i);
+    }
+    if (!options_.header) first_ = std::move(fields);
+    if (absl::Status status = CheckNames(); !status.ok()) return status;
+    for (Column& column : columns_) Describe(&column);
+    if (std::none_of(columns_.begin(), columns_.end(),
+                     [](const Column& c) { return c.role == Role::kInput; })) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path(), " has no input columns: all its columns are something else."));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckNames() {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string& name = columns_[i].name;
+      if (name.empty()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(path(), ", line 1: column ", i + 1, " has no name."));
+      }
+      if (Contains(names, name)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(path(), ", line 1: two columns are named \"", name, "\"."));
+      }
+      names.push_back(name);
+    }
+    std::vector<std::string> asked = options_.targets;
+    asked.insert(asked.end(), options_.ignore.begin(), options_.ignore.end());
+    if (!read_.weight_column.empty()) asked.push_back(read_.weight_column);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      if (std::count(asked.begin(), asked.begin() + static_cast<ptrdiff_t>(i), asked[i]) > 0) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("The column \"", asked[i], "\" of ", path(),
+                         " is named twice: a column is one of target, weight, ignored and input."));
+      }
+    }
+    asked.insert(asked.end(), options_.categorical.begin(), options_.categorical.end());
+    for (const std::string& name : asked) {
+      if (Contains(names, name)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(path(), " has no column \"", name,
                                                      "\"; its columns are ",
                                                      absl::StrJoin(names, ", "), "."));
     }
-    if (std::count(targets.begin(), targets.end(), target) > 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("The target column \"", target, "\" of ", path, " is named twice."));
+    return absl::OkStatus();
+  }
+
+  void Describe(Column* column) {
+    const auto target = std::find(options_.targets.begin(), options_.targets.end(), column->name);
+    if (target != options_.targets.end()) {
+      column->role = Role::kTarget;
+      column->place = static_cast<size_t>(target - options_.targets.begin());
+    } else if (column->name == read_.weight_column) {
+      column->role = Role::kWeight;
+    } else if (Contains(options_.ignore, column->name)) {
+      column->role = Role::kIgnored;
+    }
+    column->categorical =
+        column->role != Role::kWeight && Contains(options_.categorical, column->name);
+    if (!column->categorical || !read_.known) return;
+    const auto known = read_.known->find(column->name);
+    if (known == read_.known->end()) return;
+    column->fixed = true;
+    for (const std::string& name : known->second) {
+      column->numbers.emplace(name, static_cast<int64_t>(column->numbers.size()));
     }
   }
-  if (names.size() == targets.size()) {
+
+  absl::Status Row() {
+    if (!first_.empty()) {
+      fields_ = std::exchange(first_, {});
+    } else if (absl::Status status = records_.Next(&fields_); !status.ok()) {
+      return status;
+    }
+    if (fields_.size() != columns_.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          path(), ", line ", records_.line(), ": ", fields_.size(), " fields, but the ",
+          options_.header ? "header" : "first row", " has ", columns_.size(), "."));
+    }
+    lines_.push_back(records_.line());
+    for (size_t i = 0; i < fields_.size(); ++i) {
+      if (columns_[i].role == Role::kIgnored) continue;
+      if (absl::Status status = Field(Trim(fields_[i]), &columns_[i]); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Refuse(const Column& column, const std::string& problem) const {
+    return absl::InvalidArgumentError(absl::StrCat(path(), ", line ", records_.line(),
+                                                   ", column \"", column.name, "\": ", problem));
+  }
+
+  absl::Status Field(std::string_view field, Column* column) {
+    if (field.empty()) return Empty(column);
+    if (column->categorical) return Category(std::string(field), column);
+    const std::optional<double> value = ParseNumber(field);
+    if (!value || !std::isfinite(*value)) {
+      return Refuse(
+          *column,
+          absl::StrCat("\"", Shown(field), "\" is not a finite number",
+                       column->role == Role::kWeight ? "." : "; is the column `categorical`?"));
+    }
+    if (column->role == Role::kWeight && *value < 0) {
+      return Refuse(*column, absl::StrCat("the weight ", Shown(field), " is negative."));
+    }
+    column->values.push_back(*value);
+    return absl::OkStatus();
+  }
+
+  absl::Status Empty(Column* column) {
+    if (column->role != Role::kInput) {
+      return Refuse(*column, absl::StrCat("the field is empty, but every example needs a ",
+                                          column->role == Role::kTarget ? "target." : "weight."));
+    }
+    switch (options_.missing.kind) {
+      case MissingValues::Kind::kRefused:
+        return Refuse(*column, "the field is empty; `missing` could say what that means.");
+      case MissingValues::Kind::kMean:
+        column->values.push_back(kNothing);
+        break;
+      case MissingValues::Kind::kValue:
+        column->values.push_back(column->categorical ? kNothing : options_.missing.value);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Category(const std::string& name, Column* column) {
+    auto found = column->numbers.find(name);
+    if (found == column->numbers.end()) {
+      if (column->fixed) {
+        return Refuse(*column,
+                      absl::StrCat("the training data has no category \"", Shown(name), "\"."));
+      }
+      found = column->numbers.emplace(name, static_cast<int64_t>(column->numbers.size())).first;
+    }
+    column->values.push_back(static_cast<double>(found->second));
+    return absl::OkStatus();
+  }
+
+  // Numbers were given in the order of appearance; now by name.
+  static void Order(Column* column) {
+    if (!column->categorical || column->fixed) return;
+    std::vector<double> renumbered(column->numbers.size());
+    int64_t next = 0;
+    for (auto& [name, number] : column->numbers) {
+      renumbered[static_cast<size_t>(number)] = static_cast<double>(next);
+      number = next++;
+    }
+    for (double& value : column->values) {
+      if (!std::isnan(value)) value = renumbered[static_cast<size_t>(value)];
+    }
+  }
+
+  absl::StatusOr<Examples> Assemble() {
+    const auto rows = static_cast<int64_t>(lines_.size());
+    const auto targets = static_cast<int64_t>(options_.targets.size());
+    Examples examples;
+    std::vector<bool> one_hot;
+    for (const Column& column : columns_) {
+      if (column.role == Role::kInput) {
+        one_hot.insert(one_hot.end(), column.categorical ? column.numbers.size() : 1,
+                       column.categorical);
+      }
+      if (column.categorical) examples.categories[column.name] = Names(column);
+    }
+    const auto features = static_cast<int64_t>(one_hot.size());
+    if (features == 0) {
+      return absl::InvalidArgumentError(absl::StrCat(path(), " has no inputs: all are empty."));
+    }
+    examples.inputs = at::empty({rows, features}, at::kDouble);
+    examples.targets = at::empty({rows, targets}, at::kDouble);
+    auto* inputs = examples.inputs.mutable_data_ptr<double>();
+    std::fill(inputs, inputs + rows * features, 0.0);
+    int64_t at = 0;
+    for (const Column& column : columns_) {
+      if (column.role == Role::kInput && column.categorical) {
+        for (int64_t i = 0; i < rows; ++i) {
+          const double number = column.values[static_cast<size_t>(i)];
+          if (!std::isnan(number)) inputs[i * features + at + static_cast<int64_t>(number)] = 1;
+        }
+        at += static_cast<int64_t>(column.numbers.size());
+      } else if (column.role == Role::kInput) {
+        Copy(column, inputs + at++, features);
+      } else if (column.role == Role::kTarget) {
+        Copy(column, examples.targets.mutable_data_ptr<double>() + column.place, targets);
+      } else if (column.role == Role::kWeight) {
+        examples.weights = at::empty({rows}, at::kDouble);
+        Copy(column, examples.weights.mutable_data_ptr<double>(), 1);
+      }
+    }
+    examples.missing = options_.missing.kind == MissingValues::Kind::kMean;
+    if (std::find(one_hot.begin(), one_hot.end(), true) != one_hot.end()) {
+      examples.one_hot = std::move(one_hot);
+    }
+    examples.inputs_origin = Origin::Lines(path(), std::move(lines_));
+    examples.targets_origin = examples.inputs_origin;
+    return examples;
+  }
+
+  // Into every `stride`th place.
+  static void Copy(const Column& column, double* to, int64_t stride) {
+    for (size_t i = 0; i < column.values.size(); ++i) {
+      to[static_cast<int64_t>(i) * stride] = column.values[i];
+    }
+  }
+
+  static std::vector<std::string> Names(const Column& column) {
+    std::vector<std::string> names(column.numbers.size());
+    for (const auto& [name, number] : column.numbers) names[static_cast<size_t>(number)] = name;
+    return names;
+  }
+
+  const CsvFile& options_;
+  const ReadOptions& read_;
+  CsvRecords records_;
+  std::vector<std::string_view> first_;   // a first row that is no header, until it is taken
+  std::vector<std::string_view> fields_;  // of the present row
+  std::vector<Column> columns_;
+  std::vector<int64_t> lines_;
+};
+
+}  // namespace
+
+absl::Status CsvFile::Check() const {
+  if (delimiter.size() != 1 || delimiter == "\"" || delimiter == "\n" || delimiter == "\r") {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, " has no input columns: all its columns are targets."));
+        "delimiter: it must be one character (of ASCII) that is neither a quote nor a line break");
+  }
+  if (missing.kind == MissingValues::Kind::kValue && !std::isfinite(missing.value)) {
+    return absl::InvalidArgumentError("missing.value: it must be a finite number");
   }
   return absl::OkStatus();
 }
 
-at::Tensor ToMatrix(const std::vector<double>& values, int64_t columns) {
-  at::Tensor matrix =
-      at::empty({static_cast<int64_t>(values.size()) / columns, columns}, at::kDouble);
-  std::memcpy(matrix.data_ptr(), values.data(), values.size() * sizeof(double));
-  return matrix;
+absl::StatusOr<Examples> CsvFile::Read(const ReadOptions& options) const {
+  absl::StatusOr<FileContents> contents = ReadDataFile(path, options.roots);
+  if (!contents.ok()) return contents.status();
+  absl::StatusOr<Examples> examples = ParseCsv(contents->bytes, *this, options);
+  if (examples.ok()) examples->files.push_back(contents->digest);
+  return examples;
 }
 
-}  // namespace
-
-absl::StatusOr<CsvTable> ParseCsv(std::string_view text, const std::string& path,
-                                  const std::vector<std::string>& targets) {
-  if (targets.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("No target column of ", path, " is named."));
+absl::StatusOr<Examples> ParseCsv(std::string_view text, const CsvFile& options,
+                                  const ReadOptions& read) {
+  if (options.targets.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("No target column of ", options.path, " is named."));
   }
-  Records records(text, path);
-  if (records.AtEnd()) return absl::InvalidArgumentError(absl::StrCat(path, " is empty."));
-  std::deque<std::string> unquoted;  // its elements stay where they are: fields view them
-  std::vector<std::string_view> fields;
-  if (absl::Status status = records.Next(&unquoted, &fields); !status.ok()) return status;
-  std::vector<std::string> names;
-  for (std::string_view field : fields) names.emplace_back(Trim(field));
-  if (absl::Status status = CheckHeader(names, path, targets); !status.ok()) return status;
-
-  CsvTable table;
-  table.target_names = targets;
-  std::vector<int64_t> target_of(names.size(), -1);  // −1: an input
-  for (size_t i = 0; i < names.size(); ++i) {
-    const auto found = std::find(targets.begin(), targets.end(), names[i]);
-    if (found == targets.end()) {
-      table.input_names.push_back(names[i]);
-    } else {
-      target_of[i] = found - targets.begin();
-    }
-  }
-
-  std::vector<double> inputs;
-  std::vector<double> outputs;
-  while (!records.AtEnd()) {
-    if (absl::Status status = records.Next(&unquoted, &fields); !status.ok()) return status;
-    if (fields.size() != names.size()) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ", line ", records.line(), ": ",
-                                                     fields.size(), " fields, but the header has ",
-                                                     names.size(), "."));
-    }
-    const size_t row = outputs.size();
-    outputs.resize(row + targets.size());
-    for (size_t i = 0; i < fields.size(); ++i) {
-      const std::optional<double> value = ParseNumber(fields[i]);
-      if (!value || !std::isfinite(*value)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(path, ", line ", records.line(), ", column \"", names[i], "\": \"",
-                         Shown(fields[i]), "\" is not a finite number."));
-      }
-      if (target_of[i] < 0) {
-        inputs.push_back(*value);
-      } else {
-        outputs[row + target_of[i]] = *value;
-      }
-    }
-  }
-  if (outputs.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " has a header, but no rows."));
-  }
-  table.inputs = ToMatrix(inputs, static_cast<int64_t>(table.input_names.size()));
-  table.targets = ToMatrix(outputs, static_cast<int64_t>(targets.size()));
-  return table;
+  return Reader(text, options, read).Read();
 }
 
 }  // namespace descent

@@ -1,32 +1,52 @@
 #ifndef DESCENT_CORE_DATA_CSV_H_
 #define DESCENT_CORE_DATA_CSV_H_
 
-// Comma-separated tables of numbers with one header row (RFC 4180: fields may be quoted, "" is a
-// quote inside quotes; LF or CRLF; a UTF-8 byte order mark is skipped). Free functions; any thread.
-
-#include <ATen/core/Tensor.h>
+// Tables as text (RFC 4180: fields may be quoted, "" is a quote inside quotes; LF or CRLF; a UTF-8
+// byte order mark is skipped). Free functions; any thread.
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
 
 namespace descent {
 
-struct CsvTable {
-  std::vector<std::string> input_names;   // in the file's order
-  std::vector<std::string> target_names;  // in the order they were asked for
-  at::Tensor inputs;                      // [rows, inputs], float64
-  at::Tensor targets;                     // [rows, targets], float64
+// Every column that is not named here is an input, one number each. A categorical input becomes one
+// number (0 or 1) for each category, a categorical target the category's place: from 0, in the
+// order of the names' bytes, or as the training data has them.
+struct CsvFile {
+  static constexpr const char* kKind = "csv";
+  std::string path;
+  std::vector<std::string> targets;
+  bool header = true;  // without one, columns are called 0, 1, …
+  std::string delimiter = ",";
+  std::vector<std::string> ignore;
+  std::vector<std::string> categorical;
+  MissingValues missing;
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("path", path);
+    visit.Names("targets", targets, true);
+    visit.Flag("header", header);
+    visit.Text("delimiter", delimiter);
+    visit.Names("ignore", ignore, false);
+    visit.Names("categorical", categorical, false);
+    visit.Missing("missing", missing);
+  }
+  absl::Status Check() const;
+  // Inputs [n, features] and targets [n, targets], float64.
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// Every column that is not in `targets` is an input. `path` is for error messages, all
-// InvalidArgument, which name line (the header is line 1) and column: a row with too few or too
-// many fields, text or nothing where a number belongs, NaN or infinity, a target that is no column,
-// a name that stands twice, no rows.
-absl::StatusOr<CsvTable> ParseCsv(std::string_view text, const std::string& path,
-                                  const std::vector<std::string>& targets);
+// Of a file's text. Errors, all InvalidArgument, name line (from 1) and column: a row with too few
+// or too many fields, text or nothing where a number belongs, NaN or infinity, a category that the
+// training data does not have, a name that is no column or stands twice, no rows.
+absl::StatusOr<Examples> ParseCsv(std::string_view text, const CsvFile& options,
+                                  const ReadOptions& read = {});
 
 }  // namespace descent
 

@@ -1,11 +1,16 @@
 #include "core/data/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/data/sha256.h"
@@ -18,22 +23,33 @@ absl::Status ErrnoStatus(const std::string& path, const char* what, int error) {
   if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
   if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
   if (error == EIO) return absl::DataLossError(message);
-  if (error == EMFILE || error == ENFILE) return absl::ResourceExhaustedError(message);
+  if (error == EMFILE || error == ENFILE || error == ENOMEM) {
+    return absl::ResourceExhaustedError(message);
+  }
   return absl::InvalidArgumentError(message);
 }
 
 class Descriptor {
  public:
-  explicit Descriptor(int fd) : fd_(fd) {}
+  explicit Descriptor(int fd = -1) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   ~Descriptor() {
     if (fd_ >= 0) close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
 
  private:
-  const int fd_;
+  int fd_;
+};
+
+struct Opened {
+  Descriptor file;
+  struct stat info;
 };
 
 absl::Status CheckName(const std::string& path) {
@@ -54,23 +70,80 @@ absl::Status CheckRegular(const std::string& path, const struct stat& info) {
       absl::StrCat(path, " is ", kind, ": data must be in a regular file."));
 }
 
+// Where a descriptor's file is, by itself: /proc follows renames and has neither links nor `..`.
+absl::Status CheckRoots(const std::string& path, int fd, const DataRoots& roots) {
+  if (roots.unrestricted()) return absl::OkStatus();
+  char real[PATH_MAX];
+  const std::string link = absl::StrCat("/proc/self/fd/", fd);
+  const ssize_t n = readlink(link.c_str(), real, sizeof(real));
+  if (n < 0) return ErrnoStatus(path, "Cannot look at", errno);
+  return roots.Check(path, std::string(real, static_cast<size_t>(n)));
+}
+
+// Found, but not yet opened for reading, which could block, or wake a device.
+absl::StatusOr<Opened> Find(const std::string& path, const DataRoots& roots) {
+  if (absl::Status status = CheckName(path); !status.ok()) return status;
+  Opened found{Descriptor(open(path.c_str(), O_PATH | O_CLOEXEC)), {}};
+  if (found.file.get() < 0) return ErrnoStatus(path, "Cannot open", errno);
+  if (absl::Status s = CheckRoots(path, found.file.get(), roots); !s.ok()) return s;
+  if (fstat(found.file.get(), &found.info) != 0) return ErrnoStatus(path, "Cannot look at", errno);
+  return found;
+}
+
+absl::StatusOr<Opened> OpenRegular(const std::string& path, const DataRoots& roots) {
+  absl::StatusOr<Opened> found = Find(path, roots);
+  if (!found.ok()) return found.status();
+  if (absl::Status status = CheckRegular(path, found->info); !status.ok()) return status;
+  // By its descriptor, not by its name: that may be another file's by now.
+  const std::string link = absl::StrCat("/proc/self/fd/", found->file.get());
+  Descriptor file(open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (file.get() < 0) return ErrnoStatus(path, "Cannot open", errno);
+  if (fstat(file.get(), &found->info) != 0) return ErrnoStatus(path, "Cannot look at", errno);
+  if (found->info.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty."));
+  found->file = std::move(file);
+  return found;
+}
+
+FileStamp StampOf(const std::string& path, const struct stat& info) {
+  return FileStamp{path, info.st_size,
+                   static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
+                   static_cast<uint64_t>(info.st_ino)};
+}
+
+// Folds the stamps of what is in a folder into its own: sums, mixed so that they don't cancel.
+absl::Status AddFolder(const std::string& path, const DataRoots& roots, int depth, FileStamp* sum) {
+  absl::StatusOr<std::vector<std::string>> names = ListDataFolder(path, roots);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::string inner = absl::StrCat(path, "/", name);
+    absl::StatusOr<Opened> found = Find(inner, roots);
+    if (!found.ok()) return found.status();
+    const FileStamp stamp = StampOf(inner, found->info);
+    sum->bytes += stamp.bytes;
+    sum->modified_nanos =
+        static_cast<int64_t>(static_cast<uint64_t>(sum->modified_nanos) * 0x9e3779b97f4a7c15 +
+                             static_cast<uint64_t>(stamp.modified_nanos));
+    sum->inode = sum->inode * 0x9e3779b97f4a7c15 + stamp.inode;
+    if (S_ISDIR(found->info.st_mode) && depth > 1) {
+      if (absl::Status status = AddFolder(inner, roots, depth - 1, sum); !status.ok()) {
+        return status;
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<FileContents> ReadDataFile(const std::string& path) {
-  if (absl::Status status = CheckName(path); !status.ok()) return status;
-  // O_NONBLOCK: opening a FIFO without a writer must not wait.
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (file.get() < 0) return ErrnoStatus(path, "Cannot open", errno);
-  struct stat info;
-  if (fstat(file.get(), &info) != 0) return ErrnoStatus(path, "Cannot look at", errno);
-  if (absl::Status status = CheckRegular(path, info); !status.ok()) return status;
-  if (info.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty."));
-
+absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoots& roots) {
+  absl::StatusOr<Opened> opened = OpenRegular(path, roots);
+  if (!opened.ok()) return opened.status();
   FileContents contents;
-  contents.bytes.resize(static_cast<size_t>(info.st_size));
+  contents.bytes.resize(static_cast<size_t>(opened->info.st_size));
   size_t done = 0;
   while (done < contents.bytes.size()) {
-    const ssize_t n = read(file.get(), contents.bytes.data() + done, contents.bytes.size() - done);
+    const ssize_t n =
+        read(opened->file.get(), contents.bytes.data() + done, contents.bytes.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ErrnoStatus(path, "Cannot read", errno);
     if (n == 0) {
@@ -82,15 +155,61 @@ absl::StatusOr<FileContents> ReadDataFile(const std::string& path) {
   return contents;
 }
 
-absl::StatusOr<FileStamp> StampDataFile(const std::string& path) {
-  if (absl::Status status = CheckName(path); !status.ok()) return status;
-  struct stat info;
-  if (stat(path.c_str(), &info) != 0) return ErrnoStatus(path, "Cannot open", errno);
-  if (absl::Status status = CheckRegular(path, info); !status.ok()) return status;
-  if (info.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty."));
-  return FileStamp{path, info.st_size,
-                   static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
-                   static_cast<uint64_t>(info.st_ino)};
+absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots) {
+  absl::StatusOr<Opened> opened = OpenRegular(path, roots);
+  if (!opened.ok()) return opened.status();
+  const size_t size = static_cast<size_t>(opened->info.st_size);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, opened->file.get(), 0);
+  if (data == MAP_FAILED) return ErrnoStatus(path, "Cannot map", errno);
+  MappedFile mapped;
+  mapped.owner =
+      std::shared_ptr<const void>(data, [size](void* address) { munmap(address, size); });
+  mapped.bytes = {static_cast<const char*>(data), size};
+  mapped.digest = {path, Sha256Hex(mapped.bytes), static_cast<int64_t>(size)};
+  return mapped;
+}
+
+absl::StatusOr<FileStamp> StampDataFile(const std::string& path, const DataRoots& roots) {
+  absl::StatusOr<Opened> found = Find(path, roots);
+  if (!found.ok()) return found.status();
+  FileStamp stamp = StampOf(path, found->info);
+  if (S_ISDIR(found->info.st_mode)) {
+    if (absl::Status status = AddFolder(path, roots, 2, &stamp); !status.ok()) return status;
+    return stamp;
+  }
+  if (absl::Status status = CheckRegular(path, found->info); !status.ok()) return status;
+  if (found->info.st_size == 0) return absl::InvalidArgumentError(absl::StrCat(path, " is empty."));
+  return stamp;
+}
+
+absl::StatusOr<std::vector<std::string>> ListDataFolder(const std::string& path,
+                                                        const DataRoots& roots) {
+  absl::StatusOr<Opened> found = Find(path, roots);
+  if (!found.ok()) return found.status();
+  if (!S_ISDIR(found->info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is no folder."));
+  }
+  const std::string link = absl::StrCat("/proc/self/fd/", found->file.get());
+  Descriptor folder(open(link.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
+  if (folder.get() < 0) return ErrnoStatus(path, "Cannot open", errno);
+  DIR* entries = fdopendir(folder.get());
+  if (entries == nullptr) return ErrnoStatus(path, "Cannot list", errno);
+  folder.Release();  // closedir's
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = readdir(entries)) {
+    if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+  }
+  const int error = errno;
+  closedir(entries);
+  if (error != 0) return ErrnoStatus(path, "Cannot list", error);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool IsDataFolder(const std::string& path, const DataRoots& roots) {
+  const absl::StatusOr<Opened> found = Find(path, roots);
+  return found.ok() && S_ISDIR(found->info.st_mode);
 }
 
 }  // namespace descent

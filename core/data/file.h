@@ -1,14 +1,20 @@
 #ifndef DESCENT_CORE_DATA_FILE_H_
 #define DESCENT_CORE_DATA_FILE_H_
 
-// Reading whole data files. Anything that is not a regular file is refused: a FIFO would block for
-// ever, a device need not end. Free functions; any thread may call them.
+// Opening data files with suspicion. Anything that is not a regular file is refused before it is
+// opened for reading: a FIFO would block for ever, a device need not end. Whether a file is in the
+// folders that data may come from is asked of the opened file itself, so nobody can put another one
+// in its place between question and use. Free functions; any thread may call them.
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/data/data_roots.h"
 
 namespace descent {
 
@@ -25,6 +31,14 @@ struct FileContents {
   FileDigest digest;
 };
 
+// A file's bytes as the kernel caches them. Tensors may share them: each keeps the owner. Whoever
+// shortens the file meanwhile ends the process (SIGBUS); whoever writes into it changes the data.
+struct MappedFile {
+  std::shared_ptr<const void> owner;
+  std::string_view bytes;
+  FileDigest digest;
+};
+
 // Names a file's present contents without reading them: a changed file differs in one of these.
 struct FileStamp {
   std::string path;
@@ -34,12 +48,24 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 
-// NotFound: there is no such file; PermissionDenied; InvalidArgument: a folder, device or FIFO, an
-// empty file, a NUL in the name; DataLoss: it could not be read to its end.
-absl::StatusOr<FileContents> ReadDataFile(const std::string& path);
+// NotFound: there is no such file; PermissionDenied, also if it is outside the roots;
+// InvalidArgument: a folder, device or FIFO, an empty file, a NUL in the name; DataLoss: it could
+// not be read to its end.
+absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoots& roots = {});
 
-// The same errors, except that the file is not read.
-absl::StatusOr<FileStamp> StampDataFile(const std::string& path);
+// The same errors. Reads it once, for its digest.
+absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots = {});
+
+// The same errors, except that the file is not read. A folder: what is in it, two levels deep.
+absl::StatusOr<FileStamp> StampDataFile(const std::string& path, const DataRoots& roots = {});
+
+// The names in a folder, those that begin with a dot left out, in the order of their bytes.
+// InvalidArgument if it is none.
+absl::StatusOr<std::vector<std::string>> ListDataFolder(const std::string& path,
+                                                        const DataRoots& roots = {});
+
+// True if it is a folder within the roots.
+bool IsDataFolder(const std::string& path, const DataRoots& roots = {});
 
 }  // namespace descent
 

@@ -10,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/data/file.h"
 #include "core/data/inflate.h"
+#include "core/data/pair.h"
 
 namespace descent {
 namespace {
@@ -45,6 +47,15 @@ absl::Status TooShort(const std::string& path, std::string_view where) {
 }
 
 }  // namespace
+
+absl::StatusOr<Examples> IdxFiles::Read(const ReadOptions& options) const {
+  return ReadPair(inputs, targets, [&](const std::string& path, std::vector<FileDigest>* files) {
+    absl::StatusOr<MappedFile> file = MapDataFile(path, options.roots);
+    if (!file.ok()) return absl::StatusOr<at::Tensor>(file.status());
+    files->push_back(file->digest);
+    return ParseIdx(file->bytes, path);
+  });
+}
 
 absl::StatusOr<at::Tensor> ParseIdx(std::string_view bytes, const std::string& path) {
   ByteSource source(bytes, path);

@@ -11,8 +11,23 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
 
 namespace descent {
+
+// Two files with equally many rows.
+struct IdxFiles {
+  static constexpr const char* kKind = "idx";
+  std::string inputs;
+  std::string targets;
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("inputs", inputs);
+    visit.Path("targets", targets);
+  }
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
 
 // The elements as they are in the file: uint8, int8, int16, int32, float32 or float64, of any rank
 // from 1 to 255. `path` is for error messages. InvalidArgument: not an idx file, a zero dimension,

@@ -34,7 +34,7 @@ absl::Status ReadInteger(const Safetensors& file, const std::string& path, const
   const auto found = file.metadata.find(field);
   if (found == file.metadata.end()) return Invalid(path, field);
   const std::optional<int64_t> parsed = ParseInteger<int64_t>(found->second, 10);
-  if (!parsed) return Invalid(path, field);
+  if (!parsed || *parsed < 0) return Invalid(path, field);
   *value = *parsed;
   return absl::OkStatus();
 }

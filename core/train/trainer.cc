@@ -71,13 +71,14 @@ absl::StatusOr<Trainer::Boundary> Trainer::Current() {
   solution_ = &view->solution;
   average_ = &view->average;
   const int64_t samples = batches_->SamplesBefore(index_);
-  return Boundary{.index = index_,
-                  .value = view->value,
-                  .gradient_norm = view->gradient_norm,
-                  .step_size = view->step_size,
-                  .samples = samples,
-                  .epoch = static_cast<double>(samples) / static_cast<double>(batches_->examples()),
-                  .scalars = Scalars()};
+  return Boundary{
+      .index = index_,
+      .value = view->value,
+      .gradient_norm = view->gradient_norm,
+      .step_size = view->step_size,
+      .samples = samples,
+      .epoch = static_cast<double>(samples) / static_cast<double>(batches_->samples_per_epoch()),
+      .scalars = Scalars()};
 }
 
 std::span<const double> Trainer::Scalars() {

@@ -59,7 +59,7 @@ class Trainer {
     double gradient_norm;
     std::optional<double> step_size;  // used in the step that produced x_k
     int64_t samples;                  // examples in the steps so far
-    double epoch;                     // samples / examples
+    double epoch;                     // samples / those of an epoch
     // One for each of series(), valid until Advance; none at index 0, which no step has made.
     std::span<const double> scalars;
   };

@@ -99,7 +99,7 @@ std::function<void()> Ours(int64_t in, int64_t hidden, int64_t batch, bool plan,
   dataset.inputs = at::randn({batch * 64, in});
   dataset.targets = at::randint(0, kClasses, {batch * 64}, at::kLong);
   std::shared_ptr<descent::Batches> batches =
-      *descent::Batches::Create(std::move(dataset), batch, /*shuffle=*/true, /*seed=*/1);
+      *descent::Batches::Create(std::move(dataset), {.batch_size = batch, .seed = 1});
   descent::Loss loss = descent::cross_entropy();
   if (!plan) loss.plan = nullptr;
   descent::SupervisedObjective objective(std::move(loss),

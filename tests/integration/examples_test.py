@@ -59,3 +59,20 @@ def test_cpp(client, daemon, job):
     out = run(client, job, daemon, [program.absolute()])
     assert "2500: " in out
     assert only_change(client, job).iteration == 1000
+
+
+def test_logistic_regression(client, descent, folder):
+    for name in ("logistic_regression.csv", "logistic_regression"):
+        shown = descent("example", name)
+        assert shown.returncode == 0, shown.stderr
+        file = name if name.endswith(".csv") else name + ".yaml"
+        (folder / file).write_text(shown.stdout)
+    submitted = descent("submit", str(folder / "logistic_regression.yaml"), "--follow")
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    job = client.list_jobs().jobs[0]
+    assert job.state == event_pb2.SUCCEEDED
+    assert (job.summary.train_examples, job.summary.test_examples) == (180, 60)
+    assert job.summary.layers[0].parameters == 2 * (3 + 2 + 2) + 2  # plans, discounts, numbers
+    evaluation = job.last_evaluation
+    assert evaluation.iteration == 200
+    assert {m.name: m.value for m in evaluation.metrics}["accuracy"] >= 0.75

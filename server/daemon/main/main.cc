@@ -16,6 +16,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,7 @@ struct Flags {
   std::string listen = "127.0.0.1:7600";
   std::string http = "127.0.0.1:7601";
   std::string worker_binary;
+  std::vector<std::string> data_roots;
   double worker_lease = 10;
   int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
@@ -58,6 +60,20 @@ std::string FindWorkerBinary() {
   const std::filesystem::path built =
       here.parent_path().parent_path().parent_path() / "worker" / "main" / "descent-worker";
   return std::filesystem::exists(built, error) ? built.string() : beside.string();
+}
+
+// What confines the workers: the folders as they are now, wherever the daemon stands.
+absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std::string>& roots) {
+  std::vector<std::string> arguments;
+  for (const std::string& root : roots) {
+    std::error_code error;
+    const std::filesystem::path real = std::filesystem::canonical(root, error);
+    if (error || !std::filesystem::is_directory(real, error)) {
+      return absl::InvalidArgumentError(absl::StrCat("--data_root ", root, " is no folder."));
+    }
+    arguments.insert(arguments.end(), {"--data_root", real.string()});
+  }
+  return arguments;
 }
 
 int Refuse(const absl::Status& status) {
@@ -87,6 +103,9 @@ int Serve(const Flags& flags) {
   if (!listen.ok()) return Refuse(listen.status());
   const absl::StatusOr<ListenAddress> listen_http = ParseListenAddress(flags.http, "--http");
   if (!listen_http.ok()) return Refuse(listen_http.status());
+  const absl::StatusOr<std::vector<std::string>> worker_arguments =
+      DataRootArguments(flags.data_roots);
+  if (!worker_arguments.ok()) return Refuse(worker_arguments.status());
   absl::StatusOr<std::unique_ptr<DataDir>> data_dir = DataDir::Lock(flags.data_dir);
   if (!data_dir.ok()) return Refuse(data_dir.status());
   if (absl::Status status = ProbeListenAddress(*listen, "--listen"); !status.ok()) {
@@ -99,7 +118,8 @@ int Serve(const Flags& flags) {
   if (!socket.ok()) return Refuse(socket.status());
   const std::string worker_binary =
       flags.worker_binary.empty() ? FindWorkerBinary() : flags.worker_binary;
-  absl::StatusOr<std::unique_ptr<Processes>> processes = SystemProcesses(worker_binary, *socket);
+  absl::StatusOr<std::unique_ptr<Processes>> processes =
+      SystemProcesses(worker_binary, *socket, *worker_arguments);
   if (!processes.ok()) return Refuse(processes.status());
 
   const server::Clock* clock = server::Clock::Real();
@@ -184,6 +204,9 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 10000));
   app.add_option("--worker_binary,--worker", flags.worker_binary,
                  "The program of the workers; default: descent-worker beside descentd");
+  app.add_option("--data_root", flags.data_roots,
+                 "A folder that jobs may read data from (any number); none: whatever the daemon's "
+                 "user may read");
   app.add_option("--worker_lease", flags.worker_lease,
                  "Seconds of silence after which a worker is replaced")
       ->check(CLI::Range(0.1, 3600.0));

@@ -51,9 +51,10 @@ std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-
 
 class SystemProcessesImpl : public Processes {
  public:
-  SystemProcessesImpl(std::string binary, std::string socket)
+  SystemProcessesImpl(std::string binary, std::string socket, std::vector<std::string> arguments)
       : binary_(std::move(binary)),
         socket_(std::move(socket)),
+        arguments_(std::move(arguments)),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
         wake_(eventfd(0, EFD_CLOEXEC)),
         thread_([this] { Run(); }) {
@@ -96,6 +97,7 @@ class SystemProcessesImpl : public Processes {
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::vector<std::string> words = {binary_, "--socket", socket_, "--worker_id", worker_id};
+    words.insert(words.end(), arguments_.begin(), arguments_.end());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
@@ -199,6 +201,7 @@ class SystemProcessesImpl : public Processes {
 
   const std::string binary_;
   const std::string socket_;
+  const std::vector<std::string> arguments_;
   const Descriptor epoll_;
   const Descriptor wake_;
   server::Mutex mutex_;
@@ -234,14 +237,15 @@ int64_t ProcessStartTicks(int64_t pid) {
   return ticks;
 }
 
-absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(const std::string& binary,
-                                                           const std::string& socket) {
+absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(
+    const std::string& binary, const std::string& socket,
+    const std::vector<std::string>& arguments) {
   if (access(binary.c_str(), X_OK) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("The worker program ", binary,
                                                       " can't be executed: ", Errno(errno),
                                                       "; name it with --worker_binary"));
   }
-  return std::make_unique<SystemProcessesImpl>(binary, socket);
+  return std::make_unique<SystemProcessesImpl>(binary, socket, arguments);
 }
 
 }  // namespace descent::daemon

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -50,9 +51,11 @@ class Processes {
 // terminal is not theirs) and none of our descriptors but stdout and stderr. Others are watched
 // too, by pidfd: a daemon that was restarted has workers that are not its children.
 //
-// FAILED_PRECONDITION: `binary` can't be executed.
-absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(const std::string& binary,
-                                                           const std::string& socket);
+// `arguments`: those of every worker, besides its own. FAILED_PRECONDITION: `binary` can't be
+// executed.
+absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(
+    const std::string& binary, const std::string& socket,
+    const std::vector<std::string>& arguments = {});
 
 // 0 if there is no such process.
 int64_t ProcessStartTicks(int64_t pid);

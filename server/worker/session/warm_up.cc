@@ -24,7 +24,7 @@ void WarmUp() {
   absl::StatusOr<BuiltModel> built = BuildModel(
       {.root = Sequential{{Linear{.out_features = 32}, Relu{}, Linear{.out_features = 10}}},
        .input_shape = {kFeatures}});
-  absl::StatusOr<std::unique_ptr<Batches>> batches = Batches::Create(data, 8, true, 1);
+  absl::StatusOr<std::unique_ptr<Batches>> batches = Batches::Create(data, {.batch_size = 8});
   if (!built.ok() || !batches.ok()) return;
   absl::StatusOr<std::unique_ptr<Trainer>> trainer =
       Trainer::Create({.starting_point = &built->model,

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "core/data/data_roots.h"
 #include "server/common/log.h"
 #include "server/worker/session/attempt.h"
 #include "server/worker/session/warm_up.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr int64_t kFlushNanos = 10'000'000'000;
 constexpr int64_t kPatienceNanos = 100'000'000;
 constexpr int kBrokenExitCode = 5;
+constexpr int kNoRootsExitCode = 6;
 constexpr int kAwayPatience = 20;  // times the above without a connection
 
 v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
@@ -97,10 +99,15 @@ void RequestLeave(Inbox* inbox, const char* reason) {
 }
 
 int RunWorker(const WorkerOptions& options, Inbox* inbox) {
+  absl::StatusOr<DataRoots> roots = DataRoots::Create(options.data_roots);
+  if (!roots.ok()) {
+    server::LogError("worker", std::string(roots.status().message()));
+    return kNoRootsExitCode;
+  }
   Clock* clock = Clock::Real();
   Outbox outbox(options.max_buffer_bytes, clock);
   Session session(options.session, inbox, &outbox, clock);
-  DataCache cache;
+  DataCache cache(*std::move(roots));
   WarmUp();  // while the session says Hello
   while (true) {
     v1::DaemonMessage message = inbox->Take();

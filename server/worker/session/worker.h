@@ -3,12 +3,17 @@
 
 // The life of a worker process: a spare that validates specs, then one attempt of one job.
 
+#include <string>
+#include <vector>
+
 #include "server/worker/session/session.h"
 
 namespace descent::worker {
 
 struct WorkerOptions {
   SessionOptions session;
+  // Folders that data may be read from; none: everywhere. Each must exist.
+  std::vector<std::string> data_roots;
   // Events that are not acknowledged; beyond it the training waits.
   size_t max_buffer_bytes = size_t{64} << 20;
 };

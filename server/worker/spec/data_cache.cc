@@ -1,56 +1,121 @@
 #include "server/worker/spec/data_cache.h"
 
-#include <utility>
+#include <memory>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/data/source.h"
+#include "core/data/split.h"
+#include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/source_spec.h"
 
 namespace descent::worker {
 namespace {
 
-// A job's training and test data are always kept; more only while small.
-constexpr size_t kAlwaysKept = 2;
+// A job's data are always kept; more only while small.
+constexpr size_t kAlwaysKept = 1;
 constexpr int64_t kMaxBytes = int64_t{1} << 30;
 
-std::vector<std::string> Paths(const api::DataSource& source) {
-  if (source.has_csv()) return {source.csv().path()};
-  return {source.idx().inputs(), source.idx().targets()};
+// What the data are a function of, besides the files.
+std::string Key(const api::Spec& spec, const EncodeOptions& options) {
+  api::Data data;
+  *data.mutable_train() = spec.data().train();
+  if (spec.data().has_test()) *data.mutable_test() = spec.data().test();
+  if (spec.data().has_split()) *data.mutable_split() = spec.data().split();
+  if (spec.data().has_normalization()) {
+    *data.mutable_normalization() = spec.data().normalization();
+  }
+  data.mutable_order()->set_weight_column(spec.data().order().weight_column());
+  return absl::StrCat(static_cast<int>(options.dtype), " ", static_cast<int>(options.targets), " ",
+                      options.indices, " ", data.SerializeAsString());
 }
 
-absl::StatusOr<Dataset> Read(const api::DataSource& source, const DatasetOptions& options) {
-  if (source.has_csv()) {
-    return LoadCsv(source.csv().path(),
-                   {source.csv().targets().begin(), source.csv().targets().end()}, options);
-  }
-  return LoadIdx(source.idx().inputs(), source.idx().targets(), options);
+int64_t Bytes(const Dataset& dataset) {
+  return static_cast<int64_t>(dataset.inputs.nbytes() + dataset.targets.nbytes());
 }
 
 }  // namespace
 
-absl::StatusOr<Dataset> DataCache::Load(const api::DataSource& source,
-                                        const DatasetOptions& options) {
-  const std::string key =
-      absl::StrCat(static_cast<int>(options.dtype), " ", static_cast<int>(options.targets), " ",
-                   source.SerializeAsString());
+bool DataCache::Load(const api::Spec& spec, LoadedData* data, Violations* violations) {
+  const std::string key = Key(spec, ToEncodeOptions(spec));
   // Looked at before reading: a file that changes meanwhile is read again next time.
   std::vector<FileStamp> stamps;
-  for (const std::string& path : Paths(source)) {
-    absl::StatusOr<FileStamp> stamp = StampDataFile(path);
-    if (!stamp.ok()) return stamp.status();
-    stamps.push_back(*std::move(stamp));
-  }
+  Stamp("data.train", spec.data().train(), &stamps, violations);
+  if (spec.data().has_test()) Stamp("data.test", spec.data().test(), &stamps, violations);
+  if (!violations->empty()) return false;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
     if (entry->key != key || entry->stamps != stamps) continue;
     Entry found = std::move(*entry);
     entries_.erase(entry);
     entries_.push_front(std::move(found));
-    return entries_.front().dataset;
+    *data = entries_.front().data;
+    return true;
   }
-  absl::StatusOr<Dataset> dataset = Read(source, options);
-  if (!dataset.ok()) return dataset.status();
-  const int64_t bytes = static_cast<int64_t>(dataset->inputs.nbytes() + dataset->targets.nbytes());
-  entries_.push_front({key, std::move(stamps), *dataset, bytes});
+  if (!Read(spec, data, violations)) return false;
+  const int64_t bytes = Bytes(data->train) + (data->test ? Bytes(*data->test) : 0);
+  entries_.push_front({key, std::move(stamps), *data, bytes});
   Evict();
-  return dataset;
+  return true;
+}
+
+bool DataCache::Stamp(const std::string& field, const api::DataSource& source,
+                      std::vector<FileStamp>* stamps, Violations* violations) const {
+  for (const std::string& path : FilesOf(source)) {
+    absl::StatusOr<FileStamp> stamp = StampDataFile(path, roots_);
+    if (!stamp.ok()) {
+      AddSourceViolation(field, source, stamp.status(), violations);
+      return false;
+    }
+    stamps->push_back(*std::move(stamp));
+  }
+  return true;
+}
+
+bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violations) const {
+  const auto refuse = [&](const char* part, const absl::Status& status) {
+    const std::string& weights = spec.data().order().weight_column();
+    if (!weights.empty() &&
+        absl::StrContains(status.message(), absl::StrCat("has no column \"", weights, "\""))) {
+      violations->Add("data.order.weight_column", std::string(status.message()), "INVALID_DATA");
+      return false;
+    }
+    const bool test = std::string(part) == "data.test" && spec.data().has_test();
+    AddSourceViolation(test ? part : "data.train", test ? spec.data().test() : spec.data().train(),
+                       status, violations);
+    return false;
+  };
+  ReadOptions options{
+      .roots = roots_, .seed = spec.seed(), .weight_column = spec.data().order().weight_column()};
+  absl::StatusOr<Examples> train = ToSource(spec.data().train())->Read(options);
+  if (!train.ok()) return refuse("data.train", train.status());
+  std::optional<Examples> test;
+  if (spec.data().has_test()) {
+    options.known = train->categories;
+    absl::StatusOr<Examples> read = ToSource(spec.data().test())->Read(options);
+    if (!read.ok()) return refuse("data.test", read.status());
+    test = *std::move(read);
+  } else if (spec.data().has_split()) {
+    const api::Split& split = spec.data().split();
+    absl::StatusOr<SplitExamples> parts = Split(*train, split.test_fraction(), split.seed());
+    if (!parts.ok()) {
+      violations->Add("data.split.test_fraction", std::string(parts.status().message()),
+                      "TOO_FEW_EXAMPLES");
+      return false;
+    }
+    *train = std::move(parts->train);
+    test = std::move(parts->test);
+  }
+  absl::StatusOr<Encoder> encoder = Encoder::Fit(*train, ToEncodeOptions(spec), &data->train);
+  if (!encoder.ok()) return refuse("data.train", encoder.status());
+  if (test) {
+    absl::StatusOr<Dataset> encoded = encoder->Encode(*test);
+    if (!encoded.ok()) return refuse("data.test", encoded.status());
+    data->test = *std::move(encoded);
+  }
+  data->categories = train->categories;
+  data->encoder = *std::move(encoder);
+  return true;
 }
 
 void DataCache::Evict() {

@@ -1,35 +1,58 @@
 #ifndef DESCENT_SERVER_WORKER_SPEC_DATA_CACHE_H_
 #define DESCENT_SERVER_WORKER_SPEC_DATA_CACHE_H_
 
-// Data sets that were read lately, so that a job whose spec was just validated starts at once.
-// Recognized by path, size, modification time and inode of every file. One thread at a time.
+// Reads and encodes the data of a spec, and keeps what was read lately, so that a job whose spec
+// was just validated starts at once. Recognized by path, size, modification time and inode of every
+// file. One thread at a time.
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "core/data/data_roots.h"
 #include "core/data/dataset.h"
+#include "core/data/encode.h"
+#include "core/data/file.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
 
+struct LoadedData {
+  Dataset train;
+  std::optional<Dataset> test;
+  // What numbers stand for, and what was learned from the training data.
+  Categories categories;
+  std::optional<Encoder> encoder;
+};
+
 class DataCache {
  public:
-  // From the cache if the files have not changed. The errors of LoadIdx and LoadCsv.
-  absl::StatusOr<Dataset> Load(const api::DataSource& source, const DatasetOptions& options);
+  // Files must be in the roots.
+  explicit DataCache(DataRoots roots = {}) : roots_(std::move(roots)) {}
+
+  // Of a spec that was resolved without data; from the cache if no file has changed. False:
+  // violations.
+  bool Load(const api::Spec& spec, LoadedData* data, Violations* violations);
+
+  const DataRoots& roots() const { return roots_; }
 
  private:
   struct Entry {
-    std::string key;  // the source and options, serialized
+    std::string key;  // what was asked for, serialized
     std::vector<FileStamp> stamps;
-    Dataset dataset;
+    LoadedData data;
     int64_t bytes;
   };
 
+  bool Stamp(const std::string& field, const api::DataSource& source,
+             std::vector<FileStamp>* stamps, Violations* violations) const;
+  bool Read(const api::Spec& spec, LoadedData* data, Violations* violations) const;
   void Evict();
 
+  const DataRoots roots_;
   std::deque<Entry> entries_;  // the latest first
 };
 

@@ -9,10 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/layers.h"
 #include "core/objective/loss.h"
+#include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/optimizer_summary.h"
 #include "server/worker/spec/resolve.h"
+#include "server/worker/spec/source_spec.h"
 
 namespace descent::worker {
 namespace {
@@ -23,77 +25,14 @@ std::string Sentence(const absl::Status& status) {
   return text;
 }
 
-const char* DataReason(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-      return "FILE_NOT_FOUND";
-    case absl::StatusCode::kPermissionDenied:
-      return "FILE_UNREADABLE";
-    case absl::StatusCode::kDataLoss:
-      return "FILE_DAMAGED";
-    case absl::StatusCode::kOutOfRange:
-      return "LABEL_OUT_OF_RANGE";
-    case absl::StatusCode::kResourceExhausted:
-      return "TOO_LARGE";
-    default:
-      return "INVALID_DATA";
-  }
-}
-
-// Of `data.train` or `data.test`, the field whose file the message is about.
-std::string DataField(const std::string& field, const api::DataSource& source,
-                      const std::string& message) {
-  if (source.has_csv()) {
-    const bool column = message.find("column \"") != std::string::npos &&
-                        message.find("has no column") != std::string::npos;
-    return absl::StrCat(field, column ? ".csv.targets" : ".csv.path");
-  }
-  const bool inputs = message.find(source.idx().inputs()) != std::string::npos;
-  const bool targets = message.find(source.idx().targets()) != std::string::npos;
-  if (inputs == targets) return absl::StrCat(field, ".idx");
-  return absl::StrCat(field, inputs ? ".idx.inputs" : ".idx.targets");
-}
-
-void AddDataViolation(const std::string& field, const api::DataSource& source,
-                      const absl::Status& status, Violations* violations) {
-  const std::string message = Sentence(status);
-  violations->Add(DataField(field, source, message), message, DataReason(status));
-}
-
-DatasetOptions ToDatasetOptions(const api::Spec& spec) {
-  return {
-      .dtype = spec.execution().dtype() == api::Execution::FLOAT64 ? at::kDouble : at::kFloat,
-      .targets = spec.objective().has_cross_entropy() ? TargetKind::kClass : TargetKind::kValues};
-}
-
 Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
 
 ModelOptions ToModelOptions(const api::Spec& spec, const Dataset& train, at::Device device) {
   return {.root = ToLayerOptions(spec.model()),
           .input_shape = ExampleShape(train.inputs),
-          .dtype = ToDatasetOptions(spec).dtype,
+          .dtype = ToEncodeOptions(spec).dtype,
           .device = device,
           .seed = spec.seed()};
-}
-
-bool LoadData(DataCache* cache, Prepared* prepared, Violations* violations) {
-  const api::Data& data = prepared->spec.data();
-  const DatasetOptions options = ToDatasetOptions(prepared->spec);
-  absl::StatusOr<Dataset> train = cache->Load(data.train(), options);
-  if (train.ok()) {
-    prepared->train = *std::move(train);
-  } else {
-    AddDataViolation("data.train", data.train(), train.status(), violations);
-  }
-  if (data.has_test()) {
-    absl::StatusOr<Dataset> test = cache->Load(data.test(), options);
-    if (test.ok()) {
-      prepared->test = *std::move(test);
-    } else {
-      AddDataViolation("data.test", data.test(), test.status(), violations);
-    }
-  }
-  return violations->empty();
 }
 
 // That test data, objective and labels go with the model's output.
@@ -127,11 +66,13 @@ void CheckAgainstModel(const Prepared& prepared, const Shape& output, Violations
   }
   if (!spec.objective().has_cross_entropy()) return;
   if (absl::Status status = CheckClasses(prepared.train, output[0]); !status.ok()) {
-    AddDataViolation("data.train", spec.data().train(), status, violations);
+    AddSourceViolation("data.train", spec.data().train(), status, violations);
   }
   if (!prepared.test) return;
   if (absl::Status status = CheckClasses(*prepared.test, output[0]); !status.ok()) {
-    AddDataViolation("data.test", spec.data().test(), status, violations);
+    const bool own = spec.data().has_test();  // else it is a part of the training data
+    AddSourceViolation(own ? "data.test" : "data.train",
+                       own ? spec.data().test() : spec.data().train(), status, violations);
   }
 }
 
@@ -209,9 +150,14 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   prepared.spec = spec;
   ResolveWithoutData(&prepared.spec, &violations);
   if (!violations.empty()) return violations;
-  if (!LoadData(cache, &prepared, &violations)) return violations;
+  LoadedData data;
+  if (!cache->Load(prepared.spec, &data, &violations)) return violations;
+  prepared.train = std::move(data.train);
+  prepared.test = std::move(data.test);
   ResolveWithData(prepared.train.size(), &prepared.spec, &violations);
-  if (!ResolveShapes(ExampleShape(prepared.train.inputs), ToDatasetOptions(prepared.spec).dtype,
+  if (!violations.empty()) return violations;
+  ResolveBatches(prepared.train, &prepared.spec, &violations);
+  if (!ResolveShapes(ExampleShape(prepared.train.inputs), ToEncodeOptions(prepared.spec).dtype,
                      prepared.spec.mutable_model(), &violations)) {
     return violations;
   }
@@ -252,8 +198,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
   if (!optimizer.ok()) return optimizer.status();
   const Agenda agenda = ToAgenda(prepared.train.size(), spec);
-  absl::StatusOr<std::unique_ptr<Batches>> batches = Batches::Create(
-      std::move(prepared.train), spec.data().batch_size(), spec.data().shuffle(), spec.seed());
+  absl::StatusOr<std::unique_ptr<Batches>> batches =
+      Batches::Create(std::move(prepared.train), ToBatchOptions(spec));
   if (!batches.ok()) return batches.status();
   std::string text;
   google::protobuf::TextFormat::PrintToString(spec, &text);

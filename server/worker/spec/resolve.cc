@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 
@@ -14,7 +15,6 @@ namespace {
 
 // More would take centuries, and products with the batch size must not overflow.
 constexpr int64_t kMaxIterations = 1'000'000'000'000;
-constexpr int64_t kMaxBatch = int64_t{1} << 31;
 constexpr int64_t kMaxCheckpoints = 100;
 constexpr int32_t kMaxThreads = 1024;
 
@@ -24,55 +24,6 @@ void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t
   violations->Add(field,
                   absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
                   "OUT_OF_RANGE");
-}
-
-void CheckPath(const std::string& field, bool given, const std::string& path,
-               Violations* violations) {
-  if (!given || path.empty()) {
-    violations->Add(field, "Give the path of the file.", "MISSING_FIELD");
-  } else if (path.find('\0') != std::string::npos) {
-    violations->Add(field, "The path contains a NUL character.", "INVALID_PATH");
-  } else if (path[0] != '/') {
-    violations->Add(field,
-                    absl::StrCat(path,
-                                 " is no absolute path; the server cannot know from "
-                                 "which folder it counts."),
-                    "INVALID_PATH");
-  }
-}
-
-void CheckSource(const std::string& field, const api::DataSource& source, Violations* violations) {
-  switch (source.kind_case()) {
-    case api::DataSource::kIdx:
-      CheckPath(absl::StrCat(field, ".idx.inputs"), source.idx().has_inputs(),
-                source.idx().inputs(), violations);
-      CheckPath(absl::StrCat(field, ".idx.targets"), source.idx().has_targets(),
-                source.idx().targets(), violations);
-      return;
-    case api::DataSource::kCsv:
-      CheckPath(absl::StrCat(field, ".csv.path"), source.csv().has_path(), source.csv().path(),
-                violations);
-      if (source.csv().targets().empty()) {
-        violations->Add(absl::StrCat(field, ".csv.targets"), "Name the target columns.",
-                        "MISSING_FIELD");
-      }
-      return;
-    case api::DataSource::KIND_NOT_SET:
-      violations->Add(field, "Give one of idx and csv.", "MISSING_FIELD");
-      return;
-    default:
-      violations->Add(field, "This worker does not have it.", "UNSUPPORTED");
-  }
-}
-
-void ResolveData(api::Spec* spec, Violations* violations) {
-  api::Data* data = spec->mutable_data();
-  CheckSource("data.train", data->train(), violations);
-  if (data->has_test()) CheckSource("data.test", data->test(), violations);
-  if (data->has_batch_size()) {
-    CheckBounds("data.batch_size", data->batch_size(), 1, kMaxBatch, violations);
-  }
-  if (!data->has_shuffle()) data->set_shuffle(true);
 }
 
 void ResolveExecution(api::Execution* execution, Violations* violations) {
@@ -119,6 +70,7 @@ uint64_t DrawSeed() {
 }  // namespace
 
 void ResolveWithoutData(api::Spec* spec, Violations* violations) {
+  if (!spec->has_seed()) spec->set_seed(DrawSeed());
   if (!spec->has_model()) {
     violations->Add("model", "Give the model.", "MISSING_FIELD");
   } else {
@@ -141,13 +93,8 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
     CheckBounds("iterations", spec->iterations(), 1, kMaxIterations, violations);
   }
   if (spec->has_epochs()) CheckBounds("epochs", spec->epochs(), 1, kMaxIterations, violations);
-  if (!spec->has_seed()) spec->set_seed(DrawSeed());
   ResolveExecution(spec->mutable_execution(), violations);
   ResolveIntervals(spec, violations);
-}
-
-int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec) {
-  return (examples + spec.data().batch_size() - 1) / spec.data().batch_size();
 }
 
 void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {

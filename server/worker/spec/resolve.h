@@ -18,7 +18,6 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations);
 void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations);
 
 // Of a resolved spec.
-int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec);
 Agenda ToAgenda(int64_t examples, const api::Spec& spec);
 
 }  // namespace descent::worker

@@ -91,10 +91,13 @@ TEST_F(SafetensorsTest, WritingIntoNoFolderNamesTheFile) {
 TEST_F(SafetensorsTest, RefusesEveryFlippedBitByTheDigest) {
   absl::StatusOr<SavedFile> saved = WriteSafetensors(path_, Example());
   ASSERT_TRUE(saved.ok());
-  std::string bytes = Slurp(path_);
-  bytes.back() ^= 1;
-  std::ofstream(path_, std::ios::binary) << bytes;
-  EXPECT_EQ(ReadSafetensors(path_, saved->sha256).status().code(), absl::StatusCode::kDataLoss);
+  const std::string bytes = Slurp(path_);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string flipped = bytes;
+    flipped[i] ^= static_cast<char>(1 << (i % 8));
+    std::ofstream(path_, std::ios::binary) << flipped;
+    EXPECT_EQ(ReadSafetensors(path_, saved->sha256).status().code(), absl::StatusCode::kDataLoss);
+  }
 }
 
 TEST_F(SafetensorsTest, FlippedBitsNeverCrash) {

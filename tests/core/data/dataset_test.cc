@@ -4,9 +4,16 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <filesystem>
-#include <fstream>
+#include <cmath>
+#include <set>
 #include <string>
+#include <vector>
+
+#include "core/data/csv.h"
+#include "core/data/encode.h"
+#include "core/data/idx.h"
+#include "core/data/split.h"
+#include "tests/core/data/temporary_folder.h"
 
 namespace descent {
 namespace {
@@ -14,9 +21,7 @@ namespace {
 class DatasetTest : public ::testing::Test {
  protected:
   std::string Write(const std::string& name, const std::string& bytes) {
-    const std::string path = folder_ + "/" + name;
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
+    return folder_.Write(name, bytes);
   }
 
   static std::string Idx(int rows, int columns, const std::string& elements, char type = 8) {
@@ -26,17 +31,31 @@ class DatasetTest : public ::testing::Test {
     return bytes + elements;
   }
 
-  const std::string folder_ = [] {
-    const char* given = std::getenv("TEST_TMPDIR");
-    std::string name = std::string(given ? given : "/tmp") + "/dataset.XXXXXX";
-    return std::string(mkdtemp(name.data()));
-  }();
+  template <typename Source>
+  static absl::StatusOr<Dataset> Load(const Source& source, const EncodeOptions& options = {}) {
+    absl::StatusOr<Examples> examples = source.Read({});
+    if (!examples.ok()) return examples.status();
+    return Encode(*examples, options);
+  }
+  static absl::StatusOr<Dataset> LoadIdx(const std::string& inputs, const std::string& targets) {
+    return Load(IdxFiles{inputs, targets});
+  }
+  static absl::StatusOr<Dataset> LoadCsv(const std::string& path,
+                                         const std::vector<std::string>& targets,
+                                         const EncodeOptions& options = {}) {
+    CsvFile file;
+    file.path = path;
+    file.targets = targets;
+    return Load(file, options);
+  }
+
+  const TemporaryFolder folder_;
 };
 
 TEST_F(DatasetTest, ScalesUnsignedBytesAndKeepsClasses) {
   const std::string inputs = Write("x", Idx(2, 2, std::string("\x00\xff\x33\x66", 4)));
   const std::string targets = Write("y", Idx(2, 0, std::string("\x00\x09", 2)));
-  absl::StatusOr<Dataset> data = LoadIdx(inputs, targets, {});
+  absl::StatusOr<Dataset> data = LoadIdx(inputs, targets);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_TRUE(at::allclose(data->inputs, at::tensor({0.f, 1.f, 0.2f, 0.4f}).view({2, 2})));
   EXPECT_TRUE(at::equal(data->targets, at::tensor({0, 9}, at::kLong)));
@@ -49,7 +68,7 @@ TEST_F(DatasetTest, ScalesUnsignedBytesAndKeepsClasses) {
 TEST_F(DatasetTest, NamesTheRowOfALabelOutOfRange) {
   const std::string inputs = Write("x", Idx(3, 1, "abc"));
   const std::string targets = Write("y", Idx(3, 0, std::string("\x00\x0a\x01", 3)));
-  absl::StatusOr<Dataset> data = LoadIdx(inputs, targets, {});
+  absl::StatusOr<Dataset> data = LoadIdx(inputs, targets);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_TRUE(CheckClasses(*data, 11).ok());
   const absl::Status status = CheckClasses(*data, 10);
@@ -62,7 +81,7 @@ TEST_F(DatasetTest, NamesTheRowOfALabelOutOfRange) {
 TEST_F(DatasetTest, RefusesDifferentNumbersOfRows) {
   const std::string inputs = Write("x", Idx(3, 1, "abc"));
   const std::string targets = Write("y", Idx(2, 0, "ab"));
-  const absl::Status status = LoadIdx(inputs, targets, {}).status();
+  const absl::Status status = LoadIdx(inputs, targets).status();
   EXPECT_NE(status.message().find(inputs + " holds 3 examples"), absl::string_view::npos);
 }
 
@@ -70,7 +89,7 @@ TEST_F(DatasetTest, RefusesNanNamingTheRow) {
   const std::string inputs =
       Write("x", Idx(2, 1, std::string("\x3f\x80\x00\x00\x7f\xc0\x00\x00", 8), 0x0D));
   const std::string targets = Write("y", Idx(2, 0, "ab"));
-  const absl::Status status = LoadIdx(inputs, targets, {}).status();
+  const absl::Status status = LoadIdx(inputs, targets).status();
   EXPECT_NE(status.message().find(inputs + ", example 1"), absl::string_view::npos) << status;
 }
 
@@ -101,17 +120,121 @@ TEST_F(DatasetTest, RefusesNumbersThatTheDtypeCannotHold) {
 }
 
 TEST_F(DatasetTest, RefusesWhatIsNoRegularFile) {
-  EXPECT_EQ(LoadCsv(folder_ + "/none.csv", {"y"}, {}).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(LoadCsv(folder_, {"y"}, {}).status().message(),
-            folder_ + " is a folder: data must be in a regular file.");
-  const std::string fifo = folder_ + "/fifo";
+  EXPECT_EQ(LoadCsv(folder_.path() + "/none.csv", {"y"}, {}).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(LoadCsv(folder_.path(), {"y"}, {}).status().message(),
+            folder_.path() + " is a folder: data must be in a regular file.");
+  const std::string fifo = folder_.path() + "/fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(LoadCsv(fifo, {"y"}, {}).status().message(),
             fifo + " is a FIFO: data must be in a regular file.");
   EXPECT_FALSE(LoadCsv("/dev/zero", {"y"}, {}).ok());
   EXPECT_FALSE(LoadCsv(std::string("a\0b", 3), {"y"}, {}).ok());
   EXPECT_EQ(LoadCsv(Write("empty", ""), {"y"}, {}).status().message(),
-            folder_ + "/empty is empty.");
+            folder_.path() + "/empty is empty.");
+}
+
+TEST_F(DatasetTest, FillsInTheTrainingPartsMean) {
+  CsvFile file;
+  file.path = "t.csv";
+  file.targets = {"y"};
+  file.missing.kind = MissingValues::Kind::kMean;
+  absl::StatusOr<Examples> train = ParseCsv("a,b,y\n1,10,0\n,20,1\n3,,1\n", file);
+  absl::StatusOr<Examples> test = ParseCsv("a,b,y\n,,1\n", file);
+  ASSERT_TRUE(train.ok() && test.ok());
+  Dataset data;
+  absl::StatusOr<Encoder> encoder = Encoder::Fit(*train, {.dtype = at::kDouble}, &data);
+  ASSERT_TRUE(encoder.ok()) << encoder.status();
+  EXPECT_TRUE(at::equal(data.inputs, at::tensor({1., 10., 2., 20., 3., 15.}).view({3, 2})));
+  absl::StatusOr<Dataset> test_data = encoder->Encode(*test);
+  ASSERT_TRUE(test_data.ok()) << test_data.status();
+  EXPECT_TRUE(at::equal(test_data->inputs, at::tensor({2., 15.}).view({1, 2})));
+}
+
+// 2 examples of [2, 2].
+Examples Four(std::vector<double> numbers) {
+  Examples examples;
+  examples.inputs = at::tensor(numbers, at::kDouble).view({2, 2, 2});
+  examples.targets = at::zeros({2}, at::kLong);
+  return examples;
+}
+
+TEST_F(DatasetTest, NormalizesByTheTrainingPartAlone) {
+  using Kind = Normalization::Kind;
+  using Per = Normalization::Per;
+  const Examples train = Four({0, 1, 5, 5, 2, 5, 5, 9});
+  const Examples test = Four({4, 4, 4, 4, 4, 4, 4, 4});
+  struct Case {
+    Kind kind;
+    Per per;
+    std::vector<double> offset, scale;
+  };
+  for (const Case& c :
+       {Case{Kind::kStandard, Per::kFeature, {1, 3, 5, 7}, {1, 2, 1, 2}},
+        Case{Kind::kMinMax, Per::kFeature, {0, 1, 5, 5}, {2, 4, 1, 4}},
+        Case{Kind::kStandard, Per::kChannel, {2, 6}, {std::sqrt(3.5), std::sqrt(3)}},
+        Case{Kind::kMinMax, Per::kChannel, {0, 5}, {5, 4}},
+        Case{Kind::kMinMax, Per::kAll, {0}, {9}}}) {
+    Dataset data;
+    absl::StatusOr<Encoder> encoder = Encoder::Fit(
+        train, {.dtype = at::kDouble, .normalization = Normalization{c.kind, c.per}}, &data);
+    ASSERT_TRUE(encoder.ok()) << encoder.status();
+    EXPECT_EQ(encoder->normalization().offset, c.offset);
+    ASSERT_EQ(encoder->normalization().scale.size(), c.scale.size());
+    const at::Tensor offset = at::tensor(c.offset, at::kDouble).view({1, -1, 1});
+    const at::Tensor scale = at::tensor(c.scale, at::kDouble).view({1, -1, 1});
+    const int64_t groups = offset.size(1);
+    const auto expect = [&](const Dataset& got, const Examples& from) {
+      EXPECT_TRUE(at::allclose(got.inputs.view({2, groups, -1}),
+                               (from.inputs.view({2, groups, -1}) - offset) / scale));
+    };
+    expect(data, train);
+    absl::StatusOr<Dataset> test_data = encoder->Encode(test);
+    ASSERT_TRUE(test_data.ok()) << test_data.status();
+    expect(*test_data, test);
+  }
+  EXPECT_EQ(train.inputs[0][0][1].item<double>(), 1);  // the file's numbers stay as they are
+}
+
+TEST_F(DatasetTest, CategoriesAreNotNormalized) {
+  CsvFile file;
+  file.path = "t.csv";
+  file.targets = {"y"};
+  file.categorical = {"c"};
+  absl::StatusOr<Examples> train = ParseCsv("c,a,y\nu,1,0\nv,3,1\n", file);
+  ASSERT_TRUE(train.ok()) << train.status();
+  Dataset data;
+  ASSERT_TRUE(Encoder::Fit(*train, {.normalization = Normalization{}}, &data).ok());
+  EXPECT_TRUE(at::equal(data.inputs, at::tensor({1.f, 0.f, -1.f, 0.f, 1.f, 1.f}).view({2, 3})));
+}
+
+TEST_F(DatasetTest, SplitsByFractionAndSeedAndKeepsTheNamesOfRows) {
+  std::string text = "a,y\n";
+  for (int i = 0; i < 20; ++i) text += std::to_string(i) + "," + std::to_string(i) + "\n";
+  CsvFile file;
+  file.path = "t.csv";
+  file.targets = {"y"};
+  absl::StatusOr<Examples> all = ParseCsv(text, file);
+  ASSERT_TRUE(all.ok()) << all.status();
+  absl::StatusOr<SplitExamples> split = Split(*all, 0.25, 3);
+  ASSERT_TRUE(split.ok()) << split.status();
+  EXPECT_EQ(split->train.size(), 15);
+  EXPECT_EQ(split->test.size(), 5);
+  std::set<int64_t> seen;
+  for (const Examples* part : {&split->train, &split->test}) {
+    for (int64_t i = 0; i < part->size(); ++i) {
+      const auto row = part->inputs[i][0].item<double>();
+      EXPECT_EQ(part->targets[i][0].item<double>(), row);
+      EXPECT_EQ(part->targets_origin.Name(i), "t.csv, line " + std::to_string(int(row) + 2));
+      seen.insert(static_cast<int64_t>(row));
+    }
+  }
+  EXPECT_EQ(seen.size(), 20u);
+  EXPECT_TRUE(at::equal(Split(*all, 0.25, 3)->test.inputs, split->test.inputs));
+  EXPECT_FALSE(at::equal(Split(*all, 0.25, 4)->test.inputs, split->test.inputs));
+  for (const double bad : {0.0, 1.0, -0.5, 0.001, 0.999, std::nan("")}) {
+    EXPECT_FALSE(Split(*all, bad, 3).ok()) << bad;
+  }
 }
 
 }  // namespace

@@ -28,17 +28,18 @@ Dataset Examples() {
   at::manual_seed(3);
   data.inputs = at::rand({50, 4});
   data.targets = data.inputs.argmax(1);
-  data.targets_path = "examples";
+  data.origin = Origin("examples");
   return data;
 }
 
-std::unique_ptr<Trainer> Make(const OptimizerOptions& optimizer, int64_t width = 8) {
+std::unique_ptr<Trainer> Make(const OptimizerOptions& optimizer, int64_t width = 8,
+                              int64_t prefetch = 0) {
   auto built = BuildModel(
       {.root = Sequential{{Linear{.out_features = width}, Relu{}, Linear{.out_features = 4}}},
        .input_shape = {4},
        .seed = 5});
   EXPECT_TRUE(built.ok()) << built.status();
-  auto batches = Batches::Create(Examples(), 8, true, 11);
+  auto batches = Batches::Create(Examples(), {.batch_size = 8, .seed = 11, .prefetch = prefetch});
   auto trainer = Trainer::Create(
       {.starting_point = &built->model,
        .optimizer = optimizer,
@@ -97,7 +98,7 @@ TEST(Trainer, GoesOnFromACheckpointBitForBit) {
       Go(first.get(), at, &parts);
       const auto saved = first->Save(folder, 0, first->Snapshot());
       ASSERT_TRUE(saved.ok()) << saved.status();
-      auto second = Make(optimizer);
+      auto second = Make(optimizer, 8, /*prefetch=*/1);  // the same bits
       const auto loaded =
           second->Load(CheckpointPath(folder, CheckpointName(0, at)), saved->sha256);
       ASSERT_TRUE(loaded.ok()) << loaded.status();

@@ -1,0 +1,67 @@
+#ifndef DESCENT_CORE_DATA_BATCH_MAKER_H_
+#define DESCENT_CORE_DATA_BATCH_MAKER_H_
+
+// Writes the examples of a batch one after the other, in the run's order, changed if they are
+// pictures that are to be. Batch k is a function of (options, k). One thread at a time.
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "core/data/augmentation.h"
+#include "core/data/batch.h"
+#include "core/data/dataset.h"
+#include "core/data/order.h"
+
+namespace descent {
+
+struct BatchOptions {
+  int64_t batch_size = 64;
+  OrderOptions order = {};
+  Augmentation augmentation = {};
+  bool drop_last = false;  // an epoch's last batch, if it is smaller
+  uint64_t seed = 0;
+  // Batches that a thread of its own makes ahead; 0: no thread. The same bits either way.
+  int64_t prefetch = 0;
+};
+
+class BatchMaker {
+ public:
+  // Memory for a batch of each size: an epoch's last one may be smaller.
+  struct Buffers {
+    Batch full;
+    Batch last;
+  };
+
+  // InvalidArgument: batch_size < 1, or fewer examples than a batch; those of Order and
+  // CheckAugmentation.
+  static absl::StatusOr<BatchMaker> Create(Dataset dataset, const BatchOptions& options);
+
+  // Nothing has to be written: batches are rows of the dataset itself.
+  bool views() const { return order_.identity() && options_.augmentation.none(); }
+  Batch View(int64_t k) const;
+
+  Buffers MakeBuffers() const;
+  // Into one of the buffers, which is returned. Throws std::bad_alloc.
+  const Batch& Make(int64_t k, Buffers* buffers);
+
+  int64_t examples() const { return dataset_.size(); }
+  int64_t batch_size() const { return options_.batch_size; }
+  int64_t per_epoch() const { return per_epoch_; }
+  int64_t samples_per_epoch() const { return samples_per_epoch_; }
+
+ private:
+  BatchMaker(Dataset dataset, const BatchOptions& options, Order order);
+
+  int64_t First(int64_t k) const { return k % per_epoch_ * options_.batch_size; }
+  int64_t Rows(int64_t k) const;
+
+  Dataset dataset_;
+  BatchOptions options_;
+  Order order_;
+  int64_t per_epoch_;
+  int64_t samples_per_epoch_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_BATCH_MAKER_H_

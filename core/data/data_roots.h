@@ -1,0 +1,36 @@
+#ifndef DESCENT_CORE_DATA_DATA_ROOTS_H_
+#define DESCENT_CORE_DATA_DATA_ROOTS_H_
+
+// The folders that data may be read from. A value; any thread.
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace descent {
+
+class DataRoots {
+ public:
+  // Everywhere.
+  DataRoots() = default;
+
+  // Only these folders and what is in them; no folder: everywhere. InvalidArgument: one is no
+  // folder, or cannot be opened.
+  static absl::StatusOr<DataRoots> Create(const std::vector<std::string>& folders);
+
+  bool unrestricted() const { return roots_.empty(); }
+
+  // `real`: where the file that was opened as `path` is, without symbolic links and `..`.
+  // PermissionDenied if that is in none of the folders. The sentence does not tell where a link
+  // leads.
+  absl::Status Check(const std::string& path, const std::string& real) const;
+
+ private:
+  std::vector<std::string> roots_;  // real paths, without a slash at the end
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_DATA_ROOTS_H_

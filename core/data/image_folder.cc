@@ -1,0 +1,151 @@
+#include "core/data/image_folder.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/data/file.h"
+#include "core/data/pair.h"
+#include "core/data/picture.h"
+#include "core/data/sha256.h"
+
+namespace descent {
+namespace {
+
+constexpr char kClass[] = "class";
+
+bool IsPictureName(const std::string& name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  return absl::EndsWith(lower, ".png") || absl::EndsWith(lower, ".jpg") ||
+         absl::EndsWith(lower, ".jpeg");
+}
+
+struct Listing {
+  std::vector<std::string> classes;
+  std::vector<std::string> files;  // `cat/1.png`
+  std::vector<int64_t> targets;
+};
+
+absl::Status ListClass(const ImageFolder& folder, const ReadOptions& options, size_t number,
+                       Listing* listing) {
+  const std::string& name = listing->classes[number];
+  const std::string path = absl::StrCat(folder.path, "/", name);
+  absl::StatusOr<std::vector<std::string>> pictures = ListDataFolder(path, options.roots);
+  if (!pictures.ok()) return pictures.status();
+  if (pictures->empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " holds no pictures."));
+  }
+  int64_t target = static_cast<int64_t>(number);
+  if (options.known) {
+    const std::vector<std::string>& known = options.known->at(kClass);
+    const auto found = std::find(known.begin(), known.end(), name);
+    if (found == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": the training data has no class \"", name, "\"."));
+    }
+    target = found - known.begin();
+  }
+  for (const std::string& picture : *pictures) {
+    if (!IsPictureName(picture)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, "/", picture, ": its name does not end in .png, .jpg or .jpeg."));
+    }
+    listing->files.push_back(absl::StrCat(name, "/", picture));
+    listing->targets.push_back(target);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Listing> List(const ImageFolder& folder, const ReadOptions& options) {
+  absl::StatusOr<std::vector<std::string>> classes = ListDataFolder(folder.path, options.roots);
+  if (!classes.ok()) return classes.status();
+  Listing listing;
+  listing.classes = *std::move(classes);
+  if (listing.classes.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder.path, " is empty, where a folder for each class is expected."));
+  }
+  for (size_t i = 0; i < listing.classes.size(); ++i) {
+    if (absl::Status status = ListClass(folder, options, i, &listing); !status.ok()) return status;
+  }
+  return listing;
+}
+
+// Decodes the pictures one by one into the tensor, which is made at the first.
+absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& options,
+                                Listing listing) {
+  Examples examples;
+  Sha256 sha;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < listing.files.size(); ++i) {
+    const std::string path = absl::StrCat(folder.path, "/", listing.files[i]);
+    absl::StatusOr<FileContents> file = ReadDataFile(path, options.roots);
+    if (!file.ok()) return file.status();
+    const std::string line = absl::StrCat(listing.files[i], "\n", file->digest.sha256, "\n");
+    sha.Update(line.data(), line.size());
+    bytes += file->digest.bytes;
+    absl::StatusOr<at::Tensor> picture = DecodePicture(file->bytes, path, folder.channels);
+    if (!picture.ok()) return picture.status();
+    const int64_t height = folder.height.value_or(picture->size(1));
+    const int64_t width = folder.width.value_or(picture->size(2));
+    if (height != picture->size(1) || width != picture->size(2)) {
+      *picture = ResizePicture(*picture, height, width);
+    }
+    if (i == 0) {
+      examples.inputs = at::empty(
+          {static_cast<int64_t>(listing.files.size()), folder.channels, height, width}, at::kByte);
+    }
+    if (!picture->sizes().equals(examples.inputs.sizes().slice(1))) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          path, " is ", width, " pixels wide and ", height, " high, but ", listing.files[0], " ",
+          examples.inputs.size(3), " and ", examples.inputs.size(2),
+          "; give height and width to scale all pictures to."));
+    }
+    examples.inputs.select(0, static_cast<int64_t>(i)).copy_(*picture);
+  }
+  examples.targets = at::tensor(listing.targets, at::kLong);
+  examples.files.push_back({folder.path, sha.FinishHex(), bytes});
+  examples.categories[kClass] = options.known ? options.known->at(kClass) : listing.classes;
+  examples.inputs_origin = Origin::Files(folder.path, std::move(listing.files));
+  examples.targets_origin = examples.inputs_origin;
+  return examples;
+}
+
+}  // namespace
+
+absl::Status ImageFolder::Check() const {
+  if (channels != 1 && channels != 3) {
+    return absl::InvalidArgumentError("channels: it must be 1 (grey) or 3 (colors)");
+  }
+  if (height.has_value() != width.has_value()) {
+    return absl::InvalidArgumentError("height: give height and width, or neither");
+  }
+  if (height && (*height > 65536 || *width > 65536)) {
+    return absl::InvalidArgumentError("height: pictures are at most 65536 high and wide");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Examples> ImageFolder::Read(const ReadOptions& options) const {
+  if (options.known && options.known->count(kClass) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": the training data are no folders of classes."));
+  }
+  absl::StatusOr<Listing> listing = List(*this, options);
+  if (!listing.ok()) return listing.status();
+  try {
+    return Decode(*this, options, *std::move(listing));
+  } catch (const std::exception& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("Cannot load ", path, ": ", error.what(), "."));
+  }
+}
+
+}  // namespace descent

@@ -1,0 +1,40 @@
+#ifndef DESCENT_CORE_DATA_IMAGE_FOLDER_H_
+#define DESCENT_CORE_DATA_IMAGE_FOLDER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+// A folder with a folder for each class, in which there are pictures. Classes and pictures are in
+// the order of their names' bytes; names that begin with a dot are left out.
+struct ImageFolder {
+  static constexpr const char* kKind = "image_folder";
+  std::string path;
+  std::optional<int64_t> height;  // pictures are scaled; else all must be of one size
+  std::optional<int64_t> width;
+  int64_t channels = 3;  // 1 or 3
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("path", path);
+    visit.Count("height", height, 1);
+    visit.Count("width", width, 1);
+    visit.Count("channels", channels, 1);
+  }
+  absl::Status Check() const;
+  // Inputs [n, channels, height, width], uint8; targets [n], int64: the classes' places. Their
+  // names are the category `class`. One digest stands for all files. InvalidArgument, naming the
+  // file or folder: no class, a class without pictures, one that the training data does not have, a
+  // name that does not end as a picture's, pictures of different sizes.
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_IMAGE_FOLDER_H_

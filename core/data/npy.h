@@ -1,0 +1,44 @@
+#ifndef DESCENT_CORE_DATA_NPY_H_
+#define DESCENT_CORE_DATA_NPY_H_
+
+// NumPy's format for one array (https://numpy.org/doc/stable/reference/generated/
+// numpy.lib.format.html, versions 1 to 3): a magic string, a Python dictionary with type, order and
+// shape, then the elements. Free functions; any thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+// Two files with equally many rows.
+struct NpyFiles {
+  static constexpr const char* kKind = "npy";
+  std::string inputs;
+  std::string targets;
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("inputs", inputs);
+    visit.Path("targets", targets);
+  }
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+// Little-endian numbers (booleans, integers of 8 to 64 bits, floats of 16 to 64) in C or Fortran
+// order; unsigned 16 and 32 bits become int32 and int64, unsigned 64 bits int64. The elements are
+// not copied if they can be used as they are and `owner` keeps the bytes alive; null: always
+// copied. `name` is for messages. InvalidArgument: not such an array, or one of text, objects,
+// complex or big-endian numbers; a number above 2^63 − 1; bytes after the last element; DataLoss:
+// truncated.
+absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& name,
+                                    std::shared_ptr<const void> owner);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_NPY_H_

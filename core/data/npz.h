@@ -1,0 +1,41 @@
+#ifndef DESCENT_CORE_DATA_NPZ_H_
+#define DESCENT_CORE_DATA_NPZ_H_
+
+// NumPy's format for several arrays: a ZIP archive of .npy files, compressed or not (by libzip).
+// Free functions; any thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+struct NpzFile {
+  static constexpr const char* kKind = "npz";
+  std::string path;
+  std::string inputs = "inputs";  // the names of the arrays
+  std::string targets = "targets";
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("path", path);
+    visit.Text("inputs", inputs);
+    visit.Text("targets", targets);
+  }
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+// One array of the archive. `path` is for messages, which name the array. The errors of ParseNpy;
+// InvalidArgument besides: no ZIP archive, no such array (with the names of those that there are);
+// DataLoss: damaged.
+absl::StatusOr<at::Tensor> ParseNpz(std::string_view bytes, const std::string& path,
+                                    const std::string& array);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_NPZ_H_

@@ -1,0 +1,33 @@
+#ifndef DESCENT_CORE_DATA_PAIR_H_
+#define DESCENT_CORE_DATA_PAIR_H_
+
+// Examples from an array of inputs and one of targets: what idx, NumPy and safetensors have in
+// common. Free functions; any thread.
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+
+namespace descent {
+
+// `[60000, 28, 28]`.
+std::string ShapeText(const at::Tensor& tensor);
+
+// InvalidArgument, naming both, unless there are equally many rows, and at least one.
+absl::StatusOr<Examples> MakePair(at::Tensor inputs, const std::string& inputs_name,
+                                  at::Tensor targets, const std::string& targets_name);
+
+// Reads both, each by its path.
+absl::StatusOr<Examples> ReadPair(const std::string& inputs, const std::string& targets,
+                                  absl::FunctionRef<absl::StatusOr<at::Tensor>(
+                                      const std::string& path, std::vector<FileDigest>* files)>
+                                      read);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_PAIR_H_

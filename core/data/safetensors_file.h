@@ -1,0 +1,31 @@
+#ifndef DESCENT_CORE_DATA_SAFETENSORS_FILE_H_
+#define DESCENT_CORE_DATA_SAFETENSORS_FILE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+// Two tensors of a safetensors file (core/checkpoint), mapped and not copied.
+struct SafetensorsFile {
+  static constexpr const char* kKind = "safetensors";
+  std::string path;
+  std::string inputs = "inputs";  // the names of the tensors
+  std::string targets = "targets";
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("path", path);
+    visit.Text("inputs", inputs);
+    visit.Text("targets", targets);
+  }
+  // InvalidArgument besides those of ParseSafetensors: no such tensor, with the names of those that
+  // there are.
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_SAFETENSORS_FILE_H_

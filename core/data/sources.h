@@ -1,0 +1,39 @@
+#ifndef DESCENT_CORE_DATA_SOURCES_H_
+#define DESCENT_CORE_DATA_SOURCES_H_
+
+// All kinds of data sources by their names, for whoever learns the kind at run time.
+//
+// Adding one: a line in sources.cc.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+// A source of some kind. Not thread-safe.
+class AnySource {
+ public:
+  virtual ~AnySource() = default;
+  virtual std::string_view kind() const = 0;
+  virtual void Declare(SourceVisitor& visit) = 0;
+  // INVALID_ARGUMENT `<field>: …`: what no field can say alone.
+  virtual absl::Status Check() const = 0;
+  virtual absl::StatusOr<Examples> Read(const ReadOptions& options) const = 0;
+};
+
+// With its defaults; null if there is no such kind.
+std::unique_ptr<AnySource> MakeSource(std::string_view kind);
+
+// `idx`, `csv`, …
+std::vector<std::string_view> SourceKinds();
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_SOURCES_H_

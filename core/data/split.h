@@ -1,0 +1,27 @@
+#ifndef DESCENT_CORE_DATA_SPLIT_H_
+#define DESCENT_CORE_DATA_SPLIT_H_
+
+// Training and test data from one source. Free functions; any thread.
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+
+namespace descent {
+
+struct SplitExamples {
+  Examples train;
+  Examples test;
+};
+
+// round(n·test_fraction) examples, drawn as a function of (n, seed), are the test data; in both
+// parts the examples keep their order. InvalidArgument: the fraction is not in (0, 1), or one part
+// would be empty.
+absl::StatusOr<SplitExamples> Split(const Examples& examples, double test_fraction, uint64_t seed);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_SPLIT_H_

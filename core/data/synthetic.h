@@ -1,0 +1,77 @@
+#ifndef DESCENT_CORE_DATA_SYNTHETIC_H_
+#define DESCENT_CORE_DATA_SYNTHETIC_H_
+
+// Data without files, as functions of the seed: float64, the same bits on every run.
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+// y = x·w + b + noise·e with x [n, inputs], w, b and e normally distributed; y is [n, outputs].
+struct LinearData {
+  static constexpr const char* kKind = "linear";
+  int64_t examples = 1000;
+  int64_t inputs = 10;
+  int64_t outputs = 1;
+  double noise = 0.1;
+  std::optional<uint64_t> seed;  // default: that of ReadOptions
+
+  void Declare(SourceVisitor& visit) {
+    visit.Count("examples", examples, 1);
+    visit.Count("inputs", inputs, 1);
+    visit.Count("outputs", outputs, 1);
+    visit.Number("noise", noise, 0);
+    visit.Seed("seed", seed);
+  }
+  absl::Status Check() const;
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+// Points [n, 2] on the arms of a spiral around 0; the classes are the arms: example i is on arm
+// i mod classes, at the radius r = (i div classes)/(n div classes) and the angle 4r +
+// 2π·arm/classes
+// + noise·e, e normally distributed (https://cs231n.github.io/neural-networks-case-study).
+struct SpiralsData {
+  static constexpr const char* kKind = "spirals";
+  int64_t examples = 1000;
+  int64_t classes = 3;
+  double noise = 0.2;
+  std::optional<uint64_t> seed;
+
+  void Declare(SourceVisitor& visit) {
+    visit.Count("examples", examples, 1);
+    visit.Count("classes", classes, 2);
+    visit.Number("noise", noise, 0);
+    visit.Seed("seed", seed);
+  }
+  absl::Status Check() const;
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+// Points [n, 2] on two half circles that reach into each other: (cos t, sin t) of class 0 and
+// (1 − cos t, ½ − sin t) of class 1, in turn, t from 0 to π, plus noise·e on both coordinates
+// (scikit-learn, make_moons).
+struct MoonsData {
+  static constexpr const char* kKind = "moons";
+  int64_t examples = 1000;
+  double noise = 0.1;
+  std::optional<uint64_t> seed;
+
+  void Declare(SourceVisitor& visit) {
+    visit.Count("examples", examples, 1);
+    visit.Number("noise", noise, 0);
+    visit.Seed("seed", seed);
+  }
+  absl::Status Check() const;
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_SYNTHETIC_H_

@@ -1,0 +1,45 @@
+#ifndef DESCENT_CORE_DATA_TEXT_H_
+#define DESCENT_CORE_DATA_TEXT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/data/examples.h"
+#include "core/data/source.h"
+
+namespace descent {
+
+// Text for models that say what comes next: example i is `context` characters (Unicode code points)
+// from i·stride on, its targets the same one character later, both as numbers in the vocabulary.
+// Free functions; any thread.
+struct TextFile {
+  static constexpr const char* kKind = "text";
+  std::string path;  // UTF-8
+  int64_t context = 0;
+  std::optional<int64_t> stride;          // default: context
+  std::optional<std::string> vocabulary;  // of a file; default: the characters of the text
+
+  void Declare(SourceVisitor& visit) {
+    visit.Path("path", path);
+    visit.Count("context", context, 1);
+    visit.Count("stride", stride, 1);
+    visit.Path("vocabulary", vocabulary);
+  }
+  // Inputs and targets are [n, context], int64, and share their memory. The category `vocabulary`
+  // holds the characters in the order of their code points, or as the training data has them.
+  absl::StatusOr<Examples> Read(const ReadOptions& options) const;
+};
+
+// Of a text's bytes, without the vocabulary's file: `vocabulary` is its contents, if there is one.
+// Errors, all InvalidArgument, name byte, or line and column: not UTF-8, a character that the
+// vocabulary does not have, fewer than context + 1 characters.
+absl::StatusOr<Examples> ParseText(std::string_view text, const TextFile& options,
+                                   const std::optional<std::string>& vocabulary,
+                                   const ReadOptions& read = {});
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_TEXT_H_

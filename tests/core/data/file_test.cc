@@ -1,0 +1,124 @@
+#include "core/data/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "tests/core/data/temporary_folder.h"
+
+namespace descent {
+namespace {
+
+class FileTest : public ::testing::Test {
+ protected:
+  FileTest() {
+    inside_ = folder_.Write("root/a.csv", "a");
+    outside_ = folder_.Write("secret.csv", "b");
+    folder_.Write("root2/c.csv", "c");
+    absl::StatusOr<DataRoots> roots = DataRoots::Create({folder_.path() + "/root"});
+    EXPECT_TRUE(roots.ok()) << roots.status();
+    roots_ = *roots;
+  }
+
+  std::string In(const std::string& name) { return folder_.path() + "/root/" + name; }
+
+  absl::Status Read(const std::string& path) {
+    const absl::Status read = ReadDataFile(path, roots_).status();
+    EXPECT_EQ(MapDataFile(path, roots_).status(), read);
+    EXPECT_EQ(StampDataFile(path, roots_).status().code(), read.code());
+    return read;
+  }
+
+  const TemporaryFolder folder_;
+  std::string inside_;
+  std::string outside_;
+  DataRoots roots_;
+};
+
+TEST_F(FileTest, ReadsAndMapsTheSame) {
+  absl::StatusOr<FileContents> read = ReadDataFile(inside_, roots_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->bytes, "a");
+  absl::StatusOr<MappedFile> mapped = MapDataFile(inside_, roots_);
+  ASSERT_TRUE(mapped.ok()) << mapped.status();
+  EXPECT_EQ(mapped->bytes, "a");
+  EXPECT_EQ(mapped->digest.sha256, read->digest.sha256);
+}
+
+TEST_F(FileTest, RefusesWhatIsOutsideTheRootsHoweverItIsNamed) {
+  std::filesystem::create_symlink(outside_, In("link.csv"));
+  std::filesystem::create_symlink("../secret.csv", In("relative.csv"));
+  std::filesystem::create_directory_symlink(folder_.path(), In("up"));
+  for (const std::string& path :
+       {outside_, In("../secret.csv"), In("link.csv"), In("relative.csv"), In("up/secret.csv"),
+        folder_.path() + "/root2/c.csv", std::string("/etc/passwd"), std::string("/dev/zero")}) {
+    const absl::Status status = Read(path);
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << path << status;
+    EXPECT_NE(status.message().find(path + " is outside the folders"), absl::string_view::npos);
+  }
+  EXPECT_EQ(ListDataFolder(folder_.path(), roots_).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_FALSE(IsDataFolder(In("up"), roots_));
+}
+
+TEST_F(FileTest, LinksAndDotsWithinTheRootsAreFine) {
+  std::filesystem::create_symlink(inside_, In("link.csv"));
+  EXPECT_TRUE(Read(In("link.csv")).ok());
+  EXPECT_TRUE(Read(folder_.path() + "/root2/../root/a.csv").ok());
+  EXPECT_TRUE(ListDataFolder(In(""), roots_).ok());
+}
+
+TEST_F(FileTest, WithoutRootsEverythingMayBeRead) {
+  absl::StatusOr<DataRoots> all = DataRoots::Create({});
+  ASSERT_TRUE(all.ok());
+  EXPECT_TRUE(ReadDataFile(outside_, *all).ok());
+  absl::StatusOr<DataRoots> top = DataRoots::Create({"/"});
+  ASSERT_TRUE(top.ok());
+  EXPECT_TRUE(ReadDataFile(outside_, *top).ok());
+}
+
+TEST_F(FileTest, RefusesRootsThatAreNoFolders) {
+  EXPECT_EQ(DataRoots::Create({inside_}).status().message(),
+            inside_ + " is no folder to read data from.");
+  EXPECT_FALSE(DataRoots::Create({folder_.path() + "/none"}).ok());
+}
+
+TEST_F(FileTest, RefusesWhatIsNoRegularFile) {
+  EXPECT_EQ(Read(In("none")).code(), absl::StatusCode::kNotFound);
+  ASSERT_EQ(mkfifo(In("fifo").c_str(), 0600), 0);
+  EXPECT_EQ(Read(In("fifo")).message(), In("fifo") + " is a FIFO: data must be in a regular file.");
+  EXPECT_EQ(ReadDataFile(folder_.path() + "/root", roots_).status().message(),
+            folder_.path() + "/root is a folder: data must be in a regular file.");
+  EXPECT_EQ(ReadDataFile("/dev/zero").status().message(),
+            "/dev/zero is a device: data must be in a regular file.");
+  EXPECT_EQ(Read(std::string("a\0b", 3)).message(),
+            "The path of a data file contains a NUL character.");
+  EXPECT_EQ(Read(folder_.Write("root/empty", "")).message(), In("empty") + " is empty.");
+  EXPECT_FALSE(Read("").ok());
+}
+
+TEST_F(FileTest, ThePlaceIsThatOfTheOpenedFile) {
+  // A folder on the way is replaced by a link; what counts is what was opened.
+  std::filesystem::create_directory(In("data"));
+  folder_.Write("root/data/x.csv", "x");
+  folder_.Write("other/x.csv", "other");
+  EXPECT_TRUE(Read(In("data/x.csv")).ok());
+  std::filesystem::remove_all(In("data"));
+  std::filesystem::create_directory_symlink(folder_.path() + "/other", In("data"));
+  EXPECT_EQ(Read(In("data/x.csv")).code(), absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(FileTest, AFoldersStampChangesWithWhatIsInIt) {
+  folder_.Write("root/cat/1.png", "1");
+  const FileStamp before = *StampDataFile(folder_.path() + "/root", roots_);
+  EXPECT_EQ(*StampDataFile(folder_.path() + "/root", roots_), before);
+  folder_.Write("root/cat/1.png", "12");
+  EXPECT_FALSE(*StampDataFile(folder_.path() + "/root", roots_) == before);
+}
+
+}  // namespace
+}  // namespace descent

@@ -1,0 +1,88 @@
+"""Fuzz targets: libFuzzer and the address sanitizer, by clang 19.
+
+The sources that are fuzzed are compiled anew, with their branches counted, which is what guides
+libFuzzer; everything else is linked as it is. One action a source, so that Bazel caches them.
+"""
+
+_FLAGS = ["-std=c++20", "-O1", "-g1", "-fno-omit-frame-pointer", "-fsanitize=fuzzer,address", "-w"]
+
+def _fuzz_binary(ctx):
+    context = cc_common.merge_cc_infos(
+        direct_cc_infos = [d[CcInfo] for d in ctx.attr.deps],
+    ).compilation_context
+    flags = list(_FLAGS)
+    for include in context.quote_includes.to_list():
+        flags += ["-iquote", include]
+    for include in context.includes.to_list():
+        flags += ["-I", include]
+    for include in context.system_includes.to_list():
+        flags += ["-isystem", include]
+
+    objects = []
+    for source in ctx.files.srcs:
+        if source.extension != "cc":
+            continue
+        object = ctx.actions.declare_file("%s/%s.o" % (ctx.label.name, source.short_path))
+        ctx.actions.run(
+            executable = "/usr/bin/clang++-19",
+            arguments = flags + ["-c", source.path, "-o", object.path],
+            inputs = depset(ctx.files.srcs, transitive = [context.headers]),
+            outputs = [object],
+            mnemonic = "FuzzCompile",
+            progress_message = "Compiling %s for fuzzing" % source.short_path,
+            # LibTorch's ten thousand headers make a sandbox slow.
+            execution_requirements = {"no-sandbox": "1"},
+            use_default_shell_env = True,
+        )
+        objects.append(object)
+
+    # What the objects define is not taken from the libraries: an archive's member is only linked if
+    # something of it is missing.
+    archives = []
+    options = []
+    for dep in ctx.attr.deps:
+        for input in dep[CcInfo].linking_context.linker_inputs.to_list():
+            options += input.user_link_flags
+            for library in input.libraries:
+                archive = library.pic_static_library or library.static_library
+                if archive and archive not in archives:
+                    archives.append(archive)
+    binary = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.run(
+        executable = "/usr/bin/clang++-19",
+        arguments = ["-fsanitize=fuzzer,address", "-o", binary.path] +
+                    [o.path for o in objects] +
+                    ["-Wl,--start-group"] + [a.path for a in archives] + ["-Wl,--end-group"] +
+                    options,
+        inputs = objects + archives,
+        outputs = [binary],
+        mnemonic = "FuzzLink",
+        execution_requirements = {"no-sandbox": "1"},
+        use_default_shell_env = True,
+    )
+    return [DefaultInfo(files = depset([binary]), executable = binary)]
+
+fuzz_binary = rule(
+    implementation = _fuzz_binary,
+    attrs = {
+        "srcs": attr.label_list(allow_files = [".cc", ".h"]),
+        "deps": attr.label_list(providers = [CcInfo]),
+    },
+    executable = True,
+)
+
+def fuzz_test(name, srcs, deps, corpus, **kwargs):
+    """A binary that is fuzzed, and the test that runs it for a while from a corpus on."""
+    fuzz_binary(
+        name = name + "_fuzzer",
+        srcs = srcs,
+        testonly = True,
+        deps = deps,
+    )
+    native.sh_test(
+        name = name + "_fuzz_test",
+        srcs = ["fuzz.sh"],
+        args = ["$(location :%s_fuzzer)" % name, "tests/fuzz/corpus/" + name],
+        data = [":%s_fuzzer" % name] + corpus,
+        **kwargs
+    )
