@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -84,15 +86,31 @@ std::string AppliedText(const v1::CommandApplied& applied) {
                       applied.has_reapplied_from() ? " (applied again after a rewind)" : "");
 }
 
+// A matrix that fits into a line is shown row by row: `[[9, 1], [0, 7]]`; of others the size.
+std::string MetricText(const v1::Metric& metric) {
+  constexpr int kMostRows = 5;
+  const bool share = metric.name() == "accuracy" || metric.name().rfind("top_", 0) == 0;
+  if (share) return absl::StrFormat("%.2f%%", 100 * metric.value());
+  if (metric.values().empty()) return Number(metric.value());
+  const int rows = static_cast<int>(std::lround(std::sqrt(metric.values_size())));
+  if (rows > kMostRows || rows * rows != metric.values_size()) {
+    return absl::StrCat(rows, " × ", rows);
+  }
+  std::vector<std::string> lines;
+  for (int i = 0; i < rows; ++i) {
+    std::vector<std::string> line;
+    for (int j = 0; j < rows; ++j) line.push_back(Number(metric.values(i * rows + j)));
+    lines.push_back(absl::StrCat("[", absl::StrJoin(line, ", "), "]"));
+  }
+  return absl::StrCat("[", absl::StrJoin(lines, ", "), "]");
+}
+
 }  // namespace
 
 std::string MetricsText(const v1::Evaluated& evaluation) {
   std::vector<std::string> metrics;
   for (const v1::Metric& metric : evaluation.metrics()) {
-    metrics.push_back(absl::StrCat(Visible(metric.name()), " ",
-                                   metric.name() == "accuracy"
-                                       ? absl::StrFormat("%.2f%%", 100 * metric.value())
-                                       : Number(metric.value())));
+    metrics.push_back(absl::StrCat(Visible(metric.name()), " ", MetricText(metric)));
   }
   return absl::StrJoin(metrics, ", ");
 }

@@ -44,9 +44,13 @@ const trim = (text) => text.replace(/(\.\d*?)0+(?=e|$)/, '$1').replace(/\.(?=e|$
 
 export const percent = (fraction) => `${(100 * fraction).toFixed(2)} %`;
 
-export function metric({name, value: x}) {
+export function metric({name, value: x, values = []}) {
+  if (values.length) {
+    const rows = Math.round(Math.sqrt(values.length));
+    return `${rows} × ${rows}`;
+  }
   const number = toNumber(x);
-  return name === 'accuracy' ? percent(number) : value(number);
+  return name === 'accuracy' || name.startsWith('top_') ? percent(number) : value(number);
 }
 
 export function duration(seconds) {

@@ -46,8 +46,10 @@ export class EvaluationTable {
     this.body = h('tbody');
     this.empty = h('p.none', {}, 'None yet.');
     this.table = h('table', {}, h('thead', {}, this.head), this.body);
+    this.matrices = h('div');
     this.element = h('section.card', {'aria-label': 'Evaluations'},
-      h('h2', {}, 'Evaluations'), this.empty, h('div.scroll', {tabindex: 0, 'aria-label': 'Evaluations'}, this.table));
+      h('h2', {}, 'Evaluations'), this.empty,
+      h('div.scroll', {tabindex: 0, 'aria-label': 'Evaluations'}, this.table, this.matrices));
     this.drawn = null;
   }
 
@@ -63,7 +65,20 @@ export class EvaluationTable {
       h('tr', {title: asked ? 'by command' : ''},
         h('td', {}, count(iteration)),
         names.map((name) => h('td', {}, ((found) => (found ? metric(found) : '–'))(metrics.find((m) => m.name === name)))))));
+    this.matrices.replaceChildren(...(newest?.metrics ?? []).filter(({values = []}) => values.length)
+      .map((m) => matrixTable(m, newest.iteration)));
   }
+}
+
+// The newest confusion matrix: what is true row by row, what was taken for it column by column.
+function matrixTable({name, values}, iteration) {
+  const size = Math.round(Math.sqrt(values.length));
+  const classes = [...Array(size).keys()];
+  return h('table', {},
+    h('caption', {}, `${name} at iteration ${count(iteration)}`),
+    h('thead', {}, h('tr', {}, ['', ...classes].map((c) => h('th', {scope: 'col'}, String(c))))),
+    h('tbody', {}, classes.map((i) =>
+      h('tr', {}, h('th', {scope: 'row'}, String(i)), classes.map((j) => h('td', {}, count(Number(values[i * size + j]))))))));
 }
 
 // Warnings of the journal: a worker died, …

@@ -1,24 +1,44 @@
 #include "core/objective/evaluate.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "ATen/core/grad_mode.h"
-#include "ATen/ops/argmax.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/layers.h"
-#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
 #include "core/space/number.h"
 
 namespace descent {
+namespace {
 
-absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const Loss& loss,
+// The mean of a loss over batches, each with what its own mean was divided by.
+struct Mean {
+  double sum = 0, weight = 0;
+
+  void Add(const Loss& loss, const at::Tensor& predictions, const at::Tensor& targets) {
+    const double value = Number(loss(predictions, targets)), share = loss.WeightOf(targets);
+    // A batch in which nothing counts has no mean.
+    if (share != 0) sum += value * share;
+    weight += share;
+  }
+  double value() const { return sum / weight; }
+};
+
+}  // namespace
+
+absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& loss,
                                           const at::Tensor& inputs, const at::Tensor& targets,
-                                          int64_t batch_size) try {
+                                          const EvaluateOptions& options) try {
+  const int64_t batch_size = options.batch_size;
   if (batch_size < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("batch_size: ", batch_size, " is too small; give a number ≥ 1"));
@@ -30,19 +50,29 @@ absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const Loss& loss,
   }
   const at::NoGradGuard no_graph;
   const int64_t examples = inputs.size(0);
-  double sum = 0;
-  int64_t right = 0;
+  std::vector<Mean> means(loss.terms.size());
+  std::vector<std::unique_ptr<Tally>> tallies;
+  for (const Metric& metric : options.metrics) tallies.push_back(metric.start(loss.terms[0].loss));
   for (int64_t first = 0; first < examples; first += batch_size) {
     const int64_t count = std::min(batch_size, examples - first);
     const at::Tensor batch_targets = targets.narrow(0, first, count);
     const at::Tensor predictions = model(inputs.narrow(0, first, count));
-    sum += Number(loss(predictions, batch_targets)) * static_cast<double>(count);
-    if (loss.classifies) right += predictions.argmax(1).eq(batch_targets).sum().item<int64_t>();
+    // First of all: a loss refuses targets that metrics rely on.
+    for (size_t i = 0; i < means.size(); ++i) {
+      means[i].Add(loss.terms[i].loss, predictions, batch_targets);
+    }
+    for (const std::unique_ptr<Tally>& tally : tallies) tally->Add(predictions, batch_targets);
   }
-  EvaluationResult result{
-      .loss = sum / static_cast<double>(examples), .accuracy = {}, .examples = examples};
-  if (loss.classifies) {
-    result.accuracy = static_cast<double>(right) / static_cast<double>(examples);
+  EvaluationResult result{.loss = 0, .metrics = {}, .examples = examples};
+  for (size_t i = 0; i < means.size(); ++i) {
+    const LossTerm& term = loss.terms[i];
+    const double weight = !term.weight              ? 1
+                          : options.weights.empty() ? term.weight->at(0)
+                                                    : options.weights[i];
+    result.loss += weight * means[i].value();
+  }
+  for (const std::unique_ptr<Tally>& tally : tallies) {
+    result.metrics.push_back(tally->Result(means[0].value()));
   }
   return result;
 } catch (const c10::Error& error) {

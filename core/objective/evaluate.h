@@ -3,27 +3,37 @@
 #define DESCENT_CORE_OBJECTIVE_EVALUATE_H_
 
 #include <cstdint>
-#include <optional>
+#include <span>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "core/model/layers.h"
-#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
 
 namespace descent {
 
+struct EvaluateOptions {
+  // Those that go with the first term's predictions (Metric::check).
+  std::span<const Metric> metrics = {};
+  // Of the loss's terms; empty: those at iteration 0.
+  std::span<const double> weights = {};
+  int64_t batch_size = 1024;
+};
+
 struct EvaluationResult {
-  double loss = 0;                 // mean over the examples
-  std::optional<double> accuracy;  // share of right classes; only of losses that classify
+  double loss = 0;                   // the mean over the examples, without penalties
+  std::vector<MetricValue> metrics;  // in the order in which they were asked for
   int64_t examples = 0;
 };
 
-// Inputs [n, …] and targets [n, …], n ≥ 1, looked at in order in batches of batch_size ≥ 1 (the
-// last one may be smaller), without recording a graph. The same arguments give the same bits.
-// INVALID_ARGUMENT for wrong arguments, and if shapes don't fit.
-absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const Loss& loss,
+// Inputs [n, …] and targets [n, …], n ≥ 1, looked at once and in order in batches of batch_size ≥ 1
+// (the last one may be smaller), without recording a graph. Sums are in double; the same arguments
+// give the same bits. INVALID_ARGUMENT for wrong arguments, and if shapes don't fit.
+absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& loss,
                                           const at::Tensor& inputs, const at::Tensor& targets,
-                                          int64_t batch_size = 1024);
+                                          const EvaluateOptions& options = {});
 
 }  // namespace descent
 

@@ -1,31 +1,59 @@
 // Losses: one number from predictions and targets, the mean over a batch.
+//
+// A kind of loss is one small file: an option struct that declares its fields (options.h) and makes
+// a `Loss`, with its plan beside its formula. `Huber{.delta = 2}` becomes a Loss by itself; it
+// throws std::invalid_argument if a field is out of range. All of them are listed in loss_kinds.h.
 #ifndef DESCENT_CORE_OBJECTIVE_LOSS_H_
 #define DESCENT_CORE_OBJECTIVE_LOSS_H_
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "core/model/layer.h"
+#include "core/objective/loss_plan.h"
+#include "core/objective/options.h"
 #include "core/plan/plan_builder.h"
+#include "core/sequence/range.h"
 
 namespace descent {
 
-// A value; any thread (if the function is).
+// What the predictions that a loss is for stand for, and what its targets are.
+enum class Predicts : uint8_t {
+  // The targets' own numbers; targets of the predictions' shape and dtype.
+  kValues,
+  // A score for each class along the last dimension, the greatest being the predicted one; targets
+  // are class indices (int64) of the predictions' shape without that dimension. One score alone: of
+  // class 1 against class 0, which is predicted if it is > 0.
+  kClass,
+  // Scores likewise; targets are the probabilities of the classes, of the predictions' shape.
+  kProbabilities,
+  // A score for each of several questions, yes if it is > 0; targets of the predictions' shape are
+  // the probabilities of a yes.
+  kYesOrNo,
+};
+
+// A value; any thread (if the functions are).
 struct Loss {
   std::string name;  // `cross_entropy`
   // Differentiable; a tensor with one number.
   std::function<at::Tensor(const at::Tensor& predictions, const at::Tensor& targets)> function;
-  // Targets are class indices and the greatest score is the predicted class: has an accuracy.
-  bool classifies = false;
+  Predicts predicts = Predicts::kValues;
+  // The value is the mean of −log p(target): exp(value) is a perplexity.
+  bool likelihood = false;
+  // Where targets that are no class indices must lie.
+  std::optional<Range> target_range = {};
   // Of shapes of one example; empty: anything goes.
   std::function<absl::Status(const Shape& output, const Shape& target)> check = {};
-  // States value and derivative as steps of a static plan (loss_plan.h); false if it has none for
-  // these shapes. Empty: autograd.
-  std::function<bool(PlanBuilder& plan, const PlanTensor& predictions, const PlanTensor& targets,
-                     const PlanTensor& value)>
-      plan = {};
+  // What a batch's value was divided by, so that values of several batches make an exact mean: the
+  // sum of the weights that classes have. Empty: the number of examples.
+  std::function<double(const at::Tensor& targets)> weight = {};
+  // States value and derivative as steps of a static plan; false if it has none for these shapes
+  // and dtypes. Empty: autograd.
+  std::function<bool(PlanBuilder& plan, const LossPlan& loss)> plan = {};
 
   at::Tensor operator()(const at::Tensor& predictions, const at::Tensor& targets) const {
     return function(predictions, targets);
@@ -34,12 +62,20 @@ struct Loss {
   // INVALID_ARGUMENT naming both shapes if a model's output of `output` and targets of `target`
   // (both of one example; class indices have the shape []) don't go together.
   absl::Status CheckShapes(const Shape& output, const Shape& target) const;
+
+  // See `weight`.
+  double WeightOf(const at::Tensor& targets) const;
 };
 
-// Softmax cross-entropy; predictions [batch, classes], targets [batch] of int64 in [0, classes).
-Loss cross_entropy();
+// Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
+template <Described O>
+Loss MakeLoss(const O& options) {
+  ThrowUnlessValid(options);
+  return options.Make();
+}
 
-// mean((prediction − target)²) over batch and outputs; both of the same shape and dtype.
+// `CrossEntropy{}` and `MeanSquaredError{}`, the two that need no options.
+Loss cross_entropy();
 Loss mean_squared_error();
 
 }  // namespace descent

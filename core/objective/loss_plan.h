@@ -1,22 +1,34 @@
-// The plans of losses: value and derivative by the predictions in one step.
-//
-// Each states its steps and returns true, or false for shapes and dtypes that it has none for.
+// What the plan of a loss is stated on: value and derivative by the predictions in one step.
 #ifndef DESCENT_CORE_OBJECTIVE_LOSS_PLAN_H_
 #define DESCENT_CORE_OBJECTIVE_LOSS_PLAN_H_
 
+#include <cstdint>
+
+#include "ATen/core/Tensor.h"
 #include "core/plan/plan_builder.h"
 
 namespace descent {
 
-// mean of log Σ_j exp(s_j) − s_target over the batch; derivative (softmax(s) − one-hot)/batch.
-// predictions [batch, classes], targets [batch] of int64; targets of −100 don't count, as in
-// at::nll_loss.
-bool PlanCrossEntropy(PlanBuilder& plan, const PlanTensor& predictions, const PlanTensor& targets,
-                      const PlanTensor& value);
+// What a term of a sum is multiplied by: a number that is given at each run. Of a loss by itself
+// there is none, and it is 1.
+struct TermWeight {
+  PlanTensor weights;  // [terms], double
+  int64_t term = 0;
 
-// mean((p − t)²); derivative 2(p − t)/count. Any shape, the same for both.
-bool PlanMeanSquaredError(PlanBuilder& plan, const PlanTensor& predictions,
-                          const PlanTensor& targets, const PlanTensor& value);
+  // Only on the CPU.
+  double operator()() const { return weights ? weights->const_data_ptr<double>()[term] : 1; }
+  // x ← weight·x on any device.
+  void Scale(const at::Tensor& x) const {
+    if (weights) x.mul_(weights->select(0, term));
+  }
+};
+
+struct LossPlan {
+  PlanTensor predictions;  // [batch, …]
+  PlanTensor targets;      // [batch, …]
+  PlanTensor value;        // one number: the loss, without the weight
+  TermWeight weight;       // of its derivative
+};
 
 }  // namespace descent
 

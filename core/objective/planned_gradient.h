@@ -10,13 +10,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/functional/function_ref.h"
 #include "core/data/batch.h"
 #include "core/model/flat_parameters.h"
-#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_builder.h"
 
@@ -33,10 +34,12 @@ class PlannedGradient {
   PlannedGradient& operator=(const PlannedGradient&) { return *this = PlannedGradient(); }
   PlannedGradient& operator=(PlannedGradient&&) noexcept = default;
 
-  // The value at x on the batch and the gradient into g. Nothing if the model or the loss has no
-  // plan for such a batch: then it is autograd's turn. Throws what a step throws.
-  std::optional<double> operator()(Structure model, const Loss& loss, const Batch& batch,
-                                   const FlatParameters& x, const FlatParameters& g);
+  // The value of the loss's terms at x on the batch and the gradient into g. Each term counts with
+  // its weight; `values` of a loss that is not plain become theirs without it. Nothing if the model
+  // or a loss has no plan for such a batch: then it is autograd's turn. Throws what a step throws.
+  std::optional<double> operator()(Structure model, const LossSum& loss, const Batch& batch,
+                                   std::span<const double> weights, const FlatParameters& x,
+                                   const FlatParameters& g, std::span<double> values);
 
  private:
   // What a plan was made for.
@@ -49,11 +52,14 @@ class PlannedGradient {
     bool Fits(const Batch& batch) const;
   };
 
-  Made& For(Structure model, const Loss& loss, const Batch& batch, const FlatParameters& x);
+  Made& For(Structure model, const LossSum& loss, const Batch& batch, const FlatParameters& x);
+  // `weights` as a tensor beside the model's.
+  const at::Tensor& OnDevice(std::span<const double> weights, at::Device device);
 
   std::vector<Made> made_;
   FlatParameters::LayoutId layout_;  // of the models that they were made for
   at::Tensor arena_;                 // of all of them
+  at::Tensor weights_;               // of the terms, double
 };
 
 }  // namespace descent

@@ -1,4 +1,5 @@
-// The objective of supervised learning: a loss of a model's predictions on a batch.
+// The objective of supervised learning: a loss of a model's predictions on a batch, or a weighted
+// sum of losses, and penalties on the model's parameters.
 //
 // Which batch is a function of the iteration (`BatchProvider`), so a run that goes on from a
 // checkpoint sees the same ones. A value: copies share the provider, each has its own iteration.
@@ -6,15 +7,21 @@
 #ifndef DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 #define DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "core/data/batch.h"
 #include "core/model/model.h"
 #include "core/objective/gradient.h"
-#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/penalty.h"
 #include "core/objective/planned_gradient.h"
 #include "core/plan/plan_builder.h"
 
@@ -26,49 +33,109 @@ using BatchProvider = std::function<Batch(int64_t iteration)>;
 
 class SupervisedObjective {
  public:
-  SupervisedObjective(Loss loss, BatchProvider batches)
-      : loss_(std::move(loss)), batches_(std::move(batches)) {}
+  // Whoever does not run it by an optimizer, which checks its dials, calls loss.Validate() first.
+  SupervisedObjective(LossSum loss, BatchProvider batches)
+      : loss_(std::move(loss)),
+        batches_(std::move(batches)),
+        dials_(loss_.weights()),
+        names_(loss_.plain() ? std::vector<std::string>() : loss_.part_names()),
+        weights_(loss_.parts(), 1),
+        values_(loss_.parts(), 0) {
+    WeighAt(0);
+  }
 
-  // From now on the objective of iteration k. Before the first call: of iteration 0.
+  // From now on the objective of iteration k, with the weights that their sequences have there.
+  // Before the first call: of iteration 0.
   void seek(int64_t iteration) {
     if (iteration == iteration_ && batch_.inputs.defined()) return;
+    if (iteration != iteration_) WeighAt(iteration);
     iteration_ = iteration;
     batch_ = batches_(iteration);
   }
 
-  // The mean loss on the batch. `Model`: anything callable with the inputs.
+  // The weights that change from iteration to iteration, and can be turned.
+  const std::vector<LossWeight>& dials() const { return dials_; }
+  // Other numbers for them, in that order, until the next seek.
+  void weigh(std::span<const double> weights) {
+    for (size_t i = 0; i < dials_.size(); ++i) weights_[dials_[i].part] = weights[i];
+  }
+
+  // The mean loss on the batch. `Model`: anything callable with the inputs; with parameters of
+  // their names where there are penalties.
   template <class Model>
   at::Tensor operator()(const Model& model) {
     seek(iteration_);
-    return loss_(model(batch_.inputs), batch_.targets);
+    at::Tensor value = loss_.Value(model(batch_.inputs), batch_.targets, weights_);
+    if constexpr (requires { model.parameters(); }) {
+      for (size_t i = 0; i < loss_.penalties.size(); ++i) {
+        value = value + weights_[loss_.terms.size() + i] *
+                            PenaltyValue(loss_.penalties[i], model.parameters());
+      }
+    }
+    return value;
   }
 
   // The gradient at a model, and the value there: by a static plan where model and loss have one
-  // (core/plan), else by autograd. The two agree up to rounding.
+  // (core/plan), else by autograd; penalties in one pass over the flat buffer. The two agree up to
+  // rounding.
   template <class S>
   double gradient_into(const ModelOf<S>& x, ModelOf<S>& g) {
-    if constexpr (requires(PlanBuilder& plan, PlanTensor inputs) { x->Plan(plan, inputs); }) {
-      seek(iteration_);
-      const auto structure = [&](PlanBuilder& plan, const PlanTensor& inputs) {
-        return x->Plan(plan, inputs);
-      };
-      const auto value = plans_(structure, loss_, batch_, x.flat(), g.flat());
-      if (value) return *value;
-    }
-    return autograd_into(*this, x, g);
+    seek(iteration_);
+    double value = LossInto(x, g);
+    if (loss_.penalties.empty()) return value;
+    const size_t terms = loss_.terms.size();
+    const std::span<const double> weights = std::span(weights_).subspan(terms);
+    const std::span<double> values = std::span(values_).subspan(terms);
+    penalties_.AddTo(loss_.penalties, weights, x.flat(), g.flat(), values);
+    for (size_t i = 0; i < values.size(); ++i) value += weights[i] * values[i];
+    return value;
   }
 
-  const Loss& loss() const { return loss_; }
+  const LossSum& loss() const { return loss_; }
   int64_t iteration() const { return iteration_; }
   // Of the iteration; undefined tensors before the first evaluation.
   const Batch& batch() const { return batch_; }
+  // Of the terms and penalties, and their values without them in the last gradient (not kept of a
+  // plain loss).
+  std::span<const double> weights() const { return weights_; }
+  std::span<const double> values() const { return values_; }
+  // Calls report(name, value) for each part of a loss that is not plain.
+  template <class Reporter>
+  void Report(const Reporter& report) const {
+    for (size_t i = 0; i < names_.size(); ++i) report(names_[i], values_[i]);
+  }
 
  private:
-  Loss loss_;
+  void WeighAt(int64_t iteration) {
+    for (const LossWeight& dial : dials_) weights_[dial.part] = dial.sequence.at(iteration);
+  }
+
+  template <class S>
+  double LossInto(const ModelOf<S>& x, ModelOf<S>& g) {
+    const std::span<double> values = std::span(values_).first(loss_.terms.size());
+    if constexpr (requires(PlanBuilder& plan, PlanTensor inputs) { x->Plan(plan, inputs); }) {
+      const auto structure = [&](PlanBuilder& plan, const PlanTensor& inputs) {
+        return x->Plan(plan, inputs);
+      };
+      const auto value = plans_(structure, loss_, batch_, weights_, x.flat(), g.flat(), values);
+      if (value) return *value;
+    }
+    const auto recorded = [&](const ModelOf<S>& model) {
+      return loss_.Value(model(batch_.inputs), batch_.targets, weights_,
+                         loss_.plain() ? std::span<double>() : values);
+    };
+    return autograd_into(recorded, x, g);
+  }
+
+  LossSum loss_;
   BatchProvider batches_;
+  std::vector<LossWeight> dials_;
+  std::vector<std::string> names_;  // of the parts that there is something to tell of
+  std::vector<double> weights_, values_;
   int64_t iteration_ = 0;
   Batch batch_;
   PlannedGradient plans_;
+  PenaltyPass penalties_;
 };
 
 }  // namespace descent

@@ -8,13 +8,13 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/flat_parameters.h"
+#include "core/model/pattern.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/flat_update.h"
 #include "core/space/flat_space.h"
@@ -33,26 +33,6 @@ BufferRange RangeOf(const at::Tensor& parameter, Buffers buffers) {
 }
 
 }  // namespace
-
-bool MatchesPattern(std::string_view pattern, std::string_view text) {
-  // Greedy, with one way back: to the latest `*`, which then takes one character more.
-  size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p, ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 absl::Status ValidateGroups(std::span<const ParameterGroup> groups) {
   std::set<std::string> names;

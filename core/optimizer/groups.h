@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,16 +22,13 @@ namespace descent {
 struct ParameterGroup {
   // In the names of its dials: `groups.bias.step_size`. Letters, digits, `_` and `-`; unique.
   std::string name;
-  // Of the parameters' names: `*` stands for any characters, also none and dots, `?` for one.
+  // Of the parameters' names (core/model/pattern.h).
   std::string pattern;
   // Its parameters stay as they are.
   bool frozen = false;
   // The fields that it does not inherit.
   std::vector<std::pair<std::string, FieldValue>> values = {};
 };
-
-// True if the whole text fits the pattern (`*`, `?`).
-bool MatchesPattern(std::string_view pattern, std::string_view text);
 
 // OK, or INVALID_ARGUMENT naming the group whose name is empty, odd or there twice.
 absl::Status ValidateGroups(std::span<const ParameterGroup> groups);

@@ -166,7 +166,7 @@ class ModelRunOf final : public ModelRun {
     const Iteration<Model> it = run_.Current();
     if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
     return View{it.index,    it.value,    *gradient_norm_, it.step_size,
-                it.solution, it.gradient, it.average};
+                it.solution, it.gradient, it.average,      run_.objective().weights()};
   } catch (...) {
     return PresentException();
   }

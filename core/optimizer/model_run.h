@@ -58,6 +58,8 @@ class ModelRun {
     const Model& gradient;
     // To be evaluated: the averaged weights of an optimizer that keeps some, else the solution.
     const Model& average;
+    // Of the objective's terms and penalties, at this evaluation.
+    std::span<const double> weights;
   };
 
   // INVALID_ARGUMENT naming the field if a hyperparameter is out of range.

@@ -11,6 +11,7 @@
 #include "ATen/ops/linalg_vector_norm.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/flat_parameters.h"
+#include "core/model/pattern.h"
 #include "core/optimizer/groups.h"
 #include "core/space/number.h"
 

@@ -23,6 +23,7 @@
 #include "core/objective/gradient.h"
 #include "core/optimizer/iteration.h"
 #include "core/optimizer/method.h"
+#include "core/optimizer/objective_dials.h"
 #include "core/optimizer/state.h"
 #include "core/space/space.h"
 
@@ -56,8 +57,11 @@ class Run {
   Run(M method, F objective)
       : method_(std::move(method)),
         objective_(std::move(objective)),
+        weights_(*objective_),
         gradient_(zeros_like(method_.solution())) {
-    for (Dial* dial : method_.dials()) {
+    for (Dial* dial : method_.dials()) dials_.push_back(dial);
+    for (Dial* dial : weights_.list()) dials_.push_back(dial);
+    for (Dial* dial : dials_) {
       const Sequence::Feedback* feedback = dial->sequence.feedback();
       if (feedback && feedback->metric == Sequence::kValue) observing_.push_back(dial);
     }
@@ -66,16 +70,16 @@ class Run {
   // The present iteration; computes it if need be.
   Iteration<X> Current() {
     if (stepping_) {
-      Evaluation evaluation(*this);
-      Step(method_, gradient_, evaluation);
+      if (weights_.Weigh(*objective_)) EvaluateHere();
+      MakeStep();
       ++index_;
       stepping_ = false;
       evaluated_ = false;
     }
     if (!evaluated_) {
       if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
-      value_ = gradient_into(*objective_, method_.point(), gradient_);
-      ++evaluations_;
+      weights_.Weigh(*objective_);
+      EvaluateHere();
       evaluated_ = true;
       for (Dial* dial : observing_) dial->sequence.Observe(index_, value_);
     }
@@ -88,11 +92,15 @@ class Run {
     stepping_ = true;
   }
 
-  // The step size first, if the method has one. Valid as long as the run.
-  std::span<Dial* const> dials() { return method_.dials(); }
+  // The step size first, if the method has one; the objective's last. Valid as long as the run.
+  std::span<Dial* const> dials() { return dials_; }
+  F& objective() { return *objective_; }
 
-  // The method's further numbers, as of the present iterate.
-  void Report(const Reporter& report) { descent::Report(method_, report); }
+  // The method's further numbers, as of the present iterate, and the objective's.
+  void Report(const Reporter& report) {
+    descent::Report(method_, report);
+    if constexpr (requires { (*objective_).Report(report); }) (*objective_).Report(report);
+  }
   // Of the objective with its gradient, since the run began or was restored.
   int64_t evaluations() const { return evaluations_; }
 
@@ -144,13 +152,32 @@ class Run {
     Run& run_;
   };
 
+  void EvaluateHere() {
+    value_ = gradient_into(*objective_, method_.point(), gradient_);
+    ++evaluations_;
+  }
+
+  void MakeStep() {
+    Evaluation evaluation(*this);
+    weights_.Use();
+    try {
+      Step(method_, gradient_, evaluation);
+    } catch (...) {
+      weights_.Undo();
+      throw;
+    }
+  }
+
   void Visit(StateVisitor<X>& visitor) {
     visitor.Integer("iteration", index_);
     method_.Visit(visitor);
+    weights_.Visit(visitor);
   }
 
   M method_;
   internal::Assignable<F> objective_;
+  ObjectiveDials<F> weights_;
+  std::vector<Dial*> dials_;
   X gradient_;
   std::vector<Dial*> observing_;  // go by the value of each iteration
   double value_ = 0;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -90,8 +91,9 @@ class Lifetimes {
 
 }  // namespace
 
-Plan::Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena)
-    : value_(value), parameters_(buffers.size()), gradients_(buffers.size()) {
+Plan::Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena,
+           const PlanTensor& report)
+    : value_(value), report_(report), parameters_(buffers.size()), gradients_(buffers.size()) {
   const at::AutoDispatchBelowADInplaceOrView guard;
   const std::vector<PlanStep> program = builder.Program();
   slots_ = std::move(builder.slots_);
@@ -107,6 +109,7 @@ Plan::Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Te
     program_.push_back(program[t].run);
   }
   lifetimes.Read(value.slot_, program.size());
+  if (report) lifetimes.Read(report.slot_, program.size());
   for (const auto& [slot, group] : lifetimes.groups()) unshared_bytes_ += Bytes(*slot);
   for (size_t t = 0; t < program.size(); ++t) {
     const PlanStep& step = program[t];
@@ -172,6 +175,22 @@ double Plan::Run(Buffers x, Buffers g,
   const at::AutoDispatchBelowADInplaceOrView guard;
   for (const std::function<void()>& step : program_) step();
   return Number(*value_);
+}
+
+void Plan::ReadReport(std::span<double> numbers) const {
+  const at::Tensor on_cpu = report_->is_cpu() ? *report_ : report_->cpu();
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    switch (on_cpu.scalar_type()) {
+      case at::kFloat:
+        numbers[i] = on_cpu.const_data_ptr<float>()[i];
+        break;
+      case at::kDouble:
+        numbers[i] = on_cpu.const_data_ptr<double>()[i];
+        break;
+      default:
+        numbers[i] = on_cpu[static_cast<int64_t>(i)].item<double>();
+    }
+  }
 }
 
 }  // namespace descent

@@ -28,14 +28,19 @@ namespace descent {
 class Plan {
  public:
   // `value`: one number, written by a forward step. `buffers`: the flat buffers that the builder's
-  // parameters are views of. `arena`: replaced by a larger one if it is too small.
-  Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena);
+  // parameters are views of. `arena`: replaced by a larger one if it is too small. `report`:
+  // further numbers that somebody wants to know after a run; may be none.
+  Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena,
+       const PlanTensor& report = PlanTensor());
 
   // The value on these inputs (in the order in which the builder was asked for them; contiguous, of
   // the sizes and dtypes asked for) at the parameters in the buffers x; the gradient into the
   // buffers g, whose gaps are left alone. x and g: of the layout that the plan was made for.
   double Run(Buffers x, Buffers g,
              std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs);
+
+  // What the last run wrote into `report`. To be read before another plan of the arena runs.
+  void ReadReport(std::span<double> numbers) const;
 
   // Of its own buffers in the arena.
   int64_t arena_bytes() const { return arena_bytes_; }
@@ -57,7 +62,7 @@ class Plan {
 
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::function<void()>> program_;
-  PlanTensor value_;
+  PlanTensor value_, report_;
   at::Tensor arena_;
   int64_t arena_bytes_ = 0;
   int64_t unshared_bytes_ = 0;

@@ -61,6 +61,7 @@ Trainer::Trainer(TrainerOptions options)
     : agenda_(options.agenda),
       spec_(std::move(options.spec)),
       loss_(std::move(options.loss)),
+      metrics_(std::move(options.metrics)),
       batches_(std::move(options.batches)),
       test_(std::move(options.test)) {}
 
@@ -70,6 +71,7 @@ absl::StatusOr<Trainer::Boundary> Trainer::Current() {
   index_ = view->index;
   solution_ = &view->solution;
   average_ = &view->average;
+  weights_ = view->weights;
   const int64_t samples = batches_->SamplesBefore(index_);
   return Boundary{
       .index = index_,
@@ -108,10 +110,11 @@ absl::StatusOr<EvaluationResult> Trainer::Evaluate() {
       if (absl::StatusOr<Boundary> current = Current(); !current.ok()) return current.status();
     }
     absl::StatusOr<EvaluationResult> result =
-        descent::Evaluate(*average_, loss_, test_->inputs, test_->targets);
+        descent::Evaluate(*average_, loss_, test_->inputs, test_->targets,
+                          {.metrics = metrics_, .weights = weights_});
     if (!result.ok()) return result.status();
     if (absl::Status status = Tell(*result); !status.ok()) return status;
-    evaluation_ = *result;
+    evaluation_ = *std::move(result);
   }
   return *evaluation_;
 }

@@ -28,7 +28,8 @@
 #include "core/data/batches.h"
 #include "core/data/dataset.h"
 #include "core/objective/evaluate.h"
-#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
 #include "core/optimizer/model_run.h"
 #include "core/train/agenda.h"
 #include "core/train/checkpoint.h"
@@ -39,9 +40,11 @@ namespace descent {
 struct TrainerOptions {
   const Model* starting_point = nullptr;  // copied
   OptimizerOptions optimizer;
-  Loss loss;
+  LossSum loss;
   std::unique_ptr<Batches> batches;
   std::optional<Dataset> test;
+  // At evaluations; of those that go with the loss.
+  std::vector<Metric> metrics = {};
   Agenda agenda;
   // The path of a dial or series that the optimizer calls by that name: `optimizer.adam.beta1`.
   // Without one, the name itself.
@@ -105,7 +108,8 @@ class Trainer {
 
   const Agenda agenda_;
   const std::string spec_;
-  const Loss loss_;
+  const LossSum loss_;
+  const std::vector<Metric> metrics_;
   const std::shared_ptr<Batches> batches_;
   const std::optional<Dataset> test_;
   std::unique_ptr<ModelRun> run_;
@@ -116,6 +120,7 @@ class Trainer {
   int64_t index_ = 0;
   const Model* solution_ = nullptr;
   const Model* average_ = nullptr;
+  std::span<const double> weights_;             // of the loss's parts
   std::optional<EvaluationResult> evaluation_;  // of the present iteration
 };
 

@@ -22,7 +22,7 @@ def _fuzz_binary(ctx):
     for source in ctx.files.srcs:
         if source.extension != "cc":
             continue
-        object = ctx.actions.declare_file("%s/%s.o" % (ctx.label.name, source.short_path))
+        object = ctx.actions.declare_file("%s_objects/%s.o" % (ctx.label.name, source.short_path))
         ctx.actions.run(
             executable = "/usr/bin/clang++-19",
             arguments = flags + ["-c", source.path, "-o", object.path],

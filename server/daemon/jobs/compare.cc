@@ -60,6 +60,14 @@ std::string Difference(const v1::Evaluated& journaled, const v1::Evaluated& reco
     const v1::Metric& is = recomputed.metrics(i);
     if (was.name() != is.name()) return absl::StrCat(is.name(), " instead of ", was.name());
     if (!Same(was.value(), is.value())) return Say(was.name(), was.value(), is.value());
+    if (was.values_size() != is.values_size()) {
+      return absl::StrCat(was.name(), " of ", is.values_size(), " numbers instead of ",
+                          was.values_size());
+    }
+    for (int j = 0; j < was.values_size(); ++j) {
+      if (Same(was.values(j), is.values(j))) continue;
+      return Say(absl::StrCat(was.name(), "[", j, "]"), was.values(j), is.values(j));
+    }
   }
   return "";
 }

@@ -349,13 +349,14 @@ absl::StatusOr<Attempt::Event> Attempt::EvaluationEvent(const std::string& reque
   api::Evaluated* evaluation = event.mutable_evaluation();
   evaluation->set_iteration(k_);
   evaluation->set_dataset("test");
-  const auto add = [&](const char* name, double value) {
+  const auto add = [&](const MetricValue& value) {
     api::Metric* metric = evaluation->add_metrics();
-    metric->set_name(name);
-    metric->set_value(value);
+    metric->set_name(value.name);
+    if (value.values.empty()) metric->set_value(value.value);
+    for (const double number : value.values) metric->add_values(number);
   };
-  add("loss", result->loss);
-  if (result->accuracy) add("accuracy", *result->accuracy);
+  add({"loss", result->loss});
+  for (const MetricValue& value : result->metrics) add(value);
   evaluation->set_samples(result->examples);
   evaluation->set_request_id(request_id);
   evaluation->set_seconds(*evaluation_seconds_);

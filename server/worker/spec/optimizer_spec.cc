@@ -217,6 +217,7 @@ void VisitSequences(Message* message, Visit visit) {
 }  // namespace
 
 std::string DialPath(const api::Optimizer& optimizer, std::string_view name) {
+  if (name.substr(0, 10) == "objective.") return std::string(name);
   // Those of wrappers and groups bear their scope; the optimizer's own stand below its kind.
   const FieldDescriptor* kind = KindField(optimizer);
   if (kind == nullptr || name.find('.') != std::string_view::npos) {
@@ -271,10 +272,6 @@ absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimi
     options = wrapper_kind.Make(ReadFields(wrapper_kind.fields(), Kind(wrapper)), *options);
   }
   return options;
-}
-
-Loss ToLoss(const api::Objective& objective) {
-  return objective.has_cross_entropy() ? cross_entropy() : mean_squared_error();
 }
 
 }  // namespace descent::worker

@@ -1,7 +1,7 @@
 #ifndef DESCENT_SERVER_WORKER_SPEC_OPTIMIZER_SPEC_H_
 #define DESCENT_SERVER_WORKER_SPEC_OPTIMIZER_SPEC_H_
 
-// `Spec.optimizer` and `Spec.objective` to core's. The optimizers, their fields, defaults and
+// `Spec.optimizer` to core's. The optimizers, their fields, defaults and
 // ranges are those that core declares (core/optimizer/kinds.h); a message of the spec and its
 // fields are found by their names. Free functions; any thread.
 
@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "core/objective/loss.h"
 #include "core/optimizer/model_run.h"
 #include "server/worker/spec/violations.h"
 
@@ -24,9 +23,9 @@ void ResolveSchedules(int64_t iterations, api::Optimizer* optimizer);
 
 // Of resolved specs. INVALID_ARGUMENT if fields contradict each other.
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer);
-// `optimizer.adam.step_size`: the path of a dial or series that core calls by that name.
+// `optimizer.adam.step_size`: the path of a dial or series that core calls by that name; those of
+// the objective have theirs as their name.
 std::string DialPath(const api::Optimizer& optimizer, std::string_view name);
-Loss ToLoss(const api::Objective& objective);
 
 }  // namespace descent::worker
 

@@ -8,9 +8,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/model/layers.h"
-#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/penalty.h"
+#include "core/sequence/range.h"
 #include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/model_spec.h"
+#include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/optimizer_summary.h"
 #include "server/worker/spec/resolve.h"
@@ -35,18 +38,39 @@ ModelOptions ToModelOptions(const api::Spec& spec, const Dataset& train, at::Dev
           .seed = spec.seed()};
 }
 
+// Refuses a target that is no class and lies outside the range, naming the row.
+absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
+  const at::Tensor targets = dataset.targets.to(at::kDouble).contiguous();
+  const int64_t per_row = targets.numel() / dataset.size();
+  for (int64_t i = 0; i < targets.numel(); ++i) {
+    const absl::Status status = range.Check(targets.const_data_ptr<double>()[i]);
+    if (status.ok()) continue;
+    return absl::OutOfRangeError(
+        absl::StrCat(dataset.origin.Name(i / per_row), ": the ", std::string(status.message())));
+  }
+  return absl::OkStatus();
+}
+
+// That every target is one for the losses and a model with this output.
+void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
+                  const LossSum& loss, const Shape& output, Violations* violations) {
+  for (const LossTerm& term : loss.terms) {
+    absl::Status status;
+    if (term.loss.predicts == Predicts::kClass) {
+      status = CheckClasses(dataset, std::max<int64_t>(output.back(), 2));
+    } else if (term.loss.target_range) {
+      status = CheckTargetRange(dataset, *term.loss.target_range);
+    }
+    if (status.ok()) continue;
+    return AddSourceViolation(field, source, status, violations);
+  }
+}
+
 // That test data, objective and labels go with the model's output.
 void CheckAgainstModel(const Prepared& prepared, const Shape& output, Violations* violations) {
   const api::Spec& spec = prepared.spec;
-  const std::string objective = spec.objective().has_cross_entropy()
-                                    ? "objective.cross_entropy"
-                                    : "objective.mean_squared_error";
-  const absl::Status shapes =
-      ToLoss(spec.objective()).CheckShapes(output, ExampleShape(prepared.train.targets));
-  if (!shapes.ok()) {
-    violations->Add(objective, Sentence(shapes), "SHAPE_MISMATCH");
-    return;
-  }
+  CheckObjectiveShapes(spec, output, ExampleShape(prepared.train.targets), violations);
+  if (!violations->empty()) return;
   if (prepared.test && ExampleShape(prepared.test->inputs) != ExampleShape(prepared.train.inputs)) {
     violations->Add(
         "data.test",
@@ -64,16 +88,12 @@ void CheckAgainstModel(const Prepared& prepared, const Shape& output, Violations
                      "."),
         "SHAPE_MISMATCH");
   }
-  if (!spec.objective().has_cross_entropy()) return;
-  if (absl::Status status = CheckClasses(prepared.train, output[0]); !status.ok()) {
-    AddSourceViolation("data.train", spec.data().train(), status, violations);
-  }
+  const LossSum loss = ToLossSum(spec.objective());
+  CheckTargets("data.train", spec.data().train(), prepared.train, loss, output, violations);
   if (!prepared.test) return;
-  if (absl::Status status = CheckClasses(*prepared.test, output[0]); !status.ok()) {
-    const bool own = spec.data().has_test();  // else it is a part of the training data
-    AddSourceViolation(own ? "data.test" : "data.train",
-                       own ? spec.data().test() : spec.data().train(), status, violations);
-  }
+  const bool own = spec.data().has_test();  // else it is a part of the training data
+  CheckTargets(own ? "data.test" : "data.train", own ? spec.data().test() : spec.data().train(),
+               *prepared.test, loss, output, violations);
 }
 
 void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
@@ -118,7 +138,7 @@ absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
   if (!options.ok()) return options.status();
   absl::StatusOr<std::unique_ptr<ModelRun>> run = ModelRun::Create(
       *options, built.model,
-      SupervisedObjective(ToLoss(prepared->spec.objective()), [](int64_t) { return Batch(); }));
+      SupervisedObjective(ToLossSum(prepared->spec.objective()), [](int64_t) { return Batch(); }));
   if (!run.ok()) return run.status();
   for (const Dial* dial : (*run)->dials()) {
     const std::string path = DialPath(optimizer, dial->name);
@@ -171,6 +191,12 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   }
   CheckAgainstModel(prepared, built->output_shape, &violations);
   if (!violations.empty()) return violations;
+  if (absl::Status status =
+          CheckPenalties(ToLossSum(prepared.spec.objective()).penalties, built->model.parameters());
+      !status.ok()) {
+    violations.Add("objective.penalties", Sentence(status), "OUT_OF_RANGE");
+    return violations;
+  }
   Summarize(*built, &prepared);
   if (absl::Status status = AddDials(*built, &prepared); !status.ok()) {
     violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
@@ -206,9 +232,10 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   return Trainer::Create(
       {.starting_point = &built->model,
        .optimizer = *std::move(optimizer),
-       .loss = ToLoss(spec.objective()),
+       .loss = ToLossSum(spec.objective()),
        .batches = *std::move(batches),
        .test = std::move(prepared.test),
+       .metrics = ToMetrics(spec.evaluation()),
        .agenda = agenda,
        .dial_path = [optimizer = spec.optimizer()](
                         std::string_view name) { return DialPath(optimizer, name); },

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/model_spec.h"
+#include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 
 namespace descent::worker {
@@ -76,13 +77,12 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   } else {
     ResolveLayers(spec->mutable_model(), violations);
   }
-  if (spec->objective().kind_case() == api::Objective::KIND_NOT_SET) {
-    violations->Add("objective", "Give one of cross_entropy and mean_squared_error.",
-                    "MISSING_FIELD");
-  } else if (!spec->objective().has_cross_entropy() &&
-             !spec->objective().has_mean_squared_error()) {
-    violations->Add("objective", "This worker does not have it.", "UNSUPPORTED");
+  Violations in_objective;
+  ResolveObjective(spec->mutable_objective(), &in_objective);
+  if (in_objective.empty()) {
+    ResolveMetrics(spec->objective(), spec->mutable_evaluation(), violations);
   }
+  violations->Add(in_objective);
   ResolveOptimizer(spec->mutable_optimizer(), violations);
   ResolveData(spec, violations);
   if (!spec->has_iterations() && !spec->has_epochs()) {
@@ -135,6 +135,7 @@ void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) 
         std::max({std::min(per_epoch, iterations / 10), iterations / kMaxCheckpoints, int64_t{1}}));
   }
   ResolveSchedules(iterations, spec->mutable_optimizer());
+  ResolveWeights(iterations, spec->mutable_objective());
 }
 
 Agenda ToAgenda(int64_t examples, const api::Spec& spec) {

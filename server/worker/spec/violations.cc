@@ -47,6 +47,12 @@ void Violations::Add(std::string field, std::string description, std::string_vie
   list_.push_back({std::move(field), std::move(description), std::string(reason)});
 }
 
+void Violations::Add(const Violations& others) {
+  for (const Violation& violation : others.list_) {
+    Add(violation.field, violation.description, violation.reason);
+  }
+}
+
 void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations) {
   Check(message, "", violations);
 }

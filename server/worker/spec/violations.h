@@ -26,6 +26,7 @@ struct Violation {
 class Violations {
  public:
   void Add(std::string field, std::string description, std::string_view reason);
+  void Add(const Violations& others);
   bool empty() const { return list_.empty(); }
   const std::vector<Violation>& list() const { return list_; }
 

@@ -251,7 +251,8 @@ TEST_F(CliTest, SetTellsTheEventAsJson) {
 
 TEST_F(CliTest, EvaluatePrintsTheResult) {
   service_.AddJob("x");
-  EXPECT_EQ(Descent({"evaluate", "x"}).out, "iteration 0: test accuracy 88.75%\n");
+  EXPECT_EQ(Descent({"evaluate", "x"}).out,
+            "iteration 0: test accuracy 88.75%, confusion_matrix [[9, 1], [0, 7]]\n");
 }
 
 TEST_F(CliTest, WatchPrintsEveryEventOnceWithoutEscapeCodes) {

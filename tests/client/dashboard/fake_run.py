@@ -137,6 +137,7 @@ class FakeRun:
         self.last_evaluation["metrics"] = [
             {"name": "loss", "value": loss},
             {"name": "accuracy", "value": round(accuracy, 4)},
+            {"name": "confusion_matrix", "values": [870, 130, 71, 929]},
         ]
         self.last_evaluation["seconds"] = 0.21
         self._append("evaluation", self.last_evaluation)

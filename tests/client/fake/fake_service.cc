@@ -351,6 +351,9 @@ grpc::Status FakeService::CommandJob(grpc::ServerContext* context,
       v1::Metric& metric = *evaluation.mutable_evaluation()->add_metrics();
       metric.set_name("accuracy");
       metric.set_value(0.8875);
+      v1::Metric& matrix = *evaluation.mutable_evaluation()->add_metrics();
+      matrix.set_name("confusion_matrix");
+      for (const double count : {9, 1, 0, 7}) matrix.add_values(count);
       Append(entry, evaluation);
       applied.add_commands("evaluate");
     } else {

@@ -73,7 +73,7 @@ Loss WithoutPlan(Loss loss) {
 
 void ExpectAgrees(const SupervisedObjective& objective, const Model& x, double tolerance) {
   SupervisedObjective planned = objective;
-  SupervisedObjective recorded(WithoutPlan(objective.loss()),
+  SupervisedObjective recorded(WithoutPlan(objective.loss().terms[0].loss),
                                [batch = objective.batch()](int64_t) { return batch; });
   const auto [g, value] = gradient(planned, x);
   const auto [expected, expected_value] = gradient(recorded, x);

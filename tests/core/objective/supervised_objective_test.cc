@@ -14,9 +14,11 @@
 #include "ATen/ops/randn.h"
 #include "core/model/layers.h"
 #include "core/model/linear.h"
+#include "core/objective/class_metrics.h"
 #include "core/objective/evaluate.h"
 #include "core/objective/gradient.h"
 #include "core/objective/loss.h"
+#include "core/objective/metric.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -77,19 +79,23 @@ TEST(EvaluateTest, IsTheMeanOverTheDataWhateverTheBatchSize) {
   const double loss = cross_entropy()(model(x), y).item<double>();
   const double accuracy = model(x).argmax(1).eq(y).sum().item<double>() / 103;
   for (const int64_t batch_size : {1, 10, 103, 5000}) {
-    const auto result = Evaluate(model, cross_entropy(), x, y, batch_size);
+    const std::vector<Metric> metrics = {Accuracy{}.Make()};
+    const auto result =
+        Evaluate(model, cross_entropy(), x, y, {.metrics = metrics, .batch_size = batch_size});
     ASSERT_TRUE(result.ok()) << result.status();
     EXPECT_NEAR(result->loss, loss, 1e-6);
-    EXPECT_EQ(result->accuracy, accuracy);
+    ASSERT_EQ(result->metrics.size(), 1u);
+    EXPECT_EQ(result->metrics[0].name, "accuracy");
+    EXPECT_EQ(result->metrics[0].value, accuracy);
     EXPECT_EQ(result->examples, 103);
   }
-  EXPECT_FALSE(Evaluate(model, mean_squared_error(), x, at::randn({103, 3}))->accuracy.has_value());
+  EXPECT_TRUE(Evaluate(model, mean_squared_error(), x, at::randn({103, 3}))->metrics.empty());
 }
 
 TEST(EvaluateTest, WrongDataAreRefused) {
   const Model model = Classifier();
   const at::Tensor x = at::randn({5, 4}), y = at::randint(3, {5}, at::kLong);
-  EXPECT_FALSE(Evaluate(model, cross_entropy(), x, y, 0).ok());
+  EXPECT_FALSE(Evaluate(model, cross_entropy(), x, y, {.batch_size = 0}).ok());
   EXPECT_FALSE(Evaluate(model, cross_entropy(), x, y.narrow(0, 0, 4)).ok());
   EXPECT_FALSE(Evaluate(model, cross_entropy(), x.narrow(0, 0, 0), y.narrow(0, 0, 0)).ok());
   EXPECT_FALSE(Evaluate(model, cross_entropy(), at::randn({5, 7}), y).ok());

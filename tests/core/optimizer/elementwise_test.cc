@@ -11,6 +11,7 @@
 #include "ATen/ops/equal.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/randn.h"
+#include "core/model/pattern.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/rprop.h"

@@ -37,6 +37,9 @@ v1::Job MakeJob(const std::string& id, v1::JobState state = v1::RUNNING) {
   v1::Metric& metric = *job.mutable_last_evaluation()->add_metrics();
   metric.set_name("accuracy");
   metric.set_value(0.9);
+  v1::Metric& matrix = *job.mutable_last_evaluation()->add_metrics();
+  matrix.set_name("confusion_matrix");
+  matrix.add_values(3);
   return job;
 }
 
@@ -67,6 +70,7 @@ TEST_F(MetricsTest, ShowsARunningJob) {
   daemon_.jobs.Set(MakeJob("mnist"));
   const std::string text = Scrape();
   EXPECT_THAT(text, HasSubstr("descent_job_value{job=\"mnist\"} 0.25\n"));
+  EXPECT_THAT(text, Not(HasSubstr("confusion_matrix")));
   EXPECT_THAT(text, HasSubstr("descent_job_gradient_norm{job=\"mnist\"} 1.5\n"));
   EXPECT_THAT(text, HasSubstr("descent_job_step_size{job=\"mnist\"} 0.01\n"));
   EXPECT_THAT(text, HasSubstr("descent_job_iterations_total{job=\"mnist\"} 100\n"));

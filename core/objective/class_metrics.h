@@ -1,0 +1,56 @@
+// Metrics of predictions that are classes or answers to yes-or-no questions.
+//
+// The predicted class is that of the greatest score, the first of equal ones; with one score alone
+// it is 1 if the score is > 0, else 0. Of targets that are probabilities the class is the
+// likeliest, and a probability > ½ is a yes. Targets that don't count (class_loss.h) are left out.
+#ifndef DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_
+#define DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/objective/metric.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// The share of right classes, or of right answers to all questions.
+struct Accuracy {
+  static constexpr std::string_view kind = "accuracy";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const;
+};
+
+// `top_5`: the share of targets whose class is among the k greatest scores.
+struct TopK {
+  static constexpr std::string_view kind = "top_k";
+  int64_t k = 5;
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(AtLeastOne("k"), self.k);
+  }
+  Metric Make() const;
+};
+
+// The area under the receiver operating characteristic, of two classes or one question: how often a
+// yes has a greater score than a no, equal ones counting half (Hanley & McNeil 1982). NaN if there
+// are no yeses or no noes. Keeps all scores, 16 bytes each.
+struct Auc {
+  static constexpr std::string_view kind = "auc";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const;
+};
+
+// `values`: how often class i was taken for class j, row i, column j.
+struct ConfusionMatrix {
+  static constexpr std::string_view kind = "confusion_matrix";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_

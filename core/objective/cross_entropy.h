@@ -1,0 +1,35 @@
+#ifndef DESCENT_CORE_OBJECTIVE_CROSS_ENTROPY_H_
+#define DESCENT_CORE_OBJECTIVE_CROSS_ENTROPY_H_
+
+#include <string_view>
+#include <vector>
+
+#include "core/objective/loss.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// Softmax cross-entropy: Σ_j a_j·(−log softmax(s)_j) of the scores s of each row, where for a
+// target y, w being the class weights and ε the label smoothing, a_j = (1 − ε)·w_y·[j = y] +
+// ε·w_j/classes; the sum over the rows divided by the sum of their w_y. For targets t that are
+// probabilities a_j = w_j·((1 − ε)·t_j + ε/classes), and the mean over the rows
+// (torch.nn.CrossEntropyLoss). Classes come last (class_loss.h).
+struct CrossEntropy {
+  static constexpr std::string_view kind = "cross_entropy";
+  double label_smoothing = 0;         // ε
+  std::vector<double> class_weights;  // empty: 1 each
+  bool probabilities = false;         // targets are probabilities, of the predictions' shape
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(UpToOne("label_smoothing"), self.label_smoothing);
+    visit(NonNegative("class_weights"), self.class_weights);
+    visit(Flag("probabilities"), self.probabilities);
+  }
+
+  Loss Make() const;
+  operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_CROSS_ENTROPY_H_

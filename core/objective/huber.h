@@ -1,0 +1,27 @@
+#ifndef DESCENT_CORE_OBJECTIVE_HUBER_H_
+#define DESCENT_CORE_OBJECTIVE_HUBER_H_
+
+#include <string_view>
+
+#include "core/objective/loss.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// The mean over batch and outputs of ½d² where d = |prediction − target| ≤ delta, and of
+// delta·(d − ½delta) beyond (Huber 1964; torch.nn.HuberLoss). Both of the same shape and dtype.
+struct Huber {
+  static constexpr std::string_view kind = "huber";
+  double delta = 1;
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(Positive("delta"), self.delta);
+  }
+
+  Loss Make() const;
+  operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_HUBER_H_

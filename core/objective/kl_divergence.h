@@ -1,0 +1,24 @@
+#ifndef DESCENT_CORE_OBJECTIVE_KL_DIVERGENCE_H_
+#define DESCENT_CORE_OBJECTIVE_KL_DIVERGENCE_H_
+
+#include <string_view>
+
+#include "core/objective/loss.h"
+
+namespace descent {
+
+// Σ target·(log target − prediction), the mean over the batch: predictions are logarithms of
+// probabilities, targets probabilities; both of the same shape and dtype (torch.nn.KLDivLoss with
+// its reduction `batchmean`, the one that is the divergence).
+struct KlDivergence {
+  static constexpr std::string_view kind = "kl_divergence";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+
+  Loss Make() const;
+  operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_KL_DIVERGENCE_H_

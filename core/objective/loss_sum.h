@@ -1,0 +1,82 @@
+// What a supervised objective is made of: one loss, or a weighted sum of losses of the same
+// predictions and targets; and penalties on the parameters.
+//
+//   LossSum plain = Huber{};
+//   LossSum sum({{"near", Huber{}, 0.5}, {"far", MeanAbsoluteError{}, 0.5}},
+//               {{.kind = Penalty::Kind::kL2, .weight = 1e-4}});
+//
+// A part is a term of a sum or a penalty, without its weight; each weight is a sequence.
+#ifndef DESCENT_CORE_OBJECTIVE_LOSS_SUM_H_
+#define DESCENT_CORE_OBJECTIVE_LOSS_SUM_H_
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "core/model/layer.h"
+#include "core/objective/loss.h"
+#include "core/objective/penalty.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+
+namespace descent {
+
+struct LossTerm {
+  std::string name;  // `near`; unique
+  Loss loss;
+  // Each ≥ 0. None: 1 for ever, and no dial.
+  std::optional<Sequence> weight = {};
+};
+
+// A weight as a hyperparameter.
+struct LossWeight {
+  Range range;  // with its name: `objective.sum.near.weight`, `objective.penalties.l2.weight`
+  Sequence sequence;
+  size_t part;  // whose it is
+};
+
+// A value; any thread.
+struct LossSum {
+  std::vector<LossTerm> terms;  // at least one
+  std::vector<Penalty> penalties = {};
+
+  LossSum(std::vector<LossTerm> all, std::vector<Penalty> on_parameters = {})
+      : terms(std::move(all)), penalties(std::move(on_parameters)) {}
+  // Not explicit: `SupervisedObjective(Huber{}, batches)`.
+  template <class L>
+    requires std::convertible_to<L, Loss>
+  LossSum(L loss) {  // NOLINT(google-explicit-constructor)
+    Loss only = std::move(loss);
+    std::string name = only.name;
+    terms.push_back({std::move(name), std::move(only)});
+  }
+
+  // One loss and nothing else: there is nothing to tell of its parts.
+  bool plain() const { return penalties.empty() && terms.size() == 1 && !terms[0].weight; }
+  // Terms, then penalties.
+  size_t parts() const { return terms.size() + penalties.size(); }
+  // `objective.sum.near`, `objective.penalties.l2`; of several penalties of a kind
+  // `objective.penalties.l2_2` and so on. A term without a weight is `objective.huber`.
+  std::vector<std::string> part_names() const;
+  std::vector<LossWeight> weights() const;
+
+  // INVALID_ARGUMENT naming the weight that is out of its range, or the term that is there twice.
+  absl::Status Validate() const;
+  // INVALID_ARGUMENT of the first term that does not go with such shapes (Loss::CheckShapes).
+  absl::Status CheckShapes(const Shape& output, const Shape& target) const;
+
+  // The sum of the terms (not the penalties), each times its weight; their values, if asked for,
+  // without it.
+  at::Tensor Value(const at::Tensor& predictions, const at::Tensor& targets,
+                   std::span<const double> weights, std::span<double> values = {}) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_LOSS_SUM_H_

@@ -1,0 +1,51 @@
+#include "core/objective/mean_absolute_error.h"
+
+#include <cmath>
+#include <string>
+
+#include "ATen/core/Reduction.h"
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/l1_loss.h"
+#include "ATen/ops/mean.h"
+#include "ATen/ops/sub.h"
+#include "core/model/layer.h"
+#include "core/objective/elementwise_loss.h"
+#include "core/objective/loss.h"
+#include "core/objective/loss_plan.h"
+#include "core/plan/plan_builder.h"
+
+namespace descent {
+namespace {
+
+constexpr auto kernel = []<class T>(T p, T t, T* derivative) {
+  const T difference = p - t;
+  // NaN stays NaN.
+  *derivative = difference == 0 ? 0 : difference / std::abs(difference);
+  return static_cast<double>(std::abs(difference));
+};
+
+void ByOperators(const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
+                 at::Tensor value) {
+  at::sub_out(derivative, p, t);
+  at::mean_out(value, derivative.abs(), at::IntArrayRef{});
+  derivative.sgn_().div_(static_cast<double>(p.numel()));
+}
+
+}  // namespace
+
+Loss MeanAbsoluteError::Make() const {
+  return {.name = std::string(kind),
+          .function =
+              [](const at::Tensor& predictions, const at::Tensor& targets) {
+                ThrowUnlessEqualShapes(kind, predictions, targets);
+                return at::l1_loss(predictions, targets);
+              },
+          .check = [](const Shape& output,
+                      const Shape& target) { return CheckEqualShapes(kind, output, target); },
+          .plan =
+              [](PlanBuilder& plan, const LossPlan& loss) {
+                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, ByOperators);
+              }};
+}
+
+}  // namespace descent

@@ -1,0 +1,51 @@
+#include "core/objective/mean_squared_error.h"
+
+#include <string>
+
+#include "ATen/core/Reduction.h"
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/mean.h"
+#include "ATen/ops/mse_loss.h"
+#include "ATen/ops/sub.h"
+#include "core/model/layer.h"
+#include "core/objective/elementwise_loss.h"
+#include "core/objective/loss.h"
+#include "core/objective/loss_plan.h"
+#include "core/plan/plan_builder.h"
+
+namespace descent {
+namespace {
+
+constexpr auto kernel = []<class T>(T p, T t, T* derivative) {
+  const T difference = p - t;
+  *derivative = 2 * difference;
+  return static_cast<double>(difference) * static_cast<double>(difference);
+};
+
+void ByOperators(const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
+                 at::Tensor value) {
+  at::sub_out(derivative, p, t);
+  at::mean_out(value, derivative.square(), at::IntArrayRef{});
+  derivative.mul_(2.0 / static_cast<double>(p.numel()));
+}
+
+}  // namespace
+
+Loss MeanSquaredError::Make() const {
+  return {.name = std::string(kind),
+          .function =
+              [](const at::Tensor& predictions, const at::Tensor& targets) {
+                ThrowUnlessEqualShapes(kind, predictions, targets);
+                return at::mse_loss(predictions, targets);
+              },
+          .check = [](const Shape& output,
+                      const Shape& target) { return CheckEqualShapes(kind, output, target); },
+          .plan =
+              [](PlanBuilder& plan, const LossPlan& loss) {
+                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, ByOperators);
+              }};
+}
+
+Loss mean_squared_error() { return MeanSquaredError{}; }
+
+}  // namespace descent

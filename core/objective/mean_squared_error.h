@@ -1,0 +1,22 @@
+#ifndef DESCENT_CORE_OBJECTIVE_MEAN_SQUARED_ERROR_H_
+#define DESCENT_CORE_OBJECTIVE_MEAN_SQUARED_ERROR_H_
+
+#include <string_view>
+
+#include "core/objective/loss.h"
+
+namespace descent {
+
+// mean((prediction − target)²) over batch and outputs; both of the same shape and dtype.
+struct MeanSquaredError {
+  static constexpr std::string_view kind = "mean_squared_error";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+
+  Loss Make() const;
+  operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_MEAN_SQUARED_ERROR_H_

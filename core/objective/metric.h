@@ -1,0 +1,57 @@
+// Metrics: what is said of a model's predictions on a whole data set besides its loss.
+//
+// A kind of metric is an option struct (options.h) that makes a `Metric`; they are listed in
+// metric_kinds.h. Each is gathered batch by batch in double, in order: the same data give the same
+// bits, whatever the batches.
+#ifndef DESCENT_CORE_OBJECTIVE_METRIC_H_
+#define DESCENT_CORE_OBJECTIVE_METRIC_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "core/model/layer.h"
+#include "core/objective/loss.h"
+
+namespace descent {
+
+struct MetricValue {
+  std::string name;  // `accuracy`
+  double value = 0;
+  // Instead of the value, of a matrix: row by row.
+  std::vector<double> values = {};
+};
+
+// What a metric has seen so far. Not thread-safe.
+class Tally {
+ public:
+  virtual ~Tally() = default;
+  // One batch more: predictions [batch, …] of any floating-point type on any device, and targets as
+  // the loss takes them. Throws what LibTorch throws.
+  virtual void Add(const at::Tensor& predictions, const at::Tensor& targets) = 0;
+  // `loss`: the mean over the same data.
+  virtual MetricValue Result(double loss) const = 0;
+};
+
+// A value; any thread.
+struct Metric {
+  std::string name;  // `accuracy`
+  // INVALID_ARGUMENT saying what it needs, if it means nothing for such predictions; `output` is a
+  // model's output for one example.
+  std::function<absl::Status(const Loss& loss, const Shape& output)> check;
+  std::function<std::unique_ptr<Tally>(const Loss& loss)> start;
+};
+
+// Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
+template <Described O>
+Metric MakeMetric(const O& options) {
+  ThrowUnlessValid(options);
+  return options.Make();
+}
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_METRIC_H_

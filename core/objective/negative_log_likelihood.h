@@ -1,0 +1,28 @@
+#ifndef DESCENT_CORE_OBJECTIVE_NEGATIVE_LOG_LIKELIHOOD_H_
+#define DESCENT_CORE_OBJECTIVE_NEGATIVE_LOG_LIKELIHOOD_H_
+
+#include <string_view>
+#include <vector>
+
+#include "core/objective/loss.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// Σ w_y·(−log p_y) over the targets' classes y, divided by Σ w_y: predictions are logarithms of
+// probabilities (torch.nn.NLLLoss). Classes come last (class_loss.h).
+struct NegativeLogLikelihood {
+  static constexpr std::string_view kind = "negative_log_likelihood";
+  std::vector<double> class_weights;  // w; empty: 1 each
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("class_weights"), self.class_weights);
+  }
+
+  Loss Make() const;
+  operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_NEGATIVE_LOG_LIKELIHOOD_H_

@@ -1,0 +1,38 @@
+// Metrics of predictions that are numbers, and perplexity.
+#ifndef DESCENT_CORE_OBJECTIVE_VALUE_METRICS_H_
+#define DESCENT_CORE_OBJECTIVE_VALUE_METRICS_H_
+
+#include <string_view>
+
+#include "core/objective/metric.h"
+
+namespace descent {
+
+// 1 − Σ(target − prediction)²/Σ(target − mean target)², the sums over all examples and outputs, the
+// mean of each output its own. Of targets that are all the same it is −∞, or NaN if they were met.
+struct RSquared {
+  static constexpr std::string_view kind = "r_squared";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const;
+};
+
+// mean(|prediction − target|) over examples and outputs.
+struct AbsoluteError {
+  static constexpr std::string_view kind = "absolute_error";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const;
+};
+
+// exp(loss), of losses that are the mean of −log p.
+struct Perplexity {
+  static constexpr std::string_view kind = "perplexity";
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OBJECTIVE_VALUE_METRICS_H_

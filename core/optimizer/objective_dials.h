@@ -1,0 +1,74 @@
+// The dials that an objective brings along (the weights of its terms), counted with a run's steps.
+//
+//   std::vector<…> dials() const            each with a `range` and a `sequence`
+//   void weigh(std::span<const double>)     the numbers for the evaluations to come, in that order
+//
+// A weight at position k counts in the evaluation of iteration k, and so in the step to k + 1. If
+// it is turned in between, the objective is another one, and is evaluated again before the step.
+// Not thread-safe.
+#ifndef DESCENT_CORE_OPTIMIZER_OBJECTIVE_DIALS_H_
+#define DESCENT_CORE_OPTIMIZER_OBJECTIVE_DIALS_H_
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "core/optimizer/dials.h"
+#include "core/optimizer/state.h"
+
+namespace descent {
+
+template <class F>
+concept HasDials = requires(F& objective, const F& same, std::span<const double> numbers) {
+  same.dials().begin()->range;
+  same.dials().begin()->sequence;
+  objective.weigh(numbers);
+};
+
+template <class F>
+class ObjectiveDials {
+ public:
+  // Throws std::invalid_argument naming the dial that is out of its range.
+  explicit ObjectiveDials(const F& objective) : dials_(ListedBy(objective)) {
+    numbers_.resize(dials_.list().size());
+  }
+
+  std::span<Dial* const> list() { return dials_.list(); }
+
+  // Gives the objective the present numbers; true if it had others.
+  bool Weigh(F& objective) {
+    bool turned = false;
+    for (size_t i = 0; i < numbers_.size(); ++i) {
+      const double present = list()[i]->sequence.value();
+      turned = turned || present != numbers_[i];
+      numbers_[i] = present;
+    }
+    if constexpr (HasDials<F>) {
+      if (!numbers_.empty()) objective.weigh(numbers_);
+    }
+    return turned;
+  }
+
+  void Use() { dials_.Use(); }
+  void Undo() { dials_.Undo(); }
+  template <class X>
+  void Visit(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
+  }
+
+ private:
+  static Dials ListedBy(const F& objective) {
+    std::vector<Hyperparameter> list;
+    if constexpr (HasDials<F>) {
+      for (const auto& dial : objective.dials()) list.push_back({dial.range, dial.sequence});
+    }
+    return Dials(list);
+  }
+
+  Dials dials_;
+  std::vector<double> numbers_;  // of the last evaluation
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_OBJECTIVE_DIALS_H_

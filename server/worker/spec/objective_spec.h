@@ -1,0 +1,39 @@
+#ifndef DESCENT_SERVER_WORKER_SPEC_OBJECTIVE_SPEC_H_
+#define DESCENT_SERVER_WORKER_SPEC_OBJECTIVE_SPEC_H_
+
+// `Spec.objective` and `Spec.evaluation.metrics` to core's. The losses and metrics, their fields,
+// defaults and ranges are those that core declares (core/objective/loss_kinds.h, metric_kinds.h); a
+// message of the spec and its fields are found by their names. Free functions; any thread.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model/layer.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
+#include "server/worker/spec/violations.h"
+
+namespace descent::worker {
+
+// Checks every number and fills in defaults, all but a schedule's length.
+void ResolveObjective(api::Objective* objective, Violations* violations);
+// The same; only of a resolved objective without violations. Without any given, accuracy, where the
+// objective has classes.
+void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation,
+                    Violations* violations);
+
+// Fills in the length of schedules that have none: that of the run.
+void ResolveWeights(int64_t iterations, api::Objective* objective);
+
+// Of resolved specs.
+LossSum ToLossSum(const api::Objective& objective);
+std::vector<Metric> ToMetrics(const api::Evaluation& evaluation);
+
+// That losses and metrics go with a model's output and with targets of one example.
+void CheckObjectiveShapes(const api::Spec& spec, const Shape& output, const Shape& target,
+                          Violations* violations);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SPEC_OBJECTIVE_SPEC_H_
