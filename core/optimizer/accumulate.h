@@ -106,6 +106,9 @@ class SkipNonFiniteMethod : public WrapperMethod<X, O> {
       ++skipped_;
     }
   }
+  bool TakeEvaluation(double& value, X& gradient) {
+    return this->TakeEvaluationInside(value, gradient);
+  }
   void Report(const Reporter& report) {
     WrapperMethod<X, O>::Report(report);
     report(this->Named("skipped"), static_cast<double>(skipped_));

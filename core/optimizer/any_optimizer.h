@@ -52,6 +52,9 @@ class AnyMethod {
   std::optional<double> step_size() { return method_->step_size(); }
   void Report(const Reporter& report) { method_->Report(report); }
   bool evaluates() const { return method_->evaluates(); }
+  bool TakeEvaluation(double& value, X& gradient) {
+    return method_->TakeEvaluation(value, gradient);
+  }
   void Visit(StateVisitor<X>& visitor) { method_->Visit(visitor); }
 
  private:
@@ -66,6 +69,7 @@ class AnyMethod {
     virtual std::optional<double> step_size() = 0;
     virtual void Report(const Reporter& report) = 0;
     virtual bool evaluates() const = 0;
+    virtual bool TakeEvaluation(double& value, X& gradient) = 0;
     virtual void Visit(StateVisitor<X>& visitor) = 0;
   };
 
@@ -83,6 +87,9 @@ class AnyMethod {
     std::optional<double> step_size() override { return descent::StepSize(method); }
     void Report(const Reporter& report) override { descent::Report(method, report); }
     bool evaluates() const override { return descent::Evaluates<X>(method); }
+    bool TakeEvaluation(double& value, X& gradient) override {
+      return descent::TakeEvaluation(method, value, gradient);
+    }
     void Visit(StateVisitor<X>& visitor) override { method.Visit(visitor); }
     M method;
   };

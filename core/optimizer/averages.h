@@ -115,6 +115,9 @@ class EmaMethod : public WrapperMethod<X, O> {
       begun_ = 1;
     });
   }
+  bool TakeEvaluation(double& value, X& gradient) {
+    return this->TakeEvaluationInside(value, gradient);
+  }
   void Visit(StateVisitor<X>& visitor) {
     WrapperMethod<X, O>::Visit(visitor);
     visitor.Integer(this->Named("begun"), begun_);
@@ -144,6 +147,9 @@ class SwaMethod : public WrapperMethod<X, O> {
     const double weight = 1 / static_cast<double>(count_);
     scale(1 - weight, average_);
     axpy(weight, this->solution(), average_);
+  }
+  bool TakeEvaluation(double& value, X& gradient) {
+    return this->TakeEvaluationInside(value, gradient);
   }
   void Visit(StateVisitor<X>& visitor) {
     WrapperMethod<X, O>::Visit(visitor);

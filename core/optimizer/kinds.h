@@ -23,7 +23,8 @@ namespace descent {
 struct FieldInfo {
   Range range;  // with the field's name
   FieldValue default_value;
-  bool required = false;  // then the default means nothing
+  bool required = false;                         // then the default means nothing
+  std::span<const std::string_view> names = {};  // those that the field may have, if it is an enum
 };
 
 // Those that differ from the defaults, by name.

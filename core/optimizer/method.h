@@ -15,6 +15,12 @@
 //   std::optional<double> step_size()     used in the last step, if it is no dial
 //   void Report(const Reporter& report)   further numbers that people may want to see as series
 //   bool evaluates() const                Step can't do without its evaluator
+//   bool TakeEvaluation(double& value, X& gradient)
+//                                         once after a step: if that step has evaluated the very
+//                                         objective that it was given at what now is point(), the
+//                                         value and the gradient (which may be swapped with the
+//                                         method's own memory), and true. Only of a method that
+//                                         is not movable.
 // If `Step` throws, the method is as it was. Movable, and the dials don't move along: their
 // addresses are those for good. Not thread-safe.
 #ifndef DESCENT_CORE_OPTIMIZER_METHOD_H_
@@ -43,7 +49,7 @@ class Evaluator {
   virtual double Evaluate(const X& x, X& gradient) = 0;
   // The value that goes with the gradient that the step was given, at the method's point.
   virtual double value() const = 0;
-  // Since the run began (or was restored): the one evaluation of each iteration and those of steps.
+  // Since iteration 0: the one evaluation of each iteration and those of steps.
   virtual int64_t evaluations() const = 0;
 };
 
@@ -101,6 +107,16 @@ std::optional<double> StepSize(M& method) {
   } else {
     const auto dials = method.dials();
     return dials.empty() || dials.front()->name != "step_size" ? std::nullopt : dials.front()->used;
+  }
+}
+
+// True if the last step brought what the next one needs; `gradient` then has it.
+template <class X, Method<X> M>
+bool TakeEvaluation(M& method, double& value, X& gradient) {
+  if constexpr (requires { method.TakeEvaluation(value, gradient); }) {
+    return method.TakeEvaluation(value, gradient);
+  } else {
+    return false;
   }
 }
 

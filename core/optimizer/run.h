@@ -74,14 +74,16 @@ class Run {
       MakeStep();
       ++index_;
       stepping_ = false;
-      evaluated_ = false;
+      // A line search knows the objective where it ended; of the next batch it knows nothing.
+      evaluated_ = !Changes() && TakeEvaluation(method_, value_, gradient_);
+      if (evaluated_) Observe();
     }
     if (!evaluated_) {
       if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
       weights_.Weigh(*objective_);
       EvaluateHere();
       evaluated_ = true;
-      for (Dial* dial : observing_) dial->sequence.Observe(index_, value_);
+      Observe();
     }
     return {index_, method_.solution(), value_, gradient_, StepSize(method_), Average<X>(method_)};
   }
@@ -96,12 +98,14 @@ class Run {
   std::span<Dial* const> dials() { return dials_; }
   F& objective() { return *objective_; }
 
-  // The method's further numbers, as of the present iterate, and the objective's.
+  // The method's further numbers, as of the present iterate, and the objective's; first of all
+  // `evaluations` if it is not one for each iteration.
   void Report(const Reporter& report) {
+    if (Evaluates<X>(method_)) report("evaluations", static_cast<double>(evaluations_));
     descent::Report(method_, report);
     if constexpr (requires { (*objective_).Report(report); }) (*objective_).Report(report);
   }
-  // Of the objective with its gradient, since the run began or was restored.
+  // Of the objective with its gradient, since iteration 0; saved and restored.
   int64_t evaluations() const { return evaluations_; }
 
   // Shows the visitor the state as of the iteration last looked at: `iteration`, the method's
@@ -110,9 +114,9 @@ class Run {
   // Takes over what the visitor writes; the next look evaluates the objective there, so that all
   // goes on bit for bit as after the save.
   void Restore(StateVisitor<X>& visitor) {
-    Visit(visitor);
     stepping_ = false;
     evaluated_ = false;
+    Visit(visitor);
   }
 
   class Iterator {
@@ -152,6 +156,10 @@ class Run {
     Run& run_;
   };
 
+  void Observe() {
+    for (Dial* dial : observing_) dial->sequence.Observe(index_, value_);
+  }
+
   void EvaluateHere() {
     value_ = gradient_into(*objective_, method_.point(), gradient_);
     ++evaluations_;
@@ -170,8 +178,24 @@ class Run {
 
   void Visit(StateVisitor<X>& visitor) {
     visitor.Integer("iteration", index_);
+    // With the present iterate's own, which whoever restores makes once more.
+    const int64_t missing = evaluated_ ? 0 : 1;
+    int64_t evaluations = evaluations_ + missing;
+    visitor.Integer("evaluations", evaluations);
+    evaluations_ = evaluations - missing;
     method_.Visit(visitor);
     weights_.Visit(visitor);
+  }
+
+  // Whether the objective is another one in each iteration.
+  bool Changes() const {
+    if constexpr (!StochasticObjective<F>) {
+      return false;
+    } else if constexpr (requires { (*objective_).changes(); }) {
+      return (*objective_).changes();
+    } else {
+      return true;
+    }
   }
 
   M method_;

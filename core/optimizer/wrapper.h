@@ -142,6 +142,11 @@ class WrapperMethod {
     descent::Step(inner_, gradient, evaluator);
   }
 
+  // For wrappers that hand their own evaluator on, and leave the solution alone.
+  bool TakeEvaluationInside(double& value, X& gradient) {
+    return descent::TakeEvaluation(inner_, value, gradient);
+  }
+
   // An iteration in which the method inside stays where it is: its sequences count all the same.
   void SkipInside() {
     for (Dial* dial : inner_.dials()) dial->used = dial->sequence.next();

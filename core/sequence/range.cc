@@ -52,6 +52,12 @@ Range UnitInterval(std::string field) {
   return range;
 }
 
+Range OpenUnitInterval(std::string field) {
+  Range range = UnitInterval(std::move(field));
+  range.min_included = false;
+  return range;
+}
+
 Range UpToOne(std::string field) {
   Range range = UnitInterval(std::move(field));
   range.max_included = true;

@@ -34,6 +34,9 @@ Range NonPositive(std::string field);
 // [0, 1): momentum and the decay rates of averages.
 Range UnitInterval(std::string field);
 
+// (0, 1).
+Range OpenUnitInterval(std::string field);
+
 // [0, 1].
 Range UpToOne(std::string field);
 

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/optimizer/kinds.h"
+#include "server/worker/spec/line_search_spec.h"
 #include "server/worker/spec/sequence_spec.h"
 
 namespace descent::worker {
@@ -61,6 +63,10 @@ const api::Sequence& GetSequence(const Message& message, const FieldDescriptor* 
   return static_cast<const api::Sequence&>(message.GetReflection()->GetMessage(message, field));
 }
 
+api::LineSearch* MutableLineSearch(Message* message, const FieldDescriptor* field) {
+  return static_cast<api::LineSearch*>(message->GetReflection()->MutableMessage(message, field));
+}
+
 // A hyperparameter's default: a number, or else the only schedule that is one, Nesterov's.
 void SetDefault(const descent::Sequence& value, api::Sequence* sequence) {
   const auto& bounds = value.bounds();
@@ -73,30 +79,59 @@ void SetDefault(const descent::Sequence& value, api::Sequence* sequence) {
 
 void SetDefault(const FieldValue& value, const FieldDescriptor* field, Message* message) {
   const auto* reflection = message->GetReflection();
-  std::visit(
-      Overloaded{[&](const descent::Sequence& sequence) {
-                   SetDefault(sequence, MutableSequence(message, field));
-                 },
-                 [&](double number) { reflection->SetDouble(message, field, number); },
-                 [&](int64_t number) { reflection->SetInt64(message, field, number); },
-                 [&](bool flag) { reflection->SetBool(message, field, flag); },
-                 [&](const std::string& text) { reflection->SetString(message, field, text); }},
-      value);
+  std::visit(Overloaded{[&](const descent::Sequence& sequence) {
+                          SetDefault(sequence, MutableSequence(message, field));
+                        },
+                        [&](double number) { reflection->SetDouble(message, field, number); },
+                        [&](int64_t number) { reflection->SetInt64(message, field, number); },
+                        [&](bool flag) { reflection->SetBool(message, field, flag); },
+                        [&](const std::string& text) {
+                          if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
+                            reflection->SetEnum(message, field,
+                                                field->enum_type()->FindValueByName(text));
+                          } else {
+                            reflection->SetString(message, field, text);
+                          }
+                        },
+                        [&](const LineSearch& search) {
+                          WriteLineSearch(search, MutableLineSearch(message, field));
+                        }},
+             value);
 }
 
 // What the message says of the field, in the type that core declares.
 FieldValue Read(const Message& message, const FieldDescriptor* field, const FieldInfo& info) {
   const auto* reflection = message.GetReflection();
   return std::visit(
-      Overloaded{
-          [&](const descent::Sequence&) -> FieldValue {
-            return ToSequence(GetSequence(message, field));
-          },
-          [&](double) -> FieldValue { return reflection->GetDouble(message, field); },
-          [&](int64_t) -> FieldValue { return reflection->GetInt64(message, field); },
-          [&](bool) -> FieldValue { return reflection->GetBool(message, field); },
-          [&](const std::string&) -> FieldValue { return reflection->GetString(message, field); }},
+      Overloaded{[&](const descent::Sequence&) -> FieldValue {
+                   return ToSequence(GetSequence(message, field));
+                 },
+                 [&](double) -> FieldValue { return reflection->GetDouble(message, field); },
+                 [&](int64_t) -> FieldValue { return reflection->GetInt64(message, field); },
+                 [&](bool) -> FieldValue { return reflection->GetBool(message, field); },
+                 [&](const std::string&) -> FieldValue {
+                   return field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM
+                              ? reflection->GetEnum(message, field)->name()
+                              : reflection->GetString(message, field);
+                 },
+                 [&](const LineSearch&) -> FieldValue {
+                   return ToLineSearch(
+                       static_cast<const api::LineSearch&>(reflection->GetMessage(message, field)));
+                 }},
       info.default_value);
+}
+
+// Of an enum: also a number without a name may have been given.
+void ResolveName(const FieldInfo& info, const FieldDescriptor* field, const std::string& path,
+                 const Message& message, Violations* violations) {
+  const std::string name = message.GetReflection()->GetEnum(message, field)->name();
+  if (std::find(info.names.begin(), info.names.end(), name) != info.names.end()) return;
+  violations->Add(
+      path,
+      absl::StrCat(
+          "Give one of ",
+          absl::StrJoin(std::vector<std::string>(info.names.begin(), info.names.end()), ", "), "."),
+      "OUT_OF_RANGE");
 }
 
 // Checks what was given.
@@ -105,6 +140,10 @@ void ResolveField(const FieldInfo& info, const FieldDescriptor* field, const std
   if (std::holds_alternative<descent::Sequence>(info.default_value)) {
     return ResolveSequence(info.range, path, MutableSequence(message, field), violations);
   }
+  if (std::holds_alternative<LineSearch>(info.default_value)) {
+    return ResolveLineSearch(path, MutableLineSearch(message, field), violations);
+  }
+  if (!info.names.empty()) return ResolveName(info, field, path, *message, violations);
   const absl::Status status =
       std::visit([&]<class Value>(const Value& value) { return CheckField(info.range, value); },
                  Read(*message, field, info));

@@ -1,0 +1,123 @@
+// Gradient descent with the step sizes of Barzilai and Borwein.
+#ifndef DESCENT_CORE_OPTIMIZER_BARZILAI_BORWEIN_H_
+#define DESCENT_CORE_OPTIMIZER_BARZILAI_BORWEIN_H_
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
+#include "core/optimizer/run.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+template <InnerProductSpace X>
+class BarzilaiBorweinMethod;
+
+// With s = x_k − x_{k−1} and y = g_k − g_{k−1}.
+enum class BarzilaiBorweinFormula {
+  kLong,   // s's/s'y
+  kShort,  // s'y/y'y
+};
+inline constexpr std::string_view kBarzilaiBorweinNames[] = {"LONG", "SHORT"};
+constexpr std::span<const std::string_view> Names(BarzilaiBorweinFormula) {
+  return kBarzilaiBorweinNames;
+}
+
+// x ← x − a·g with a by the formula (Barzilai & Borwein 1988, equations 5 and 6), which is
+// step_size in the first step and wherever the curvature s'y is not positive. Values may rise on
+// the way. For whole gradients, not for batches.
+struct BarzilaiBorwein {
+  static constexpr std::string_view kind = "barzilai_borwein";
+
+  Sequence step_size = 0.001;  // each ≥ 0
+  BarzilaiBorweinFormula formula = BarzilaiBorweinFormula::kLong;
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(Range{.field = "formula"}, self.formula);
+  }
+
+  template <InnerProductSpace X>
+  using MethodFor = BarzilaiBorweinMethod<X>;
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const { return ValidateFields(*this); }
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  template <InnerProductSpace X, Objective<X> F>
+  Run<X, F, BarzilaiBorweinMethod<X>> operator()(const X& x0, F objective) const {
+    return {BarzilaiBorweinMethod<X>(*this, x0), std::move(objective)};
+  }
+};
+
+template <InnerProductSpace X>
+class BarzilaiBorweinMethod {
+ public:
+  BarzilaiBorweinMethod(const BarzilaiBorwein& options, const X& x0)
+      : dials_(SequencesOf(options)),
+        formula_(options.formula),
+        x_(copy(x0)),
+        step_(zeros_like(x0)),
+        change_(zeros_like(x0)) {}
+
+  const X& solution() const { return x_; }
+  const X& point() const { return x_; }
+  X* movable() { return &x_; }
+  std::span<Dial* const> dials() { return dials_.list(); }
+  std::optional<double> step_size() const {
+    return begun_ != 0 ? std::optional(used_) : std::nullopt;
+  }
+
+  void Step(const X& gradient) {
+    dials_.Use();
+    used_ = dials_.used(0);
+    if (begun_ != 0) {
+      // From −x_{k−1} and −g_{k−1} to s and y.
+      axpy(1, x_, step_);
+      axpy(1, gradient, change_);
+      const double curvature = dot(step_, change_);
+      const double size = formula_ == BarzilaiBorweinFormula::kLong
+                              ? dot(step_, step_) / curvature
+                              : curvature / dot(change_, change_);
+      if (curvature > 0 && std::isfinite(size)) used_ = size;
+    }
+    assign(x_, step_);
+    scale(-1, step_);
+    assign(gradient, change_);
+    scale(-1, change_);
+    begun_ = 1;
+    axpy(-used_, gradient, x_);
+  }
+
+  void Visit(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
+    visitor.Space("solution", x_);
+    visitor.Space("step", step_);
+    visitor.Space("change", change_);
+    visitor.Integer("begun", begun_);
+    visitor.Number("used_step_size", used_);
+  }
+
+ private:
+  Dials dials_;
+  BarzilaiBorweinFormula formula_;
+  X x_;
+  X step_;    // −x_{k−1} between two steps
+  X change_;  // −g_{k−1} between two steps
+  int64_t begun_ = 0;
+  double used_ = 0;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_BARZILAI_BORWEIN_H_

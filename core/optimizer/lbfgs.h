@@ -1,0 +1,185 @@
+// The limited-memory BFGS method.
+#ifndef DESCENT_CORE_OPTIMIZER_LBFGS_H_
+#define DESCENT_CORE_OPTIMIZER_LBFGS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
+#include "core/optimizer/line_search.h"
+#include "core/optimizer/run.h"
+#include "core/optimizer/searched.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+template <InnerProductSpace X>
+class LbfgsMethod;
+
+// x ← x + a·d with d = −H·g from the last `history` pairs of steps and changes of the gradient
+// (Nocedal & Wright 2006, algorithms 7.4 and 7.5, with the initial scaling of equation 7.20), a by
+// a line search that first tries step_size; in the very first step, and after a failed one,
+// step_size·min(1, 1/|g|). A pair without positive curvature is left out. Each pair is of one
+// batch; still, this is a method for whole gradients. Where the search finds nothing better, the
+// solution stays and the history is forgotten. Takes 2·history + 5 times the parameters' memory.
+// Reports step_length (a) and line_search_evaluations of the last step.
+struct Lbfgs {
+  static constexpr std::string_view kind = "lbfgs";
+
+  Sequence step_size = 1.0;  // each ≥ 0
+  int64_t history = 10;      // from 1 to 1000
+  LineSearch line_search = HagerZhang{};
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(Range{.field = "history", .min = 1, .max = 1000}, self.history);
+    visit(Range{.field = "line_search"}, self.line_search);
+  }
+
+  template <InnerProductSpace X>
+  using MethodFor = LbfgsMethod<X>;
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const { return ValidateFields(*this); }
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  template <InnerProductSpace X, Objective<X> F>
+  Run<X, F, LbfgsMethod<X>> operator()(const X& x0, F objective) const {
+    return {LbfgsMethod<X>(*this, x0), std::move(objective)};
+  }
+};
+
+template <InnerProductSpace X>
+class LbfgsMethod : public SearchedMethod<X> {
+ public:
+  LbfgsMethod(const Lbfgs& options, const X& x0)
+      : SearchedMethod<X>(options.line_search, x0),
+        dials_(SequencesOf(options)),
+        direction_(zeros_like(x0)) {
+    ThrowUnlessOk(options.Validate());
+    for (int64_t i = 0; i < options.history; ++i) {
+      pairs_.push_back({zeros_like(x0), zeros_like(x0)});
+    }
+    weights_.resize(pairs_.size());
+  }
+
+  std::span<Dial* const> dials() { return dials_.list(); }
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    dials_.Use();
+    try {
+      Move(gradient, evaluator);
+    } catch (...) {
+      dials_.Undo();
+      throw;
+    }
+  }
+
+  void Visit(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
+    this->VisitSearched(visitor);
+    visitor.Integer("pairs", count_);
+    visitor.Integer("newest", newest_);
+    for (size_t i = 0; i < pairs_.size(); ++i) {
+      visitor.Space(absl::StrCat("step", i), pairs_[i].step);
+      visitor.Space(absl::StrCat("change", i), pairs_[i].change);
+      visitor.Number(absl::StrCat("curvature", i), pairs_[i].curvature);
+    }
+  }
+
+ private:
+  // s = x_{k+1} − x_k, y = ∇f(x_{k+1}) − ∇f(x_k), s'y.
+  struct Pair {
+    X step, change;
+    double curvature = 0;
+  };
+
+  void Move(const X& gradient, Evaluator<X>& evaluator) {
+    double slope = Direction(gradient);
+    int64_t pairs = count_;
+    if (pairs > 0 && !(slope < 0)) {  // by rounding only
+      pairs = 0;
+      assign(gradient, direction_);
+      scale(-1, direction_);
+      slope = -dot(gradient, gradient);
+    }
+    double trial = dials_.used(0);
+    if (pairs == 0) trial *= std::min(1.0, 1 / norm(gradient));
+    const Sample found = this->Search(direction_, evaluator.value(), slope, trial, evaluator);
+    count_ = pairs;
+    if (found.step > 0) {
+      Remember(gradient, found, slope);
+      this->Accept(found);
+    } else {
+      if (dials_.used(0) > 0) count_ = 0;
+      this->Stay();
+    }
+  }
+
+  // Algorithm 7.4, in direction_; gives its slope.
+  double Direction(const X& gradient) {
+    assign(gradient, direction_);
+    scale(-1, direction_);
+    for (int64_t i = 0; i < count_; ++i) {
+      const Pair& pair = Back(i);
+      const double weight = dot(pair.step, direction_) / pair.curvature;
+      weights_[static_cast<size_t>(i)] = weight;
+      axpy(-weight, pair.change, direction_);
+    }
+    if (count_ > 0) {
+      const Pair& last = Back(0);
+      scale(last.curvature / dot(last.change, last.change), direction_);
+    }
+    for (int64_t i = count_; i-- > 0;) {
+      const Pair& pair = Back(i);
+      const double weight = dot(pair.change, direction_) / pair.curvature;
+      axpy(weights_[static_cast<size_t>(i)] - weight, pair.step, direction_);
+    }
+    return dot(gradient, direction_);
+  }
+
+  void Remember(const X& gradient, const Sample& found, double slope) {
+    // s'y against the least that rounding leaves of it, as L-BFGS-B does.
+    const double bend = found.slope - slope;
+    if (!(bend > -std::numeric_limits<double>::epsilon() * slope)) return;
+    const auto history = static_cast<int64_t>(pairs_.size());
+    newest_ = (newest_ + 1) % history;
+    count_ = std::min(count_ + 1, history);
+    Pair& pair = pairs_[static_cast<size_t>(newest_)];
+    assign(direction_, pair.step);
+    scale(found.step, pair.step);
+    assign(this->found_gradient(), pair.change);
+    axpy(-1, gradient, pair.change);
+    pair.curvature = found.step * bend;
+  }
+
+  // The i-th newest pair.
+  const Pair& Back(int64_t i) const {
+    const auto history = static_cast<int64_t>(pairs_.size());
+    return pairs_[static_cast<size_t>((newest_ - i + history) % history)];
+  }
+
+  Dials dials_;
+  std::vector<Pair> pairs_;
+  int64_t count_ = 0;
+  int64_t newest_ = 0;
+  X direction_;
+  std::vector<double> weights_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_LBFGS_H_

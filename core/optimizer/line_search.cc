@@ -1,0 +1,114 @@
+#include "core/optimizer/line_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/optimizer/hyperparameters.h"
+
+namespace descent {
+
+absl::Status StrongWolfe::Check() const {
+  if (curvature > sufficient_decrease) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("curvature: it is ", curvature,
+                   "; give a number above sufficient_decrease, which is ", sufficient_decrease));
+}
+
+std::optional<LineSearch> MakeLineSearch(std::string_view kind) {
+  for (const LineSearch& search : {LineSearch(FixedStep{}), LineSearch(Backtracking{}),
+                                   LineSearch(StrongWolfe{}), LineSearch(HagerZhang{})}) {
+    if (KindOf(search) == kind) return search;
+  }
+  return std::nullopt;
+}
+
+std::string_view KindOf(const LineSearch& search) {
+  return std::visit([]<class S>(const S&) { return S::kind; }, search);
+}
+
+absl::Status ValidateLineSearch(const LineSearch& search) {
+  return std::visit(
+      []<class S>(const S& kind) {
+        const absl::Status status = ValidateFields(kind);
+        return status.ok() ? status
+                           : absl::InvalidArgumentError(absl::StrCat(
+                                 std::string(S::kind), ".", std::string(status.message())));
+      },
+      search);
+}
+
+Sample Search(const LineSearch& search, LineFunction phi, const Sample& start, double trial) {
+  return std::visit(
+      [&]<class S>(const S& kind) {
+        if constexpr (std::is_same_v<S, FixedStep>) {
+          return phi(trial);
+        } else {
+          return internal::SearchWith(kind, phi, start, trial);
+        }
+      },
+      search);
+}
+
+namespace internal {
+
+double CubicMinimizer(const Sample& a, const Sample& b) {
+  const double d1 = a.slope + b.slope - 3 * (a.value - b.value) / (a.step - b.step);
+  const double square = d1 * d1 - a.slope * b.slope;
+  if (!(square >= 0)) return std::numeric_limits<double>::quiet_NaN();
+  const double d2 = std::copysign(std::sqrt(square), b.step - a.step);
+  return b.step - (b.step - a.step) * (b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2);
+}
+
+Sample Limited::At(double step) {
+  --left_;
+  const Sample sample = phi_(step);
+  // As low and flatter is better, too: near a minimum values can't be told apart any more.
+  if (sample.finite() &&
+      (sample.value < best_.value ||
+       (sample.value == best_.value && std::abs(sample.slope) < std::abs(best_.slope)))) {
+    best_ = sample;
+  }
+  return sample;
+}
+
+Sample SearchWith(const Backtracking& search, LineFunction phi, const Sample& start, double trial) {
+  Limited line(phi, start, search.max_evaluations);
+  Sample previous;
+  bool has_previous = false;
+  for (double step = trial;;) {
+    const Sample sample = line.At(step);
+    const double decrease = search.sufficient_decrease * step * start.slope;
+    if (sample.finite() && sample.value <= start.value + decrease) return sample;
+    if (line.exhausted()) return line.best();
+    double next = std::numeric_limits<double>::quiet_NaN();
+    if (sample.finite()) {
+      const double rise = sample.value - start.value - start.slope * step;
+      next = -start.slope * step * step / (2 * rise);
+      if (has_previous) {
+        const double r0 = (previous.value - start.value - start.slope * previous.step) /
+                          (previous.step * previous.step);
+        const double r1 = rise / (step * step), width = step - previous.step;
+        const double a = (r1 - r0) / width;
+        const double b = (previous.step * -r1 + step * r0) / width;
+        const double square = b * b - 3 * a * start.slope;
+        if (a != 0 && square >= 0) next = (-b + std::sqrt(square)) / (3 * a);
+      }
+    }
+    if (!std::isfinite(next)) next = search.contraction * step;
+    has_previous = sample.finite();
+    previous = sample;
+    const double greatest = search.contraction * step;
+    step = std::clamp(next, std::min(0.1 * step, greatest), greatest);
+  }
+}
+
+}  // namespace internal
+}  // namespace descent

@@ -1,0 +1,152 @@
+// How far to go along a direction: line searches.
+//
+// A search looks at φ(a) = f(x + a·d) alone, so it is the same whatever the space is: it is given
+// φ(0) with its slope φ'(0) < 0 and a first trial, evaluates where it likes, and says where to go.
+// Values and free functions; any thread.
+#ifndef DESCENT_CORE_OPTIMIZER_LINE_SEARCH_H_
+#define DESCENT_CORE_OPTIMIZER_LINE_SEARCH_H_
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// φ and φ' at a step.
+struct Sample {
+  double step = 0;
+  double value = 0;
+  double slope = 0;
+
+  bool finite() const { return std::isfinite(value) && std::isfinite(slope); }
+};
+
+// φ. What it throws, the search throws.
+using LineFunction = absl::FunctionRef<Sample(double step)>;
+
+// The trial is the step; evaluated once.
+struct FixedStep {
+  static constexpr std::string_view kind = "fixed";
+
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+};
+
+// Shorter and shorter steps until φ(a) ≤ φ(0) + sufficient_decrease·a·φ'(0), Armijo's condition:
+// the next is the minimizer of the parabola through φ(0), φ'(0) and φ(a), then that of the cubic
+// through one value more, but at most `contraction` times the last and not much shorter than a
+// tenth of it (Nocedal & Wright 2006, algorithm 3.1 and equations 3.57 to 3.59).
+struct Backtracking {
+  static constexpr std::string_view kind = "backtracking";
+
+  double sufficient_decrease = 1e-4;  // in (0, 1)
+  double contraction = 0.5;           // in (0, 1)
+  int64_t max_evaluations = 50;       // ≥ 1
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(OpenUnitInterval("sufficient_decrease"), self.sufficient_decrease);
+    visit(OpenUnitInterval("contraction"), self.contraction);
+    visit(AtLeastOne("max_evaluations"), self.max_evaluations);
+  }
+};
+
+// The strong Wolfe conditions, Armijo's and |φ'(a)| ≤ curvature·|φ'(0)|, by bracketing and zooming
+// with cubic interpolation (Nocedal & Wright 2006, algorithms 3.5 and 3.6, equation 3.59).
+struct StrongWolfe {
+  static constexpr std::string_view kind = "strong_wolfe";
+
+  double sufficient_decrease = 1e-4;  // in (0, 1)
+  double curvature = 0.9;             // in (0, 1), above sufficient_decrease
+  int64_t max_evaluations = 50;       // ≥ 1
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(OpenUnitInterval("sufficient_decrease"), self.sufficient_decrease);
+    visit(OpenUnitInterval("curvature"), self.curvature);
+    visit(AtLeastOne("max_evaluations"), self.max_evaluations);
+  }
+  // INVALID_ARGUMENT if curvature isn't above sufficient_decrease: there may be no such step.
+  absl::Status Check() const;
+};
+
+// Hager & Zhang 2005 ("A new conjugate gradient method with guaranteed descent and an efficient
+// line search"), sections 4 and 5, CG_DESCENT's: either the Wolfe conditions,
+//   φ(a) − φ(0) ≤ sufficient_decrease·a·φ'(0) and φ'(a) ≥ curvature·φ'(0),
+// or the approximate ones, which rounding of the values does not hide near a minimum,
+//   (2·sufficient_decrease − 1)·φ'(0) ≥ φ'(a) ≥ curvature·φ'(0) and φ(a) ≤ φ(0) + epsilon·|φ(0)|.
+struct HagerZhang {
+  static constexpr std::string_view kind = "hager_zhang";
+
+  double sufficient_decrease = 0.1;  // in (0, 0.5): δ
+  double curvature = 0.9;            // in (0, 1), ≥ sufficient_decrease: σ
+  double epsilon = 1e-6;             // ≥ 0
+  double theta = 0.5;                // in (0, 1): where an interval is cut
+  double gamma = 0.66;               // in (0, 1): how much shorter it must become each time
+  double rho = 5;                    // > 1: how much further the first one is looked for each time
+  int64_t max_evaluations = 50;      // ≥ 1
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(OpenUnitInterval("sufficient_decrease"), self.sufficient_decrease);
+    visit(OpenUnitInterval("curvature"), self.curvature);
+    visit(NonNegative("epsilon"), self.epsilon);
+    visit(OpenUnitInterval("theta"), self.theta);
+    visit(OpenUnitInterval("gamma"), self.gamma);
+    visit(AtLeastOne("rho"), self.rho);
+    visit(AtLeastOne("max_evaluations"), self.max_evaluations);
+  }
+  // INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.
+  absl::Status Check() const;
+};
+
+using LineSearch = std::variant<FixedStep, Backtracking, StrongWolfe, HagerZhang>;
+
+// One of that kind with its defaults; none if there is no such kind.
+std::optional<LineSearch> MakeLineSearch(std::string_view kind);
+std::string_view KindOf(const LineSearch& search);
+
+// INVALID_ARGUMENT naming the field: `strong_wolfe.curvature: …`.
+absl::Status ValidateLineSearch(const LineSearch& search);
+
+// Where to go. A step of 0 means nowhere: no evaluated step had a lower value, or as low a one with
+// a flatter slope. If the conditions were not met within max_evaluations, it is the best of what
+// was evaluated. start.step = 0, start.slope < 0; trial > 0.
+Sample Search(const LineSearch& search, LineFunction phi, const Sample& start, double trial);
+
+namespace internal {
+
+Sample SearchWith(const Backtracking& search, LineFunction phi, const Sample& start, double trial);
+Sample SearchWith(const StrongWolfe& search, LineFunction phi, const Sample& start, double trial);
+Sample SearchWith(const HagerZhang& search, LineFunction phi, const Sample& start, double trial);
+
+// The minimizer of the cubic with these values and slopes (Nocedal & Wright, equation 3.59); NaN
+// if it has none.
+double CubicMinimizer(const Sample& a, const Sample& b);
+
+// φ with a limit: counts evaluations, and keeps the best.
+class Limited {
+ public:
+  Limited(LineFunction phi, const Sample& start, int64_t max_evaluations)
+      : phi_(phi), left_(max_evaluations), best_(start) {}
+
+  bool exhausted() const { return left_ <= 0; }
+  Sample At(double step);
+  const Sample& best() const { return best_; }
+
+ private:
+  LineFunction phi_;
+  int64_t left_;
+  Sample best_;
+};
+
+}  // namespace internal
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_LINE_SEARCH_H_

@@ -1,0 +1,179 @@
+// Nonlinear conjugate gradients.
+#ifndef DESCENT_CORE_OPTIMIZER_NONLINEAR_CG_H_
+#define DESCENT_CORE_OPTIMIZER_NONLINEAR_CG_H_
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
+#include "core/optimizer/line_search.h"
+#include "core/optimizer/run.h"
+#include "core/optimizer/searched.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+template <InnerProductSpace X>
+class NonlinearCgMethod;
+
+enum class CgFormula {
+  // (y − d·|y|²/d'y)'g / d'y, not below 0.4·d'g_before/|d|²  (Hager & Zhang 2006, "A survey of
+  // nonlinear conjugate gradient methods", equation 7.1 with theta = 1, which needs fewer
+  // evaluations than the 2 of their paper of 2005; 2013, equation 1.5, for the lower bound)
+  kHagerZhang,
+  // max(0, g'y/|g_before|²)  (Nocedal & Wright 2006, equation 5.45)
+  kPolakRibierePlus,
+};
+inline constexpr std::string_view kCgFormulaNames[] = {"HAGER_ZHANG", "POLAK_RIBIERE_PLUS"};
+constexpr std::span<const std::string_view> Names(CgFormula) { return kCgFormulaNames; }
+
+// x ← x + a·d, d ← −g + beta·d with beta by the formula and a by the line search, which first tries
+// the step that would change the value as much as the last one did, to first order (Nocedal &
+// Wright 2006, page 59); at a beginning, step_size·min(1, 1/|g|). A fixed step is step_size. y is
+// the change of the gradient, on one batch; still, this is a method for whole gradients. It begins
+// anew with −g where d does not descend, and where consecutive gradients are far from orthogonal
+// (|g'g_before| > 0.4·|g|²; Powell 1977). Where the search finds nothing better, the solution
+// stays. Reports step_length (a) and line_search_evaluations of the last step.
+struct NonlinearCg {
+  static constexpr std::string_view kind = "nonlinear_cg";
+
+  Sequence step_size = 1.0;  // each ≥ 0; 0: stay
+  CgFormula formula = CgFormula::kHagerZhang;
+  // The directions stay conjugate only if it is fairly exact.
+  LineSearch line_search = HagerZhang{.curvature = 0.3};
+
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("step_size"), self.step_size);
+    visit(Range{.field = "formula"}, self.formula);
+    visit(Range{.field = "line_search"}, self.line_search);
+  }
+
+  template <InnerProductSpace X>
+  using MethodFor = NonlinearCgMethod<X>;
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const { return ValidateFields(*this); }
+
+  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  template <InnerProductSpace X, Objective<X> F>
+  Run<X, F, NonlinearCgMethod<X>> operator()(const X& x0, F objective) const {
+    return {NonlinearCgMethod<X>(*this, x0), std::move(objective)};
+  }
+};
+
+template <InnerProductSpace X>
+class NonlinearCgMethod : public SearchedMethod<X> {
+ public:
+  NonlinearCgMethod(const NonlinearCg& options, const X& x0)
+      : SearchedMethod<X>(options.line_search, x0),
+        dials_(SequencesOf(options)),
+        formula_(options.formula),
+        fixed_(std::holds_alternative<FixedStep>(options.line_search)),
+        direction_(zeros_like(x0)),
+        next_direction_(zeros_like(x0)),
+        change_(zeros_like(x0)) {
+    ThrowUnlessOk(options.Validate());
+  }
+
+  std::span<Dial* const> dials() { return dials_.list(); }
+
+  void Step(const X& gradient, Evaluator<X>& evaluator) {
+    dials_.Use();
+    try {
+      Move(gradient, evaluator);
+    } catch (...) {
+      dials_.Undo();
+      throw;
+    }
+  }
+
+  void Visit(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
+    this->VisitSearched(visitor);
+    visitor.Space("direction", direction_);
+    visitor.Space("change", change_);
+    visitor.Integer("begun", begun_);
+    visitor.Number("square", square_);
+    visitor.Number("slope", slope_);
+  }
+
+ private:
+  // Of consecutive gradients: the cosine beyond which the directions say nothing any more.
+  static constexpr double kNotOrthogonal = 0.4;
+  static constexpr double kLeastBeta = 0.4;
+
+  void Move(const X& gradient, Evaluator<X>& evaluator) {
+    const double square = dot(gradient, gradient);
+    assign(gradient, next_direction_);
+    scale(-1, next_direction_);
+    double slope = -square;
+    bool begun =
+        begun_ != 0 && std::abs(square - dot(gradient, change_)) <= kNotOrthogonal * square;
+    if (begun) {
+      const double beta = Beta(gradient);
+      axpy(beta, direction_, next_direction_);
+      slope = dot(gradient, next_direction_);
+      begun = slope < 0;
+      if (!begun) {
+        assign(gradient, next_direction_);
+        scale(-1, next_direction_);
+        slope = -square;
+      }
+    }
+    const double trial = Trial(begun, slope, square);
+    const Sample found = this->Search(next_direction_, evaluator.value(), slope, trial, evaluator);
+    if (!(found.step > 0)) {
+      if (trial > 0) begun_ = 0;
+      return this->Stay();
+    }
+    std::swap(direction_, next_direction_);
+    assign(this->found_gradient(), change_);
+    axpy(-1, gradient, change_);
+    square_ = square;
+    slope_ = slope;
+    begun_ = 1;
+    this->Accept(found);
+  }
+
+  double Trial(bool begun, double slope, double square) const {
+    const double step_size = dials_.used(0);
+    if (fixed_ || step_size == 0) return step_size;
+    if (begun) return this->step_length() * slope_ / slope;
+    return step_size * std::min(1.0, 1 / std::sqrt(square));
+  }
+
+  double Beta(const X& gradient) const {
+    if (formula_ == CgFormula::kPolakRibierePlus) {
+      return std::max(0.0, dot(gradient, change_) / square_);
+    }
+    const double bend = dot(direction_, change_);
+    const double beta =
+        (dot(change_, gradient) - dot(change_, change_) * dot(direction_, gradient) / bend) / bend;
+    if (!std::isfinite(beta)) return 0;
+    return std::max(beta, kLeastBeta * slope_ / dot(direction_, direction_));
+  }
+
+  Dials dials_;
+  CgFormula formula_;
+  bool fixed_;
+  X direction_;  // of the last step
+  X next_direction_;
+  X change_;  // of the gradient in the last step
+  int64_t begun_ = 0;
+  double square_ = 0;  // of the gradient before the last step
+  double slope_ = 0;   // along the direction, there
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_NONLINEAR_CG_H_

@@ -1,0 +1,84 @@
+// What methods with a line search have in common: the solution, the search, and what it found.
+#ifndef DESCENT_CORE_OPTIMIZER_SEARCHED_H_
+#define DESCENT_CORE_OPTIMIZER_SEARCHED_H_
+
+#include <cstdint>
+#include <utility>
+
+#include "core/optimizer/line_search.h"
+#include "core/optimizer/method.h"
+#include "core/optimizer/ray.h"
+#include "core/optimizer/state.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+// The base of such a method. Its solution can't be moved from outside: the line search has
+// evaluated the objective there already.
+template <InnerProductSpace X>
+class SearchedMethod {
+ public:
+  const X& solution() const { return x_; }
+  const X& point() const { return x_; }
+
+  bool TakeEvaluation(double& value, X& gradient) {
+    if (!fresh_) return false;
+    fresh_ = false;
+    value = value_;
+    std::swap(gradient, ray_.gradient());
+    return true;
+  }
+
+  // How far along the direction the last step went, and what finding out has cost.
+  void Report(const Reporter& report) {
+    report("step_length", step_length_);
+    report("line_search_evaluations", static_cast<double>(evaluations_));
+  }
+
+ protected:
+  SearchedMethod(const LineSearch& search, const X& x0) : search_(search), x_(copy(x0)), ray_(x0) {}
+
+  // Searches along the direction from the solution; nothing moves yet. A step of 0: stay.
+  Sample Search(const X& direction, double value, double slope, double trial,
+                Evaluator<X>& evaluator) {
+    fresh_ = false;
+    return ray_.Search(search_, x_, direction, value, slope, trial, evaluator);
+  }
+
+  // Of what was found last, on the same batch as the gradient that the step was given.
+  const X& found_gradient() { return ray_.gradient(); }
+
+  // Goes there; Search must have given a step > 0 just before. Or stays.
+  void Accept(const Sample& found) {
+    std::swap(x_, ray_.point());
+    value_ = found.value;
+    fresh_ = true;
+    step_length_ = found.step;
+    evaluations_ = ray_.evaluations();
+  }
+  void Stay() {
+    step_length_ = 0;
+    evaluations_ = ray_.evaluations();
+  }
+
+  void VisitSearched(StateVisitor<X>& visitor) {
+    visitor.Space("solution", x_);
+    visitor.Number("step_length", step_length_);
+    visitor.Integer("line_search_evaluations", evaluations_);
+  }
+
+  double step_length() const { return step_length_; }
+
+ private:
+  LineSearch search_;
+  X x_;
+  Ray<X> ray_;
+  bool fresh_ = false;  // value_ and the ray's gradient are those at x_
+  double value_ = 0;
+  double step_length_ = 0;
+  int64_t evaluations_ = 0;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_SEARCHED_H_

@@ -1,0 +1,181 @@
+// When a run has come far enough: tests on x, f, g, iterations, evaluations and time.
+//
+//   Stopper<at::Tensor> stopper({.value_relative_change = 1e-12, .gradient_norm = 1e-8});
+//   auto run = Lbfgs{}(x0, objective);
+//   for (const auto& it : run) {
+//     const std::vector<StopReason> reasons = stopper.Look(it, run.evaluations());
+//     if (!reasons.empty()) { …ToSentence(reasons)…; break; }
+//   }
+#ifndef DESCENT_CORE_OPTIMIZER_STOP_TESTS_H_
+#define DESCENT_CORE_OPTIMIZER_STOP_TESTS_H_
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/optimizer/iteration.h"
+#include "core/sequence/range.h"
+#include "core/space/flat_space.h"
+#include "core/space/space.h"
+
+namespace descent {
+
+// Each is off unless given; a run stops as soon as one holds. Tolerances are absolute or relative,
+// one test each, as Optim.jl has them; norms are Euclidean, so that they mean something in every
+// inner product space.
+struct StopTests {
+  std::optional<double> solution_change = {};           // |x_k − x_{k−1}| ≤ it
+  std::optional<double> solution_relative_change = {};  // |x_k − x_{k−1}| ≤ it·|x_k|
+  std::optional<double> value_change = {};              // |f_k − f_{k−1}| ≤ it
+  std::optional<double> value_relative_change = {};     // |f_k − f_{k−1}| ≤ it·|f_k|
+  std::optional<double> value_below = {};               // f_k ≤ it
+  std::optional<double> gradient_norm = {};             // |g_k| ≤ it
+  std::optional<double> gradient_max = {};              // each |g_k,i| ≤ it; of tensors and models
+  std::optional<int64_t> iterations = {};               // k ≥ it
+  std::optional<int64_t> evaluations = {};              // of the objective, ≥ it
+  std::optional<double> seconds = {};                   // ≥ it, of whatever clock is given
+
+  // Shows the visitor each limit's range, which bears the field's name, and the limit.
+  template <class Self, class Visit>
+  static void Describe(Self& self, Visit&& visit) {
+    visit(NonNegative("solution_change"), self.solution_change);
+    visit(NonNegative("solution_relative_change"), self.solution_relative_change);
+    visit(NonNegative("value_change"), self.value_change);
+    visit(NonNegative("value_relative_change"), self.value_relative_change);
+    visit(Range{.field = "value_below"}, self.value_below);
+    visit(NonNegative("gradient_norm"), self.gradient_norm);
+    visit(NonNegative("gradient_max"), self.gradient_max);
+    visit(AtLeastOne("iterations"), self.iterations);
+    visit(AtLeastOne("evaluations"), self.evaluations);
+    visit(NonNegative("seconds"), self.seconds);
+  }
+
+  // INVALID_ARGUMENT naming the field.
+  absl::Status Validate() const;
+  bool any() const;
+};
+
+// A test that held.
+struct StopReason {
+  std::string test;  // `gradient_norm`
+  double measured;
+  double limit;
+  bool at_least = false;  // it is ≥ the limit, not ≤
+};
+
+// `gradient_norm 3.2e-09 <= 1e-08, evaluations 100 >= 100`.
+std::string ToSentence(const std::vector<StopReason>& reasons);
+
+// What the tests compare; changes are those since the iteration before, NaN if it is not known.
+struct StopMeasures {
+  int64_t index = 0;
+  double solution_change = 0;
+  double solution_norm = 0;
+  double value_change = 0;
+  double value = 0;
+  double gradient_norm = 0;
+  double gradient_max = 0;
+  int64_t evaluations = 0;
+  std::optional<double> seconds = {};  // none: time is not to decide
+};
+
+// All that hold, in the order of the fields.
+std::vector<StopReason> Holding(const StopTests& tests, const StopMeasures& measures);
+
+namespace internal {
+
+// The greatest |x_i|; NaN if there is one.
+double Greatest(Buffers x);
+
+}  // namespace internal
+
+// Remembers the iteration before. Owns a copy of its solution if a test asks for changes. Not
+// thread-safe.
+template <InnerProductSpace X>
+class Stopper {
+ public:
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+  // seconds: of the run so far; none where time is not to decide. Throws std::invalid_argument
+  // where Validate() gives an error, or the space has no coordinates for gradient_max.
+  explicit Stopper(StopTests tests, std::function<std::optional<double>()> seconds = {});
+
+  // Of each iteration in turn: those that hold. The same iteration again gives the same.
+  std::vector<StopReason> Look(const Iteration<X>& it, int64_t evaluations) {
+    return Look(it.index, it.solution, it.value, it.gradient, evaluations);
+  }
+  std::vector<StopReason> Look(int64_t index, const X& solution, double value, const X& gradient,
+                               int64_t evaluations);
+
+  // What the tests of the iteration looked at last depend on besides the iteration itself.
+  struct State {
+    int64_t index = -1;  // none yet
+    double solution_change = kUnknown;
+    double value_change = kUnknown;
+  };
+  const State& state() const { return state_; }
+  // Goes on from there: the next look must be at that iteration.
+  void Restore(const State& state) {
+    state_ = state;
+    before_.reset();
+  }
+
+ private:
+  const StopTests tests_;
+  const std::function<std::optional<double>()> seconds_;
+  State state_;
+  std::optional<X> before_;  // the solution looked at last
+  double value_before_ = kUnknown;
+};
+
+template <InnerProductSpace X>
+Stopper<X>::Stopper(StopTests tests, std::function<std::optional<double>()> seconds)
+    : tests_(std::move(tests)), seconds_(std::move(seconds)) {
+  absl::Status status = tests_.Validate();
+  if (!FlatSpace<X> && status.ok() && tests_.gradient_max) {
+    status = absl::InvalidArgumentError(
+        "gradient_max: this space has no coordinates; use gradient_norm");
+  }
+  if (!status.ok()) throw std::invalid_argument(std::string(status.message()));
+}
+
+template <InnerProductSpace X>
+std::vector<StopReason> Stopper<X>::Look(int64_t index, const X& solution, double value,
+                                         const X& gradient, int64_t evaluations) {
+  const bool solution_asked = tests_.solution_change || tests_.solution_relative_change;
+  if (index != state_.index) {
+    state_.index = index;
+    if (before_) {
+      axpy(-1, solution, *before_);
+      state_.solution_change = norm(*before_);
+    }
+    state_.value_change = std::abs(value - value_before_);
+  }
+  value_before_ = value;
+  if (solution_asked && !before_) before_.emplace(copy(solution));
+  if (before_) assign(solution, *before_);
+  StopMeasures measures{.index = index,
+                        .solution_change = state_.solution_change,
+                        .solution_norm = tests_.solution_relative_change ? norm(solution) : 0,
+                        .value_change = state_.value_change,
+                        .value = value,
+                        .gradient_norm = tests_.gradient_norm ? norm(gradient) : 0,
+                        .evaluations = evaluations};
+  if constexpr (FlatSpace<X>) {
+    if (tests_.gradient_max)
+      measures.gradient_max = internal::Greatest(Space<X>::buffers(gradient));
+  }
+  if (seconds_) measures.seconds = seconds_();
+  return Holding(tests_, measures);
+}
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_OPTIMIZER_STOP_TESTS_H_
