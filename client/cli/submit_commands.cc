@@ -96,6 +96,7 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
   facts.Add({"optimizer", OptimizerText(response.spec().optimizer())});
   facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",
                                         Bytes(summary.parameter_bytes()), ")")});
+  if (summary.memory_bytes() > 0) facts.Add({"memory", Bytes(summary.memory_bytes())});
   facts.Add({"training examples", Count(summary.train_examples())});
   if (summary.test_examples() > 0) facts.Add({"test examples", Count(summary.test_examples())});
   facts.Add({"iterations", absl::StrCat(Count(summary.iterations()), ", ",

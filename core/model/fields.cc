@@ -12,4 +12,9 @@ Fields& Fields::operator()(std::string_view name, at::Tensor& tensor) {
   return *this;
 }
 
+Fields& Fields::state(std::string_view name, at::Tensor& tensor) {
+  states_.push_back({prefix_ + std::string(name), &tensor});
+  return *this;
+}
+
 }  // namespace descent

@@ -10,13 +10,18 @@
 //     void fields(descent::Fields& list) { list("first", first)("second", second); }
 //   };
 //
-// Listed tensors are parameters: floating point, trained. What isn't listed is copied with the
-// struct and otherwise left alone.
+// Listed tensors are parameters: floating point, trained. What a model remembers besides (running
+// averages of batch normalization; PyTorch calls them buffers) is listed with `state`: any dtype,
+// copied with the model and saved with it, but no part of the vector space. What isn't listed is
+// copied with the struct and otherwise left alone. A std::tuple of such structs is one too; its
+// fields are `0.weight`, `1.weight`, …
 #ifndef DESCENT_CORE_MODEL_FIELDS_H_
 #define DESCENT_CORE_MODEL_FIELDS_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace at {
@@ -24,6 +29,15 @@ class Tensor;
 }
 
 namespace descent {
+
+class Fields;
+
+// Lists what `s` is made of.
+template <class S>
+  requires requires(S& s, Fields& fields) { s.fields(fields); }
+void ListFields(S& s, Fields& fields);
+template <class... S>
+void ListFields(std::tuple<S...>& s, Fields& fields);
 
 class Fields {
  public:
@@ -33,24 +47,43 @@ class Fields {
   };
 
   Fields& operator()(std::string_view name, at::Tensor& tensor);
+  Fields& state(std::string_view name, at::Tensor& tensor);
 
   // A submodel; its fields get the prefix `name.`.
   template <class Submodel>
-    requires requires(Submodel& submodel, Fields& fields) { submodel.fields(fields); }
+    requires requires(Submodel& submodel, Fields& fields) { ListFields(submodel, fields); }
   Fields& operator()(std::string_view name, Submodel& submodel) {
     const auto length = prefix_.size();
     prefix_.append(name).push_back('.');
-    submodel.fields(*this);
+    ListFields(submodel, *this);
     prefix_.resize(length);
     return *this;
   }
 
   const std::vector<Field>& list() const { return list_; }
+  const std::vector<Field>& states() const { return states_; }
 
  private:
   std::string prefix_;
   std::vector<Field> list_;
+  std::vector<Field> states_;
 };
+
+template <class S>
+  requires requires(S& s, Fields& fields) { s.fields(fields); }
+void ListFields(S& s, Fields& fields) {
+  s.fields(fields);
+}
+
+template <class... S>
+void ListFields(std::tuple<S...>& s, Fields& fields) {
+  std::apply(
+      [&](S&... parts) {
+        size_t i = 0;
+        (fields(std::to_string(i++), parts), ...);
+      },
+      s);
+}
 
 }  // namespace descent
 

@@ -26,12 +26,8 @@ using BelowAutograd = at::AutoDispatchBelowADInplaceOrView;
 
 constexpr int64_t kAlignment = 64;  // bytes: a cache line, and AVX-512's vector
 
-void CheckField(const Fields::Field& field) {
-  const auto refuse = [&](const char* problem) {
-    throw std::invalid_argument(absl::StrCat("field `", field.name, "` ", problem));
-  };
-  if (!field.tensor->defined()) refuse("is an undefined tensor; give it a shape and values first");
-  if (!field.tensor->is_floating_point()) refuse("is not floating point, so it can't be trained");
+[[noreturn]] void Refuse(const Fields::Field& field, const char* problem) {
+  throw std::invalid_argument(absl::StrCat("field `", field.name, "` ", problem));
 }
 
 }  // namespace
@@ -75,13 +71,27 @@ struct FlatParameters::Layout {
   mutable std::vector<at::Tensor> gaps_;
 };
 
-FlatParameters FlatParameters::Gather(const Fields& fields) {
+FlatParameters FlatParameters::Gather(const FieldList& fields) {
+  for (const Fields::Field& field : fields) {
+    if (field.tensor->defined() && !field.tensor->is_floating_point()) {
+      Refuse(field, "is not floating point, so it can't be trained");
+    }
+  }
+  if (fields.empty()) throw std::invalid_argument("the model lists no fields");
+  return LayOut(fields);
+}
+
+FlatParameters FlatParameters::GatherStates(const FieldList& fields) { return LayOut(fields); }
+
+FlatParameters FlatParameters::LayOut(const FieldList& fields) {
   const BelowAutograd guard;
   auto layout = std::make_shared<Layout>();
   std::set<std::string> names;
   std::set<const void*> tensors;
-  for (const Fields::Field& field : fields.list()) {
-    CheckField(field);
+  for (const Fields::Field& field : fields) {
+    if (!field.tensor->defined()) {
+      Refuse(field, "is an undefined tensor; give it a shape and values first");
+    }
     if (!names.insert(field.name).second) {
       throw std::invalid_argument(absl::StrCat("two fields are called `", field.name, "`"));
     }
@@ -110,7 +120,6 @@ FlatParameters FlatParameters::Gather(const Fields& fields) {
     layout->buffers[buffer].size += (entry.count + unit - 1) / unit * unit;
     layout->entries.push_back(std::move(entry));
   }
-  if (layout->entries.empty()) throw std::invalid_argument("the model lists no fields");
 
   FlatParameters parameters;
   for (const Layout::Buffer& buffer : layout->buffers) {
@@ -118,13 +127,13 @@ FlatParameters FlatParameters::Gather(const Fields& fields) {
   }
   parameters.layout_ = std::move(layout);
   std::vector<at::Tensor> values;
-  for (const Fields::Field& field : fields.list()) values.push_back(*field.tensor);
+  for (const Fields::Field& field : fields) values.push_back(*field.tensor);
   parameters.Bind(fields);
   for (size_t i = 0; i < values.size(); ++i) parameters.tensors_[i].copy_(values[i]);
   return parameters;
 }
 
-FlatParameters FlatParameters::Clone(const Fields& fields) const {
+FlatParameters FlatParameters::Clone(const FieldList& fields) const {
   const BelowAutograd guard;
   FlatParameters parameters;
   parameters.layout_ = layout_;
@@ -133,7 +142,7 @@ FlatParameters FlatParameters::Clone(const Fields& fields) const {
   return parameters;
 }
 
-FlatParameters FlatParameters::ZerosLike(const Fields& fields) const {
+FlatParameters FlatParameters::ZerosLike(const FieldList& fields) const {
   const BelowAutograd guard;
   FlatParameters parameters;
   parameters.layout_ = layout_;
@@ -142,22 +151,21 @@ FlatParameters FlatParameters::ZerosLike(const Fields& fields) const {
   return parameters;
 }
 
-void FlatParameters::Bind(const Fields& fields) {
+void FlatParameters::Bind(const FieldList& fields) {
   // A view made below autograd is a plain tensor on the same memory: it can become a leaf.
   const BelowAutograd guard;
   const auto& entries = layout_->entries;
-  const auto& list = fields.list();
-  if (entries.size() != list.size()) {
+  if (entries.size() != fields.size()) {
     throw std::invalid_argument("a copy of the model's structure lists other fields than it");
   }
   for (size_t i = 0; i < entries.size(); ++i) {
     const Layout::Entry& entry = entries[i];
-    if (entry.name != list[i].name) {
+    if (entry.name != fields[i].name) {
       throw std::invalid_argument(absl::StrCat("a copy of the model's structure lists `",
-                                               list[i].name, "` in place of `", entry.name, "`"));
+                                               fields[i].name, "` in place of `", entry.name, "`"));
     }
     at::Tensor view = buffers_[entry.buffer].as_strided(entry.sizes, entry.strides, entry.offset);
-    *list[i].tensor = view;
+    *fields[i].tensor = view;
     tensors_.push_back(view);
     views_.push_back({entry.name, std::move(view)});
   }

@@ -3,7 +3,8 @@
 // Each parameter is a named view that starts at a multiple of 64 bytes; the gaps between them are
 // zero, so that `dot` and `norm` of the buffers are those of the parameters. Owns the buffers; the
 // views (and the fields they were bound to) share them. Movable, copied by `Clone` and `ZerosLike`
-// only, since a copy must be bound to somebody's fields. Not thread-safe.
+// only, since a copy must be bound to somebody's fields. A model's states (fields.h) lie in one of
+// these of their own. Not thread-safe.
 #ifndef DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_
 #define DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_
 
@@ -14,11 +15,10 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "core/model/fields.h"
 #include "core/space/flat_space.h"
 
 namespace descent {
-
-class Fields;
 
 // A named view: `hidden.weight`. The tensor shares the flat buffer's memory and knows no graph.
 struct Parameter {
@@ -38,13 +38,18 @@ class FlatParameters {
   FlatParameters(FlatParameters&&) noexcept = default;
   FlatParameters& operator=(FlatParameters&&) noexcept = default;
 
+  using FieldList = std::vector<Fields::Field>;
+
   // Lays out the listed fields, copies their values, and rebinds each field to its view. Throws
-  // std::invalid_argument naming the field if it is undefined, not floating point, or listed twice.
-  static FlatParameters Gather(const Fields& fields);
+  // std::invalid_argument naming the field if it is undefined, not floating point, or listed twice,
+  // and if there are none.
+  static FlatParameters Gather(const FieldList& fields);
+  // The same for states: of any dtype, and there may be none.
+  static FlatParameters GatherStates(const FieldList& fields);
   // A copy of the numbers (or zeros), with these fields (of a copy of the same structure) bound to
   // it. Throws std::invalid_argument if they aren't the same names and shapes.
-  FlatParameters Clone(const Fields& fields) const;
-  FlatParameters ZerosLike(const Fields& fields) const;
+  FlatParameters Clone(const FieldList& fields) const;
+  FlatParameters ZerosLike(const FieldList& fields) const;
 
   Buffers buffers() const { return buffers_; }
   // In the order in which the fields were listed.
@@ -62,7 +67,8 @@ class FlatParameters {
   void Divide(const FlatParameters& divisor) const;
 
  private:
-  void Bind(const Fields& fields);
+  static FlatParameters LayOut(const FieldList& fields);
+  void Bind(const FieldList& fields);
 
   LayoutId layout_;
   std::vector<at::Tensor> buffers_;

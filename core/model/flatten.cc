@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "ATen/core/Tensor.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/layer.h"
@@ -16,7 +15,7 @@ namespace {
 
 class FlattenLayer final : public Layer {
  public:
-  at::Tensor forward(const at::Tensor& x) const override {
+  at::Tensor forward(const at::Tensor& x, const Pass&) const override {
     return x.dim() == 2 ? x : x.reshape({x.size(0), -1});
   }
   PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
@@ -33,12 +32,15 @@ absl::StatusOr<BuiltLayer> Flatten::Build(const BuildContext& context) const {
   int64_t features = 1;
   for (const int64_t dimension : context.input_shape) {
     if (__builtin_mul_overflow(features, dimension, &features)) {
-      return absl::InvalidArgumentError(absl::StrCat(context.Describe(kind), ": ",
-                                                     ToString(context.input_shape),
-                                                     " has too many elements to count"));
+      return context.Wrong(
+          kind,
+          absl::StrCat(": ", ToString(context.input_shape), " has too many elements to count"), "",
+          "TOO_LARGE");
     }
   }
-  return BuiltLayer::Of(context, kind, std::make_unique<FlattenLayer>(), {features});
+  BuiltLayer built = BuiltLayer::Of(context, kind, std::make_unique<FlattenLayer>(), {features});
+  built.output_dtype = context.input_dtype;
+  return built;
 }
 
 }  // namespace descent

@@ -11,7 +11,9 @@ namespace descent {
 
 struct Flatten {
   static constexpr std::string_view kind = "flatten";
+  static constexpr bool takes_indices = true;
 
+  void Describe(OptionsVisitor&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

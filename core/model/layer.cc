@@ -1,6 +1,7 @@
 #include "core/model/layer.h"
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -8,15 +9,16 @@
 #include <utility>
 #include <vector>
 
-#include "ATen/CPUGeneratorImpl.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/empty.h"
-#include "ATen/ops/zeros.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "c10/core/ScalarType.h"
+#include "core/model/fields.h"
+#include "core/model/initializer.h"
+#include "core/model/layer_fault.h"
 #include "core/plan/plan_builder.h"
 
 namespace descent {
@@ -33,6 +35,33 @@ uint64_t Mix(uint64_t seed, std::string_view name) {
   return hash ^ (hash >> 31);
 }
 
+// The greatest number if it overflows: no memory holds so many.
+int64_t CountParameters(Layer& layer) {
+  Fields list;
+  layer.fields(list);
+  int64_t count = 0;
+  for (const Fields::Field& field : list.list()) {
+    if (__builtin_add_overflow(count, field.tensor->numel(), &count)) {
+      return std::numeric_limits<int64_t>::max();
+    }
+  }
+  return count;
+}
+
+bool HasPlan(const BuildContext& context, std::string_view kind, const Layer& layer,
+             const Shape& output_shape) {
+  PlanBuilder plan(context.dtype, context.device);
+  Shape input = context.input_shape, output = output_shape;
+  input.insert(input.begin(), 1);
+  output.insert(output.begin(), 1);
+  const PlanTensor y = layer.Plan(plan, plan.Input(std::move(input), context.input_dtype));
+  if (y && y.sizes() != output) {
+    throw std::logic_error(absl::StrCat(context.Describe(kind), " has a plan that gives ",
+                                        ToString(y.sizes()), " in place of ", ToString(output)));
+  }
+  return static_cast<bool>(y);
+}
+
 }  // namespace
 
 std::string ToString(const Shape& shape) {
@@ -40,23 +69,15 @@ std::string ToString(const Shape& shape) {
 }
 
 BuiltLayer BuiltLayer::Of(const BuildContext& context, std::string_view kind,
-                          std::unique_ptr<Layer> layer, Shape output_shape, int64_t parameters,
+                          std::unique_ptr<Layer> layer, Shape output_shape,
                           std::vector<LayerSummary> children) {
-  PlanBuilder plan(context.dtype, context.device);
-  Shape input = context.input_shape, output = output_shape;
-  input.insert(input.begin(), 1);
-  output.insert(output.begin(), 1);
-  const PlanTensor y = layer->Plan(plan, plan.Input(std::move(input), context.dtype));
-  if (y && y.sizes() != output) {
-    throw std::logic_error(absl::StrCat(context.Describe(kind), " has a plan that gives ",
-                                        ToString(y.sizes()), " in place of ", ToString(output)));
-  }
-  BuiltLayer built{std::move(layer), std::move(output_shape), std::move(children)};
-  built.summaries.push_back({.name = context.path,
-                             .kind = std::string(kind),
-                             .output_shape = built.output_shape,
-                             .parameters = parameters,
-                             .plan = static_cast<bool>(y)});
+  LayerSummary summary{.name = context.path,
+                       .kind = std::string(kind),
+                       .output_shape = output_shape,
+                       .parameters = CountParameters(*layer),
+                       .plan = HasPlan(context, kind, *layer, output_shape)};
+  BuiltLayer built{std::move(layer), std::move(output_shape), context.dtype, std::move(children)};
+  built.summaries.push_back(std::move(summary));
   return built;
 }
 
@@ -66,31 +87,53 @@ std::string BuildContext::Describe(std::string_view kind) const {
                       : absl::StrCat("layer `", path, "` (", kind_text, ")");
 }
 
-absl::Status BuildContext::Mismatch(std::string_view kind, const std::string& problem) const {
-  return absl::InvalidArgumentError(absl::StrCat(Describe(kind), " ", problem, ", but ", source,
-                                                 source == "the data" ? " give " : " gives ",
-                                                 ToString(input_shape)));
+absl::Status BuildContext::Mismatch(std::string_view kind, const std::string& problem,
+                                    std::string_view field) const {
+  return FaultStatus(
+      {path, std::string(field), "SHAPE_MISMATCH"},
+      absl::StrCat(Describe(kind), " ", problem, ", but ", source,
+                   source == "the data" ? " give " : " gives ", ToString(input_shape)));
 }
 
-absl::StatusOr<at::Tensor> BuildContext::Uniform(std::string_view kind, std::string_view parameter,
-                                                 const Shape& shape, double bound) const {
+absl::Status BuildContext::Wrong(std::string_view kind, const std::string& problem,
+                                 std::string_view field, std::string_view reason) const {
+  return FaultStatus({path, std::string(field), std::string(reason)},
+                     absl::StrCat(Describe(kind), problem));
+}
+
+absl::StatusOr<at::Tensor> BuildContext::Parameter(std::string_view kind,
+                                                   std::string_view parameter, const Shape& shape,
+                                                   const Initializer& initializer,
+                                                   const Fans& fans) const {
+  const std::string short_name(parameter);
   int64_t bytes = static_cast<int64_t>(c10::elementSize(dtype));
   for (const int64_t dimension : shape) {
     if (dimension < 1 || __builtin_mul_overflow(bytes, dimension, &bytes)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          Describe(kind), ": its ", std::string(parameter), " of shape ", ToString(shape),
-          dimension < 1 ? " has a dimension below 1" : " is too large to count its bytes"));
+      return Wrong(kind,
+                   absl::StrCat(": its ", short_name, " of shape ", ToString(shape),
+                                dimension < 1 ? " has a dimension below 1"
+                                              : " is too large to count its bytes"),
+                   "", dimension < 1 ? "SHAPE_MISMATCH" : "TOO_LARGE");
     }
   }
+  Start start{.values = {},
+              .fans = fans,
+              .seed = 0,
+              .name = absl::StrCat(path, path.empty() ? "" : ".", short_name)};
+  start.seed = Mix(seed, start.name);
   const auto options = at::TensorOptions().dtype(dtype);
-  if (device.is_meta()) return at::empty(shape, options.device(device));
-  at::Tensor values = at::zeros(shape, options);
-  if (bound > 0) {
-    const std::string name = absl::StrCat(path, path.empty() ? "" : ".", std::string(parameter));
-    at::Generator generator = at::detail::createCPUGenerator(Mix(seed, name));
-    values.uniform_(-bound, bound, generator);
+  start.values = at::empty(shape, options.device(device.is_meta() ? at::kMeta : at::kCPU));
+  if (const absl::Status status = initializer.Fill(start); !status.ok()) {
+    return Wrong(kind,
+                 absl::StrCat(": its ", short_name,
+                              " can't be initialized: ", std::string(status.message())),
+                 absl::StrCat(short_name, "_init"), "INVALID_INITIALIZER");
   }
-  return values.to(device);
+  return start.values.to(device);
+}
+
+uint64_t BuildContext::SeedOf(std::string_view purpose) const {
+  return Mix(seed, absl::StrCat(path, "/", std::string(purpose)));
 }
 
 }  // namespace descent

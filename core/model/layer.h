@@ -2,11 +2,14 @@
 //
 // A kind of layer is one small file: a plain option struct with
 //   static constexpr std::string_view kind = "linear";
-//   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+//   void Describe(OptionsVisitor& visit);                                  // options_visitor.h
+//   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;   // of fields in range
+//   static constexpr bool takes_indices = true;                            // optional
 // and a class derived from Layer, with its plan beside its forward if it has one. Nothing else
-// needs to know of it (LayerOptions is type-erased).
+// needs to know of it (LayerOptions is type-erased) but the list of kinds in layer_kinds.cc.
 //
-// Layers are not thread-safe while their fields are being listed; `forward` is const.
+// Layers are not thread-safe while their fields are being listed; `forward` is const, and writes to
+// listed states alone.
 #ifndef DESCENT_CORE_MODEL_LAYER_H_
 #define DESCENT_CORE_MODEL_LAYER_H_
 
@@ -20,11 +23,15 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
 #include "core/model/fields.h"
+#include "core/model/initializer.h"
+#include "core/model/options_visitor.h"
+#include "core/model/pass.h"
 #include "core/plan/plan_builder.h"
 
 namespace descent {
@@ -39,9 +46,9 @@ class Layer {
  public:
   virtual ~Layer() = default;
   // x: [batch, …] of the shape the layer was built for. Any batch size.
-  virtual at::Tensor forward(const at::Tensor& x) const = 0;
-  // The same with its vector–Jacobian product, as steps of a static plan; x: [batch, …]. None (the
-  // default): the objective is differentiated by autograd.
+  virtual at::Tensor forward(const at::Tensor& x, const Pass& pass) const = 0;
+  // The same in training with its vector–Jacobian product, as steps of a static plan; x:
+  // [batch, …]. None (the default): the objective is differentiated by autograd.
   virtual PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const { return PlanTensor(); }
   virtual void fields(Fields& list) {}
   // A copy whose tensors are the same ones (a model binds them to memory of its own afterwards).
@@ -55,6 +62,8 @@ struct LayerSummary {
   Shape output_shape;  // without the batch dimension
   int64_t parameters = 0;
   bool plan = false;  // has a static plan; without: autograd
+  // What `OptionsVisitor::Inferred` fields turned out to be: {"in_features", 784}.
+  std::vector<std::pair<std::string, int64_t>> inferred = {};
 };
 
 struct BuildContext;
@@ -62,40 +71,69 @@ struct BuildContext;
 struct BuiltLayer {
   std::unique_ptr<Layer> layer;
   Shape output_shape;
+  at::ScalarType output_dtype;
   // This layer's, then those of its children, in order; a container lists itself last.
   std::vector<LayerSummary> summaries;
 
-  // With the layer's own summary at the end. Finds out whether it has a plan; throws
-  // std::logic_error if its plan gives another shape.
+  // With the layer's own summary at the end and an output of the model's dtype. Finds out how many
+  // parameters it has, and whether it has a plan; throws std::logic_error if its plan gives another
+  // shape.
   static BuiltLayer Of(const BuildContext& context, std::string_view kind,
-                       std::unique_ptr<Layer> layer, Shape output_shape, int64_t parameters = 0,
+                       std::unique_ptr<Layer> layer, Shape output_shape,
                        std::vector<LayerSummary> children = {});
+
+  // Of the layer itself.
+  BuiltLayer&& Inferred(std::string field, int64_t value) && {
+    summaries.back().inferred.emplace_back(std::move(field), value);
+    return std::move(*this);
+  }
 };
 
 // Where a layer stands while the model is built.
 struct BuildContext {
-  std::string path;                   // of this layer; empty: the root
-  std::string source = "the data";    // what its input comes from: "the data", "layer `0` (linear)"
-  Shape input_shape;                  // what comes in
-  at::ScalarType dtype = at::kFloat;  // floating point
-  at::Device device = at::kCPU;       // meta: shapes only
-  uint64_t seed = 0;                  // each parameter's draw is a function of seed and path
+  std::string path;                 // of this layer; empty: the root
+  std::string source = "the data";  // what its input comes from: "the data", "layer `0` (linear)"
+  Shape input_shape;                // what comes in
+  at::ScalarType input_dtype = at::kFloat;  // `dtype`, or integral: indices
+  at::ScalarType dtype = at::kFloat;        // of the parameters; floating point
+  at::Device device = at::kCPU;             // meta: shapes only
+  uint64_t seed = 0;                        // each parameter's draw is a function of seed and path
 
   // "layer `hidden` (linear)".
   std::string Describe(std::string_view kind) const;
-  // INVALID_ARGUMENT "layer `1` (linear) <problem>, but layer `0` (linear) gives [32]".
-  absl::Status Mismatch(std::string_view kind, const std::string& problem) const;
-  // A parameter of this layer, uniform in [−bound, bound); bound = 0: zeros. INVALID_ARGUMENT
-  // naming the layer if a dimension is < 1 or the number of bytes overflows.
-  absl::StatusOr<at::Tensor> Uniform(std::string_view kind, std::string_view parameter,
-                                     const Shape& shape, double bound) const;
+  // INVALID_ARGUMENT "layer `1` (linear) <problem>, but layer `0` (linear) gives [32]", with a
+  // fault (layer_fault.h): of that field, if it is the field that doesn't fit.
+  absl::Status Mismatch(std::string_view kind, const std::string& problem,
+                        std::string_view field = "") const;
+  // INVALID_ARGUMENT "layer `1` (linear)<problem>", with a fault.
+  absl::Status Wrong(std::string_view kind, const std::string& problem, std::string_view field = "",
+                     std::string_view reason = "OUT_OF_RANGE") const;
+  // A parameter of this layer; its draw is a function of the seed and its name. INVALID_ARGUMENT
+  // naming the layer if a dimension is < 1, the number of bytes overflows, or the initializer
+  // can't fill it.
+  absl::StatusOr<at::Tensor> Parameter(std::string_view kind, std::string_view parameter,
+                                       const Shape& shape, const Initializer& initializer,
+                                       const Fans& fans = {}) const;
+  // Of the layer's own randomness in training: a function of the model's seed and its path.
+  uint64_t SeedOf(std::string_view purpose) const;
 };
 
 template <class T>
-concept LayerOptionsKind = requires(const T& options, const BuildContext& context) {
+concept LayerOptionsKind = requires(T options, const BuildContext& context, OptionsVisitor& visit) {
   { T::kind } -> std::convertible_to<std::string_view>;
-  { options.Build(context) } -> std::same_as<absl::StatusOr<BuiltLayer>>;
+  options.Describe(visit);
+  { std::as_const(options).Build(context) } -> std::same_as<absl::StatusOr<BuiltLayer>>;
 };
+
+namespace internal {
+
+using DescribeRef = absl::FunctionRef<void(OptionsVisitor&)>;
+
+// OK, or the first field that is out of its range, as context.Wrong.
+absl::Status CheckOptions(const BuildContext& context, std::string_view kind, bool takes_indices,
+                          DescribeRef describe);
+
+}  // namespace internal
 
 // The options of any kind of layer, and its name. A value.
 class LayerOptions {
@@ -109,12 +147,18 @@ class LayerOptions {
   LayerOptions(std::string name, Options options)
       : name_(std::move(name)),
         kind_(Options::kind),
-        build_([options = std::move(options)](const BuildContext& context) {
+        build_([options =
+                    std::move(options)](const BuildContext& context) -> absl::StatusOr<BuiltLayer> {
+          const absl::Status status = internal::CheckOptions(
+              context, Options::kind, requires { Options::takes_indices; },
+              [&](OptionsVisitor& visit) { Options(options).Describe(visit); });
+          if (!status.ok()) return status;
           return options.Build(context);
         }) {}
 
   const std::string& name() const { return name_; }
   std::string_view kind() const { return kind_; }
+  // INVALID_ARGUMENT naming the layer and what is wrong with it, with a fault (layer_fault.h).
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const { return build_(context); }
 
  private:

@@ -34,6 +34,7 @@ absl::Status CheckOptions(const ModelOptions& options) {
 absl::StatusOr<BuiltLayer> BuildOn(const ModelOptions& options, at::Device device) {
   BuildContext context;
   context.input_shape = options.input_shape;
+  context.input_dtype = options.input_dtype.value_or(options.dtype);
   context.dtype = options.dtype;
   context.device = device;
   context.seed = options.seed;
@@ -70,7 +71,8 @@ absl::StatusOr<BuiltModel> BuildModel(const ModelOptions& options) try {
   if (!built.ok()) return built.status();
 
   const int64_t parameters = built->summaries.back().parameters;
-  return BuiltModel{Model(Layers(std::move(built->layer), options.input_shape)),
+  return BuiltModel{Model(Layers(std::move(built->layer), options.input_shape,
+                                 options.input_dtype.value_or(options.dtype))),
                     std::move(built->output_shape), std::move(built->summaries), parameters,
                     parameters * static_cast<int64_t>(c10::elementSize(options.dtype))};
 } catch (const std::exception& error) {  // c10::Error, bad_alloc

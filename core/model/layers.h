@@ -21,6 +21,7 @@
 #include "core/model/fields.h"
 #include "core/model/layer.h"
 #include "core/model/model.h"
+#include "core/model/pass.h"
 #include "core/plan/plan_builder.h"
 
 namespace descent {
@@ -28,26 +29,33 @@ namespace descent {
 // Owns the root of a tree of layers; the structure of a `Model`. A copy clones the tree.
 class Layers {
  public:
-  // input_shape: of one example, which the root was built for.
-  Layers(std::unique_ptr<Layer> root, Shape input_shape)
-      : root_(std::move(root)), input_shape_(std::move(input_shape)) {}
-  Layers(const Layers& other) : root_(other.root_->Clone()), input_shape_(other.input_shape_) {}
+  // input_shape, input_dtype: of one example, which the root was built for.
+  Layers(std::unique_ptr<Layer> root, Shape input_shape, at::ScalarType input_dtype)
+      : root_(std::move(root)), input_shape_(std::move(input_shape)), input_dtype_(input_dtype) {}
+  Layers(const Layers& other)
+      : root_(other.root_->Clone()),
+        input_shape_(other.input_shape_),
+        input_dtype_(other.input_dtype_) {}
   Layers(Layers&&) noexcept = default;
   Layers& operator=(const Layers& other) { return *this = Layers(other); }
   Layers& operator=(Layers&&) noexcept = default;
 
   void fields(Fields& list) { root_->fields(list); }
-  at::Tensor operator()(const at::Tensor& x) const { return root_->forward(x); }
+  // To be used, unless the pass says that it is trained.
+  at::Tensor operator()(const at::Tensor& x, const Pass& pass = {}) const {
+    return root_->forward(x, pass);
+  }
   // None for inputs of another shape too: there the operators of `forward` say what is wrong.
   PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const {
     const bool fits = x.sizes().size() == input_shape_.size() + 1 &&
                       std::equal(input_shape_.begin(), input_shape_.end(), x.sizes().begin() + 1);
-    return fits && x.dtype() == plan.dtype() ? root_->Plan(plan, x) : PlanTensor();
+    return fits && x.dtype() == input_dtype_ ? root_->Plan(plan, x) : PlanTensor();
   }
 
  private:
   std::unique_ptr<Layer> root_;
   Shape input_shape_;
+  at::ScalarType input_dtype_;
 };
 
 using Model = ModelOf<Layers>;
@@ -55,7 +63,9 @@ using Model = ModelOf<Layers>;
 struct ModelOptions {
   // Usually Sequential; its own name is not part of the parameters' names.
   LayerOptions root;
-  Shape input_shape;                  // of one example
+  Shape input_shape;  // of one example
+  // Integral: indices. Default: the model's.
+  std::optional<at::ScalarType> input_dtype = {};
   at::ScalarType dtype = at::kFloat;  // floating point
   // On the meta device everything is checked and summarized, and no memory is taken.
   at::Device device = at::kCPU;

@@ -4,16 +4,18 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/linear.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/fields.h"
+#include "core/model/initializer.h"
 #include "core/model/layer.h"
 #include "core/plan/matrix.h"
 #include "core/plan/plan_builder.h"
+#include "core/plan/steps.h"
 
 namespace descent {
 namespace {
@@ -25,20 +27,24 @@ class LinearLayer final : public Layer {
   LinearLayer(at::Tensor weight, at::Tensor bias)
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
 
-  at::Tensor forward(const at::Tensor& x) const override { return at::linear(x, weight_, bias_); }
+  at::Tensor forward(const at::Tensor& x, const Pass&) const override {
+    return at::linear(x, weight_, bias_);
+  }
   PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
     const PlanTensor w = plan.Parameter(weight_);
     const PlanTensor b = bias_.defined() ? plan.Parameter(bias_) : PlanTensor();
-    const PlanTensor y = plan.Output({x.size(0), w.size(0)}, {x, w});
-    plan.Forward({.reads = {x, w, b}, .writes = {y}, .run = [=] {
-                    if (b) matrix::FillRows(*b, *y);
-                    matrix::Multiply(kPlain, *x, kTransposed, *w, b ? 1 : 0, *y);
+    std::vector<int64_t> sizes = x.sizes();
+    sizes.back() = w.size(0);
+    const PlanTensor y = plan.Output(std::move(sizes), {x, w});
+    const PlanTensor xs = AsRows(plan, x), ys = AsRows(plan, y);
+    plan.Forward({.reads = {xs, w, b}, .writes = {ys}, .run = [=] {
+                    if (b) matrix::FillRows(*b, *ys);
+                    matrix::Multiply(kPlain, *xs, kTransposed, *w, b ? 1 : 0, *ys);
                   }});
-    const PlanTensor dy = plan.Gradient(y);
-    const PlanTensor dx = plan.Contribution(x), dw = plan.Contribution(w);
-    const PlanTensor db = plan.Contribution(b);
-    plan.Backward({.reads = {dy, x, w}, .writes = {dx, dw, db}, .run = [=] {
-                     matrix::Multiply(kTransposed, *dy, kPlain, *x, 0, *dw);
+    const PlanTensor dy = plan.Gradient(ys), dx = plan.Contribution(xs);
+    const PlanTensor dw = plan.Contribution(w), db = plan.Contribution(b);
+    plan.Backward({.reads = {dy, xs, w}, .writes = {dx, dw, db}, .run = [=] {
+                     matrix::Multiply(kTransposed, *dy, kPlain, *xs, 0, *dw);
                      if (db) matrix::SumRows(*dy, *db);
                      if (dx) matrix::Multiply(kPlain, *dy, kPlain, *w, 0, *dx);
                    }});
@@ -58,30 +64,35 @@ class LinearLayer final : public Layer {
 }  // namespace
 
 absl::StatusOr<BuiltLayer> Linear::Build(const BuildContext& context) const {
-  if (context.input_shape.size() != 1) {
-    return context.Mismatch(kind, "expects one feature dimension (put a flatten layer before it)");
+  if (context.input_shape.empty()) {
+    return context.Mismatch(kind, "expects a dimension of features");
   }
-  const int64_t features = context.input_shape[0];
+  const int64_t features = context.input_shape.back();
   if (in_features && *in_features != features) {
-    return context.Mismatch(kind, absl::StrCat("expects inputs of shape [", *in_features, "]"));
-  }
-  if (out_features < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(context.Describe(kind), ": out_features is ",
-                                                   out_features, "; give a number ≥ 1"));
+    Shape expected = context.input_shape;
+    expected.back() = *in_features;
+    return context.Mismatch(kind, absl::StrCat("expects inputs of shape ", ToString(expected)),
+                            "in_features");
   }
   const double bound = 1 / std::sqrt(static_cast<double>(features));
-  auto weight = context.Uniform(kind, "weight", {out_features, features}, bound);
+  const Initializer uniform = UniformInitializer{.low = -bound, .high = bound};
+  const Fans fans{static_cast<double>(features), static_cast<double>(out_features)};
+  auto weight = context.Parameter(kind, "weight", {out_features, features},
+                                  weight_init.value_or(uniform), fans);
   if (!weight.ok()) return weight.status();
   at::Tensor bias_values;
   if (bias) {
-    auto values = context.Uniform(kind, "bias", {out_features}, bound);
+    auto values =
+        context.Parameter(kind, "bias", {out_features}, bias_init.value_or(uniform), fans);
     if (!values.ok()) return values.status();
     bias_values = *std::move(values);
   }
-  const int64_t parameters = weight->numel() + (bias ? out_features : 0);
+  Shape output_shape = context.input_shape;
+  output_shape.back() = out_features;
   return BuiltLayer::Of(context, kind,
                         std::make_unique<LinearLayer>(*std::move(weight), std::move(bias_values)),
-                        {out_features}, parameters);
+                        std::move(output_shape))
+      .Inferred("in_features", features);
 }
 
 }  // namespace descent

@@ -6,11 +6,13 @@
 // `axpy` are one operation on the flat buffer whatever the structure.
 //
 // The structure's tensors are views of the flat buffer: write into them (`x->bias.zero_()` or
-// `copy_`); they can't be replaced. Not thread-safe: `gradient(objective, x)` too uses x
+// `copy_`); they can't be replaced. Its states (fields.h) are copied with the model, assigned with
+// it, and left alone by every other operation. Not thread-safe: `gradient(objective, x)` too uses x
 // exclusively.
 #ifndef DESCENT_CORE_MODEL_MODEL_H_
 #define DESCENT_CORE_MODEL_MODEL_H_
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
@@ -25,7 +27,7 @@
 namespace descent {
 
 template <class S>
-concept Structure = std::copyable<S> && requires(S& s, Fields& fields) { s.fields(fields); };
+concept Structure = std::copyable<S> && requires(S& s, Fields& fields) { ListFields(s, fields); };
 
 template <Structure S>
 class ModelOf {
@@ -33,11 +35,15 @@ class ModelOf {
   // Takes the values of the structure's tensors; what they were before is no longer referred to.
   // Throws std::invalid_argument naming the field if one is undefined or not floating point.
   explicit ModelOf(S structure) : structure_(std::move(structure)) {
-    parameters_ = FlatParameters::Gather(Listed(structure_));
+    const Fields fields = Listed(structure_);
+    parameters_ = FlatParameters::Gather(fields.list());
+    states_ = FlatParameters::GatherStates(fields.states());
   }
 
   ModelOf(const ModelOf& other) : structure_(other.structure_) {
-    parameters_ = other.parameters_.Clone(Listed(structure_));
+    const Fields fields = Listed(structure_);
+    parameters_ = other.parameters_.Clone(fields.list());
+    states_ = other.states_.Clone(fields.states());
   }
   ModelOf(ModelOf&& other) noexcept = default;
   ModelOf& operator=(const ModelOf& other) { return *this = ModelOf(other); }
@@ -45,11 +51,14 @@ class ModelOf {
 
   static ModelOf zeros_like(const ModelOf& other) {
     S structure(other.structure_);
-    FlatParameters parameters = other.parameters_.ZerosLike(Listed(structure));
-    return ModelOf(std::move(structure), std::move(parameters));
+    const Fields fields = Listed(structure);
+    FlatParameters parameters = other.parameters_.ZerosLike(fields.list());
+    FlatParameters states = other.states_.ZerosLike(fields.states());
+    return ModelOf(std::move(structure), std::move(parameters), std::move(states));
   }
 
   template <class... Args>
+    requires std::invocable<const S&, Args...>
   decltype(auto) operator()(Args&&... args) const {
     return structure_(std::forward<Args>(args)...);
   }
@@ -59,9 +68,12 @@ class ModelOf {
 
   // The named views, in the order in which the structure lists them.
   std::span<const Parameter> parameters() const { return parameters_.views(); }
+  // What it remembers besides: running averages. Likewise.
+  std::span<const Parameter> states() const { return states_.views(); }
   // Number of scalars.
   int64_t parameter_count() const { return parameters_.count(); }
   const FlatParameters& flat() const { return parameters_; }
+  const FlatParameters& flat_states() const { return states_; }
 
   ModelOf& operator+=(const ModelOf& other) { return axpy(1, other); }
   ModelOf& operator-=(const ModelOf& other) { return axpy(-1, other); }
@@ -76,12 +88,14 @@ class ModelOf {
   friend ModelOf operator*(ModelOf x, double a) { return std::move(x *= a); }
 
  private:
-  ModelOf(S structure, FlatParameters parameters)
-      : structure_(std::move(structure)), parameters_(std::move(parameters)) {}
+  ModelOf(S structure, FlatParameters parameters, FlatParameters states)
+      : structure_(std::move(structure)),
+        parameters_(std::move(parameters)),
+        states_(std::move(states)) {}
 
   static Fields Listed(S& structure) {
     Fields fields;
-    structure.fields(fields);
+    ListFields(structure, fields);
     return fields;
   }
 
@@ -89,6 +103,7 @@ class ModelOf {
 
   S structure_;
   FlatParameters parameters_;
+  FlatParameters states_;
 };
 
 template <Structure S>
@@ -97,7 +112,11 @@ struct Space<ModelOf<S>> {
   static M copy(const M& x) { return x; }
   static M zeros_like(const M& x) { return M::zeros_like(x); }
   static Buffers buffers(const M& x) { return x.flat().buffers(); }
-  static void assign(const M& x, M& y) { flat::assign(Matching(x, y), buffers(y)); }
+  static Buffers states(const M& x) { return x.flat_states().buffers(); }
+  static void assign(const M& x, M& y) {
+    flat::assign(Matching(x, y), buffers(y));
+    flat::assign(states(x), states(y));
+  }
   static void scale(double a, M& x) { flat::scale(a, buffers(x)); }
   static void axpy(double a, const M& x, M& y) { flat::axpy(a, Matching(x, y), buffers(y)); }
   static double dot(const M& x, const M& y) { return flat::dot(Matching(x, y), buffers(y)); }

@@ -1,16 +1,15 @@
 #include "core/model/relu.h"
 
 #include <cstdint>
-#include <memory>
 
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/clamp_min.h"
 #include "ATen/ops/relu.h"
 #include "ATen/ops/threshold_backward.h"
 #include "absl/status/statusor.h"
+#include "core/model/elementwise_layer.h"
 #include "core/model/layer.h"
 #include "core/plan/kernel.h"
-#include "core/plan/plan_builder.h"
 
 namespace descent {
 namespace {
@@ -30,39 +29,30 @@ DESCENT_VECTORIZED void Mask(const double* dy, const double* y, int64_t count, d
   for (int64_t i = 0; i < count; ++i) dx[i] = y[i] <= 0 ? 0 : dy[i];
 }
 
-void Forward(const at::Tensor& x, at::Tensor y) {
-  const bool done = OnCpu(
-      x, [&]<class T>(T*) { Rectify(x.const_data_ptr<T>(), x.numel(), y.mutable_data_ptr<T>()); });
-  if (!done) at::clamp_min_out(y, x, 0);
-}
+struct ReluFunction {
+  static constexpr bool kFromOutput = true;
 
-void Backward(const at::Tensor& dy, const at::Tensor& y, at::Tensor dx) {
-  const bool done = OnCpu(y, [&]<class T>(T*) {
-    Mask(dy.const_data_ptr<T>(), y.const_data_ptr<T>(), y.numel(), dx.mutable_data_ptr<T>());
-  });
-  if (!done) at::threshold_backward_out(dx, dy, y, 0);
-}
-
-class ReluLayer final : public Layer {
- public:
-  at::Tensor forward(const at::Tensor& x) const override { return at::relu(x); }
-  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
-    const PlanTensor y = plan.Output(x.sizes(), {x});
-    plan.Forward({.reads = {x}, .writes = {y}, .run = [=] { Forward(*x, *y); }, .in_place = true});
-    const PlanTensor dy = plan.Gradient(y), dx = plan.Contribution(x);
-    plan.Backward({.reads = {dy, y},
-                   .writes = {dx},
-                   .run = [=] { Backward(*dy, *y, *dx); },
-                   .in_place = true});
-    return y;
+  at::Tensor Apply(const at::Tensor& x) const { return at::relu(x); }
+  void Forward(const at::Tensor& x, const at::Tensor& y) const {
+    const bool done = OnCpu(x, [&]<class T>(T*) {
+      Rectify(x.const_data_ptr<T>(), x.numel(), y.mutable_data_ptr<T>());
+    });
+    at::Tensor out = y;
+    if (!done) at::clamp_min_out(out, x, 0);
   }
-  std::unique_ptr<Layer> Clone() const override { return std::make_unique<ReluLayer>(*this); }
+  void Backward(const at::Tensor& dy, const at::Tensor& y, const at::Tensor& dx) const {
+    const bool done = OnCpu(y, [&]<class T>(T*) {
+      Mask(dy.const_data_ptr<T>(), y.const_data_ptr<T>(), y.numel(), dx.mutable_data_ptr<T>());
+    });
+    at::Tensor out = dx;
+    if (!done) at::threshold_backward_out(out, dy, y, 0);
+  }
 };
 
 }  // namespace
 
 absl::StatusOr<BuiltLayer> Relu::Build(const BuildContext& context) const {
-  return BuiltLayer::Of(context, kind, std::make_unique<ReluLayer>(), context.input_shape);
+  return ElementwiseLayer<ReluFunction>::Built(context, kind, {});
 }
 
 }  // namespace descent

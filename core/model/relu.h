@@ -12,6 +12,7 @@ namespace descent {
 struct Relu {
   static constexpr std::string_view kind = "relu";
 
+  void Describe(OptionsVisitor&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -12,9 +12,11 @@ namespace descent {
 
 struct Sequential {
   static constexpr std::string_view kind = "sequential";
+  static constexpr bool takes_indices = true;
 
   std::vector<LayerOptions> layers;  // at least one
 
+  void Describe(OptionsVisitor& visit) { visit.Inners("layers", layers); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -57,13 +57,14 @@ PlanTensor Sum(PlanBuilder& plan, const PlanTensor& weights, const std::vector<P
 }
 
 std::unique_ptr<Plan> MakePlan(PlannedGradient::Structure model, const LossSum& loss,
-                               const Batch& batch, const FlatParameters& x, at::Tensor* arena) {
+                               const Batch& batch, const FlatParameters& x,
+                               const FlatParameters& states, at::Tensor* arena) {
   const bool have_plans = std::all_of(loss.terms.begin(), loss.terms.end(), [](const LossTerm& t) {
     return static_cast<bool>(t.loss.plan);
   });
   if (!have_plans || x.tensors().empty()) return nullptr;
   const at::Tensor& first = x.tensors().front();
-  PlanBuilder plan(first.scalar_type(), first.device(), x.tensors());
+  PlanBuilder plan(first.scalar_type(), first.device(), x.tensors(), states.tensors());
   const PlanTensor inputs = plan.Input(batch.inputs.sizes().vec(), batch.inputs.scalar_type());
   const PlanTensor targets = plan.Input(batch.targets.sizes().vec(), batch.targets.scalar_type());
   const PlanTensor predictions = model(plan, inputs);
@@ -79,7 +80,8 @@ std::unique_ptr<Plan> MakePlan(PlannedGradient::Structure model, const LossSum& 
   }
   const PlanTensor values = sum ? plan.Scratch({count}) : PlanTensor();
   const PlanTensor value = sum ? Sum(plan, weights, terms, values) : terms[0];
-  return std::make_unique<Plan>(std::move(plan), value, x.buffers(), arena, values);
+  return std::make_unique<Plan>(std::move(plan), value, x.buffers(), arena,
+                                states.buffers(), values);
 }
 
 }  // namespace
@@ -92,14 +94,15 @@ bool PlannedGradient::Made::Fits(const Batch& batch) const {
 }
 
 PlannedGradient::Made& PlannedGradient::For(Structure model, const LossSum& loss,
-                                            const Batch& batch, const FlatParameters& x) {
+                                            const Batch& batch, const FlatParameters& x,
+                                            const FlatParameters& states) {
   for (Made& made : made_) {
     if (made.Fits(batch)) return made;
   }
   if (made_.size() == kMaxPlans) made_.erase(made_.begin());
   made_.push_back({batch.inputs.sizes().vec(), batch.targets.sizes().vec(),
                    batch.inputs.scalar_type(), batch.targets.scalar_type(), batch.inputs.device(),
-                   MakePlan(model, loss, batch, x, &arena_)});
+                   MakePlan(model, loss, batch, x, states, &arena_)});
   return made_.back();
 }
 
@@ -117,9 +120,11 @@ const at::Tensor& PlannedGradient::OnDevice(std::span<const double> weights, at:
 }
 
 std::optional<double> PlannedGradient::operator()(Structure model, const LossSum& loss,
-                                                  const Batch& batch,
+                                                  const Batch& batch, int64_t iteration,
                                                   std::span<const double> weights,
-                                                  const FlatParameters& x, const FlatParameters& g,
+                                                  const FlatParameters& x,
+                                                  const FlatParameters& states,
+                                                  const FlatParameters& g,
                                                   std::span<double> values) {
   if (!batch.inputs.defined() || !batch.targets.defined() || batch.inputs.dim() == 0 ||
       batch.inputs.size(0) == 0 || batch.inputs.requires_grad()) {
@@ -129,7 +134,7 @@ std::optional<double> PlannedGradient::operator()(Structure model, const LossSum
     made_.clear();
     layout_ = x.layout();
   }
-  Plan* plan = For(model, loss, batch, x).plan.get();
+  Plan* plan = For(model, loss, batch, x, states).plan.get();
   if (plan == nullptr) return std::nullopt;
   const at::Tensor* inputs = &batch.inputs;
   const at::Tensor* targets = &batch.targets;
@@ -137,13 +142,15 @@ std::optional<double> PlannedGradient::operator()(Structure model, const LossSum
   if (!inputs->is_contiguous()) inputs = &(contiguous_inputs = batch.inputs.contiguous());
   if (!targets->is_contiguous()) targets = &(contiguous_targets = batch.targets.contiguous());
   if (!IsSum(loss)) {
-    const double value = plan->Run(x.buffers(), g.buffers(), {*inputs, *targets});
+    const double value = plan->Run(x.buffers(), g.buffers(), {*inputs, *targets}, iteration,
+                                   states.buffers());
     values[0] = value;
     return value;
   }
   const double value = plan->Run(
       x.buffers(), g.buffers(),
-      {*inputs, *targets, OnDevice(weights.first(loss.terms.size()), batch.inputs.device())});
+      {*inputs, *targets, OnDevice(weights.first(loss.terms.size()), batch.inputs.device())},
+      iteration, states.buffers());
   plan->ReadReport(values);
   return value;
 }

@@ -34,11 +34,13 @@ class PlannedGradient {
   PlannedGradient& operator=(const PlannedGradient&) { return *this = PlannedGradient(); }
   PlannedGradient& operator=(PlannedGradient&&) noexcept = default;
 
-  // The value of the loss's terms at x on the batch and the gradient into g. Each term counts with
-  // its weight; `values` of a loss that is not plain become theirs without it. Nothing if the model
-  // or a loss has no plan for such a batch: then it is autograd's turn. Throws what a step throws.
+  // The value of the loss's terms at x on the batch of the iteration and the gradient into g; the
+  // model's states become those of the iteration. Each term counts with its weight; `values` of a
+  // loss that is not plain become theirs without it. Nothing if the model or a loss has no plan for
+  // such a batch: then it is autograd's turn. Throws what a step throws.
   std::optional<double> operator()(Structure model, const LossSum& loss, const Batch& batch,
-                                   std::span<const double> weights, const FlatParameters& x,
+                                   int64_t iteration, std::span<const double> weights,
+                                   const FlatParameters& x, const FlatParameters& states,
                                    const FlatParameters& g, std::span<double> values);
 
  private:
@@ -52,7 +54,8 @@ class PlannedGradient {
     bool Fits(const Batch& batch) const;
   };
 
-  Made& For(Structure model, const LossSum& loss, const Batch& batch, const FlatParameters& x);
+  Made& For(Structure model, const LossSum& loss, const Batch& batch, const FlatParameters& x,
+            const FlatParameters& states);
   // `weights` as a tensor beside the model's.
   const at::Tensor& OnDevice(std::span<const double> weights, at::Device device);
 

@@ -7,6 +7,7 @@
 #ifndef DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 #define DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,7 @@
 #include "ATen/core/Tensor.h"
 #include "core/data/batch.h"
 #include "core/model/model.h"
+#include "core/model/pass.h"
 #include "core/objective/gradient.h"
 #include "core/objective/loss_sum.h"
 #include "core/objective/penalty.h"
@@ -60,12 +62,12 @@ class SupervisedObjective {
     for (size_t i = 0; i < dials_.size(); ++i) weights_[dials_[i].part] = weights[i];
   }
 
-  // The mean loss on the batch. `Model`: anything callable with the inputs; with parameters of
-  // their names where there are penalties.
+  // The mean loss on the batch, in training. `Model`: anything callable with the inputs, and with a
+  // Pass if it cares; with parameters of their names where there are penalties.
   template <class Model>
   at::Tensor operator()(const Model& model) {
     seek(iteration_);
-    at::Tensor value = loss_.Value(model(batch_.inputs), batch_.targets, weights_);
+    at::Tensor value = loss_.Value(Predict(model), batch_.targets, weights_);
     if constexpr (requires { model.parameters(); }) {
       for (size_t i = 0; i < loss_.penalties.size(); ++i) {
         value = value + weights_[loss_.terms.size() + i] *
@@ -106,6 +108,16 @@ class SupervisedObjective {
   }
 
  private:
+  template <class Model>
+  at::Tensor Predict(const Model& model) const {
+    const Pass pass{.training = true, .iteration = iteration_};
+    if constexpr (std::invocable<const Model&, const at::Tensor&, const Pass&>) {
+      return model(batch_.inputs, pass);
+    } else {
+      return model(batch_.inputs);
+    }
+  }
+
   void WeighAt(int64_t iteration) {
     for (const LossWeight& dial : dials_) weights_[dial.part] = dial.sequence.at(iteration);
   }
@@ -117,11 +129,12 @@ class SupervisedObjective {
       const auto structure = [&](PlanBuilder& plan, const PlanTensor& inputs) {
         return x->Plan(plan, inputs);
       };
-      const auto value = plans_(structure, loss_, batch_, weights_, x.flat(), g.flat(), values);
+      const auto value = plans_(structure, loss_, batch_, iteration_, weights_, x.flat(),
+                                x.flat_states(), g.flat(), values);
       if (value) return *value;
     }
     const auto recorded = [&](const ModelOf<S>& model) {
-      return loss_.Value(model(batch_.inputs), batch_.targets, weights_,
+      return loss_.Value(Predict(model), batch_.targets, weights_,
                          loss_.plain() ? std::span<double>() : values);
     };
     return autograd_into(recorded, x, g);

@@ -35,6 +35,9 @@ absl::Status PresentException() try { throw; } catch (const std::invalid_argumen
   return absl::InternalError(error.what());
 }
 
+// Where a checkpoint holds what the model remembers besides its parameters.
+constexpr std::string_view kStates = "state";
+
 std::string TensorName(std::string_view space, const Parameter& parameter) {
   return absl::StrCat(std::string(space), "/", parameter.name);
 }
@@ -48,6 +51,11 @@ class Saver final : public StateVisitor<Model> {
   }
   void Tensor(std::string_view name, at::Tensor& tensor) override {
     state.tensors.emplace_back(name, tensor);
+  }
+  void States(const Model& x) override {
+    for (const Parameter& remembered : x.states()) {
+      state.tensors.emplace_back(TensorName(kStates, remembered), remembered.tensor);
+    }
   }
   void Number(std::string_view name, double& number) override {
     state.numbers.emplace_back(name, number);
@@ -74,6 +82,11 @@ class Checker final : public StateVisitor<Model> {
   void Space(std::string_view name, Model& x) override {
     for (const Parameter& parameter : x.parameters()) {
       Check(TensorName(name, parameter), parameter.tensor);
+    }
+  }
+  void States(const Model& x) override {
+    for (const Parameter& remembered : x.states()) {
+      Check(TensorName(kStates, remembered), remembered.tensor);
     }
   }
   void Tensor(std::string_view name, at::Tensor& tensor) override {
@@ -131,11 +144,8 @@ class Loader final : public StateVisitor<Model> {
         numbers_(state.numbers.begin(), state.numbers.end()),
         integers_(state.integers.begin(), state.integers.end()) {}
 
-  void Space(std::string_view name, Model& x) override {
-    for (const Parameter& parameter : x.parameters()) {
-      Copy(TensorName(name, parameter), parameter.tensor);
-    }
-  }
+  void Space(std::string_view name, Model& x) override { CopyAll(name, x.parameters()); }
+  void States(const Model& x) override { CopyAll(kStates, x.states()); }
   void Tensor(std::string_view name, at::Tensor& tensor) override {
     Copy(std::string(name), tensor);
   }
@@ -147,6 +157,11 @@ class Loader final : public StateVisitor<Model> {
   }
 
  private:
+  void CopyAll(std::string_view space, std::span<const Parameter> parameters) {
+    for (const Parameter& parameter : parameters) {
+      Copy(TensorName(space, parameter), parameter.tensor);
+    }
+  }
   void Copy(const std::string& name, const at::Tensor& to) {
     const auto found = tensors_.find(name);
     if (found != tensors_.end()) to.copy_(found->second);

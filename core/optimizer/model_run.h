@@ -33,8 +33,8 @@ namespace descent {
 // Any optimizer over a model: `Adam{}`, a wrapper around one, one's own.
 using OptimizerOptions = AnyOptimizer<Model>;
 
-// The state of a run in names and numbers: `solution/hidden.weight`, `exp_avg/hidden.weight`;
-// `step_size.override`; `iteration`, `step_size.position`.
+// The state of a run in names and numbers: `solution/hidden.weight`, `exp_avg/hidden.weight`,
+// `state/norm.running_mean`; `step_size.override`; `iteration`, `step_size.position`.
 struct RunState {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   std::vector<std::pair<std::string, double>> numbers;

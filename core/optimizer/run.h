@@ -20,11 +20,13 @@
 #include <utility>
 #include <vector>
 
+#include "ATen/core/Tensor.h"
 #include "core/objective/gradient.h"
 #include "core/optimizer/iteration.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/objective_dials.h"
 #include "core/optimizer/state.h"
+#include "core/space/flat_space.h"
 #include "core/space/space.h"
 
 namespace descent {
@@ -48,6 +50,31 @@ class Assignable {
   std::optional<F> function_;
 };
 
+// What models remember besides their parameters (core/model/fields.h: running averages). A run has
+// one of it, whichever of its iterates is evaluated: a method holds several, and has them change
+// places. Steps that evaluate elsewhere leave it alone. Nothing for other spaces.
+template <class X>
+class RunStates {
+ public:
+  explicit RunStates(const X&) {}
+  void Give(const X&) const {}
+  void Take(const X&) {}
+};
+
+template <class X>
+  requires requires(const X& x) { Space<X>::states(x); }
+class RunStates<X> {
+ public:
+  explicit RunStates(const X& x) {
+    for (const at::Tensor& state : Space<X>::states(x)) states_.push_back(state.clone());
+  }
+  void Give(const X& x) const { flat::assign(states_, Space<X>::states(x)); }
+  void Take(const X& x) { flat::assign(Space<X>::states(x), states_); }
+
+ private:
+  std::vector<at::Tensor> states_;
+};
+
 }  // namespace internal
 
 template <InnerProductSpace X, class F, class M>
@@ -58,7 +85,8 @@ class Run {
       : method_(std::move(method)),
         objective_(std::move(objective)),
         weights_(*objective_),
-        gradient_(zeros_like(method_.solution())) {
+        gradient_(zeros_like(method_.solution())),
+        states_(method_.solution()) {
     for (Dial* dial : method_.dials()) dials_.push_back(dial);
     for (Dial* dial : weights_.list()) dials_.push_back(dial);
     for (Dial* dial : dials_) {
@@ -81,7 +109,11 @@ class Run {
     if (!evaluated_) {
       if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
       weights_.Weigh(*objective_);
+      states_.Give(method_.point());
       EvaluateHere();
+      states_.Take(method_.point());
+      states_.Give(method_.solution());
+      states_.Give(Average<X>(method_));
       evaluated_ = true;
       Observe();
     }
@@ -117,6 +149,7 @@ class Run {
     stepping_ = false;
     evaluated_ = false;
     Visit(visitor);
+    states_.Take(method_.solution());
   }
 
   class Iterator {
@@ -185,6 +218,7 @@ class Run {
     evaluations_ = evaluations - missing;
     method_.Visit(visitor);
     weights_.Visit(visitor);
+    visitor.States(method_.solution());
   }
 
   // Whether the objective is another one in each iteration.
@@ -204,6 +238,7 @@ class Run {
   std::vector<Dial*> dials_;
   X gradient_;
   std::vector<Dial*> observing_;  // go by the value of each iteration
+  internal::RunStates<X> states_;
   double value_ = 0;
   int64_t index_ = 0;
   int64_t evaluations_ = 0;

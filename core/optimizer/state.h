@@ -26,6 +26,8 @@ class StateVisitor {
   virtual void Tensor(std::string_view name, at::Tensor& tensor) = 0;
   virtual void Number(std::string_view name, double& number) = 0;
   virtual void Integer(std::string_view name, int64_t& integer) = 0;
+  // x's states (core/model/fields.h), the run's. Only if x is of a space that has some.
+  virtual void States(const X& /*x*/) {}
 };
 
 // A sequence-valued hyperparameter of a run.

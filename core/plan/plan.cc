@@ -92,8 +92,13 @@ class Lifetimes {
 }  // namespace
 
 Plan::Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena,
-           const PlanTensor& report)
-    : value_(value), report_(report), parameters_(buffers.size()), gradients_(buffers.size()) {
+           Buffers states, const PlanTensor& report)
+    : value_(value),
+      report_(report),
+      parameters_(buffers.size()),
+      gradients_(buffers.size()),
+      states_(states.size()),
+      iteration_(builder.iteration_) {
   const at::AutoDispatchBelowADInplaceOrView guard;
   const std::vector<PlanStep> program = builder.Program();
   slots_ = std::move(builder.slots_);
@@ -144,11 +149,13 @@ Plan::Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Te
       inputs_[root->index].tensors.push_back(impl);
       continue;
     }
-    const at::Tensor& view = builder.parameters_[root->index];
+    const bool state = root->kind == Kind::kState;
+    const at::Tensor& view = (state ? builder.states_ : builder.parameters_)[root->index];
+    const Buffers flat = state ? states : buffers;
     size_t buffer = 0;
-    while (!buffers[buffer].is_alias_of(view)) ++buffer;
+    while (!flat[buffer].is_alias_of(view)) ++buffer;
     impl->set_storage_offset(view.storage_offset());
-    auto& bindings = root->kind == Kind::kParameter ? parameters_ : gradients_;
+    auto& bindings = state ? states_ : root->kind == Kind::kParameter ? parameters_ : gradients_;
     bindings[buffer].tensors.push_back(impl);
   }
 }
@@ -161,7 +168,10 @@ void Plan::Rebind(const at::Tensor& memory, Binding* binding) {
 }
 
 double Plan::Run(Buffers x, Buffers g,
-                 std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs) {
+                 std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs,
+                 int64_t iteration, Buffers states) {
+  *iteration_ = iteration;
+  for (size_t i = 0; i < states.size(); ++i) Rebind(states[i], &states_[i]);
   for (size_t i = 0; i < x.size(); ++i) Rebind(x[i], &parameters_[i]);
   for (size_t i = 0; i < g.size(); ++i) Rebind(g[i], &gradients_[i]);
   size_t i = 0;

@@ -27,17 +27,19 @@ namespace descent {
 
 class Plan {
  public:
-  // `value`: one number, written by a forward step. `buffers`: the flat buffers that the builder's
-  // parameters are views of. `arena`: replaced by a larger one if it is too small. `report`:
-  // further numbers that somebody wants to know after a run; may be none.
+  // `value`: one number, written by a forward step. `buffers`, `states`: the flat buffers that the
+  // builder's parameters and states are views of. `arena`: replaced by a larger one if it is too
+  // small. `report`: further numbers that somebody wants to know after a run; may be none.
   Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena,
-       const PlanTensor& report = PlanTensor());
+       Buffers states = {}, const PlanTensor& report = PlanTensor());
 
   // The value on these inputs (in the order in which the builder was asked for them; contiguous, of
   // the sizes and dtypes asked for) at the parameters in the buffers x; the gradient into the
-  // buffers g, whose gaps are left alone. x and g: of the layout that the plan was made for.
+  // buffers g, whose gaps are left alone. x, g and states: of the layouts that the plan was made
+  // for.
   double Run(Buffers x, Buffers g,
-             std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs);
+             std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs,
+             int64_t iteration = 0, Buffers states = {});
 
   // What the last run wrote into `report`. To be read before another plan of the arena runs.
   void ReadReport(std::span<double> numbers) const;
@@ -68,7 +70,9 @@ class Plan {
   int64_t unshared_bytes_ = 0;
   std::vector<Binding> parameters_;  // by flat buffer
   std::vector<Binding> gradients_;   // by flat buffer
+  std::vector<Binding> states_;      // by flat buffer of states
   std::vector<Binding> inputs_;      // by input
+  std::shared_ptr<int64_t> iteration_;
 };
 
 }  // namespace descent

@@ -27,8 +27,8 @@ int64_t Count(const std::vector<int64_t>& sizes) {
 }  // namespace
 
 PlanBuilder::PlanBuilder(at::ScalarType dtype, at::Device device,
-                         std::span<const at::Tensor> parameters)
-    : dtype_(dtype), device_(device), parameters_(parameters) {}
+                         std::span<const at::Tensor> parameters, std::span<const at::Tensor> states)
+    : dtype_(dtype), device_(device), parameters_(parameters), states_(states) {}
 
 PlanBuilder::Slot* PlanBuilder::NewSlot(std::vector<int64_t> sizes, at::ScalarType dtype,
                                         Slot::Kind kind) {
@@ -47,24 +47,32 @@ PlanTensor PlanBuilder::Input(std::vector<int64_t> sizes, at::ScalarType dtype) 
   return PlanTensor(slot);
 }
 
-PlanTensor PlanBuilder::Parameter(const at::Tensor& field) {
+PlanBuilder::Slot* PlanBuilder::FieldSlot(const at::Tensor& field, Slot::Kind kind,
+                                          std::span<const at::Tensor> all) {
   const void* identity = field.unsafeGetTensorImpl();
-  const auto known = std::find(parameter_fields_.begin(), parameter_fields_.end(), identity);
-  if (known != parameter_fields_.end()) {
-    return PlanTensor(parameter_slots_[known - parameter_fields_.begin()]);
-  }
-  Slot* slot = NewSlot(field.sizes().vec(), field.scalar_type(), Slot::Kind::kParameter);
-  slot->needs_gradient = true;
-  const auto place = std::find_if(
-      parameters_.begin(), parameters_.end(),
-      [&](const at::Tensor& tensor) { return tensor.unsafeGetTensorImpl() == identity; });
-  if (!parameters_.empty() && place == parameters_.end()) {
+  const auto known = std::find(fields_.begin(), fields_.end(), identity);
+  if (known != fields_.end()) return field_slots_[known - fields_.begin()];
+  Slot* slot = NewSlot(field.sizes().vec(), field.scalar_type(), kind);
+  const auto place = std::find_if(all.begin(), all.end(), [&](const at::Tensor& tensor) {
+    return tensor.unsafeGetTensorImpl() == identity;
+  });
+  if (!all.empty() && place == all.end()) {
     throw std::invalid_argument("a layer's plan uses a tensor that the layer does not list");
   }
-  slot->index = place - parameters_.begin();
-  parameter_fields_.push_back(identity);
-  parameter_slots_.push_back(slot);
+  slot->index = place - all.begin();
+  fields_.push_back(identity);
+  field_slots_.push_back(slot);
+  return slot;
+}
+
+PlanTensor PlanBuilder::Parameter(const at::Tensor& field) {
+  Slot* slot = FieldSlot(field, Slot::Kind::kParameter, parameters_);
+  slot->needs_gradient = true;
   return PlanTensor(slot);
+}
+
+PlanTensor PlanBuilder::State(const at::Tensor& field) {
+  return PlanTensor(FieldSlot(field, Slot::Kind::kState, states_));
 }
 
 PlanTensor PlanBuilder::Output(std::vector<int64_t> sizes, std::initializer_list<PlanTensor> from) {

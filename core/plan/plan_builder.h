@@ -36,13 +36,13 @@ namespace descent {
 namespace internal {
 
 struct PlanSlot {
-  enum class Kind : uint8_t { kBuffer, kInput, kParameter, kGradient };
+  enum class Kind : uint8_t { kBuffer, kInput, kParameter, kGradient, kState };
 
   at::Tensor tensor;  // what a handle shows when the plan runs
   std::vector<int64_t> sizes;
   at::ScalarType dtype;
   Kind kind = Kind::kBuffer;
-  size_t index = 0;          // of the input or parameter
+  size_t index = 0;          // of the input, parameter or state
   PlanSlot* root = nullptr;  // whose memory it is; itself unless it is a view
   bool needs_gradient = false;
   PlanSlot* gradient = nullptr;  // of roots
@@ -85,9 +85,10 @@ struct PlanStep {
 
 class PlanBuilder {
  public:
-  // `parameters`: those of the model, in its order. Without them the plan can be stated (that is
-  // how one finds out whether a layer has one) but not made.
-  PlanBuilder(at::ScalarType dtype, at::Device device, std::span<const at::Tensor> parameters = {});
+  // `parameters`, `states`: those of the model, in its order. Without them the plan can be stated
+  // (that is how one finds out whether a layer has one) but not made.
+  PlanBuilder(at::ScalarType dtype, at::Device device, std::span<const at::Tensor> parameters = {},
+              std::span<const at::Tensor> states = {});
 
   // The model's dtype: that of every tensor unless another one is asked for.
   at::ScalarType dtype() const { return dtype_; }
@@ -97,6 +98,11 @@ class PlanBuilder {
   PlanTensor Input(std::vector<int64_t> sizes, at::ScalarType dtype);
   // A field of the layer that it lists. The same field: the same parameter.
   PlanTensor Parameter(const at::Tensor& field);
+  // A field that it lists as state: read and written by forward steps, no gradient.
+  PlanTensor State(const at::Tensor& field);
+  // The iteration of each run, for steps whose randomness or state depends on it. Valid as long as
+  // the plan.
+  std::shared_ptr<const int64_t> Iteration() const { return iteration_; }
   // What a layer computes; it needs a gradient if one of `from` does.
   PlanTensor Output(std::vector<int64_t> sizes, std::initializer_list<PlanTensor> from);
   // Whatever else has to be kept from one step to another; no gradient.
@@ -121,6 +127,7 @@ class PlanBuilder {
   using Slot = internal::PlanSlot;
 
   Slot* NewSlot(std::vector<int64_t> sizes, at::ScalarType dtype, Slot::Kind kind);
+  Slot* FieldSlot(const at::Tensor& field, Slot::Kind kind, std::span<const at::Tensor> all);
   Slot* GradientOf(Slot* root);
   PlanTensor ViewOf(Slot* root, std::vector<int64_t> sizes);
   // All steps in the order of execution, with sums of contributions.
@@ -129,9 +136,11 @@ class PlanBuilder {
   const at::ScalarType dtype_;
   const at::Device device_;
   const std::span<const at::Tensor> parameters_;
+  const std::span<const at::Tensor> states_;
+  const std::shared_ptr<int64_t> iteration_ = std::make_shared<int64_t>(0);
   std::vector<std::unique_ptr<Slot>> slots_;
-  std::vector<const void*> parameter_fields_;  // whose parameter each of parameter_slots_ is
-  std::vector<Slot*> parameter_slots_;
+  std::vector<const void*> fields_;  // whose parameter or state each of field_slots_ is
+  std::vector<Slot*> field_slots_;
   size_t inputs_ = 0;
   std::vector<PlanStep> forward_;
   std::vector<PlanStep> backward_;

@@ -3,20 +3,20 @@
 
 // `Spec.model` to core's layers. Free functions; any thread.
 
-#include <cstdint>
-
 #include "core/model/layer.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
 
-// What can be said without data: kinds, names, dimensions, depth. Fills in names and `bias`.
-void ResolveLayers(api::Layer* model, Violations* violations);
+// What can be said without data: kinds, names, dimensions, depth. Fills in names and defaults.
+// `field`: the model's in the spec.
+void ResolveLayers(const std::string& field, api::Layer* model, Violations* violations);
 
-// Goes through the layers with the shape of one input on the meta device, naming those that don't
-// fit; fills in `in_features`. Only after ResolveLayers without violations. False: violations.
-bool ResolveShapes(const Shape& input_shape, at::ScalarType dtype, api::Layer* model,
-                   Violations* violations);
+// Builds the layers for inputs of that shape and dtype (of one example; integral: indices) on the
+// meta device, naming those that don't fit; fills in what follows from it (`in_features`). Only
+// after ResolveLayers without violations. False: violations.
+bool ResolveShapes(const std::string& field, const Shape& input_shape, at::ScalarType input_dtype,
+                   at::ScalarType dtype, api::Layer* model, Violations* violations);
 
 // Of a resolved spec.
 LayerOptions ToLayerOptions(const api::Layer& layer);

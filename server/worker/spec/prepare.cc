@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/model/layers.h"
+#include "core/objective/class_metrics.h"
 #include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
 #include "core/objective/penalty.h"
 #include "core/sequence/range.h"
 #include "server/worker/spec/data_spec.h"
@@ -33,6 +37,7 @@ Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec();
 ModelOptions ToModelOptions(const api::Spec& spec, const Dataset& train, at::Device device) {
   return {.root = ToLayerOptions(spec.model()),
           .input_shape = ExampleShape(train.inputs),
+          .input_dtype = train.inputs.scalar_type(),
           .dtype = ToEncodeOptions(spec).dtype,
           .device = device,
           .seed = spec.seed()};
@@ -131,8 +136,17 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
   if (prepared->test) AddDigests(*prepared->test, summary);
 }
 
-// The names of the dials are those that a run would have.
-absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
+// What an evaluation says in one number each.
+std::vector<std::string> EvaluatedNumbers(const api::Spec& spec) {
+  std::vector<std::string> names = {"loss"};
+  for (const Metric& metric : ToMetrics(spec.evaluation())) {
+    if (metric.name != ConfusionMatrix::kind) names.push_back(metric.name);
+  }
+  return names;
+}
+
+// The names of the dials are those that a run would have; so is the memory.
+absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
   const api::Optimizer& optimizer = prepared->spec.optimizer();
   const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
   if (!options.ok()) return options.status();
@@ -145,10 +159,11 @@ absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
     prepared->summary.add_dials(path);
     const descent::Sequence::Feedback* feedback = dial->sequence.feedback();
     if (feedback == nullptr || feedback->metric == descent::Sequence::kValue) continue;
-    if (feedback->metric != "loss" && feedback->metric != "accuracy") {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": evaluations have no metric `",
-                                                     feedback->metric.substr(0, 100),
-                                                     "`; give value, loss or accuracy"));
+    const std::vector<std::string> known = EvaluatedNumbers(prepared->spec);
+    if (std::find(known.begin(), known.end(), feedback->metric) == known.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": evaluations have no metric `", feedback->metric.substr(0, 100),
+                       "`; give one of value, ", absl::StrJoin(known, ", ")));
     }
     if (!prepared->test) {
       return absl::InvalidArgumentError(
@@ -158,6 +173,11 @@ absl::Status AddDials(const BuiltModel& built, Prepared* prepared) {
     }
   }
   SummarizeOptimizer(prepared->spec, built.model, run->get(), &prepared->summary);
+  int64_t bytes = built.parameter_bytes;  // the gradient's
+  for (const auto& [name, tensor] : (*run)->Save().tensors) {
+    bytes += static_cast<int64_t>(tensor.nbytes());
+  }
+  prepared->summary.set_memory_bytes(bytes);
   return absl::OkStatus();
 }
 
@@ -177,7 +197,8 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   ResolveWithData(prepared.train.size(), &prepared.spec, &violations);
   if (!violations.empty()) return violations;
   ResolveBatches(prepared.train, &prepared.spec, &violations);
-  if (!ResolveShapes(ExampleShape(prepared.train.inputs), ToEncodeOptions(prepared.spec).dtype,
+  if (!ResolveShapes("model", ExampleShape(prepared.train.inputs),
+                     prepared.train.inputs.scalar_type(), ToEncodeOptions(prepared.spec).dtype,
                      prepared.spec.mutable_model(), &violations)) {
     return violations;
   }
@@ -198,7 +219,7 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
     return violations;
   }
   Summarize(*built, &prepared);
-  if (absl::Status status = AddDials(*built, &prepared); !status.ok()) {
+  if (absl::Status status = AddRun(*built, &prepared); !status.ok()) {
     violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
     return violations;
   }

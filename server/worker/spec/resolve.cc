@@ -75,7 +75,7 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   if (!spec->has_model()) {
     violations->Add("model", "Give the model.", "MISSING_FIELD");
   } else {
-    ResolveLayers(spec->mutable_model(), violations);
+    ResolveLayers("model", spec->mutable_model(), violations);
   }
   Violations in_objective;
   ResolveObjective(spec->mutable_objective(), &in_objective);

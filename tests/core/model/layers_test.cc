@@ -113,8 +113,9 @@ TEST(LayersErrorTest, ShapesThatDontFitNameBothLayers) {
                         "gives [8]"));
   EXPECT_THAT(ErrorOf(Sequential{{Linear{.in_features = 3, .out_features = 8}}}, {4}),
               HasSubstr("layer `0` (linear) expects inputs of shape [3], but the data give [4]"));
-  EXPECT_THAT(ErrorOf(Sequential{{Linear{.out_features = 8}}}, {28, 28}),
-              HasSubstr("put a flatten layer before it), but the data give [28, 28]"));
+  EXPECT_THAT(
+      ErrorOf(Sequential{{Linear{.in_features = 3, .out_features = 8}}}, {28, 28}),
+      HasSubstr("layer `0` (linear) expects inputs of shape [28, 3], but the data give [28, 28]"));
   EXPECT_THAT(
       ErrorOf(Sequential{{{"body", Sequential{{Linear{.out_features = 2}}}},
                           Linear{.in_features = 3, .out_features = 1}}},
@@ -129,10 +130,11 @@ TEST(LayersErrorTest, WrongOptionsNameTheLayer) {
   EXPECT_THAT(ErrorOf(Sequential{{{"a", Linear{.out_features = -3}}}}, {4}),
               HasSubstr("layer `a` (linear): out_features is -3"));
   EXPECT_THAT(ErrorOf(Sequential{{{"a", Relu{}}, {"a", Relu{}}}}, {4}),
-              HasSubstr("two layers of the model (sequential) are called `a`"));
+              HasSubstr("the model (sequential): two of its layers are called `a`"));
   EXPECT_THAT(ErrorOf(Sequential{{Relu{}, {"0", Relu{}}}}, {4}), HasSubstr("are called `0`"));
   EXPECT_THAT(ErrorOf(Sequential{{{"a.b", Relu{}}}}, {4}), HasSubstr("may only have letters"));
-  EXPECT_THAT(ErrorOf(Sequential{}, {4}), HasSubstr("has no layers"));
+  EXPECT_THAT(ErrorOf(Sequential{}, {4}),
+              HasSubstr("the model (sequential): layers: give at least one"));
   EXPECT_THAT(ErrorOf(Relu{}, {4}), HasSubstr("no parameters to train"));
   EXPECT_THAT(ErrorOf(Linear{.out_features = 1}, {0}), HasSubstr("dimension below 1"));
 }

@@ -176,6 +176,8 @@ TEST_F(PrepareTest, SummarizesTheModelAndTheData) {
   EXPECT_TRUE(summary.layers(0).plan());
   EXPECT_EQ(summary.parameters(), 3 * 4 + 4 + 4 * 3 + 3);
   EXPECT_EQ(summary.parameter_bytes(), 4 * summary.parameters());
+  // Adam has two moments.
+  EXPECT_EQ(summary.memory_bytes(), 4 * summary.parameter_bytes());
   EXPECT_EQ(summary.train_examples(), 100);
   EXPECT_EQ(summary.test_examples(), 0);
   EXPECT_EQ(summary.iterations_per_epoch(), 2);

@@ -1,0 +1,53 @@
+// What containers have in common: they build the layers inside, each under a name of its own.
+#ifndef DESCENT_CORE_MODEL_CHILDREN_H_
+#define DESCENT_CORE_MODEL_CHILDREN_H_
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "c10/core/ScalarType.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+// What a layer inside is given.
+struct ChildInput {
+  std::string source;  // `layer hidden (linear)`
+  Shape shape;
+  at::ScalarType dtype;
+
+  // What the container itself is given.
+  static ChildInput Of(const BuildContext& context) {
+    return {context.source, context.input_shape, context.input_dtype};
+  }
+};
+
+class Children {
+ public:
+  // Both outlive it.
+  Children(const BuildContext& context, std::string_view kind) : context_(context), kind_(kind) {}
+
+  // `name`: letters, digits, `_` and `-`, not yet taken; what is wrong is said of a layer of that
+  // kind. The context of the child.
+  absl::StatusOr<BuildContext> Enter(const std::string& name, std::string_view kind,
+                                     const ChildInput& input);
+  // The layer; its summaries are kept here. On return `input` is its output.
+  absl::StatusOr<std::unique_ptr<Layer>> Build(const std::string& name, const LayerOptions& options,
+                                               ChildInput* input);
+
+  // Of all that was built, in order.
+  std::vector<LayerSummary> summaries;
+
+ private:
+  const BuildContext& context_;
+  const std::string_view kind_;
+  std::set<std::string> names_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_CHILDREN_H_

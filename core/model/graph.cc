@@ -1,0 +1,323 @@
+#include "core/model/graph.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ATen/TensorOperators.h"
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/cat.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "core/model/children.h"
+#include "core/model/fields.h"
+#include "core/model/layer.h"
+#include "core/plan/plan_builder.h"
+#include "core/plan/steps.h"
+
+namespace descent {
+namespace {
+
+constexpr char kInput[] = "input";
+
+// What a node does at run time. Values are numbered: 0 is the graph's input, i + 1 node i.
+struct Node {
+  enum class Kind : uint8_t { kLayer, kAdd, kMultiply, kConcat };
+
+  std::string name;
+  std::vector<size_t> inputs = {};
+  Kind kind = Kind::kLayer;
+  size_t layer = 0;       // which layer
+  int64_t dimension = 0;  // of a concatenation, the batch included
+};
+
+struct NamedLayer {
+  std::string name;
+  std::unique_ptr<Layer> layer;
+};
+
+class GraphLayer final : public Layer {
+ public:
+  GraphLayer(std::vector<NamedLayer> layers, std::vector<Node> nodes, size_t output)
+      : layers_(std::move(layers)), nodes_(std::move(nodes)), output_(output) {}
+
+  at::Tensor forward(const at::Tensor& x, const Pass& pass) const override {
+    std::vector<at::Tensor> values = {x};
+    for (const Node& node : nodes_) values.push_back(Compute(node, values, pass));
+    return values[output_];
+  }
+
+  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
+    std::vector<PlanTensor> values = {x};
+    for (const Node& node : nodes_) {
+      values.push_back(State(node, values, plan));
+      if (!values.back()) return PlanTensor();
+    }
+    return values[output_];
+  }
+
+  void fields(Fields& list) override {
+    for (NamedLayer& layer : layers_) list(layer.name, *layer.layer);
+  }
+  std::unique_ptr<Layer> Clone() const override {
+    std::vector<NamedLayer> layers;
+    for (const NamedLayer& layer : layers_) layers.push_back({layer.name, layer.layer->Clone()});
+    return std::make_unique<GraphLayer>(std::move(layers), nodes_, output_);
+  }
+
+ private:
+  at::Tensor Compute(const Node& node, const std::vector<at::Tensor>& values,
+                     const Pass& pass) const {
+    const at::Tensor& first = values[node.inputs[0]];
+    if (node.kind == Node::Kind::kLayer) return layers_[node.layer].layer->forward(first, pass);
+    if (node.kind == Node::Kind::kConcat) {
+      std::vector<at::Tensor> parts;
+      for (const size_t input : node.inputs) parts.push_back(values[input]);
+      return at::cat(parts, node.dimension);
+    }
+    at::Tensor y = first;
+    for (size_t i = 1; i < node.inputs.size(); ++i) {
+      const at::Tensor& other = values[node.inputs[i]];
+      y = node.kind == Node::Kind::kAdd ? y + other : y * other;
+    }
+    return y;
+  }
+
+  PlanTensor State(const Node& node, const std::vector<PlanTensor>& values,
+                   PlanBuilder& plan) const {
+    std::vector<PlanTensor> inputs;
+    for (const size_t input : node.inputs) inputs.push_back(values[input]);
+    switch (node.kind) {
+      case Node::Kind::kAdd:
+        return PlanSum(plan, inputs);
+      case Node::Kind::kMultiply:
+        return PlanProduct(plan, inputs);
+      case Node::Kind::kConcat:
+        return PlanConcat(plan, inputs, static_cast<size_t>(node.dimension));
+      case Node::Kind::kLayer:
+        break;
+    }
+    return layers_[node.layer].layer->Plan(plan, inputs[0]);
+  }
+
+  std::vector<NamedLayer> layers_;
+  std::vector<Node> nodes_;
+  size_t output_;
+};
+
+class GraphBuilder {
+ public:
+  explicit GraphBuilder(const BuildContext& context)
+      : context_(context), children_(context, Graph::kind) {
+    Add(kInput, ChildInput::Of(context));
+  }
+
+  absl::Status Add(const GraphNode& given, size_t index) {
+    const std::string field = absl::StrCat("nodes[", index, "]");
+    if (given.name == kInput) {
+      return Wrong(": `input` is the name of what the graph is given; give the node another one",
+                   absl::StrCat(field, ".name"));
+    }
+    Node node{.name = given.name};
+    if (absl::Status status = FindInputs(given, field, &node); !status.ok()) return status;
+    ChildInput x = values_[node.inputs[0]];
+    absl::Status status;
+    if (const auto* layer = std::get_if<LayerOptions>(&given.operation)) {
+      status = AddLayer(*layer, field, &node, &x);
+    } else if (const auto* same_as = std::get_if<GraphSameAs>(&given.operation)) {
+      status = AddSame(*same_as, field, &node, &x);
+    } else {
+      status = AddMerge(given, field, &node, &x);
+    }
+    if (!status.ok()) return status;
+    Add(given.name, std::move(x));
+    nodes_.push_back(std::move(node));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<BuiltLayer> Finish(const std::string& output) && {
+    size_t last = nodes_.size();
+    if (!output.empty()) {
+      const auto found = numbers_.find(output);
+      if (found == numbers_.end()) {
+        return Wrong(absl::StrCat(": its output `", output, "` is none of its nodes"), "output");
+      }
+      last = found->second;
+    }
+    if (absl::Status status = CheckUse(last); !status.ok()) return status;
+    ChildInput y = values_[last];
+    BuiltLayer built =
+        BuiltLayer::Of(context_, Graph::kind,
+                       std::make_unique<GraphLayer>(std::move(layers_), std::move(nodes_), last),
+                       std::move(y.shape), std::move(children_.summaries));
+    built.output_dtype = y.dtype;
+    return built;
+  }
+
+ private:
+  absl::Status Wrong(const std::string& problem, const std::string& field) const {
+    return context_.Wrong(Graph::kind, problem, field, "INVALID_GRAPH");
+  }
+
+  void Add(const std::string& name, ChildInput value) {
+    numbers_.emplace(name, values_.size());
+    values_.push_back(std::move(value));
+  }
+
+  absl::Status FindInputs(const GraphNode& given, const std::string& field, Node* node) {
+    for (size_t i = 0; i < given.inputs.size(); ++i) {
+      const auto found = numbers_.find(given.inputs[i]);
+      if (found == numbers_.end()) {
+        return Wrong(absl::StrCat(": node `", given.name, "` has the input `", given.inputs[i],
+                                  "`, which is no node before it; nodes come after their inputs, "
+                                  "so that none depends on itself"),
+                     absl::StrCat(field, ".inputs[", i, "]"));
+      }
+      node->inputs.push_back(found->second);
+    }
+    if (given.inputs.empty()) node->inputs.push_back(values_.size() - 1);
+    const bool layer = std::holds_alternative<LayerOptions>(given.operation) ||
+                       std::holds_alternative<GraphSameAs>(given.operation);
+    if (layer && node->inputs.size() > 1) {
+      return Wrong(absl::StrCat(": node `", given.name, "` is a layer, which has one input, but ",
+                                node->inputs.size(),
+                                " are given; join them by an add, multiply "
+                                "or concat node"),
+                   absl::StrCat(field, ".inputs"));
+    }
+    if (!layer && node->inputs.size() < 2) {
+      return Wrong(absl::StrCat(": node `", given.name, "` joins its inputs; give at least two"),
+                   absl::StrCat(field, ".inputs"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AddLayer(const LayerOptions& options, const std::string&, Node* node,
+                        ChildInput* x) {
+    const ChildInput input = *x;
+    absl::StatusOr<std::unique_ptr<Layer>> layer = children_.Build(node->name, options, x);
+    if (!layer.ok()) return layer.status();
+    node->layer = layers_.size();
+    made_.emplace(node->name, Made{layers_.size(), input, *x});
+    layers_.push_back({node->name, *std::move(layer)});
+    return absl::OkStatus();
+  }
+
+  absl::Status AddSame(const GraphSameAs& same_as, const std::string& field, Node* node,
+                       ChildInput* x) {
+    const auto found = made_.find(same_as.node);
+    if (found == made_.end()) {
+      return Wrong(absl::StrCat(": node `", node->name, "` is the same as `", same_as.node,
+                                "`, which is no node with a layer before it"),
+                   absl::StrCat(field, ".same_as"));
+    }
+    const absl::StatusOr<BuildContext> inner = children_.Enter(node->name, "same_as", *x);
+    if (!inner.ok()) return inner.status();
+    const Made& made = found->second;
+    if (x->shape != made.input.shape || x->dtype != made.input.dtype) {
+      return Wrong(absl::StrCat(": node `", node->name, "` is the same as `", same_as.node,
+                                "`, which takes ", ToString(made.input.shape), ", but ", x->source,
+                                " gives ", ToString(x->shape)),
+                   absl::StrCat(field, ".inputs"));
+    }
+    node->layer = made.layer;
+    *x = made.output;
+    Summarize(*inner, "same_as", x);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddMerge(const GraphNode& given, const std::string& field, Node* node,
+                        ChildInput* x) {
+    const auto* concat = std::get_if<GraphConcat>(&given.operation);
+    const bool add = std::holds_alternative<GraphAdd>(given.operation);
+    const char* kind = concat != nullptr ? "concat" : add ? "add" : "multiply";
+    const absl::StatusOr<BuildContext> inner = children_.Enter(node->name, kind, *x);
+    if (!inner.ok()) return inner.status();
+    node->kind = concat != nullptr ? Node::Kind::kConcat
+                 : add             ? Node::Kind::kAdd
+                                   : Node::Kind::kMultiply;
+    const auto rank = static_cast<int64_t>(x->shape.size());
+    if (concat != nullptr && (concat->dimension < 0 || concat->dimension >= rank)) {
+      return Wrong(
+          absl::StrCat(": node `", node->name, "` joins along dimension ", concat->dimension,
+                       ", but ", x->source, " gives ", ToString(x->shape)),
+          absl::StrCat(field, ".concat.dimension"));
+    }
+    node->dimension = concat != nullptr ? concat->dimension + 1 : 0;
+    for (size_t i = 1; i < node->inputs.size(); ++i) {
+      const ChildInput& other = values_[node->inputs[i]];
+      Shape adjusted = other.shape;
+      const bool fits = concat == nullptr || other.shape.size() == x->shape.size();
+      if (concat != nullptr && fits) adjusted[concat->dimension] = x->shape[concat->dimension];
+      if (adjusted != x->shape || other.dtype != x->dtype) {
+        return Wrong(absl::StrCat(": the inputs of node `", node->name, "` (", kind,
+                                  ") don't fit together: ", values_[node->inputs[0]].source,
+                                  " gives ", ToString(values_[node->inputs[0]].shape), ", but ",
+                                  other.source, " gives ", ToString(other.shape)),
+                     absl::StrCat(field, ".inputs[", i, "]"));
+      }
+      if (concat != nullptr &&
+          __builtin_add_overflow(x->shape[concat->dimension], other.shape[concat->dimension],
+                                 &x->shape[concat->dimension])) {
+        return Wrong(absl::StrCat(": node `", node->name, "` is too large to count"), field);
+      }
+    }
+    Summarize(*inner, kind, x);
+    return absl::OkStatus();
+  }
+
+  // A node that has no layer of its own.
+  void Summarize(const BuildContext& inner, const char* kind, ChildInput* x) {
+    x->source = inner.Describe(kind);
+    children_.summaries.push_back(
+        {.name = inner.path, .kind = kind, .output_shape = x->shape, .plan = true});
+  }
+
+  // That all nodes are needed.
+  absl::Status CheckUse(size_t output) const {
+    std::vector<bool> used(values_.size());
+    used[output] = true;
+    for (size_t i = nodes_.size(); i-- > 0;) {
+      if (!used[i + 1]) {
+        return Wrong(absl::StrCat(": nothing uses node `", nodes_[i].name,
+                                  "`; name it among the inputs of another node, or leave it out"),
+                     absl::StrCat("nodes[", i, "]"));
+      }
+      for (const size_t input : nodes_[i].inputs) used[input] = true;
+    }
+    return absl::OkStatus();
+  }
+
+  struct Made {
+    size_t layer;
+    ChildInput input, output;
+  };
+
+  const BuildContext& context_;
+  Children children_;
+  std::vector<NamedLayer> layers_;
+  std::vector<Node> nodes_;
+  std::vector<ChildInput> values_;
+  std::map<std::string, size_t> numbers_;  // of values
+  std::map<std::string, Made> made_;       // by node
+};
+
+}  // namespace
+
+absl::StatusOr<BuiltLayer> Graph::Build(const BuildContext& context) const {
+  GraphBuilder builder(context);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (absl::Status status = builder.Add(nodes[i], i); !status.ok()) return status;
+  }
+  return std::move(builder).Finish(output);
+}
+
+}  // namespace descent

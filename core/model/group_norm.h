@@ -1,0 +1,34 @@
+// Normalization of groups of channels  (Wu & He 2018; torch.nn.GroupNorm).
+#ifndef DESCENT_CORE_MODEL_GROUP_NORM_H_
+#define DESCENT_CORE_MODEL_GROUP_NORM_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// y = (x − mean)/√(variance + epsilon)·weight + bias over the channels of a group and all
+// positions, for each example; x, y: [batch, channels, …]. Parameters, if affine: `weight`
+// [channels] of ones, `bias` [channels] of zeros.
+struct GroupNorm {
+  static constexpr std::string_view kind = "group_norm";
+
+  int64_t groups = 0;     // required, ≥ 1, divides the number of channels
+  double epsilon = 1e-5;  // > 0
+  bool affine = true;
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Count("groups", groups, 1);
+    visit.Number(Positive("epsilon"), epsilon);
+    visit.Flag("affine", affine);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_GROUP_NORM_H_

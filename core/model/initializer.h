@@ -1,0 +1,179 @@
+// Where a parameter starts.
+//
+// A kind is one struct that declares its fields (options_visitor.h) and fills a tensor, and a line
+// in initializer_kinds.cc. Formulas are those of torch.nn.init. Values; any thread.
+#ifndef DESCENT_CORE_MODEL_INITIALIZER_H_
+#define DESCENT_CORE_MODEL_INITIALIZER_H_
+
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "ATen/core/Tensor.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "core/model/options_visitor.h"
+#include "core/sequence/range.h"
+
+namespace descent {
+
+// How many inputs one output of the layer has, and how many outputs one input.
+struct Fans {
+  double in = 1;
+  double out = 1;
+};
+
+// A parameter that is to be filled.
+struct Start {
+  at::Tensor values;  // on CPU, or meta: only checked
+  Fans fans;
+  uint64_t seed = 0;  // a function of the model's seed and the name
+  std::string name;   // `hidden.weight`
+};
+
+// values ← value.
+struct ConstantInitializer {
+  static constexpr std::string_view kind = "constant";
+  double value = 0;
+  void Describe(OptionsVisitor& visit) { visit.Number({.field = "value"}, value); }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Uniform in [low, high).
+struct UniformInitializer {
+  static constexpr std::string_view kind = "uniform";
+  double low = 0;
+  double high = 1;
+  void Describe(OptionsVisitor& visit) {
+    visit.Number({.field = "low"}, low);
+    visit.Number({.field = "high"}, high);
+  }
+  absl::Status Fill(const Start& start) const;
+};
+
+struct NormalInitializer {
+  static constexpr std::string_view kind = "normal";
+  double mean = 0;
+  double std = 1;
+  void Describe(OptionsVisitor& visit) {
+    visit.Number({.field = "mean"}, mean);
+    visit.Number(NonNegative("std"), std);
+  }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Normal on mean ± 2·std alone.
+struct TruncatedNormalInitializer {
+  static constexpr std::string_view kind = "truncated_normal";
+  double mean = 0;
+  double std = 1;
+  void Describe(OptionsVisitor& visit) {
+    visit.Number({.field = "mean"}, mean);
+    visit.Number(NonNegative("std"), std);
+  }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Uniform in ±gain·√(3/fan)  (He et al. 2015).
+struct KaimingUniformInitializer {
+  static constexpr std::string_view kind = "kaiming_uniform";
+  double gain = M_SQRT2;  // that of ReLU
+  bool fan_out = false;   // else fan_in
+  void Describe(OptionsVisitor& visit) {
+    visit.Number(Positive("gain"), gain);
+    visit.Flag("fan_out", fan_out);
+  }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Normal with standard deviation gain/√fan  (He et al. 2015).
+struct KaimingNormalInitializer {
+  static constexpr std::string_view kind = "kaiming_normal";
+  double gain = M_SQRT2;  // that of ReLU
+  bool fan_out = false;   // else fan_in
+  void Describe(OptionsVisitor& visit) {
+    visit.Number(Positive("gain"), gain);
+    visit.Flag("fan_out", fan_out);
+  }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Uniform in ±gain·√(6/(fan_in + fan_out))  (Glorot & Bengio 2010).
+struct XavierUniformInitializer {
+  static constexpr std::string_view kind = "xavier_uniform";
+  double gain = 1;
+  void Describe(OptionsVisitor& visit) { visit.Number(Positive("gain"), gain); }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Normal with standard deviation gain·√(2/(fan_in + fan_out))  (Glorot & Bengio 2010).
+struct XavierNormalInitializer {
+  static constexpr std::string_view kind = "xavier_normal";
+  double gain = 1;
+  void Describe(OptionsVisitor& visit) { visit.Number(Positive("gain"), gain); }
+  absl::Status Fill(const Start& start) const;
+};
+
+// gain times a matrix [d1, d2·d3·…] with orthonormal rows, or columns where it is taller than wide
+// (Saxe et al. 2014). INVALID_ARGUMENT for fewer than two dimensions.
+struct OrthogonalInitializer {
+  static constexpr std::string_view kind = "orthogonal";
+  double gain = 1;
+  void Describe(OptionsVisitor& visit) { visit.Number(Positive("gain"), gain); }
+  absl::Status Fill(const Start& start) const;
+};
+
+// Given values. The errors of ReadSafetensors; INVALID_ARGUMENT if there is no such tensor or it
+// has another shape.
+struct FileInitializer {
+  static constexpr std::string_view kind = "file";
+  std::string path;    // of a safetensors file
+  std::string tensor;  // its name there; empty: the parameter's
+  void Describe(OptionsVisitor& visit) {
+    visit.Text("path", path, Need::kRequired);
+    visit.Text("tensor", tensor, Need::kDefault);
+  }
+  absl::Status Fill(const Start& start) const;
+};
+
+template <class T>
+concept InitializerKind = requires(T initializer, const Start& start, OptionsVisitor& visit) {
+  { T::kind } -> std::convertible_to<std::string_view>;
+  initializer.Describe(visit);
+  { std::as_const(initializer).Fill(start) } -> std::same_as<absl::Status>;
+};
+
+namespace internal {
+
+// The first field that is out of its range.
+absl::Status CheckDescribed(absl::FunctionRef<void(OptionsVisitor&)> describe);
+
+}  // namespace internal
+
+// An initializer of any kind.
+class Initializer {
+ public:
+  template <InitializerKind I>
+  Initializer(I initializer)  // NOLINT(google-explicit-constructor): {.weight_init = …}
+      : kind_(I::kind), fill_([initializer = std::move(initializer)](const Start& start) {
+          const absl::Status status = internal::CheckDescribed(
+              [&](OptionsVisitor& visit) { I(initializer).Describe(visit); });
+          return status.ok() ? initializer.Fill(start) : status;
+        }) {}
+
+  std::string_view kind() const { return kind_; }
+  // INVALID_ARGUMENT naming the field that is out of range, or what the kind has to say.
+  absl::Status Fill(const Start& start) const { return fill_(start); }
+
+ private:
+  std::string_view kind_;
+  std::function<absl::Status(const Start&)> fill_;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_INITIALIZER_H_

@@ -1,0 +1,69 @@
+#include "core/model/norm_layer.h"
+
+#include <string_view>
+#include <utility>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "core/model/initializer.h"
+#include "core/model/layer.h"
+#include "core/model/normalize.h"
+#include "core/plan/plan_builder.h"
+
+namespace descent {
+
+absl::StatusOr<Affine> Affine::Create(const BuildContext& context, std::string_view kind,
+                                      bool affine, int64_t size) {
+  if (!affine) return Affine{};
+  auto weight = context.Parameter(kind, "weight", {size}, ConstantInitializer{.value = 1});
+  if (!weight.ok()) return weight.status();
+  auto bias = context.Parameter(kind, "bias", {size}, ConstantInitializer{.value = 0});
+  if (!bias.ok()) return bias.status();
+  return Affine{*std::move(weight), *std::move(bias)};
+}
+
+PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& groups,
+                     const normalize::Extent& channels, double epsilon, const Affine& affine) {
+  const PlanTensor mean = plan.Scratch({groups.groups}), variance = plan.Scratch({groups.groups});
+  const PlanTensor inverse = plan.Scratch({groups.groups});
+  // Nobody asks for x again: its memory may become that of the normalized numbers.
+  const PlanTensor z = plan.Output(x.sizes(), {x});
+  plan.Forward({.reads = {x}, .writes = {mean, variance, inverse}, .run = [=] {
+                  normalize::Moments(groups, epsilon, *x, *mean, *variance, *inverse);
+                }});
+  plan.Forward({.reads = {x, mean, inverse},
+                .writes = {z},
+                .run = [=] { normalize::Normalize(groups, *x, *mean, *inverse, *z); },
+                .in_place = true});
+  const PlanTensor dz = plan.Gradient(z), dx = plan.Contribution(x);
+  const PlanTensor sum = plan.Scratch({groups.groups}), product = plan.Scratch({groups.groups});
+  if (dx) {
+    plan.Backward(
+        {.reads = {dz, z, inverse, sum, product},
+         .writes = {dx},
+         .run = [=] { normalize::Differentiate(groups, *z, *dz, *inverse, *sum, *product, *dx); },
+         .in_place = true});
+    plan.Backward({.reads = {dz, z}, .writes = {sum, product}, .run = [=] {
+                     normalize::Sums(groups, *z, *dz, *sum, *product);
+                   }});
+  }
+  if (!affine.weight.defined()) return {z, mean, variance};
+  const PlanTensor w = plan.Parameter(affine.weight), b = plan.Parameter(affine.bias);
+  const PlanTensor y = plan.Output(x.sizes(), {z, w});
+  plan.Forward({.reads = {z, w, b}, .writes = {y}, .run = [=] {
+                  normalize::Scale(channels, *z, *w, *b, *y);
+                }});
+  const PlanTensor dy = plan.Gradient(y);
+  const PlanTensor from = plan.Contribution(z), dw = plan.Contribution(w),
+                   db = plan.Contribution(b);
+  plan.Backward({.reads = {dy, w},
+                 .writes = {from},
+                 .run = [=] { normalize::Scale(channels, *dy, *w, at::Tensor(), *from); },
+                 .in_place = true});
+  plan.Backward({.reads = {dy, z}, .writes = {dw, db}, .run = [=] {
+                   normalize::Sums(channels, *z, *dy, *db, *dw);
+                 }});
+  return {y, mean, variance};
+}
+
+}  // namespace descent

@@ -1,0 +1,27 @@
+// The same numbers in another shape.
+#ifndef DESCENT_CORE_MODEL_RESHAPE_H_
+#define DESCENT_CORE_MODEL_RESHAPE_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+// [batch, d1, d2, …] to [batch, shape…].
+struct Reshape {
+  static constexpr std::string_view kind = "reshape";
+  static constexpr bool takes_indices = true;
+
+  std::vector<int64_t> shape;  // required, each ≥ 1, but one may be −1: what is left
+
+  void Describe(OptionsVisitor& visit) { visit.Counts("shape", shape, -1, Need::kRequired); }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_RESHAPE_H_

@@ -1,0 +1,21 @@
+// tanh(x), element-wise.
+#ifndef DESCENT_CORE_MODEL_TANH_H_
+#define DESCENT_CORE_MODEL_TANH_H_
+
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+struct Tanh {
+  static constexpr std::string_view kind = "tanh";
+
+  void Describe(OptionsVisitor&) {}
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_TANH_H_

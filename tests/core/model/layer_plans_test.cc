@@ -1,0 +1,347 @@
+// Every kind of layer: its plan against autograd, and both against central differences.
+//
+// A new layer is one line in `Cases`.
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ATen/Context.h"
+#include "ATen/TensorOperators.h"
+#include "ATen/core/Tensor.h"
+#include "ATen/ops/add.h"
+#include "ATen/ops/randint.h"
+#include "ATen/ops/randn.h"
+#include "ATen/ops/sum.h"
+#include "core/model/batch_norm.h"
+#include "core/model/dropout.h"
+#include "core/model/flatten.h"
+#include "core/model/gelu.h"
+#include "core/model/graph.h"
+#include "core/model/group_norm.h"
+#include "core/model/layer_kinds.h"
+#include "core/model/layer_norm.h"
+#include "core/model/layers.h"
+#include "core/model/leaky_relu.h"
+#include "core/model/linear.h"
+#include "core/model/relu.h"
+#include "core/model/reshape.h"
+#include "core/model/residual.h"
+#include "core/model/sequential.h"
+#include "core/model/sigmoid.h"
+#include "core/model/silu.h"
+#include "core/model/softmax.h"
+#include "core/model/tanh.h"
+#include "core/objective/gradient.h"
+#include "core/objective/loss.h"
+#include "core/objective/supervised_objective.h"
+#include "core/space/space.h"
+#include "gtest/gtest.h"
+
+namespace {
+std::atomic<int64_t> allocations = 0;
+}  // namespace
+
+// Every allocation of this program and of LibTorch comes here.
+extern "C" {
+void* __libc_malloc(size_t size);
+void* __libc_memalign(size_t alignment, size_t size);
+void* malloc(size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  return __libc_malloc(size);
+}
+int posix_memalign(void** memory, size_t alignment, size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  *memory = __libc_memalign(alignment, size);
+  return *memory == nullptr ? 12 : 0;
+}
+}
+
+namespace descent {
+namespace {
+
+struct Case {
+  std::string name;
+  LayerOptions layer;
+  Shape input;             // of one example
+  int64_t indices = 0;     // > 0: the inputs are whole numbers below it
+  bool plan = true;        // has one
+  bool allocates = false;  // its plan leaves something to kernels that do
+};
+
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+std::vector<Case> Cases() {
+  return {
+      {"linear", Linear{.out_features = 3}, {5}},
+      {"linear_without_bias", Linear{.out_features = 3, .bias = false}, {5}},
+      {"linear_of_rows", Linear{.out_features = 3}, {2, 4, 5}},
+      {"relu", Relu{}, {3, 4}},
+      {"leaky_relu", LeakyRelu{.negative_slope = 0.2}, {3, 4}},
+      {"leaky_relu_without_slope", LeakyRelu{.negative_slope = 0}, {7}},
+      {"gelu", Gelu{}, {3, 4}, .allocates = true},
+      {"gelu_tanh", Gelu{.tanh = true}, {3, 4}},
+      {"silu", Silu{}, {3, 4}},
+      {"tanh", Tanh{}, {3, 4}},
+      {"sigmoid", Sigmoid{}, {3, 4}},
+      {"softmax", Softmax{}, {3, 4}},
+      {"log_softmax", LogSoftmax{}, {6}, .allocates = true},
+      {"dropout", Dropout{.p = 0.4}, {3, 7}},
+      {"flatten", Flatten{}, {3, 2, 2}},
+      {"reshape", Reshape{.shape = {4, -1}}, {3, 2, 2}},
+      {"layer_norm", LayerNorm{}, {3, 19}},
+      {"layer_norm_plain", LayerNorm{.affine = false}, {6}},
+      {"group_norm", GroupNorm{.groups = 2}, {4, 3, 2}},
+      {"group_norm_of_channels", GroupNorm{.groups = 2, .affine = false}, {10}},
+      // An offset alone, the same for all examples, would not change what it gives.
+      {"batch_norm_1d", Sequential{{Linear{.out_features = 6}, BatchNorm{}}}, {4}},
+      {"batch_norm_1d_plain",
+       Sequential{{Linear{.out_features = 6}, BatchNorm{.affine = false}}},
+       {4}},
+      {"batch_norm_2d", BatchNorm{}, {3, 4, 5}},
+      {"sequential",
+       Sequential{{Linear{.out_features = 4}, Tanh{}, Linear{.out_features = 4}}},
+       {3}},
+      {"residual", Residual{Sequential{{Linear{.out_features = 4}, Relu{}, Dropout{}}}}, {4}},
+      {"residual_of_a_norm",
+       Residual{Sequential{{LayerNorm{}, Linear{.out_features = 4}}}},
+       {2, 4}},
+      {"graph",
+       Graph{
+           .nodes =
+               {{.name = "a", .operation = Linear{.out_features = 4}},
+                {.name = "b", .operation = Tanh{}},
+                {.name = "c", .inputs = {"b"}, .operation = Linear{.out_features = 4}},
+                {.name = "d", .operation = GraphSameAs{"c"}},
+                {.name = "sum", .inputs = {"a", "c", "d"}, .operation = GraphAdd{}},
+                {.name = "product", .inputs = {"sum", "b", "sum"}, .operation = GraphMultiply{}},
+                {.name = "all", .inputs = {"product", "input", "d"}, .operation = GraphConcat{1}}}},
+       {2, 3}},
+  };
+}
+
+// y = x + offset, with an offset for each number of an example: its gradient is what comes out of
+// the layer behind it.
+struct Offset {
+  static constexpr std::string_view kind = "offset";
+
+  void Describe(OptionsVisitor&) {}
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const {
+    auto offset = context.Parameter(kind, "offset", context.input_shape,
+                                    UniformInitializer{.low = -0.1, .high = 0.1});
+    if (!offset.ok()) return offset.status();
+    return BuiltLayer::Of(context, kind, std::make_unique<OffsetLayer>(*std::move(offset)),
+                          context.input_shape);
+  }
+
+  class OffsetLayer final : public Layer {
+   public:
+    explicit OffsetLayer(at::Tensor offset) : offset_(std::move(offset)) {}
+    at::Tensor forward(const at::Tensor& x, const Pass&) const override { return x + offset_; }
+    PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
+      const PlanTensor offset = plan.Parameter(offset_), y = plan.Output(x.sizes(), {x, offset});
+      plan.Forward({.reads = {x, offset}, .writes = {y}, .run = [=] {
+                      at::Tensor out = *y;
+                      at::add_out(out, *x, *offset);
+                    }});
+      const PlanTensor dy = plan.Gradient(y), d = plan.Contribution(offset);
+      plan.Backward({.reads = {dy}, .writes = {d}, .run = [=] {
+                       at::Tensor out = *d;
+                       at::sum_out(out, *dy, at::IntArrayRef{0});
+                     }});
+      return y;
+    }
+    void fields(Fields& list) override { list("offset", offset_); }
+    std::unique_ptr<Layer> Clone() const override { return std::make_unique<OffsetLayer>(*this); }
+
+   private:
+    at::Tensor offset_;
+  };
+};
+
+// ⟨output, targets⟩: the gradient is the vector–Jacobian product with the targets.
+Loss InnerProduct() {
+  return {
+      .name = "inner_product",
+      .function = [](const at::Tensor& y, const at::Tensor& v) { return (y * v).sum(); },
+      .plan =
+          [](PlanBuilder& plan, const PlanTensor& y, const PlanTensor& v, const PlanTensor& value) {
+            const PlanTensor dy = plan.Contribution(y);
+            plan.Forward({.reads = {y, v}, .writes = {dy, value}, .run = [=] {
+                            value->copy_((*y * *v).sum());
+                            if (dy) dy->copy_(*v);
+                          }});
+            return true;
+          }};
+}
+
+Loss WithoutPlan(Loss loss) {
+  loss.plan = nullptr;
+  return loss;
+}
+
+constexpr int64_t kBatch = 5;
+
+class LayerPlansTest : public ::testing::TestWithParam<Case> {
+ protected:
+  LayerPlansTest() { at::manual_seed(7); }
+
+  // The layer, behind an offset unless its inputs are indices.
+  static absl::StatusOr<BuiltModel> Built(const Case& c, at::ScalarType dtype,
+                                          at::Device device = at::kCPU) {
+    const std::optional<at::ScalarType> indices =
+        c.indices > 0 ? std::optional(at::kLong) : std::nullopt;
+    std::vector<LayerOptions> layers;
+    if (c.indices == 0) layers.emplace_back(Offset{});
+    layers.push_back(c.layer);
+    return BuildModel({.root = Sequential{std::move(layers)},
+                       .input_shape = c.input,
+                       .input_dtype = indices,
+                       .dtype = dtype,
+                       .device = device,
+                       .seed = 3});
+  }
+
+  static SupervisedObjective ObjectiveOf(const Case& c, const Shape& output, at::ScalarType dtype,
+                                         Loss loss) {
+    Shape inputs = c.input, targets = output;
+    inputs.insert(inputs.begin(), kBatch);
+    targets.insert(targets.begin(), kBatch);
+    at::manual_seed(11);
+    const Batch batch{c.indices > 0 ? at::randint(0, c.indices, inputs, at::kLong)
+                                    : at::randn(inputs, at::kDouble).to(dtype),
+                      at::randn(targets, at::kDouble).to(dtype)};
+    return {std::move(loss), [batch](int64_t) { return batch; }};
+  }
+
+  // A starting point at which nothing is special: no weights of one, no biases of zero.
+  static Model Moved(const BuiltModel& built) {
+    Model x = built.model;
+    at::manual_seed(5);
+    for (const Parameter& parameter : x.parameters()) {
+      parameter.tensor.add_(
+          at::randn(parameter.tensor.sizes(), at::kDouble).to(parameter.tensor.scalar_type()), 0.3);
+    }
+    return x;
+  }
+};
+
+void ExpectClose(const Model& g, const Model& expected, double tolerance) {
+  EXPECT_GT(norm(expected), 0);
+  EXPECT_LE(norm(g - expected), tolerance * norm(expected));
+}
+
+TEST_P(LayerPlansTest, PlanAndAutogradAgree) {
+  for (const auto& [dtype, tolerance] :
+       {std::pair{at::kDouble, 1e-12}, std::pair{at::kFloat, 2e-5}}) {
+    const absl::StatusOr<BuiltModel> built = Built(GetParam(), dtype);
+    ASSERT_TRUE(built.ok()) << built.status();
+    EXPECT_EQ(built->layers.back().plan, GetParam().plan);
+    const Model x = Moved(*built), y = x;
+    SupervisedObjective planned =
+        ObjectiveOf(GetParam(), built->output_shape, dtype, InnerProduct());
+    SupervisedObjective recorded =
+        ObjectiveOf(GetParam(), built->output_shape, dtype, WithoutPlan(InnerProduct()));
+    for (const int64_t iteration : {0, 1, 5}) {
+      planned.seek(iteration);
+      recorded.seek(iteration);
+      const auto [g, value] = gradient(planned, x);
+      const auto [expected, expected_value] = gradient(recorded, y);
+      EXPECT_NEAR(value, expected_value, tolerance * (1 + std::abs(expected_value)));
+      ExpectClose(g, expected, tolerance);
+      for (size_t i = 0; i < x.states().size(); ++i) {
+        const at::Tensor state = x.states()[i].tensor.to(at::kDouble);
+        const at::Tensor other = y.states()[i].tensor.to(at::kDouble);
+        EXPECT_LE((state - other).norm().item<double>(),
+                  tolerance * (1 + other.norm().item<double>()))
+            << x.states()[i].name;
+      }
+    }
+  }
+}
+
+TEST_P(LayerPlansTest, TheGradientIsThatOfCentralDifferences) {
+  const absl::StatusOr<BuiltModel> built = Built(GetParam(), at::kDouble);
+  ASSERT_TRUE(built.ok()) << built.status();
+  const Model x = Moved(*built);
+  SupervisedObjective objective =
+      ObjectiveOf(GetParam(), built->output_shape, at::kDouble, InnerProduct());
+  objective.seek(2);
+  const Model g = gradient(objective, x).gradient;
+  Model differences = zeros_like(x);
+  constexpr double kStep = 1e-5;
+  for (size_t p = 0; p < x.parameters().size(); ++p) {
+    double* values = x.parameters()[p].tensor.mutable_data_ptr<double>();
+    double* out = differences.parameters()[p].tensor.mutable_data_ptr<double>();
+    for (int64_t i = 0; i < x.parameters()[p].tensor.numel(); ++i) {
+      const double value = values[i];
+      values[i] = value + kStep;
+      const double above = objective(x).item<double>();
+      values[i] = value - kStep;
+      const double below = objective(x).item<double>();
+      values[i] = value;
+      out[i] = (above - below) / (2 * kStep);
+    }
+  }
+  ExpectClose(g, differences, 1e-6);
+}
+
+TEST_P(LayerPlansTest, AnIterationIsTheSameBitsAndAllocatesNothing) {
+  const absl::StatusOr<BuiltModel> built = Built(GetParam(), at::kFloat);
+  ASSERT_TRUE(built.ok()) << built.status();
+  const Model x = built->model;
+  Model g = zeros_like(x), again = zeros_like(x);
+  SupervisedObjective objective =
+      ObjectiveOf(GetParam(), built->output_shape, at::kFloat, InnerProduct());
+  objective.seek(3);
+  const double value = gradient_into(objective, x, g);
+  // What the loss and the offset of this test allocate by themselves.
+  const auto cost = [](SupervisedObjective& of, const Model& point, Model& into) {
+    for (int i = 0; i < 3; ++i) gradient_into(of, point, into);
+    const int64_t before = allocations;
+    for (int i = 0; i < 10; ++i) gradient_into(of, point, into);
+    return (allocations - before) / 10;
+  };
+  const int64_t with_layer = cost(objective, x, again);
+  EXPECT_EQ(gradient_into(objective, x, again), value);
+  EXPECT_EQ(norm(again - g), 0);
+  Case bare = GetParam();
+  bare.layer = Flatten{};
+  bare.indices = 0;
+  const absl::StatusOr<BuiltModel> base = Built(bare, at::kFloat);
+  SupervisedObjective base_objective =
+      ObjectiveOf(bare, base->output_shape, at::kFloat, InnerProduct());
+  Model base_g = zeros_like(base->model);
+  if (GetParam().plan && !GetParam().allocates) {
+    EXPECT_EQ(with_layer, cost(base_objective, base->model, base_g));
+  }
+}
+
+TEST_P(LayerPlansTest, TheMetaDeviceSaysTheSame) {
+  const absl::StatusOr<BuiltModel> here = Built(GetParam(), at::kFloat);
+  const absl::StatusOr<BuiltModel> there = Built(GetParam(), at::kFloat, at::kMeta);
+  ASSERT_TRUE(here.ok() && there.ok()) << here.status() << there.status();
+  EXPECT_EQ(here->parameters, there->parameters);
+  EXPECT_EQ(here->output_shape, there->output_shape);
+  EXPECT_EQ(here->layers.back().plan, there->layers.back().plan);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LayerPlansTest, ::testing::ValuesIn(Cases()),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(LayerKindsTest, EachHasACase) {
+  std::set<std::string_view> tested;
+  for (const Case& c : Cases()) tested.insert(c.layer.kind());
+  for (const std::string_view kind : LayerKinds()) EXPECT_TRUE(tested.contains(kind)) << kind;
+}
+
+}  // namespace
+}  // namespace descent
