@@ -6,8 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/model/attention.h"
 #include "core/model/batch_norm.h"
+#include "core/model/conv.h"
 #include "core/model/dropout.h"
+#include "core/model/embedding.h"
 #include "core/model/flatten.h"
 #include "core/model/gelu.h"
 #include "core/model/graph.h"
@@ -16,7 +19,10 @@
 #include "core/model/layer_norm.h"
 #include "core/model/leaky_relu.h"
 #include "core/model/linear.h"
+#include "core/model/max_pool.h"
+#include "core/model/mean_pool.h"
 #include "core/model/options_visitor.h"
+#include "core/model/recurrent.h"
 #include "core/model/relu.h"
 #include "core/model/reshape.h"
 #include "core/model/residual.h"
@@ -53,6 +59,20 @@ constexpr Kind KindOf() {
 constexpr Kind kKinds[] = {
     // With parameters.
     KindOf<Linear>(),
+    KindOf<Conv1d>(),
+    KindOf<Conv2d>(),
+    KindOf<Embedding>(),
+    KindOf<PositionalEmbedding>(),
+    KindOf<MultiHeadAttention>(),
+    KindOf<Lstm>(),
+    KindOf<Gru>(),
+    // Pooling.
+    KindOf<MaxPool1d>(),
+    KindOf<MaxPool2d>(),
+    KindOf<AvgPool1d>(),
+    KindOf<AvgPool2d>(),
+    KindOf<AdaptiveAvgPool1d>(),
+    KindOf<AdaptiveAvgPool2d>(),
     // Element-wise.
     KindOf<Relu>(),
     KindOf<LeakyRelu>(),

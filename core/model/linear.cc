@@ -10,17 +10,14 @@
 #include "ATen/ops/linear.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/model/affine.h"
 #include "core/model/fields.h"
 #include "core/model/initializer.h"
 #include "core/model/layer.h"
-#include "core/plan/matrix.h"
 #include "core/plan/plan_builder.h"
-#include "core/plan/steps.h"
 
 namespace descent {
 namespace {
-
-using enum matrix::Form;
 
 class LinearLayer final : public Layer {
  public:
@@ -31,24 +28,7 @@ class LinearLayer final : public Layer {
     return at::linear(x, weight_, bias_);
   }
   PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
-    const PlanTensor w = plan.Parameter(weight_);
-    const PlanTensor b = bias_.defined() ? plan.Parameter(bias_) : PlanTensor();
-    std::vector<int64_t> sizes = x.sizes();
-    sizes.back() = w.size(0);
-    const PlanTensor y = plan.Output(std::move(sizes), {x, w});
-    const PlanTensor xs = AsRows(plan, x), ys = AsRows(plan, y);
-    plan.Forward({.reads = {xs, w, b}, .writes = {ys}, .run = [=] {
-                    if (b) matrix::FillRows(*b, *ys);
-                    matrix::Multiply(kPlain, *xs, kTransposed, *w, b ? 1 : 0, *ys);
-                  }});
-    const PlanTensor dy = plan.Gradient(ys), dx = plan.Contribution(xs);
-    const PlanTensor dw = plan.Contribution(w), db = plan.Contribution(b);
-    plan.Backward({.reads = {dy, xs, w}, .writes = {dx, dw, db}, .run = [=] {
-                     matrix::Multiply(kTransposed, *dy, kPlain, *xs, 0, *dw);
-                     if (db) matrix::SumRows(*dy, *db);
-                     if (dx) matrix::Multiply(kPlain, *dy, kPlain, *w, 0, *dx);
-                   }});
-    return y;
+    return PlanAffine(plan, x, weight_, bias_);
   }
   void fields(Fields& list) override {
     list("weight", weight_);

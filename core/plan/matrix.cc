@@ -6,8 +6,11 @@
 
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/addmm.h"
+#include "ATen/ops/from_blob.h"
 #include "ATen/ops/mm.h"
 #include "ATen/ops/sum.h"
+#include "c10/core/ScalarType.h"
+#include "c10/core/TensorOptions.h"
 #include "core/plan/kernel.h"
 
 // The Fortran interface of the BLAS inside libtorch_cpu; null where LibTorch was built with another
@@ -52,6 +55,38 @@ DESCENT_VECTORIZED void SumRowsOf(const double* x, int64_t rows, int64_t columns
 }
 
 }  // namespace
+
+template <class T>
+void MultiplyBlocks(Form form_a, Block<const T> a, Form form_b, Block<const T> b, int64_t m,
+                    int64_t n, int64_t k, T alpha, T beta, Block<T> c) {
+  const bool transposed_a = form_a == Form::kTransposed, transposed_b = form_b == Form::kTransposed;
+  if (sgemm_ != nullptr && dgemm_ != nullptr) {
+    // c' = op(b)' op(a)' in the BLAS's view.
+    const int columns = static_cast<int>(n), rows = static_cast<int>(m),
+              inner = static_cast<int>(k), lda = static_cast<int>(b.stride),
+              ldb = static_cast<int>(a.stride), ldc = static_cast<int>(c.stride);
+    Gemm<T>()(transposed_b ? "T" : "N", transposed_a ? "T" : "N", &columns, &rows, &inner, &alpha,
+              b.data, &lda, a.data, &ldb, &beta, c.data, &ldc);
+    return;
+  }
+  const auto options = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
+  const auto view = [&](const T* data, int64_t rows, int64_t columns, int64_t stride) {
+    return at::from_blob(const_cast<T*>(data), {rows, columns}, {stride, 1}, options);
+  };
+  const at::Tensor left =
+      transposed_a ? view(a.data, k, m, a.stride).t() : view(a.data, m, k, a.stride);
+  const at::Tensor right =
+      transposed_b ? view(b.data, n, k, b.stride).t() : view(b.data, k, n, b.stride);
+  at::Tensor result = view(c.data, m, n, c.stride);
+  // A factor of 0 must not let through what was there: it may be no number.
+  if (beta == 0) result.zero_();
+  at::addmm_out(result, result, left, right, beta, alpha);
+}
+
+template void MultiplyBlocks(Form, Block<const float>, Form, Block<const float>, int64_t, int64_t,
+                             int64_t, float, float, Block<float>);
+template void MultiplyBlocks(Form, Block<const double>, Form, Block<const double>, int64_t, int64_t,
+                             int64_t, double, double, Block<double>);
 
 void Multiply(Form form_a, const at::Tensor& a, Form form_b, const at::Tensor& b, double beta,
               const at::Tensor& c) {

@@ -5,11 +5,26 @@
 #ifndef DESCENT_CORE_PLAN_MATRIX_H_
 #define DESCENT_CORE_PLAN_MATRIX_H_
 
+#include <cstdint>
+
 #include "ATen/core/Tensor.h"
 
 namespace descent::matrix {
 
 enum class Form : bool { kPlain, kTransposed };
+
+// One matrix of row-major CPU memory in a larger array: `stride` elements from row to row.
+template <class T>
+struct Block {
+  T* data;
+  int64_t stride;
+};
+
+// c [m, n] ← alpha·op(a) op(b) + beta·c with op(a) [m, k] and op(b) [k, n]; float or double. For
+// matrices in the middle of tensors; nothing overlaps c. All numbers fit into an int.
+template <class T>
+void MultiplyBlocks(Form form_a, Block<const T> a, Form form_b, Block<const T> b, int64_t m,
+                    int64_t n, int64_t k, T alpha, T beta, Block<T> c);
 
 // c ← op(a) op(b) + beta·c; two-dimensional, contiguous, of one dtype and device. beta: 0 (whatever
 // c holds) or 1.

@@ -1,0 +1,89 @@
+// Convolution (cross-correlation, as everywhere in this field) over one or two dimensions.
+#ifndef DESCENT_CORE_MODEL_CONV_H_
+#define DESCENT_CORE_MODEL_CONV_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/initializer.h"
+#include "core/model/layer.h"
+#include "core/model/options_visitor.h"
+
+namespace descent {
+
+// y[o, p] = bias[o] + Σ_{c, k} weight[o, c, k] x[c, stride·p + dilation·k − padding], zero outside
+// of x; c runs over the input channels of o's group. x: [batch, in_channels, length], y: [batch,
+// out_channels, ⌊(length + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1]. Parameters
+// `weight` [out_channels, in_channels/groups, kernel_size] and `bias` [out_channels], drawn
+// uniformly from ±1/√(in_channels/groups·kernel_size), as torch.nn.Conv1d does.
+struct Conv1d {
+  static constexpr std::string_view kind = "conv1d";
+
+  std::optional<int64_t> in_channels = {};  // inferred if not given; if given, it must fit
+  int64_t out_channels = 0;
+  int64_t kernel_size = 0;
+  int64_t stride = 1;
+  int64_t padding = 0;  // zeros at each end
+  int64_t dilation = 1;
+  int64_t groups = 1;  // divides the channels of input and output
+  bool bias = true;
+  // As much padding as keeps the length (an odd zero goes to the end); stride 1, no padding given.
+  bool same_padding = false;
+  std::optional<Initializer> weight_init = {};
+  std::optional<Initializer> bias_init = {};
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Inferred("in_channels", in_channels);
+    visit.Count("out_channels", out_channels, 1);
+    visit.Count("kernel_size", kernel_size, 1);
+    visit.Count("stride", stride, 1);
+    visit.Count("padding", padding, 0);
+    visit.Count("dilation", dilation, 1);
+    visit.Count("groups", groups, 1);
+    visit.Flag("bias", bias);
+    visit.Flag("same_padding", same_padding);
+    visit.Start("weight_init", weight_init);
+    visit.Start("bias_init", bias_init);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+// The same over [batch, in_channels, height, width]. Lists have one number for both dimensions, or
+// that of the height and that of the width.
+struct Conv2d {
+  static constexpr std::string_view kind = "conv2d";
+
+  std::optional<int64_t> in_channels = {};
+  int64_t out_channels = 0;
+  std::vector<int64_t> kernel_size = {};
+  std::vector<int64_t> stride = {};    // default 1
+  std::vector<int64_t> padding = {};   // default 0
+  std::vector<int64_t> dilation = {};  // default 1
+  int64_t groups = 1;
+  bool bias = true;
+  bool same_padding = false;
+  std::optional<Initializer> weight_init = {};
+  std::optional<Initializer> bias_init = {};
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Inferred("in_channels", in_channels);
+    visit.Count("out_channels", out_channels, 1);
+    visit.Counts("kernel_size", kernel_size, 1, Need::kRequired);
+    visit.Counts("stride", stride, 1, Need::kDefault);
+    visit.Counts("padding", padding, 0, Need::kDefault);
+    visit.Counts("dilation", dilation, 1, Need::kDefault);
+    visit.Count("groups", groups, 1);
+    visit.Flag("bias", bias);
+    visit.Flag("same_padding", same_padding);
+    visit.Start("weight_init", weight_init);
+    visit.Start("bias_init", bias_init);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_CONV_H_

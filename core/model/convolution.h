@@ -1,0 +1,47 @@
+// The numbers of a convolution on CPU: each image is unfolded, multiplied by the weights, gathered.
+//
+// One image after the other, because its columns stay in the cache; all memory is the caller's. The
+// order of the additions does not depend on the number of threads.
+#ifndef DESCENT_CORE_MODEL_CONVOLUTION_H_
+#define DESCENT_CORE_MODEL_CONVOLUTION_H_
+
+#include <cstdint>
+
+#include "core/model/unfold.h"
+
+namespace descent {
+
+// A value; any thread. Images: [channels, input], maps: [out_channels, output], weights:
+// [out_channels, channels/groups, kernel].
+struct Convolution {
+  Unfolding group;  // of the channels of one group
+  int64_t groups, out_channels;
+
+  // Elements of scratch, which holds nothing from one call to the next.
+  int64_t scratch() const { return padded() + columns() + places(); }
+
+  // y ← the maps of `batch` images x; bias: [out_channels] or null.
+  template <class T>
+  void Forward(const T* x, int64_t batch, const T* w, const T* bias, T* scratch, T* y) const;
+  // Derivatives by x, w and bias from that by y; dx and dbias may be null.
+  template <class T>
+  void Backward(const T* dy, const T* x, int64_t batch, const T* w, T* scratch, T* dx, T* dw,
+                T* dbias) const;
+
+ private:
+  // Of one group.
+  int64_t out() const { return out_channels / groups; }
+  int64_t image() const { return group.channels * group.input[0] * group.input[1]; }
+  int64_t map() const { return group.output[0] * group.output[1]; }
+  int64_t weights() const { return out() * group.rows(); }
+
+  int64_t padded() const { return group.identity() ? 0 : group.padded(); }
+  int64_t columns() const { return group.identity() ? 0 : group.rows() * group.places(); }
+  int64_t places() const { return out() * group.places(); }
+  template <class T>
+  const T* Columns(const T* x, T* padded, T* columns) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_CONVOLUTION_H_

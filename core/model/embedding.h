@@ -1,0 +1,54 @@
+// Rows of a table for whole numbers: the words, characters or categories that a network reads.
+#ifndef DESCENT_CORE_MODEL_EMBEDDING_H_
+#define DESCENT_CORE_MODEL_EMBEDDING_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "core/model/initializer.h"
+#include "core/model/layer.h"
+#include "core/model/options_visitor.h"
+
+namespace descent {
+
+// y[…] = weight[x[…]]; x: [batch, …] of int64 in [0, num_embeddings), y: [batch, …, embedding_dim].
+// The parameter `weight` [num_embeddings, embedding_dim] is drawn from a normal distribution with
+// standard deviation 1, as torch.nn.Embedding does. An index out of range throws
+// std::invalid_argument (in a plan) or c10::Error.
+struct Embedding {
+  static constexpr std::string_view kind = "embedding";
+  static constexpr bool takes_indices = true;
+
+  int64_t num_embeddings = 0;
+  int64_t embedding_dim = 0;
+  std::optional<Initializer> weight_init = {};
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Count("num_embeddings", num_embeddings, 1);
+    visit.Count("embedding_dim", embedding_dim, 1);
+    visit.Start("weight_init", weight_init);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+// y = x + weight[0..time): which place it is; x, y: [batch, time, features]. The parameter `weight`
+// [max_length, features] is drawn from a normal distribution with standard deviation 0.02
+// (Radford et al. 2019).
+struct PositionalEmbedding {
+  static constexpr std::string_view kind = "positional_embedding";
+
+  std::optional<int64_t> max_length = {};  // default: the inputs' time; ≥ it
+  std::optional<Initializer> weight_init = {};
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Inferred("max_length", max_length);
+    visit.Start("weight_init", weight_init);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_EMBEDDING_H_

@@ -1,0 +1,74 @@
+// The mean of each window, channel by channel, over one or two dimensions.
+#ifndef DESCENT_CORE_MODEL_MEAN_POOL_H_
+#define DESCENT_CORE_MODEL_MEAN_POOL_H_
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+#include "core/model/options_visitor.h"
+
+namespace descent {
+
+// x: [batch, channels, length], y: [batch, channels, ⌊(length + 2·padding − kernel_size)/stride⌋ +
+// 1]. What lies outside of x counts as zeros. As torch.nn.AvgPool1d.
+struct AvgPool1d {
+  static constexpr std::string_view kind = "avg_pool1d";
+
+  int64_t kernel_size = 0;
+  std::optional<int64_t> stride = {};  // default: kernel_size
+  int64_t padding = 0;                 // at each end, ≤ kernel_size/2
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Count("kernel_size", kernel_size, 1);
+    visit.Inferred("stride", stride);
+    visit.Count("padding", padding, 0);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+// The same over [batch, channels, height, width]. Lists have one number for both dimensions, or
+// that of the height and that of the width.
+struct AvgPool2d {
+  static constexpr std::string_view kind = "avg_pool2d";
+
+  std::vector<int64_t> kernel_size = {};
+  std::vector<int64_t> stride = {};   // default: kernel_size
+  std::vector<int64_t> padding = {};  // default 0
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Counts("kernel_size", kernel_size, 1, Need::kRequired);
+    visit.Counts("stride", stride, 1, Need::kDefault);
+    visit.Counts("padding", padding, 0, Need::kDefault);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+// The means of output_size windows that cover x: window i goes from ⌊i·length/output_size⌋ to
+// ⌈(i + 1)·length/output_size⌉. As torch.nn.AdaptiveAvgPool1d.
+struct AdaptiveAvgPool1d {
+  static constexpr std::string_view kind = "adaptive_avg_pool1d";
+
+  int64_t output_size = 1;
+
+  void Describe(OptionsVisitor& visit) { visit.Count("output_size", output_size, 1); }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+struct AdaptiveAvgPool2d {
+  static constexpr std::string_view kind = "adaptive_avg_pool2d";
+
+  std::vector<int64_t> output_size = {};  // default 1
+
+  void Describe(OptionsVisitor& visit) {
+    visit.Counts("output_size", output_size, 1, Need::kDefault);
+  }
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_MODEL_MEAN_POOL_H_

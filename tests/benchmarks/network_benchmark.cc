@@ -1,0 +1,154 @@
+// One step of a network (batch gathered, gradient, value, norm, Adam), float32, one thread, in
+// slices that networks.py asks for: each line of standard input is a number of steps, which are
+// taken with the plan and then by autograd; answered by two numbers, microseconds a step.
+//
+//   network_benchmark cnn|transformer
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/data/batch.h"
+#include "core/model/attention.h"
+#include "core/model/conv.h"
+#include "core/model/embedding.h"
+#include "core/model/flatten.h"
+#include "core/model/gelu.h"
+#include "core/model/layer_norm.h"
+#include "core/model/layers.h"
+#include "core/model/linear.h"
+#include "core/model/max_pool.h"
+#include "core/model/relu.h"
+#include "core/model/residual.h"
+#include "core/model/sequential.h"
+#include "core/objective/loss.h"
+#include "core/objective/supervised_objective.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/model_run.h"
+
+namespace {
+
+constexpr int64_t kBatches = 16;
+// Vanishing: the loss stays what it is, and nothing underflows.
+constexpr double kStepSize = 1e-12;
+
+double sink = 0;
+
+// As networks.py has them.
+struct Network {
+  descent::LayerOptions root;
+  at::Tensor inputs, targets;  // of kBatches batches
+  int64_t batch;
+};
+
+// Batches of rows in a random order, gathered into the same memory.
+class Gather {
+ public:
+  explicit Gather(const Network& network)
+      : network_(network), order_(at::randperm(network.inputs.size(0))) {}
+
+  descent::Batch At(int64_t k) {
+    const at::Tensor rows = order_.narrow(0, k % kBatches * network_.batch, network_.batch);
+    at::index_select_out(batch_.inputs, network_.inputs, 0, rows);
+    at::index_select_out(batch_.targets, network_.targets, 0, rows);
+    return batch_;
+  }
+
+ private:
+  const Network network_;
+  const at::Tensor order_;
+  descent::Batch batch_{at::empty({0}, network_.inputs.options()),
+                        at::empty({0}, network_.targets.options())};
+};
+
+Network Cnn() {
+  constexpr int64_t kBatch = 64;
+  Network network{.root = descent::Sequential{{
+                      descent::Conv2d{.out_channels = 16, .kernel_size = {3}, .padding = {1}},
+                      descent::Relu{},
+                      descent::MaxPool2d{.kernel_size = {2}},
+                      descent::Conv2d{.out_channels = 32, .kernel_size = {3}, .padding = {1}},
+                      descent::Relu{},
+                      descent::MaxPool2d{.kernel_size = {2}},
+                      descent::Flatten{},
+                      descent::Linear{.out_features = 64},
+                      descent::Relu{},
+                      descent::Linear{.out_features = 10},
+                  }},
+                  .batch = kBatch};
+  network.inputs = at::randn({kBatch * kBatches, 1, 28, 28});
+  network.targets = at::randint(0, 10, {kBatch * kBatches}, at::kLong);
+  return network;
+}
+
+Network Transformer() {
+  constexpr int64_t kBatch = 32, kTime = 64, kWidth = 64, kCharacters = 64;
+  descent::Sequential layers{{
+      descent::Embedding{.num_embeddings = kCharacters, .embedding_dim = kWidth},
+      descent::PositionalEmbedding{},
+  }};
+  for (int layer = 0; layer < 2; ++layer) {
+    layers.layers.push_back(descent::Residual{descent::Sequential{
+        {descent::LayerNorm{}, descent::MultiHeadAttention{.num_heads = 4, .causal = true}}}});
+    layers.layers.push_back(descent::Residual{
+        descent::Sequential{{descent::LayerNorm{}, descent::Linear{.out_features = 4 * kWidth},
+                             descent::Gelu{}, descent::Linear{.out_features = kWidth}}}});
+  }
+  layers.layers.push_back(descent::LayerNorm{});
+  layers.layers.push_back(descent::Linear{.out_features = kCharacters});
+  Network network{.root = std::move(layers), .batch = kBatch};
+  network.inputs = at::randint(0, kCharacters, {kBatch * kBatches, kTime}, at::kLong);
+  network.targets = at::randint(0, kCharacters, {kBatch * kBatches, kTime}, at::kLong);
+  return network;
+}
+
+std::function<void()> StepOf(const Network& network, bool plan) {
+  auto built = descent::BuildModel({.root = network.root,
+                                    .input_shape = network.inputs.sizes().slice(1).vec(),
+                                    .input_dtype = network.inputs.scalar_type()});
+  const auto batches = std::make_shared<Gather>(network);
+  descent::Loss loss = descent::cross_entropy();
+  if (!plan) loss.plan = nullptr;
+  std::shared_ptr<descent::ModelRun> run = *descent::ModelRun::Create(
+      descent::Adam{.step_size = kStepSize}, built->model,
+      descent::SupervisedObjective(std::move(loss), [=](int64_t k) { return batches->At(k); }));
+  return [=] {
+    const auto iteration = run->current();
+    sink += iteration->value + iteration->gradient_norm;
+    run->advance().IgnoreError();
+  };
+}
+
+double MicrosecondsPerStep(const std::function<void()>& step, int64_t steps) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int64_t i = 0; i < steps; ++i) step();
+  const std::chrono::duration<double, std::micro> time = std::chrono::steady_clock::now() - start;
+  return time.count() / static_cast<double>(steps);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "";
+  if (name != "cnn" && name != "transformer") {
+    std::fprintf(stderr, "usage: network_benchmark cnn|transformer\n");
+    return 2;
+  }
+  at::manual_seed(0);
+  at::set_num_threads(1);
+  const Network network = name == "cnn" ? Cnn() : Transformer();
+  const auto planned = StepOf(network, true), recorded = StepOf(network, false);
+  for (int64_t steps = 0; std::cin >> steps;) {
+    const double plan = MicrosecondsPerStep(planned, steps);
+    std::printf("%.3f %.3f\n", plan, MicrosecondsPerStep(recorded, steps));
+    std::fflush(stdout);
+  }
+  return sink == 12345;
+}
