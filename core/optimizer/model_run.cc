@@ -19,7 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "c10/util/Exception.h"
 #include "core/model/layers.h"
-#include "core/objective/supervised_objective.h"
+#include "core/optimizer/any_objective.h"
 #include "core/optimizer/run.h"
 #include "core/optimizer/state.h"
 
@@ -174,14 +174,15 @@ class Loader final : public StateVisitor<Model> {
 
 class ModelRunOf final : public ModelRun {
  public:
-  ModelRunOf(AnyMethod<Model> method, SupervisedObjective objective)
+  ModelRunOf(AnyMethod<Model> method, AnyObjective<Model> objective)
       : run_(std::move(method), std::move(objective)) {}
 
   absl::StatusOr<View> current() override try {
     const Iteration<Model> it = run_.Current();
     if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
-    return View{it.index,    it.value,    *gradient_norm_, it.step_size,
-                it.solution, it.gradient, it.average,      run_.objective().weights()};
+    return View{it.index,           it.value,    *gradient_norm_,
+                it.step_size,       it.solution, it.gradient,
+                run_.evaluations(), it.average,  run_.objective().weights()};
   } catch (...) {
     return PresentException();
   }
@@ -234,7 +235,7 @@ class ModelRunOf final : public ModelRun {
   }
 
  private:
-  Run<Model, SupervisedObjective, AnyMethod<Model>> run_;
+  Run<Model, AnyObjective<Model>, AnyMethod<Model>> run_;
   std::optional<double> gradient_norm_;  // of the present iteration, once it was looked at
   std::vector<NamedNumber> numbers_;
 };
@@ -243,7 +244,7 @@ class ModelRunOf final : public ModelRun {
 
 absl::StatusOr<std::unique_ptr<ModelRun>> ModelRun::Create(const OptimizerOptions& options,
                                                            const Model& x0,
-                                                           SupervisedObjective objective) try {
+                                                           AnyObjective<Model> objective) try {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
   return std::make_unique<ModelRunOf>(options.Start(x0), std::move(objective));
 } catch (...) {

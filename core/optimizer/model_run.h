@@ -24,7 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/model/layers.h"
-#include "core/objective/supervised_objective.h"
+#include "core/optimizer/any_objective.h"
 #include "core/optimizer/any_optimizer.h"
 #include "core/optimizer/state.h"
 
@@ -56,6 +56,7 @@ class ModelRun {
     std::optional<double> step_size;  // used in the step that produced it; index 0 has none
     const Model& solution;
     const Model& gradient;
+    int64_t evaluations;  // of the objective so far
     // To be evaluated: the averaged weights of an optimizer that keeps some, else the solution.
     const Model& average;
     // Of the objective's terms and penalties, at this evaluation.
@@ -65,7 +66,7 @@ class ModelRun {
   // INVALID_ARGUMENT naming the field if a hyperparameter is out of range.
   static absl::StatusOr<std::unique_ptr<ModelRun>> Create(const OptimizerOptions& options,
                                                           const Model& x0,
-                                                          SupervisedObjective objective);
+                                                          AnyObjective<Model> objective);
   virtual ~ModelRun() = default;
 
   // The present iteration; computes it at the first look. INTERNAL with LibTorch's message if the

@@ -222,7 +222,7 @@ class Run {
   }
 
   // Whether the objective is another one in each iteration.
-  bool Changes() const {
+  bool Changes() {
     if constexpr (!StochasticObjective<F>) {
       return false;
     } else if constexpr (requires { (*objective_).changes(); }) {

@@ -30,7 +30,9 @@
 #include "core/objective/evaluate.h"
 #include "core/objective/loss_sum.h"
 #include "core/objective/metric.h"
+#include "core/optimizer/any_objective.h"
 #include "core/optimizer/model_run.h"
+#include "core/optimizer/stop_tests.h"
 #include "core/train/agenda.h"
 #include "core/train/checkpoint.h"
 #include "core/train/dial_board.h"
@@ -40,12 +42,15 @@ namespace descent {
 struct TrainerOptions {
   const Model* starting_point = nullptr;  // copied
   OptimizerOptions optimizer;
-  LossSum loss;
+  std::optional<LossSum> loss = {};
   std::unique_ptr<Batches> batches;
   std::optional<Dataset> test;
   // At evaluations; of those that go with the loss.
   std::vector<Metric> metrics = {};
+  // What is minimized without data, in place of a loss on batches.
+  std::optional<AnyObjective<Model>> objective = {};
   Agenda agenda;
+  StopTests stop_when = {};
   // The path of a dial or series that the optimizer calls by that name: `optimizer.adam.beta1`.
   // Without one, the name itself.
   std::function<std::string(std::string_view name)> dial_path;
@@ -62,13 +67,13 @@ class Trainer {
     double gradient_norm;
     std::optional<double> step_size;  // used in the step that produced x_k
     int64_t samples;                  // examples in the steps so far
-    double epoch;                     // samples / those of an epoch
+    double epoch;                     // samples / those of an epoch; without data 0
     // One for each of series(), valid until Advance; none at index 0, which no step has made.
     std::span<const double> scalars;
   };
 
   // INVALID_ARGUMENT naming the field if a hyperparameter is out of range, or a sequence goes by
-  // evaluations and there are no test data.
+  // evaluations and there are no test data; or there is nothing to minimize.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
 
   // Internal, with LibTorch's message, if a step fails; the run stands where it stood.
@@ -87,9 +92,14 @@ class Trainer {
   // before the snapshot there, please. FailedPrecondition if there are no test data.
   absl::StatusOr<EvaluationResult> Evaluate();
 
+  // Those tests of `stop_when` that hold at the present iterate. seconds: the computing time so
+  // far; none where time is not to decide. Ask at each iteration: some compare it with the one
+  // before.
+  absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds);
+
   // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
   // it holds until the next Advance.
-  RunState Snapshot() { return run_->Save(); }
+  RunState Snapshot();
   absl::StatusOr<SavedFile> Save(const std::string& folder, int64_t branch,
                                  const RunState& snapshot) const;
 
@@ -108,11 +118,13 @@ class Trainer {
 
   const Agenda agenda_;
   const std::string spec_;
-  const LossSum loss_;
+  const std::optional<LossSum> loss_;
   const std::vector<Metric> metrics_;
-  const std::shared_ptr<Batches> batches_;
+  const std::shared_ptr<Batches> batches_;  // null: without data
   const std::optional<Dataset> test_;
   std::unique_ptr<ModelRun> run_;
+  std::optional<Stopper<Model>> stopper_;  // if there are tests
+  std::optional<double> seconds_;          // what StopReasons was told
   std::unique_ptr<DialBoard> board_;
   std::vector<Dial*> observing_;  // go by evaluations
   std::vector<std::string> series_;

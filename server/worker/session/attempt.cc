@@ -129,33 +129,54 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   snapshot_.reset();
   evaluation_seconds_.reset();
   WriteIteration(boundary);
-  if (trainer_->has_test_data() && trainer_->agenda().EvaluationDue(k_)) {
-    absl::StatusOr<Event> event = EvaluationEvent("");
-    if (!event.ok()) {
-      Fail(absl::StrCat("The evaluation failed: ", std::string(event.status().message())));
-      return Next::kFailed;
-    }
-    journal_.Write(*std::move(event));
+  // The journal has what came of the iterations before.
+  const bool times_decide = k_ > start_.recompute_until();
+  absl::StatusOr<std::vector<StopReason>> reasons =
+      trainer_->StopReasons(times_decide ? std::optional(ElapsedSeconds()) : std::nullopt);
+  if (!reasons.ok()) {
+    Fail(std::string(reasons.status().message()));
+    return Next::kFailed;
   }
-  if (trainer_->agenda().CheckpointDue(k_)) {
-    absl::StatusOr<Event> event = CheckpointEvent("");
-    if (event.ok()) {
-      journal_.Write(*std::move(event));
-    } else if (trainer_->agenda().last(k_)) {
-      Fail(std::string(event.status().message()));
-      return Next::kFailed;
-    } else {
-      // An older checkpoint is still there; people may make room before the next one is due.
-      Event notice;
-      notice.mutable_notice()->set_severity(api::Notice::ERROR);
-      notice.mutable_notice()->set_message(std::string(event.status().message()));
-      journal_.Write(std::move(notice));
-    }
+  stop_reasons_ = *std::move(reasons);
+  absl::StatusOr<std::vector<Event>> events = DueEvents();
+  if (!events.ok()) {
+    Fail(std::string(events.status().message()));
+    return Next::kFailed;
+  }
+  // Those of an end by a test wait for the end.
+  if (stop_reasons_.empty() && !events->empty()) {
+    journal_.Write(std::exchange(*events, {}));
   }
   const Next next = CommandStage();
-  if (next != Next::kStep || !trainer_->agenda().last(k_)) return next;
-  journal_.Write(StateEvent(state(), api::SUCCEEDED, ""));
+  if (next != Next::kStep || !last()) return next;
+  events->push_back(StateEvent(state(), api::SUCCEEDED, ToSentence(stop_reasons_)));
+  journal_.Write(*std::move(events));
   return Next::kStop;
+}
+
+absl::StatusOr<std::vector<Attempt::Event>> Attempt::DueEvents() {
+  std::vector<Event> events;
+  if (trainer_->has_test_data() && (last() || trainer_->agenda().EvaluationDue(k_))) {
+    absl::StatusOr<Event> event = EvaluationEvent("");
+    if (!event.ok()) {
+      return absl::InternalError(
+          absl::StrCat("The evaluation failed: ", std::string(event.status().message())));
+    }
+    events.push_back(*std::move(event));
+  }
+  if (!last() && !trainer_->agenda().CheckpointDue(k_)) return events;
+  absl::StatusOr<Event> event = CheckpointEvent("");
+  if (event.ok()) {
+    events.push_back(*std::move(event));
+  } else if (last()) {
+    return event.status();
+  } else {
+    // An older checkpoint is still there; people may make room before the next one is due.
+    api::Notice* notice = events.emplace_back().mutable_notice();
+    notice->set_severity(api::Notice::ERROR);
+    notice->set_message(std::string(event.status().message()));
+  }
+  return events;
 }
 
 void Attempt::WriteIteration(const Trainer::Boundary& boundary) {
@@ -180,7 +201,7 @@ Attempt::Next Attempt::CommandStage() {
   // While nothing is asked, this is all that a boundary costs.
   const bool scripted =
       next_scripted_ < start_.script_size() && start_.script(next_scripted_).iteration() == k_;
-  const bool last = trainer_->agenda().last(k_);
+  const bool last = this->last();
   if (announced_ && !scripted && !paused_ && !last && waiting_.empty() && !inbox_->HasNews()) {
     return Next::kStep;
   }

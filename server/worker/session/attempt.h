@@ -8,6 +8,10 @@
 // requests that the journal has at k (`Start.script`); from `Start.recompute_until` on, people's
 // requests in order of arrival. While paused, the run waits there. A request is applied once,
 // however often it is delivered.
+//
+// The run ends at its last iteration or where a test of `Spec.stop_when` holds. What ends it is one
+// transaction of the journal, so that a test on times has decided for good or not at all; up to
+// `recompute_until` such tests don't decide.
 
 #include <cstdint>
 #include <memory>
@@ -52,6 +56,8 @@ class Attempt {
   void Begin();
   Next Boundary(const Trainer::Boundary& boundary);
   void WriteIteration(const Trainer::Boundary& boundary);
+  // What is due at k: the events of an evaluation and a checkpoint. The error ends the run.
+  absl::StatusOr<std::vector<Event>> DueEvents();
 
   Next CommandStage();
   void ApplyScript();
@@ -73,6 +79,8 @@ class Attempt {
   void Fail(const std::string& cause);
   double ElapsedSeconds() const;
   int64_t last_iteration() const { return trainer_->agenda().iterations; }
+  // The run ends at k, unless people stop it there.
+  bool last() const { return !stop_reasons_.empty() || trainer_->agenda().last(k_); }
 
   const v1::Start start_;
   DataCache* const cache_;
@@ -87,6 +95,7 @@ class Attempt {
   int64_t saved_iteration_ = -1;      // of the newest checkpoint file, and its digest
   SavedFile saved_;
   std::optional<double> evaluation_seconds_;  // at k
+  std::vector<StopReason> stop_reasons_;      // tests that hold at k
 
   int next_scripted_ = 0;
   std::set<std::string> known_;    // request ids

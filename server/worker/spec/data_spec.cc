@@ -112,10 +112,10 @@ TargetKind Targets(const api::Objective& objective) {
   }
 }
 
-// Whether the first layer looks its inputs up.
+// Whether the first layer that computes anything looks its inputs up.
 bool TakesIndices(const api::Layer& layer) {
-  if (layer.has_sequential() && layer.sequential().layers_size() > 0) {
-    return TakesIndices(layer.sequential().layers(0));
+  for (const api::Layer& inner : layer.sequential().layers()) {
+    if (!inner.has_flatten() && !inner.has_reshape()) return TakesIndices(inner);
   }
   return layer.has_embedding();
 }
@@ -197,6 +197,7 @@ BatchOptions ToBatchOptions(const api::Spec& spec) {
 }
 
 int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec) {
+  if (!spec.has_data()) return spec.iterations();  // a function: all of it
   const int64_t batch_size = spec.data().batch_size();
   const bool drop = spec.data().order().last_batch() == api::Order::DROP;
   return (examples + (drop ? 0 : batch_size - 1)) / batch_size;

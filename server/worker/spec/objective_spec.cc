@@ -305,7 +305,7 @@ LossSum ToLossSum(const api::Objective& objective) {
     const PenaltyFields fields(&penalty);
     penalties.push_back({ToKind(penalty), ToSequence(*fields.weight()), fields.pattern()});
   }
-  return {std::move(terms), std::move(penalties)};
+  return LossSum(std::move(terms), std::move(penalties));
 }
 
 std::vector<Metric> ToMetrics(const api::Evaluation& evaluation) {

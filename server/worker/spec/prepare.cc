@@ -9,19 +9,24 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/functions/objective.h"
 #include "core/model/layers.h"
 #include "core/objective/class_metrics.h"
 #include "core/objective/loss_sum.h"
 #include "core/objective/metric.h"
 #include "core/objective/penalty.h"
+#include "core/objective/supervised_objective.h"
+#include "core/optimizer/any_objective.h"
 #include "core/sequence/range.h"
 #include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/function_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/optimizer_summary.h"
 #include "server/worker/spec/resolve.h"
 #include "server/worker/spec/source_spec.h"
+#include "server/worker/spec/stop_spec.h"
 
 namespace descent::worker {
 namespace {
@@ -34,7 +39,13 @@ std::string Sentence(const absl::Status& status) {
 
 Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
 
-ModelOptions ToModelOptions(const api::Spec& spec, const Dataset& train, at::Device device) {
+ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
+  const api::Spec& spec = prepared.spec;
+  const Dataset& train = prepared.train;
+  if (IsFunction(spec)) {
+    // It was made once already.
+    return FunctionModel(spec, *ToFunction(spec.objective().function()), device);
+  }
   return {.root = ToLayerOptions(spec.model()),
           .input_shape = ExampleShape(train.inputs),
           .input_dtype = train.inputs.scalar_type(),
@@ -71,9 +82,31 @@ void CheckTargets(const std::string& field, const api::DataSource& source, const
   }
 }
 
-// That test data, objective and labels go with the model's output.
-void CheckAgainstModel(const Prepared& prepared, const Shape& output, Violations* violations) {
+// That an embedding which reads the data has a row for each index.
+void CheckIndices(const Prepared& prepared, Violations* violations) {
+  if (prepared.train.inputs.scalar_type() != at::kLong) return;
+  const api::Layer* first = &prepared.spec.model();
+  std::string field = "model";
+  while (first->has_sequential() && !first->sequential().layers().empty()) {
+    field += ".sequential.layers[0]";
+    first = &first->sequential().layers(0);
+  }
+  if (!first->has_embedding()) return;
+  int64_t greatest = prepared.train.inputs.max().item<int64_t>();
+  if (prepared.test) greatest = std::max(greatest, prepared.test->inputs.max().item<int64_t>());
+  if (greatest < first->embedding().num_embeddings()) return;
+  violations->Add(field + ".embedding.num_embeddings",
+                  absl::StrCat("It is ", first->embedding().num_embeddings(),
+                               ", but the data have indices up to ", greatest, "; give at least ",
+                               greatest + 1, "."),
+                  "OUT_OF_RANGE");
+}
+
+// That test data, objective and labels go with the model's output, and penalties with its
+// parameters.
+void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violations* violations) {
   const api::Spec& spec = prepared.spec;
+  const Shape& output = built.output_shape;
   CheckObjectiveShapes(spec, output, ExampleShape(prepared.train.targets), violations);
   if (!violations->empty()) return;
   if (prepared.test && ExampleShape(prepared.test->inputs) != ExampleShape(prepared.train.inputs)) {
@@ -95,6 +128,10 @@ void CheckAgainstModel(const Prepared& prepared, const Shape& output, Violations
   }
   const LossSum loss = ToLossSum(spec.objective());
   CheckTargets("data.train", spec.data().train(), prepared.train, loss, output, violations);
+  if (absl::Status status = CheckPenalties(loss.penalties, built.model.parameters());
+      !status.ok()) {
+    violations->Add("objective.penalties", Sentence(status), "OUT_OF_RANGE");
+  }
   if (!prepared.test) return;
   const bool own = spec.data().has_test();  // else it is a part of the training data
   CheckTargets(own ? "data.test" : "data.train", own ? spec.data().test() : spec.data().train(),
@@ -128,9 +165,10 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
   }
   summary->set_parameters(built.parameters);
   summary->set_parameter_bytes(built.parameter_bytes);
+  summary->set_iterations(spec.iterations());
+  if (IsFunction(spec)) return;
   summary->set_train_examples(prepared->train.size());
   summary->set_test_examples(prepared->test ? prepared->test->size() : 0);
-  summary->set_iterations(spec.iterations());
   summary->set_iterations_per_epoch(IterationsPerEpoch(prepared->train.size(), spec));
   AddDigests(prepared->train, summary);
   if (prepared->test) AddDigests(*prepared->test, summary);
@@ -145,14 +183,19 @@ std::vector<std::string> EvaluatedNumbers(const api::Spec& spec) {
   return names;
 }
 
+// Has the dials that it would have in a run, and no data.
+AnyObjective<Model> UnevaluatedObjective(const api::Spec& spec) {
+  if (IsFunction(spec)) return FunctionObjective(*ToFunction(spec.objective().function()));
+  return SupervisedObjective(ToLossSum(spec.objective()), [](int64_t) { return Batch(); });
+}
+
 // The names of the dials are those that a run would have; so is the memory.
 absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
   const api::Optimizer& optimizer = prepared->spec.optimizer();
   const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
   if (!options.ok()) return options.status();
-  absl::StatusOr<std::unique_ptr<ModelRun>> run = ModelRun::Create(
-      *options, built.model,
-      SupervisedObjective(ToLossSum(prepared->spec.objective()), [](int64_t) { return Batch(); }));
+  absl::StatusOr<std::unique_ptr<ModelRun>> run =
+      ModelRun::Create(*options, built.model, UnevaluatedObjective(prepared->spec));
   if (!run.ok()) return run.status();
   for (const Dial* dial : (*run)->dials()) {
     const std::string path = DialPath(optimizer, dial->name);
@@ -181,6 +224,20 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
   return absl::OkStatus();
 }
 
+// Reads the data and resolves what depends on them. False: violations.
+bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
+  LoadedData data;
+  if (!cache->Load(prepared->spec, &data, violations)) return false;
+  prepared->train = std::move(data.train);
+  prepared->test = std::move(data.test);
+  ResolveWithData(prepared->train.size(), &prepared->spec, violations);
+  if (!violations->empty()) return false;
+  ResolveBatches(prepared->train, &prepared->spec, violations);
+  return ResolveShapes("model", ExampleShape(prepared->train.inputs),
+                       prepared->train.inputs.scalar_type(), ToEncodeOptions(prepared->spec).dtype,
+                       prepared->spec.mutable_model(), violations);
+}
+
 }  // namespace
 
 std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache) {
@@ -190,34 +247,25 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   prepared.spec = spec;
   ResolveWithoutData(&prepared.spec, &violations);
   if (!violations.empty()) return violations;
-  LoadedData data;
-  if (!cache->Load(prepared.spec, &data, &violations)) return violations;
-  prepared.train = std::move(data.train);
-  prepared.test = std::move(data.test);
-  ResolveWithData(prepared.train.size(), &prepared.spec, &violations);
-  if (!violations.empty()) return violations;
-  ResolveBatches(prepared.train, &prepared.spec, &violations);
-  if (!ResolveShapes("model", ExampleShape(prepared.train.inputs),
-                     prepared.train.inputs.scalar_type(), ToEncodeOptions(prepared.spec).dtype,
-                     prepared.spec.mutable_model(), &violations)) {
+  const bool function = IsFunction(prepared.spec);
+  if (function) {
+    ResolveWithData(0, &prepared.spec, &violations);
+    if (!violations.empty()) return violations;
+  } else if (!PrepareData(cache, &prepared, &violations)) {
     return violations;
   }
-  absl::StatusOr<BuiltModel> built =
-      BuildModel(ToModelOptions(prepared.spec, prepared.train, at::kMeta));
+  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, at::kMeta));
   if (!built.ok()) {
     violations.Add("model", Sentence(built.status()),
                    built.status().code() == absl::StatusCode::kResourceExhausted ? "TOO_LARGE"
                                                                                  : "INVALID_MODEL");
     return violations;
   }
-  CheckAgainstModel(prepared, built->output_shape, &violations);
-  if (!violations.empty()) return violations;
-  if (absl::Status status =
-          CheckPenalties(ToLossSum(prepared.spec.objective()).penalties, built->model.parameters());
-      !status.ok()) {
-    violations.Add("objective.penalties", Sentence(status), "OUT_OF_RANGE");
-    return violations;
+  if (!function) {
+    CheckIndices(prepared, &violations);
+    CheckAgainstModel(prepared, *built, &violations);
   }
+  if (!violations.empty()) return violations;
   Summarize(*built, &prepared);
   if (absl::Status status = AddRun(*built, &prepared); !status.ok()) {
     violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
@@ -240,27 +288,34 @@ absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expe
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   const api::Spec& spec = prepared.spec;
-  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(spec, prepared.train, at::kCPU));
+  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, at::kCPU));
   if (!built.ok()) return built.status();
   absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
   if (!optimizer.ok()) return optimizer.status();
-  const Agenda agenda = ToAgenda(prepared.train.size(), spec);
-  absl::StatusOr<std::unique_ptr<Batches>> batches =
-      Batches::Create(std::move(prepared.train), ToBatchOptions(spec));
-  if (!batches.ok()) return batches.status();
+  TrainerOptions options{.starting_point = &built->model, .optimizer = *std::move(optimizer)};
+  if (IsFunction(spec)) {
+    absl::StatusOr<Function> function = ToFunction(spec.objective().function());
+    if (!function.ok()) return function.status();
+    options.objective.emplace(FunctionObjective(*std::move(function)));
+    options.agenda = ToAgenda(0, spec);
+  } else {
+    options.agenda = ToAgenda(prepared.train.size(), spec);
+    absl::StatusOr<std::unique_ptr<Batches>> batches =
+        Batches::Create(std::move(prepared.train), ToBatchOptions(spec));
+    if (!batches.ok()) return batches.status();
+    options.batches = *std::move(batches);
+    options.loss = ToLossSum(spec.objective());
+    options.test = std::move(prepared.test);
+    options.metrics = ToMetrics(spec.evaluation());
+  }
   std::string text;
   google::protobuf::TextFormat::PrintToString(spec, &text);
-  return Trainer::Create(
-      {.starting_point = &built->model,
-       .optimizer = *std::move(optimizer),
-       .loss = ToLossSum(spec.objective()),
-       .batches = *std::move(batches),
-       .test = std::move(prepared.test),
-       .metrics = ToMetrics(spec.evaluation()),
-       .agenda = agenda,
-       .dial_path = [optimizer = spec.optimizer()](
-                        std::string_view name) { return DialPath(optimizer, name); },
-       .spec = text});
+  options.stop_when = ToStopTests(spec.stop_when());
+  options.dial_path = [optimizer = spec.optimizer()](std::string_view name) {
+    return DialPath(optimizer, name);
+  };
+  options.spec = text;
+  return Trainer::Create(std::move(options));
 }
 
 }  // namespace descent::worker

@@ -22,7 +22,7 @@ namespace descent::worker {
 struct Prepared {
   api::Spec spec;  // every default and the seed resolved
   api::SpecSummary summary;
-  Dataset train;
+  Dataset train;  // empty if the objective is a function
   std::optional<Dataset> test;
 };
 

@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/function_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
+#include "server/worker/spec/stop_spec.h"
 
 namespace descent::worker {
 namespace {
@@ -72,19 +74,22 @@ uint64_t DrawSeed() {
 
 void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   if (!spec->has_seed()) spec->set_seed(DrawSeed());
-  if (!spec->has_model()) {
+  const bool function = IsFunction(*spec);
+  if (function) {
+    ResolveFunction(spec, violations);
+  } else if (!spec->has_model()) {
     violations->Add("model", "Give the model.", "MISSING_FIELD");
   } else {
     ResolveLayers("model", spec->mutable_model(), violations);
   }
   Violations in_objective;
-  ResolveObjective(spec->mutable_objective(), &in_objective);
-  if (in_objective.empty()) {
+  if (!function) ResolveObjective(spec->mutable_objective(), &in_objective);
+  if (!function && in_objective.empty()) {
     ResolveMetrics(spec->objective(), spec->mutable_evaluation(), violations);
   }
   violations->Add(in_objective);
   ResolveOptimizer(spec->mutable_optimizer(), violations);
-  ResolveData(spec, violations);
+  if (!function) ResolveData(spec, violations);
   if (!spec->has_iterations() && !spec->has_epochs()) {
     violations->Add("iterations", "Give the length of the run: iterations or epochs.",
                     "MISSING_FIELD");
@@ -95,12 +100,13 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   if (spec->has_epochs()) CheckBounds("epochs", spec->epochs(), 1, kMaxIterations, violations);
   ResolveExecution(spec->mutable_execution(), violations);
   ResolveIntervals(spec, violations);
+  ResolveStopTests(spec->stop_when(), violations);
 }
 
 void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {
-  api::Data* data = spec->mutable_data();
-  if (!data->has_batch_size()) data->set_batch_size(std::min<int64_t>(64, examples));
-  if (data->batch_size() > examples) {
+  api::Data* data = IsFunction(*spec) ? nullptr : spec->mutable_data();
+  if (data && !data->has_batch_size()) data->set_batch_size(std::min<int64_t>(64, examples));
+  if (data && data->batch_size() > examples) {
     violations->Add("data.batch_size",
                     absl::StrCat("A batch is ", data->batch_size(),
                                  " examples, but the training data holds only ", examples, "."),
@@ -135,7 +141,7 @@ void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) 
         std::max({std::min(per_epoch, iterations / 10), iterations / kMaxCheckpoints, int64_t{1}}));
   }
   ResolveSchedules(iterations, spec->mutable_optimizer());
-  ResolveWeights(iterations, spec->mutable_objective());
+  if (!IsFunction(*spec)) ResolveWeights(iterations, spec->mutable_objective());
 }
 
 Agenda ToAgenda(int64_t examples, const api::Spec& spec) {

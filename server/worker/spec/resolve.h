@@ -14,7 +14,8 @@ namespace descent::worker {
 // Everything but data-dependent defaults. Draws the seed if there is none.
 void ResolveWithoutData(api::Spec* spec, Violations* violations);
 
-// Batch size, number of iterations, checkpoint interval, schedule lengths.
+// Batch size, number of iterations, checkpoint interval, schedule lengths. A function has no data:
+// examples is 0.
 void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations);
 
 // Of a resolved spec.

@@ -29,7 +29,7 @@ Dataset Examples(int64_t count, uint64_t seed) {
   Dataset data;
   data.inputs = at::rand({count, 4}, generator, at::kFloat);
   data.targets = data.inputs.argmax(1);
-  data.targets_path = "examples";
+  data.origin = Origin("examples");
   return data;
 }
 
@@ -56,14 +56,15 @@ class BitIdenticalTest : public testing::TestWithParam<NamedOptimizer> {
         {.root = Sequential{{Linear{.out_features = 8}, Relu{}, Linear{.out_features = 4}}},
          .input_shape = {4},
          .seed = 5});
-    auto trainer = Trainer::Create({.starting_point = &built->model,
-                                    .optimizer = GetParam().options,
-                                    .loss = cross_entropy(),
-                                    .batches = *Batches::Create(Examples(50, 3), 8, true, 11),
-                                    .test = Examples(20, 4),
-                                    .agenda = {.iterations = kLast, .iterations_per_epoch = 7},
-                                    .dial_path = {},
-                                    .spec = {}});
+    auto trainer = Trainer::Create(
+        {.starting_point = &built->model,
+         .optimizer = GetParam().options,
+         .loss = cross_entropy(),
+         .batches = *Batches::Create(Examples(50, 3), {.batch_size = 8, .seed = 11}),
+         .test = Examples(20, 4),
+         .agenda = {.iterations = kLast, .iterations_per_epoch = 7},
+         .dial_path = {},
+         .spec = {}});
     EXPECT_TRUE(trainer.ok()) << trainer.status();
     return *std::move(trainer);
   }

@@ -6,6 +6,9 @@
 #include <cstdlib>
 #include <map>
 
+#include "core/functions/functions.h"
+#include "core/functions/objective.h"
+#include "core/functions/vector.h"
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
@@ -145,6 +148,7 @@ TEST(Trainer, SeriesAreTheDialsAndWhatTheOptimizerReports) {
                                              "optimizer.dampening",
                                              "optimizer.clip_by_value.max_value",
                                              "optimizer.sam.radius",
+                                             "optimizer.evaluations",
                                              "optimizer.skip_nonfinite.skipped",
                                              "optimizer.clip_by_value.clipped",
                                              "optimizer.sam.sharpness"};
@@ -155,10 +159,10 @@ TEST(Trainer, SeriesAreTheDialsAndWhatTheOptimizerReports) {
   ASSERT_TRUE(boundary.ok()) << boundary.status();
   const std::vector<double> scalars(boundary->scalars.begin(), boundary->scalars.end());
   ASSERT_EQ(scalars.size(), expected.size());
-  EXPECT_EQ(std::vector(scalars.begin(), scalars.begin() + 5),
-            (std::vector<double>{0.5, 0, 1e-6, 0.1, 0}));
-  EXPECT_GT(scalars[5], 0.5);  // most numbers of the gradient are greater than that
-  EXPECT_GT(scalars[6], 0);
+  EXPECT_EQ(std::vector(scalars.begin(), scalars.begin() + 6),
+            (std::vector<double>{0.5, 0, 1e-6, 0.1, 3, 0}));
+  EXPECT_GT(scalars[6], 0.5);  // most numbers of the gradient are greater than that
+  EXPECT_GT(scalars[7], 0);
 }
 
 TEST(Trainer, APlateauOfAMetricGoesByTheEvaluationsThatAreDue) {
@@ -181,6 +185,71 @@ TEST(Trainer, APlateauOfAMetricGoesByTheEvaluationsThatAreDue) {
   EXPECT_EQ(used[15], 0.5e-30);
   EXPECT_EQ(used[21], 0.5e-30);
   EXPECT_EQ(used[22], 0.25e-30);
+}
+
+std::unique_ptr<Trainer> MakeBeale(const StopTests& stop_when) {
+  auto built = BuildModel({.root = Vector{Beale().start}, .input_shape = {}, .dtype = at::kDouble});
+  EXPECT_TRUE(built.ok()) << built.status();
+  TrainerOptions options{.starting_point = &built->model,
+                         .optimizer = GradientDescent{.step_size = 0.01},
+                         .agenda = {.iterations = 5000},
+                         .stop_when = stop_when};
+  options.objective.emplace(FunctionObjective(Beale()));
+  auto trainer = Trainer::Create(std::move(options));
+  EXPECT_TRUE(trainer.ok()) << trainer.status();
+  return *std::move(trainer);
+}
+
+// Where a test holds; goes on from there.
+int64_t Stops(Trainer* trainer) {
+  while (true) {
+    auto boundary = trainer->Current();
+    if (!boundary.ok() || !trainer->StopReasons(std::nullopt)->empty()) return boundary->index;
+    if (boundary->index >= 5000 || !trainer->Advance().ok()) return -1;
+  }
+}
+
+TEST(Trainer, AFunctionNeedsNoData) {
+  auto trainer = MakeBeale({});
+  const auto boundary = trainer->Current();
+  ASSERT_TRUE(boundary.ok()) << boundary.status();
+  EXPECT_EQ(boundary->value, 14.203125);
+  EXPECT_EQ(boundary->samples, 0);
+  EXPECT_EQ(boundary->epoch, 0);
+  EXPECT_FALSE(trainer->Evaluate().ok());
+}
+
+TEST(Trainer, StopsAtTheSameIterationFromAnyCheckpoint) {
+  const StopTests tests{.solution_change = 1e-4, .value_change = 1e-5};
+  const std::string folder = Folder();
+  auto whole = MakeBeale(tests);
+  const int64_t end = Stops(whole.get());
+  ASSERT_GT(end, 10);
+  for (const int64_t at : {end - 1, end}) {
+    auto first = MakeBeale(tests);
+    while (first->Current()->index < at) {
+      ASSERT_TRUE(first->StopReasons(std::nullopt)->empty());
+      ASSERT_TRUE(first->Advance().ok());
+    }
+    ASSERT_TRUE(first->Save(folder, 0, first->Snapshot()).ok());
+    auto second = MakeBeale(tests);
+    ASSERT_TRUE(second->Load(CheckpointPath(folder, CheckpointName(0, at)), "").ok());
+    EXPECT_EQ(Stops(second.get()), end);
+    // Tests may change on the way.
+    auto other = MakeBeale({.iterations = end + 3});
+    ASSERT_TRUE(other->Load(CheckpointPath(folder, CheckpointName(0, at)), "").ok());
+    EXPECT_EQ(Stops(other.get()), end + 3);
+  }
+}
+
+TEST(Trainer, TimeDecidesOnlyWhereItIsTold) {
+  auto trainer = MakeBeale({.seconds = 2});
+  ASSERT_TRUE(trainer->Current().ok());
+  EXPECT_TRUE(trainer->StopReasons(std::nullopt)->empty());
+  EXPECT_TRUE(trainer->StopReasons(1.9)->empty());
+  const auto reasons = trainer->StopReasons(2.5);
+  ASSERT_EQ(reasons->size(), 1u);
+  EXPECT_EQ(ToSentence(*reasons), "seconds 2.5 >= 2");
 }
 
 TEST(Trainer, EvaluatesThePresentIterate) {

@@ -93,6 +93,68 @@ TEST_F(AttemptTest, EvaluatesAtEpochEndsAndSavesAtIntervalsAndAtTheEnd) {
   EXPECT_EQ(saved, (std::vector<int64_t>{20, 40, 50}));
 }
 
+TEST_F(AttemptTest, AStopTestEndsTheRunAndSaysWhy) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  api::Spec spec = SmallSpec(table_, 50);
+  spec.mutable_stop_when()->set_evaluations(31);
+  spec.mutable_stop_when()->set_value_relative_change(1e-300);
+  daemon_.Send(StartOf(daemon_, spec));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+  EXPECT_EQ(events.back().state_changed().reason(), "evaluations 31 >= 31");
+  EXPECT_EQ(events.back().state_changed().iteration(), 30);
+  EXPECT_EQ(Iterations(events).size(), 31u);
+  EXPECT_EQ(LastCheckpoint(events).iteration(), 30);
+  const Event& evaluation = events[events.size() - 3];
+  ASSERT_TRUE(evaluation.has_evaluation());
+  EXPECT_EQ(evaluation.evaluation().iteration(), 30);
+}
+
+// While iterations are computed again, times don't decide.
+TEST_F(AttemptTest, ATestOnTimesDecidesWhereTheJournalEnds) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  api::Spec spec = SmallSpec(table_, 50);
+  spec.mutable_stop_when()->set_seconds(0);
+  v1::DaemonMessage start = StartOf(daemon_, spec, 2);
+  start.mutable_start()->set_recompute_until(20);
+  daemon_.Send(start);
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+  EXPECT_EQ(events.back().state_changed().iteration(), 21);
+  EXPECT_EQ(events.back().state_changed().reason().substr(0, 8), "seconds ");
+}
+
+TEST_F(AttemptTest, AFunctionIsAJobLikeAnyOther) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  api::Spec spec;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      R"pb(
+        objective { function { rosenbrock {} } }
+        optimizer { lbfgs {} }
+        iterations: 1000
+        seed: 1
+        stop_when { gradient_max: 1e-8 }
+      )pb",
+      &spec));
+  daemon_.Send(StartOf(daemon_, spec));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+  EXPECT_EQ(events.back().state_changed().reason().substr(0, 13), "gradient_max ");
+  const auto iterations = Iterations(events);
+  EXPECT_NEAR(iterations[0].value(), 24.2, 1e-12);
+  EXPECT_LT(iterations.back().value(), 1e-15);
+  EXPECT_LT(iterations.size(), 60u);
+  EXPECT_EQ(iterations.back().samples(), 0);
+  ASSERT_EQ(events[0].series().names(0), "optimizer.lbfgs.evaluations");
+  EXPECT_GE(iterations.back().scalars(0), static_cast<double>(iterations.size()));
+  EXPECT_LE(iterations.back().scalars(0), 70);
+}
+
 TEST_F(AttemptTest, AStepSizeSetAtAnIterationFirstShowsInTheNext) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);

@@ -20,6 +20,8 @@
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
+#include "core/objective/loss.h"
+#include "core/objective/supervised_objective.h"
 #include "core/optimizer/kinds.h"
 #include "core/optimizer/line_search.h"
 #include "core/optimizer/model_run.h"

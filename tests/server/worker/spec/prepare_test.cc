@@ -103,6 +103,29 @@ TEST_F(PrepareTest, ResolvesEveryDefault) {
   EXPECT_EQ(spec.retention().max_bytes(), 1 << 30);
 }
 
+TEST_F(PrepareTest, AnEmbeddingHasARowForEachIndex) {
+  const std::string text = R"(
+      model { sequential {
+          layers { embedding { num_embeddings: 2 embedding_dim: 3 } }
+          layers { linear { out_features: 5 } } } }
+      objective { cross_entropy {} }
+      optimizer { adam {} }
+      data { train { text { path: ")" +
+                           Write("abc.txt", "abcabcabcabc") + R"(" context: 2 } } batch_size: 2 }
+      iterations: 3)";
+  api::Spec spec;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+  EXPECT_EQ(FirstViolation(spec),
+            "model.sequential.layers[0].embedding.num_embeddings OUT_OF_RANGE");
+  EXPECT_EQ(description_, "It is 2, but the data have indices up to 2; give at least 3.");
+  spec.mutable_model()
+      ->mutable_sequential()
+      ->mutable_layers(0)
+      ->mutable_embedding()
+      ->set_num_embeddings(3);
+  EXPECT_EQ(FirstViolation(spec), "") << description_;
+}
+
 TEST_F(PrepareTest, ResolvingAgainChangesNothing) {
   std::variant<Prepared, Violations> once = Prepare(Spec(), &cache_);
   const api::Spec& spec = std::get<Prepared>(once).spec;
@@ -155,10 +178,63 @@ TEST_F(PrepareTest, APlateauNeedsWhatItGoesBy) {
       << description_;
   EXPECT_NE(description_.find("data.test"), std::string::npos) << description_;
   EXPECT_EQ(plateau("los"), "optimizer INVALID_OPTIMIZER");
-  EXPECT_NE(description_.find("no metric `los`"), std::string::npos) << description_;
+  EXPECT_NE(description_.find("no metric `los`; give one of value, loss, accuracy"),
+            std::string::npos)
+      << description_;
   EXPECT_EQ(FirstViolation(WithOptimizer("sgd { step_size { repeated { iterations: 9 sequence { "
                                          "plateau { initial: 0.1 } } } } }")),
             "optimizer.sgd.step_size.repeated OUT_OF_RANGE");
+}
+
+TEST_F(PrepareTest, AFunctionNeedsNeitherModelNorData) {
+  api::Spec spec;
+  const auto parse = [&](const std::string& text) {
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+  };
+  parse("objective { function { rosenbrock {} } } optimizer { lbfgs {} } iterations: 50");
+  std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result))
+      << std::get<Violations>(result).list()[0].field;
+  const Prepared& prepared = std::get<Prepared>(result);
+  EXPECT_EQ(prepared.spec.objective().function().rosenbrock().dimension(), 2);
+  EXPECT_EQ(prepared.spec.execution().dtype(), api::Execution::FLOAT64);
+  EXPECT_FALSE(prepared.spec.has_data());
+  EXPECT_FALSE(prepared.spec.has_model());
+  EXPECT_EQ(prepared.summary.parameters(), 2);
+  EXPECT_EQ(prepared.summary.iterations(), 50);
+  EXPECT_EQ(prepared.summary.dials(0), "optimizer.lbfgs.step_size");
+  std::variant<Prepared, Violations> again = Prepare(prepared.spec, &cache_);
+  EXPECT_EQ(std::get<Prepared>(again).spec.DebugString(), prepared.spec.DebugString());
+
+  auto trainer = MakeTrainer(std::get<Prepared>(std::move(result)));
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  EXPECT_NEAR((*trainer)->Current()->value, 24.2, 1e-12);
+
+  const auto first = [&](const std::string& text) {
+    parse(text);
+    return FirstViolation(spec);
+  };
+  const std::string rest = " optimizer { lbfgs {} } iterations: 50";
+  EXPECT_EQ(first("objective { function {} }" + rest), "objective.function MISSING_FIELD");
+  EXPECT_EQ(first("objective { function { rosenbrock { dimension: 1 } } }" + rest),
+            "objective.function.rosenbrock.dimension OUT_OF_RANGE");
+  EXPECT_EQ(first("objective { function { quadratic { diagonal: -1 } } }" + rest),
+            "objective.function.quadratic.diagonal OUT_OF_RANGE");
+  EXPECT_EQ(first("objective { function { beale {} start: 1 } }" + rest),
+            "objective.function.start SHAPE_MISMATCH");
+  EXPECT_EQ(first("objective { function { beale {} } } model { relu {} }" + rest),
+            "model CONFLICT");
+  EXPECT_EQ(first("objective { function { beale {} } } data { batch_size: 3 }" + rest),
+            "data CONFLICT");
+  EXPECT_EQ(first("objective { function { beale {} } } epochs: 3" + rest), "epochs CONFLICT");
+}
+
+TEST_F(PrepareTest, StopTestsMustBeInRange) {
+  EXPECT_EQ(After([](api::Spec* spec) { spec->mutable_stop_when()->set_gradient_norm(-1); }),
+            "stop_when.gradient_norm OUT_OF_RANGE");
+  EXPECT_EQ(After([](api::Spec* spec) { spec->mutable_stop_when()->set_evaluations(0); }),
+            "stop_when.evaluations OUT_OF_RANGE");
+  EXPECT_EQ(After([](api::Spec* spec) { spec->mutable_stop_when()->set_value_below(-1e300); }), "");
 }
 
 TEST_F(PrepareTest, DrawsAnotherSeedEachTime) {
