@@ -97,10 +97,13 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
   facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",
                                         Bytes(summary.parameter_bytes()), ")")});
   if (summary.memory_bytes() > 0) facts.Add({"memory", Bytes(summary.memory_bytes())});
-  facts.Add({"training examples", Count(summary.train_examples())});
+  // A function has neither.
+  const bool data = summary.train_examples() > 0;
+  if (data) facts.Add({"training examples", Count(summary.train_examples())});
   if (summary.test_examples() > 0) facts.Add({"test examples", Count(summary.test_examples())});
-  facts.Add({"iterations", absl::StrCat(Count(summary.iterations()), ", ",
-                                        Count(summary.iterations_per_epoch()), " an epoch")});
+  std::string iterations = Count(summary.iterations());
+  if (data) absl::StrAppend(&iterations, ", ", Count(summary.iterations_per_epoch()), " an epoch");
+  facts.Add({"iterations", iterations});
   if (response.spec().has_seed()) facts.Add({"seed", absl::StrCat(response.spec().seed())});
   Table dials;
   dials.Add({"DIAL", "VALUE"});

@@ -123,7 +123,7 @@ absl::StatusOr<Function> Quadratic(std::vector<double> diagonal, std::vector<dou
 }
 
 absl::StatusOr<Function> Rosenbrock(int64_t dimension) {
-  constexpr int64_t kMost = 100'000'000;
+  constexpr int64_t kMost = 1'000'000;
   if (dimension < 2 || dimension > kMost) {
     return absl::InvalidArgumentError(
         absl::StrCat("dimension: it is ", dimension, ", but must be from 2 to ", kMost));

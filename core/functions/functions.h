@@ -36,7 +36,7 @@ absl::StatusOr<Function> Quadratic(std::vector<double> diagonal, std::vector<dou
 
 // Σ 100·(x_{i+1} − x_i²)² + (1 − x_i)², from (−1.2, 1, −1.2, 1, …)  (1; in more dimensions chained,
 // as scipy.optimize.rosen). From 4 dimensions on it has a local minimum near (−1, 1, …, 1), too.
-// INVALID_ARGUMENT naming the field `dimension` if it is below 2 or above 10⁸.
+// INVALID_ARGUMENT naming the field `dimension` if it is below 2 or above 10⁶.
 absl::StatusOr<Function> Rosenbrock(int64_t dimension = 2);
 
 // (1.5 − x(1 − y))² + (2.25 − x(1 − y²))² + (2.625 − x(1 − y³))², from (1, 1)  (5).

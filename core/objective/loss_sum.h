@@ -46,7 +46,7 @@ struct LossSum {
   std::vector<LossTerm> terms;  // at least one
   std::vector<Penalty> penalties = {};
 
-  LossSum(std::vector<LossTerm> all, std::vector<Penalty> on_parameters = {})
+  explicit LossSum(std::vector<LossTerm> all, std::vector<Penalty> on_parameters = {})
       : terms(std::move(all)), penalties(std::move(on_parameters)) {}
   // Not explicit: `SupervisedObjective(Huber{}, batches)`.
   template <class L>

@@ -80,8 +80,8 @@ std::unique_ptr<Plan> MakePlan(PlannedGradient::Structure model, const LossSum& 
   }
   const PlanTensor values = sum ? plan.Scratch({count}) : PlanTensor();
   const PlanTensor value = sum ? Sum(plan, weights, terms, values) : terms[0];
-  return std::make_unique<Plan>(std::move(plan), value, x.buffers(), arena,
-                                states.buffers(), values);
+  return std::make_unique<Plan>(std::move(plan), value, x.buffers(), arena, states.buffers(),
+                                values);
 }
 
 }  // namespace
@@ -119,13 +119,10 @@ const at::Tensor& PlannedGradient::OnDevice(std::span<const double> weights, at:
   return weights_;
 }
 
-std::optional<double> PlannedGradient::operator()(Structure model, const LossSum& loss,
-                                                  const Batch& batch, int64_t iteration,
-                                                  std::span<const double> weights,
-                                                  const FlatParameters& x,
-                                                  const FlatParameters& states,
-                                                  const FlatParameters& g,
-                                                  std::span<double> values) {
+std::optional<double> PlannedGradient::operator()(
+    Structure model, const LossSum& loss, const Batch& batch, int64_t iteration,
+    std::span<const double> weights, const FlatParameters& x, const FlatParameters& states,
+    const FlatParameters& g, std::span<double> values) {
   if (!batch.inputs.defined() || !batch.targets.defined() || batch.inputs.dim() == 0 ||
       batch.inputs.size(0) == 0 || batch.inputs.requires_grad()) {
     return std::nullopt;
@@ -142,8 +139,8 @@ std::optional<double> PlannedGradient::operator()(Structure model, const LossSum
   if (!inputs->is_contiguous()) inputs = &(contiguous_inputs = batch.inputs.contiguous());
   if (!targets->is_contiguous()) targets = &(contiguous_targets = batch.targets.contiguous());
   if (!IsSum(loss)) {
-    const double value = plan->Run(x.buffers(), g.buffers(), {*inputs, *targets}, iteration,
-                                   states.buffers());
+    const double value =
+        plan->Run(x.buffers(), g.buffers(), {*inputs, *targets}, iteration, states.buffers());
     values[0] = value;
     return value;
   }

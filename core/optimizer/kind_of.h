@@ -33,8 +33,9 @@ WrapperKindList SolutionWrapperKinds();  // kinds_solution_wrappers.cc
 template <Declared O>
 std::vector<FieldInfo> FieldsOf(const O& defaults, bool step_size_required) {
   std::vector<FieldInfo> fields;
-  O::Describe(defaults, [&](const Range& range, const auto& field) {
-    fields.push_back({range, field, step_size_required && fields.empty()});
+  O::Describe(defaults, [&]<class Field>(const Range& range, const Field& field) {
+    fields.push_back({range, ToFieldValue(field), step_size_required && fields.empty()});
+    if constexpr (NamedEnum<Field>) fields.back().names = Names(field);
   });
   return fields;
 }

@@ -69,10 +69,50 @@ def test_logistic_regression(client, descent, folder):
         (folder / file).write_text(shown.stdout)
     submitted = descent("submit", str(folder / "logistic_regression.yaml"), "--follow")
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-    job = client.list_jobs().jobs[0]
+    job = client.get(client.list_jobs().jobs[0].name)
     assert job.state == event_pb2.SUCCEEDED
     assert (job.summary.train_examples, job.summary.test_examples) == (180, 60)
     assert job.summary.layers[0].parameters == 2 * (3 + 2 + 2) + 2  # plans, discounts, numbers
     evaluation = job.last_evaluation
     assert evaluation.iteration == 200
     assert {m.name: m.value for m in evaluation.metrics}["accuracy"] >= 0.75
+
+
+def test_robust_regression(client, descent, folder):
+    for name, file in (
+        ("linear_regression.csv", "linear_regression.csv"),
+        ("robust_regression", "robust_regression.yaml"),
+    ):
+        shown = descent("example", name)
+        assert shown.returncode == 0, shown.stderr
+        (folder / file).write_text(shown.stdout)
+    submitted = descent("submit", str(folder / "robust_regression.yaml"), "--follow")
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    job = client.get(client.list_jobs().jobs[0].name)
+    assert job.state == event_pb2.SUCCEEDED
+    metrics = {m.name: m.value for m in job.last_evaluation.metrics}
+    assert metrics["r_squared"] > 0.99
+    assert 0 < metrics["absolute_error"] < 0.15
+    assert "objective.penalties.l1.weight" in job.summary.dials
+    events = client.watch(job.name, kinds=(event_pb2.SERIES, event_pb2.ITERATION))
+    series = next(e.series.names for e in events if e.HasField("series"))
+    last = job.last_iteration
+    parts = dict(zip(series, last.scalars, strict=True))
+    total = parts["objective.huber"] + 1e-3 * parts["objective.penalties.l1"]
+    assert abs(total - last.value) < 1e-6
+
+
+def test_rosenbrock(client, descent, folder):
+    """`descent example rosenbrock` submits as it is, and ends at the minimum as it says."""
+    spec = folder / "rosenbrock.yaml"
+    spec.write_text(descent("example", "rosenbrock").stdout)
+    submitted = descent("submit", str(spec), "--job_id", "valley", "--follow")
+    assert submitted.returncode == 0, submitted.stderr
+    job = client.get("jobs/valley")
+    assert job.state == event_pb2.SUCCEEDED
+    events = client.history("jobs/valley")
+    iterations = [e.iteration for e in events if e.HasField("iteration")]
+    assert 30 < len(iterations) < 60
+    assert iterations[-1].value < 1e-15
+    assert iterations[-1].gradient_norm <= 2e-8
+    assert events[-1].state_changed.reason.startswith("gradient_max ")

@@ -59,8 +59,9 @@ LossSum WithoutPlans(LossSum loss) {
 }
 
 LossSum Everything() {
-  return {{{"near", Huber{.delta = 0.3}, 0.7}, {"far", MeanAbsoluteError{}, 2.5}},
-          {{Kind::kL1, 0.01, "*"}, {Kind::kL2, 0.2, "hidden.*"}, {Kind::kGroup, 0.03, "*.weight"}}};
+  return LossSum(
+      {{"near", Huber{.delta = 0.3}, 0.7}, {"far", MeanAbsoluteError{}, 2.5}},
+      {{Kind::kL1, 0.01, "*"}, {Kind::kL2, 0.2, "hidden.*"}, {Kind::kGroup, 0.03, "*.weight"}});
 }
 
 TEST(LossSumTest, TheGradientIsTheWeightedSumOfTheTerms) {

@@ -21,7 +21,11 @@
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
 #include "core/objective/gradient.h"
+#include "core/objective/huber.h"
 #include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/mean_squared_error.h"
+#include "core/objective/penalty.h"
 #include "core/objective/supervised_objective.h"
 #include "core/space/space.h"
 #include "gtest/gtest.h"
@@ -122,6 +126,25 @@ TEST(PlannedGradientTest, AnIterationAllocatesNothing) {
   const int64_t counted = allocations;
   std::make_unique<std::vector<int>>(100)->at(7) = 1;
   EXPECT_GT(allocations, counted);  // the count counts
+}
+
+TEST(PlannedGradientTest, NorDoesOneOfASumWithPenalties) {
+  using Kind = Penalty::Kind;
+  const Batch batch{at::randn({9, 2, 4}), at::randn({9, 3})};
+  SupervisedObjective objective(
+      LossSum({{"near", Huber{}, 0.5}, {"far", MeanSquaredError{}, 2.0}},
+              {{Kind::kL1, 0.1, "*"}, {Kind::kL2, 0.1, "*.weight"}, {Kind::kGroup, 0.1, "*"}}),
+      [&](int64_t) { return batch; });
+  const Model x = Mlp(at::kFloat);
+  Model g = zeros_like(x);
+  double sum = gradient_into(objective, x, g);
+  const int64_t before = allocations;
+  for (int64_t k = 1; k < 100; ++k) {
+    objective.seek(k);
+    sum += gradient_into(objective, x, g);
+  }
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_GT(sum, 0);
 }
 
 TEST(PlannedGradientTest, FollowsTheModelItIsGiven) {

@@ -66,7 +66,7 @@ void ExpectContract(const AnyOptimizer<X>& optimizer, const X& x0, F objective, 
     moved = Distance(it.solution, x0);
   }
   EXPECT_GT(moved, 0);
-  for (int64_t k = 0; k < expected - 1; ++k) undisturbed.Advance();
+  for (int64_t k = 0; k < expected; ++k) undisturbed.Advance();
   EXPECT_EQ(Distance(run.Current().solution, undisturbed.Current().solution), 0);
 }
 

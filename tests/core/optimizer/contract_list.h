@@ -16,14 +16,17 @@
 #include "core/optimizer/amsgrad.h"
 #include "core/optimizer/asgd.h"
 #include "core/optimizer/averages.h"
+#include "core/optimizer/barzilai_borwein.h"
 #include "core/optimizer/clip.h"
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/heavy_ball.h"
 #include "core/optimizer/lamb.h"
+#include "core/optimizer/lbfgs.h"
 #include "core/optimizer/lion.h"
 #include "core/optimizer/muon.h"
 #include "core/optimizer/nadam.h"
 #include "core/optimizer/nesterov.h"
+#include "core/optimizer/nonlinear_cg.h"
 #include "core/optimizer/radam.h"
 #include "core/optimizer/rmsprop.h"
 #include "core/optimizer/rprop.h"
@@ -46,9 +49,9 @@ std::vector<Named<X>> All() {
   std::vector<Named<X>> all = {{"gradient_descent", GradientDescent{.step_size = 0.1}},
                                {"heavy_ball", HeavyBall{.step_size = 0.1}},
                                {"nesterov", Nesterov{.step_size = 0.1}}};
-  AddOptimizers<X, Sgd, AdaGrad, AdaDelta, RmsProp, Adam, AdamW, AmsGrad, AdaMax, NAdam, RAdam,
-                AdaBelief, Lion, Rprop, Asgd, Adafactor, Lamb, Muon, ScheduleFreeSgd,
-                ScheduleFreeAdamW>(all);
+  AddOptimizers<X, BarzilaiBorwein, NonlinearCg, Lbfgs, Sgd, AdaGrad, AdaDelta, RmsProp, Adam,
+                AdamW, AmsGrad, AdaMax, NAdam, RAdam, AdaBelief, Lion, Rprop, Asgd, Adafactor, Lamb,
+                Muon, ScheduleFreeSgd, ScheduleFreeAdamW>(all);
   const AnyOptimizer<X> inner = GradientDescent{.step_size = 0.1};
   using Inner = AnyOptimizer<X>;
   const auto add = [&](auto wrapper) {

@@ -10,6 +10,8 @@ import time
 import urllib.error
 import urllib.request
 
+from descent.v1 import training_service_pb2
+
 from helpers import process, programs, safetensors
 
 
@@ -101,9 +103,10 @@ class Daemon:
         """The pids of the workers that belong to this folder, spares too."""
         return process.with_argument(self.socket) if self.socket else []
 
-    def tensors(self, checkpoint: str) -> dict[str, bytes]:
-        """Those of the checkpoint of that resource name."""
-        return safetensors.read(self.data_dir / f"{checkpoint}.safetensors")[0]
+    def tensors(self, job: training_service_pb2.Job) -> dict[str, bytes]:
+        """Those of the job's last checkpoint."""
+        checkpoint = f"{job.last_checkpoint}.safetensors"
+        return safetensors.read(self.data_dir / job.name / "checkpoints" / checkpoint)[0]
 
     def close(self) -> None:
         """Ends the daemon and every worker of its folder."""

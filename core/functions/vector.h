@@ -1,0 +1,25 @@
+// The model of a function: a plain vector of numbers.
+#ifndef DESCENT_CORE_FUNCTIONS_VECTOR_H_
+#define DESCENT_CORE_FUNCTIONS_VECTOR_H_
+
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/layer.h"
+
+namespace descent {
+
+// One parameter `x` [n], which begins at `start`, n ≥ 1. Whatever comes in, x comes out.
+struct Vector {
+  static constexpr std::string_view kind = "vector";
+
+  std::vector<double> start;
+
+  void Describe(OptionsVisitor&) {}
+  absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_FUNCTIONS_VECTOR_H_
