@@ -48,6 +48,7 @@
 #include "core/model/tanh.h"
 #include "core/objective/gradient.h"
 #include "core/objective/loss.h"
+#include "core/objective/loss_plan.h"
 #include "core/objective/supervised_objective.h"
 #include "core/space/space.h"
 #include "gtest/gtest.h"
@@ -85,6 +86,8 @@ struct Case {
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
+constexpr bool kAllocates = true;
+
 std::vector<Case> Cases() {
   return {
       {"linear", Linear{.out_features = 3}, {5}},
@@ -93,13 +96,13 @@ std::vector<Case> Cases() {
       {"relu", Relu{}, {3, 4}},
       {"leaky_relu", LeakyRelu{.negative_slope = 0.2}, {3, 4}},
       {"leaky_relu_without_slope", LeakyRelu{.negative_slope = 0}, {7}},
-      {"gelu", Gelu{}, {3, 4}, .allocates = true},
+      {"gelu", Gelu{}, {3, 4}, 0, true, kAllocates},
       {"gelu_tanh", Gelu{.tanh = true}, {3, 4}},
       {"silu", Silu{}, {3, 4}},
       {"tanh", Tanh{}, {3, 4}},
       {"sigmoid", Sigmoid{}, {3, 4}},
       {"softmax", Softmax{}, {3, 4}},
-      {"log_softmax", LogSoftmax{}, {6}, .allocates = true},
+      {"log_softmax", LogSoftmax{}, {6}, 0, true, kAllocates},
       {"dropout", Dropout{.p = 0.4}, {3, 7}},
       {"flatten", Flatten{}, {3, 2, 2}},
       {"reshape", Reshape{.shape = {4, -1}}, {3, 2, 2}},
@@ -211,18 +214,18 @@ struct Offset {
 
 // ⟨output, targets⟩: the gradient is the vector–Jacobian product with the targets.
 Loss InnerProduct() {
-  return {
-      .name = "inner_product",
-      .function = [](const at::Tensor& y, const at::Tensor& v) { return (y * v).sum(); },
-      .plan =
-          [](PlanBuilder& plan, const PlanTensor& y, const PlanTensor& v, const PlanTensor& value) {
-            const PlanTensor dy = plan.Contribution(y);
-            plan.Forward({.reads = {y, v}, .writes = {dy, value}, .run = [=] {
-                            value->copy_((*y * *v).sum());
-                            if (dy) dy->copy_(*v);
-                          }});
-            return true;
-          }};
+  return {.name = "inner_product",
+          .function = [](const at::Tensor& y, const at::Tensor& v) { return (y * v).sum(); },
+          .plan =
+              [](PlanBuilder& plan, const LossPlan& loss) {
+                const PlanTensor y = loss.predictions, v = loss.targets, value = loss.value;
+                const PlanTensor dy = plan.Contribution(y);
+                plan.Forward({.reads = {y, v}, .writes = {dy, value}, .run = [=] {
+                                value->copy_((*y * *v).sum());
+                                if (dy) dy->copy_(*v);
+                              }});
+                return true;
+              }};
 }
 
 Loss WithoutPlan(Loss loss) {

@@ -28,8 +28,8 @@ std::vector<std::string> Examples() {
   return files;
 }
 
-Prepared Prepare(const api::Spec& spec, DataCache* cache) {
-  std::variant<Prepared, Violations> result = worker::Prepare(spec, cache);
+Prepared PrepareOrFail(const api::Spec& spec, DataCache* cache) {
+  std::variant<Prepared, Violations> result = Prepare(spec, cache);
   if (const auto* violations = std::get_if<Violations>(&result)) {
     const Violation& first = violations->list().front();
     ADD_FAILURE() << first.field << ": " << first.description;
@@ -44,13 +44,13 @@ TEST_P(ExamplesTest, SpecRoundTripsThroughTheBuiltJob) {
   const auto written = client::ReadSpecFile(GetParam(), {});
   ASSERT_TRUE(written.ok()) << written.status();
   DataCache cache;
-  Prepared prepared = Prepare(*written, &cache);
+  Prepared prepared = PrepareOrFail(*written, &cache);
   const api::Spec resolved = prepared.spec;
 
   const auto read = client::ParseSpec(client::PrintSpec(resolved), "printed.yaml");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->DebugString(), resolved.DebugString());
-  EXPECT_EQ(Prepare(*read, &cache).spec.DebugString(), resolved.DebugString());
+  EXPECT_EQ(PrepareOrFail(*read, &cache).spec.DebugString(), resolved.DebugString());
 
   const auto trainer = MakeTrainer(std::move(prepared));
   ASSERT_TRUE(trainer.ok()) << trainer.status();
