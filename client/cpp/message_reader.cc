@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cpp/nearest.h"
@@ -311,7 +312,7 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
       std::vector<std::string> names;
       const EnumDescriptor* type = field->enum_type();
       for (int i = 0; i < type->value_count(); ++i) {
-        if (type->value(i)->number() == 0) continue;  // says "unspecified"
+        if (absl::EndsWith(type->value(i)->name(), "UNSPECIFIED")) continue;
         names.push_back(absl::AsciiStrToLower(type->value(i)->name()));
         if (names.back() == absl::AsciiStrToLower(text)) {
           return put(&Reflection::SetEnum, &Reflection::AddEnum, type->value(i));

@@ -28,6 +28,12 @@ namespace {
 
 constexpr char kInput[] = "input";
 
+// "layer `0` (linear) gives [32]".
+std::string Gives(const ChildInput& input) {
+  return absl::StrCat(input.source, input.source == "the data" ? " give " : " gives ",
+                      ToString(input.shape));
+}
+
 // What a node does at run time. Values are numbered: 0 is the graph's input, i + 1 node i.
 struct Node {
   enum class Kind : uint8_t { kLayer, kAdd, kMultiply, kConcat };
@@ -224,8 +230,7 @@ class GraphBuilder {
     const Made& made = found->second;
     if (x->shape != made.input.shape || x->dtype != made.input.dtype) {
       return Wrong(absl::StrCat(": node `", node->name, "` is the same as `", same_as.node,
-                                "`, which takes ", ToString(made.input.shape), ", but ", x->source,
-                                " gives ", ToString(x->shape)),
+                                "`, which takes ", ToString(made.input.shape), ", but ", Gives(*x)),
                    absl::StrCat(field, ".inputs"));
     }
     node->layer = made.layer;
@@ -246,10 +251,9 @@ class GraphBuilder {
                                    : Node::Kind::kMultiply;
     const auto rank = static_cast<int64_t>(x->shape.size());
     if (concat != nullptr && (concat->dimension < 0 || concat->dimension >= rank)) {
-      return Wrong(
-          absl::StrCat(": node `", node->name, "` joins along dimension ", concat->dimension,
-                       ", but ", x->source, " gives ", ToString(x->shape)),
-          absl::StrCat(field, ".concat.dimension"));
+      return Wrong(absl::StrCat(": node `", node->name, "` joins along dimension ",
+                                concat->dimension, ", but ", Gives(*x)),
+                   absl::StrCat(field, ".concat.dimension"));
     }
     node->dimension = concat != nullptr ? concat->dimension + 1 : 0;
     for (size_t i = 1; i < node->inputs.size(); ++i) {
@@ -259,9 +263,8 @@ class GraphBuilder {
       if (concat != nullptr && fits) adjusted[concat->dimension] = x->shape[concat->dimension];
       if (adjusted != x->shape || other.dtype != x->dtype) {
         return Wrong(absl::StrCat(": the inputs of node `", node->name, "` (", kind,
-                                  ") don't fit together: ", values_[node->inputs[0]].source,
-                                  " gives ", ToString(values_[node->inputs[0]].shape), ", but ",
-                                  other.source, " gives ", ToString(other.shape)),
+                                  ") don't fit together: ", Gives(values_[node->inputs[0]]),
+                                  ", but ", Gives(other)),
                      absl::StrCat(field, ".inputs[", i, "]"));
       }
       if (concat != nullptr &&

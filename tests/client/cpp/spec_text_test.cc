@@ -162,6 +162,13 @@ TEST(SpecText, RefusesWhatIsGivenTwice) {
             "given");
 }
 
+TEST(SpecText, ReadsAnEnumsFirstValueUnlessItSaysThatNoneIsGiven) {
+  const auto spec = ParseSpec("optimizer: {nesterov: {restart: none}}", "x.yaml");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(spec->optimizer().nesterov().has_restart());
+  EXPECT_THAT(ErrorOf("execution: {dtype: dtype_unspecified}"), HasSubstr("is none of"));
+}
+
 TEST(SpecText, RefusesWrongKindsOfValues) {
   EXPECT_THAT(ErrorOf("epochs: [1]"),
               HasSubstr("x.yaml:1:9: epochs: must be one value, not a list"));

@@ -392,7 +392,7 @@ TEST(SmoothMethodsTest, ALineSearchThatThrowsLeavesTheMethodAsItWas) {
   const AnyOptimizer<toy::Pair> optimizers[] = {
       Lbfgs{}, NonlinearCg{}, Nesterov{.step_size = 0.05, .restart = Restart::kFunction}};
   for (const auto& optimizer : optimizers) {
-    int evaluations = 0, undisturbed_evaluations = 0, fail_at = 8, never = -1;
+    int evaluations = 0, undisturbed_evaluations = 0, fail_at = 4, never = -1;
     auto run = optimizer(toy::Pair{{-3, 7}}, Fragile{{&evaluations}, &fail_at});
     auto undisturbed = optimizer(toy::Pair{{-3, 7}}, Fragile{{&undisturbed_evaluations}, &never});
     int failures = 0;
