@@ -22,9 +22,9 @@ struct Function {
   std::vector<double> start;  // where runs begin; its size is the dimension
   double minimum = 0;         // the least value
   // Where it is taken; all of them, in no order.
-  std::vector<std::vector<double>> minimizers;
+  std::vector<std::vector<double>> minimizers = {};
   // The value at x, and the gradient there in `gradient`; both of the dimension's size.
-  std::function<double(std::span<const double> x, std::span<double> gradient)> evaluate;
+  std::function<double(std::span<const double> x, std::span<double> gradient)> evaluate = {};
 
   int64_t dimension() const { return static_cast<int64_t>(start.size()); }
 };

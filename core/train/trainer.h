@@ -43,19 +43,19 @@ struct TrainerOptions {
   const Model* starting_point = nullptr;  // copied
   OptimizerOptions optimizer;
   std::optional<LossSum> loss = {};
-  std::unique_ptr<Batches> batches;
-  std::optional<Dataset> test;
+  std::unique_ptr<Batches> batches = {};
+  std::optional<Dataset> test = {};
   // At evaluations; of those that go with the loss.
   std::vector<Metric> metrics = {};
   // What is minimized without data, in place of a loss on batches.
   std::optional<AnyObjective<Model>> objective = {};
-  Agenda agenda;
+  Agenda agenda = {};
   StopTests stop_when = {};
   // The path of a dial or series that the optimizer calls by that name: `optimizer.adam.beta1`.
   // Without one, the name itself.
-  std::function<std::string(std::string_view name)> dial_path;
+  std::function<std::string(std::string_view name)> dial_path = {};
   // Written into checkpoints.
-  std::string spec;
+  std::string spec = {};
 };
 
 class Trainer {
