@@ -46,10 +46,10 @@ export class EvaluationTable {
     this.body = h('tbody');
     this.empty = h('p.none', {}, 'None yet.');
     this.table = h('table', {}, h('thead', {}, this.head), this.body);
-    this.matrices = h('div');
+    this.matrices = h('div.matrices');
     this.element = h('section.card', {'aria-label': 'Evaluations'},
       h('h2', {}, 'Evaluations'), this.empty,
-      h('div.scroll', {tabindex: 0, 'aria-label': 'Evaluations'}, this.table, this.matrices));
+      h('div.scroll', {tabindex: 0, 'aria-label': 'Evaluations'}, this.table), this.matrices);
     this.drawn = null;
   }
 
