@@ -19,7 +19,7 @@ namespace descent {
 // number (0 or 1) for each category, a categorical target the category's place: from 0, in the
 // order of the names' bytes, or as the training data has them.
 struct CsvFile {
-  static constexpr const char* kKind = "csv";
+  static constexpr const char* kind = "csv";
   std::string path;
   std::vector<std::string> targets;
   bool header = true;  // without one, columns are called 0, 1, …

@@ -18,7 +18,7 @@ namespace descent {
 
 // Two files with equally many rows.
 struct IdxFiles {
-  static constexpr const char* kKind = "idx";
+  static constexpr const char* kind = "idx";
   std::string inputs;
   std::string targets;
 

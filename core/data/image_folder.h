@@ -15,7 +15,7 @@ namespace descent {
 // A folder with a folder for each class, in which there are pictures. Classes and pictures are in
 // the order of their names' bytes; names that begin with a dot are left out.
 struct ImageFolder {
-  static constexpr const char* kKind = "image_folder";
+  static constexpr const char* kind = "image_folder";
   std::string path;
   std::optional<int64_t> height;  // pictures are scaled; else all must be of one size
   std::optional<int64_t> width;

@@ -19,7 +19,7 @@ namespace descent {
 
 // Two files with equally many rows.
 struct NpyFiles {
-  static constexpr const char* kKind = "npy";
+  static constexpr const char* kind = "npy";
   std::string inputs;
   std::string targets;
 

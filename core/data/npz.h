@@ -17,7 +17,7 @@
 namespace descent {
 
 struct NpzFile {
-  static constexpr const char* kKind = "npz";
+  static constexpr const char* kind = "npz";
   std::string path;
   std::string inputs = "inputs";  // the names of the arrays
   std::string targets = "targets";

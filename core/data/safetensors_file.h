@@ -11,7 +11,7 @@ namespace descent {
 
 // Two tensors of a safetensors file (core/checkpoint), mapped and not copied.
 struct SafetensorsFile {
-  static constexpr const char* kKind = "safetensors";
+  static constexpr const char* kind = "safetensors";
   std::string path;
   std::string inputs = "inputs";  // the names of the tensors
   std::string targets = "targets";

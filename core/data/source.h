@@ -8,7 +8,7 @@
 // a new format is one struct, a line in sources.cc, and a message of the spec:
 //
 //   struct NpzFile {
-//     static constexpr const char* kKind = "npz";
+//     static constexpr const char* kind = "npz";
 //     std::string path;
 //     std::string inputs = "inputs";
 //

@@ -8,6 +8,7 @@
 #include "core/data/safetensors_file.h"
 #include "core/data/synthetic.h"
 #include "core/data/text.h"
+#include "core/kinds/kind_list.h"
 
 namespace descent {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 template <class Source>
 class SourceOf final : public AnySource {
  public:
-  std::string_view kind() const override { return Source::kKind; }
+  std::string_view kind() const override { return Source::kind; }
   void Declare(SourceVisitor& visit) override { source_.Declare(visit); }
   absl::Status Check() const override {
     if constexpr (requires { source_.Check(); }) return source_.Check();
@@ -29,36 +30,13 @@ class SourceOf final : public AnySource {
   Source source_;
 };
 
-struct Kind {
-  std::string_view name;
-  std::unique_ptr<AnySource> (*make)();
-};
-
-template <class Source>
-constexpr Kind KindOf() {
-  return {Source::kKind,
-          []() -> std::unique_ptr<AnySource> { return std::make_unique<SourceOf<Source>>(); }};
-}
-
-constexpr Kind kKinds[] = {
-    KindOf<IdxFiles>(),    KindOf<CsvFile>(),   KindOf<NpyFiles>(),        KindOf<NpzFile>(),
-    KindOf<ImageFolder>(), KindOf<TextFile>(),  KindOf<SafetensorsFile>(), KindOf<LinearData>(),
-    KindOf<SpiralsData>(), KindOf<MoonsData>(),
-};
+using Kinds = KindList<AnySource, SourceOf, IdxFiles, CsvFile, NpyFiles, NpzFile, ImageFolder,
+                       TextFile, SafetensorsFile, LinearData, SpiralsData, MoonsData>;
 
 }  // namespace
 
-std::unique_ptr<AnySource> MakeSource(std::string_view kind) {
-  for (const Kind& known : kKinds) {
-    if (known.name == kind) return known.make();
-  }
-  return nullptr;
-}
+std::unique_ptr<AnySource> MakeSource(std::string_view kind) { return Kinds::Make(kind); }
 
-std::vector<std::string_view> SourceKinds() {
-  std::vector<std::string_view> names;
-  for (const Kind& kind : kKinds) names.push_back(kind.name);
-  return names;
-}
+std::vector<std::string_view> SourceKinds() { return Kinds::Names(); }
 
 }  // namespace descent

@@ -62,7 +62,7 @@ absl::Status LinearData::Check() const {
 
 absl::StatusOr<Examples> LinearData::Read(const ReadOptions& options) const {
   const uint64_t base = seed.value_or(options.seed);
-  return Make(kKind, {0}, {0}, at::kDouble, [&](Examples* made) {
+  return Make(kind, {0}, {0}, at::kDouble, [&](Examples* made) {
     made->inputs = Normal({examples, inputs}, base, "linear.x");
     const at::Tensor weights = Normal({inputs, outputs}, base, "linear.w");
     made->targets = made->inputs.mm(weights);
@@ -80,15 +80,16 @@ absl::Status SpiralsData::Check() const {
 
 absl::StatusOr<Examples> SpiralsData::Read(const ReadOptions& options) const {
   const uint64_t base = seed.value_or(options.seed);
-  return Make(kKind, {examples, 2}, {examples}, at::kLong, [&](Examples* made) {
+  return Make(kind, {examples, 2}, {examples}, at::kLong, [&](Examples* made) {
     const at::Tensor noises = Normal({examples}, base, "spirals");
     const auto* e = noises.const_data_ptr<double>();
     auto* x = made->inputs.mutable_data_ptr<double>();
     auto* y = made->targets.mutable_data_ptr<int64_t>();
-    const double per_arm = static_cast<double>(examples / classes);
+    const int64_t per_arm = examples / classes;
     for (int64_t i = 0; i < examples; ++i) {
+      const int64_t step = i / classes;
       y[i] = i % classes;
-      const double radius = static_cast<double>(i / classes) / per_arm;
+      const double radius = static_cast<double>(step) / static_cast<double>(per_arm);
       const double angle = 4 * radius +
                            2 * kPi * static_cast<double>(y[i]) / static_cast<double>(classes) +
                            noise * e[i];
@@ -102,14 +103,15 @@ absl::Status MoonsData::Check() const { return CheckSize(examples, 2); }
 
 absl::StatusOr<Examples> MoonsData::Read(const ReadOptions& options) const {
   const uint64_t base = seed.value_or(options.seed);
-  return Make(kKind, {examples, 2}, {examples}, at::kLong, [&](Examples* made) {
+  return Make(kind, {examples, 2}, {examples}, at::kLong, [&](Examples* made) {
     const at::Tensor noises = Normal({examples, 2}, base, "moons");
     const auto* e = noises.const_data_ptr<double>();
     auto* x = made->inputs.mutable_data_ptr<double>();
     auto* y = made->targets.mutable_data_ptr<int64_t>();
     const double last = static_cast<double>(std::max<int64_t>((examples + 1) / 2 - 1, 1));
     for (int64_t i = 0; i < examples; ++i) {
-      const double t = kPi * std::min(static_cast<double>(i / 2) / last, 1.0);
+      const int64_t step = i / 2;
+      const double t = kPi * std::min(static_cast<double>(step) / last, 1.0);
       y[i] = i % 2;
       x[2 * i] = (y[i] == 0 ? std::cos(t) : 1 - std::cos(t)) + noise * e[2 * i];
       x[2 * i + 1] = (y[i] == 0 ? std::sin(t) : 0.5 - std::sin(t)) + noise * e[2 * i + 1];

@@ -15,7 +15,7 @@ namespace descent {
 
 // y = x·w + b + noise·e with x [n, inputs], w, b and e normally distributed; y is [n, outputs].
 struct LinearData {
-  static constexpr const char* kKind = "linear";
+  static constexpr const char* kind = "linear";
   int64_t examples = 1000;
   int64_t inputs = 10;
   int64_t outputs = 1;
@@ -38,7 +38,7 @@ struct LinearData {
 // 2π·arm/classes
 // + noise·e, e normally distributed (https://cs231n.github.io/neural-networks-case-study).
 struct SpiralsData {
-  static constexpr const char* kKind = "spirals";
+  static constexpr const char* kind = "spirals";
   int64_t examples = 1000;
   int64_t classes = 3;
   double noise = 0.2;
@@ -58,7 +58,7 @@ struct SpiralsData {
 // (1 − cos t, ½ − sin t) of class 1, in turn, t from 0 to π, plus noise·e on both coordinates
 // (scikit-learn, make_moons).
 struct MoonsData {
-  static constexpr const char* kKind = "moons";
+  static constexpr const char* kind = "moons";
   int64_t examples = 1000;
   double noise = 0.1;
   std::optional<uint64_t> seed;

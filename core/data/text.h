@@ -16,7 +16,7 @@ namespace descent {
 // from i·stride on, its targets the same one character later, both as numbers in the vocabulary.
 // Free functions; any thread.
 struct TextFile {
-  static constexpr const char* kKind = "text";
+  static constexpr const char* kind = "text";
   std::string path;  // UTF-8
   int64_t context = 0;
   std::optional<int64_t> stride;          // default: context

@@ -23,7 +23,7 @@ using enum matrix::Form;
 
 // The first `seen` numbers of a row become their softmax, the others 0.
 #define DESCENT_SOFTMAX(T)                                                      \
-  DESCENT_VECTORIZED void Softmax(T* row, int64_t seen, int64_t count) {        \
+  DESCENT_VECTORIZED void SoftmaxRow(T* row, int64_t seen, int64_t count) {     \
     const T greatest = GreatestOf(row, seen);                                   \
     for (int64_t j = 0; j < seen; ++j) row[j] = Exponential(row[j] - greatest); \
     const T share = 1 / SumOf<T>(seen, [=](int64_t j) { return row[j]; });      \
@@ -57,7 +57,7 @@ void Heads::Weigh(int64_t index, const T* qkv, T* weights) const {
   const T* q = qkv + Place(index, 3);
   matrix::MultiplyBlocks<T>(kPlain, {q, stride}, kTransposed, {q + features, stride}, time, time,
                             width(), static_cast<T>(scale()), 0, {weights, time});
-  for (int64_t i = 0; i < time; ++i) Softmax(weights + i * time, causal ? i + 1 : time, time);
+  for (int64_t i = 0; i < time; ++i) SoftmaxRow(weights + i * time, causal ? i + 1 : time, time);
 }
 
 template <class T>

@@ -21,16 +21,10 @@
 #include "core/model/pass.h"
 #include "core/plan/kernel.h"
 #include "core/plan/plan_builder.h"
+#include "core/plan/vector.h"
 
 namespace descent {
 namespace {
-
-DESCENT_VECTORIZED void Add(const float* x, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += x[i];
-}
-DESCENT_VECTORIZED void Add(const double* x, int64_t count, double* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += x[i];
-}
 
 // y ← rows of the table [rows, dim].
 template <class T>
@@ -75,7 +69,7 @@ class EmbeddingLayer final : public Layer {
                        const T* row = dy->const_data_ptr<T>();
                        std::fill_n(table, rows * dim, T{0});
                        for (int64_t i = 0; i < x->numel(); ++i, row += dim) {
-                         Add(row, dim, table + index[i] * dim);
+                         AddTo(row, dim, table + index[i] * dim);
                        }
                      });
                      if (done) return;
@@ -113,7 +107,7 @@ class PositionalEmbeddingLayer final : public Layer {
                           T* to = y->mutable_data_ptr<T>();
                           if (to != from) std::memcpy(to, from, batch * example * sizeof(T));
                           for (int64_t n = 0; n < batch; ++n, to += example) {
-                            Add(w->const_data_ptr<T>(), example, to);
+                            AddTo(w->const_data_ptr<T>(), example, to);
                           }
                         });
                         at::Tensor out = *y;
@@ -139,7 +133,8 @@ class PositionalEmbeddingLayer final : public Layer {
                        const T* from = dy->const_data_ptr<T>();
                        T* to = dw->mutable_data_ptr<T>();
                        std::fill_n(to, dw->numel(), T{0});
-                       for (int64_t n = 0; n < batch; ++n, from += example) Add(from, example, to);
+                       for (int64_t n = 0; n < batch; ++n, from += example)
+                         AddTo(from, example, to);
                      });
                      if (done) return;
                      dw->zero_();

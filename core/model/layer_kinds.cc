@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/kinds/kind_list.h"
 #include "core/model/attention.h"
 #include "core/model/batch_norm.h"
 #include "core/model/conv.h"
@@ -36,7 +37,7 @@ namespace descent {
 namespace {
 
 template <class Options>
-class FormOf final : public LayerForm {
+class LayerFormOf final : public LayerForm {
  public:
   void Describe(OptionsVisitor& visit) override { options_.Describe(visit); }
   LayerOptions Make(std::string name) const override { return {std::move(name), options_}; }
@@ -45,70 +46,25 @@ class FormOf final : public LayerForm {
   Options options_;
 };
 
-struct Kind {
-  std::string_view name;
-  std::unique_ptr<LayerForm> (*make)();
-};
-
-template <class Options>
-constexpr Kind KindOf() {
-  return {Options::kind,
-          []() -> std::unique_ptr<LayerForm> { return std::make_unique<FormOf<Options>>(); }};
-}
-
-constexpr Kind kKinds[] = {
-    // With parameters.
-    KindOf<Linear>(),
-    KindOf<Conv1d>(),
-    KindOf<Conv2d>(),
-    KindOf<Embedding>(),
-    KindOf<PositionalEmbedding>(),
-    KindOf<MultiHeadAttention>(),
-    KindOf<Lstm>(),
-    KindOf<Gru>(),
-    // Pooling.
-    KindOf<MaxPool1d>(),
-    KindOf<MaxPool2d>(),
-    KindOf<AvgPool1d>(),
-    KindOf<AvgPool2d>(),
-    KindOf<AdaptiveAvgPool1d>(),
-    KindOf<AdaptiveAvgPool2d>(),
-    // Element-wise.
-    KindOf<Relu>(),
-    KindOf<LeakyRelu>(),
-    KindOf<Gelu>(),
-    KindOf<Silu>(),
-    KindOf<Tanh>(),
-    KindOf<Sigmoid>(),
-    KindOf<Softmax>(),
-    KindOf<LogSoftmax>(),
-    KindOf<Dropout>(),
-    // Shapes.
-    KindOf<Flatten>(),
-    KindOf<Reshape>(),
-    // Normalization.
-    KindOf<LayerNorm>(),
-    KindOf<GroupNorm>(),
-    KindOf<BatchNorm>(),
-    // Containers.
-    KindOf<Sequential>(),
-    KindOf<Residual>(),
-    KindOf<Graph>(),
-};
+using AllLayers =
+    KindList<LayerForm, LayerFormOf,
+             // With parameters.
+             Linear, Conv1d, Conv2d, Embedding, PositionalEmbedding, MultiHeadAttention, Lstm, Gru,
+             // Pooling.
+             MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, AdaptiveAvgPool1d, AdaptiveAvgPool2d,
+             // Element-wise.
+             Relu, LeakyRelu, Gelu, Silu, Tanh, Sigmoid, Softmax, LogSoftmax, Dropout,
+             // Shapes.
+             Flatten, Reshape,
+             // Normalization.
+             LayerNorm, GroupNorm, BatchNorm,
+             // Containers.
+             Sequential, Residual, Graph>;
 
 }  // namespace
 
-std::unique_ptr<LayerForm> NewLayer(std::string_view kind) {
-  for (const Kind& known : kKinds) {
-    if (known.name == kind) return known.make();
-  }
-  return nullptr;
-}
+std::unique_ptr<LayerForm> NewLayer(std::string_view kind) { return AllLayers::Make(kind); }
 
-std::vector<std::string_view> LayerKinds() {
-  std::vector<std::string_view> names;
-  for (const Kind& kind : kKinds) names.push_back(kind.name);
-  return names;
-}
+std::vector<std::string_view> LayerKinds() { return AllLayers::Names(); }
 
 }  // namespace descent

@@ -25,12 +25,8 @@
 namespace descent {
 namespace {
 
-struct Range {
-  int64_t begin, end;
-};
-
 // The windows whose element `offset` lies inside of the input, along dimension d.
-Range Inside(const Windows& w, size_t d, int64_t offset) {
+Span Inside(const Windows& w, size_t d, int64_t offset) {
   const int64_t before = w.padding[d] - offset, stride = w.stride[d];
   const int64_t begin = before <= 0 ? 0 : (before + stride - 1) / stride;
   const int64_t end = (w.input[d] - 1 + before) / stride + 1;
@@ -59,9 +55,9 @@ void Greatest(const Windows& w, const T* x, T* y, int32_t* places) {
   std::fill_n(y, w.output[0] * w.output[1], -std::numeric_limits<T>::infinity());
   std::fill_n(places, w.output[0] * w.output[1], -1);
   for (int64_t i = 0; i < w.kernel[0]; ++i) {
-    const Range rows = Inside(w, 0, i);
+    const Span rows = Inside(w, 0, i);
     for (int64_t j = 0; j < w.kernel[1]; ++j) {
-      const Range columns = Inside(w, 1, j);
+      const Span columns = Inside(w, 1, j);
       if (columns.begin >= columns.end) continue;
       for (int64_t r = rows.begin; r < rows.end; ++r) {
         const int64_t from = (r * w.stride[0] - w.padding[0] + i) * w.input[1] +

@@ -25,18 +25,14 @@
 namespace descent {
 namespace {
 
-struct Range {
-  int64_t begin, end;
-};
-
 // Means over windows that are a product of ranges, clipped to the input.
 struct Means {
-  std::vector<Range> rows, columns;
+  std::vector<Span> rows, columns;
   Extent input;
   int64_t divisor = 0;  // 0: the number of elements of each window
 
   template <class T>
-  T Share(const Range& r, const Range& c) const {
+  T Share(const Span& r, const Span& c) const {
     const int64_t elements = (r.end - r.begin) * (c.end - c.begin);
     return T{1} / static_cast<T>(divisor > 0 ? divisor : elements);
   }
@@ -44,8 +40,8 @@ struct Means {
   template <class T>
   void Forward(const T* x, int64_t planes, T* y) const {
     for (int64_t p = 0; p < planes; ++p, x += input[0] * input[1]) {
-      for (const Range& r : rows) {
-        for (const Range& c : columns) {
+      for (const Span& r : rows) {
+        for (const Span& c : columns) {
           T sum = 0;
           for (int64_t i = r.begin; i < r.end; ++i) {
             for (int64_t j = c.begin; j < c.end; ++j) sum += x[i * input[1] + j];
@@ -60,8 +56,8 @@ struct Means {
   void Backward(const T* dy, int64_t planes, T* dx) const {
     std::fill_n(dx, planes * input[0] * input[1], T{0});
     for (int64_t p = 0; p < planes; ++p, dx += input[0] * input[1]) {
-      for (const Range& r : rows) {
-        for (const Range& c : columns) {
+      for (const Span& r : rows) {
+        for (const Span& c : columns) {
           const T share = *dy++ * Share<T>(r, c);
           for (int64_t i = r.begin; i < r.end; ++i) {
             for (int64_t j = c.begin; j < c.end; ++j) dx[i * input[1] + j] += share;
@@ -83,8 +79,8 @@ struct WindowMeans {
     return at::avg_pool2d_backward(dy, x, w.kernel, w.stride, w.padding, /*ceil_mode=*/false,
                                    /*count_include_pad=*/true, /*divisor_override=*/{});
   }
-  std::vector<Range> Along(size_t d) const {
-    std::vector<Range> ranges;
+  std::vector<Span> Along(size_t d) const {
+    std::vector<Span> ranges;
     for (int64_t i = 0; i < w.output[d]; ++i) {
       const int64_t begin = i * w.stride[d] - w.padding[d];
       ranges.push_back({std::max<int64_t>(begin, 0), std::min(begin + w.kernel[d], w.input[d])});
@@ -101,8 +97,8 @@ struct AdaptiveMeans {
   at::Tensor Backward(const at::Tensor& dy, const at::Tensor& x) const {
     return at::_adaptive_avg_pool2d_backward(dy, x);
   }
-  std::vector<Range> Along(size_t d) const {
-    std::vector<Range> ranges;
+  std::vector<Span> Along(size_t d) const {
+    std::vector<Span> ranges;
     for (int64_t i = 0; i < w.output[d]; ++i) {
       ranges.push_back(
           {i * w.input[d] / w.output[d], ((i + 1) * w.input[d] + w.output[d] - 1) / w.output[d]});

@@ -18,6 +18,11 @@ struct Windows {
   Extent input = {}, kernel = {}, stride = {}, padding = {}, output = {};
 };
 
+// Places along one dimension.
+struct Span {
+  int64_t begin, end;
+};
+
 // x [batch, channels, …] as [batch, channels, height, width].
 at::Tensor Planes(const at::Tensor& x, const Extent& extent);
 

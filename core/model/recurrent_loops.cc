@@ -21,8 +21,8 @@ using enum matrix::Form;
   DESCENT_VECTORIZED void LstmCell(int64_t n, T* __restrict gates, const T* before,               \
                                    T* __restrict cells, T* __restrict tanhs, T* __restrict y) {   \
     for (int64_t j = 0; j < n; ++j) {                                                             \
-      const T i = Sigmoid(gates[j]), f = Sigmoid(gates[n + j]),                                   \
-              g = HyperbolicTangent(gates[2 * n + j]), o = Sigmoid(gates[3 * n + j]);             \
+      const T i = Logistic(gates[j]), f = Logistic(gates[n + j]),                                 \
+              g = HyperbolicTangent(gates[2 * n + j]), o = Logistic(gates[3 * n + j]);            \
       const T c = i * g + (before == nullptr ? T{0} : f * before[j]);                             \
       gates[j] = i;                                                                               \
       gates[n + j] = f;                                                                           \
@@ -53,7 +53,7 @@ using enum matrix::Form;
   DESCENT_VECTORIZED void GruCell(int64_t n, const T* __restrict hidden, const T* before,         \
                                   T* __restrict gates, T* __restrict y) {                         \
     for (int64_t j = 0; j < n; ++j) {                                                             \
-      const T r = Sigmoid(gates[j] + hidden[j]), z = Sigmoid(gates[n + j] + hidden[n + j]);       \
+      const T r = Logistic(gates[j] + hidden[j]), z = Logistic(gates[n + j] + hidden[n + j]);     \
       const T g = HyperbolicTangent(gates[2 * n + j] + r * hidden[2 * n + j]);                    \
       gates[j] = r;                                                                               \
       gates[n + j] = z;                                                                           \

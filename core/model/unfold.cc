@@ -6,16 +6,10 @@
 #include <cstring>
 
 #include "core/plan/kernel.h"
+#include "core/plan/vector.h"
 
 namespace descent {
 namespace {
-
-DESCENT_VECTORIZED void Add(const float* x, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += x[i];
-}
-DESCENT_VECTORIZED void Add(const double* x, int64_t count, double* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += x[i];
-}
 
 // Calls f(row of the matrix of columns, where its first place lies in a padded image).
 template <class F>
@@ -93,7 +87,7 @@ void Unfolding::Fold(const T* columns, T* padded) const {
     const T* from = columns + row * count;
     T* to = padded + start;
     if (dense()) {
-      Add(from, count, to);
+      AddTo(from, count, to);
       return;
     }
     for (int64_t i = 0; i < output[0]; ++i, to += stride[0] * pitch()) {

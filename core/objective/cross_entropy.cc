@@ -24,6 +24,7 @@
 #include "core/objective/elementwise_loss.h"
 #include "core/objective/loss.h"
 #include "core/objective/loss_plan.h"
+#include "core/plan/exponential.h"
 #include "core/plan/kernel.h"
 #include "core/plan/plan_builder.h"
 #include "core/sequence/range.h"
@@ -31,33 +32,13 @@
 namespace descent {
 namespace {
 
-// x ← exp(x), x ≤ 0. Cody–Waite reduction by ln 2 and Cephes' polynomial (expf.c): below 2 units in
-// the last place, and a loop that vectorizes, which a call of std::exp does not.
+// x ← exp(x), x ≤ 0.
 DESCENT_VECTORIZED void Exponentiate(float* x, int64_t count) {
-  constexpr float kLog2E = 1.44269504088896341F, kRound = 12582912;  // 1.5·2²³
-  constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
-  for (int64_t i = 0; i < count; ++i) {
-    // Below, exp is no normal number any more; NaN passes.
-    const float z = x[i] < -87.0F ? -87.0F : x[i];
-    const float n = (z * kLog2E + kRound) - kRound;
-    const float r = (z - n * kLn2High) - n * kLn2Low;
-    float p = 1.9875691500e-4F;
-    p = p * r + 1.3981999507e-3F;
-    p = p * r + 8.3334519073e-3F;
-    p = p * r + 4.1665795894e-2F;
-    p = p * r + 1.6666665459e-1F;
-    p = p * r + 5.0000001201e-1F;
-    p = p * (r * r) + r + 1.0F;
-    // 2ⁿ by its bits.
-    const int32_t exponent = (static_cast<int32_t>(n) + 127) << 23;
-    float power;
-    __builtin_memcpy(&power, &exponent, sizeof(power));
-    x[i] = p * power;
-  }
+  for (int64_t i = 0; i < count; ++i) x[i] = Exponential(x[i]);
 }
 
 void Exponentiate(double* x, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) x[i] = std::exp(x[i]);
+  for (int64_t i = 0; i < count; ++i) x[i] = Exponential(x[i]);
 }
 
 template <class T>

@@ -17,7 +17,7 @@ namespace descent {
 struct CrossEntropy {
   static constexpr std::string_view kind = "cross_entropy";
   double label_smoothing = 0;         // ε
-  std::vector<double> class_weights;  // empty: 1 each
+  std::vector<double> class_weights = {};  // empty: 1 each
   bool probabilities = false;         // targets are probabilities, of the predictions' shape
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {

@@ -18,27 +18,25 @@
 namespace descent {
 namespace {
 
-constexpr auto kernel = []<class T>(T p, T t, T* derivative) {
-  *derivative = -t;
-  // 0·log 0 is 0.
-  return static_cast<double>((t == 0 ? 0 : t * std::log(t)) - t * p);
-};
-
 at::Tensor Value(const at::Tensor& predictions, const at::Tensor& targets) {
   return at::kl_div(predictions, targets, at::Reduction::Sum) /
          static_cast<double>(predictions.size(0));
 }
 
-void ByOperators(const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
-                 at::Tensor value) {
-  value.copy_(Value(p, t));
-  at::neg_out(derivative, t);
-  derivative.div_(static_cast<double>(p.size(0)));
-}
-
 }  // namespace
 
 Loss KlDivergence::Make() const {
+  const auto kernel = []<class T>(T p, T t, T* derivative) {
+    *derivative = -t;
+    // 0·log 0 is 0.
+    return static_cast<double>((t == 0 ? 0 : t * std::log(t)) - t * p);
+  };
+  const auto operators = [](const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
+                            at::Tensor value) {
+    value.copy_(Value(p, t));
+    at::neg_out(derivative, t);
+    derivative.div_(static_cast<double>(p.size(0)));
+  };
   return {.name = std::string(kind),
           .function =
               [](const at::Tensor& predictions, const at::Tensor& targets) {
@@ -50,8 +48,8 @@ Loss KlDivergence::Make() const {
           .check = [](const Shape& output,
                       const Shape& target) { return CheckEqualShapes(kind, output, target); },
           .plan =
-              [](PlanBuilder& plan, const LossPlan& loss) {
-                return PlanElementwise(plan, loss, loss.predictions.size(0), kernel, ByOperators);
+              [=](PlanBuilder& plan, const LossPlan& loss) {
+                return PlanElementwise(plan, loss, loss.predictions.size(0), kernel, operators);
               }};
 }
 

@@ -8,23 +8,13 @@
 
 #include <span>
 #include <string_view>
-#include <vector>
 
-#include "absl/status/statusor.h"
 #include "core/objective/loss.h"
 #include "core/objective/options.h"
 
 namespace descent {
 
-class LossKind {
- public:
-  virtual ~LossKind() = default;
-  // `huber`
-  virtual std::string_view name() const = 0;
-  virtual const std::vector<OptionField>& fields() const = 0;
-  // INVALID_ARGUMENT naming the field that is out of range, unknown or of another type.
-  virtual absl::StatusOr<Loss> Make(const OptionValues& values) const = 0;
-};
+using LossKind = OptionsKind<Loss>;
 
 std::span<const LossKind* const> LossKinds();
 // Null if there is none.

@@ -15,25 +15,20 @@
 #include "core/plan/plan_builder.h"
 
 namespace descent {
-namespace {
-
-constexpr auto kernel = []<class T>(T p, T t, T* derivative) {
-  const T difference = p - t;
-  // NaN stays NaN.
-  *derivative = difference == 0 ? 0 : difference / std::abs(difference);
-  return static_cast<double>(std::abs(difference));
-};
-
-void ByOperators(const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
-                 at::Tensor value) {
-  at::sub_out(derivative, p, t);
-  at::mean_out(value, derivative.abs(), at::IntArrayRef{});
-  derivative.sgn_().div_(static_cast<double>(p.numel()));
-}
-
-}  // namespace
 
 Loss MeanAbsoluteError::Make() const {
+  const auto kernel = []<class T>(T p, T t, T* derivative) {
+    const T difference = p - t;
+    // NaN stays NaN.
+    *derivative = difference == 0 ? 0 : difference / std::abs(difference);
+    return static_cast<double>(std::abs(difference));
+  };
+  const auto operators = [](const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
+                            at::Tensor value) {
+    at::sub_out(derivative, p, t);
+    at::mean_out(value, derivative.abs(), at::IntArrayRef{});
+    derivative.sgn_().div_(static_cast<double>(p.numel()));
+  };
   return {.name = std::string(kind),
           .function =
               [](const at::Tensor& predictions, const at::Tensor& targets) {
@@ -43,8 +38,8 @@ Loss MeanAbsoluteError::Make() const {
           .check = [](const Shape& output,
                       const Shape& target) { return CheckEqualShapes(kind, output, target); },
           .plan =
-              [](PlanBuilder& plan, const LossPlan& loss) {
-                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, ByOperators);
+              [=](PlanBuilder& plan, const LossPlan& loss) {
+                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
               }};
 }
 

@@ -14,24 +14,19 @@
 #include "core/plan/plan_builder.h"
 
 namespace descent {
-namespace {
-
-constexpr auto kernel = []<class T>(T p, T t, T* derivative) {
-  const T difference = p - t;
-  *derivative = 2 * difference;
-  return static_cast<double>(difference) * static_cast<double>(difference);
-};
-
-void ByOperators(const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
-                 at::Tensor value) {
-  at::sub_out(derivative, p, t);
-  at::mean_out(value, derivative.square(), at::IntArrayRef{});
-  derivative.mul_(2.0 / static_cast<double>(p.numel()));
-}
-
-}  // namespace
 
 Loss MeanSquaredError::Make() const {
+  const auto kernel = []<class T>(T p, T t, T* derivative) {
+    const T difference = p - t;
+    *derivative = 2 * difference;
+    return static_cast<double>(difference) * static_cast<double>(difference);
+  };
+  const auto operators = [](const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,
+                            at::Tensor value) {
+    at::sub_out(derivative, p, t);
+    at::mean_out(value, derivative.square(), at::IntArrayRef{});
+    derivative.mul_(2.0 / static_cast<double>(p.numel()));
+  };
   return {.name = std::string(kind),
           .function =
               [](const at::Tensor& predictions, const at::Tensor& targets) {
@@ -41,8 +36,8 @@ Loss MeanSquaredError::Make() const {
           .check = [](const Shape& output,
                       const Shape& target) { return CheckEqualShapes(kind, output, target); },
           .plan =
-              [](PlanBuilder& plan, const LossPlan& loss) {
-                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, ByOperators);
+              [=](PlanBuilder& plan, const LossPlan& loss) {
+                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
               }};
 }
 

@@ -8,23 +8,13 @@
 
 #include <span>
 #include <string_view>
-#include <vector>
 
-#include "absl/status/statusor.h"
 #include "core/objective/metric.h"
 #include "core/objective/options.h"
 
 namespace descent {
 
-class MetricKind {
- public:
-  virtual ~MetricKind() = default;
-  // `top_k`
-  virtual std::string_view name() const = 0;
-  virtual const std::vector<OptionField>& fields() const = 0;
-  // INVALID_ARGUMENT naming the field that is out of range, unknown or of another type.
-  virtual absl::StatusOr<Metric> Make(const OptionValues& values) const = 0;
-};
+using MetricKind = OptionsKind<Metric>;
 
 std::span<const MetricKind* const> MetricKinds();
 // Null if there is none.

@@ -13,7 +13,7 @@ namespace descent {
 // probabilities (torch.nn.NLLLoss). Classes come last (class_loss.h).
 struct NegativeLogLikelihood {
   static constexpr std::string_view kind = "negative_log_likelihood";
-  std::vector<double> class_weights;  // w; empty: 1 each
+  std::vector<double> class_weights = {};  // w; empty: 1 each
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
     visit(NonNegative("class_weights"), self.class_weights);

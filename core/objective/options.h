@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "core/sequence/range.h"
 
 namespace descent {
@@ -104,6 +105,37 @@ absl::Status SetOptions(const OptionValues& values, O& options) {
   }
   return ValidateOptions(options);
 }
+
+// A kind of options that make a `Made` (a loss, a metric), for whoever learns the kind at run time.
+// Constant; any thread.
+template <class Made>
+class OptionsKind {
+ public:
+  virtual ~OptionsKind() = default;
+  // `huber`
+  virtual std::string_view name() const = 0;
+  virtual const std::vector<OptionField>& fields() const = 0;
+  // INVALID_ARGUMENT naming the field that is out of range, unknown or of another type.
+  virtual absl::StatusOr<Made> Make(const OptionValues& values) const = 0;
+};
+
+// That of options O, which are `Described` and have `Made Make() const`.
+template <class O>
+class OptionsKindOf final : public OptionsKind<decltype(std::declval<const O&>().Make())> {
+ public:
+  std::string_view name() const override { return O::kind; }
+  const std::vector<OptionField>& fields() const override { return fields_; }
+
+  absl::StatusOr<decltype(std::declval<const O&>().Make())> Make(
+      const OptionValues& values) const override {
+    O options;
+    if (absl::Status status = SetOptions(values, options); !status.ok()) return status;
+    return options.Make();
+  }
+
+ private:
+  const std::vector<OptionField> fields_ = OptionFields<O>();
+};
 
 }  // namespace descent
 

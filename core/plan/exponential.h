@@ -32,11 +32,11 @@ inline float Exponential(float x) {
 inline double Exponential(double x) { return std::exp(x); }
 
 // 1/(1 + exp(−x)).
-inline float Sigmoid(float x) {
+inline float Logistic(float x) {
   const float e = Exponential(x < 0 ? x : -x);  // in (0, 1]
   return (x < 0 ? e : 1.0F) / (1.0F + e);
 }
-inline double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+inline double Logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
 // Near 0 by Cephes' polynomial (tanhf.c), else by the exponential.
 inline float HyperbolicTangent(float x) {

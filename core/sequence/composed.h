@@ -19,7 +19,7 @@ namespace descent {
 // `then` begins (optax warmup_cosine_decay_schedule and its like). If that goes by what happens, it
 // observes from there on.
 struct Warmup {
-  static constexpr const char* kKind = "warmup";
+  static constexpr const char* kind = "warmup";
   double initial = 0;
   int64_t iterations = 0;  // ≥ 1
   Sequence then = 0.0;
@@ -35,7 +35,7 @@ struct Warmup {
 // sequences[0] before boundaries[0], sequences[i] from boundaries[i − 1] on (optax join_schedules;
 // torch SequentialLR).
 struct Joined {
-  static constexpr const char* kKind = "joined";
+  static constexpr const char* kind = "joined";
   std::vector<Sequence> sequences = {};
   std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
 
@@ -50,7 +50,7 @@ struct Joined {
 
 // The first `iterations` numbers of a sequence over and over.
 struct Repeated {
-  static constexpr const char* kKind = "repeated";
+  static constexpr const char* kind = "repeated";
   Sequence sequence = 0.0;
   int64_t iterations = 0;  // ≥ 1
 

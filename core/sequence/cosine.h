@@ -13,7 +13,7 @@ namespace descent {
 // final + (initial − final)·(1 + cos(π·min(k, iterations)/iterations))/2  (optax
 // cosine_decay_schedule; Loshchilov & Hutter 2017, equation 5 without restarts).
 struct Cosine {
-  static constexpr const char* kKind = "cosine";
+  static constexpr const char* kind = "cosine";
   double initial = 0;
   double final = 0;
   int64_t iterations = 0;

@@ -14,7 +14,7 @@ namespace descent {
 // max at position p = pct_start·iterations − 1, then down to initial/final_div_factor at iterations
 // − 1; with three_phase down to initial at 2p first. After that the last number for ever.
 struct OneCycle {
-  static constexpr const char* kKind = "one_cycle";
+  static constexpr const char* kind = "one_cycle";
   double max = 0;
   int64_t iterations = 0;
   double pct_start = 0.3;         // in [0, 1]
@@ -35,7 +35,7 @@ struct OneCycle {
 // Loshchilov & Hutter 2017, equation 5; torch CosineAnnealingWarmRestarts with T_0 = iterations and
 // T_mult = factor).
 struct WarmRestarts {
-  static constexpr const char* kKind = "warm_restarts";
+  static constexpr const char* kind = "warm_restarts";
   double initial = 0;
   double final = 0;
   int64_t iterations = 0;

@@ -14,7 +14,7 @@ namespace descent {
 // initial·rate^(max(k − begin, 0)/iterations), not beyond `final` (optax exponential_decay). With
 // iterations = 1 torch ExponentialLR; with `staircase`, where the exponent is rounded down, StepLR.
 struct Exponential {
-  static constexpr const char* kKind = "exponential";
+  static constexpr const char* kind = "exponential";
   double initial = 0;
   double rate = 0;         // > 0
   int64_t iterations = 1;  // in which it decays by the rate
@@ -33,7 +33,7 @@ struct Exponential {
 // initial/√(1 + k/timescale)  (Vaswani et al. 2017, equation 3, after its warm-up; transformers'
 // get_inverse_sqrt_schedule). `timescale` is usually the length of the warm-up before.
 struct InverseSquareRoot {
-  static constexpr const char* kKind = "inverse_square_root";
+  static constexpr const char* kind = "inverse_square_root";
   double initial = 0;
   int64_t timescale = 10'000;
 

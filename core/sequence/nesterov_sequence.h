@@ -15,7 +15,7 @@ Sequence nesterov_sequence();
 
 // The same as a schedule; it has no fields.
 struct NesterovSequence {
-  static constexpr const char* kKind = "nesterov";
+  static constexpr const char* kind = "nesterov";
 
   void Declare(ScheduleVisitor&) {}
   Sequence Make() const { return nesterov_sequence(); }

@@ -14,7 +14,7 @@ namespace descent {
 // values[0] before boundaries[0], values[i] from boundaries[i − 1] on (optax
 // piecewise_constant_schedule with the values instead of their ratios; torch MultiStepLR).
 struct PiecewiseConstant {
-  static constexpr const char* kKind = "piecewise_constant";
+  static constexpr const char* kind = "piecewise_constant";
   std::vector<double> values = {};
   std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
 
@@ -29,7 +29,7 @@ struct PiecewiseConstant {
 // values[0] at 0, values[i] at boundaries[i − 1], straight lines (or half cosines) between them,
 // the last one for ever (optax piecewise_interpolate_schedule).
 struct PiecewiseInterpolate {
-  static constexpr const char* kKind = "piecewise_interpolate";
+  static constexpr const char* kind = "piecewise_interpolate";
   std::vector<double> values = {};
   std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
   bool cosine = false;
@@ -44,7 +44,7 @@ struct PiecewiseInterpolate {
 
 // The given numbers one after the other, the last one for ever.
 struct ValueList {
-  static constexpr const char* kKind = "list";
+  static constexpr const char* kind = "list";
   std::vector<double> values = {};
 
   void Declare(ScheduleVisitor& visit) { visit.Values("values", values); }

@@ -19,7 +19,7 @@ namespace descent {
 // those on request). The measurement at x_k counts for the step to x_{k+1}. One that is not a
 // number is not better.
 struct Plateau {
-  static constexpr const char* kKind = "plateau";
+  static constexpr const char* kind = "plateau";
   static constexpr bool kHasFeedback = true;
   double initial = 0;
   double factor = 0.1;  // in (0, 1)

@@ -13,7 +13,7 @@ namespace descent {
 // final + (initial − final)·(1 − clamp(k − begin, 0, iterations)/iterations)^power  (optax
 // polynomial_schedule; with final = 0 and begin = 0, torch PolynomialLR).
 struct Polynomial {
-  static constexpr const char* kKind = "polynomial";
+  static constexpr const char* kind = "polynomial";
   double initial = 0;
   double final = 0;
   double power = 1;  // > 0
@@ -30,7 +30,7 @@ struct Polynomial {
 
 // The same with power 1: a straight line (optax linear_schedule; torch LinearLR).
 struct LinearSequence {
-  static constexpr const char* kKind = "linear";
+  static constexpr const char* kind = "linear";
   double initial = 0;
   double final = 0;
   int64_t iterations = 0;

@@ -4,7 +4,7 @@
 // declaration, so a new schedule is one struct, a line in schedules.cc, and a message of the spec:
 //
 //   struct Halving {
-//     static constexpr const char* kKind = "halving";
+//     static constexpr const char* kind = "halving";
 //     double initial = 0;
 //     int64_t iterations = 1;
 //
@@ -104,7 +104,7 @@ absl::Status ValidateSchedule(Schedule schedule) {
 template <class Schedule>
 Sequence MakeSequence(const Schedule& schedule) {
   if (absl::Status status = ValidateSchedule(schedule); !status.ok()) {
-    internal::ThrowWrongSchedule(Schedule::kKind, status);
+    internal::ThrowWrongSchedule(Schedule::kind, status);
   }
   return schedule.Make();
 }

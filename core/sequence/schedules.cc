@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/kinds/kind_list.h"
 #include "core/sequence/composed.h"
 #include "core/sequence/cosine.h"
 #include "core/sequence/cycles.h"
@@ -41,49 +42,15 @@ class ScheduleOf final : public AnySchedule {
   Schedule schedule_;
 };
 
-struct Kind {
-  std::string_view name;
-  std::unique_ptr<AnySchedule> (*make)();
-};
-
-template <class Schedule>
-constexpr Kind KindOf() {
-  return {Schedule::kKind, []() -> std::unique_ptr<AnySchedule> {
-            return std::make_unique<ScheduleOf<Schedule>>();
-          }};
-}
-
-constexpr Kind kKinds[] = {
-    KindOf<Cosine>(),
-    KindOf<NesterovSequence>(),
-    KindOf<LinearSequence>(),
-    KindOf<Polynomial>(),
-    KindOf<Exponential>(),
-    KindOf<InverseSquareRoot>(),
-    KindOf<PiecewiseConstant>(),
-    KindOf<PiecewiseInterpolate>(),
-    KindOf<ValueList>(),
-    KindOf<OneCycle>(),
-    KindOf<WarmRestarts>(),
-    KindOf<Warmup>(),
-    KindOf<Joined>(),
-    KindOf<Repeated>(),
-    KindOf<Plateau>(),
-};
+using Kinds =
+    KindList<AnySchedule, ScheduleOf, Cosine, NesterovSequence, LinearSequence, Polynomial,
+             Exponential, InverseSquareRoot, PiecewiseConstant, PiecewiseInterpolate, ValueList,
+             OneCycle, WarmRestarts, Warmup, Joined, Repeated, Plateau>;
 
 }  // namespace
 
-std::unique_ptr<AnySchedule> MakeSchedule(std::string_view kind) {
-  for (const Kind& known : kKinds) {
-    if (known.name == kind) return known.make();
-  }
-  return nullptr;
-}
+std::unique_ptr<AnySchedule> MakeSchedule(std::string_view kind) { return Kinds::Make(kind); }
 
-std::vector<std::string_view> ScheduleKinds() {
-  std::vector<std::string_view> names;
-  for (const Kind& kind : kKinds) names.push_back(kind.name);
-  return names;
-}
+std::vector<std::string_view> ScheduleKinds() { return Kinds::Names(); }
 
 }  // namespace descent

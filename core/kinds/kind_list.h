@@ -1,0 +1,45 @@
+// Lists of what is chosen by a name in a spec: layers, losses, sequences, data sources. Each kind
+// is a struct with its name, `kind`.
+#ifndef DESCENT_CORE_KINDS_KIND_LIST_H_
+#define DESCENT_CORE_KINDS_KIND_LIST_H_
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace descent {
+
+// Of each struct K an `Of<K>`, which is a `Base` and starts with K's defaults.
+template <class Base, template <class> class Of, class... K>
+struct KindList {
+  // nullptr if no kind has this name.
+  static std::unique_ptr<Base> Make(std::string_view name) {
+    std::unique_ptr<Base> made;
+    const auto try_kind = [&]<class One>(std::type_identity<One>) {
+      if (name == One::kind) made = std::make_unique<Of<One>>();
+    };
+    (try_kind(std::type_identity<K>()), ...);
+    return made;
+  }
+
+  static std::vector<std::string_view> Names() { return {K::kind...}; }
+
+  // One of each, for ever. They say their names by `name()`.
+  static std::span<const Base* const> All() {
+    static const auto* all = new std::vector<const Base*>{new Of<K>...};
+    return *all;
+  }
+
+  // nullptr if no kind has this name.
+  static const Base* Find(std::string_view name) {
+    const auto found = std::ranges::find(All(), name, &Base::name);
+    return found == All().end() ? nullptr : *found;
+  }
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_KINDS_KIND_LIST_H_
