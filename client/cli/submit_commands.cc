@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,7 +70,13 @@ std::string ShapeText(const v1::LayerSummary& layer) {
 // What a dial's path says in the resolved spec: `0.9`, `cosine: {initial: 0.001}`.
 std::string DialText(const v1::Spec& spec, const std::string& path) {
   const Message* message = &spec;
-  for (size_t start = 0; start < path.size();) {
+  size_t start = 0;
+  for (const v1::Player& player : spec.system().players()) {
+    if (!path.starts_with(player.name() + ".")) continue;
+    message = &player;
+    start = player.name().size() + 1;
+  }
+  while (start < path.size()) {
     const size_t dot = std::min(path.find('.', start), path.size());
     const FieldDescriptor* field =
         message->GetDescriptor()->FindFieldByName(path.substr(start, dot - start));
@@ -93,7 +100,13 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
                 layer.plan() ? "plan" : "autograd"});
   }
   Table facts;
-  facts.Add({"optimizer", OptimizerText(response.spec().optimizer())});
+  for (const v1::Player& player : response.spec().system().players()) {
+    facts.Add(
+        {absl::StrCat("optimizer of ", Visible(player.name())), OptimizerText(player.optimizer())});
+  }
+  if (!response.spec().has_system()) {
+    facts.Add({"optimizer", OptimizerText(response.spec().optimizer())});
+  }
   facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",
                                         Bytes(summary.parameter_bytes()), ")")});
   if (summary.memory_bytes() > 0) facts.Add({"memory", Bytes(summary.memory_bytes())});
@@ -112,6 +125,15 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
   }
   return absl::StrCat(layers.Render(), "\n", facts.Render(), "\n", GroupsText(summary),
                       dials.Render());
+}
+
+// As short as the first dial can be called: `step_size`, of a player `generator.step_size`.
+std::string ShortDialName(const v1::SpecSummary& summary) {
+  const auto last = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
+  const std::string& dial = summary.dials(0);
+  const auto same = std::count_if(summary.dials().begin(), summary.dials().end(),
+                                  [&](const std::string& d) { return last(d) == last(dial); });
+  return same == 1 ? last(dial) : absl::StrCat(dial.substr(0, dial.find('.') + 1), last(dial));
 }
 
 struct SubmitArguments {
@@ -156,10 +178,9 @@ int Submit(Context& context, SubmitArguments& arguments) {
       const std::string server = context.ServerOption();
       context.io.out << "  watch it           descent watch " << id << server << "\n";
       if (job->summary().dials_size() > 0) {
-        const std::string& dial = job->summary().dials(0);
         // Quoted: zsh takes an unquoted `*` for a pattern of file names.
         context.io.out << "  turn a dial        descent set " << id << " '"
-                       << Visible(dial.substr(dial.rfind('.') + 1)) << "*=0.5'" << server << "\n";
+                       << Visible(ShortDialName(job->summary())) << "*=0.5'" << server << "\n";
       }
       context.io.out << "  wait for its end   descent wait " << id << server << "\n";
       return kOk;

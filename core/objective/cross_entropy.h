@@ -16,9 +16,9 @@ namespace descent {
 // (torch.nn.CrossEntropyLoss). Classes come last (class_loss.h).
 struct CrossEntropy {
   static constexpr std::string_view kind = "cross_entropy";
-  double label_smoothing = 0;         // ε
+  double label_smoothing = 0;              // ε
   std::vector<double> class_weights = {};  // empty: 1 each
-  bool probabilities = false;         // targets are probabilities, of the predictions' shape
+  bool probabilities = false;              // targets are probabilities, of the predictions' shape
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
     visit(UpToOne("label_smoothing"), self.label_smoothing);

@@ -195,6 +195,16 @@ class ModelRunOf final : public ModelRun {
     return PresentException();
   }
 
+  absl::Status move(bool objective_moved) override try {
+    if (objective_moved) run_.ObjectiveMoved();
+    run_.Move();
+    return absl::OkStatus();
+  } catch (...) {
+    return PresentException();
+  }
+
+  const Model& solution() const override { return run_.solution(); }
+
   std::span<Dial* const> dials() override { return run_.dials(); }
 
   std::span<const NamedNumber> numbers() override {

@@ -75,6 +75,13 @@ class ModelRun {
   // Marks the next one. Computes the present one first if nobody has looked at it.
   virtual absl::Status advance() = 0;
 
+  // For runs whose objectives depend on each other's solutions: makes the step that advance() has
+  // marked and evaluates nothing there. If the objective has moved since it was evaluated last, its
+  // gradient is computed once more before.
+  virtual absl::Status move(bool objective_moved) = 0;
+  // The one that stands, without computing anything; another object after each step.
+  virtual const Model& solution() const = 0;
+
   // `step_size` is the first, if there is one. Settables are shared handles; `used` is up to date.
   // Valid as long as the run.
   virtual std::span<Dial* const> dials() = 0;

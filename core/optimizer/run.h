@@ -97,15 +97,7 @@ class Run {
 
   // The present iteration; computes it if need be.
   Iteration<X> Current() {
-    if (stepping_) {
-      if (weights_.Weigh(*objective_)) EvaluateHere();
-      MakeStep();
-      ++index_;
-      stepping_ = false;
-      // A line search knows the objective where it ended; of the next batch it knows nothing.
-      evaluated_ = !Changes() && TakeEvaluation(method_, value_, gradient_);
-      if (evaluated_) Observe();
-    }
+    Move();
     if (!evaluated_) {
       if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
       weights_.Weigh(*objective_);
@@ -125,6 +117,27 @@ class Run {
     if (stepping_ || !evaluated_) Current();
     stepping_ = true;
   }
+
+  // Makes the step that is marked, if one is, and evaluates nothing where it leads: another run's
+  // step comes first, whose solution this objective depends on.
+  void Move() {
+    if (!stepping_) return;
+    if (weights_.Weigh(*objective_) || moved_) EvaluateHere();
+    moved_ = false;
+    MakeStep();
+    ++index_;
+    stepping_ = false;
+    // A line search knows the objective where it ended; of the next batch it knows nothing.
+    evaluated_ = !Changes() && TakeEvaluation(method_, value_, gradient_);
+    if (evaluated_) Observe();
+  }
+
+  // What the objective depends on besides its argument has moved since it was evaluated: the step
+  // that is marked goes by its gradient of now.
+  void ObjectiveMoved() { moved_ = true; }
+
+  // Of the iteration that stands, without computing anything.
+  const X& solution() const { return method_.solution(); }
 
   // The step size first, if the method has one; the objective's last. Valid as long as the run.
   std::span<Dial* const> dials() { return dials_; }
@@ -147,6 +160,7 @@ class Run {
   // goes on bit for bit as after the save.
   void Restore(StateVisitor<X>& visitor) {
     stepping_ = false;
+    moved_ = false;
     evaluated_ = false;
     Visit(visitor);
     states_.Take(method_.solution());
@@ -244,6 +258,7 @@ class Run {
   int64_t evaluations_ = 0;
   bool stepping_ = false;   // marked: the next look makes a step first
   bool evaluated_ = false;  // value_ and gradient_ are those of index_
+  bool moved_ = false;      // the objective, since then
 };
 
 }  // namespace descent

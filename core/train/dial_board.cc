@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 namespace descent {
 namespace {
@@ -22,6 +23,19 @@ std::string WithoutAlias(std::string_view path) {
 bool IsSuffixAtField(std::string_view path, std::string_view suffix) {
   return path.ends_with(suffix) &&
          (path.size() == suffix.size() || path[path.size() - suffix.size() - 1] == '.');
+}
+
+// Whether the given fields are among those of the path, in their order, the last one last:
+// `generator.step_size` of `generator.optimizer.adam.step_size`.
+bool LeavesFieldsOut(const std::string& path, const std::string& given) {
+  const std::vector<std::string> all = absl::StrSplit(path, '.');
+  const std::vector<std::string> some = absl::StrSplit(given, '.');
+  if (some.size() < 2 || some.back() != all.back()) return false;
+  size_t found = 0;
+  for (const std::string& field : all) {
+    if (found < some.size() && field == some[found]) ++found;
+  }
+  return found == some.size();
 }
 
 // Levenshtein's.
@@ -60,6 +74,11 @@ absl::StatusOr<size_t> FindDialPath(const std::vector<std::string>& paths, std::
   for (size_t i = 0; i < paths.size(); ++i) {
     if (paths[i] == wanted) return i;
     if (IsSuffixAtField(paths[i], wanted)) found.push_back(i);
+  }
+  if (found.empty()) {
+    for (size_t i = 0; i < paths.size(); ++i) {
+      if (LeavesFieldsOut(paths[i], wanted)) found.push_back(i);
+    }
   }
   if (found.size() == 1) return found[0];
   if (found.size() > 1) {

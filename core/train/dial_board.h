@@ -18,7 +18,8 @@
 namespace descent {
 
 // The index of the path that is meant: the full path, any suffix of it that begins at a field and
-// fits only one (`adam.step_size`, `step_size`), with `lr` and `learning_rate` for `step_size`.
+// fits only one (`adam.step_size`, `step_size`), or else some of its fields with the last one
+// (`generator.step_size`), with `lr` and `learning_rate` for `step_size`.
 // NotFound, suggesting the nearest; InvalidArgument: several fit, and which.
 absl::StatusOr<size_t> FindDialPath(const std::vector<std::string>& paths, std::string_view path);
 

@@ -1,175 +1,14 @@
 #include "core/train/trainer.h"
 
-#include <exception>
 #include <utility>
-#include <vector>
 
-#include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
-#include "core/objective/supervised_objective.h"
+#include "core/train/model_trainer.h"
 
 namespace descent {
-namespace {
-
-// Every iteration shows it in a field of its own.
-constexpr char kStepSize[] = "step_size";
-// What a checkpoint holds of the stop tests.
-constexpr char kSolutionChange[] = "stop.solution_change";
-constexpr char kValueChange[] = "stop.value_change";
-
-std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::string& name) {
-  if (name == "loss") return evaluation.loss;
-  for (const MetricValue& metric : evaluation.metrics) {
-    if (metric.name == name && metric.values.empty()) return metric.value;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options) {
-  const Model* starting_point = options.starting_point;
-  const OptimizerOptions optimizer = options.optimizer;
-  const auto path = [given = options.dial_path](const std::string& name) {
-    return given ? given(name) : name;
-  };
-  const StopTests stop_when = options.stop_when;
-  if (absl::Status status = stop_when.Validate(); !status.ok()) return status;
-  std::optional<AnyObjective<Model>> objective = std::move(options.objective);
-  std::unique_ptr<Trainer> trainer = absl::WrapUnique(new Trainer(std::move(options)));
-  if (!objective && !(trainer->loss_ && trainer->batches_)) {
-    return absl::InvalidArgumentError("objective: give one, or loss and batches");
-  }
-  if (!objective) {
-    objective.emplace(SupervisedObjective(
-        *trainer->loss_,
-        [batches = trainer->batches_](int64_t iteration) { return batches->At(iteration); }));
-  }
-  absl::StatusOr<std::unique_ptr<ModelRun>> run =
-      ModelRun::Create(optimizer, *starting_point, *std::move(objective));
-  if (!run.ok()) return run.status();
-  if (stop_when.any()) {
-    trainer->stopper_.emplace(stop_when, [t = trainer.get()] { return t->seconds_; });
-  }
-  trainer->run_ = *std::move(run);
-  std::vector<std::string> paths;
-  std::vector<Settable> dials;
-  for (Dial* dial : trainer->run_->dials()) {
-    paths.push_back(path(dial->name));
-    dials.push_back(dial->sequence);
-    if (dial->name != kStepSize) trainer->series_.push_back(paths.back());
-    const Sequence::Feedback* feedback = dial->sequence.feedback();
-    if (!feedback || feedback->metric == Sequence::kValue) continue;
-    if (!trainer->test_) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          paths.back(), ": it goes by `", feedback->metric,
-          "` of the evaluations, but there are no test data; give data.test, or leave out metric"));
-    }
-    trainer->observing_.push_back(dial);
-  }
-  for (const NamedNumber& number : trainer->run_->numbers()) {
-    trainer->series_.push_back(path(number.name));
-  }
-  trainer->board_ = std::make_unique<DialBoard>(std::move(paths), std::move(dials));
-  return trainer;
-}
-
-Trainer::Trainer(TrainerOptions options)
-    : agenda_(options.agenda),
-      spec_(std::move(options.spec)),
-      loss_(std::move(options.loss)),
-      metrics_(std::move(options.metrics)),
-      batches_(std::move(options.batches)),
-      test_(std::move(options.test)) {}
-
-absl::StatusOr<Trainer::Boundary> Trainer::Current() {
-  absl::StatusOr<ModelRun::View> view = run_->current();
-  if (!view.ok()) return view.status();
-  index_ = view->index;
-  solution_ = &view->solution;
-  average_ = &view->average;
-  weights_ = view->weights;
-  const int64_t samples = batches_ ? batches_->SamplesBefore(index_) : 0;
-  const int64_t per_epoch = batches_ ? batches_->samples_per_epoch() : 1;
-  return Boundary{.index = index_,
-                  .value = view->value,
-                  .gradient_norm = view->gradient_norm,
-                  .step_size = view->step_size,
-                  .samples = samples,
-                  .epoch = static_cast<double>(samples) / static_cast<double>(per_epoch),
-                  .scalars = Scalars()};
-}
-
-std::span<const double> Trainer::Scalars() {
-  scalars_.clear();
-  // The starting point was made by no step: there is nothing to say of the dials.
-  if (index_ == 0) return scalars_;
-  for (const Dial* dial : run_->dials()) {
-    if (dial->name != kStepSize) scalars_.push_back(dial->used.value_or(0));
-  }
-  for (const NamedNumber& number : run_->numbers()) scalars_.push_back(number.value);
-  return scalars_;
-}
-
-absl::Status Trainer::Advance() {
-  if (!observing_.empty() && agenda_.EvaluationDue(index_)) {
-    // Nobody may have asked for it.
-    if (absl::StatusOr<EvaluationResult> result = Evaluate(); !result.ok()) return result.status();
-  }
-  evaluation_.reset();
-  return run_->advance();
-}
-
-absl::StatusOr<EvaluationResult> Trainer::Evaluate() {
-  if (!test_ || !loss_) {
-    return absl::FailedPreconditionError("The job has no test data (data.test).");
-  }
-  if (!evaluation_) {
-    if (!average_) {
-      if (absl::StatusOr<Boundary> current = Current(); !current.ok()) return current.status();
-    }
-    absl::StatusOr<EvaluationResult> result =
-        descent::Evaluate(*average_, *loss_, test_->inputs, test_->targets,
-                          {.metrics = metrics_, .weights = weights_});
-    if (!result.ok()) return result.status();
-    if (absl::Status status = Tell(*result); !status.ok()) return status;
-    evaluation_ = *std::move(result);
-  }
-  return *evaluation_;
-}
-
-absl::Status Trainer::Tell(const EvaluationResult& evaluation) {
-  if (!agenda_.EvaluationDue(index_)) return absl::OkStatus();
-  for (Dial* dial : observing_) {
-    const std::string& metric = dial->sequence.feedback()->metric;
-    const std::optional<double> value = MetricOf(evaluation, metric);
-    if (!value) {
-      return absl::InvalidArgumentError(absl::StrCat(dial->name, ": it goes by `", metric,
-                                                     "`, but the evaluations have no such metric"));
-    }
-    dial->sequence.Observe(index_, *value);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<StopReason>> Trainer::StopReasons(std::optional<double> seconds) {
-  if (!stopper_) return std::vector<StopReason>();
-  absl::StatusOr<ModelRun::View> view = run_->current();
-  if (!view.ok()) return view.status();
-  seconds_ = seconds;
-  return stopper_->Look(view->index, view->solution, view->value, view->gradient,
-                        view->evaluations);
-}
-
-RunState Trainer::Snapshot() {
-  RunState state = run_->Save();
-  if (stopper_) {
-    // Of the present iteration; looked at once more if it was not yet.
-    if (stopper_->state().index != index_) StopReasons(std::nullopt).IgnoreError();
-    state.numbers.emplace_back(kSolutionChange, stopper_->state().solution_change);
-    state.numbers.emplace_back(kValueChange, stopper_->state().value_change);
-  }
-  return state;
+  return ModelTrainer::Create(std::move(options));
 }
 
 absl::StatusOr<SavedFile> Trainer::Save(const std::string& folder, int64_t branch,
@@ -181,26 +20,14 @@ absl::StatusOr<SavedFile> Trainer::Save(const std::string& folder, int64_t branc
 absl::StatusOr<int64_t> Trainer::Load(const std::string& path, const std::string& expected_sha256) {
   absl::StatusOr<Checkpoint> checkpoint = LoadCheckpoint(path, expected_sha256);
   if (!checkpoint.ok()) return checkpoint.status();
-  // A run that goes on may have other tests than the one that was saved.
-  Stopper<Model>::State changes{.index = checkpoint->info.iteration};
-  std::erase_if(checkpoint->state.numbers, [&](const auto& named) {
-    if (named.first == kSolutionChange) changes.solution_change = named.second;
-    if (named.first == kValueChange) changes.value_change = named.second;
-    return named.first == kSolutionChange || named.first == kValueChange;
-  });
-  if (absl::Status status = run_->Load(checkpoint->state); !status.ok()) {
+  const int64_t iteration = checkpoint->info.iteration;
+  if (absl::Status status = LoadState(iteration, std::move(checkpoint->state)); !status.ok()) {
     return absl::Status(
         status.code(),
         absl::StrCat(path, " is no checkpoint of this job: ", std::string(status.message())));
   }
-  if (stopper_) stopper_->Restore(changes);
-  evaluation_.reset();
-  solution_ = nullptr;
-  average_ = nullptr;
-  index_ = checkpoint->info.iteration;
+  index_ = iteration;
   return index_;
 }
-
-const Model& Trainer::solution() const { return *solution_; }
 
 }  // namespace descent

@@ -1,8 +1,9 @@
 #ifndef DESCENT_CORE_TRAIN_TRAINER_H_
 #define DESCENT_CORE_TRAIN_TRAINER_H_
 
-// One training run, step by step: an optimizer's run over a model, the batches, the test data, the
-// dials, the checkpoints. Whoever holds it goes from boundary to boundary:
+// One training run, step by step: an optimizer's run over a model or a system of several, the
+// batches, the test data, the dials, the checkpoints. Whoever holds it goes from boundary to
+// boundary:
 //
 //   Current()                                  // boundary k; computes x_k, value and gradient
 //   if agenda().EvaluationDue(k): Evaluate()
@@ -65,9 +66,10 @@ class Trainer {
     int64_t index;
     double value;
     double gradient_norm;
-    std::optional<double> step_size;  // used in the step that produced x_k
-    int64_t samples;                  // examples in the steps so far
-    double epoch;                     // samples / those of an epoch; without data 0
+    // Used in the step that produced x_k; of a system, which has several, among the scalars.
+    std::optional<double> step_size;
+    int64_t samples;  // examples in the steps so far
+    double epoch;     // samples / those of an epoch; without data 0
     // One for each of series(), valid until Advance; none at index 0, which no step has made.
     std::span<const double> scalars;
   };
@@ -75,31 +77,32 @@ class Trainer {
   // INVALID_ARGUMENT naming the field if a hyperparameter is out of range, or a sequence goes by
   // evaluations and there are no test data; or there is nothing to minimize.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
+  virtual ~Trainer() = default;
 
   // Internal, with LibTorch's message, if a step fails; the run stands where it stood.
-  absl::StatusOr<Boundary> Current();
-  absl::Status Advance();
+  virtual absl::StatusOr<Boundary> Current() = 0;
+  virtual absl::Status Advance() = 0;
 
   const Agenda& agenda() const { return agenda_; }
   DialBoard& dials() { return *board_; }
   // The further numbers of each iteration by path: what the dials were, the step size aside, and
   // what the optimizer has to tell.
   const std::vector<std::string>& series() const { return series_; }
-  bool has_test_data() const { return test_.has_value(); }
 
+  virtual bool has_test_data() const = 0;
   // On the test data at the present iterate, or at its average if the optimizer keeps one; computed
   // once per iteration. Where one is due, the sequences that go by evaluations are told of it:
   // before the snapshot there, please. FailedPrecondition if there are no test data.
-  absl::StatusOr<EvaluationResult> Evaluate();
+  virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
 
   // Those tests of `stop_when` that hold at the present iterate. seconds: the computing time so
   // far; none where time is not to decide. Ask at each iteration: some compare it with the one
   // before.
-  absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds);
+  virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
   // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
   // it holds until the next Advance.
-  RunState Snapshot();
+  virtual RunState Snapshot() = 0;
   absl::StatusOr<SavedFile> Save(const std::string& folder, int64_t branch,
                                  const RunState& snapshot) const;
 
@@ -108,32 +111,19 @@ class Trainer {
   // optimizer.
   absl::StatusOr<int64_t> Load(const std::string& path, const std::string& expected_sha256);
 
-  const Model& solution() const;
+ protected:
+  Trainer(const Agenda& agenda, std::string spec) : agenda_(agenda), spec_(std::move(spec)) {}
 
- private:
-  explicit Trainer(TrainerOptions options);
-
-  std::span<const double> Scalars();
-  absl::Status Tell(const EvaluationResult& evaluation);
+  // Of iteration `iteration`.
+  virtual absl::Status LoadState(int64_t iteration, RunState state) = 0;
 
   const Agenda agenda_;
-  const std::string spec_;
-  const std::optional<LossSum> loss_;
-  const std::vector<Metric> metrics_;
-  const std::shared_ptr<Batches> batches_;  // null: without data
-  const std::optional<Dataset> test_;
-  std::unique_ptr<ModelRun> run_;
-  std::optional<Stopper<Model>> stopper_;  // if there are tests
-  std::optional<double> seconds_;          // what StopReasons was told
   std::unique_ptr<DialBoard> board_;
-  std::vector<Dial*> observing_;  // go by evaluations
   std::vector<std::string> series_;
-  std::vector<double> scalars_;  // of the present iteration
   int64_t index_ = 0;
-  const Model* solution_ = nullptr;
-  const Model* average_ = nullptr;
-  std::span<const double> weights_;             // of the loss's parts
-  std::optional<EvaluationResult> evaluation_;  // of the present iteration
+
+ private:
+  const std::string spec_;
 };
 
 }  // namespace descent

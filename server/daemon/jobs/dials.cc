@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "proto/rpc_status.h"
 
 namespace descent::daemon {
@@ -17,6 +18,18 @@ std::string WithoutAlias(const std::string& path) {
   return path.substr(0, name) + "step_size";
 }
 
+// Whether the sought fields are among those of the dial, in their order, the last one last.
+bool LeavesFieldsOut(const std::string& dial, const std::string& sought) {
+  const std::vector<std::string> all = absl::StrSplit(dial, '.');
+  const std::vector<std::string> some = absl::StrSplit(sought, '.');
+  if (some.size() < 2 || some.back() != all.back()) return false;
+  size_t found = 0;
+  for (const std::string& field : all) {
+    if (found < some.size() && field == some[found]) ++found;
+  }
+  return found == some.size();
+}
+
 }  // namespace
 
 std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSummary& summary) {
@@ -26,6 +39,10 @@ std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSumma
   for (const std::string& dial : summary.dials()) {
     if (dial == sought) return {dial};
     if (absl::EndsWith(dial, "." + sought)) matches.push_back(dial);
+  }
+  if (!matches.empty()) return matches;
+  for (const std::string& dial : summary.dials()) {
+    if (LeavesFieldsOut(dial, sought)) matches.push_back(dial);
   }
   return matches;
 }

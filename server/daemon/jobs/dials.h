@@ -10,8 +10,9 @@
 
 namespace descent::daemon {
 
-// The dials that a path may mean: the one it names in full, else those it is a suffix of, at a dot.
-// `lr` and `learning_rate` mean `step_size`.
+// The dials that a path may mean: the one it names in full, else those it is a suffix of, at a dot,
+// else those some of whose fields it names, the last one among them (`generator.step_size`). As
+// workers find them (core/train/dial_board.h). `lr` and `learning_rate` mean `step_size`.
 std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSummary& summary);
 
 // INVALID_ARGUMENT for a path that is no dial of this job, or not clearly one; it says which there

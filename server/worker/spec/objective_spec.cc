@@ -115,37 +115,12 @@ bool ResolveLoss(const std::string& path, api::Objective* objective, Violations*
   return true;
 }
 
-bool IsName(const std::string& name) {
-  return !name.empty() && name.size() <= 100 &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '_' || c == '-';
-         });
-}
-
 void ResolveTerm(const std::string& path, api::ObjectiveTerm* term, Violations* violations) {
-  api::Objective* objective = term->mutable_objective();
-  const std::string inner = absl::StrCat(path, ".objective");
-  if (!ResolveLoss(inner, objective, violations)) {
-    const FieldDescriptor* field = KindField(*objective);
-    violations->Add(inner,
-                    field == nullptr
-                        ? "Give a loss, such as cross_entropy."
-                        : absl::StrCat("A term is a loss, and ", field->name(), " is none."),
-                    field == nullptr ? "MISSING_FIELD" : "UNSUPPORTED");
+  if (!ResolveTermLoss(absl::StrCat(path, ".objective"), term->mutable_objective(), violations)) {
     return;
   }
-  if (objective->penalties_size() > 0) {
-    violations->Add(absl::StrCat(inner, ".penalties"),
-                    "Penalties belong to the whole objective: give them as objective.penalties.",
-                    "UNSUPPORTED");
-  }
-  if (!term->has_name()) term->set_name(KindField(*objective)->name());
-  if (!IsName(term->name())) {
-    violations->Add(absl::StrCat(path, ".name"),
-                    absl::StrCat("\"", term->name().substr(0, 100),
-                                 "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                    "INVALID_NAME");
-  }
+  if (!term->has_name()) term->set_name(LossName(term->objective()));
+  CheckName(absl::StrCat(path, ".name"), term->name(), violations);
   if (!term->has_weight()) term->mutable_weight()->set_constant(1);
   ResolveSequence(NonNegative("weight"), absl::StrCat(path, ".weight"), term->mutable_weight(),
                   violations);
@@ -217,12 +192,6 @@ Penalty::Kind ToKind(const api::Penalty& penalty) {
                             : Penalty::Kind::kGroup;
 }
 
-Loss ToLoss(const api::Objective& objective) {
-  const LossKind& kind = *FindLossKind(KindField(objective)->name());
-  // Resolved: there is nothing to refuse.
-  return *kind.Make(ReadAll(kind.fields(), Kind(objective)));
-}
-
 std::string TermPath(const api::Objective& objective, int i) {
   if (!objective.has_sum()) return absl::StrCat("objective.", KindField(objective)->name());
   const api::Objective& inner = objective.sum().terms(i).objective();
@@ -230,6 +199,46 @@ std::string TermPath(const api::Objective& objective, int i) {
 }
 
 }  // namespace
+
+bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violations* violations) {
+  if (!ResolveLoss(path, objective, violations)) {
+    const FieldDescriptor* field = KindField(*objective);
+    violations->Add(path,
+                    field == nullptr
+                        ? "Give a loss, such as cross_entropy."
+                        : absl::StrCat("A term is a loss, and ", field->name(), " is none."),
+                    field == nullptr ? "MISSING_FIELD" : "UNSUPPORTED");
+    return false;
+  }
+  if (objective->penalties_size() > 0) {
+    violations->Add(absl::StrCat(path, ".penalties"),
+                    "Penalties belong to the whole objective: give them as objective.penalties.",
+                    "UNSUPPORTED");
+  }
+  return true;
+}
+
+const std::string& LossName(const api::Objective& objective) {
+  return KindField(objective)->name();
+}
+
+void CheckName(const std::string& path, const std::string& name, Violations* violations) {
+  const bool valid = !name.empty() && name.size() <= 100 &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return absl::ascii_isalnum(c) || c == '_' || c == '-';
+                     });
+  if (valid) return;
+  violations->Add(path,
+                  absl::StrCat("\"", name.substr(0, 100),
+                               "\" is no name: use 1 to 100 letters, digits, _ and -."),
+                  "INVALID_NAME");
+}
+
+Loss ToLoss(const api::Objective& objective) {
+  const LossKind& kind = *FindLossKind(KindField(objective)->name());
+  // Resolved: there is nothing to refuse.
+  return *kind.Make(ReadAll(kind.fields(), Kind(objective)));
+}
 
 void ResolveObjective(api::Objective* objective, Violations* violations) {
   const FieldDescriptor* field = KindField(*objective);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/layer.h"
+#include "core/objective/loss.h"
 #include "core/objective/loss_sum.h"
 #include "core/objective/metric.h"
 #include "server/worker/spec/violations.h"
@@ -22,6 +23,14 @@ void ResolveObjective(api::Objective* objective, Violations* violations);
 // objective has classes.
 void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation,
                     Violations* violations);
+
+// A loss alone, of a term of a sum or of a player: checked, with its defaults. False: it is none.
+bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violations* violations);
+// Of such a loss: `huber`.
+const std::string& LossName(const api::Objective& objective);
+Loss ToLoss(const api::Objective& objective);
+// That it may be part of the path of a dial.
+void CheckName(const std::string& path, const std::string& name, Violations* violations);
 
 // Fills in the length of schedules that have none: that of the run.
 void ResolveWeights(int64_t iterations, api::Objective* objective);

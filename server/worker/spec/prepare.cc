@@ -1,7 +1,5 @@
 #include "server/worker/spec/prepare.h"
 
-#include <google/protobuf/text_format.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -24,20 +22,15 @@
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/optimizer_summary.h"
+#include "server/worker/spec/prepare_parts.h"
+#include "server/worker/spec/prepare_system.h"
 #include "server/worker/spec/resolve.h"
 #include "server/worker/spec/source_spec.h"
 #include "server/worker/spec/stop_spec.h"
+#include "server/worker/spec/system_spec.h"
 
 namespace descent::worker {
 namespace {
-
-std::string Sentence(const absl::Status& status) {
-  std::string text(status.message());
-  if (!text.empty() && text.back() != '.') text.push_back('.');
-  return text;
-}
-
-Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
 
 ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
   const api::Spec& spec = prepared.spec;
@@ -52,34 +45,6 @@ ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
           .dtype = ToEncodeOptions(spec).dtype,
           .device = device,
           .seed = spec.seed()};
-}
-
-// Refuses a target that is no class and lies outside the range, naming the row.
-absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
-  const at::Tensor targets = dataset.targets.to(at::kDouble).contiguous();
-  const int64_t per_row = targets.numel() / dataset.size();
-  for (int64_t i = 0; i < targets.numel(); ++i) {
-    const absl::Status status = range.Check(targets.const_data_ptr<double>()[i]);
-    if (status.ok()) continue;
-    return absl::OutOfRangeError(
-        absl::StrCat(dataset.origin.Name(i / per_row), ": the ", std::string(status.message())));
-  }
-  return absl::OkStatus();
-}
-
-// That every target is one for the losses and a model with this output.
-void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
-                  const LossSum& loss, const Shape& output, Violations* violations) {
-  for (const LossTerm& term : loss.terms) {
-    absl::Status status;
-    if (term.loss.predicts == Predicts::kClass) {
-      status = CheckClasses(dataset, std::max<int64_t>(output.back(), 2));
-    } else if (term.loss.target_range) {
-      status = CheckTargetRange(dataset, *term.loss.target_range);
-    }
-    if (status.ok()) continue;
-    return AddSourceViolation(field, source, status, violations);
-  }
 }
 
 // That an embedding which reads the data has a row for each index.
@@ -138,33 +103,10 @@ void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violat
                *prepared.test, loss, output, violations);
 }
 
-void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
-  for (const FileDigest& file : dataset.files) {
-    const auto& known = summary->digests();
-    if (std::any_of(known.begin(), known.end(),
-                    [&](const api::DataDigest& d) { return d.path() == file.path; })) {
-      continue;
-    }
-    api::DataDigest* digest = summary->add_digests();
-    digest->set_path(file.path);
-    digest->set_sha256(file.sha256);
-    digest->set_bytes(file.bytes);
-  }
-}
-
 void Summarize(const BuiltModel& built, Prepared* prepared) {
   const api::Spec& spec = prepared->spec;
   api::SpecSummary* summary = &prepared->summary;
-  for (const descent::LayerSummary& layer : built.layers) {
-    api::LayerSummary* added = summary->add_layers();
-    added->set_name(layer.name);
-    added->set_kind(layer.kind);
-    for (int64_t size : layer.output_shape) added->add_output_shape(size);
-    added->set_parameters(layer.parameters);
-    added->set_plan(layer.plan);
-  }
-  summary->set_parameters(built.parameters);
-  summary->set_parameter_bytes(built.parameter_bytes);
+  AddModel("", built, summary);
   summary->set_iterations(spec.iterations());
   if (IsFunction(spec)) return;
   summary->set_train_examples(prepared->train.size());
@@ -247,6 +189,11 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   prepared.spec = spec;
   ResolveWithoutData(&prepared.spec, &violations);
   if (!violations.empty()) return violations;
+  if (IsSystem(prepared.spec)) {
+    PrepareSystem(cache, &prepared, &violations);
+    if (!violations.empty()) return violations;
+    return prepared;
+  }
   const bool function = IsFunction(prepared.spec);
   if (function) {
     ResolveWithData(0, &prepared.spec, &violations);
@@ -288,6 +235,7 @@ absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expe
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   const api::Spec& spec = prepared.spec;
+  if (IsSystem(spec)) return MakeSystem(std::move(prepared));
   absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, at::kCPU));
   if (!built.ok()) return built.status();
   absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
@@ -297,9 +245,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
     absl::StatusOr<Function> function = ToFunction(spec.objective().function());
     if (!function.ok()) return function.status();
     options.objective.emplace(FunctionObjective(*std::move(function)));
-    options.agenda = ToAgenda(0, spec);
+    options.agenda = ToAgenda(spec.iterations(), spec);
   } else {
-    options.agenda = ToAgenda(prepared.train.size(), spec);
+    options.agenda = ToAgenda(IterationsPerEpoch(prepared.train.size(), spec), spec);
     absl::StatusOr<std::unique_ptr<Batches>> batches =
         Batches::Create(std::move(prepared.train), ToBatchOptions(spec));
     if (!batches.ok()) return batches.status();
@@ -308,13 +256,11 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
     options.test = std::move(prepared.test);
     options.metrics = ToMetrics(spec.evaluation());
   }
-  std::string text;
-  google::protobuf::TextFormat::PrintToString(spec, &text);
   options.stop_when = ToStopTests(spec.stop_when());
   options.dial_path = [optimizer = spec.optimizer()](std::string_view name) {
     return DialPath(optimizer, name);
   };
-  options.spec = text;
+  options.spec = SpecText(spec);
   return Trainer::Create(std::move(options));
 }
 

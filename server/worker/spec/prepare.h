@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/data/dataset.h"
@@ -19,11 +20,20 @@
 
 namespace descent::worker {
 
+// What a player's own part of a system's job needs besides the spec.
+struct PreparedPlayer {
+  Dataset train;  // empty if it reads no data
+  std::optional<Dataset> test;
+  Shape input_shape;  // of its model
+  at::ScalarType input_dtype;
+};
+
 struct Prepared {
   api::Spec spec;  // every default and the seed resolved
   api::SpecSummary summary;
-  Dataset train;  // empty if the objective is a function
+  Dataset train;  // empty if the objective is a function, and of a system
   std::optional<Dataset> test;
+  std::vector<PreparedPlayer> players;  // of a system
 };
 
 // Checks everything: fields, numbers, names; reads and decodes the data; builds the model on the

@@ -12,6 +12,7 @@
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/stop_spec.h"
+#include "server/worker/spec/system_spec.h"
 
 namespace descent::worker {
 namespace {
@@ -65,6 +66,23 @@ void ResolveIntervals(api::Spec* spec, Violations* violations) {
   CheckBounds("retention.max_bytes", retention->max_bytes(), 1, kMost, violations);
 }
 
+// Of one model on data.
+void ResolveTraining(api::Spec* spec, Violations* violations) {
+  if (!spec->has_model()) {
+    violations->Add("model", "Give the model.", "MISSING_FIELD");
+  } else {
+    ResolveLayers("model", spec->mutable_model(), violations);
+  }
+  Violations in_objective;
+  ResolveObjective(spec->mutable_objective(), &in_objective);
+  if (in_objective.empty()) {
+    ResolveMetrics(spec->objective(), spec->mutable_evaluation(), violations);
+  }
+  violations->Add(in_objective);
+  ResolveOptimizer(spec->mutable_optimizer(), violations);
+  ResolveData(spec, violations);
+}
+
 uint64_t DrawSeed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();
@@ -74,22 +92,14 @@ uint64_t DrawSeed() {
 
 void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   if (!spec->has_seed()) spec->set_seed(DrawSeed());
-  const bool function = IsFunction(*spec);
-  if (function) {
+  if (IsSystem(*spec)) {
+    ResolveSystem(spec, violations);
+  } else if (IsFunction(*spec)) {
     ResolveFunction(spec, violations);
-  } else if (!spec->has_model()) {
-    violations->Add("model", "Give the model.", "MISSING_FIELD");
+    ResolveOptimizer(spec->mutable_optimizer(), violations);
   } else {
-    ResolveLayers("model", spec->mutable_model(), violations);
+    ResolveTraining(spec, violations);
   }
-  Violations in_objective;
-  if (!function) ResolveObjective(spec->mutable_objective(), &in_objective);
-  if (!function && in_objective.empty()) {
-    ResolveMetrics(spec->objective(), spec->mutable_evaluation(), violations);
-  }
-  violations->Add(in_objective);
-  ResolveOptimizer(spec->mutable_optimizer(), violations);
-  if (!function) ResolveData(spec, violations);
   if (!spec->has_iterations() && !spec->has_epochs()) {
     violations->Add("iterations", "Give the length of the run: iterations or epochs.",
                     "MISSING_FIELD");
@@ -103,17 +113,18 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   ResolveStopTests(spec->stop_when(), violations);
 }
 
-void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {
-  api::Data* data = IsFunction(*spec) ? nullptr : spec->mutable_data();
-  if (data && !data->has_batch_size()) data->set_batch_size(std::min<int64_t>(64, examples));
-  if (data && data->batch_size() > examples) {
-    violations->Add("data.batch_size",
-                    absl::StrCat("A batch is ", data->batch_size(),
-                                 " examples, but the training data holds only ", examples, "."),
-                    "TOO_FEW_EXAMPLES");
-    return;
-  }
-  const int64_t per_epoch = IterationsPerEpoch(examples, *spec);
+bool ResolveBatchSize(const std::string& field, int64_t examples, api::Data* data,
+                      Violations* violations) {
+  if (!data->has_batch_size()) data->set_batch_size(std::min<int64_t>(64, examples));
+  if (data->batch_size() <= examples) return true;
+  violations->Add(absl::StrCat(field, ".batch_size"),
+                  absl::StrCat("A batch is ", data->batch_size(),
+                               " examples, but the training data holds only ", examples, "."),
+                  "TOO_FEW_EXAMPLES");
+  return false;
+}
+
+void ResolveLength(int64_t per_epoch, api::Spec* spec, Violations* violations) {
   if (spec->has_epochs()) {
     int64_t iterations;
     if (__builtin_mul_overflow(spec->epochs(), per_epoch, &iterations) ||
@@ -140,13 +151,24 @@ void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) 
     spec->mutable_checkpoints()->set_every_iterations(
         std::max({std::min(per_epoch, iterations / 10), iterations / kMaxCheckpoints, int64_t{1}}));
   }
+  if (IsSystem(*spec)) {
+    ResolveSystemSchedules(iterations, spec->mutable_system());
+    return;
+  }
   ResolveSchedules(iterations, spec->mutable_optimizer());
   if (!IsFunction(*spec)) ResolveWeights(iterations, spec->mutable_objective());
 }
 
-Agenda ToAgenda(int64_t examples, const api::Spec& spec) {
+void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {
+  if (!IsFunction(*spec) && !ResolveBatchSize("data", examples, spec->mutable_data(), violations)) {
+    return;
+  }
+  ResolveLength(IterationsPerEpoch(examples, *spec), spec, violations);
+}
+
+Agenda ToAgenda(int64_t per_epoch, const api::Spec& spec) {
   return {.iterations = spec.iterations(),
-          .iterations_per_epoch = IterationsPerEpoch(examples, spec),
+          .iterations_per_epoch = per_epoch,
           .evaluate_every_epochs = spec.evaluation().every_epochs(),
           .evaluate_every_iterations = spec.evaluation().every_iterations(),
           .checkpoint_every_iterations = spec.checkpoints().every_iterations()};

@@ -5,6 +5,7 @@
 // on how many examples there are. Free functions; any thread.
 
 #include <cstdint>
+#include <string>
 
 #include "core/train/agenda.h"
 #include "server/worker/spec/violations.h"
@@ -15,11 +16,17 @@ namespace descent::worker {
 void ResolveWithoutData(api::Spec* spec, Violations* violations);
 
 // Batch size, number of iterations, checkpoint interval, schedule lengths. A function has no data:
-// examples is 0.
+// examples is 0. Of a system, whose players may have data of their own, the two steps below.
 void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations);
 
+// `field`: that of the data. False: a violation.
+bool ResolveBatchSize(const std::string& field, int64_t examples, api::Data* data,
+                      Violations* violations);
+// Number of iterations, checkpoint interval, schedule lengths.
+void ResolveLength(int64_t iterations_per_epoch, api::Spec* spec, Violations* violations);
+
 // Of a resolved spec.
-Agenda ToAgenda(int64_t examples, const api::Spec& spec);
+Agenda ToAgenda(int64_t iterations_per_epoch, const api::Spec& spec);
 
 }  // namespace descent::worker
 

@@ -18,6 +18,16 @@ TEST(FindDialPath, TakesTheFullPathAndUnambiguousSuffixes) {
   EXPECT_EQ(*FindDialPath(kPaths, "beta2"), 2u);
 }
 
+TEST(FindDialPath, FieldsInTheMiddleMayBeLeftOut) {
+  const std::vector<std::string> paths = {"g.optimizer.adam.step_size",
+                                          "d.optimizer.adam.step_size", "d.optimizer.adam.beta1"};
+  EXPECT_EQ(*FindDialPath(paths, "d.step_size"), 1u);
+  EXPECT_EQ(*FindDialPath(paths, "g.adam.lr"), 0u);
+  EXPECT_EQ(FindDialPath(paths, "optimizer.step_size").status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(FindDialPath(paths, "adam.g.step_size").status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST(FindDialPath, KnowsWhatOthersCallAStepSize) {
   for (const char* name : {"lr", "learning_rate", "adam.lr", "optimizer.adam.learning_rate"}) {
     EXPECT_EQ(*FindDialPath(kPaths, name), 0u) << name;

@@ -1,0 +1,51 @@
+#ifndef DESCENT_CORE_TRAIN_MODEL_TRAINER_H_
+#define DESCENT_CORE_TRAIN_MODEL_TRAINER_H_
+
+// The trainer of one model: see trainer.h, whose Create makes it.
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/train/trainer.h"
+
+namespace descent {
+
+class ModelTrainer final : public Trainer {
+ public:
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
+
+  absl::StatusOr<Boundary> Current() override;
+  absl::Status Advance() override;
+  bool has_test_data() const override { return test_.has_value(); }
+  absl::StatusOr<EvaluationResult> Evaluate() override;
+  absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) override;
+  RunState Snapshot() override;
+
+ protected:
+  absl::Status LoadState(int64_t iteration, RunState state) override;
+
+ private:
+  explicit ModelTrainer(TrainerOptions options);
+
+  std::span<const double> Scalars();
+  absl::Status Tell(const EvaluationResult& evaluation);
+
+  const std::optional<LossSum> loss_;
+  const std::vector<Metric> metrics_;
+  const std::shared_ptr<Batches> batches_;  // null: without data
+  const std::optional<Dataset> test_;
+  std::unique_ptr<ModelRun> run_;
+  std::optional<Stopper<Model>> stopper_;  // if there are tests
+  std::optional<double> seconds_;          // what StopReasons was told
+  std::vector<Dial*> observing_;           // go by evaluations
+  std::vector<double> scalars_;            // of the present iteration
+  const Model* average_ = nullptr;
+  std::span<const double> weights_;             // of the loss's parts
+  std::optional<EvaluationResult> evaluation_;  // of the present iteration
+};
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_TRAIN_MODEL_TRAINER_H_

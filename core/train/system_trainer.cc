@@ -1,0 +1,209 @@
+#include "core/train/system_trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace descent {
+namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+// What a checkpoint holds of the stop tests.
+constexpr char kChange[] = "stop.value_change";
+
+absl::Status CheckStopTests(const StopTests& tests) {
+  if (absl::Status status = tests.Validate(); !status.ok()) return status;
+  const char* field = tests.solution_change            ? "solution_change"
+                      : tests.solution_relative_change ? "solution_relative_change"
+                      : tests.gradient_max             ? "gradient_max"
+                                                       : nullptr;
+  if (field == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      field, ": not of a system, which has several solutions; use value_change or gradient_norm"));
+}
+
+class SystemTrainer final : public Trainer {
+ public:
+  SystemTrainer(SystemTrainerOptions options, std::unique_ptr<System> system)
+      : Trainer(options.agenda, std::move(options.spec)),
+        system_(std::move(system)),
+        batches_(std::move(options.batches)),
+        test_(std::move(options.test)),
+        tests_(options.stop_when) {
+    test_.resize(system_->players());
+  }
+
+  // Lists dials and series.
+  absl::Status List(const SystemTrainerOptions& options);
+
+  absl::StatusOr<Boundary> Current() override;
+  absl::Status Advance() override;
+  bool has_test_data() const override {
+    return std::ranges::any_of(test_, [](const auto& test) { return test.has_value(); });
+  }
+  absl::StatusOr<EvaluationResult> Evaluate() override;
+  absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) override;
+  RunState Snapshot() override;
+
+ protected:
+  absl::Status LoadState(int64_t iteration, RunState state) override;
+
+ private:
+  std::span<const double> Scalars(const System::View& view);
+
+  std::unique_ptr<System> system_;
+  const std::shared_ptr<Batches> batches_;
+  std::vector<std::optional<Dataset>> test_;
+  const StopTests tests_;
+  std::vector<double> scalars_;
+  std::optional<EvaluationResult> evaluation_;
+  // Of the iteration looked at last by StopReasons.
+  int64_t looked_at_ = -1;
+  double value_ = kUnknown, value_change_ = kUnknown;
+};
+
+absl::Status SystemTrainer::List(const SystemTrainerOptions& options) {
+  std::vector<std::string> paths;
+  std::vector<Settable> settables;
+  for (size_t p = 0; p < system_->players(); ++p) {
+    const auto path = [&](const std::string& name) {
+      return absl::StrCat(system_->name(p), ".",
+                          options.dial_path ? options.dial_path(p, name) : name);
+    };
+    series_.push_back(absl::StrCat(system_->name(p), ".value"));
+    series_.push_back(absl::StrCat(system_->name(p), ".gradient_norm"));
+    for (Dial* dial : system_->run(p).dials()) {
+      paths.push_back(path(dial->name));
+      settables.push_back(dial->sequence);
+      series_.push_back(paths.back());
+      const Sequence::Feedback* feedback = dial->sequence.feedback();
+      if (!feedback || feedback->metric == Sequence::kValue) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(paths.back(), ": it goes by `", feedback->metric,
+                       "` of the evaluations, which a system's dials can't; use the metric value"));
+    }
+    for (const NamedNumber& number : system_->run(p).numbers()) {
+      series_.push_back(path(number.name));
+    }
+  }
+  board_ = std::make_unique<DialBoard>(std::move(paths), std::move(settables));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Trainer::Boundary> SystemTrainer::Current() {
+  absl::StatusOr<System::View> view = system_->current();
+  if (!view.ok()) return view.status();
+  index_ = view->index;
+  const int64_t samples = batches_ ? batches_->SamplesBefore(index_) : 0;
+  const int64_t per_epoch = batches_ ? batches_->samples_per_epoch() : 1;
+  return Boundary{.index = index_,
+                  .value = view->value,
+                  .gradient_norm = view->gradient_norm,
+                  .step_size = std::nullopt,
+                  .samples = samples,
+                  .epoch = static_cast<double>(samples) / static_cast<double>(per_epoch),
+                  .scalars = Scalars(*view)};
+}
+
+std::span<const double> SystemTrainer::Scalars(const System::View& view) {
+  scalars_.clear();
+  // As of one model: the starting point was made by no step.
+  if (index_ == 0) return scalars_;
+  for (size_t p = 0; p < system_->players(); ++p) {
+    scalars_.push_back(view.players[p].value);
+    scalars_.push_back(view.players[p].gradient_norm);
+    for (const Dial* dial : system_->run(p).dials()) scalars_.push_back(dial->used.value_or(0));
+    for (const NamedNumber& number : system_->run(p).numbers()) scalars_.push_back(number.value);
+  }
+  return scalars_;
+}
+
+absl::Status SystemTrainer::Advance() {
+  evaluation_.reset();
+  return system_->advance();
+}
+
+absl::StatusOr<EvaluationResult> SystemTrainer::Evaluate() {
+  if (!has_test_data()) {
+    return absl::FailedPreconditionError("The job has no test data (data.test).");
+  }
+  if (evaluation_) return *evaluation_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> data(system_->players());
+  EvaluationResult result;
+  for (size_t p = 0; p < data.size(); ++p) {
+    if (!test_[p]) continue;
+    data[p] = {test_[p]->inputs, test_[p]->targets};
+    result.examples = std::max(result.examples, test_[p]->size());
+  }
+  absl::StatusOr<std::vector<double>> values = system_->Evaluate(data);
+  if (!values.ok()) return values.status();
+  for (size_t p = 0; p < data.size(); ++p) {
+    result.loss += (*values)[p];
+    result.metrics.push_back(
+        {.name = absl::StrCat(system_->name(p), ".loss"), .value = (*values)[p]});
+  }
+  evaluation_ = std::move(result);
+  return *evaluation_;
+}
+
+absl::StatusOr<std::vector<StopReason>> SystemTrainer::StopReasons(std::optional<double> seconds) {
+  if (!tests_.any()) return std::vector<StopReason>();
+  absl::StatusOr<System::View> view = system_->current();
+  if (!view.ok()) return view.status();
+  if (view->index != looked_at_) {
+    value_change_ = looked_at_ == view->index - 1 ? std::abs(view->value - value_) : value_change_;
+    looked_at_ = view->index;
+  }
+  value_ = view->value;
+  int64_t evaluations = 0;
+  for (const ModelRun::View& player : view->players) evaluations += player.evaluations;
+  return Holding(tests_, {.index = view->index,
+                          .value_change = value_change_,
+                          .value = view->value,
+                          .gradient_norm = view->gradient_norm,
+                          .evaluations = evaluations,
+                          .seconds = seconds});
+}
+
+RunState SystemTrainer::Snapshot() {
+  RunState state = system_->Save();
+  if (tests_.any()) {
+    if (looked_at_ != index_) StopReasons(std::nullopt).IgnoreError();
+    state.numbers.emplace_back(kChange, value_change_);
+  }
+  return state;
+}
+
+absl::Status SystemTrainer::LoadState(int64_t iteration, RunState state) {
+  double change = kUnknown;
+  std::erase_if(state.numbers, [&](const auto& named) {
+    if (named.first == kChange) change = named.second;
+    return named.first == kChange;
+  });
+  if (absl::Status status = system_->Load(state); !status.ok()) return status;
+  value_change_ = change;
+  looked_at_ = iteration;
+  evaluation_.reset();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeSystemTrainer(SystemTrainerOptions options) {
+  if (absl::Status status = CheckStopTests(options.stop_when); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<System>> system = System::Create(options.system);
+  if (!system.ok()) return system.status();
+  auto trainer = std::make_unique<SystemTrainer>(options, *std::move(system));
+  if (absl::Status status = trainer->List(options); !status.ok()) return status;
+  return trainer;
+}
+
+}  // namespace descent

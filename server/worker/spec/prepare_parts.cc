@@ -1,0 +1,85 @@
+#include "server/worker/spec/prepare_parts.h"
+
+#include <google/protobuf/text_format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/worker/spec/source_spec.h"
+
+namespace descent::worker {
+namespace {
+
+// Refuses a target that is no class and lies outside the range, naming the row.
+absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
+  const at::Tensor targets = dataset.targets.to(at::kDouble).contiguous();
+  const int64_t per_row = targets.numel() / dataset.size();
+  for (int64_t i = 0; i < targets.numel(); ++i) {
+    const absl::Status status = range.Check(targets.const_data_ptr<double>()[i]);
+    if (status.ok()) continue;
+    return absl::OutOfRangeError(
+        absl::StrCat(dataset.origin.Name(i / per_row), ": the ", std::string(status.message())));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string Sentence(const absl::Status& status) {
+  std::string text(status.message());
+  if (!text.empty() && text.back() != '.') text.push_back('.');
+  return text;
+}
+
+Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
+
+std::string SpecText(const api::Spec& spec) {
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(spec, &text);
+  return text;
+}
+
+void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
+                  const LossSum& loss, const Shape& output, Violations* violations) {
+  for (const LossTerm& term : loss.terms) {
+    absl::Status status;
+    if (term.loss.predicts == Predicts::kClass) {
+      status = CheckClasses(dataset, std::max<int64_t>(output.back(), 2));
+    } else if (term.loss.target_range) {
+      status = CheckTargetRange(dataset, *term.loss.target_range);
+    }
+    if (status.ok()) continue;
+    return AddSourceViolation(field, source, status, violations);
+  }
+}
+
+void AddModel(const std::string& prefix, const BuiltModel& built, api::SpecSummary* summary) {
+  for (const descent::LayerSummary& layer : built.layers) {
+    api::LayerSummary* added = summary->add_layers();
+    added->set_name(prefix + layer.name);
+    added->set_kind(layer.kind);
+    for (int64_t size : layer.output_shape) added->add_output_shape(size);
+    added->set_parameters(layer.parameters);
+    added->set_plan(layer.plan);
+  }
+  summary->set_parameters(summary->parameters() + built.parameters);
+  summary->set_parameter_bytes(summary->parameter_bytes() + built.parameter_bytes);
+}
+
+void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
+  for (const FileDigest& file : dataset.files) {
+    const auto& known = summary->digests();
+    if (std::any_of(known.begin(), known.end(),
+                    [&](const api::DataDigest& d) { return d.path() == file.path; })) {
+      continue;
+    }
+    api::DataDigest* digest = summary->add_digests();
+    digest->set_path(file.path);
+    digest->set_sha256(file.sha256);
+    digest->set_bytes(file.bytes);
+  }
+}
+
+}  // namespace descent::worker

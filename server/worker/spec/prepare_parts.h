@@ -1,0 +1,35 @@
+#ifndef DESCENT_SERVER_WORKER_SPEC_PREPARE_PARTS_H_
+#define DESCENT_SERVER_WORKER_SPEC_PREPARE_PARTS_H_
+
+// What preparing one model and preparing a system have in common. Free functions; any thread.
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/data/dataset.h"
+#include "core/model/layers.h"
+#include "core/objective/loss_sum.h"
+#include "descent/v1/event.pb.h"
+#include "server/worker/spec/violations.h"
+
+namespace descent::worker {
+
+// The status' message, with a full stop.
+std::string Sentence(const absl::Status& status);
+// Of one example.
+Shape ExampleShape(const at::Tensor& rows);
+// As checkpoints hold it.
+std::string SpecText(const api::Spec& spec);
+
+// That every target is one for the losses and a model with this output.
+void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
+                  const LossSum& loss, const Shape& output, Violations* violations);
+
+// A model's layers, each with the prefix before its name, and what it adds to the sums.
+void AddModel(const std::string& prefix, const BuiltModel& built, api::SpecSummary* summary);
+// Of the dataset's files that are not there yet.
+void AddDigests(const Dataset& dataset, api::SpecSummary* summary);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SPEC_PREPARE_PARTS_H_

@@ -1,0 +1,47 @@
+#ifndef DESCENT_SERVER_WORKER_SPEC_SYSTEM_SPEC_H_
+#define DESCENT_SERVER_WORKER_SPEC_SYSTEM_SPEC_H_
+
+// Jobs of several models: `Spec.system`. Each player is looked at as a spec of its own, so that its
+// model, optimizer and data go the way of every job's. Free functions; any thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/system/system.h"
+#include "server/worker/spec/violations.h"
+
+namespace descent::worker {
+
+inline bool IsSystem(const api::Spec& spec) { return spec.has_system(); }
+
+// `system.players[1]`
+std::string PlayerField(int player);
+
+// Checks what can be checked without the data, and fills in defaults. The spec has its seed.
+void ResolveSystem(api::Spec* spec, Violations* violations);
+
+// Fills in the length of schedules that have none: that of the run.
+void ResolveSystemSchedules(int64_t iterations, api::System* system);
+
+// Of a system that was resolved without violations:
+
+// The player's model, optimizer and data as a spec, with all that the players share. Its objective
+// is the loss that decides what the targets of its data are.
+api::Spec PlayerSpec(const api::Spec& spec, int player);
+// The same with the model that its data go into.
+api::Spec PlayerDataSpec(const api::Spec& spec, int player);
+bool ReadsData(const api::Player& player);
+// Whose data it reads: `system.players[1].data`, or `data`, which all share that have none.
+std::string PlayerDataField(const api::Spec& spec, int player);
+
+// Without its batches.
+PlayerTerms ToPlayerTerms(const api::Spec& spec, int player);
+Turns ToTurns(const api::System& system);
+// The seed of a player's starting point.
+uint64_t PlayerSeed(const api::Spec& spec, int player);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SPEC_SYSTEM_SPEC_H_

@@ -1,0 +1,354 @@
+#include "core/system/system.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/data/batches.h"
+#include "core/data/random_seed.h"
+#include "core/model/batch_norm.h"
+#include "core/model/layers.h"
+#include "core/model/linear.h"
+#include "core/model/sequential.h"
+#include "core/model/tanh.h"
+#include "core/objective/binary_cross_entropy.h"
+#include "core/objective/mean_squared_error.h"
+#include "core/optimizer/adam.h"
+#include "core/optimizer/gradient_descent.h"
+#include "core/optimizer/nesterov.h"
+#include "core/sequence/cosine.h"
+#include "core/train/system_trainer.h"
+#include "tests/core/data/temporary_folder.h"
+
+namespace descent {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr uint64_t kSeed = 7;
+
+Model Net(int64_t inputs, int64_t outputs, uint64_t seed, bool normalized = false) {
+  std::vector<LayerOptions> layers = {Linear{.out_features = 8}};
+  if (normalized) layers.push_back(BatchNorm{});
+  layers.push_back(Tanh{});
+  layers.push_back(Linear{.out_features = outputs});
+  auto built = BuildModel(
+      {.root = Sequential{layers}, .input_shape = {inputs}, .dtype = at::kDouble, .seed = seed});
+  EXPECT_TRUE(built.ok()) << built.status();
+  return built->model;
+}
+
+Batch BatchOf(int64_t k) {
+  at::manual_seed(static_cast<uint64_t>(100 + k));
+  const at::Tensor x = at::rand({16, 2}, at::kDouble);
+  return {x, x.sum(1, /*keepdim=*/true)};
+}
+
+// A GAN of two players.
+struct Gan {
+  Model discriminator = Net(2, 1, 1), generator = Net(3, 2, 2);
+  OptimizerOptions first = GradientDescent{.step_size = 0.1};
+  OptimizerOptions second = GradientDescent{.step_size = 0.05};
+  Turns turns = Turns::kAlternating;
+  std::optional<Sequence> weight = {};
+
+  SystemOptions Options() const {
+    const Loss bce = BinaryCrossEntropyWithLogits{};
+    const Noise noise{.shape = {3}};
+    PlayerTerms d{.player = "discriminator", .terms = {}, .batches = BatchOf};
+    d.terms.push_back({.name = "real",
+                       .through = {0},
+                       .loss = bce,
+                       .target = TermTarget::kConstant,
+                       .constant = 1});
+    d.terms.push_back({.name = "fake",
+                       .noise = noise,
+                       .through = {1, 0},
+                       .loss = bce,
+                       .target = TermTarget::kConstant,
+                       .constant = 0,
+                       .weight = weight});
+    PlayerTerms g{.player = "generator", .terms = {}, .batches = {}, .batch_size = 16};
+    g.terms.push_back({.name = "deceive",
+                       .noise = noise,
+                       .through = {1, 0},
+                       .loss = bce,
+                       .target = TermTarget::kConstant,
+                       .constant = 1});
+    return {.players = {{&discriminator, first, d}, {&generator, second, g}},
+            .turns = turns,
+            .seed = kSeed};
+  }
+
+  std::unique_ptr<System> Make() const {
+    auto system = System::Create(Options());
+    EXPECT_TRUE(system.ok()) << system.status();
+    return *std::move(system);
+  }
+};
+
+// The same by hand.
+struct ByHand {
+  Model d, g;
+  double fake_weight = 1;
+
+  at::Tensor Noises(size_t player, int64_t k) const {
+    const SystemOptions options = Gan().Options();
+    const PlayerTerms& terms = options.players[player].terms;
+    const PlayerTerm& term = terms.terms.back();
+    return TermInputs(term, {}, 16, DeriveSeed(kSeed, "noise/" + terms.player + "/" + term.name, 0),
+                      k, at::TensorOptions(at::kDouble));
+  }
+  static at::Tensor Bce(const at::Tensor& scores, double target) {
+    return at::binary_cross_entropy_with_logits(scores, at::full_like(scores, target));
+  }
+  auto GradientD(int64_t k) const {
+    auto objective = [&](const Model& x) {
+      return Bce(x(BatchOf(k).inputs), 1) + fake_weight * Bce(x(g(Noises(0, k))), 0);
+    };
+    return gradient(objective, d);
+  }
+  auto GradientG(int64_t k) const {
+    auto objective = [&](const Model& x) { return Bce(d(x(Noises(1, k))), 1); };
+    return gradient(objective, g);
+  }
+};
+
+double Distance(const Model& x, const Model& y) { return norm(x - y); }
+
+TEST(System, AlternatingPlayersSeeEachOthersNewSolutions) {
+  const Gan gan;
+  const auto system = gan.Make();
+  ByHand hand{gan.discriminator, gan.generator};
+  for (int64_t k = 0; k < 20; ++k) {
+    const auto it = system->current();
+    ASSERT_TRUE(it.ok()) << it.status();
+    ASSERT_EQ(it->index, k);
+    EXPECT_LT(Distance(it->players[0].solution, hand.d), 1e-12);
+    EXPECT_LT(Distance(it->players[1].solution, hand.g), 1e-12);
+    const auto at_d = hand.GradientD(k), at_g = hand.GradientG(k);
+    EXPECT_NEAR(it->players[0].value, at_d.value, 1e-12);
+    EXPECT_NEAR(it->players[1].value, at_g.value, 1e-12);
+    EXPECT_NEAR(it->value, at_d.value + at_g.value, 1e-12);
+    EXPECT_NEAR(it->gradient_norm, std::hypot(norm(at_d.gradient), norm(at_g.gradient)), 1e-12);
+    axpy(-0.1, at_d.gradient, hand.d);
+    axpy(-0.05, hand.GradientG(k).gradient, hand.g);
+    ASSERT_TRUE(system->advance().ok());
+  }
+}
+
+TEST(System, JointPlayersMoveAtOnce) {
+  const Gan gan{.turns = Turns::kJoint};
+  const auto system = gan.Make();
+  ByHand hand{gan.discriminator, gan.generator};
+  for (int64_t k = 0; k < 20; ++k) {
+    const auto it = system->current();
+    ASSERT_TRUE(it.ok()) << it.status();
+    EXPECT_LT(Distance(it->players[0].solution, hand.d), 1e-12);
+    EXPECT_LT(Distance(it->players[1].solution, hand.g), 1e-12);
+    const auto at_d = hand.GradientD(k), at_g = hand.GradientG(k);
+    axpy(-0.1, at_d.gradient, hand.d);
+    axpy(-0.05, at_g.gradient, hand.g);
+    ASSERT_TRUE(system->advance().ok());
+  }
+}
+
+// An encoder and a decoder with one loss: joint steps on the sum are those of one model.
+TEST(System, ASummedLossIsOneLossOfAllModels) {
+  Model encoder = Net(2, 1, 3), decoder = Net(1, 2, 4);
+  PlayerTerms e{.player = "encoder", .terms = {}, .batches = BatchOf};
+  e.terms.push_back({.name = "error",
+                     .through = {0, 1},
+                     .loss = MeanSquaredError{},
+                     .target = TermTarget::kInputs});
+  PlayerTerms d{.player = "decoder", .terms = {}, .batches = BatchOf};
+  d.terms.push_back({.name = "codes", .through = {0}, .loss = MeanSquaredError{}, .weight = 0.01});
+  auto system = System::Create({.players = {{&encoder, GradientDescent{.step_size = 0.1}, e},
+                                            {&decoder, GradientDescent{.step_size = 0.1}, d}},
+                                .turns = Turns::kJoint,
+                                .summed = true});
+  ASSERT_TRUE(system.ok()) << system.status();
+  double first = 0;
+  for (int64_t k = 0; k < 300; ++k) {
+    const auto it = (*system)->current();
+    ASSERT_TRUE(it.ok()) << it.status();
+    const Batch batch = BatchOf(k);
+    const auto error = [&](const Model& a, const Model& b) {
+      const at::Tensor code = a(batch.inputs);
+      return at::mse_loss(b(code), batch.inputs) + 0.01 * at::mse_loss(code, batch.targets);
+    };
+    if (k < 10) {
+      auto of_encoder = [&](const Model& x) { return error(x, decoder); };
+      auto of_decoder = [&](const Model& x) { return error(encoder, x); };
+      const auto ge = gradient(of_encoder, encoder), gd = gradient(of_decoder, decoder);
+      EXPECT_NEAR(it->value, ge.value, 1e-12);
+      EXPECT_LT(Distance(it->players[0].gradient, ge.gradient), 1e-12);
+      EXPECT_LT(Distance(it->players[1].gradient, gd.gradient), 1e-12);
+      axpy(-0.1, ge.gradient, encoder);
+      axpy(-0.1, gd.gradient, decoder);
+    }
+    if (k == 0) first = it->value;
+    if (k == 299) {
+      EXPECT_LT(it->value, first / 2);
+    }
+    ASSERT_TRUE((*system)->advance().ok());
+  }
+}
+
+TEST(System, APlayersRunningAveragesAreItsOwn) {
+  Gan gan;
+  gan.generator = Net(3, 2, 2, /*normalized=*/true);
+  const auto system = gan.Make();
+  const ByHand hand{gan.discriminator, gan.generator};
+  // Moved by one batch an iteration, whoever else has the generator compute.
+  Model moved = gan.generator;
+  for (int64_t k = 0; k < 4; ++k) {
+    const auto it = system->current();
+    ASSERT_TRUE(it.ok()) << it.status();
+    Model now = it->players[1].solution;
+    for (size_t i = 0; i < now.states().size(); ++i) {
+      now.states()[i].tensor.copy_(moved.states()[i].tensor);
+    }
+    now(hand.Noises(1, k), Pass{.training = true, .iteration = k});
+    moved = now;
+    ASSERT_FALSE(moved.states().empty());
+    for (size_t i = 0; i < moved.states().size(); ++i) {
+      EXPECT_TRUE(at::allclose(moved.states()[i].tensor, it->players[1].solution.states()[i].tensor,
+                               1e-12, 1e-12))
+          << moved.states()[i].name << " at " << k;
+    }
+    ASSERT_TRUE(system->advance().ok());
+  }
+}
+
+TEST(System, RefusesWhatDoesNotGoTogether) {
+  const auto error = [](const auto& change) {
+    const Gan gan;
+    SystemOptions options = gan.Options();
+    change(&options);
+    return std::string(System::Create(std::move(options)).status().message());
+  };
+  EXPECT_THAT(error([](auto* o) { o->players.clear(); }), HasSubstr("at least one"));
+  EXPECT_THAT(error([](auto* o) { o->players[1].terms.player = "discriminator"; }),
+              HasSubstr("name of its own"));
+  EXPECT_THAT(error([](auto* o) { o->players[0].terms.batches = {}; }),
+              HasSubstr("player discriminator: term `real` reads data"));
+  EXPECT_THAT(error([](auto* o) { o->players[0].terms.terms[0].through = {2}; }),
+              HasSubstr("give the players that it goes through"));
+  EXPECT_THAT(error([](auto* o) { o->players[1].optimizer = GradientDescent{.step_size = -1}; }),
+              HasSubstr("player generator: step_size"));
+}
+
+// The trainer of such a system.
+class SystemTrainerTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Trainer> Make() {
+    Gan gan;
+    gan.discriminator = Net(2, 1, 1);
+    gan.generator = Net(3, 2, 2, /*normalized=*/true);
+    gan.first = Adam{.step_size = cosine(0.01, 60)};
+    gan.second = Nesterov{.step_size = 0.01, .momentum = 0.5};
+    gan.weight = 1;
+    Dataset test;
+    const Batch batch = BatchOf(1000);
+    test.inputs = batch.inputs;
+    test.targets = batch.targets;
+    auto trainer = MakeSystemTrainer({.system = gan.Options(),
+                                      .test = {test, std::nullopt},
+                                      .agenda = {.iterations = 60},
+                                      .stop_when = {.value_change = 0},
+                                      .spec = "the spec"});
+    EXPECT_TRUE(trainer.ok()) << trainer.status();
+    return *std::move(trainer);
+  }
+
+  // Values and scalars from where it stands to iteration `until`.
+  static std::vector<double> Go(Trainer* trainer, int64_t until) {
+    std::vector<double> all;
+    while (true) {
+      const auto boundary = trainer->Current();
+      EXPECT_TRUE(boundary.ok()) << boundary.status();
+      all.push_back(boundary->value);
+      all.push_back(boundary->gradient_norm);
+      all.insert(all.end(), boundary->scalars.begin(), boundary->scalars.end());
+      if (boundary->index == until) return all;
+      EXPECT_TRUE(trainer->StopReasons(std::nullopt)->empty());
+      if (boundary->index == 25) {
+        // One player's, of two that have such a dial.
+        const auto dial = trainer->dials().Find("generator.step_size");
+        EXPECT_TRUE(dial.ok()) << dial.status();
+        EXPECT_TRUE(trainer->dials().Set(*dial, 0.02).ok());
+      }
+      EXPECT_TRUE(trainer->Advance().ok());
+    }
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(SystemTrainerTest, GoesOnFromACheckpointBitForBit) {
+  const auto undisturbed = Make(), interrupted = Make(), resumed = Make();
+  Go(undisturbed.get(), 20);
+  const std::vector<double> expected = Go(undisturbed.get(), 60);
+  Go(interrupted.get(), 20);
+  const auto saved = interrupted->Save(folder_.path(), 0, interrupted->Snapshot());
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  const auto at = resumed->Load(CheckpointPath(folder_.path(), "0-20"), saved->sha256);
+  ASSERT_TRUE(at.ok()) << at.status();
+  EXPECT_EQ(*at, 20);
+  EXPECT_EQ(Go(resumed.get(), 60), expected);
+  const auto one = undisturbed->Save(folder_.path(), 1, undisturbed->Snapshot());
+  const auto other = resumed->Save(folder_.path(), 2, resumed->Snapshot());
+  const auto first = LoadCheckpoint(CheckpointPath(folder_.path(), "1-60"), one->sha256);
+  const auto second = LoadCheckpoint(CheckpointPath(folder_.path(), "2-60"), other->sha256);
+  ASSERT_TRUE(first.ok() && second.ok());
+  for (size_t i = 0; i < first->state.tensors.size(); ++i) {
+    EXPECT_TRUE(first->state.tensors[i].second.equal(second->state.tensors[i].second))
+        << first->state.tensors[i].first;
+  }
+}
+
+TEST_F(SystemTrainerTest, DialsAndSeriesBearThePlayersName) {
+  const auto trainer = Make();
+  EXPECT_THAT(trainer->dials().paths(),
+              ElementsAre("discriminator.step_size", "discriminator.beta1", "discriminator.beta2",
+                          "discriminator.objective.fake.weight", "generator.step_size",
+                          "generator.momentum"));
+  EXPECT_THAT(trainer->series(), Contains("discriminator.objective.fake"));
+  EXPECT_THAT(trainer->series(), Contains("generator.gradient_norm"));
+  ASSERT_TRUE(trainer->Current().ok());
+  ASSERT_TRUE(trainer->Advance().ok());
+  EXPECT_EQ(trainer->Current()->scalars.size(), trainer->series().size());
+  const auto ambiguous = trainer->dials().Find("step_size");
+  EXPECT_THAT(std::string(ambiguous.status().message()), HasSubstr("fits several dials"));
+}
+
+TEST_F(SystemTrainerTest, EvaluationsGiveEachPlayersObjective) {
+  const auto trainer = Make();
+  ASSERT_TRUE(trainer->Current().ok());
+  const auto result = trainer->Evaluate();
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->metrics.size(), 2U);
+  EXPECT_EQ(result->metrics[0].name, "discriminator.loss");
+  EXPECT_NEAR(result->loss, result->metrics[0].value + result->metrics[1].value, 1e-12);
+  EXPECT_EQ(result->examples, 16);
+}
+
+TEST_F(SystemTrainerTest, RefusesStopTestsOfOneSolution) {
+  const Gan gan;
+  const auto trainer =
+      MakeSystemTrainer({.system = gan.Options(), .stop_when = {.gradient_max = 1e-3}});
+  EXPECT_THAT(std::string(trainer.status().message()), HasSubstr("gradient_max: not of a system"));
+}
+
+}  // namespace
+}  // namespace descent
