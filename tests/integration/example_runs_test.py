@@ -49,14 +49,22 @@ def test_the_table_of_three_ones_is_right(descent):
 def generated(daemon, job, noise):
     """What the generator of the last checkpoint makes of the noise, before any output function."""
     tensors = daemon.tensors(job)
-    names = sorted(n for n in tensors if n.startswith("generator/solution/"))
-    biases = [n for n in names if n.endswith(".bias")]
+
+    def read(kind, layer, name):
+        return np.frombuffer(tensors[f"generator/{kind}/{layer}.{name}"], np.float32)
+
+    # `generator/solution/0.weight`
+    layers = sorted({int(n.split("/")[2].split(".")[0]) for n in tensors if "r/solution/" in n})
     x = noise.astype(np.float32)
-    for bias in biases:
-        b = np.frombuffer(tensors[bias], np.float32)
-        w = np.frombuffer(tensors[bias.removesuffix("bias") + "weight"], np.float32)
-        x = x @ w.reshape(len(b), -1).T + b
-        if bias != biases[-1]:
+    for layer in layers:
+        w, b = read("solution", layer, "weight"), read("solution", layer, "bias")
+        if len(w) == len(b):  # batch normalization
+            mean, variance = (read("state", layer, f"running_{s}") for s in ("mean", "var"))
+            x = (x - mean) / np.sqrt(variance + 1e-5) * w + b
+        else:
+            x = x @ w.reshape(len(b), -1).T + b
+        # An activation follows where the next layer does not.
+        if layer != layers[-1] and layer + 1 not in layers:
             x = np.where(x > 0, x, 0.2 * x)
     return x
 
