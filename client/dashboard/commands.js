@@ -3,7 +3,7 @@
 
 import {Refusal, Unreachable, commandJob} from './api.js';
 import {connection} from './connection.js';
-import {brief, count, lastPart, toNumber} from './format.js';
+import {brief, count, dialName, toNumber} from './format.js';
 
 const PATIENCE = 30000;  // milliseconds; a dial turned longer ago should be turned anew
 
@@ -41,7 +41,7 @@ export async function send(job, commands, onWait = () => {}) {
 }
 
 export function describeChange({path, old_value: before, new_value: after, released}) {
-  const arrow = `${lastPart(path)} ${brief(toNumber(before))} → ${brief(toNumber(after))}`;
+  const arrow = `${dialName(path)} ${brief(toNumber(before))} → ${brief(toNumber(after))}`;
   return released ? `${arrow} (released to its schedule)` : arrow;
 }
 
@@ -55,7 +55,7 @@ export function describeApplied(applied) {
 // A command as asked: "set step_size to 0.01"
 export function describeCommand(command) {
   const [[kind, {path, value, factor} = {}] = ['command']] = Object.entries(command);
-  const dial = path && lastPart(path);
+  const dial = path && dialName(path);
   if (kind === 'set') return `set ${dial} to ${brief(toNumber(value))}`;
   if (kind === 'scale') return `scale ${dial} by ${brief(toNumber(factor))}`;
   if (kind === 'release') return `release ${dial}`;

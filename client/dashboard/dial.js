@@ -3,7 +3,7 @@
 
 import {Answer} from './answer.js';
 import {h, setHidden, setText} from './dom.js';
-import {brief, lastPart, typed, value as formatValue} from './format.js';
+import {brief, lastPart, playerOf, typed, value as formatValue} from './format.js';
 
 const STEPS = 100;  // of the slider, a decade
 
@@ -16,7 +16,8 @@ export class Dial {
   constructor(job, path) {
     this.job = job;
     this.path = path;
-    const name = lastPart(path).replaceAll('_', ' ');
+    const player = playerOf(path);
+    const name = lastPart(path).replaceAll('_', ' ') + (player && ` of ${player}`);
     this.name = name;
     this.badge = h('span.badge');
     this.present = h('output.dial-value', {'aria-label': `present ${name}`});

@@ -79,6 +79,15 @@ export const shortName = (job) => job.replace(/^jobs\//, '');
 
 export const lastPart = (path) => path.slice(path.lastIndexOf('.') + 1);
 
+// The player of a system whose dial it is: `generator` of `generator.optimizer.adam.step_size`.
+export function playerOf(path) {
+  const first = path.slice(0, Math.max(0, path.indexOf('.')));
+  return ['optimizer', 'objective'].includes(first) ? '' : first;
+}
+
+// `step_size`, of a system `generator.step_size`.
+export const dialName = (path) => [playerOf(path), lastPart(path)].filter(Boolean).join('.');
+
 export const FINAL_STATES = new Set(['SUCCEEDED', 'STOPPED', 'FAILED']);
 
 export const stateName = (state) => {

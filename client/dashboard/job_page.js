@@ -166,7 +166,12 @@ export class JobPage {
     this.stats.update(job, history);
     this.#drawDials({enabled, ended});
     this.#drawWindow();
-    for (const chart of this.charts) chart.draw();
+    // Players have a step size each, and the iterations none.
+    const players = [...history.dials.keys()].filter((path) => lastPart(path) === 'step_size').length > 1;
+    for (const chart of this.charts) {
+      setHidden(chart.element, players && chart.column === 'step');
+      chart.draw();
+    }
     this.log.update(history.commands);
     this.evaluations.update(history.evaluations);
     this.notices.update(history.notices);

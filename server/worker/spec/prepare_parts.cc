@@ -55,10 +55,11 @@ void CheckTargets(const std::string& field, const api::DataSource& source, const
   }
 }
 
-void AddModel(const std::string& prefix, const BuiltModel& built, api::SpecSummary* summary) {
+void AddModel(const std::string& player, const BuiltModel& built, api::SpecSummary* summary) {
   for (const descent::LayerSummary& layer : built.layers) {
     api::LayerSummary* added = summary->add_layers();
-    added->set_name(prefix + layer.name);
+    const bool dot = !player.empty() && !layer.name.empty();
+    added->set_name(absl::StrCat(player, dot ? "." : "", layer.name));
     added->set_kind(layer.kind);
     for (int64_t size : layer.output_shape) added->add_output_shape(size);
     added->set_parameters(layer.parameters);

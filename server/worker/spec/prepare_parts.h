@@ -25,8 +25,9 @@ std::string SpecText(const api::Spec& spec);
 void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
                   const LossSum& loss, const Shape& output, Violations* violations);
 
-// A model's layers, each with the prefix before its name, and what it adds to the sums.
-void AddModel(const std::string& prefix, const BuiltModel& built, api::SpecSummary* summary);
+// A model's layers, each with the player's name (if it has one) before its own, and what it adds to
+// the sums.
+void AddModel(const std::string& player, const BuiltModel& built, api::SpecSummary* summary);
 // Of the dataset's files that are not there yet.
 void AddDigests(const Dataset& dataset, api::SpecSummary* summary);
 

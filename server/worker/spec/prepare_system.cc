@@ -302,7 +302,7 @@ void SummarizeSystem(const std::vector<BuiltModel>& built, Prepared* prepared) {
   const api::Spec& spec = prepared->spec;
   api::SpecSummary* summary = &prepared->summary;
   for (int p = 0; p < Players(spec); ++p) {
-    AddModel(absl::StrCat(spec.system().players(p).name(), "."), built[p], summary);
+    AddModel(spec.system().players(p).name(), built[p], summary);
   }
   // Players are differentiated by autograd.
   for (api::LayerSummary& layer : *summary->mutable_layers()) layer.set_plan(false);
