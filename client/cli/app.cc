@@ -61,6 +61,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddSubmitCommands(&app, &context);
     AddJobCommands(&app, &context);
     AddWatchCommand(&app, &context);
+    AddPredictCommand(&app, &context);
     AddSteerCommands(&app, &context);
     AddCompletionCommand(&app, &context);
     app.footer(kFooter);

@@ -142,6 +142,7 @@ std::vector<Candidate> DialCandidates(const Context& context, const std::string&
 std::vector<Candidate> OptionValues(const Line& line) {
   const std::string name = line.option->get_name();
   if (name == "--format") return {{"yaml", ""}, {"json", ""}, {"textproto", ""}};
+  if (IsOneOf(name, {"-o", "--output", "--data"})) return {{kFiles, ""}};
   std::vector<Candidate> out;
   if (name == "--kinds") {
     // The current word may be a list: complete its last item.

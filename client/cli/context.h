@@ -43,6 +43,7 @@ void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate, e
 void AddJobCommands(CLI::App* app, Context* context);     // list, get, wait, delete
 void AddSteerCommands(CLI::App* app, Context* context);   // set, scale, release, pause, ...
 void AddWatchCommand(CLI::App* app, Context* context);    // watch
+void AddPredictCommand(CLI::App* app, Context* context);  // predict
 void AddCompletionCommand(CLI::App* app, Context* context);
 
 // `descent __complete -- WORD...`, which the completion scripts call with the words up to the

@@ -13,6 +13,7 @@
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/interruptible.h"
 #include "client/cli/progress.h"
 #include "client/cpp/identity.h"
 
@@ -244,19 +245,6 @@ class Reader {
   std::thread thread_;
 };
 
-// Lets SIGINT end the following instead of the program.
-class Interruptible {
- public:
-  explicit Interruptible(Io& io) : io_(io) { Set(true); }
-  ~Interruptible() { Set(false); }
-
- private:
-  void Set(bool value) {
-    if (io_.interruptible != nullptr) *io_.interruptible = value;
-  }
-  Io& io_;
-};
-
 }  // namespace
 
 int Follow(const Context& context, const client::Client& client, const FollowOptions& options,
@@ -266,7 +254,7 @@ int Follow(const Context& context, const client::Client& client, const FollowOpt
   Reader reader(client, options, &display);
   while (!reader.WaitDone(kRedraw)) {
     display.Redraw();
-    if (context.io.interrupted != nullptr && *context.io.interrupted) {
+    if (interruptible.interrupted()) {
       reader.Cancel();
       reader.WaitDone(absl::InfiniteDuration());
       display.Close(/*keep=*/true);

@@ -13,6 +13,8 @@ struct Io {
   std::ostream& err;
   // `out` is a terminal that understands escape codes: live lines may be drawn.
   bool terminal = false;
+  // `err` is one.
+  bool error_terminal = false;
   // Colours are wanted too (NO_COLOR is not set).
   bool colour = false;
   // The terminal's width now.

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
   const bool dumb = term == nullptr || std::string_view(term) == "dumb";
   descent::cli::Io io{.out = std::cout, .err = std::cerr};
   io.terminal = isatty(STDOUT_FILENO) == 1 && !dumb;
+  io.error_terminal = isatty(STDERR_FILENO) == 1 && !dumb;
   io.colour = io.terminal && (no_colour == nullptr || *no_colour == '\0');
   io.columns = TerminalColumns;
   io.interruptible = &interruptible;

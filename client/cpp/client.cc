@@ -134,6 +134,11 @@ absl::StatusOr<v1::Event> Client::Command(v1::CommandJobRequest request) const {
   return std::move(*response->mutable_event());
 }
 
+std::unique_ptr<Prediction> Client::Predict(v1::PredictJobRequest request) const {
+  return std::make_unique<Prediction>(stub_.get(), std::move(request), options_.principal,
+                                      options_.retry_for);
+}
+
 std::unique_ptr<JobWatch> Client::Watch(JobWatch::Options options) const {
   return std::make_unique<JobWatch>(stub_.get(), std::move(options), options_.principal);
 }

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cpp/job_watch.h"
+#include "client/cpp/prediction.h"
 #include "descent/v1/training_service.grpc.pb.h"
 
 namespace descent::client {
@@ -50,6 +51,9 @@ class Client {
 
   // A watch of a job's journal that survives lost connections. It must not outlive the client.
   std::unique_ptr<JobWatch> Watch(JobWatch::Options options) const;
+
+  // PredictJob. The call must not outlive the client.
+  std::unique_ptr<Prediction> Predict(v1::PredictJobRequest request) const;
 
   const Options& options() const { return options_; }
 

@@ -156,23 +156,24 @@ std::vector<std::string> MatchPath(const std::string& given,
   return matches;
 }
 
-absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec, std::string* full_path) {
+absl::Status ApplyPartOverride(std::string_view assignment, Message* part, std::string* full_path) {
   const std::string source = absl::StrCat("--set ", std::string(assignment));
   const size_t equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0) {
     return TextErrorsToStatus({{{}, "", "write PATH=VALUE"}}, source);
   }
   const std::string given(assignment.substr(0, equals));
-  const std::vector<std::string> paths = FieldPaths(*spec);
+  const std::vector<std::string> paths = FieldPaths(*part);
   const std::vector<std::string> matches = MatchPath(given, paths);
   if (matches.size() > 1) {
     return TextErrorsToStatus(
         {{{}, given, absl::StrCat("could be `", absl::StrJoin(matches, "` or `"), "`")}}, source);
   }
   const std::string path = matches.empty() ? given : matches[0];
-  v1::Spec changed = *spec;
+  const std::unique_ptr<Message> changed(part->New());
+  changed->CopyFrom(*part);
   Place place;
-  if (const std::string error = Descend(path, &changed, &place); !error.empty()) {
+  if (const std::string error = Descend(path, changed.get(), &place); !error.empty()) {
     std::vector<std::string> suffixes;
     for (const std::string& known : paths) {
       suffixes.push_back(known.substr(known.rfind('.') + 1));
@@ -182,7 +183,9 @@ absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec, std::str
     return TextErrorsToStatus(
         {{{},
           given,
-          is_suffix ? absl::StrCat("the spec has no such field", DidYouMean(given, suffixes))
+          is_suffix ? absl::StrCat(part->GetDescriptor() == v1::Spec::descriptor() ? "the spec has"
+                                                                                   : "there is",
+                                   " no such field", DidYouMean(given, suffixes))
                     : error}},
         source);
   }
@@ -199,9 +202,18 @@ absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec, std::str
     }
     return TextErrorsToStatus(std::move(errors), source);
   }
-  if (path == "iterations") changed.clear_epochs();
-  if (path == "epochs") changed.clear_iterations();
-  *spec = std::move(changed);
+  part->CopyFrom(*changed);
+  if (full_path != nullptr) *full_path = path;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec, std::string* full_path) {
+  std::string path;
+  if (absl::Status status = ApplyPartOverride(assignment, spec, &path); !status.ok()) {
+    return status;
+  }
+  if (path == "iterations") spec->clear_epochs();
+  if (path == "epochs") spec->clear_iterations();
   if (full_path != nullptr) *full_path = path;
   return absl::OkStatus();
 }

@@ -5,16 +5,19 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/text_format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -55,7 +58,8 @@ class TextFormatErrors : public google::protobuf::io::ErrorCollector {
   std::vector<TextError>* errors_;
 };
 
-void ParseTextproto(std::string_view text, v1::Spec* spec, std::vector<TextError>* errors) {
+void ParseTextproto(std::string_view text, google::protobuf::Message* spec,
+                    std::vector<TextError>* errors) {
   if (text.size() > kMaxYamlBytes) {
     errors->push_back({{}, "", absl::StrCat("larger than ", kMaxYamlBytes >> 20, " MiB")});
   } else if (const TextMark mark = FindInvalidUtf8(text); mark.line > 0) {
@@ -133,29 +137,73 @@ absl::StatusOr<std::string> ReadAll(const std::string& file) {
   return text;
 }
 
+// `shape`: what its fields look like, for who wrote none.
+absl::Status Parse(std::string_view text, const std::string& file, SpecFormat format,
+                   const char* shape, FieldMarks* marks, google::protobuf::Message* message) {
+  if (format == SpecFormat::kAuto) {
+    format = IsTextproto(file) ? SpecFormat::kTextproto : SpecFormat::kYaml;
+  }
+  std::vector<TextError> errors;
+  if (format == SpecFormat::kTextproto) {
+    ParseTextproto(text, message, &errors);
+  } else if (const auto root = ParseYaml(text, &errors)) {
+    if (root->kind == YamlNode::Kind::kMap) {
+      MessageReader(&errors, marks).ReadMessage(*root, root->mark, "", message);
+    } else {
+      errors.push_back({root->mark, "", shape});
+    }
+  }
+  return errors.empty() ? absl::OkStatus() : TextErrorsToStatus(errors, file);
+}
+
+std::string NameOf(const std::string& file) { return file == "-" ? "standard input" : file; }
+
+std::string FolderOf(const std::string& file) {
+  return file == "-" ? "" : std::filesystem::path(file).parent_path().string();
+}
+
+bool EndsWithAny(const std::string& text, std::initializer_list<const char*> endings) {
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](const char* ending) { return absl::EndsWith(text, ending); });
+}
+
+// Of the kind that the name tells; false: it tells none.
+bool SetPath(const std::string& path, v1::DataSource* source) {
+  std::error_code error;
+  const std::string name = absl::AsciiStrToLower(path);
+  if (std::filesystem::is_directory(Absolute(path, WorkingFolder()), error)) {
+    source->mutable_image_folder()->set_path(path);
+  } else if (EndsWithAny(name, {".csv", ".tsv"})) {
+    source->mutable_csv()->set_path(path);
+    if (absl::EndsWith(name, ".tsv")) source->mutable_csv()->set_delimiter("\t");
+  } else if (EndsWithAny(name, {".npy"})) {
+    source->mutable_npy()->set_inputs(path);
+  } else if (EndsWithAny(name, {".npz"})) {
+    source->mutable_npz()->set_path(path);
+  } else if (EndsWithAny(name, {".safetensors"})) {
+    source->mutable_safetensors()->set_path(path);
+  } else if (EndsWithAny(name, {".txt"})) {
+    source->mutable_text()->set_path(path);
+  } else if (EndsWithAny(name, {".idx", ".idx.gz", "-ubyte", "-ubyte.gz"})) {
+    source->mutable_idx()->set_inputs(path);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& file,
                                    SpecFormat format, FieldMarks* marks) {
-  if (format == SpecFormat::kAuto) {
-    format = IsTextproto(file) ? SpecFormat::kTextproto : SpecFormat::kYaml;
-  }
   v1::Spec spec;
-  std::vector<TextError> errors;
-  if (format == SpecFormat::kTextproto) {
-    ParseTextproto(text, &spec, &errors);
-  } else if (const auto root = ParseYaml(text, &errors)) {
-    if (root->kind == YamlNode::Kind::kMap) {
-      MessageReader(&errors, marks).ReadMessage(*root, root->mark, "", &spec);
-    } else {
-      errors.push_back({root->mark, "", "a spec is a mapping: `model: ...`, `optimizer: ...`"});
-    }
-  }
-  if (!errors.empty()) return TextErrorsToStatus(errors, file);
+  absl::Status status = Parse(text, file, format,
+                              "a spec is a mapping: `model: ...`, `optimizer: ...`", marks, &spec);
+  if (!status.ok()) return status;
   return spec;
 }
 
-void ResolvePaths(const std::string& folder, v1::Spec* spec) {
+void ResolvePaths(const std::string& folder, google::protobuf::Message* spec) {
   const std::filesystem::path from = folder.empty() || folder.front() != '/'
                                          ? WorkingFolder() / std::filesystem::path(folder)
                                          : std::filesystem::path(folder);
@@ -167,11 +215,9 @@ absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
                                       FieldMarks* marks) {
   const absl::StatusOr<std::string> text = ReadAll(file);
   if (!text.ok()) return text.status();
-  const bool is_stdin = file == "-";
-  absl::StatusOr<v1::Spec> spec =
-      ParseSpec(*text, is_stdin ? "standard input" : file, format, marks);
+  absl::StatusOr<v1::Spec> spec = ParseSpec(*text, NameOf(file), format, marks);
   if (!spec.ok()) return spec;
-  ResolvePaths(is_stdin ? "" : std::filesystem::path(file).parent_path().string(), &*spec);
+  ResolvePaths(FolderOf(file), &*spec);
   for (const std::string& assignment : overrides) {
     std::string path;
     if (absl::Status status = ApplyOverride(assignment, &*spec, &path); !status.ok()) return status;
@@ -182,6 +228,29 @@ absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
   }
   ResolvePaths("", &*spec);
   return spec;
+}
+
+absl::StatusOr<v1::DataSource> ReadDataSource(const std::string& given,
+                                              const std::vector<std::string>& overrides) {
+  v1::DataSource source;
+  if (given == "-" || EndsWithAny(given, {".yaml", ".yml", ".json"}) || IsTextproto(given)) {
+    const absl::StatusOr<std::string> text = ReadAll(given);
+    if (!text.ok()) return text.status();
+    absl::Status status = Parse(*text, NameOf(given), SpecFormat::kAuto,
+                                "data are a mapping: `csv: {path: ...}`", nullptr, &source);
+    if (!status.ok()) return status;
+    ResolvePaths(FolderOf(given), &source);
+  } else if (!SetPath(given, &source)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        given,
+        ": its name does not tell what it is: .csv, .tsv, .npy, .npz, .safetensors, .txt, .idx, "
+        "-ubyte, a folder of pictures, or a .yaml file that says it (csv: {path: ...})"));
+  }
+  for (const std::string& assignment : overrides) {
+    if (absl::Status set = ApplyPartOverride(assignment, &source); !set.ok()) return set;
+  }
+  ResolvePaths("", &source);
+  return source;
 }
 
 absl::Status WithPlaces(const absl::Status& status, const std::string& file,
@@ -207,7 +276,7 @@ absl::Status WithPlaces(const absl::Status& status, const std::string& file,
     errors.push_back({mark, path, violation.description});
   }
   if (errors.empty()) return status;
-  return TextErrorsToStatus(std::move(errors), file == "-" ? "standard input" : file);
+  return TextErrorsToStatus(std::move(errors), NameOf(file));
 }
 
 std::string PrintSpec(const v1::Spec& spec) { return PrintYaml(ToYaml(spec)); }

@@ -1,6 +1,8 @@
 #ifndef DESCENT_CLIENT_CPP_SPEC_TEXT_H_
 #define DESCENT_CLIENT_CPP_SPEC_TEXT_H_
 
+#include <google/protobuf/message.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cpp/yaml_tree.h"
+#include "descent/v1/data.pb.h"
 #include "descent/v1/spec.pb.h"
 
 namespace descent::client {
@@ -33,7 +36,7 @@ absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& fil
 
 // Makes the paths of data files absolute, as the server wants them: relative ones are taken from
 // `folder`, a leading `~/` from $HOME.
-void ResolvePaths(const std::string& folder, v1::Spec* spec);
+void ResolvePaths(const std::string& folder, google::protobuf::Message* spec);
 
 // Reads and parses a file, `-` being standard input; relative paths in it are taken from its own
 // folder (from the working folder for standard input). Then the overrides, in order, as
@@ -42,6 +45,12 @@ absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
                                       const std::vector<std::string>& overrides,
                                       SpecFormat format = SpecFormat::kAuto,
                                       FieldMarks* marks = nullptr);
+
+// What `--data` of people's means: a file that holds a DataSource (.yaml, .yml, .json, .textproto
+// and its like, - for standard input), or the data themselves, whose kind their name tells: a
+// folder of pictures, .csv, .tsv, .npy, .npz, .safetensors, .txt, idx files. Paths become absolute.
+absl::StatusOr<v1::DataSource> ReadDataSource(const std::string& given,
+                                              const std::vector<std::string>& overrides);
 
 // A server's refusal of a spec, told as ParseSpec tells its own: violations of fields that `marks`
 // knows get their place in `file`. Other errors stay as they are.
@@ -55,6 +64,9 @@ absl::Status WithPlaces(const absl::Status& status, const std::string& file,
 // `full_path`, if given, receives the path that was meant.
 absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec,
                            std::string* full_path = nullptr);
+// The same of a part of a spec: a DataSource.
+absl::Status ApplyPartOverride(std::string_view assignment, google::protobuf::Message* part,
+                               std::string* full_path = nullptr);
 
 // The spec as YAML that ParseSpec reads back to the same message.
 std::string PrintSpec(const v1::Spec& spec);

@@ -45,11 +45,15 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+size_t PlaceIn(const std::vector<std::string>& names, const std::string& name) {
+  return static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
 struct Column {
   enum class Role { kIgnored, kInput, kTarget, kWeight };
   std::string name;
   Role role = Role::kInput;
-  size_t place = 0;  // of a target: among the targets
+  size_t place = 0;  // of a target or input: among those
   bool categorical = false;
   bool fixed = false;                      // the categories are those of the training data
   std::map<std::string, int64_t> numbers;  // of the categories
@@ -113,6 +117,7 @@ class Reader {
       }
       names.push_back(name);
     }
+    if (read_.inputs_only) return CheckInputs(names);
     std::vector<std::string> asked = options_.targets;
     asked.insert(asked.end(), options_.ignore.begin(), options_.ignore.end());
     if (!read_.weight_column.empty()) asked.push_back(read_.weight_column);
@@ -125,23 +130,44 @@ class Reader {
     }
     asked.insert(asked.end(), options_.categorical.begin(), options_.categorical.end());
     for (const std::string& name : asked) {
-      if (Contains(names, name)) continue;
-      return absl::InvalidArgumentError(absl::StrCat(path(), " has no column \"", name,
-                                                     "\"; its columns are ",
-                                                     absl::StrJoin(names, ", "), "."));
+      if (!Contains(names, name)) return NoSuchColumn(name, names, "");
     }
     return absl::OkStatus();
   }
 
+  absl::Status CheckInputs(const std::vector<std::string>& names) const {
+    for (const std::string& name : read_.columns) {
+      if (!Contains(names, name)) return NoSuchColumn(name, names, ", an input of the model");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status NoSuchColumn(const std::string& name, const std::vector<std::string>& names,
+                            const char* what) const {
+    return absl::InvalidArgumentError(absl::StrCat(path(), " has no column \"", name, "\"", what,
+                                                   "; its columns are ", absl::StrJoin(names, ", "),
+                                                   "."));
+  }
+
+  Column::Role RoleOf(const std::string& name) const {
+    const bool other = Contains(options_.targets, name) || Contains(options_.ignore, name);
+    if (read_.inputs_only) {
+      const bool input = read_.columns.empty() ? !other && name != read_.weight_column
+                                               : Contains(read_.columns, name);
+      return input ? Role::kInput : Role::kIgnored;
+    }
+    if (Contains(options_.targets, name)) return Role::kTarget;
+    if (name == read_.weight_column) return Role::kWeight;
+    return other ? Role::kIgnored : Role::kInput;
+  }
+
   void Describe(Column* column) {
-    const auto target = std::find(options_.targets.begin(), options_.targets.end(), column->name);
-    if (target != options_.targets.end()) {
-      column->role = Role::kTarget;
-      column->place = static_cast<size_t>(target - options_.targets.begin());
-    } else if (column->name == read_.weight_column) {
-      column->role = Role::kWeight;
-    } else if (Contains(options_.ignore, column->name)) {
-      column->role = Role::kIgnored;
+    column->role = RoleOf(column->name);
+    if (column->role == Role::kTarget) {
+      column->place = PlaceIn(options_.targets, column->name);
+    } else if (column->role == Role::kInput) {
+      column->place = read_.columns.empty() ? inputs_ : PlaceIn(read_.columns, column->name);
+      ++inputs_;
     }
     column->categorical =
         column->role != Role::kWeight && Contains(options_.categorical, column->name);
@@ -243,33 +269,41 @@ class Reader {
     const auto rows = static_cast<int64_t>(lines_.size());
     const auto targets = static_cast<int64_t>(options_.targets.size());
     Examples examples;
-    std::vector<bool> one_hot;
+    std::vector<const Column*> ordered(inputs_);
     for (const Column& column : columns_) {
-      if (column.role == Role::kInput) {
-        one_hot.insert(one_hot.end(), column.categorical ? column.numbers.size() : 1,
-                       column.categorical);
+      if (column.role == Role::kInput) ordered[column.place] = &column;
+      if (column.categorical && !read_.inputs_only) {
+        examples.categories[column.name] = Names(column);
       }
-      if (column.categorical) examples.categories[column.name] = Names(column);
+    }
+    std::vector<bool> one_hot;
+    for (const Column* column : ordered) {
+      examples.columns.push_back(column->name);
+      one_hot.insert(one_hot.end(), column->categorical ? column->numbers.size() : 1,
+                     column->categorical);
     }
     const auto features = static_cast<int64_t>(one_hot.size());
     if (features == 0) {
       return absl::InvalidArgumentError(absl::StrCat(path(), " has no inputs: all are empty."));
     }
     examples.inputs = at::empty({rows, features}, at::kDouble);
-    examples.targets = at::empty({rows, targets}, at::kDouble);
+    if (!read_.inputs_only) examples.targets = at::empty({rows, targets}, at::kDouble);
     auto* inputs = examples.inputs.mutable_data_ptr<double>();
     std::fill(inputs, inputs + rows * features, 0.0);
     int64_t at = 0;
+    for (const Column* column : ordered) {
+      if (!column->categorical) {
+        Copy(*column, inputs + at++, features);
+        continue;
+      }
+      for (int64_t i = 0; i < rows; ++i) {
+        const double number = column->values[static_cast<size_t>(i)];
+        if (!std::isnan(number)) inputs[i * features + at + static_cast<int64_t>(number)] = 1;
+      }
+      at += static_cast<int64_t>(column->numbers.size());
+    }
     for (const Column& column : columns_) {
-      if (column.role == Role::kInput && column.categorical) {
-        for (int64_t i = 0; i < rows; ++i) {
-          const double number = column.values[static_cast<size_t>(i)];
-          if (!std::isnan(number)) inputs[i * features + at + static_cast<int64_t>(number)] = 1;
-        }
-        at += static_cast<int64_t>(column.numbers.size());
-      } else if (column.role == Role::kInput) {
-        Copy(column, inputs + at++, features);
-      } else if (column.role == Role::kTarget) {
+      if (column.role == Role::kTarget) {
         Copy(column, examples.targets.mutable_data_ptr<double>() + column.place, targets);
       } else if (column.role == Role::kWeight) {
         examples.weights = at::empty({rows}, at::kDouble);
@@ -304,6 +338,7 @@ class Reader {
   std::vector<std::string_view> first_;   // a first row that is no header, until it is taken
   std::vector<std::string_view> fields_;  // of the present row
   std::vector<Column> columns_;
+  size_t inputs_ = 0;  // columns that are inputs
   std::vector<int64_t> lines_;
 };
 
@@ -330,7 +365,7 @@ absl::StatusOr<Examples> CsvFile::Read(const ReadOptions& options) const {
 
 absl::StatusOr<Examples> ParseCsv(std::string_view text, const CsvFile& options,
                                   const ReadOptions& read) {
-  if (options.targets.empty()) {
+  if (options.targets.empty() && !read.inputs_only) {
     return absl::InvalidArgumentError(
         absl::StrCat("No target column of ", options.path, " is named."));
   }

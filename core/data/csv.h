@@ -38,7 +38,8 @@ struct CsvFile {
     visit.Missing("missing", missing);
   }
   absl::Status Check() const;
-  // Inputs [n, features] and targets [n, targets], float64.
+  // Inputs [n, features] and targets [n, targets], float64. With inputs_only no column but those of
+  // `columns` need be there, and they may stand in any order.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 

@@ -105,7 +105,7 @@ absl::StatusOr<Dataset> Encoder::Encode(const Examples& examples) const {
   dataset.weights = examples.weights;
   absl::Status status = Guarded(examples.inputs_origin.path(), [&] {
     absl::Status inputs = SetInputs(examples, &dataset);
-    return inputs.ok() ? SetTargets(examples, &dataset) : inputs;
+    return inputs.ok() && examples.targets.defined() ? SetTargets(examples, &dataset) : inputs;
   });
   if (!status.ok()) return status;
   return dataset;

@@ -36,8 +36,9 @@ class Encoder {
                                      Dataset* encoded);
 
   // Unsigned bytes of the inputs are scaled to [0, 1]; other types, and all targets, are taken as
-  // they are. Errors are sentences that name the file and the row. InvalidArgument: a value is NaN
-  // or infinite or too large for the type, a class is no whole number ≥ 0; ResourceExhausted.
+  // they are, or left out where there are none. Errors are sentences that name the file and the
+  // row. InvalidArgument: a value is NaN or infinite or too large for the type, a class is no whole
+  // number ≥ 0; ResourceExhausted.
   absl::StatusOr<Dataset> Encode(const Examples& examples) const;
 
   // What was learned; empty if nothing was.

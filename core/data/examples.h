@@ -48,7 +48,7 @@ class Origin {
 
 struct Examples {
   at::Tensor inputs;   // [n, …], real numbers of any type; NaN only where `missing` says so
-  at::Tensor targets;  // [n] or [n, …]
+  at::Tensor targets;  // [n] or [n, …]; undefined if only inputs were asked for
   at::Tensor weights;  // [n] float64, ≥ 0; undefined if there are none
   Origin inputs_origin;
   Origin targets_origin;
@@ -60,6 +60,8 @@ struct Examples {
   bool missing = false;
   // Of inputs [n, features]: which are one number of several for a category. Empty: none.
   std::vector<bool> one_hot;
+  // Of a CSV file: the names of the columns that are inputs, in order.
+  std::vector<std::string> columns;
 
   int64_t size() const { return inputs.size(0); }
   // These rows, in this order.

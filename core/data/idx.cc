@@ -49,12 +49,13 @@ absl::Status TooShort(const std::string& path, std::string_view where) {
 }  // namespace
 
 absl::StatusOr<Examples> IdxFiles::Read(const ReadOptions& options) const {
-  return ReadPair(inputs, targets, [&](const std::string& path, std::vector<FileDigest>* files) {
+  const auto read = [&](const std::string& path, std::vector<FileDigest>* files) {
     absl::StatusOr<MappedFile> file = MapDataFile(path, options.roots);
     if (!file.ok()) return absl::StatusOr<at::Tensor>(file.status());
     files->push_back(file->digest);
     return ParseIdx(file->bytes, path);
-  });
+  };
+  return ReadPair(inputs, targets, options.inputs_only, read);
 }
 
 absl::StatusOr<at::Tensor> ParseIdx(std::string_view bytes, const std::string& path) {

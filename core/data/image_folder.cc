@@ -63,7 +63,29 @@ absl::Status ListClass(const ImageFolder& folder, const ReadOptions& options, si
   return absl::OkStatus();
 }
 
+// Pictures in the folder itself and in folders in it, whatever those stand for.
+absl::StatusOr<Listing> ListInputs(const ImageFolder& folder, const ReadOptions& options) {
+  const absl::StatusOr<std::vector<std::string>> entries =
+      ListDataFolder(folder.path, options.roots);
+  if (!entries.ok()) return entries.status();
+  Listing listing;
+  for (const std::string& entry : *entries) {
+    if (IsPictureName(entry)) {
+      listing.files.push_back(entry);
+      continue;
+    }
+    ReadOptions any = options;
+    any.known.reset();
+    listing.classes.push_back(entry);
+    const absl::Status status = ListClass(folder, any, listing.classes.size() - 1, &listing);
+    if (!status.ok()) return status;
+  }
+  if (!listing.files.empty()) return listing;
+  return absl::InvalidArgumentError(absl::StrCat(folder.path, " holds no pictures."));
+}
+
 absl::StatusOr<Listing> List(const ImageFolder& folder, const ReadOptions& options) {
+  if (options.inputs_only) return ListInputs(folder, options);
   absl::StatusOr<std::vector<std::string>> classes = ListDataFolder(folder.path, options.roots);
   if (!classes.ok()) return classes.status();
   Listing listing;
@@ -110,9 +132,11 @@ absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& op
     }
     examples.inputs.select(0, static_cast<int64_t>(i)).copy_(*picture);
   }
-  examples.targets = at::tensor(listing.targets, at::kLong);
+  if (!options.inputs_only) examples.targets = at::tensor(listing.targets, at::kLong);
   examples.files.push_back({folder.path, sha.FinishHex(), bytes});
-  examples.categories[kClass] = options.known ? options.known->at(kClass) : listing.classes;
+  if (!options.inputs_only) {
+    examples.categories[kClass] = options.known ? options.known->at(kClass) : listing.classes;
+  }
   examples.inputs_origin = Origin::Files(folder.path, std::move(listing.files));
   examples.targets_origin = examples.inputs_origin;
   return examples;
@@ -134,7 +158,7 @@ absl::Status ImageFolder::Check() const {
 }
 
 absl::StatusOr<Examples> ImageFolder::Read(const ReadOptions& options) const {
-  if (options.known && options.known->count(kClass) == 0) {
+  if (!options.inputs_only && options.known && options.known->count(kClass) == 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": the training data are no folders of classes."));
   }

@@ -32,6 +32,8 @@ struct ImageFolder {
   // names are the category `class`. One digest stands for all files. InvalidArgument, naming the
   // file or folder: no class, a class without pictures, one that the training data does not have, a
   // name that does not end as a picture's, pictures of different sizes.
+  //
+  // With inputs_only pictures may lie in the folder itself too, and classes may be any.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 

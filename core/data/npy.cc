@@ -75,12 +75,13 @@ absl::Status UnknownType(const std::string& name, const std::string& type) {
 }  // namespace
 
 absl::StatusOr<Examples> NpyFiles::Read(const ReadOptions& options) const {
-  return ReadPair(inputs, targets, [&](const std::string& path, std::vector<FileDigest>* files) {
+  const auto read = [&](const std::string& path, std::vector<FileDigest>* files) {
     absl::StatusOr<MappedFile> file = MapDataFile(path, options.roots);
     if (!file.ok()) return absl::StatusOr<at::Tensor>(file.status());
     files->push_back(file->digest);
     return ParseNpy(file->bytes, path, file->owner);
-  });
+  };
+  return ReadPair(inputs, targets, options.inputs_only, read);
 }
 
 absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& name,

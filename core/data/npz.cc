@@ -66,7 +66,8 @@ absl::StatusOr<Examples> NpzFile::Read(const ReadOptions& options) const {
   if (!file.ok()) return file.status();
   absl::StatusOr<at::Tensor> read_inputs = ParseNpz(file->bytes, path, inputs);
   if (!read_inputs.ok()) return read_inputs.status();
-  absl::StatusOr<at::Tensor> read_targets = ParseNpz(file->bytes, path, targets);
+  absl::StatusOr<at::Tensor> read_targets = at::Tensor();
+  if (!options.inputs_only) read_targets = ParseNpz(file->bytes, path, targets);
   if (!read_targets.ok()) return read_targets.status();
   const auto name = [&](const std::string& array) { return absl::StrCat(path, ", ", array); };
   absl::StatusOr<Examples> examples =

@@ -18,12 +18,14 @@ namespace descent {
 // `[60000, 28, 28]`.
 std::string ShapeText(const at::Tensor& tensor);
 
-// InvalidArgument, naming both, unless there are equally many rows, and at least one.
+// InvalidArgument, naming both, unless there are equally many rows, and at least one. Without
+// targets if they are undefined.
 absl::StatusOr<Examples> MakePair(at::Tensor inputs, const std::string& inputs_name,
                                   at::Tensor targets, const std::string& targets_name);
 
-// Reads both, each by its path.
+// Reads both, each by its path; no targets if only inputs are asked for.
 absl::StatusOr<Examples> ReadPair(const std::string& inputs, const std::string& targets,
+                                  bool inputs_only,
                                   absl::FunctionRef<absl::StatusOr<at::Tensor>(
                                       const std::string& path, std::vector<FileDigest>* files)>
                                       read);

@@ -15,7 +15,9 @@ absl::StatusOr<Examples> SafetensorsFile::Read(const ReadOptions& options) const
   if (!file.ok()) return file.status();
   const absl::StatusOr<Safetensors> contents = ParseSafetensors(file->bytes, path, file->owner);
   if (!contents.ok()) return contents.status();
-  for (const std::string& name : {inputs, targets}) {
+  const std::vector<std::string> wanted =
+      options.inputs_only ? std::vector<std::string>{inputs} : std::vector{inputs, targets};
+  for (const std::string& name : wanted) {
     if (contents->tensors.count(name) > 0) continue;
     std::vector<std::string> names;
     for (const auto& [known, tensor] : contents->tensors) {
@@ -26,7 +28,8 @@ absl::StatusOr<Examples> SafetensorsFile::Read(const ReadOptions& options) const
   }
   absl::StatusOr<Examples> examples =
       MakePair(contents->tensors.at(inputs), absl::StrCat(path, ", ", inputs),
-               contents->tensors.at(targets), absl::StrCat(path, ", ", targets));
+               options.inputs_only ? at::Tensor() : contents->tensors.at(targets),
+               absl::StrCat(path, ", ", targets));
   if (examples.ok()) examples->files.push_back(file->digest);
   return examples;
 }

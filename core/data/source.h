@@ -39,6 +39,11 @@ struct ReadOptions {
   std::string weight_column = {};
   // Those of the training data, when this is test data: both must mean the same by a number.
   std::optional<Categories> known = {};
+  // To be predicted: targets and weights are not looked for, and the examples have none.
+  bool inputs_only = false;
+  // With inputs_only, the columns of a CSV file that are inputs, in the order of the training data;
+  // empty: all that are nothing else.
+  std::vector<std::string> columns = {};
 };
 
 // What an empty field of a CSV file is.

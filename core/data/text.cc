@@ -80,10 +80,12 @@ absl::StatusOr<Examples> ParseOrThrow(std::string_view text, const TextFile& opt
   const absl::StatusOr<std::vector<std::string_view>> characters = Characters(text, path);
   if (!characters.ok()) return characters.status();
   const auto length = static_cast<int64_t>(characters->size());
-  if (options.context >= length) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " holds ", length,
-                                                   " characters, but an example takes ",
-                                                   options.context, " and the one after them."));
+  // The last character may be nobody's input; if there are no targets it need not be there.
+  const int64_t inputs = read.inputs_only ? length : length - 1;
+  if (options.context > inputs) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " holds ", length, " characters, but an example takes ", options.context,
+                     read.inputs_only ? "." : " and the one after them."));
   }
   std::vector<std::string> names;
   if (read.known && read.known->count(kVocabulary) > 0) {
@@ -110,8 +112,10 @@ absl::StatusOr<Examples> ParseOrThrow(std::string_view text, const TextFile& opt
   Examples examples;
   examples.indices = true;
   // Row i of the targets ends one character after row i of the inputs.
-  examples.inputs = tokens.narrow(0, 0, length - 1).unfold(0, options.context, stride);
-  examples.targets = tokens.narrow(0, 1, length - 1).unfold(0, options.context, stride);
+  examples.inputs = tokens.narrow(0, 0, inputs).unfold(0, options.context, stride);
+  if (!read.inputs_only) {
+    examples.targets = tokens.narrow(0, 1, inputs).unfold(0, options.context, stride);
+  }
   examples.inputs_origin = Origin(path);
   examples.targets_origin = Origin(path);
   examples.categories[kVocabulary] = std::move(names);

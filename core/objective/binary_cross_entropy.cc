@@ -59,7 +59,8 @@ Loss BinaryCrossEntropyWithLogits::Make() const {
           .plan =
               [=](PlanBuilder& plan, const LossPlan& loss) {
                 return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
-              }};
+              },
+          .probabilities = [](const at::Tensor& predictions) { return at::sigmoid(predictions); }};
 }
 
 }  // namespace descent

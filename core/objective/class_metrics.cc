@@ -18,6 +18,7 @@
 #include "core/objective/class_loss.h"
 #include "core/objective/loss.h"
 #include "core/objective/metric.h"
+#include "core/objective/predict.h"
 
 namespace descent {
 namespace {
@@ -25,15 +26,6 @@ namespace {
 absl::Status NeedsClasses(std::string_view metric, const std::string& needed = "predicts classes") {
   return absl::InvalidArgumentError(
       absl::StrCat(std::string(metric), ": needs an objective that ", needed));
-}
-
-// The greatest number's place, the first of equal ones; NaN is never greater.
-int64_t Likeliest(std::span<const double> row) {
-  size_t best = 0;
-  for (size_t j = 1; j < row.size(); ++j) {
-    if (row[j] > row[best]) best = j;
-  }
-  return static_cast<int64_t>(best);
 }
 
 at::Tensor InDouble(const at::Tensor& x) { return x.to(at::kCPU, at::kDouble).contiguous(); }
@@ -58,7 +50,7 @@ class Rows {
     const at::Tensor numbers = InDouble(targets);
     for (std::span<const double> left = Numbers(numbers); !left.empty();
          left = left.subspan(width_)) {
-      classes_.push_back(width_ == 1 ? left[0] > 0.5 : Likeliest(left.first(width_)));
+      classes_.push_back(width_ == 1 ? left[0] > 0.5 : PredictedClass(left.first(width_)));
     }
   }
 
@@ -76,10 +68,6 @@ class Rows {
   size_t width_;
   std::vector<int64_t> classes_;
 };
-
-int64_t Predicted(std::span<const double> scores) {
-  return scores.size() == 1 ? scores[0] > 0 : Likeliest(scores);
-}
 
 // A share of the rows that count.
 template <class Right>
@@ -162,7 +150,7 @@ class ConfusionTally final : public Tally {
     Rows(predicts_, predictions, targets).Each([&](std::span<const double> scores, int64_t y) {
       const size_t classes = std::max<size_t>(scores.size(), 2);
       counts_.resize(classes * classes);
-      ++counts_[static_cast<size_t>(y) * classes + static_cast<size_t>(Predicted(scores))];
+      ++counts_[static_cast<size_t>(y) * classes + static_cast<size_t>(PredictedClass(scores))];
     });
   }
   MetricValue Result(double) const override {
@@ -174,7 +162,7 @@ class ConfusionTally final : public Tally {
   std::vector<double> counts_;
 };
 
-bool HasClasses(const Loss& loss) { return loss.predicts != Predicts::kValues; }
+bool HasClasses(const Loss& loss) { return PredictsClasses(loss.predicts); }
 
 }  // namespace
 
@@ -186,7 +174,7 @@ Metric Accuracy::Make() const {
               },
           .start = [](const Loss& loss) -> std::unique_ptr<Tally> {
             const auto right = [](std::span<const double> scores, int64_t y) {
-              return Predicted(scores) == y;
+              return PredictedClass(scores) == y;
             };
             return std::make_unique<Share<decltype(right)>>(std::string(kind), loss.predicts,
                                                             right);
@@ -208,7 +196,7 @@ Metric TopK::Make() const {
               },
           .start = [k, name](const Loss& loss) -> std::unique_ptr<Tally> {
             const auto right = [k](std::span<const double> scores, int64_t y) {
-              return scores.size() == 1 ? Predicted(scores) == y : AmongGreatest(scores, y, k);
+              return scores.size() == 1 ? PredictedClass(scores) == y : AmongGreatest(scores, y, k);
             };
             return std::make_unique<Share<decltype(right)>>(name, loss.predicts, right);
           }};

@@ -17,6 +17,7 @@
 #include "ATen/ops/exp.h"
 #include "ATen/ops/nll_loss_forward.h"
 #include "ATen/ops/ones_like.h"
+#include "ATen/ops/softmax.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/layer.h"
@@ -297,6 +298,7 @@ Loss CrossEntropy::Make() const {
                                const Shape& target) { return Check(options, output, target); },
             .plan = [options](PlanBuilder& plan,
                               const LossPlan& loss) { return Plan(options, plan, loss); }};
+  loss.probabilities = [](const at::Tensor& scores) { return at::softmax(scores, -1); };
   if (probabilities) {
     loss.target_range = UpToOne("target");
   } else {

@@ -50,7 +50,8 @@ Loss KlDivergence::Make() const {
           .plan =
               [=](PlanBuilder& plan, const LossPlan& loss) {
                 return PlanElementwise(plan, loss, loss.predictions.size(0), kernel, operators);
-              }};
+              },
+          .probabilities = [](const at::Tensor& predictions) { return predictions.exp(); }};
 }
 
 }  // namespace descent

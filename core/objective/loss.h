@@ -54,6 +54,9 @@ struct Loss {
   // States value and derivative as steps of a static plan; false if it has none for these shapes
   // and dtypes. Empty: autograd.
   std::function<bool(PlanBuilder& plan, const LossPlan& loss)> plan = {};
+  // What predictions say of the probabilities of classes, or of a yes; of the same shape and dtype.
+  // Empty: nothing.
+  std::function<at::Tensor(const at::Tensor& predictions)> probabilities = {};
 
   at::Tensor operator()(const at::Tensor& predictions, const at::Tensor& targets) const {
     return function(predictions, targets);

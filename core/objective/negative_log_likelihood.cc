@@ -103,7 +103,8 @@ Loss NegativeLogLikelihood::Make() const {
           },
       .weight = [weights](const at::Tensor& targets) { return WeightOfTargets(targets, weights); },
       .plan = [weights](PlanBuilder& plan,
-                        const LossPlan& loss) { return Plan(weights, plan, loss); }};
+                        const LossPlan& loss) { return Plan(weights, plan, loss); },
+      .probabilities = [](const at::Tensor& predictions) { return predictions.exp(); }};
 }
 
 }  // namespace descent

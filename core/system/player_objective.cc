@@ -76,6 +76,17 @@ at::Tensor TermValue(const PlayerTerm& term, const at::Tensor& predictions,
                                          predictions.options().dtype(at::kLong)));
 }
 
+std::vector<LossWeight> WeightsOf(const std::vector<PlayerTerm>& terms) {
+  std::vector<LossWeight> weights;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    if (!terms[i].weight) continue;
+    weights.push_back({.range = NonNegative(absl::StrCat("objective.", terms[i].name, ".weight")),
+                       .sequence = *terms[i].weight,
+                       .part = i});
+  }
+  return weights;
+}
+
 PlayerObjective::PlayerObjective(size_t player, std::shared_ptr<const std::vector<PlayerTerms>> all,
                                  bool summed, uint64_t seed, const Roster* roster)
     : player_(player),
@@ -83,17 +94,12 @@ PlayerObjective::PlayerObjective(size_t player, std::shared_ptr<const std::vecto
       summed_(summed),
       seed_(seed),
       roster_(roster),
+      dials_(WeightsOf((*all_)[player].terms)),
       batches_(all_->size()) {
   const std::vector<PlayerTerm>& own = (*all_)[player].terms;
   weights_.assign(own.size(), 1);
   values_.assign(own.size(), 0);
-  for (size_t i = 0; i < own.size(); ++i) {
-    names_.push_back(absl::StrCat("objective.", own[i].name));
-    if (!own[i].weight) continue;
-    dials_.push_back({.range = NonNegative(absl::StrCat(names_[i], ".weight")),
-                      .sequence = *own[i].weight,
-                      .part = i});
-  }
+  for (const PlayerTerm& term : own) names_.push_back(absl::StrCat("objective.", term.name));
 }
 
 void PlayerObjective::seek(int64_t iteration) {

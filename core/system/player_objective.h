@@ -81,6 +81,9 @@ at::Tensor TermInputs(const PlayerTerm& term, const at::Tensor& batch_inputs, in
 at::Tensor TermValue(const PlayerTerm& term, const at::Tensor& predictions,
                      const at::Tensor& batch_inputs, const at::Tensor& batch_targets);
 
+// The weights that are dials: `objective.real.weight`.
+std::vector<LossWeight> WeightsOf(const std::vector<PlayerTerm>& terms);
+
 // A stochastic objective over the model of one player. Movable; not thread-safe. `roster` lives at
 // least as long. `all`: of every player; only the player's own terms count, or, if `summed`, all.
 class PlayerObjective {

@@ -29,8 +29,13 @@ absl::Status In(const std::string& player, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat("player ", player, ": ", status.message()));
 }
 
-// The part of a state that is a player's, with its names as the player's run has them.
-RunState PartOf(const RunState& state, const std::string& player) {
+size_t Size(const RunState& state) {
+  return state.tensors.size() + state.numbers.size() + state.integers.size();
+}
+
+}  // namespace
+
+RunState PlayerState(const RunState& state, const std::string& player) {
   const std::string prefix = player + "/";
   RunState part;
   const auto take = [&](const auto& from, auto& to) {
@@ -43,12 +48,6 @@ RunState PartOf(const RunState& state, const std::string& player) {
   take(state.integers, part.integers);
   return part;
 }
-
-size_t Size(const RunState& state) {
-  return state.tensors.size() + state.numbers.size() + state.integers.size();
-}
-
-}  // namespace
 
 // The runs are made one after the other, each with an objective that will ask for all of them.
 class System::PresentSolutions final : public Roster {
@@ -231,12 +230,12 @@ RunState System::Save() {
 
 absl::Status System::Load(const RunState& state) {
   size_t taken = 0;
-  for (size_t p = 0; p < runs_.size(); ++p) taken += Size(PartOf(state, name(p)));
+  for (size_t p = 0; p < runs_.size(); ++p) taken += Size(PlayerState(state, name(p)));
   if (taken != Size(state)) {
     return absl::InvalidArgumentError("the saved state: it has parts of no player of this system");
   }
   for (size_t p = 0; p < runs_.size(); ++p) {
-    absl::Status status = runs_[p]->Load(PartOf(state, name(p)));
+    absl::Status status = runs_[p]->Load(PlayerState(state, name(p)));
     if (!status.ok()) return In(name(p), status);
   }
   marked_ = false;

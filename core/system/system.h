@@ -40,6 +40,9 @@ struct PlayerOptions {
   PlayerTerms terms;
 };
 
+// The part of a system's saved state that is a player's, as its own run names it.
+RunState PlayerState(const RunState& state, const std::string& player);
+
 enum class Turns : uint8_t { kAlternating, kJoint };
 
 struct SystemOptions {

@@ -1,6 +1,7 @@
 """Systems of several models through the whole service."""
 
 import grpc
+import numpy as np
 import pytest
 from descent.v1 import event_pb2
 
@@ -152,6 +153,27 @@ def test_a_wrong_player_is_named(client, change, field, says):
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert field in error.value.details()
     assert says in error.value.details()
+
+
+def test_a_players_model_predicts(client, descent, folder):
+    """The generator makes points of noise out of a file; the discriminator judges the data."""
+    name = client.create(specs.parse(gan(iterations="300"))).name
+    client.wait_until_final(name)
+    noise = np.random.default_rng(1).standard_normal((500, 2)).astype(np.float32)
+    np.save(folder / "noise.npy", noise)
+    made, judged = folder / "made.npy", folder / "judged.npy"
+    done = descent(
+        "predict", name, "--player", "generator", "--data", folder / "noise.npy", "-o", made
+    )
+    assert done.returncode == 0, done.stderr
+    assert np.load(made).shape == (500, 2)
+    assert not np.allclose(np.load(made), noise)
+    done = descent("predict", name, "--player", "discriminator", "-o", judged)
+    assert done.returncode == 0, done.stderr
+    assert np.load(judged).shape == (100, 1)
+    done = descent("predict", name, "-o", judged, "--force")
+    assert done.returncode != 0
+    assert "say whose model: discriminator or generator" in done.stderr
 
 
 def test_a_system_has_no_model_of_its_own(client):

@@ -20,6 +20,8 @@ constexpr size_t kMaxDisplayName = 256;
 constexpr int kMaxLabels = 64;
 constexpr size_t kMaxLabelBytes = 256;
 constexpr int kMaxCommands = 64;
+constexpr size_t kMaxCheckpoint = 40;
+constexpr int64_t kMaxPredictedBatch = 1 << 20;
 
 bool IsPrintableAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -241,6 +243,30 @@ absl::Status CheckRequest(const v1::CommandJobRequest& request) {
   if (request.has_at_iteration() && request.at_iteration() < 0) {
     violations.Add("at_iteration",
                    absl::StrCat("must not be negative, is ", request.at_iteration()));
+  }
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::PredictJobRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckName(request.name());
+  const std::string& checkpoint = request.checkpoint();
+  const bool named = checkpoint.size() <= kMaxCheckpoint &&
+                     std::all_of(checkpoint.begin(), checkpoint.end(),
+                                 [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+  if (!named) {
+    violations.Add("checkpoint",
+                   absl::StrCat("\"", checkpoint.substr(0, 64),
+                                "\" is neither a checkpoint's name, {branch}-{iteration}, nor an "
+                                "iteration"));
+  }
+  if (request.has_batch_size() &&
+      (request.batch_size() < 1 || request.batch_size() > kMaxPredictedBatch)) {
+    violations.Add("batch_size", absl::StrCat("must be from 1 to ", kMaxPredictedBatch, ", is ",
+                                              request.batch_size()));
+  }
+  if (!v1::PredictJobRequest::Form_IsValid(request.form())) {
+    violations.Add("form", absl::StrCat(static_cast<int>(request.form()), " is no Form"));
   }
   return std::move(violations).ToStatus();
 }

@@ -25,6 +25,7 @@ absl::Status CheckRequest(const v1::DeleteJobRequest& request);
 absl::Status CheckRequest(const v1::ValidateSpecRequest& request);
 absl::Status CheckRequest(const v1::WatchJobRequest& request);
 absl::Status CheckRequest(const v1::CommandJobRequest& request);
+absl::Status CheckRequest(const v1::PredictJobRequest& request);
 
 // The part of a checked request that the journal understands.
 WatchFilter FilterOf(const v1::WatchJobRequest& request);

@@ -15,6 +15,7 @@
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/api/answer.h"
+#include "server/daemon/api/predict.h"
 #include "server/daemon/api/pulse.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/api/watch.h"
@@ -28,11 +29,11 @@ constexpr absl::Duration kHealthPeriod = absl::Milliseconds(200);
 
 // The callback service, with WatchJob as a raw method: what it sends is serialized already.
 using Methods = v1::TrainingService;
-using TrainingServiceBase =
-    Methods::WithCallbackMethod_CreateJob<Methods::WithCallbackMethod_GetJob<
-        Methods::WithCallbackMethod_ListJobs<Methods::WithCallbackMethod_DeleteJob<
-            Methods::WithCallbackMethod_ValidateSpec<Methods::WithRawCallbackMethod_WatchJob<
-                Methods::WithCallbackMethod_CommandJob<Methods::Service>>>>>>>;
+using TrainingServiceBase = Methods::WithCallbackMethod_CreateJob<
+    Methods::WithCallbackMethod_GetJob<Methods::WithCallbackMethod_ListJobs<
+        Methods::WithCallbackMethod_DeleteJob<Methods::WithCallbackMethod_ValidateSpec<
+            Methods::WithRawCallbackMethod_WatchJob<Methods::WithCallbackMethod_CommandJob<
+                Methods::WithCallbackMethod_PredictJob<Methods::Service>>>>>>>>;
 
 absl::StatusOr<std::string> PrincipalOf(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
@@ -103,6 +104,11 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                    jobs_.Command(*request, principal,
                                  Suggesting<v1::CommandJobResponse>(request->name(), done));
                  });
+  }
+
+  grpc::ServerWriteReactor<v1::PredictJobResponse>* PredictJob(
+      grpc::CallbackServerContext* context, const v1::PredictJobRequest* request) override {
+    return ServePredict(jobs_, *request);
   }
 
   WatchService& watches() { return watches_; }

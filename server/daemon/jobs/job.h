@@ -93,6 +93,12 @@ class Job : public std::enable_shared_from_this<Job> {
   // null).
   WorkerPtr Abandon(const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The checkpoint that `given` names: as PredictJobRequest.checkpoint. Its file stays for as long
+  // as the result is held. NOT_FOUND, FAILED_PRECONDITION if there is none yet. Blocks; on the
+  // loop.
+  absl::StatusOr<std::shared_ptr<const CheckpointRecord>> HoldCheckpoint(const std::string& given)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- The path of an iteration, from gRPC's threads or the loop.
   AttemptHost::Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -208,6 +214,8 @@ class Job : public std::enable_shared_from_this<Job> {
   std::map<std::string, v1::Event> answers_ ABSL_GUARDED_BY(mutex_);
   // The journal's iterations that the next batch will be compared with.
   std::map<int64_t, v1::Iteration> compared_ ABSL_GUARDED_BY(mutex_);
+  // Names of checkpoints that somebody reads.
+  std::multiset<std::string> held_ ABSL_GUARDED_BY(mutex_);
   // The last attempt came to nothing: perhaps because of a damaged checkpoint.
   bool checkpoint_suspected_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -288,6 +288,7 @@ void Job::DeleteOldCheckpoints() {
   for (int64_t i = 0; i + keep < static_cast<int64_t>(records.size()); ++i) {
     const std::string& name = records[static_cast<size_t>(i)].name;
     if (attempt_.recomputing && name == attempt_.checkpoint) continue;  // a rewind starts there
+    if (held_.count(name) > 0) continue;
     names.push_back(name);
     paths.push_back(CheckpointPath(environment_.dir, name));
   }

@@ -14,6 +14,25 @@
 
 namespace descent::daemon {
 
+// Whoever takes the answers of a prediction. Called on a thread of the jobs' own, never within
+// Jobs::Predict; must not block.
+class PredictionSink {
+ public:
+  virtual ~PredictionSink() = default;
+  // In order. No more of them than a few are under way that Prediction::Taken was not called for.
+  virtual void OnResponse(v1::PredictJobResponse response) = 0;
+  // Exactly once, as the last; unless the Prediction was gone before.
+  virtual void OnEnd(const absl::Status& status) = 0;
+};
+
+// A prediction that was asked for; ends with this. Thread-safe.
+class Prediction {
+ public:
+  virtual ~Prediction() = default;
+  // A response was passed on: there is room for another.
+  virtual void Taken() = 0;
+};
+
 // All jobs of this daemon as the API sees them: what api/, http/ and metrics/ are written against.
 // Thread-safe. Nothing here blocks; what takes time answers through a callback, which runs on a
 // thread of the jobs' own, exactly once, and must not block.
@@ -38,6 +57,10 @@ class Jobs {
   // The request stays accepted when the caller goes away: `done` may run long after.
   virtual void Command(const v1::CommandJobRequest& request, const std::string& principal,
                        Callback<v1::CommandJobResponse> done) = 0;
+
+  // TrainingService.PredictJob. Must not outlive the jobs.
+  virtual std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
+                                              std::shared_ptr<PredictionSink> sink) = 0;
 
   // The fold of the journal's durable events.
   virtual absl::StatusOr<v1::Job> Get(const std::string& name) const = 0;

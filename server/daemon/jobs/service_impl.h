@@ -2,7 +2,8 @@
 #define DESCENT_SERVER_DAEMON_JOBS_SERVICE_IMPL_H_
 
 // Of service.h alone: the class behind JobsService. What people ask is in service.cc, the queue and
-// the start in service_queue.cc, creation and deletion in service_create.cc.
+// the start in service_queue.cc, creation and deletion in service_create.cc, predictions in
+// service_predict.cc.
 
 #include <atomic>
 #include <chrono>
@@ -46,6 +47,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
               Callback<v1::DeleteJobResponse> done) override;
   void Command(const v1::CommandJobRequest& request, const std::string& principal,
                Callback<v1::CommandJobResponse> done) override;
+  std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
+                                      std::shared_ptr<PredictionSink> sink) override;
   absl::StatusOr<v1::Job> Get(const std::string& name) const override;
   absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const override;
   std::vector<v1::Job> Snapshot() const override;
@@ -94,6 +97,10 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   bool IsTaken(const std::string& job_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::Job> CreateValid(const Creation& creation, const worker::v1::Valid& valid);
 
+  // Prediction:
+  absl::Status PredictOnLoop(const std::string& id, const v1::PredictJobRequest& request,
+                             const std::shared_ptr<PredictionSink>& sink);
+
   // Deletion:
   void DeleteOnLoop(const v1::DeleteJobRequest& request, const std::string& principal,
                     const Callback<v1::DeleteJobResponse>& done);
@@ -119,6 +126,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::atomic<int64_t> restarts_ = 0;
   std::atomic<int64_t> commands_ = 0;
   std::atomic<int64_t> queued_ = 0;
+  std::atomic<int64_t> predictions_ = 0;  // asked for
 
   Supervisor supervisor_;  // last: it calls
 };

@@ -88,6 +88,7 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
     for (auto& [id, validation] : validating_) validations.push_back(std::move(validation));
     validating_.clear();
     for (PendingValidation& validation : validations) validation.done(ShuttingDown());
+    EndPredictions(ShuttingDown());
     for (const WorkerPtr& worker : workers_) {
       if (worker->fenced() || worker->connection() == nullptr) continue;
       worker->leaving_ = true;
@@ -182,6 +183,8 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     welcome = *std::move(adopted);
     worker->state_ = Worker::State::kAssigned;
   } else if (!assigned && worker->state_ != Worker::State::kValidating) {
+    // It gave up what it did for the old connection.
+    EndPrediction(worker, PredictionLost("its worker lost the connection"));
     worker->state_ = Worker::State::kSpare;
     worker->spare_since_nanos_ = clock_->MonotonicNanos();
   }
@@ -233,6 +236,13 @@ void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage m
         OnValidated(worker, validated);
       });
       return resume();
+    case worker::v1::WorkerMessage::kPrediction: {
+      // Copied by a std::function otherwise.
+      auto prediction =
+          std::make_shared<worker::v1::Prediction>(std::move(*message.mutable_prediction()));
+      loop_->Post([this, worker, prediction] { OnPrediction(worker, std::move(*prediction)); });
+      return resume();
+    }
     case worker::v1::WorkerMessage::kHeartbeat:
       loop_->Post([this, worker] {
         if (worker->state_ == Worker::State::kAssigned) host_->OnHeartbeat(worker);

@@ -59,6 +59,9 @@ class AttemptHost {
 // To whom it still asks while the daemon is shutting down.
 absl::Status ShuttingDown();
 
+// UNAVAILABLE, with a cause that is a sentence without its full stop.
+absl::Status PredictionLost(const std::string& cause);
+
 // Launches worker processes, keeps a warm spare, watches leases, and knows who is alive.
 //
 // Confined to its loop but for the public methods marked thread-safe. Legal order: Create, Await
@@ -103,6 +106,18 @@ class Supervisor : public SessionHandler {
   // answers.
   void Validate(const v1::Spec& spec, std::function<void(absl::StatusOr<worker::v1::Valid>)> done);
 
+  // What becomes of a prediction; called on the loop.
+  struct PredictionCallbacks {
+    std::function<void(v1::PredictJobResponse)> on_response;
+    std::function<void(const absl::Status&)> on_end;  // the last; not after CancelPrediction
+  };
+  // Has a spare predict, as soon as there is one and not too many do. The supervisor sets the
+  // request's id and credits. UNAVAILABLE if the worker is lost meanwhile.
+  void Predict(const std::string& id, worker::v1::Predict request, PredictionCallbacks callbacks);
+  // A response was passed on.
+  void AllowPrediction(const std::string& id);
+  void CancelPrediction(const std::string& id);
+
   // Asks every worker to save a checkpoint and leave, and waits for their end until the deadline.
   // Launches nothing from now on. Thread-safe, blocks; not on the loop.
   void Shutdown(std::chrono::steady_clock::time_point deadline);
@@ -135,10 +150,20 @@ class Supervisor : public SessionHandler {
     int deaths = 0;  // of workers that tried
   };
 
+  struct PendingPrediction {
+    worker::v1::Predict request;
+    PredictionCallbacks callbacks;  // none: cancelled
+  };
+
   void Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello);
   WorkerPtr Find(const worker::v1::Hello& hello);
   void Add(const WorkerPtr& worker);
   void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
+  void OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction);
+  // The worker no longer predicts; tells who waits, if anybody does.
+  void EndPrediction(const WorkerPtr& worker, const absl::Status& status);
+  void EndPredictions(const absl::Status& status);
+  WorkerPtr PredictorOf(const std::string& id) const;
   void OnExit(const WorkerPtr& worker, const ProcessExit& exit);
   void Lost(const WorkerPtr& worker, const std::string& cause, bool clean);
   void LostSpare(const WorkerPtr& worker, const std::string& cause, bool clean);
@@ -147,6 +172,9 @@ class Supervisor : public SessionHandler {
   bool LaunchOne();
   std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
+  void SendToPredict(const WorkerPtr& worker, PendingPrediction prediction);
+  // Whether it will be a spare again so soon that another is not worth its launch.
+  bool IsBackSoon(const WorkerPtr& worker) const;
   void CheckLeases();
   void Count();
   std::string LastLogLine(const WorkerPtr& worker) const;
@@ -162,6 +190,8 @@ class Supervisor : public SessionHandler {
   std::deque<std::pair<std::string, std::function<void(const WorkerPtr&)>>> acquirers_;
   std::deque<PendingValidation> validations_;
   std::map<std::string, PendingValidation> validating_;  // by worker id
+  std::deque<PendingPrediction> predictions_;            // wait for a spare
+  std::map<std::string, PendingPrediction> predicting_;  // by worker id
   std::map<std::string, std::vector<std::function<void()>>> when_gone_;
   int launched_ = 0;
   int spare_failures_ = 0;          // in a row

@@ -28,6 +28,7 @@ using worker::v1::DaemonMessage;
 
 // A spec that took this many workers with it takes no more.
 constexpr int kMaxValidationDeaths = 2;
+constexpr size_t kMaxPredictions = 2;  // at a time
 constexpr int64_t kFirstBackOff = kSecond / 10;
 constexpr int64_t kLongestBackOff = 10 * kSecond;
 // A spare that lived this long was healthy.
@@ -72,6 +73,8 @@ void Supervisor::Maintain() {
     if (worker->fenced() || worker->leaving_) continue;
     if (worker->state_ == Worker::State::kSpare && worker->connection() != nullptr) {
       idle.push_back(worker);
+    } else if (worker->state_ == Worker::State::kPredicting) {
+      if (IsBackSoon(worker)) ++coming;
     } else if (worker->state_ != Worker::State::kAssigned) {
       ++coming;
     }
@@ -90,6 +93,12 @@ void Supervisor::Maintain() {
     PendingValidation validation = std::move(validations_.front());
     validations_.pop_front();
     SendToValidate(idle[next++], std::move(validation));
+    ++coming;
+  }
+  while (next < idle.size() && !predictions_.empty() && predicting_.size() < kMaxPredictions) {
+    PendingPrediction prediction = std::move(predictions_.front());
+    predictions_.pop_front();
+    SendToPredict(idle[next++], std::move(prediction));
     ++coming;
   }
   const int wanted = options_.spares + static_cast<int>(acquirers_.size());
@@ -161,6 +170,7 @@ void Supervisor::LostSpare(const WorkerPtr& worker, const std::string& cause, bo
         now + std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_ - 1, 20));
   }
   if (!clean) LogWarning("workers", absl::StrCat("a spare was lost: ", cause));
+  EndPrediction(worker, PredictionLost(cause));
   const auto it = validating_.find(worker->id());
   if (it == validating_.end()) return;
   PendingValidation validation = std::move(it->second);

@@ -55,6 +55,7 @@ class Worker {
     kLaunched,    // has not said Hello yet
     kSpare,       // waits for work
     kValidating,  // a spare that answers Validate
+    kPredicting,  // a spare that answers Predict
     kAssigned,    // is an attempt's
   };
 
@@ -70,6 +71,7 @@ class Worker {
   State state_ = State::kLaunched;
   v1::WorkerInfo info_;  // of its Hello
   int64_t spare_since_nanos_ = 0;
+  int64_t predicting_since_nanos_ = 0;
   bool leaving_ = false;  // was asked to, at shutdown
   std::string log_path_;  // empty: not launched by us
 };

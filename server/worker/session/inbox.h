@@ -17,7 +17,7 @@ namespace descent::worker {
 
 class Inbox {
  public:
-  // Validate, Start, DeliverCommand or Leave.
+  // Validate, Predict and what follows it, Start, DeliverCommand or Leave; of a spare Welcome too.
   void Put(v1::DaemonMessage message) {
     server::MutexLock lock(mutex_);
     messages_.push_back(std::move(message));

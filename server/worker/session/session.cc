@@ -126,6 +126,8 @@ bool Session::Connect(Stub* stub) {
         *command.mutable_command()->mutable_request() = request;
         inbox_->Put(std::move(command));
       }
+      // A new connection ends what a spare was about.
+      if (outbox_->identity().job.empty()) inbox_->Put(std::move(message));
       Attach(stream.get(), connection);
       while (stream->Read(&message)) Dispatch(std::move(message));
     } else {
@@ -169,6 +171,9 @@ void Session::Dispatch(v1::DaemonMessage message) {
       return;
     }
     case v1::DaemonMessage::kValidate:
+    case v1::DaemonMessage::kPredict:
+    case v1::DaemonMessage::kPredictMore:
+    case v1::DaemonMessage::kCancelPredict:
     case v1::DaemonMessage::kLeave:
       inbox_->Put(std::move(message));
       return;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <exception>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -11,6 +12,7 @@
 #include "core/data/data_roots.h"
 #include "server/common/log.h"
 #include "server/worker/session/attempt.h"
+#include "server/worker/session/predict.h"
 #include "server/worker/session/warm_up.h"
 #include "server/worker/spec/data_cache.h"
 #include "server/worker/spec/prepare.h"
@@ -109,11 +111,15 @@ int RunWorker(const WorkerOptions& options, Inbox* inbox) {
   Session session(options.session, inbox, &outbox, clock);
   DataCache cache(*std::move(roots));
   WarmUp();  // while the session says Hello
+  std::optional<v1::DaemonMessage> next;
   while (true) {
-    v1::DaemonMessage message = inbox->Take();
+    v1::DaemonMessage message = next ? *std::exchange(next, std::nullopt) : inbox->Take();
     switch (message.kind_case()) {
       case v1::DaemonMessage::kValidate:
         outbox.Send(Validated(message.validate(), &cache));
+        break;
+      case v1::DaemonMessage::kPredict:
+        next = AnswerPredict(message.predict(), &cache, inbox, &outbox);
         break;
       case v1::DaemonMessage::kStart:
         return RunAttempt(std::move(*message.mutable_start()), &cache, session, inbox, &outbox,

@@ -1,7 +1,8 @@
 #ifndef DESCENT_SERVER_WORKER_SESSION_WORKER_H_
 #define DESCENT_SERVER_WORKER_SESSION_WORKER_H_
 
-// The life of a worker process: a spare that validates specs, then one attempt of one job.
+// The life of a worker process: a spare that validates specs and predicts, then one
+// attempt of one job.
 
 #include <string>
 #include <vector>

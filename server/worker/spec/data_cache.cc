@@ -114,6 +114,7 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
     data->test = *std::move(encoded);
   }
   data->categories = train->categories;
+  data->columns = train->columns;
   data->encoder = *std::move(encoder);
   return true;
 }

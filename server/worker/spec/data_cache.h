@@ -23,8 +23,9 @@ namespace descent::worker {
 struct LoadedData {
   Dataset train;
   std::optional<Dataset> test;
-  // What numbers stand for, and what was learned from the training data.
+  // Of the training data: what numbers stand for, a table's inputs in order, and what was learned.
   Categories categories;
+  std::vector<std::string> columns;
   std::optional<Encoder> encoder;
 };
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -39,14 +40,17 @@ bool IsPath(const FieldDescriptor* field) { return field->options().GetExtension
 // listens.
 class Resolver final : public SourceVisitor {
  public:
-  Resolver(std::string field, uint64_t seed, Message* message, Violations* violations)
+  Resolver(std::string field, uint64_t seed, bool inputs_only, Message* message,
+           Violations* violations)
       : field_(std::move(field)),
         seed_(seed),
+        inputs_only_(inputs_only),
         message_(message),
         reflection_(*message->GetReflection()),
         violations_(violations) {}
 
   void Path(const char* name, std::string& path) override {
+    if (Unwanted(name)) return;
     if (Has(name)) path = GetString(name);
     if (path.empty()) {
       Refuse(name, "Give the path of the file.", "MISSING_FIELD");
@@ -60,6 +64,7 @@ class Resolver final : public SourceVisitor {
     CheckPath(name, *path);
   }
   void Text(const char* name, std::string& text) override {
+    if (Unwanted(name)) return;
     if (Has(name)) text = GetString(name);
     if (text.empty()) return Refuse(name, "It must not be empty.", "MISSING_FIELD");
     reflection_.SetString(message_, Field(name), text);
@@ -68,7 +73,7 @@ class Resolver final : public SourceVisitor {
     for (int i = 0; i < reflection_.FieldSize(*message_, Field(name)); ++i) {
       names.push_back(reflection_.GetRepeatedString(*message_, Field(name), i));
     }
-    if (required && names.empty()) {
+    if (required && names.empty() && !Unwanted(name)) {
       Refuse(name, absl::StrCat("Name the ", name, "."), "MISSING_FIELD");
     }
   }
@@ -115,6 +120,7 @@ class Resolver final : public SourceVisitor {
   bool right() const { return right_; }
 
  private:
+  bool Unwanted(std::string_view name) const { return inputs_only_ && name == "targets"; }
   const FieldDescriptor* Field(const char* name) const {
     return message_->GetDescriptor()->FindFieldByName(name);
   }
@@ -147,6 +153,7 @@ class Resolver final : public SourceVisitor {
 
   const std::string field_;
   const uint64_t seed_;
+  const bool inputs_only_;
   Message* const message_;
   const google::protobuf::Reflection& reflection_;
   Violations* const violations_;
@@ -218,7 +225,7 @@ const FieldDescriptor* FieldOf(const Message& message, const std::string& text) 
 }  // namespace
 
 void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* source,
-                   Violations* violations) {
+                   Violations* violations, bool inputs_only) {
   const FieldDescriptor* kind = KindField(*source);
   const std::unique_ptr<AnySource> made = kind ? MakeSource(kind->name()) : nullptr;
   if (!made) {
@@ -229,7 +236,7 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
     return;
   }
   const std::string inner = absl::StrCat(field, ".", kind->name());
-  Resolver resolver(inner, seed, MutableKind(source), violations);
+  Resolver resolver(inner, seed, inputs_only, MutableKind(source), violations);
   made->Declare(resolver);
   if (!resolver.right()) return;
   if (absl::Status status = made->Check(); !status.ok()) {
@@ -243,7 +250,7 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
 std::unique_ptr<AnySource> ToSource(const api::DataSource& source) {
   api::DataSource copy = source;
   std::unique_ptr<AnySource> made = MakeSource(KindField(copy)->name());
-  Resolver resolver("", 0, MutableKind(&copy), nullptr);
+  Resolver resolver("", 0, false, MutableKind(&copy), nullptr);
   made->Declare(resolver);
   return made;
 }

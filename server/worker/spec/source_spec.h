@@ -15,9 +15,10 @@
 
 namespace descent::worker {
 
-// Checks the fields and fills in defaults; `seed`: of synthetic data that has none.
+// Checks the fields and fills in defaults; `seed`: of synthetic data that has none. With
+// inputs_only (ReadOptions) whatever is called `targets` may be missing.
 void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* source,
-                   Violations* violations);
+                   Violations* violations, bool inputs_only = false);
 
 // Of a source that was resolved without violations.
 std::unique_ptr<AnySource> ToSource(const api::DataSource& source);

@@ -30,13 +30,6 @@ void AddUnder(const std::string& prefix, const Violations& found, Violations* vi
   }
 }
 
-int FindPlayer(const api::System& system, const std::string& name) {
-  for (int i = 0; i < system.players_size(); ++i) {
-    if (system.players(i).name() == name) return i;
-  }
-  return -1;
-}
-
 bool TermReadsData(const api::PlayerTerm& term) {
   return !term.has_noise() || term.target_case() != api::PlayerTerm::kConstant;
 }
@@ -245,6 +238,31 @@ api::Spec PlayerDataSpec(const api::Spec& spec, int p) {
     break;
   }
   return own;
+}
+
+api::Spec PlayerUseSpec(const api::Spec& spec, int p) {
+  api::Spec own = PlayerSpec(spec, p);
+  const std::string& name = spec.system().players(p).name();
+  own.mutable_objective()->mutable_mean_squared_error();
+  bool reads = false;
+  for (const api::Player& player : spec.system().players()) {
+    for (const api::PlayerTerm& term : player.objective()) {
+      if (*term.through().rbegin() == name) *own.mutable_objective() = term.loss();
+      if (!term.has_noise() && term.through(0) == name) {
+        reads = true;
+        if (player.has_data()) *own.mutable_data() = player.data();
+      }
+    }
+  }
+  if (!reads) own.clear_data();
+  return own;
+}
+
+int FindPlayer(const api::System& system, const std::string& name) {
+  for (int i = 0; i < system.players_size(); ++i) {
+    if (system.players(i).name() == name) return i;
+  }
+  return -1;
 }
 
 bool ReadsData(const api::Player& player) {

@@ -32,7 +32,12 @@ void ResolveSystemSchedules(int64_t iterations, api::System* system);
 api::Spec PlayerSpec(const api::Spec& spec, int player);
 // The same with the model that its data go into.
 api::Spec PlayerDataSpec(const api::Spec& spec, int player);
+// The same for the use of its model alone: with the loss of what comes out of it, and with data
+// only if they go into it, not what other players make of them.
+api::Spec PlayerUseSpec(const api::Spec& spec, int player);
 bool ReadsData(const api::Player& player);
+// −1: there is none.
+int FindPlayer(const api::System& system, const std::string& name);
 // Whose data it reads: `system.players[1].data`, or `data`, which all share that have none.
 std::string PlayerDataField(const api::Spec& spec, int player);
 

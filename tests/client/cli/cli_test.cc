@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -17,6 +19,7 @@
 #include "client/cli/app.h"
 #include "client/cli/examples.h"
 #include "client/cpp/spec_text.h"
+#include "proto/rpc_status.h"
 #include "tests/client/fake/fake_service.h"
 
 namespace descent::cli {
@@ -82,7 +85,7 @@ TEST_F(CliTest, EveryCommandHasHelp) {
   EXPECT_THAT(help.out, StartsWith("Usage: descent [OPTION]... COMMAND\n"));
   for (const char* command :
        {"submit", "validate", "example", "list", "get", "wait", "delete", "watch", "set", "scale",
-        "release", "pause", "resume", "stop", "checkpoint", "evaluate", "completion"}) {
+        "release", "pause", "resume", "stop", "checkpoint", "evaluate", "predict", "completion"}) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + std::string(command) + " "));
     const Result own = RunAt("", {command, "--help"});
     EXPECT_EQ(own.code, 0);
@@ -102,20 +105,24 @@ TEST_F(CliTest, UsageErrorsExitWith2AndSayWhatIsMeant) {
             "descent: there is no command `wathc` (did you mean `watch`?)\n"
             "Try `descent --help`.\n");
   EXPECT_EQ(unknown.out, "");
-  for (const std::vector<std::string>& arguments :
-       std::vector<std::vector<std::string>>{{},
-                                             {"get"},
-                                             {"get", "a", "b"},
-                                             {"get", "x", "--frobnicate"},
-                                             {"set", "x"},
-                                             {"set", "x", "step_size"},
-                                             {"set", "x", "step_size=fast"},
-                                             {"set", "x", "=1"},
-                                             {"set", "x", "step_size=1", "--at", "-3"},
-                                             {"watch", "x", "--kinds", "iteratoin"},
-                                             {"watch", "x", "--from", "1", "--new"},
-                                             {"completion", "tcsh"},
-                                             {"submit", "x.yaml", "--label", "=v"}}) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {},
+           {"get"},
+           {"get", "a", "b"},
+           {"get", "x", "--frobnicate"},
+           {"set", "x"},
+           {"set", "x", "step_size"},
+           {"set", "x", "step_size=fast"},
+           {"set", "x", "=1"},
+           {"set", "x", "step_size=1", "--at", "-3"},
+           {"watch", "x", "--kinds", "iteratoin"},
+           {"watch", "x", "--from", "1", "--new"},
+           {"completion", "tcsh"},
+           {"predict", "x"},
+           {"predict", "x", "-o", "p.txt"},
+           {"predict", "x", "-o", "p.npy", "--set", "path=a"},
+           {"predict", "x", "-o", "p.npy", "--classes", "--probabilities"},
+           {"submit", "x.yaml", "--label", "=v"}}) {
     const Result result = Descent(arguments);
     EXPECT_EQ(result.code, 2) << ::testing::PrintToString(arguments);
     EXPECT_EQ(result.out, "");
@@ -382,6 +389,167 @@ TEST_F(CliTest, CompletionKnowsJobsAndDials) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     EXPECT_THAT(RunAt("", {"completion", shell}).out, HasSubstr("__complete"));
   }
+}
+
+// ----------------------------------------------------------------------------------- predicting
+
+template <class T>
+std::string BytesOf(const std::vector<T>& numbers) {
+  return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(T)};
+}
+
+class CliPredictTest : public CliTest {
+ protected:
+  // Two rows of two scores, cut into pieces anywhere.
+  CliPredictTest() {
+    service_.AddJob("a");
+    v1::PredictJobResponse header;
+    header.mutable_header()->set_checkpoint("0-40");
+    header.mutable_header()->set_iteration(40);
+    header.mutable_header()->set_rows(2);
+    header.mutable_header()->add_shape(2);
+    header.mutable_header()->set_dtype("float32");
+    header.mutable_header()->set_has_classes(true);
+    responses_.push_back(header);
+    const std::string values = BytesOf<float>({0.1F, -2.0F, 3.0F, 1e-30F});
+    const std::string classes = BytesOf<int64_t>({0, 1});
+    for (const auto& [begin, end] : {std::pair<size_t, size_t>(0, 3), {3, 11}, {11, 16}}) {
+      v1::PredictJobResponse rows;
+      rows.mutable_rows()->set_values(values.substr(begin, end - begin));
+      rows.mutable_rows()->set_classes(classes.substr(begin, end - begin));
+      responses_.push_back(rows);
+    }
+    service_.SetPrediction(responses_);
+  }
+
+  std::string Output(const std::string& name) {
+    files_.push_back(folder_ + "/" + name);
+    return files_.back();
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // What is in the folder; nothing that was begun may stay.
+  std::vector<std::string> Listing() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+
+  std::vector<v1::PredictJobResponse> responses_;
+};
+
+TEST_F(CliPredictTest, WritesATableWithTheClasses) {
+  const std::string file = Output("p.csv");
+  const Result result = Descent({"predict", "a", "-o", file, "--checkpoint", "40"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out, file +
+                            ": 2 rows of [2] float32, by jobs/a at iteration 40 (checkpoint "
+                            "0-40)\n");
+  EXPECT_EQ(Read(file), "row,prediction_0,prediction_1,class\n0,0.1,-2,0\n1,3,1e-30,1\n");
+  EXPECT_EQ(service_.predictions()[0].checkpoint(), "40");
+  EXPECT_FALSE(service_.predictions()[0].has_data());
+  // It is there: not without --force.
+  service_.SetPrediction({});
+  const Result again = Descent({"predict", "a", "-o", file});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.err, HasSubstr("is there already; --force replaces it"));
+  EXPECT_EQ(service_.predictions().size(), 1u);
+  responses_[0].mutable_header()->add_class_names("no");
+  responses_[0].mutable_header()->add_class_names("yes, \"sure\"");
+  service_.SetPrediction(responses_);
+  EXPECT_EQ(Descent({"predict", "a", "-o", file, "--force", "--probabilities"}).code, 0);
+  EXPECT_EQ(Read(file),
+            "row,probability_0,probability_1,class\n0,0.1,-2,no\n1,3,1e-30,\"yes, "
+            "\"\"sure\"\"\"\n");
+  EXPECT_EQ(service_.predictions()[1].form(), v1::PredictJobRequest::PROBABILITIES);
+  EXPECT_THAT(Listing(), ::testing::ElementsAre("p.csv"));
+}
+
+TEST_F(CliPredictTest, WritesWhatNumpyReads) {
+  const std::string file = Output("p.npy");
+  const Result result = Descent({"predict", "a", "--output", file, "--json"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  v1::PredictionHeader summary;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(result.out, &summary).ok());
+  EXPECT_EQ(summary.iteration(), 40);
+  const std::string bytes = Read(file);
+  ASSERT_EQ(bytes.size(), 128u + 16u);
+  EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
+  EXPECT_THAT(bytes.substr(10, 118),
+              AllOf(StartsWith("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), } "),
+                    EndsWith(" \n")));
+  EXPECT_EQ(bytes.substr(128), BytesOf<float>({0.1F, -2.0F, 3.0F, 1e-30F}));
+}
+
+TEST_F(CliPredictTest, WhatIsNotWholeIsNotThere) {
+  const std::string file = folder_ + "/p.npy";
+  service_.SetPrediction(
+      {responses_[0], responses_[1]},
+      ToGrpcStatus(MakeError(absl::StatusCode::kUnavailable, "it died; ask again", "WORKER_DIED")));
+  const Result died = Descent({"predict", "a", "-o", file});
+  EXPECT_EQ(died.code, 1);
+  EXPECT_EQ(died.err, "descent: it died; ask again\n");
+  service_.SetPrediction({responses_[0], responses_[1]});
+  const Result ended = Descent({"predict", "a", "-o", file});
+  EXPECT_EQ(ended.code, 1);
+  EXPECT_THAT(ended.err, HasSubstr("ended after 0 of 2 rows"));
+  EXPECT_EQ(Descent({"predict", "none", "-o", file}).err, "descent: there is no jobs/none\n");
+  EXPECT_THAT(Descent({"predict", "a", "-o", folder_ + "/none/p.npy"}).err,
+              HasSubstr("No such file or directory"));
+  EXPECT_THAT(Listing(), ::testing::IsEmpty());
+  std::atomic<bool> interrupted = true;
+  const Result stopped =
+      RunAt(service_.address(), {"predict", "a", "-o", file}, false, &interrupted);
+  EXPECT_THAT(stopped.code, ::testing::AnyOf(1, 130));
+}
+
+TEST_F(CliPredictTest, DataAreAFileOrSayWhatTheyAre) {
+  const auto data = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> all = {"predict", "a", "-o", Output("d.csv"), "--force", "--data"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const Result result = Descent(all);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return service_.predictions().back().data();
+  };
+  EXPECT_EQ(data({"/x/new.csv"}).csv().path(), "/x/new.csv");
+  EXPECT_EQ(data({"/x/t.tsv"}).csv().delimiter(), "\t");
+  EXPECT_EQ(data({"/x/a.npy"}).npy().inputs(), "/x/a.npy");
+  EXPECT_EQ(data({"/x/a.npz", "--set", "inputs=x"}).npz().inputs(), "x");
+  EXPECT_EQ(data({"/x/a-idx3-ubyte.gz"}).idx().inputs(), "/x/a-idx3-ubyte.gz");
+  EXPECT_EQ(data({"/x/a.txt", "--set", "context=8"}).text().context(), 8);
+  EXPECT_EQ(data({folder_}).image_folder().path(), folder_);
+  // Relative paths: from the working folder, in a file from the file's.
+  EXPECT_EQ(data({"new.csv"}).csv().path(), std::filesystem::current_path() / "new.csv");
+  const std::string file = File("d.yaml", "csv: {path: other.csv, ignore: id}\n");
+  EXPECT_EQ(data({file}).csv().path(), folder_ + "/other.csv");
+  EXPECT_EQ(data({file}).csv().ignore(0), "id");
+  EXPECT_EQ(data({file, "--set", "path=/y.csv"}).csv().path(), "/y.csv");
+  const Result unknown = Descent({"predict", "a", "-o", Output("e.csv"), "--data", "x.parquet"});
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("its name does not tell what it is"));
+  const std::string bad = File("bad.yaml", "csv: {paht: x}\n");
+  EXPECT_THAT(Descent({"predict", "a", "-o", Output("e.csv"), "--data", bad}).err,
+              HasSubstr(bad + ":1:7: csv.paht: unknown field (did you mean `path`?)"));
+}
+
+TEST_F(CliPredictTest, ShowsProgressOnATerminal) {
+  std::ostringstream out, err;
+  Io io{.out = out, .err = err};
+  io.error_terminal = true;
+  EXPECT_EQ(cli::Run({"predict", "a", "-o", Output("p.csv"), "--server", service_.address()}, io),
+            0);
+  EXPECT_THAT(err.str(), AllOf(HasSubstr("/2 rows ("), EndsWith("\x1b[K")));
+}
+
+TEST_F(CliPredictTest, CompletesFiles) {
+  EXPECT_EQ(RunAt("", {"__complete", "--", "predict", "a", "--data", ""}).out, ":files\n");
+  EXPECT_EQ(RunAt("", {"__complete", "--", "predict", "a", "-o", ""}).out, ":files\n");
+  EXPECT_THAT(RunAt("", {"__complete", "--", "predict", "--pro"}).out,
+              StartsWith("--probabilities"));
 }
 
 }  // namespace

@@ -365,4 +365,26 @@ grpc::Status FakeService::CommandJob(grpc::ServerContext* context,
   return grpc::Status::OK;
 }
 
+void FakeService::SetPrediction(std::vector<v1::PredictJobResponse> responses, grpc::Status end) {
+  const absl::MutexLock lock(&mutex_);
+  prediction_ = std::move(responses);
+  prediction_end_ = std::move(end);
+}
+
+std::vector<v1::PredictJobRequest> FakeService::predictions() {
+  const absl::MutexLock lock(&mutex_);
+  return predictions_;
+}
+
+grpc::Status FakeService::PredictJob(grpc::ServerContext* context,
+                                     const v1::PredictJobRequest* request,
+                                     grpc::ServerWriter<v1::PredictJobResponse>* writer) {
+  const absl::MutexLock lock(&mutex_);
+  Remember(context);
+  predictions_.push_back(*request);
+  if (Find(request->name()) == nullptr) return NoSuchJob(request->name());
+  for (const v1::PredictJobResponse& response : prediction_) writer->Write(response);
+  return prediction_end_;
+}
+
 }  // namespace descent::client

@@ -43,6 +43,11 @@ class FakeService final : public v1::TrainingService::Service {
   std::vector<v1::CreateJobRequest> creations();
   std::string last_principal();
 
+  // What PredictJob sends, and how it ends then.
+  void SetPrediction(std::vector<v1::PredictJobResponse> responses,
+                     grpc::Status end = grpc::Status::OK);
+  std::vector<v1::PredictJobRequest> predictions();
+
   grpc::Status CreateJob(grpc::ServerContext*, const v1::CreateJobRequest*, v1::Job*) override;
   grpc::Status GetJob(grpc::ServerContext*, const v1::GetJobRequest*, v1::Job*) override;
   grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*,
@@ -55,6 +60,8 @@ class FakeService final : public v1::TrainingService::Service {
                         grpc::ServerWriter<v1::WatchJobResponse>*) override;
   grpc::Status CommandJob(grpc::ServerContext*, const v1::CommandJobRequest*,
                           v1::CommandJobResponse*) override;
+  grpc::Status PredictJob(grpc::ServerContext*, const v1::PredictJobRequest*,
+                          grpc::ServerWriter<v1::PredictJobResponse>*) override;
 
  private:
   struct Entry {
@@ -79,6 +86,9 @@ class FakeService final : public v1::TrainingService::Service {
   std::vector<v1::WatchJobRequest> watches_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CommandJobRequest> commands_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::CreateJobRequest> creations_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::PredictJobRequest> predictions_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::PredictJobResponse> prediction_ ABSL_GUARDED_BY(mutex_);
+  grpc::Status prediction_end_ ABSL_GUARDED_BY(mutex_);
   std::string principal_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -183,5 +183,36 @@ TEST(Csv, RefusesBrokenQuotes) {
   ErrorOf("a,y\n\"1\"2,2\n");
 }
 
+TEST(Csv, ToBePredictedItNeedsTheInputsAloneInAnyOrder) {
+  CsvFile file = Table();
+  file.ignore = {"id"};
+  file.categorical = {"color", "y"};
+  const auto train = ParseCsv("id,color,a,y\n1,red,2,yes\n2,blue,3,no\n", file);
+  ASSERT_TRUE(train.ok()) << train.status();
+  EXPECT_EQ(train->columns, (std::vector<std::string>{"color", "a"}));
+  const ReadOptions read{
+      .known = train->categories, .inputs_only = true, .columns = train->columns};
+  // Neither target nor what is ignored; columns that nobody knows.
+  auto table = ParseCsv("note,a,color\nx,5,red\n,6,blue\n", file, read);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{0, 1, 5}, {1, 0, 6}});
+  EXPECT_FALSE(table->targets.defined());
+  // A target that is there may hold anything.
+  table = ParseCsv("color,a,y\nred,5,?\n", file, read);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{0, 1, 5}});
+  EXPECT_EQ(ErrorOf("color,y\nred,1\n", file, read),
+            "t.csv has no column \"a\", an input of the model; its columns are color, y.");
+  EXPECT_EQ(ErrorOf("color,a\ngreen,1\n", file, read),
+            "t.csv, line 2, column \"color\": the training data has no category \"green\".");
+  // Without training data to go by, all but the targets are inputs.
+  table = ParseCsv("a,y,b\n1,2,3\n", Table(), {.inputs_only = true});
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1, 3}});
+  table = ParseCsv("a,b\n1,3\n", Table({}), {.inputs_only = true});
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1, 3}});
+}
+
 }  // namespace
 }  // namespace descent

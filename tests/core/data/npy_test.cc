@@ -150,6 +150,22 @@ TEST(Npy, PairsInputsAndTargets) {
             scalar + " is a single number, where an array of examples is expected.");
 }
 
+TEST(Npy, ToBePredictedItNeedsNoTargets) {
+  const TemporaryFolder folder;
+  const std::string inputs = folder.Write("x.npy", Golden("arrays/f4.npy"));
+  const auto alone = NpyFiles{inputs, ""}.Read({.inputs_only = true});
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ(alone->size(), 2);
+  EXPECT_FALSE(alone->targets.defined());
+  EXPECT_EQ(alone->files.size(), 1u);
+  NpzFile file;
+  file.path = folder.Write("a.npz", Golden("arrays.npz"));
+  file.targets = "none";
+  const auto of_two = file.Read({.inputs_only = true});
+  ASSERT_TRUE(of_two.ok()) << of_two.status();
+  EXPECT_EQ(of_two->size(), 4);
+}
+
 TEST(Npz, ReadsWhatNumpyWrites) {
   const TemporaryFolder folder;
   for (const char* name : {"arrays.npz", "arrays_compressed.npz"}) {

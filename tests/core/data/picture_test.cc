@@ -198,5 +198,19 @@ TEST_F(ImageFolderTest, NamesWhatIsNoPictureOrClass) {
   EXPECT_EQ(ErrorOf(), folder_.path() + "/zebra.png is no folder.");
 }
 
+TEST_F(ImageFolderTest, ToBePredictedPicturesMayLieAnywhere) {
+  const ReadOptions read{.known = Categories{{"class", {"cat"}}}, .inputs_only = true};
+  EXPECT_NE(images_.Read(read).status().message().find("holds no pictures"),
+            absl::string_view::npos);
+  folder_.Write("b.png", Png(Colors(3, 8, 8)));
+  folder_.Write("new/a.png", Png(Colors(3, 8, 8) + 1));
+  folder_.Write("a.png", Png(Colors(3, 8, 8) + 2));
+  const auto examples = images_.Read(read);
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  EXPECT_TRUE(at::equal(examples->inputs[0], Colors(3, 8, 8) + 2));
+  EXPECT_EQ(examples->inputs_origin.Name(2), folder_.path() + "/new/a.png");
+  EXPECT_FALSE(examples->targets.defined());
+}
+
 }  // namespace
 }  // namespace descent

@@ -70,6 +70,16 @@ TEST(Text, RefusesWhatIsNoTextOrTooShort) {
             "t.txt holds 3 characters, but an example takes 3 and the one after them.");
 }
 
+TEST(Text, ToBePredictedItNeedsNoCharacterAfterTheLast) {
+  const ReadOptions read{.known = Categories{{"vocabulary", {"a", "b", "c"}}}, .inputs_only = true};
+  const auto text = ParseText("abcabc", Text(3), std::nullopt, read);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_TRUE(at::equal(text->inputs, at::tensor({0, 1, 2, 0, 1, 2}, at::kLong).view({2, 3})));
+  EXPECT_FALSE(text->targets.defined());
+  EXPECT_EQ(ParseText("ab", Text(3), std::nullopt, read).status().message(),
+            "t.txt holds 2 characters, but an example takes 3.");
+}
+
 TEST(Text, CannotBeNormalized) {
   absl::StatusOr<Examples> text = ParseText("abcdefg", Text(3), std::nullopt);
   Dataset data;
@@ -93,6 +103,13 @@ TEST(SafetensorsFile, MapsItsTensors) {
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_TRUE(at::equal(data->inputs, contents.tensors["x"]));
   EXPECT_EQ(data->inputs.const_data_ptr(), examples->inputs.const_data_ptr());  // not copied
+  file.targets = "none";
+  examples = file.Read({.inputs_only = true});
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  EXPECT_FALSE(examples->targets.defined());
+  data = Encode(*examples);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->size(), 3);
 }
 
 TEST(Synthetic, LinearDataFollowAnAffineFunction) {

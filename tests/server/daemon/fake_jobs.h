@@ -30,6 +30,9 @@ class FakeJobs final : public Jobs {
   std::function<void(const v1::CommandJobRequest&, const std::string&,
                      Callback<v1::CommandJobResponse>)>
       on_command;
+  std::function<std::unique_ptr<Prediction>(const v1::PredictJobRequest&,
+                                            std::shared_ptr<PredictionSink>)>
+      on_predict;
   Statistics counts;
 
   // A job with its first event.
@@ -71,6 +74,11 @@ class FakeJobs final : public Jobs {
     absl::StatusOr<v1::Job> job = Get(request.name());
     if (!job.ok()) return done(job.status());
     on_command(request, principal, std::move(done));
+  }
+
+  std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
+                                      std::shared_ptr<PredictionSink> sink) override {
+    return on_predict(request, std::move(sink));
   }
 
   absl::StatusOr<v1::Job> Get(const std::string& name) const override {

@@ -243,6 +243,11 @@ class FakeWorker {
     if (session_ != nullptr) session_->stream->Write(message);
   }
 
+  // Says something of its own.
+  void Say(const worker::v1::WorkerMessage& message) {
+    if (session_ != nullptr) session_->stream->Write(message);
+  }
+
   void Heartbeat() {
     worker::v1::WorkerMessage message;
     message.mutable_heartbeat();

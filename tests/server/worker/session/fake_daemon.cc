@@ -82,6 +82,7 @@ grpc::Status FakeDaemon::Session(grpc::ServerContext* context, Stream* stream) {
   while (stream->Read(&message)) {
     std::lock_guard lock(mutex_);
     if (message.has_validated()) validated_.push_back(message.validated());
+    if (message.has_prediction()) predictions_.push_back(message.prediction());
     if (message.has_events()) {
       Take(message.events());
       if (acknowledge_) {
@@ -149,6 +150,20 @@ v1::Validated FakeDaemon::WaitForValidated(const std::string& id) {
   std::unique_lock lock(mutex_);
   Wait(lock, [&] { return !validated_.empty() && validated_.back().id() == id; }, "Validated");
   return validated_.empty() ? v1::Validated() : validated_.back();
+}
+
+std::vector<v1::Prediction> FakeDaemon::WaitForPrediction(const std::string& id, size_t messages) {
+  std::unique_lock lock(mutex_);
+  std::vector<v1::Prediction> found;
+  const auto came = [&] {
+    found.clear();
+    for (const v1::Prediction& prediction : predictions_) {
+      if (prediction.id() == id) found.push_back(prediction);
+    }
+    return found.size() >= messages || (!found.empty() && found.back().has_end());
+  };
+  Wait(lock, came, "a prediction");
+  return found;
 }
 
 FakeDaemon::Events FakeDaemon::WaitForEvents(const std::function<bool(const Events&)>& enough) {

@@ -9,6 +9,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -49,6 +50,8 @@ class FakeDaemon final : public v1::WorkerService::Service {
   // Each waits up to a minute, and fails the test then.
   v1::Hello WaitForHello(int number);  // the number-th, from 1
   v1::Validated WaitForValidated(const std::string& id);
+  // All that came for that prediction, once so many messages did, or the end.
+  std::vector<v1::Prediction> WaitForPrediction(const std::string& id, size_t messages = SIZE_MAX);
   Events WaitForEvents(const std::function<bool(const Events&)>& enough);
 
   int hellos();
@@ -69,6 +72,7 @@ class FakeDaemon final : public v1::WorkerService::Service {
   int64_t acknowledged_ = -1;
   std::vector<v1::Hello> hellos_;
   std::vector<v1::Validated> validated_;
+  std::vector<v1::Prediction> predictions_;
   Events events_;
   Stream* stream_ = nullptr;
   grpc::ServerContext* context_ = nullptr;

@@ -1,0 +1,69 @@
+#ifndef DESCENT_CLIENT_CLI_PREDICTION_FILE_H_
+#define DESCENT_CLIENT_CLI_PREDICTION_FILE_H_
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+
+namespace descent::cli {
+
+// Predictions on their way into a file: NumPy's format (the values alone) or a table (a row's
+// number, its values, the classes that they predict). Written beside it under another name, so that
+// the file is there whole or not at all; what was not finished is gone with this.
+class PredictionFile {
+ public:
+  enum class Format { kNpy, kCsv };
+  struct Options {
+    std::string path;  // ends in .npy or .csv
+    bool overwrite = false;
+    // What a value is called in the table's header: `prediction`.
+    std::string value_name = "prediction";
+  };
+
+  // By the path's ending; INVALID_ARGUMENT.
+  static absl::StatusOr<Format> FormatOf(const std::string& path);
+
+  // ALREADY_EXISTS; or the system's error, with the path.
+  static absl::StatusOr<std::unique_ptr<PredictionFile>> Create(Options options);
+  ~PredictionFile();
+  PredictionFile(const PredictionFile&) = delete;
+  PredictionFile& operator=(const PredictionFile&) = delete;
+
+  // The header, then the rows. INTERNAL if that is not their order.
+  absl::Status Take(const v1::PredictJobResponse& response);
+  // All came: makes them the file. DATA_LOSS if not all did.
+  absl::Status Finish();
+
+  const v1::PredictionHeader& header() const { return header_; }
+  int64_t rows() const { return rows_; }  // that were taken whole
+
+ private:
+  PredictionFile(Options options, Format format, std::string temporary, std::FILE* file);
+
+  absl::Status WriteHeader();
+  std::string TableRow(const char* values, const char* classes) const;
+  absl::Status Write(const std::string& text);
+  absl::Status Failed(const std::string& what) const;
+
+  const Options options_;
+  const Format format_;
+  const std::string temporary_;
+  std::FILE* file_;  // null once closed
+  bool finished_ = false;
+  v1::PredictionHeader header_;
+  bool has_header_ = false;
+  size_t row_bytes_ = 0;
+  size_t class_bytes_ = 0;  // of a row
+  std::string values_;      // of rows that are not whole yet
+  std::string classes_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_CLIENT_CLI_PREDICTION_FILE_H_

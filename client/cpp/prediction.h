@@ -1,0 +1,54 @@
+#ifndef DESCENT_CLIENT_CPP_PREDICTION_H_
+#define DESCENT_CLIENT_CPP_PREDICTION_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "descent/v1/training_service.grpc.pb.h"
+
+namespace descent::client {
+
+// A call of PredictJob, read message by message. One thread reads; Cancel may come from any.
+class Prediction {
+ public:
+  // `stub` must outlive it. Until the first message came, a server that does not answer is asked
+  // again for `retry_for`.
+  Prediction(v1::TrainingService::StubInterface* stub, v1::PredictJobRequest request,
+             std::string principal, absl::Duration retry_for);
+  // Ends the call.
+  ~Prediction();
+  Prediction(const Prediction&) = delete;
+  Prediction& operator=(const Prediction&) = delete;
+
+  // Waits for the next message: the header, then rows. False: all of them were read.
+  absl::StatusOr<bool> Next(v1::PredictJobResponse* response);
+
+  // Makes Next return CANCELLED, now and for ever.
+  void Cancel();
+
+ private:
+  absl::Status Start();
+
+  v1::TrainingService::StubInterface* const stub_;
+  const v1::PredictJobRequest request_;
+  const std::string principal_;
+  const absl::Duration retry_for_;
+
+  // Of the reading thread.
+  std::unique_ptr<grpc::ClientReaderInterface<v1::PredictJobResponse>> reader_;
+  bool answered_ = false;
+
+  absl::Mutex mutex_;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  // Replaced by the reading thread only.
+  std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_PREDICTION_H_

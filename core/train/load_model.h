@@ -1,0 +1,33 @@
+#ifndef DESCENT_CORE_TRAIN_LOAD_MODEL_H_
+#define DESCENT_CORE_TRAIN_LOAD_MODEL_H_
+
+// The model in a checkpoint, to be used and not to be trained. Free functions; any thread.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/model/layers.h"
+#include "core/objective/loss_sum.h"
+#include "core/optimizer/model_run.h"
+
+namespace descent {
+
+struct LoadedModel {
+  Model model;  // what evaluations look at: averaged, if the optimizer keeps an average
+  int64_t iteration = 0;
+};
+
+// `model`: any of the same parameters. `optimizer` and `weights` (the dials of the objective) are
+// those of the run: they say what else is in the file. `player`: whose model, of a system. The
+// errors of LoadCheckpoint; InvalidArgument naming what does not fit if it
+// is one of another model or optimizer.
+absl::StatusOr<LoadedModel> LoadModel(const Model& model, const OptimizerOptions& optimizer,
+                                      const std::vector<LossWeight>& weights,
+                                      const std::string& path, const std::string& expected_sha256,
+                                      const std::string& player = "");
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_TRAIN_LOAD_MODEL_H_

@@ -1,0 +1,18 @@
+#ifndef DESCENT_SERVER_DAEMON_API_PREDICT_H_
+#define DESCENT_SERVER_DAEMON_API_PREDICT_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/jobs/jobs.h"
+
+namespace descent::daemon {
+
+// The reaction to a call of TrainingService.PredictJob. A client that doesn't read holds the few
+// responses that the jobs send ahead; one that goes away ends the prediction.
+grpc::ServerWriteReactor<v1::PredictJobResponse>* ServePredict(
+    Jobs& jobs, const v1::PredictJobRequest& request);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_API_PREDICT_H_

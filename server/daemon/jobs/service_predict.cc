@@ -1,0 +1,107 @@
+// The part of the service that has checkpoints' models predict.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/service_impl.h"
+
+namespace descent::daemon {
+namespace {
+
+class PredictionHandle final : public Prediction {
+ public:
+  PredictionHandle(std::string id, std::shared_ptr<server::Loop> loop, Supervisor* supervisor)
+      : id_(std::move(id)), loop_(std::move(loop)), supervisor_(supervisor) {}
+  ~PredictionHandle() override {
+    loop_->Post([supervisor = supervisor_, id = id_] { supervisor->CancelPrediction(id); });
+  }
+
+  void Taken() override {
+    loop_->Post([supervisor = supervisor_, id = id_] { supervisor->AllowPrediction(id); });
+  }
+
+ private:
+  const std::string id_;
+  const std::shared_ptr<server::Loop> loop_;
+  Supervisor* const supervisor_;
+};
+
+// That it names a player of a system, or there is none to name.
+absl::Status CheckPlayer(const std::string& name, const v1::Job& job) {
+  std::vector<std::string> names;
+  for (const v1::Player& player : job.spec().system().players()) names.push_back(player.name());
+  if (names.empty() && name.empty()) return absl::OkStatus();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return absl::OkStatus();
+  return InvalidField("player",
+                      names.empty()
+                          ? absl::StrCat(job.name(), " trains one model: leave it out")
+                          : absl::StrCat("say whose model: ", absl::StrJoin(names, " or ")),
+                      name.empty() ? "MISSING_FIELD" : "UNKNOWN_NAME");
+}
+
+}  // namespace
+
+std::unique_ptr<Prediction> JobsServiceImpl::Predict(const v1::PredictJobRequest& request,
+                                                     std::shared_ptr<PredictionSink> sink) {
+  const std::string id = absl::StrCat("p", ++predictions_);
+  loop_->Post([this, id, request, sink = std::move(sink)] {
+    if (absl::Status status = PredictOnLoop(id, request, sink); !status.ok()) sink->OnEnd(status);
+  });
+  return std::make_unique<PredictionHandle>(id, loop_, &supervisor_);
+}
+
+absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id,
+                                            const v1::PredictJobRequest& request,
+                                            const std::shared_ptr<PredictionSink>& sink) {
+  if (stopping_) return ShuttingDown();
+  const absl::StatusOr<JobPtr> found = Find(request.name());
+  if (!found.ok()) return found.status();
+  v1::Job job = (*found)->Durable();
+  if (job.spec().objective().has_function()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition,
+                     absl::StrCat(request.name(),
+                                  " minimizes a function of a vector: it has no "
+                                  "model that could predict"),
+                     "NO_MODEL");
+  }
+  if (absl::Status status = CheckPlayer(request.player(), job); !status.ok()) return status;
+  const bool has_test = job.spec().data().has_test() || job.spec().data().has_split();
+  if (request.data().kind_case() == v1::DataSource::KIND_NOT_SET && !has_test) {
+    return InvalidField("data",
+                        absl::StrCat(request.name(),
+                                     " has no test data: say what to predict, for "
+                                     "instance {csv: {path: /data/new.csv}}"),
+                        "MISSING_FIELD");
+  }
+  absl::StatusOr<std::shared_ptr<const CheckpointRecord>> checkpoint =
+      (*found)->HoldCheckpoint(request.checkpoint());
+  if (!checkpoint.ok()) return checkpoint.status();
+
+  worker::v1::Predict predict;
+  predict.mutable_spec()->Swap(job.mutable_spec());
+  predict.mutable_summary()->Swap(job.mutable_summary());
+  predict.set_checkpoint_dir(absl::StrCat(DirOf((*found)->id()), "/checkpoints"));
+  predict.set_checkpoint((*checkpoint)->name);
+  predict.set_checkpoint_sha256((*checkpoint)->sha256);
+  *predict.mutable_data() = request.data();
+  if (request.has_batch_size()) predict.set_batch_size(request.batch_size());
+  predict.set_form(request.form());
+  predict.set_player(request.player());
+  // The checkpoint's file is held until the last of the two callbacks is forgotten.
+  supervisor_.Predict(id, std::move(predict),
+                      {.on_response =
+                           [sink, held = *checkpoint](v1::PredictJobResponse response) {
+                             sink->OnResponse(std::move(response));
+                           },
+                       .on_end = [sink](const absl::Status& status) { sink->OnEnd(status); }});
+  return absl::OkStatus();
+}
+
+}  // namespace descent::daemon

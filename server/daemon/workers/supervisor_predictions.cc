@@ -1,0 +1,129 @@
+// The part of the supervisor that has spares predict.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/workers/supervisor.h"
+
+namespace descent::daemon {
+namespace {
+
+using server::kSecond;
+using worker::v1::DaemonMessage;
+
+// Responses of at most half a MiB that a worker may send ahead: what a prediction takes of the
+// daemon's memory, and enough to keep both busy.
+constexpr int kCredits = 4;
+// The launch of another spare costs a running job some of its time.
+constexpr int64_t kSoon = kSecond;
+
+absl::Status ToStatus(const worker::v1::PredictionEnd& end) {
+  const auto code = static_cast<absl::StatusCode>(end.code());
+  if (code == absl::StatusCode::kOk) return absl::OkStatus();
+  ErrorDetail detail{.reason = end.reason()};
+  std::vector<std::string> sentences;
+  for (const worker::v1::FieldViolation& violation : end.violations()) {
+    detail.violations.push_back({violation.field(), violation.description()});
+    sentences.push_back(absl::StrCat(violation.field(), ": ", violation.description()));
+    if (detail.reason.empty()) detail.reason = violation.reason();
+  }
+  return MakeError(code, sentences.empty() ? end.message() : absl::StrJoin(sentences, "; "),
+                   detail);
+}
+
+}  // namespace
+
+absl::Status PredictionLost(const std::string& cause) {
+  return MakeError(absl::StatusCode::kUnavailable,
+                   absl::StrCat("The prediction was lost (", cause, "); ask again"), "WORKER_DIED");
+}
+
+void Supervisor::Predict(const std::string& id, worker::v1::Predict request,
+                         PredictionCallbacks callbacks) {
+  if (stopping_) return callbacks.on_end(ShuttingDown());
+  request.set_id(id);
+  request.set_credits(kCredits);
+  predictions_.push_back({std::move(request), std::move(callbacks)});
+  Maintain();
+}
+
+void Supervisor::SendToPredict(const WorkerPtr& worker, PendingPrediction prediction) {
+  worker->state_ = Worker::State::kPredicting;
+  worker->predicting_since_nanos_ = clock_->MonotonicNanos();
+  DaemonMessage message;
+  *message.mutable_predict() = prediction.request;
+  predicting_.insert_or_assign(worker->id(), std::move(prediction));
+  worker->Send(std::move(message));
+  loop_->PostAfter(kSoon, [this] { Maintain(); });
+}
+
+bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
+  return acquirers_.empty() && validations_.empty() &&
+         clock_->MonotonicNanos() - worker->predicting_since_nanos_ < kSoon;
+}
+
+WorkerPtr Supervisor::PredictorOf(const std::string& id) const {
+  for (const WorkerPtr& worker : workers_) {
+    const auto it = predicting_.find(worker->id());
+    if (it != predicting_.end() && it->second.request.id() == id) return worker;
+  }
+  return nullptr;
+}
+
+void Supervisor::AllowPrediction(const std::string& id) {
+  const WorkerPtr worker = PredictorOf(id);
+  if (worker == nullptr) return;
+  DaemonMessage message;
+  message.mutable_predict_more()->set_id(id);
+  message.mutable_predict_more()->set_credits(1);
+  worker->Send(std::move(message));
+}
+
+void Supervisor::CancelPrediction(const std::string& id) {
+  std::erase_if(predictions_, [&](const auto& pending) { return pending.request.id() == id; });
+  const WorkerPtr worker = PredictorOf(id);
+  if (worker == nullptr) return;
+  predicting_[worker->id()].callbacks = {};
+  DaemonMessage message;
+  message.mutable_cancel_predict()->set_id(id);
+  worker->Send(std::move(message));
+}
+
+void Supervisor::OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction) {
+  const auto it = predicting_.find(worker->id());
+  // One that it gave up.
+  if (it == predicting_.end() || it->second.request.id() != prediction.id()) return;
+  if (prediction.has_response()) {
+    if (it->second.callbacks.on_response) {
+      it->second.callbacks.on_response(std::move(*prediction.mutable_response()));
+    }
+    return;
+  }
+  worker->state_ = Worker::State::kSpare;
+  EndPrediction(worker, ToStatus(prediction.end()));
+  Maintain();
+}
+
+void Supervisor::EndPrediction(const WorkerPtr& worker, const absl::Status& status) {
+  const auto it = predicting_.find(worker->id());
+  if (it == predicting_.end()) return;
+  const PredictionCallbacks callbacks = std::move(it->second.callbacks);
+  predicting_.erase(it);
+  if (callbacks.on_end) callbacks.on_end(status);
+}
+
+void Supervisor::EndPredictions(const absl::Status& status) {
+  for (PendingPrediction& pending : std::exchange(predictions_, {})) {
+    pending.callbacks.on_end(status);
+  }
+  for (auto& [worker, pending] : std::exchange(predicting_, {})) {
+    if (pending.callbacks.on_end) pending.callbacks.on_end(status);
+  }
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,227 @@
+#include "server/worker/session/predict.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/objective/evaluate.h"
+#include "core/objective/predict.h"
+#include "core/train/checkpoint.h"
+#include "server/worker/spec/prediction.h"
+
+namespace descent::worker {
+namespace {
+
+using Form = api::PredictJobRequest::Form;
+
+constexpr int64_t kMessageBytes = 512 << 10;
+constexpr int kNiceness = 10;
+
+std::string_view Bytes(const at::Tensor& rows) {
+  return {static_cast<const char*>(rows.const_data_ptr()), rows.nbytes()};
+}
+
+const char* DtypeName(at::ScalarType type) {
+  return type == at::kLong ? "int64" : type == at::kDouble ? "float64" : "float32";
+}
+
+class Prediction {
+ public:
+  Prediction(const v1::Predict& request, DataCache* cache, Inbox* inbox, Outbox* outbox)
+      : request_(request),
+        cache_(cache),
+        inbox_(inbox),
+        outbox_(outbox),
+        form_(request.form() == api::PredictJobRequest::FORM_UNSPECIFIED
+                  ? api::PredictJobRequest::OUTPUTS
+                  : request.form()),
+        credits_(request.credits()) {}
+
+  void Run() {
+    std::variant<PreparedPrediction, PredictionRefusal> prepared = PreparePrediction(
+        {.spec = request_.spec(),
+         .summary = request_.summary(),
+         .checkpoint = CheckpointPath(request_.checkpoint_dir(), request_.checkpoint()),
+         .checkpoint_sha256 = request_.checkpoint_sha256(),
+         .data = request_.data(),
+         .player = request_.player()},
+        cache_);
+    if (const auto* refusal = std::get_if<PredictionRefusal>(&prepared)) return End(*refusal);
+    const PreparedPrediction& ready = std::get<PreparedPrediction>(prepared);
+    if (form_ != api::PredictJobRequest::OUTPUTS) {
+      if (absl::Status status = CheckForm(ready.loss); !status.ok()) {
+        PredictionRefusal refusal{status, "", {}};
+        refusal.violations.Add("form", std::string(status.message()), "NO_SUCH_FORM");
+        return End(refusal);
+      }
+    }
+    // So that the last bits are those of evaluations.
+    at::set_num_threads(request_.spec().execution().threads());
+    const int64_t batch_size =
+        request_.has_batch_size() ? request_.batch_size() : EvaluateOptions().batch_size;
+    absl::Status status = SendHeader(ready);
+    if (status.ok()) {
+      status = Predict(ready.model, ready.inputs, batch_size,
+                       [&](const at::Tensor& outputs) { return SendRows(ready.loss, outputs); });
+    }
+    End(PredictionRefusal{status, status.ok() ? "" : "PREDICTION_FAILED", {}});
+  }
+
+  void End(const PredictionRefusal& refusal) {
+    if (leftover_) return;  // nobody waits for it
+    v1::WorkerMessage message;
+    message.mutable_prediction()->set_id(request_.id());
+    v1::PredictionEnd* end = message.mutable_prediction()->mutable_end();
+    end->set_code(static_cast<int>(refusal.status.code()));
+    end->set_message(std::string(refusal.status.message()));
+    end->set_reason(refusal.reason);
+    for (const Violation& violation : refusal.violations.list()) {
+      v1::FieldViolation* added = end->add_violations();
+      added->set_field(violation.field);
+      added->set_description(violation.description);
+      added->set_reason(violation.reason);
+    }
+    outbox_->Send(std::move(message));
+  }
+
+  std::optional<v1::DaemonMessage> leftover() { return std::move(leftover_); }
+
+ private:
+  absl::Status CheckForm(const Loss& loss) const {
+    if (form_ == api::PredictJobRequest::CLASSES) {
+      if (PredictsClasses(loss.predicts)) return absl::OkStatus();
+      return absl::FailedPreconditionError(
+          absl::StrCat("The job's objective, ", loss.name, ", has no classes."));
+    }
+    if (loss.probabilities) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "What its model gives are no probabilities for the job's objective, ", loss.name, "."));
+  }
+
+  bool HasClasses(const Loss& loss) const {
+    return PredictsClasses(loss.predicts) && form_ != api::PredictJobRequest::CLASSES;
+  }
+
+  absl::Status SendHeader(const PreparedPrediction& ready) {
+    api::PredictJobResponse response;
+    api::PredictionHeader* header = response.mutable_header();
+    header->set_checkpoint(request_.checkpoint());
+    header->set_iteration(ready.iteration);
+    header->set_rows(ready.inputs.size(0));
+    const bool classes = form_ == api::PredictJobRequest::CLASSES;
+    const Shape class_shape = PredictsClasses(ready.loss.predicts)
+                                  ? PredictedShape(ready.loss.predicts, ready.output_shape)
+                                  : Shape();
+    for (const int64_t size : classes ? class_shape : ready.output_shape) header->add_shape(size);
+    header->set_dtype(DtypeName(classes ? at::kLong : ready.dtype));
+    header->set_has_classes(HasClasses(ready.loss));
+    if (header->has_classes()) {
+      for (const int64_t size : class_shape) header->add_class_shape(size);
+    }
+    for (const std::string& name : ready.class_names) header->add_class_names(name);
+    return Send(std::move(response));
+  }
+
+  absl::Status SendRows(const Loss& loss, const at::Tensor& outputs) {
+    at::Tensor classes;
+    if (PredictsClasses(loss.predicts)) classes = PredictedClasses(loss.predicts, outputs);
+    at::Tensor values = outputs;
+    if (form_ == api::PredictJobRequest::PROBABILITIES) values = loss.probabilities(outputs);
+    if (form_ == api::PredictJobRequest::CLASSES) values = std::exchange(classes, at::Tensor());
+    values = values.to(at::kCPU).contiguous();
+    // As many rows at a time as fit, and of one that does not, parts.
+    const int64_t rows = values.size(0);
+    const auto row_bytes =
+        static_cast<int64_t>(values.nbytes() + (classes.defined() ? classes.nbytes() : 0)) / rows;
+    const int64_t step = std::max<int64_t>(1, kMessageBytes / std::max<int64_t>(1, row_bytes));
+    for (int64_t first = 0; first < rows; first += step) {
+      const int64_t count = std::min(step, rows - first);
+      std::string_view left = Bytes(values.narrow(0, first, count));
+      std::string_view classes_left =
+          classes.defined() ? Bytes(classes.narrow(0, first, count)) : std::string_view();
+      while (!left.empty() || !classes_left.empty()) {
+        api::PredictJobResponse response;
+        response.mutable_rows()->set_values(Take(&left));
+        response.mutable_rows()->set_classes(Take(&classes_left));
+        if (absl::Status status = Send(std::move(response)); !status.ok()) return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static std::string Take(std::string_view* left) {
+    std::string taken(left->substr(0, kMessageBytes));
+    left->remove_prefix(taken.size());
+    return taken;
+  }
+
+  // Waits until it may be sent. CANCELLED: it is no longer wanted.
+  absl::Status Send(api::PredictJobResponse response) {
+    while (credits_ < 1 || inbox_->HasNews()) {
+      if (absl::Status status = Listen(inbox_->Take()); !status.ok()) return status;
+    }
+    --credits_;
+    v1::WorkerMessage message;
+    message.mutable_prediction()->set_id(request_.id());
+    *message.mutable_prediction()->mutable_response() = std::move(response);
+    outbox_->Send(std::move(message));
+    return absl::OkStatus();
+  }
+
+  absl::Status Listen(v1::DaemonMessage message) {
+    switch (message.kind_case()) {
+      case v1::DaemonMessage::kPredictMore:
+        if (message.predict_more().id() == request_.id()) {
+          credits_ += message.predict_more().credits();
+        }
+        return absl::OkStatus();
+      case v1::DaemonMessage::kCancelPredict:
+        if (message.cancel_predict().id() != request_.id()) return absl::OkStatus();
+        return absl::CancelledError("Nobody wants the prediction any more.");
+      default:  // the daemon has forgotten it
+        leftover_ = std::move(message);
+        return absl::CancelledError("The daemon wants something else.");
+    }
+  }
+
+  const v1::Predict& request_;
+  DataCache* const cache_;
+  Inbox* const inbox_;
+  Outbox* const outbox_;
+  const Form form_;
+  int32_t credits_;
+  std::optional<v1::DaemonMessage> leftover_;
+};
+
+}  // namespace
+
+std::optional<v1::DaemonMessage> AnswerPredict(const v1::Predict& request, DataCache* cache,
+                                               Inbox* inbox, Outbox* outbox) {
+  Prediction prediction(request, cache, inbox, outbox);
+  // On a thread of its own: without privileges a lowered priority can't be raised again, and the
+  // next thing that this process does may be to train.
+  std::thread([&] {
+    setpriority(PRIO_PROCESS, 0, kNiceness);  // in Linux: of this thread
+    try {
+      prediction.Run();
+    } catch (const std::exception& error) {  // LibTorch's, or no memory
+      prediction.End({absl::InternalError(absl::StrCat("The prediction failed: ", error.what())),
+                      "INTERNAL",
+                      {}});
+    }
+  }).join();
+  return prediction.leftover();
+}
+
+}  // namespace descent::worker
