@@ -146,11 +146,11 @@ class Person(threading.Thread):
                 client.close()
 
 
-def _request(name: str, request_id: str, command: command_pb2.Command, at: int | None = None):
+def _request(name: str, request_id: str, command: command_pb2.Command):
     from descent.v1 import training_service_pb2
 
     return training_service_pb2.CommandJobRequest(
-        name=name, request_id=request_id, commands=[command], at_iteration=at
+        name=name, request_id=request_id, commands=[command]
     )
 
 
@@ -243,13 +243,13 @@ def replay_undisturbed(
     waiting = []
     for event in [e for e in disturbed if kind(e) == "command_applied"]:
         applied = event.command_applied
-        request = _request(
-            name, applied.request_id, commands[applied.request_id], applied.iteration
-        )
-        waiting.append(client.training.CommandJob.future(request, timeout=120))
-        client.wait_for(
-            name,
-            lambda e, wanted=applied.request_id: e.command_accepted.request_id == wanted,
+        waiting.append(
+            client.command_later(
+                name,
+                applied.iteration,
+                commands[applied.request_id],
+                request_id=applied.request_id,
+            )
         )
     assert client.get(name).state == event_pb2.QUEUED
     client.stop(blocker)

@@ -5,7 +5,7 @@ import pytest
 from descent.v1 import event_pb2, optimizer_pb2
 
 from helpers import process, specs
-from helpers.client import kind
+from helpers.client import kind, simple
 
 ITERATIONS = 6_000
 STEP_SIZE = {"cosine": {"initial": 0.01}}
@@ -69,6 +69,11 @@ def outcome(events: list[event_pb2.Event]) -> list[bytes]:
     return found
 
 
+def digest(events: list[event_pb2.Event]) -> str:
+    """Of the last checkpoint."""
+    return [e for e in events if kind(e) == "checkpoint_saved"][-1].checkpoint_saved.sha256
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [pytest.param(optimizer, id=name) for name, optimizer in STACKS.items()]
@@ -100,3 +105,60 @@ def test_a_killed_worker_changes_no_bit(start_daemon, connect, folder, optimizer
     assert not [e for e in events if kind(e) == "rewound"]
     assert outcome(events) == outcome(list(client.watch(undisturbed)))
     assert daemon.tensors(client.get(disturbed)) == daemon.tensors(client.get(undisturbed))
+
+
+# Of a plain vector, on the way through a valley that they don't reach the end of.
+FUNCTION_OPTIMIZERS = {
+    "lbfgs": {"lbfgs": {}},
+    "nonlinear_cg": {"nonlinear_cg": {}},
+    "polak_ribiere_plus": {"nonlinear_cg": {"formula": "POLAK_RIBIERE_PLUS"}},
+    "barzilai_borwein": {"barzilai_borwein": {}},
+}
+
+
+@pytest.mark.parametrize("optimizer", FUNCTION_OPTIMIZERS.values(), ids=FUNCTION_OPTIMIZERS)
+def test_a_killed_or_interrupted_function_job_changes_no_bit(start_daemon, connect, optimizer):
+    daemon = start_daemon("--max_running_jobs=1")
+    client = connect(daemon.grpc)
+    spec = specs.rosenbrock(
+        optimizer, dimension=100, iterations=300, checkpoints={"every_iterations": "9"}
+    )
+    # The others wait behind it until they know where to stop on their way.
+    first = client.create(spec).name
+    client.pause(first)
+    killed, interrupted, undisturbed = (client.create(spec).name for _ in range(3))
+    answers = [client.command_later(killed, at, simple("pause")) for at in (1, 150, 211)]
+    answers += [
+        client.command_later(interrupted, at, simple("checkpoint"), simple("pause"))
+        for at in (2, 77, 200)
+    ]
+    client.stop(first)
+
+    for name, strike in ((killed, True), (interrupted, False)):
+        revision = 0
+        for _ in range(3):
+            client.wait_for_state(name, event_pb2.PAUSED, after_revision=revision)
+            if strike:
+                process.kill(client.worker_pid(name))
+            revision = client.resume(name).revision
+    for name in (killed, interrupted, undisturbed):
+        assert client.wait_until_final(name).state == event_pb2.SUCCEEDED
+    assert [a.result().event.command_applied.iteration for a in answers] == [
+        1,
+        150,
+        211,
+        2,
+        77,
+        200,
+    ]
+
+    expected = list(client.watch(undisturbed))
+    values = [e.iteration.value for e in expected if kind(e) == "iteration"]
+    assert values[0] > values[150] > values[300] > 1e-3
+    for name, attempts in {killed: 4, interrupted: 1}.items():
+        events = list(client.watch(name))
+        assert len([e for e in events if kind(e) == "attempt_started"]) == attempts
+        assert not [e for e in events if kind(e) == "rewound"]
+        assert outcome(events) == outcome(expected)
+        assert daemon.tensors(client.get(name)) == daemon.tensors(client.get(undisturbed))
+        assert digest(events) == digest(expected)

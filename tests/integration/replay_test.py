@@ -1,11 +1,10 @@
 """The journal is the run: what it holds, run again, gives the same journal, bit for bit."""
 
 import random
-import uuid
 
 import grpc
 import pytest
-from descent.v1 import event_pb2, spec_pb2, training_service_pb2
+from descent.v1 import event_pb2, spec_pb2
 
 from helpers import specs
 from helpers.client import Client, kind, release_dial, scale_dial, set_dial, simple
@@ -36,7 +35,9 @@ def outcome(events: list[event_pb2.Event]) -> list[bytes]:
     return found
 
 
-def steer(client: Client, name: str, draw: random.Random) -> None:
+def steer(
+    client: Client, name: str, draw: random.Random, dial: str = "beta1", extra=("evaluate",)
+) -> None:
     """Everything that can be done to a running job, at moments that nobody has planned."""
     for _ in range(25):
         client.command(
@@ -46,8 +47,8 @@ def steer(client: Client, name: str, draw: random.Random) -> None:
                     set_dial("step_size", draw.uniform(0.0005, 0.003)),
                     scale_dial("step_size", draw.uniform(0.5, 1.5)),
                     release_dial("step_size"),
-                    simple("evaluate"),
                     simple("checkpoint"),
+                    *map(simple, extra),
                 ]
             ),
         )
@@ -56,7 +57,7 @@ def steer(client: Client, name: str, draw: random.Random) -> None:
             client.set(name, "step_size", draw.uniform(0.0005, 0.003))
             client.resume(name)
     # Two in one request: both or none.
-    client.command(name, set_dial("step_size", 0.001), scale_dial("beta1", 0.9))
+    client.command(name, set_dial("step_size", 0.001), scale_dial(dial, 0.9))
 
 
 def replay(daemon: Daemon, client: Client, events: list[event_pb2.Event]) -> str:
@@ -68,19 +69,7 @@ def replay(daemon: Daemon, client: Client, events: list[event_pb2.Event]) -> str
     asked = {c.request_id: c.commands for c in of_kind(events, "command_accepted")}
     answers = []
     for applied in of_kind(events, "command_applied"):
-        request = training_service_pb2.CommandJobRequest(
-            name=again,
-            request_id=uuid.uuid4().hex,
-            commands=asked[applied.request_id],
-            at_iteration=applied.iteration,
-        )
-        answers.append(client.training.CommandJob.future(request, timeout=120))
-        client.wait_for(
-            again,
-            lambda e, wanted=request.request_id: (
-                kind(e) == "command_accepted" and e.command_accepted.request_id == wanted
-            ),
-        )
+        answers.append(client.command_later(again, applied.iteration, *asked[applied.request_id]))
     client.stop(busy)
     client.wait_until_final(again)
     for answer in answers:
@@ -116,6 +105,28 @@ def test_a_journal_run_again_gives_the_same_journal(start_daemon, connect, folde
     events = list(client.watch(name))
     assert len(of_kind(events, "command_applied")) > (25 if endless else 5)
 
+    assert_replayed(daemon, client, name, events)
+
+
+# Without model and data: a valley that is far longer than the run.
+@pytest.mark.parametrize("optimizer", ["lbfgs", "nonlinear_cg", "barzilai_borwein"])
+def test_so_does_the_journal_of_a_function_job(start_daemon, connect, optimizer):
+    daemon = start_daemon("--max_running_jobs=1")
+    client = connect(daemon.grpc)
+    name = client.create(specs.rosenbrock({optimizer: {}}, 20_000, FOREVER)).name
+    client.wait_for_iteration(name, 10)
+    steer(client, name, random.Random(7), dial="step_size", extra=())
+    client.stop(name)
+    client.wait_until_final(name)
+    events = list(client.watch(name))
+    values = [i.value for i in of_kind(events, "iteration")]
+    assert values[-1] > 1, "it was at the minimum before it ended"
+    assert_replayed(daemon, client, name, events)
+
+
+def assert_replayed(
+    daemon: Daemon, client: Client, name: str, events: list[event_pb2.Event]
+) -> None:
     again = replay(daemon, client, events)
     replayed = list(client.watch(again))
     assert replayed[0].created.spec == events[0].created.spec

@@ -182,6 +182,21 @@ class Client:
         )
         return self.training.CommandJob(request, timeout=timeout, wait_for_ready=True).event
 
+    def command_later(
+        self, name: str, iteration: int, *commands: command_pb2.Command, request_id: str = ""
+    ) -> grpc.Future:
+        """Returns once they are accepted; the future's result is the answer, after they were
+        applied there."""
+        request = training_service_pb2.CommandJobRequest(
+            name=name,
+            request_id=request_id or uuid.uuid4().hex,
+            commands=commands,
+            at_iteration=iteration,
+        )
+        answer = self.training.CommandJob.future(request, timeout=120.0, wait_for_ready=True)
+        self.wait_for(name, lambda e: e.command_accepted.request_id == request.request_id)
+        return answer
+
     def set(self, name: str, path: str, value: float, **options) -> event_pb2.Event:
         return self.command(name, set_dial(path, value), **options)
 

@@ -126,3 +126,18 @@ def classifier(
             **fields,
         }
     )
+
+
+def rosenbrock(
+    optimizer: dict, dimension: int, iterations: int, seed: int = 7, **fields
+) -> spec_pb2.Spec:
+    """A function of a plain vector, without model and data, down its long curved valley."""
+    return parse(
+        {
+            "objective": {"function": {"rosenbrock": {"dimension": str(dimension)}}},
+            "optimizer": optimizer,
+            "iterations": str(iterations),
+            "seed": str(seed),
+            **fields,
+        }
+    )
