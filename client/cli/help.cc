@@ -11,7 +11,7 @@
 namespace descent::cli {
 namespace {
 
-constexpr size_t kColumns = 80;
+constexpr size_t kHelpColumns = 80;
 constexpr size_t kIndent = 26;
 
 // `  left      description`, the description wrapped in its column.
@@ -25,7 +25,7 @@ std::string Entry(const std::string& left, const std::string& description) {
   bool first = true;
   for (const absl::string_view word : absl::StrSplit(description, ' ', absl::SkipEmpty())) {
     const size_t width = Width({word.data(), word.size()});
-    if (!first && column + 1 + width > kColumns) {
+    if (!first && column + 1 + width > kHelpColumns) {
       out += "\n";
       column = 0;
       first = true;

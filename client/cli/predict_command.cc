@@ -21,7 +21,7 @@
 namespace descent::cli {
 namespace {
 
-constexpr absl::Duration kRedraw = absl::Milliseconds(100);
+constexpr absl::Duration kProgressRedraw = absl::Milliseconds(100);
 
 struct PredictArguments {
   std::string job;
@@ -47,7 +47,7 @@ class ProgressLine {
   void Show(int64_t rows, int64_t total) {
     const absl::Time now = absl::Now();
     if (!io_.error_terminal || now < next_) return;
-    next_ = now + kRedraw;
+    next_ = now + kProgressRedraw;
     drawn_ = true;
     const double share = static_cast<double>(rows) / static_cast<double>(total);
     io_.err << "\r\x1b[K" << Count(rows) << "/" << Count(total) << " rows (" << Percent(share)
@@ -65,7 +65,7 @@ class CancelAtInterrupt {
  public:
   CancelAtInterrupt(const Interruptible& interruptible, client::Prediction* call)
       : thread_([this, &interruptible, call] {
-          while (!done_.WaitForNotificationWithTimeout(kRedraw)) {
+          while (!done_.WaitForNotificationWithTimeout(kProgressRedraw)) {
             if (interruptible.interrupted()) call->Cancel();
           }
         }) {}

@@ -14,8 +14,8 @@
 namespace descent::client {
 namespace {
 
-constexpr absl::Duration kFirstWait = absl::Milliseconds(50);
-constexpr absl::Duration kLongestWait = absl::Seconds(2);
+constexpr absl::Duration kFirstWatchWait = absl::Milliseconds(50);
+constexpr absl::Duration kLongestWatchWait = absl::Seconds(2);
 
 }  // namespace
 
@@ -41,7 +41,7 @@ JobWatch::JobWatch(v1::TrainingService::StubInterface* stub, Options options, st
       options_(std::move(options)),
       principal_(std::move(principal)),
       cursor_(options_.after_revision),
-      wait_(kFirstWait) {}
+      wait_(kFirstWatchWait) {}
 
 JobWatch::~JobWatch() {
   Cancel();
@@ -76,7 +76,7 @@ absl::Status JobWatch::BackOff(const absl::Status& lost) {
   if (!lost_) {
     lost_ = true;
     lost_since_ = absl::Now();
-    wait_ = kFirstWait;
+    wait_ = kFirstWatchWait;
     if (options_.on_lost) options_.on_lost(lost);
   }
   if (absl::Now() - lost_since_ + wait_ > options_.give_up_after) return lost;
@@ -84,7 +84,7 @@ absl::Status JobWatch::BackOff(const absl::Status& lost) {
   // The waiting ends at once on Cancel.
   mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), wait_);
   if (cancelled_) return absl::CancelledError("the watch was cancelled");
-  wait_ = std::min(wait_ * 2, kLongestWait);
+  wait_ = std::min(wait_ * 2, kLongestWatchWait);
   return absl::OkStatus();
 }
 
