@@ -107,7 +107,8 @@ TEST_F(LoadModelTest, RefusesAnotherModelOrOptimizerAndOtherBytes) {
   };
   EXPECT_THAT(refusal(Start(9), Adam{}, sha256_),
               ::testing::HasSubstr("is no checkpoint of this model"));
-  EXPECT_THAT(refusal(Start(), Nesterov{}, sha256_), ::testing::HasSubstr("is missing"));
+  EXPECT_THAT(refusal(Start(), Nesterov{.step_size = 0.1}, sha256_),
+              ::testing::HasSubstr("is missing"));
   EXPECT_THAT(refusal(Start(), Adam{}, std::string(64, '0')), ::testing::HasSubstr(path()));
   EXPECT_EQ(LoadModel(Start(), Adam{}, Objective().weights(), "/nowhere", "").status().code(),
             absl::StatusCode::kNotFound);
