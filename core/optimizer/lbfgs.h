@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,7 +13,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
 #include "core/optimizer/run.h"
@@ -66,30 +64,18 @@ template <InnerProductSpace X>
 class LbfgsMethod : public SearchedMethod<X> {
  public:
   LbfgsMethod(const Lbfgs& options, const X& x0)
-      : SearchedMethod<X>(options.line_search, x0),
-        dials_(SequencesOf(options)),
-        direction_(zeros_like(x0)) {
-    ThrowUnlessOk(options.Validate());
+      : SearchedMethod<X>(options, x0), direction_(zeros_like(x0)) {
     for (int64_t i = 0; i < options.history; ++i) {
       pairs_.push_back({zeros_like(x0), zeros_like(x0)});
     }
     weights_.resize(pairs_.size());
   }
 
-  std::span<Dial* const> dials() { return dials_.list(); }
-
   void Step(const X& gradient, Evaluator<X>& evaluator) {
-    dials_.Use();
-    try {
-      Move(gradient, evaluator);
-    } catch (...) {
-      dials_.Undo();
-      throw;
-    }
+    this->StepBy([&] { Move(gradient, evaluator); });
   }
 
   void Visit(StateVisitor<X>& visitor) {
-    dials_.Visit(visitor);
     this->VisitSearched(visitor);
     visitor.Integer("pairs", count_);
     visitor.Integer("newest", newest_);
@@ -116,15 +102,15 @@ class LbfgsMethod : public SearchedMethod<X> {
       scale(-1, direction_);
       slope = -dot(gradient, gradient);
     }
-    double trial = dials_.used(0);
+    double trial = this->used_step_size();
     if (pairs == 0) trial *= std::min(1.0, 1 / norm(gradient));
-    const Sample found = this->Search(direction_, evaluator.value(), slope, trial, evaluator);
+    const Sample found = this->Search(direction_, evaluator.value(), slope, trial, 0, evaluator);
     count_ = pairs;
     if (found.step > 0) {
       Remember(gradient, found, slope);
       this->Accept(found);
     } else {
-      if (dials_.used(0) > 0) count_ = 0;
+      if (trial > 0) count_ = 0;
       this->Stay();
     }
   }
@@ -172,7 +158,6 @@ class LbfgsMethod : public SearchedMethod<X> {
     return pairs_[static_cast<size_t>((newest_ - i + history) % history)];
   }
 
-  Dials dials_;
   std::vector<Pair> pairs_;
   int64_t count_ = 0;
   int64_t newest_ = 0;

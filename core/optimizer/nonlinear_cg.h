@@ -11,7 +11,6 @@
 #include <variant>
 
 #include "absl/status/status.h"
-#include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
 #include "core/optimizer/run.h"
@@ -27,8 +26,8 @@ class NonlinearCgMethod;
 
 enum class CgFormula {
   // (y − d·|y|²/d'y)'g / d'y, not below 0.4·d'g_before/|d|²  (Hager & Zhang 2006, "A survey of
-  // nonlinear conjugate gradient methods", equation 7.1 with theta = 1, which needs fewer
-  // evaluations than the 2 of their paper of 2005; 2013, equation 1.5, for the lower bound)
+  // nonlinear conjugate gradient methods", equation 7.1 with theta = 1, which is CG_DESCENT's from
+  // version 4 on, as is the lower bound; their paper of 2005 has theta = 2)
   kHagerZhang,
   // max(0, g'y/|g_before|²)  (Nocedal & Wright 2006, equation 5.45)
   kPolakRibierePlus,
@@ -36,19 +35,21 @@ enum class CgFormula {
 inline constexpr std::string_view kCgFormulaNames[] = {"HAGER_ZHANG", "POLAK_RIBIERE_PLUS"};
 constexpr std::span<const std::string_view> Names(CgFormula) { return kCgFormulaNames; }
 
-// x ← x + a·d, d ← −g + beta·d with beta by the formula and a by the line search, which first tries
-// the step that would change the value as much as the last one did, to first order (Nocedal &
-// Wright 2006, page 59); at a beginning, step_size·min(1, 1/|g|). A fixed step is step_size. y is
-// the change of the gradient, on one batch; still, this is a method for whole gradients. It begins
-// anew with −g where d does not descend, and where consecutive gradients are far from orthogonal
-// (|g'g_before| > 0.4·|g|²; Powell 1977). Where the search finds nothing better, the solution
-// stays. Reports step_length (a) and line_search_evaluations of the last step.
+// x ← x + a·d, d ← −g + beta·d with beta by the formula and a by the line search. That first tries
+// where the slope is 0 by the secant through the slopes at 0 and at 0.1 times the last step or, if
+// that is nowhere ahead, 2 times the last step (Hager & Zhang 2005, I1 and I2; their parabola
+// through values is lost in rounding near a minimum that is not 0); at the very beginning,
+// step_size·min(1, 1/|g|). A fixed step is step_size. y is the change of the gradient, on one
+// batch; still, this is a method for whole gradients. The direction is −g again where d does not
+// descend, and where consecutive gradients are far from orthogonal (|g'g_before| > 0.2·|g|²; Powell
+// 1977). Where the search finds nothing better, the solution stays. Reports step_length (a) and
+// line_search_evaluations of the last step.
 struct NonlinearCg {
   static constexpr std::string_view kind = "nonlinear_cg";
 
   Sequence step_size = 1.0;  // each ≥ 0; 0: stay
   CgFormula formula = CgFormula::kHagerZhang;
-  // The directions stay conjugate only if it is fairly exact.
+  // CG_DESCENT's 0.9 takes three times the evaluations on Wood's function (core/README.md).
   LineSearch line_search = HagerZhang{.curvature = 0.3};
 
   template <class Self, class Visit>
@@ -75,30 +76,18 @@ template <InnerProductSpace X>
 class NonlinearCgMethod : public SearchedMethod<X> {
  public:
   NonlinearCgMethod(const NonlinearCg& options, const X& x0)
-      : SearchedMethod<X>(options.line_search, x0),
-        dials_(SequencesOf(options)),
+      : SearchedMethod<X>(options, x0),
         formula_(options.formula),
         fixed_(std::holds_alternative<FixedStep>(options.line_search)),
         direction_(zeros_like(x0)),
         next_direction_(zeros_like(x0)),
-        change_(zeros_like(x0)) {
-    ThrowUnlessOk(options.Validate());
-  }
-
-  std::span<Dial* const> dials() { return dials_.list(); }
+        change_(zeros_like(x0)) {}
 
   void Step(const X& gradient, Evaluator<X>& evaluator) {
-    dials_.Use();
-    try {
-      Move(gradient, evaluator);
-    } catch (...) {
-      dials_.Undo();
-      throw;
-    }
+    this->StepBy([&] { Move(gradient, evaluator); });
   }
 
   void Visit(StateVisitor<X>& visitor) {
-    dials_.Visit(visitor);
     this->VisitSearched(visitor);
     visitor.Space("direction", direction_);
     visitor.Space("change", change_);
@@ -108,32 +97,39 @@ class NonlinearCgMethod : public SearchedMethod<X> {
   }
 
  private:
-  // Of consecutive gradients: the cosine beyond which the directions say nothing any more.
-  static constexpr double kNotOrthogonal = 0.4;
+  // As published: CG_DESCENT 6's bound of beta; psi1 and psi2; Powell's.
   static constexpr double kLeastBeta = 0.4;
+  static constexpr double kShorter = 0.1;
+  static constexpr double kLonger = 2;
+  static constexpr double kNotOrthogonal = 0.2;
 
   void Move(const X& gradient, Evaluator<X>& evaluator) {
     const double square = dot(gradient, gradient);
     assign(gradient, next_direction_);
     scale(-1, next_direction_);
     double slope = -square;
-    bool begun =
-        begun_ != 0 && std::abs(square - dot(gradient, change_)) <= kNotOrthogonal * square;
-    if (begun) {
-      const double beta = Beta(gradient);
-      axpy(beta, direction_, next_direction_);
+    if (begun_ != 0 && std::abs(square - dot(gradient, change_)) <= kNotOrthogonal * square) {
+      axpy(Beta(gradient), direction_, next_direction_);
       slope = dot(gradient, next_direction_);
-      begun = slope < 0;
-      if (!begun) {
+      if (!(slope < 0)) {
         assign(gradient, next_direction_);
         scale(-1, next_direction_);
         slope = -square;
       }
     }
-    const double trial = Trial(begun, slope, square);
-    const Sample found = this->Search(next_direction_, evaluator.value(), slope, trial, evaluator);
+    double trial = this->used_step_size(), probe = 0;
+    if (!fixed_ && trial > 0) {
+      if (begun_ != 0) {
+        trial = kLonger * this->step_length();
+        probe = kShorter * this->step_length();
+      } else {
+        trial *= std::min(1.0, 1 / std::sqrt(square));
+      }
+    }
+    const Sample found =
+        this->Search(next_direction_, evaluator.value(), slope, trial, probe, evaluator);
     if (!(found.step > 0)) {
-      if (trial > 0) begun_ = 0;
+      begun_ = 0;
       return this->Stay();
     }
     std::swap(direction_, next_direction_);
@@ -143,13 +139,6 @@ class NonlinearCgMethod : public SearchedMethod<X> {
     slope_ = slope;
     begun_ = 1;
     this->Accept(found);
-  }
-
-  double Trial(bool begun, double slope, double square) const {
-    const double step_size = dials_.used(0);
-    if (fixed_ || step_size == 0) return step_size;
-    if (begun) return this->step_length() * slope_ / slope;
-    return step_size * std::min(1.0, 1 / std::sqrt(square));
   }
 
   double Beta(const X& gradient) const {
@@ -163,7 +152,6 @@ class NonlinearCgMethod : public SearchedMethod<X> {
     return std::max(beta, kLeastBeta * slope_ / dot(direction_, direction_));
   }
 
-  Dials dials_;
   CgFormula formula_;
   bool fixed_;
   X direction_;  // of the last step

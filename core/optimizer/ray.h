@@ -2,6 +2,7 @@
 #ifndef DESCENT_CORE_OPTIMIZER_RAY_H_
 #define DESCENT_CORE_OPTIMIZER_RAY_H_
 
+#include <cmath>
 #include <cstdint>
 
 #include "core/optimizer/line_search.h"
@@ -19,9 +20,10 @@ class Ray {
 
   // Along x + a·direction from value and slope at a = 0. A step of 0 says that there is nothing
   // better to be found (also if the slope is not negative, or the trial 0); point and gradient mean
-  // nothing then. Throws what the evaluator throws.
+  // nothing then. A probe > 0 is evaluated first: where the slopes at 0 and there say that a
+  // minimum is ahead, it is tried in place of the trial. Throws what the evaluator throws.
   Sample Search(const LineSearch& search, const X& x, const X& direction, double value,
-                double slope, double trial, Evaluator<X>& evaluator) {
+                double slope, double trial, double probe, Evaluator<X>& evaluator) {
     evaluations_ = 0;
     const Sample start{0, value, slope};
     if (!(slope < 0) || !start.finite() || !(trial > 0)) return start;
@@ -34,6 +36,10 @@ class Ray {
       return last_;
     };
     last_ = start;
+    if (probe > 0) {
+      const double least = slope * probe / (slope - phi(probe).slope);
+      if (least > 0 && std::isfinite(least)) trial = least;
+    }
     const Sample accepted = descent::Search(search, phi, start, trial);
     if (accepted.step > 0 && accepted.step != last_.step) return phi(accepted.step);
     return accepted;

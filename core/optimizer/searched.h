@@ -3,8 +3,12 @@
 #define DESCENT_CORE_OPTIMIZER_SEARCHED_H_
 
 #include <cstdint>
+#include <span>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/ray.h"
@@ -18,6 +22,7 @@ namespace descent {
 template <InnerProductSpace X>
 class SearchedMethod {
  public:
+  std::span<Dial* const> dials() { return dials_.list(); }
   const X& solution() const { return x_; }
   const X& point() const { return x_; }
 
@@ -36,13 +41,30 @@ class SearchedMethod {
   }
 
  protected:
-  SearchedMethod(const LineSearch& search, const X& x0) : search_(search), x_(copy(x0)), ray_(x0) {}
+  // Throws std::invalid_argument where the options' Validate() gives an error.
+  template <class O>
+  SearchedMethod(const O& options, const X& x0)
+      : dials_(SequencesOf(options)), search_(options.line_search), x_(copy(x0)), ray_(x0) {
+    ThrowUnlessOk(options.Validate());
+  }
 
-  // Searches along the direction from the solution; nothing moves yet. A step of 0: stay.
-  Sample Search(const X& direction, double value, double slope, double trial,
+  // Moves with the dials' next values; takes them back if that throws.
+  void StepBy(absl::FunctionRef<void()> move) {
+    dials_.Use();
+    try {
+      move();
+    } catch (...) {
+      dials_.Undo();
+      throw;
+    }
+  }
+
+  // Searches along the direction from the solution; nothing moves yet. A step of 0: stay. The
+  // probe: ray.h.
+  Sample Search(const X& direction, double value, double slope, double trial, double probe,
                 Evaluator<X>& evaluator) {
     fresh_ = false;
-    return ray_.Search(search_, x_, direction, value, slope, trial, evaluator);
+    return ray_.Search(search_, x_, direction, value, slope, trial, probe, evaluator);
   }
 
   // Of what was found last, on the same batch as the gradient that the step was given.
@@ -62,14 +84,17 @@ class SearchedMethod {
   }
 
   void VisitSearched(StateVisitor<X>& visitor) {
+    dials_.Visit(visitor);
     visitor.Space("solution", x_);
     visitor.Number("step_length", step_length_);
     visitor.Integer("line_search_evaluations", evaluations_);
   }
 
+  double used_step_size() const { return dials_.used(0); }
   double step_length() const { return step_length_; }
 
  private:
+  Dials dials_;
   LineSearch search_;
   X x_;
   Ray<X> ray_;

@@ -34,6 +34,8 @@
 #include "core/optimizer/nonlinear_cg.h"
 #include "core/optimizer/sam.h"
 #include "core/optimizer/weight_decay.h"
+#include "core/sequence/piecewise.h"
+#include "core/sequence/sequence.h"
 #include "core/space/tensor_space.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -121,6 +123,27 @@ void ExpectAsGoodAsScipy(const O& optimizer, const std::string& method) {
 TEST(SmoothMethodsTest, LbfgsIsAsGoodAsScipy) { ExpectAsGoodAsScipy(Lbfgs{}, "L-BFGS-B"); }
 
 TEST(SmoothMethodsTest, NonlinearCgIsAsGoodAsScipy) { ExpectAsGoodAsScipy(NonlinearCg{}, "CG"); }
+
+// One start says little: rounding decides about many an evaluation.
+TEST(SmoothMethodsTest, SoIsNonlinearCgFromStartsCloseBy) {
+  at::Generator generator = at::detail::createCPUGenerator(5);
+  const std::map<std::string, int64_t> reference = Reference();
+  for (const Function& function : Classics()) {
+    const std::string name = function.name + " " + std::to_string(function.dimension()) + " CG";
+    std::vector<int64_t> evaluations;
+    for (int i = 0; i < 15; ++i) {
+      const at::Tensor x0 = at::tensor(function.start);
+      const Outcome outcome =
+          Minimize(NonlinearCg{}, x0 + 1e-9 * at::randn(x0.sizes(), generator, at::kDouble),
+                   FunctionObjective(function));
+      EXPECT_LE(outcome.greatest, 1e-8) << name;
+      evaluations.push_back(outcome.evaluations);
+    }
+    std::ranges::nth_element(evaluations, evaluations.begin() + 7);
+    EXPECT_LE(static_cast<double>(evaluations[7]), 1.5 * static_cast<double>(reference.at(name)))
+        << name;
+  }
+}
 
 TEST(SmoothMethodsTest, EveryFormulaAndLineSearchComesToTheMinimum) {
   const std::vector<LineSearch> searches{Backtracking{}, StrongWolfe{.curvature = 0.1},
@@ -331,6 +354,26 @@ TEST(SmoothMethodsTest, StayWhereTheGradientIsZeroOrNotFinite) {
     }
     auto run = optimizer(toy::Pair{{nan, 2}}, Bowl{&evaluations});
     for (const auto& it : run | std::views::take(5)) EXPECT_EQ(it.solution.v[1], 2);
+  }
+}
+
+TEST(SmoothMethodsTest, GoOnAfterAStepSizeOfZero) {
+  const Sequence step_size = PiecewiseConstant{.values = {1, 0, 1}, .boundaries = {2, 4}};
+  const AnyOptimizer<toy::Pair> optimizers[] = {Lbfgs{.step_size = step_size},
+                                                NonlinearCg{.step_size = step_size}};
+  for (const auto& optimizer : optimizers) {
+    int evaluations = 0;
+    toy::Pair stood;
+    for (const auto& it :
+         optimizer(toy::Pair{{-3, 7}}, Bowl{&evaluations}) | std::views::take(31)) {
+      if (it.index == 2) stood = it.solution;
+      if (it.index == 3 || it.index == 4) {
+        EXPECT_EQ(it.solution, stood);
+      }
+      if (it.index < 30) continue;
+      EXPECT_NEAR(it.solution.v[0], 1, 1e-6);
+      EXPECT_NEAR(it.solution.v[1], 2, 1e-6);
+    }
   }
 }
 
