@@ -1,14 +1,9 @@
 #include "tests/core/optimizer/trajectories.h"
 
-#include <algorithm>
 #include <cstdint>
-#include <fstream>
-#include <map>
 #include <ranges>
-#include <sstream>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
@@ -17,6 +12,7 @@
 #include "ATen/ops/mse_loss.h"
 #include "ATen/ops/tanh.h"
 #include "core/optimizer/freeze.h"
+#include "tests/data/reference.h"
 
 namespace descent {
 namespace {
@@ -24,24 +20,6 @@ namespace {
 // Where optimizers that go by signs are compared.
 constexpr double kSignTolerance = 1e-6;
 constexpr int64_t kLastOfSigns = 50;
-
-void ReadReference(const std::string& path, std::map<std::string, at::Tensor>& tensors) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("#")) continue;
-    std::istringstream words(line);
-    std::string name, shape_text;
-    words >> name >> shape_text;
-    std::replace(shape_text.begin(), shape_text.end(), ',', ' ');
-    std::istringstream sizes(shape_text);
-    std::vector<int64_t> shape;
-    for (int64_t size = 0; sizes >> size;) shape.push_back(size);
-    at::Tensor tensor = at::empty(shape, at::kDouble);
-    double* numbers = tensor.mutable_data_ptr<double>();
-    for (int64_t i = 0; i < tensor.numel(); ++i) words >> numbers[i];
-    tensors.emplace(name, tensor);
-  }
-}
 
 }  // namespace
 

@@ -109,16 +109,12 @@ double NumberOf(const FieldInfo& info) {
   return NAN;
 }
 
-// In the spec ahead of core; each goes with the change that brings it.
-const std::set<std::string> kAhead = {};
-
 template <class Kind>
 void ExpectCounterparts(const google::protobuf::Descriptor* message,
                         const Kind* (*find)(std::string_view)) {
   const std::map<std::string, std::string> comments = Comments();
   const auto* kinds = message->FindOneofByName("kind");
   for (int i = 0; i < kinds->field_count(); ++i) {
-    if (kAhead.contains(kinds->field(i)->name())) continue;
     const Kind* kind = find(kinds->field(i)->name());
     if (kind == nullptr) {
       ADD_FAILURE() << "core has no " << kinds->field(i)->name();
@@ -126,10 +122,7 @@ void ExpectCounterparts(const google::protobuf::Descriptor* message,
     }
     const auto* type = kinds->field(i)->message_type();
     std::set<std::string> fields;
-    for (int j = 0; j < type->field_count(); ++j) {
-      const std::string& name = type->field(j)->name();
-      if (!kAhead.contains(type->name() + "." + name)) fields.insert(name);
-    }
+    for (int j = 0; j < type->field_count(); ++j) fields.insert(type->field(j)->name());
     for (const FieldInfo& info : kind->fields()) {
       const std::string name = type->name() + "." + info.range.field;
       EXPECT_EQ(fields.erase(info.range.field), 1u) << "the spec has no " << name;
