@@ -1,6 +1,7 @@
-// Each update alone: on 100 parameters of 1,000 numbers against torch::optim, and on 10 million
-// numbers against the memory's bandwidth, float32. The sides alternate; the minima count, since
-// whatever else the machine does only ever adds time.
+// Each update alone: on 100 parameters of 1,000 numbers against torch::optim and the cache's
+// bandwidth, and on 10 million numbers against the memory's, float32; and Muon, whose steps are
+// matrix products, against those. The sides alternate; the minima count, since whatever else the
+// machine does only ever adds time.
 //
 //   taskset -c 1 .bazel-bin/tests/core/optimizer/update_benchmark [ROUNDS]
 #include <torch/torch.h>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,17 +20,21 @@
 #include "core/model/model.h"
 #include "core/optimizer/adabelief.h"
 #include "core/optimizer/adadelta.h"
+#include "core/optimizer/adafactor.h"
 #include "core/optimizer/adagrad.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/adamax.h"
 #include "core/optimizer/adamw.h"
 #include "core/optimizer/amsgrad.h"
 #include "core/optimizer/asgd.h"
+#include "core/optimizer/lamb.h"
 #include "core/optimizer/lion.h"
+#include "core/optimizer/muon.h"
 #include "core/optimizer/nadam.h"
 #include "core/optimizer/radam.h"
 #include "core/optimizer/rmsprop.h"
 #include "core/optimizer/rprop.h"
+#include "core/optimizer/schedule_free.h"
 #include "core/optimizer/sgd.h"
 
 namespace {
@@ -45,9 +51,11 @@ struct Parameters {
   }
 };
 
+// Matrices, for the optimizers to which that makes a difference.
 ModelOf<Parameters> Make(int64_t parameters, int64_t size) {
+  const int64_t rows = size == 1000 ? 25 : 2500;
   Parameters made;
-  for (int64_t i = 0; i < parameters; ++i) made.list.push_back(torch::randn({size}));
+  for (int64_t i = 0; i < parameters; ++i) made.list.push_back(torch::randn({rows, size / rows}));
   return ModelOf(std::move(made));
 }
 
@@ -122,7 +130,32 @@ std::vector<Maker> Makers() {
           Of(AdaBelief{.step_size = kStepSize}),
           Of(Lion{.step_size = kStepSize}),
           Of(Rprop{.initial_step = kStepSize, .max_step = 2 * kStepSize}),
-          Of(Asgd{.step_size = kStepSize})};
+          Of(Asgd{.step_size = kStepSize}),
+          Of(ScheduleFreeSgd{.step_size = kStepSize}),
+          Of(ScheduleFreeAdamW{.step_size = kStepSize}),
+          Of(Lamb{.step_size = kStepSize}),
+          Of(Adafactor{.step_size = kStepSize})};
+}
+
+double Rate(const Side& side) { return side.bytes / side.best / 1e3; }
+
+// One matrix [n, n]: five times X Xᵀ, its square and one more product, of 2n³ operations each.
+void MeasureMuon(int64_t n, int rounds) {
+  ModelOf<Parameters> x0(Parameters{{torch::randn({n, n})}});
+  ModelOf<Parameters> gradient(Parameters{{torch::randn({n, n})}});
+  descent::Muon::MethodFor<ModelOf<Parameters>> method(descent::Muon{.step_size = kStepSize}, x0);
+  const auto a = torch::randn({n, n}), b = torch::randn({n, n});
+  at::Tensor c = torch::empty({n, n});
+  std::vector<Side> pair = {{"products",
+                             [&] {
+                               for (int i = 0; i < 15; ++i) at::mm_out(c, a, b);
+                             }},
+                            {"muon", [&] { method.Step(gradient); }}};
+  Measure(pair, rounds, n < 100 ? 50 : 2);
+  std::printf(
+      "  muon, [%4d, %4d] %10.1f us; its 15 matrix products %10.1f us: %4.2f times as long\n",
+      static_cast<int>(n), static_cast<int>(n), pair[1].best, pair[0].best,
+      pair[1].best / pair[0].best);
 }
 
 }  // namespace
@@ -142,10 +175,17 @@ int main(int argc, char** argv) {
   sides.push_back(Torchs<to::RMSprop>("rmsprop", to::RMSpropOptions(kStepSize)));
   sides.push_back(Torchs<to::Adam>("adam", to::AdamOptions(kStepSize)));
   sides.push_back(Torchs<to::AdamW>("adamw", to::AdamWOptions(kStepSize)));
+  // What its bytes would take from where they are, at the best: the same data in one pass.
+  const auto near_a = torch::randn({100'000}), near_b = torch::randn({100'000});
+  sides.push_back({"y <- y + a x", [=] { near_b.add_(near_a, kStepSize); }, 12.0 * 100'000});
   Measure(sides, rounds, 50);
+  const double cache = Rate(sides.back());
+  sides.pop_back();
   std::printf("100 parameters of 1,000 numbers\n");
   for (size_t i = 0; i < ours; ++i) {
-    std::printf("  %-12s %8.1f us", sides[i].name.c_str(), sides[i].best);
+    std::printf("  %-19s %8.1f us, %5.1f GB/s; cache %5.1f GB/s: %4.2f times as long",
+                sides[i].name.c_str(), sides[i].best, Rate(sides[i]), cache,
+                cache / Rate(sides[i]));
     for (size_t j = ours; j < sides.size(); ++j) {
       if (sides[j].name != sides[i].name) continue;
       std::printf("   torch::optim %8.1f us, %4.1f times as long", sides[j].best,
@@ -162,10 +202,11 @@ int main(int argc, char** argv) {
     std::vector<Side> pair = {{"y <- y + a x", [=] { b.add_(a, kStepSize); }, 12.0 * kLarge},
                               make(1, kLarge)};
     Measure(pair, std::max(3, rounds / 3), 2);
-    const auto rate = [](const Side& side) { return side.bytes / side.best / 1e3; };
-    std::printf("  %-12s %8.0f us, %5.1f GB/s; memory %5.1f GB/s: %4.2f times as long\n",
-                pair[1].name.c_str(), pair[1].best, rate(pair[1]), rate(pair[0]),
-                rate(pair[0]) / rate(pair[1]));
+    std::printf("  %-19s %8.0f us, %5.1f GB/s; memory %5.1f GB/s: %4.2f times as long\n",
+                pair[1].name.c_str(), pair[1].best, Rate(pair[1]), Rate(pair[0]),
+                Rate(pair[0]) / Rate(pair[1]));
   }
+  std::printf("Matrices\n");
+  for (const int64_t n : {32, 256, 1024}) MeasureMuon(n, std::max(3, rounds / 3));
   return 0;
 }
