@@ -13,10 +13,10 @@
 namespace descent {
 namespace {
 
-at::Tensor EmptyRows(const at::Tensor& like, int64_t rows) {
+at::Tensor EmptyRows(const at::Tensor& like, int64_t rows, const at::TensorOptions& options) {
   std::vector<int64_t> shape = like.sizes().vec();
   shape[0] = rows;
-  return at::empty(shape, at::TensorOptions(like.scalar_type()));
+  return at::empty(shape, options.dtype(like.scalar_type()));
 }
 
 // Examples are contiguous, but may overlap (a text's).
@@ -83,15 +83,24 @@ Batch BatchMaker::View(int64_t k) const {
           dataset_.targets.narrow(0, First(k), Rows(k))};
 }
 
-BatchMaker::Buffers BatchMaker::MakeBuffers() const {
+BatchMaker::Buffers BatchMaker::MakeBuffers(const at::TensorOptions& options) const {
   Buffers buffers;
-  buffers.full = {EmptyRows(dataset_.inputs, options_.batch_size),
-                  EmptyRows(dataset_.targets, options_.batch_size)};
+  buffers.full = {EmptyRows(dataset_.inputs, options_.batch_size, options),
+                  EmptyRows(dataset_.targets, options_.batch_size, options)};
   const int64_t rest = samples_per_epoch_ % options_.batch_size;
   if (rest != 0) {
-    buffers.last = {EmptyRows(dataset_.inputs, rest), EmptyRows(dataset_.targets, rest)};
+    buffers.last = {EmptyRows(dataset_.inputs, rest, options),
+                    EmptyRows(dataset_.targets, rest, options)};
   }
   return buffers;
+}
+
+BatchMaker::Buffers BatchMaker::MakeBuffers() const {
+  return MakeBuffers(at::TensorOptions(at::kCPU).pinned_memory(options_.device.is_cuda()));
+}
+
+BatchMaker::Buffers BatchMaker::MakeDeviceBuffers() const {
+  return MakeBuffers(at::TensorOptions(options_.device));
 }
 
 const Batch& BatchMaker::Make(int64_t k, Buffers* buffers) {

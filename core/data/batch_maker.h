@@ -7,6 +7,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "c10/core/Device.h"
+#include "c10/core/TensorOptions.h"
 #include "core/data/augmentation.h"
 #include "core/data/batch.h"
 #include "core/data/dataset.h"
@@ -22,11 +24,14 @@ struct BatchOptions {
   uint64_t seed = 0;
   // Batches that a thread of its own makes ahead; 0: no thread. The same bits either way.
   int64_t prefetch = 0;
+  // Where they are needed.
+  at::Device device = at::kCPU;
 };
 
 class BatchMaker {
  public:
-  // Memory for a batch of each size: an epoch's last one may be smaller.
+  // Memory for a batch of each size: an epoch's last one may be smaller. On the CPU; where another
+  // device needs the batches, such that it can fetch them while the CPU goes on.
   struct Buffers {
     Batch full;
     Batch last;
@@ -44,7 +49,11 @@ class BatchMaker {
   // Into one of the buffers, which is returned. Throws std::bad_alloc.
   const Batch& Make(int64_t k, Buffers* buffers);
 
+  // On the device, without the numbers.
+  Buffers MakeDeviceBuffers() const;
+
   int64_t examples() const { return dataset_.size(); }
+  at::Device device() const { return options_.device; }
   int64_t batch_size() const { return options_.batch_size; }
   int64_t per_epoch() const { return per_epoch_; }
   int64_t samples_per_epoch() const { return samples_per_epoch_; }
@@ -52,6 +61,7 @@ class BatchMaker {
  private:
   BatchMaker(Dataset dataset, const BatchOptions& options, Order order);
 
+  Buffers MakeBuffers(const at::TensorOptions& options) const;
   int64_t First(int64_t k) const { return k % per_epoch_ * options_.batch_size; }
   int64_t Rows(int64_t k) const;
 

@@ -15,6 +15,7 @@ absl::StatusOr<std::unique_ptr<Batches>> Batches::Create(Dataset dataset,
     absl::StatusOr<BatchMaker> maker = BatchMaker::Create(std::move(dataset), options);
     if (!maker.ok()) return maker.status();
     std::unique_ptr<Batches> batches = absl::WrapUnique(new Batches(*std::move(maker)));
+    if (!options.device.is_cpu()) batches->there_ = batches->maker_.MakeDeviceBuffers();
     if (batches->maker_.views()) return batches;
     if (options.prefetch > 0) {
       batches->prefetcher_ = std::make_unique<Prefetcher>(batches->maker_, options.prefetch);
@@ -29,6 +30,17 @@ absl::StatusOr<std::unique_ptr<Batches>> Batches::Create(Dataset dataset,
 }
 
 const Batch& Batches::At(int64_t k) {
+  const Batch& batch = OnCpu(k);
+  if (maker_.device().is_cpu()) return batch;
+  // All of the data, and always the same.
+  if (maker_.views() && per_epoch() == 1 && present_.inputs.defined()) return present_;
+  present_ = batch.inputs.size(0) == batch_size() ? there_.full : there_.last;
+  present_.inputs.copy_(batch.inputs, /*non_blocking=*/true);
+  present_.targets.copy_(batch.targets, /*non_blocking=*/true);
+  return present_;
+}
+
+const Batch& Batches::OnCpu(int64_t k) {
   if (prefetcher_) return prefetcher_->At(k);
   if (!maker_.views()) return maker_.Make(k, &buffers_);
   if (maker_.per_epoch() == 1 && view_.inputs.defined()) return view_;

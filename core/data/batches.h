@@ -7,6 +7,10 @@
 // An epoch is ceil(n / batch_size) batches, the last one smaller if batch_size does not divide n,
 // or, if that one is dropped, floor(n / batch_size).
 //
+// On another device than the CPU a batch is copied there, behind what is queued there already and
+// without waiting: whoever goes on to the next batch has read a number that was computed from this
+// one.
+//
 // Owns the buffers into which it gathers; shares the dataset's tensors. One thread at a time.
 
 #include <cstdint>
@@ -43,10 +47,14 @@ class Batches {
  private:
   explicit Batches(BatchMaker maker) : maker_(std::move(maker)) {}
 
+  const Batch& OnCpu(int64_t k);
+
   BatchMaker maker_;
   BatchMaker::Buffers buffers_;             // if nothing is made ahead
   std::unique_ptr<Prefetcher> prefetcher_;  // with a maker of its own
   Batch view_;                              // rows of the dataset itself
+  BatchMaker::Buffers there_;               // on the device, if that isn't the CPU
+  Batch present_;                           // of them
 };
 
 }  // namespace descent

@@ -60,8 +60,11 @@ void DropMask::Apply(int64_t iteration, const at::Tensor& x, const at::Tensor& y
   });
   if (done) return;
   // Elsewhere the same mask is drawn on the CPU and sent there.
-  const at::Tensor mask = at::ones(x.sizes(), at::kFloat);
-  DropAll(drawn, p, mask.const_data_ptr<float>(), mask.numel(), mask.mutable_data_ptr<float>());
+  const bool exact = x.scalar_type() == at::kDouble;
+  const at::Tensor mask = at::ones(x.sizes(), exact ? at::kDouble : at::kFloat);
+  OnCpu(mask, [&]<class T>(T*) {
+    DropAll(drawn, p, mask.const_data_ptr<T>(), mask.numel(), mask.mutable_data_ptr<T>());
+  });
   at::Tensor out = y;
   at::mul_out(out, x, mask.to(x.device(), x.scalar_type()));
 }

@@ -151,6 +151,19 @@ FlatParameters FlatParameters::ZerosLike(const FieldList& fields) const {
   return parameters;
 }
 
+FlatParameters FlatParameters::To(at::ScalarType dtype, const FieldList& fields) const {
+  const BelowAutograd guard;
+  auto layout = std::make_shared<Layout>();
+  layout->entries = layout_->entries;
+  layout->buffers = layout_->buffers;
+  for (Layout::Buffer& buffer : layout->buffers) buffer.options = buffer.options.dtype(dtype);
+  FlatParameters parameters;
+  parameters.layout_ = std::move(layout);
+  for (const at::Tensor& buffer : buffers_) parameters.buffers_.push_back(buffer.to(dtype));
+  parameters.Bind(fields);
+  return parameters;
+}
+
 void FlatParameters::Bind(const FieldList& fields) {
   // A view made below autograd is a plain tensor on the same memory: it can become a leaf.
   const BelowAutograd guard;

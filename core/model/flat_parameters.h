@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "c10/core/ScalarType.h"
 #include "core/model/fields.h"
 #include "core/space/flat_space.h"
 
@@ -50,6 +51,9 @@ class FlatParameters {
   // it. Throws std::invalid_argument if they aren't the same names and shapes.
   FlatParameters Clone(const FieldList& fields) const;
   FlatParameters ZerosLike(const FieldList& fields) const;
+  // Likewise, in another dtype; each number has the same place in its buffer, so that a view may
+  // start at a smaller multiple of bytes.
+  FlatParameters To(at::ScalarType dtype, const FieldList& fields) const;
 
   Buffers buffers() const { return buffers_; }
   // In the order in which the fields were listed.

@@ -50,7 +50,7 @@ int64_t CountParameters(Layer& layer) {
 
 bool HasPlan(const BuildContext& context, std::string_view kind, const Layer& layer,
              const Shape& output_shape) {
-  PlanBuilder plan(context.dtype, context.device);
+  PlanBuilder plan(context.compute_dtype, context.compute_device);
   Shape input = context.input_shape, output = output_shape;
   input.insert(input.begin(), 1);
   output.insert(output.begin(), 1);

@@ -97,7 +97,10 @@ struct BuildContext {
   at::ScalarType input_dtype = at::kFloat;  // `dtype`, or integral: indices
   at::ScalarType dtype = at::kFloat;        // of the parameters; floating point
   at::Device device = at::kCPU;             // meta: shapes only
-  uint64_t seed = 0;                        // each parameter's draw is a function of seed and path
+  // Of the objective that plans are for.
+  at::Device compute_device = at::kCPU;
+  at::ScalarType compute_dtype = at::kFloat;
+  uint64_t seed = 0;  // each parameter's draw is a function of seed and path
 
   // "layer `hidden` (linear)".
   std::string Describe(std::string_view kind) const;

@@ -37,6 +37,9 @@ absl::StatusOr<BuiltLayer> BuildOn(const ModelOptions& options, at::Device devic
   context.input_dtype = options.input_dtype.value_or(options.dtype);
   context.dtype = options.dtype;
   context.device = device;
+  context.compute_device =
+      options.compute_device.value_or(options.device.is_meta() ? at::kCPU : options.device);
+  context.compute_dtype = options.compute_dtype.value_or(options.dtype);
   context.seed = options.seed;
   return options.root.Build(context);
 }

@@ -41,6 +41,10 @@ class Layers {
   Layers& operator=(Layers&&) noexcept = default;
 
   void fields(Fields& list) { root_->fields(list); }
+  // Its fields have become of that dtype: so must inputs be that are no indices.
+  void ComputeIn(at::ScalarType dtype) {
+    if (c10::isFloatingType(input_dtype_)) input_dtype_ = dtype;
+  }
   // To be used, unless the pass says that it is trained.
   at::Tensor operator()(const at::Tensor& x, const Pass& pass = {}) const {
     return root_->forward(x, pass);
@@ -69,6 +73,10 @@ struct ModelOptions {
   at::ScalarType dtype = at::kFloat;  // floating point
   // On the meta device everything is checked and summarized, and no memory is taken.
   at::Device device = at::kCPU;
+  // What the summary says of plans is of objectives that compute there, in that dtype. Default: the
+  // two above, of a model on the meta device the CPU.
+  std::optional<at::Device> compute_device = {};
+  std::optional<at::ScalarType> compute_dtype = {};
   // The starting point is a function of the seed and the parameters' paths, drawn on the CPU.
   uint64_t seed = 0;
   // Refuses models whose parameters, gradient and two moments need more. Default: physical memory.

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "ATen/core/Tensor.h"
+#include "c10/core/ScalarType.h"
 #include "core/model/fields.h"
 #include "core/model/flat_parameters.h"
 #include "core/space/flat_space.h"
@@ -54,6 +55,17 @@ class ModelOf {
     const Fields fields = Listed(structure);
     FlatParameters parameters = other.parameters_.ZerosLike(fields.list());
     FlatParameters states = other.states_.ZerosLike(fields.states());
+    return ModelOf(std::move(structure), std::move(parameters), std::move(states));
+  }
+
+  // The same numbers rounded to another floating-point type, buffers of the same layout; states
+  // keep theirs. A structure that has to know (layers.h) is told by ComputeIn(dtype).
+  ModelOf To(at::ScalarType dtype) const {
+    S structure(structure_);
+    if constexpr (requires { structure.ComputeIn(dtype); }) structure.ComputeIn(dtype);
+    const Fields fields = Listed(structure);
+    FlatParameters parameters = parameters_.To(dtype, fields.list());
+    FlatParameters states = states_.Clone(fields.states());
     return ModelOf(std::move(structure), std::move(parameters), std::move(states));
   }
 

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "ATen/OpMathType.h"
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
 #include "core/model/initializer.h"
@@ -24,8 +25,10 @@ absl::StatusOr<Affine> Affine::Create(const BuildContext& context, std::string_v
 
 PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& groups,
                      const normalize::Extent& channels, double epsilon, const Affine& affine) {
-  const PlanTensor mean = plan.Scratch({groups.groups}), variance = plan.Scratch({groups.groups});
-  const PlanTensor inverse = plan.Scratch({groups.groups});
+  const at::ScalarType exact = at::toOpMathType(plan.dtype());
+  const PlanTensor mean = plan.Scratch({groups.groups}, exact),
+                   variance = plan.Scratch({groups.groups}, exact);
+  const PlanTensor inverse = plan.Scratch({groups.groups}, exact);
   // Nobody asks for x again: its memory may become that of the normalized numbers.
   const PlanTensor z = plan.Output(x.sizes(), {x});
   plan.Forward({.reads = {x}, .writes = {mean, variance, inverse}, .run = [=] {
@@ -36,7 +39,8 @@ PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Ex
                 .run = [=] { normalize::Normalize(groups, *x, *mean, *inverse, *z); },
                 .in_place = true});
   const PlanTensor dz = plan.Gradient(z), dx = plan.Contribution(x);
-  const PlanTensor sum = plan.Scratch({groups.groups}), product = plan.Scratch({groups.groups});
+  const PlanTensor sum = plan.Scratch({groups.groups}, exact),
+                   product = plan.Scratch({groups.groups}, exact);
   if (dx) {
     plan.Backward(
         {.reads = {dz, z, inverse, sum, product},

@@ -228,7 +228,8 @@ void Moments(const Extent& extent, double epsilon, const at::Tensor& x, const at
               variance.mutable_data_ptr<T>(), inverse.mutable_data_ptr<T>());
   });
   if (done) return;
-  const auto [v, m] = at::var_mean(Whole(extent, x), at::IntArrayRef{0, 2}, /*unbiased=*/false);
+  const auto [v, m] = at::var_mean(Whole(extent, x).to(mean.scalar_type()), at::IntArrayRef{0, 2},
+                                   /*unbiased=*/false);
   mean.view_as(m).copy_(m);
   variance.view_as(v).copy_(v);
   inverse.view_as(v).copy_(at::rsqrt(v + epsilon));
@@ -252,8 +253,11 @@ void Sums(const Extent& extent, const at::Tensor& y, const at::Tensor& dy, const
   });
   if (done) return;
   const at::Tensor whole = Whole(extent, dy);
-  sum.view({extent.groups}).copy_(whole.sum(at::IntArrayRef{0, 2}));
-  product.view({extent.groups}).copy_((whole * Whole(extent, y)).sum(at::IntArrayRef{0, 2}));
+  sum.view({extent.groups})
+      .copy_(whole.sum(at::IntArrayRef{0, 2}, /*keepdim=*/false, sum.scalar_type()));
+  product.view({extent.groups})
+      .copy_((whole * Whole(extent, y))
+                 .sum(at::IntArrayRef{0, 2}, /*keepdim=*/false, product.scalar_type()));
 }
 
 void Differentiate(const Extent& extent, const at::Tensor& y, const at::Tensor& dy,

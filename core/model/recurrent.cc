@@ -94,8 +94,8 @@ class RecurrentLayer final : public Layer {
 
   PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
     // The loops are the CPU's; elsewhere LibTorch has kernels of its own, with derivatives.
-    const bool loops = plan.device().is_cpu() || plan.device().is_meta();
-    if (!loops || (plan.dtype() != at::kFloat && plan.dtype() != at::kDouble)) return {};
+    if (!plan.device().is_cpu() || (plan.dtype() != at::kFloat && plan.dtype() != at::kDouble))
+      return {};
     PlanTensor y = x;
     for (const Cell& cell : cells_) y = PlanCell(plan, y, cell);
     return last_only_ ? PlanLastStep(plan, y) : y;

@@ -50,13 +50,14 @@ absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& los
   }
   const at::NoGradGuard no_graph;
   const int64_t examples = inputs.size(0);
+  const at::Device device = model.parameters()[0].tensor.device();
   std::vector<Mean> means(loss.terms.size());
   std::vector<std::unique_ptr<Tally>> tallies;
   for (const Metric& metric : options.metrics) tallies.push_back(metric.start(loss.terms[0].loss));
   for (int64_t first = 0; first < examples; first += batch_size) {
     const int64_t count = std::min(batch_size, examples - first);
-    const at::Tensor batch_targets = targets.narrow(0, first, count);
-    const at::Tensor predictions = model(inputs.narrow(0, first, count));
+    const at::Tensor batch_targets = targets.narrow(0, first, count).to(device);
+    const at::Tensor predictions = model(inputs.narrow(0, first, count).to(device));
     // First of all: a loss refuses targets that metrics rely on.
     for (size_t i = 0; i < means.size(); ++i) {
       means[i].Add(loss.terms[i].loss, predictions, batch_targets);

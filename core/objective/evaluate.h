@@ -28,9 +28,9 @@ struct EvaluationResult {
   int64_t examples = 0;
 };
 
-// Inputs [n, …] and targets [n, …], n ≥ 1, looked at once and in order in batches of batch_size ≥ 1
-// (the last one may be smaller), without recording a graph. Sums are in double; the same arguments
-// give the same bits. INVALID_ARGUMENT for wrong arguments, and if shapes don't fit.
+// Inputs [n, …] and targets [n, …], n ≥ 1, of any device, looked at once and in order in batches of
+// batch_size ≥ 1 (the last one may be smaller), without recording a graph. Sums are in double; the
+// same arguments give the same bits. INVALID_ARGUMENT for wrong arguments, and if shapes don't fit.
 absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& loss,
                                           const at::Tensor& inputs, const at::Tensor& targets,
                                           const EvaluateOptions& options = {});

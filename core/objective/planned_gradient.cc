@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "ATen/OpMathType.h"
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/empty.h"
 #include "ATen/ops/from_blob.h"
+#include "c10/core/ScalarType.h"
 #include "core/data/batch.h"
 #include "core/model/flat_parameters.h"
 #include "core/objective/loss_plan.h"
@@ -20,6 +22,7 @@
 #include "core/plan/kernel.h"
 #include "core/plan/plan.h"
 #include "core/plan/plan_builder.h"
+#include "core/plan/steps.h"
 
 namespace descent {
 namespace {
@@ -67,8 +70,12 @@ std::unique_ptr<Plan> MakePlan(PlannedGradient::Structure model, const LossSum& 
   PlanBuilder plan(first.scalar_type(), first.device(), x.tensors(), states.tensors());
   const PlanTensor inputs = plan.Input(batch.inputs.sizes().vec(), batch.inputs.scalar_type());
   const PlanTensor targets = plan.Input(batch.targets.sizes().vec(), batch.targets.scalar_type());
-  const PlanTensor predictions = model(plan, inputs);
+  const bool cast = c10::isFloatingType(batch.inputs.scalar_type());
+  PlanTensor predictions = model(plan, cast ? PlanCast(plan, inputs) : inputs);
   if (!predictions) return nullptr;
+  // Predictions may have fewer digits than a loss needs: float32 then.
+  plan.ComputeIn(at::toOpMathType(plan.dtype()));
+  predictions = PlanCast(plan, predictions);
   const bool sum = IsSum(loss);
   const auto count = static_cast<int64_t>(loss.terms.size());
   const PlanTensor weights = sum ? plan.Input({count}, at::kDouble) : PlanTensor();

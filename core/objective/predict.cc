@@ -29,9 +29,11 @@ absl::Status Predict(const Model& model, const at::Tensor& inputs, int64_t batch
   }
   const at::NoGradGuard no_graph;
   const int64_t examples = inputs.size(0);
+  const at::Device device = model.parameters()[0].tensor.device();
   for (int64_t first = 0; first < examples; first += batch_size) {
     const int64_t count = std::min(batch_size, examples - first);
-    if (absl::Status status = take(model(inputs.narrow(0, first, count))); !status.ok()) {
+    const at::Tensor batch = inputs.narrow(0, first, count).to(device);
+    if (absl::Status status = take(model(batch)); !status.ok()) {
       return status;
     }
   }

@@ -7,18 +7,24 @@
 #ifndef DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 #define DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 
+#include <any>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "ATen/OpMathType.h"
 #include "ATen/TensorOperators.h"
+#include "ATen/core/LegacyTypeDispatch.h"
 #include "ATen/core/Tensor.h"
+#include "c10/core/ScalarType.h"
 #include "core/data/batch.h"
+#include "core/model/flat_parameters.h"
 #include "core/model/model.h"
 #include "core/model/pass.h"
 #include "core/objective/gradient.h"
@@ -26,6 +32,7 @@
 #include "core/objective/penalty.h"
 #include "core/objective/planned_gradient.h"
 #include "core/plan/plan_builder.h"
+#include "core/space/flat_space.h"
 
 namespace descent {
 
@@ -36,9 +43,14 @@ using BatchProvider = std::function<Batch(int64_t iteration)>;
 class SupervisedObjective {
  public:
   // Whoever does not run it by an optimizer, which checks its dials, calls loss.Validate() first.
-  SupervisedObjective(LossSum loss, BatchProvider batches)
+  // compute_dtype: of what `gradient_into` computes; if it is another one than the model's, the
+  // batch and a copy of the parameters are rounded to it (mixed precision with the model as master
+  // weights: Micikevicius et al. 2018, section 3.1; bfloat16 needs no scaling of the loss).
+  SupervisedObjective(LossSum loss, BatchProvider batches,
+                      std::optional<at::ScalarType> compute_dtype = {})
       : loss_(std::move(loss)),
         batches_(std::move(batches)),
+        compute_dtype_(compute_dtype),
         dials_(loss_.weights()),
         names_(loss_.plain() ? std::vector<std::string>() : loss_.part_names()),
         weights_(loss_.parts(), 1),
@@ -67,7 +79,7 @@ class SupervisedObjective {
   template <class Model>
   at::Tensor operator()(const Model& model) {
     seek(iteration_);
-    at::Tensor value = loss_.Value(Predict(model), batch_.targets, weights_);
+    at::Tensor value = loss_.Value(Predict(model, batch_.inputs), batch_.targets, weights_);
     if constexpr (requires { model.parameters(); }) {
       for (size_t i = 0; i < loss_.penalties.size(); ++i) {
         value = value + weights_[loss_.terms.size() + i] *
@@ -83,7 +95,8 @@ class SupervisedObjective {
   template <class S>
   double gradient_into(const ModelOf<S>& x, ModelOf<S>& g) {
     seek(iteration_);
-    double value = LossInto(x, g);
+    const bool rounded = compute_dtype_ && *compute_dtype_ != x.flat().tensors()[0].scalar_type();
+    double value = rounded ? RoundedLossInto(x, g) : LossInto(x, g);
     if (loss_.penalties.empty()) return value;
     const size_t terms = loss_.terms.size();
     const std::span<const double> weights = std::span(weights_).subspan(terms);
@@ -109,12 +122,12 @@ class SupervisedObjective {
 
  private:
   template <class Model>
-  at::Tensor Predict(const Model& model) const {
+  at::Tensor Predict(const Model& model, const at::Tensor& inputs) const {
     const Pass pass{.training = true, .iteration = iteration_};
     if constexpr (std::invocable<const Model&, const at::Tensor&, const Pass&>) {
-      return model(batch_.inputs, pass);
+      return model(inputs, pass);
     } else {
-      return model(batch_.inputs);
+      return model(inputs);
     }
   }
 
@@ -133,15 +146,45 @@ class SupervisedObjective {
                                 x.flat_states(), g.flat(), values);
       if (value) return *value;
     }
+    const at::ScalarType dtype = x.flat().tensors()[0].scalar_type();
+    const bool cast = batch_.inputs.is_floating_point() && batch_.inputs.scalar_type() != dtype;
+    const at::ScalarType exact = at::toOpMathType(dtype);  // a loss needs more digits than 8 bits
+    const at::Tensor inputs = cast ? batch_.inputs.to(dtype) : batch_.inputs;
     const auto recorded = [&](const ModelOf<S>& model) {
-      return loss_.Value(Predict(model), batch_.targets, weights_,
+      at::Tensor predictions = Predict(model, inputs);
+      if (exact != dtype) predictions = predictions.to(exact);
+      return loss_.Value(predictions, batch_.targets, weights_,
                          loss_.plain() ? std::span<double>() : values);
     };
     return autograd_into(recorded, x, g);
   }
 
+  // At a rounded copy of x; the gradient is as exact as that.
+  template <class S>
+  double RoundedLossInto(const ModelOf<S>& x, ModelOf<S>& g) {
+    using Copies = std::pair<ModelOf<S>, ModelOf<S>>;  // of x and of g
+    auto* copies = std::any_cast<Copies>(&rounded_);
+    if (copies == nullptr || rounded_from_ != x.flat().layout()) {
+      rounded_from_ = x.flat().layout();
+      copies = &rounded_.template emplace<Copies>(x.To(*compute_dtype_), g.To(*compute_dtype_));
+    }
+    auto& [point, slope] = *copies;
+    CopyBuffers(x.flat().buffers(), point.flat().buffers());
+    CopyBuffers(x.flat_states().buffers(), point.flat_states().buffers());
+    const double value = LossInto(point, slope);
+    CopyBuffers(point.flat_states().buffers(), x.flat_states().buffers());
+    CopyBuffers(slope.flat().buffers(), g.flat().buffers());
+    return value;
+  }
+
+  static void CopyBuffers(Buffers from, Buffers to) {
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    for (size_t i = 0; i < from.size(); ++i) to[i].copy_(from[i]);
+  }
+
   LossSum loss_;
   BatchProvider batches_;
+  std::optional<at::ScalarType> compute_dtype_;
   std::vector<LossWeight> dials_;
   std::vector<std::string> names_;  // of the parts that there is something to tell of
   std::vector<double> weights_, values_;
@@ -149,6 +192,8 @@ class SupervisedObjective {
   Batch batch_;
   PlannedGradient plans_;
   PenaltyPass penalties_;
+  std::any rounded_;  // if it computes in another dtype than the model's
+  FlatParameters::LayoutId rounded_from_;
 };
 
 }  // namespace descent

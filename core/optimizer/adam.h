@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/optimizer/elementwise.h"
+#include "core/optimizer/fused.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/sequence.h"
 
@@ -39,6 +40,11 @@ struct Adam {
     void operator()(T& x, const T& g, T& exp_avg, T& exp_avg_sq) const {
       UpdateMoments(beta1, beta2, g, exp_avg, exp_avg_sq);
       x -= step_size * (exp_avg / (correction * sqrt(exp_avg_sq) + epsilon));
+    }
+    void Fused(at::Tensor& x, const at::Tensor& g, at::Tensor& exp_avg,
+               at::Tensor& exp_avg_sq) const {
+      fused::Adam({step_size, beta1, beta2, epsilon, correction, /*keep=*/1}, x, g, exp_avg,
+                  exp_avg_sq);
     }
   };
   using Memory = BetaProducts;

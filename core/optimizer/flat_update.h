@@ -3,7 +3,10 @@
 //
 // A rule is a callable with the numbers of one step in it:
 //   template <class T> void operator()(T& x, const T& gradient, T& state…) const
-// for as many states as it was declared with. It is a formula on generic elements (lane.h,
+// for as many states as it was declared with. Where LibTorch has a fused kernel for it (fused.h),
+// it says so, for a GPU:
+//   void Fused(at::Tensor& x, const at::Tensor& gradient, at::Tensor& state…) const
+// It is a formula on generic elements (lane.h,
 // element.h): + − · / between elements, double · element, sqrt, abs, sign, max, min. Free
 // functions; not thread-safe on the same buffers.
 #ifndef DESCENT_CORE_OPTIMIZER_FLAT_UPDATE_H_
@@ -126,6 +129,9 @@ void FlatUpdate<Rule>::RunByOperations(const Rule& rule, const BufferRange& rang
   std::vector<at::Tensor> parts;
   for (const Buffers& state : states) parts.push_back(part(state));
   WithStates<Rule>(states.size(), [&]<size_t... I>(std::index_sequence<I...>) {
+    if constexpr (requires { rule.Fused(x_part, g_part, parts[I]...); }) {
+      if (x_part.is_cuda()) return rule.Fused(x_part, g_part, parts[I]...);
+    }
     std::array<Element<at::Tensor>, sizeof...(I)> elements{Element<at::Tensor>(parts[I])...};
     Element<at::Tensor> x_element(x_part);
     rule(x_element, Element<at::Tensor>::Reading(g_part), elements[I]...);

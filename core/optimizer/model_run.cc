@@ -29,6 +29,8 @@ namespace {
 // Of the exception being handled.
 absl::Status PresentException() try { throw; } catch (const std::invalid_argument& error) {
   return absl::InvalidArgumentError(error.what());
+} catch (const c10::AcceleratorError& error) {
+  return absl::UnavailableError(error.what_without_backtrace());
 } catch (const c10::Error& error) {
   return absl::InternalError(error.what_without_backtrace());
 } catch (const std::exception& error) {

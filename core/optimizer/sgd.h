@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "core/optimizer/elementwise.h"
+#include "core/optimizer/fused.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -44,6 +45,9 @@ struct Sgd {
       } else {
         x -= step_size * velocity;
       }
+    }
+    void Fused(at::Tensor& x, const at::Tensor& g, at::Tensor& velocity) const {
+      fused::Sgd({step_size, momentum, fresh, nesterov}, x, g, velocity);
     }
   };
 

@@ -90,8 +90,11 @@ class PlanBuilder {
   PlanBuilder(at::ScalarType dtype, at::Device device, std::span<const at::Tensor> parameters = {},
               std::span<const at::Tensor> states = {});
 
-  // The model's dtype: that of every tensor unless another one is asked for.
+  // The model's dtype, or what ComputeIn said: that of every tensor unless another one is asked
+  // for.
   at::ScalarType dtype() const { return dtype_; }
+  // From here on; what comes in is to be cast (steps.h).
+  void ComputeIn(at::ScalarType dtype) { dtype_ = dtype; }
   at::Device device() const { return device_; }
 
   // Given at each run; nobody needs its gradient.
@@ -133,7 +136,7 @@ class PlanBuilder {
   // All steps in the order of execution, with sums of contributions.
   std::vector<PlanStep> Program();
 
-  const at::ScalarType dtype_;
+  at::ScalarType dtype_;
   const at::Device device_;
   const std::span<const at::Tensor> parameters_;
   const std::span<const at::Tensor> states_;

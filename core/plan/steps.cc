@@ -133,6 +133,15 @@ PlanTensor PlanProduct(PlanBuilder& plan, const std::vector<PlanTensor>& inputs)
   return y;
 }
 
+PlanTensor PlanCast(PlanBuilder& plan, const PlanTensor& x) {
+  if (x.dtype() == plan.dtype()) return x;
+  const PlanTensor y = plan.Output(x.sizes(), {x});
+  plan.Forward({.reads = {x}, .writes = {y}, .run = [=] { y->copy_(*x); }});
+  const PlanTensor dy = plan.Gradient(y), dx = plan.Contribution(x);
+  plan.Backward({.reads = {dy}, .writes = {dx}, .run = [=] { dx->copy_(*dy); }});
+  return y;
+}
+
 PlanTensor PlanConcat(PlanBuilder& plan, const std::vector<PlanTensor>& inputs, size_t dimension) {
   std::vector<int64_t> sizes = inputs.front().sizes();
   for (size_t i = 1; i < inputs.size(); ++i) sizes[dimension] += inputs[i].size(dimension);

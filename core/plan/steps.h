@@ -16,6 +16,9 @@ PlanTensor AsRows(PlanBuilder& plan, const PlanTensor& x);
 PlanTensor PlanSum(PlanBuilder& plan, const std::vector<PlanTensor>& inputs);
 PlanTensor PlanProduct(PlanBuilder& plan, const std::vector<PlanTensor>& inputs);
 
+// x in the dtype that the plan computes in at present. Itself if it has that; indices are no x.
+PlanTensor PlanCast(PlanBuilder& plan, const PlanTensor& x);
+
 // At least one tensor beside each other along a dimension (the batch is 0), in which alone they may
 // differ.
 PlanTensor PlanConcat(PlanBuilder& plan, const std::vector<PlanTensor>& inputs, size_t dimension);

@@ -193,7 +193,8 @@ absl::StatusOr<std::vector<double>> System::Evaluate(
         const int64_t count = std::min(kEvaluationBatch, examples - first);
         Batch batch;
         if (inputs.defined()) {
-          batch = {inputs.narrow(0, first, count), targets.narrow(0, first, count)};
+          batch = {inputs.narrow(0, first, count).to(options.device()),
+                   targets.narrow(0, first, count).to(options.device())};
         }
         at::Tensor x =
             TermInputs(term, batch.inputs, count, seed, first / kEvaluationBatch, options);

@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> ModelTrainer::Create(TrainerOptions opt
     return given ? given(name) : name;
   };
   const StopTests stop_when = options.stop_when;
+  const std::optional<at::ScalarType> compute_dtype = options.compute_dtype;
   if (absl::Status status = stop_when.Validate(); !status.ok()) return status;
   std::optional<AnyObjective<Model>> objective = std::move(options.objective);
   std::unique_ptr<ModelTrainer> trainer = absl::WrapUnique(new ModelTrainer(std::move(options)));
@@ -43,7 +44,8 @@ absl::StatusOr<std::unique_ptr<Trainer>> ModelTrainer::Create(TrainerOptions opt
   if (!objective) {
     objective.emplace(SupervisedObjective(
         *trainer->loss_,
-        [batches = trainer->batches_](int64_t iteration) { return batches->At(iteration); }));
+        [batches = trainer->batches_](int64_t iteration) { return batches->At(iteration); },
+        compute_dtype));
   }
   absl::StatusOr<std::unique_ptr<ModelRun>> run =
       ModelRun::Create(optimizer, *starting_point, *std::move(objective));

@@ -26,6 +26,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "c10/core/ScalarType.h"
 #include "core/data/batches.h"
 #include "core/data/dataset.h"
 #include "core/objective/evaluate.h"
@@ -44,6 +45,8 @@ struct TrainerOptions {
   const Model* starting_point = nullptr;  // copied
   OptimizerOptions optimizer;
   std::optional<LossSum> loss = {};
+  // In which the loss on batches and its gradient are computed; default: the model's own.
+  std::optional<at::ScalarType> compute_dtype = {};
   std::unique_ptr<Batches> batches = {};
   std::optional<Dataset> test = {};
   // At evaluations; of those that go with the loss.

@@ -8,6 +8,8 @@ export HOME
 # The same rule as deploy/deps/home.bzl.
 descent_home=${DESCENT_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/descent}
 venv=$descent_home/venv
+# Python packages with LibTorch's build for CUDA (setup --cuda).
+cuda_home=$descent_home/cuda
 
 say() { printf '%s\n' "$*"; }
 
@@ -17,6 +19,8 @@ die() {
   (($# == 0)) || printf '  %s\n' "$@" >&2
   exit 1
 }
+
+has_gpu() { compgen -G '/dev/nvidia[0-9]*' >/dev/null; }
 
 at_terminal() { [[ -t 1 && -z ${CI:-} ]]; }
 

@@ -14,11 +14,22 @@ cc_library(
         "-Wl,-rpath,{root}/lib",
         "-ltorch",
         "-ltorch_cpu",
-        "-lc10",
+        "-lc10",{cuda}
     ],
     visibility = ["//visibility:public"],
 )
 """
+
+# The build for CUDA registers its kernels when it is loaded; nothing refers to it by name. What it
+# needs itself (cuBLAS, cuDNN…) is found beside it when a program starts, and need not be there to
+# link one.
+_CUDA = """
+        "-Wl,--no-as-needed",
+        "-ltorch_cuda",
+        "-lc10_cuda",
+        "-Wl,--as-needed",
+        "-Wl,--allow-shlib-undefined",
+        "-Wl,-rpath,{root}/../nvidia/cu13/lib","""
 
 def _libtorch(ctx):
     root = ctx.os.environ.get("LIBTORCH")
@@ -31,7 +42,8 @@ def _libtorch(ctx):
     for folder in ["ATen", "c10", "torch", "caffe2"]:
         ctx.symlink(root + "/include/" + folder, "include/" + folder)
     ctx.file("WORKSPACE")
-    ctx.file("BUILD", _BUILD.format(root = root))
+    cuda = _CUDA.format(root = root) if ctx.path(root + "/lib/libtorch_cuda.so").exists else ""
+    ctx.file("BUILD", _BUILD.format(root = root, cuda = cuda))
 
 libtorch = repository_rule(
     implementation = _libtorch,

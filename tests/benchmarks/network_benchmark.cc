@@ -1,8 +1,8 @@
-// One step of a network (batch gathered, gradient, value, norm, Adam), float32, one thread, in
-// slices that networks.py asks for: each line of standard input is a number of steps, which are
-// taken with the plan and then by autograd; answered by two numbers, microseconds a step.
+// One step of a network (batch gathered, gradient, value, norm, Adam), one thread, in slices that
+// networks.py asks for: each line of standard input is a number of steps, which are taken with the
+// plan and then by autograd; answered by two numbers, microseconds a step.
 //
-//   network_benchmark cnn|transformer
+//   network_benchmark mlp|cnn|transformer [DEVICE [bfloat16]]     default: cpu, in float32
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/data/batch.h"
+#include "core/device/device.h"
 #include "core/model/attention.h"
 #include "core/model/conv.h"
 #include "core/model/embedding.h"
@@ -52,7 +53,8 @@ struct Network {
 class Gather {
  public:
   explicit Gather(const Network& network)
-      : network_(network), order_(at::randperm(network.inputs.size(0))) {}
+      : network_(network),
+        order_(at::randperm(network.inputs.size(0)).to(network.inputs.device())) {}
 
   descent::Batch At(int64_t k) {
     const at::Tensor rows = order_.narrow(0, k % kBatches * network_.batch, network_.batch);
@@ -82,10 +84,25 @@ Network Cnn() {
                       descent::Relu{},
                       descent::Linear{.out_features = 10},
                   }},
+                  .inputs = at::randn({kBatch * kBatches, 1, 28, 28}),
+                  .targets = at::randint(0, 10, {kBatch * kBatches}, at::kLong),
                   .batch = kBatch};
-  network.inputs = at::randn({kBatch * kBatches, 1, 28, 28});
-  network.targets = at::randint(0, 10, {kBatch * kBatches}, at::kLong);
   return network;
+}
+
+// That of PEERS: 784-192-128-10.
+Network Mlp() {
+  constexpr int64_t kBatch = 128;
+  return {.root = descent::Sequential{{
+              descent::Linear{.out_features = 192},
+              descent::Relu{},
+              descent::Linear{.out_features = 128},
+              descent::Relu{},
+              descent::Linear{.out_features = 10},
+          }},
+          .inputs = at::randn({kBatch * kBatches, 784}),
+          .targets = at::randint(0, 10, {kBatch * kBatches}, at::kLong),
+          .batch = kBatch};
 }
 
 Network Transformer() {
@@ -103,22 +120,24 @@ Network Transformer() {
   }
   layers.layers.push_back(descent::LayerNorm{});
   layers.layers.push_back(descent::Linear{.out_features = kCharacters});
-  Network network{.root = std::move(layers), .batch = kBatch};
-  network.inputs = at::randint(0, kCharacters, {kBatch * kBatches, kTime}, at::kLong);
-  network.targets = at::randint(0, kCharacters, {kBatch * kBatches, kTime}, at::kLong);
-  return network;
+  return {.root = std::move(layers),
+          .inputs = at::randint(0, kCharacters, {kBatch * kBatches, kTime}, at::kLong),
+          .targets = at::randint(0, kCharacters, {kBatch * kBatches, kTime}, at::kLong),
+          .batch = kBatch};
 }
 
-std::function<void()> StepOf(const Network& network, bool plan) {
+std::function<void()> StepOf(const Network& network, bool plan, at::ScalarType dtype) {
   auto built = descent::BuildModel({.root = network.root,
                                     .input_shape = network.inputs.sizes().slice(1).vec(),
-                                    .input_dtype = network.inputs.scalar_type()});
+                                    .input_dtype = network.inputs.scalar_type(),
+                                    .device = network.inputs.device()});
   const auto batches = std::make_shared<Gather>(network);
   descent::Loss loss = descent::cross_entropy();
   if (!plan) loss.plan = nullptr;
   std::shared_ptr<descent::ModelRun> run = *descent::ModelRun::Create(
       descent::Adam{.step_size = kStepSize}, built->model,
-      descent::SupervisedObjective(std::move(loss), [=](int64_t k) { return batches->At(k); }));
+      descent::SupervisedObjective(
+          std::move(loss), [=](int64_t k) { return batches->At(k); }, dtype));
   return [=] {
     const auto iteration = run->current();
     sink += iteration->value + iteration->gradient_norm;
@@ -137,14 +156,22 @@ double MicrosecondsPerStep(const std::function<void()>& step, int64_t steps) {
 
 int main(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "";
-  if (name != "cnn" && name != "transformer") {
-    std::fprintf(stderr, "usage: network_benchmark cnn|transformer\n");
+  const auto device = descent::DeviceFromName(argc > 2 ? argv[2] : "cpu");
+  const std::string dtype = argc > 3 ? argv[3] : "float32";
+  if ((name != "mlp" && name != "cnn" && name != "transformer") || !device.ok() ||
+      (dtype != "float32" && dtype != "bfloat16")) {
+    std::fprintf(stderr, "usage: network_benchmark mlp|cnn|transformer [DEVICE [bfloat16]]\n%s\n",
+                 device.status().ToString().c_str());
     return 2;
   }
   at::manual_seed(0);
   at::set_num_threads(1);
-  const Network network = name == "cnn" ? Cnn() : Transformer();
-  const auto planned = StepOf(network, true), recorded = StepOf(network, false);
+  descent::ComputeReproducibly(*device);
+  Network network = name == "mlp" ? Mlp() : name == "cnn" ? Cnn() : Transformer();
+  network.inputs = network.inputs.to(*device);
+  network.targets = network.targets.to(*device);
+  const at::ScalarType compute = dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
+  const auto planned = StepOf(network, true, compute), recorded = StepOf(network, false, compute);
   for (int64_t steps = 0; std::cin >> steps;) {
     const double plan = MicrosecondsPerStep(planned, steps);
     std::printf("%.3f %.3f\n", plan, MicrosecondsPerStep(recorded, steps));

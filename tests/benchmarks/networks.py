@@ -1,15 +1,17 @@
-"""A CNN on 28 x 28 and a 2-layer character transformer: Descent against PyTorch, in one run.
+"""The MLP of PEERS, a CNN on 28 x 28 and a 2-layer character transformer: Descent against PyTorch,
+in one run.
 
-    networks.py NETWORK_BENCHMARK [SLICES]
+    networks.py NETWORK_BENCHMARK [--slices N] [--device DEVICE] [--dtype float32|bfloat16]
 
-The two programs take turns in slices of about half a second, one thread each; float32, Adam, the
-same networks, batches gathered from a larger data set. Prints medians of the time of a step, and the
-median of the ratios of neighbouring slices.
+The two programs take turns in slices of about half a second, one thread each; Adam (PyTorch's fused
+one too), the same networks, batches gathered from a larger data set. bfloat16: PyTorch by autocast.
+Prints medians of the time of a step, and the median of the ratios of neighbouring slices.
 """
 
+import argparse
+import contextlib
 import statistics
 import subprocess
-import sys
 import time
 
 import torch
@@ -49,6 +51,15 @@ class Transformer(nn.Module):
         return self.output(self.norm(self.blocks(self.embedding(x) + self.positions)))
 
 
+def mlp():
+    model = nn.Sequential(
+        *(nn.Linear(784, 192), nn.ReLU(), nn.Linear(192, 128), nn.ReLU(), nn.Linear(128, 10))
+    )
+    batch = 128
+    inputs = torch.randn(batch * BATCHES, 784)
+    return model, inputs, torch.randint(10, (batch * BATCHES,)), batch
+
+
 def cnn():
     model = nn.Sequential(
         *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
@@ -66,18 +77,25 @@ def transformer():
     return Transformer(), inputs, targets, batch
 
 
-def steps_of(model, inputs, targets, batch):
+def steps_of(model, inputs, targets, batch, device, dtype, fused):
     """A function that takes n steps and returns microseconds a step."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=STEP_SIZE)
-    order = torch.randperm(len(inputs))
+    model, inputs, targets = model.to(device), inputs.to(device), targets.to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=STEP_SIZE, fused=fused)
+    order = torch.randperm(len(inputs)).to(device)
+    if dtype == "bfloat16":
+        kind = torch.device(device).type
+        precision = lambda: torch.autocast(kind, torch.bfloat16)  # noqa: E731
+    else:
+        precision = contextlib.nullcontext
 
     def run(steps):
         start = time.perf_counter()
         for k in range(steps):
             first = k % BATCHES * batch
             rows = order[first : first + batch]
-            scores = model(inputs[rows])
-            loss = nn.functional.cross_entropy(scores.flatten(0, -2), targets[rows].flatten())
+            with precision():
+                scores = model(inputs[rows])
+                loss = nn.functional.cross_entropy(scores.flatten(0, -2), targets[rows].flatten())
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -87,31 +105,50 @@ def steps_of(model, inputs, targets, batch):
     return run
 
 
-def measure(binary, name, network, slices):
+def measure(arguments, name, network):
     ours = subprocess.Popen(
-        [binary, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [arguments.binary, name, arguments.device, arguments.dtype],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
     def ask(steps):
         print(steps, file=ours.stdin, flush=True)
         return tuple(map(float, ours.stdout.readline().split()))
 
-    theirs = steps_of(*network())
-    theirs(3), ask(3)
-    steps = max(1, int(SLICE / (theirs(5) * 1e-6)))
-    rows = [(theirs(steps), *ask(steps)) for _ in range(slices)]
+    sides = [
+        steps_of(*network(), arguments.device, arguments.dtype, fused) for fused in (False, True)
+    ]
+    for side in sides:
+        side(3)
+    ask(3)
+    steps = max(1, int(SLICE / (sides[0](5) * 1e-6)))
+    rows = [(*(side(steps) for side in sides), *ask(steps)) for _ in range(arguments.slices)]
     ours.stdin.close()
     ours.wait()
-    pytorch, plan, autograd = (statistics.median(column) for column in zip(*rows, strict=True))
-    by_plan = statistics.median(row[0] / row[1] for row in rows)
-    by_autograd = statistics.median(row[0] / row[2] for row in rows)
+    pytorch, fused, plan, autograd = (statistics.median(c) for c in zip(*rows, strict=True))
+    ratio = [statistics.median(row[0] / row[i] for row in rows) for i in range(4)]
     print(
-        f"{name}: PyTorch {pytorch:.0f} us a step, plan {plan:.0f}, autograd {autograd:.0f}; "
-        f"times as fast as PyTorch: plan {by_plan:.2f}, autograd {by_autograd:.2f}"
+        f"{name}: PyTorch {pytorch:.0f} us a step, with its fused Adam {fused:.0f}, plan {plan:.0f}, "
+        f"autograd {autograd:.0f}; times as fast as PyTorch: its fused Adam {ratio[1]:.2f}, "
+        f"plan {ratio[2]:.2f}, autograd {ratio[3]:.2f}",
+        flush=True,
     )
 
 
-torch.set_num_threads(1)
-torch.manual_seed(0)
-for name, network in (("cnn", cnn), ("transformer", transformer)):
-    measure(sys.argv[1], name, network, int(sys.argv[2]) if len(sys.argv) > 2 else 20)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("binary")
+    parser.add_argument("--slices", type=int, default=20)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    for name, network in (("mlp", mlp), ("cnn", cnn), ("transformer", transformer)):
+        measure(arguments, name, network)
+
+
+if __name__ == "__main__":
+    main()

@@ -47,16 +47,15 @@ Attempt::End Attempt::Run() {
   }
   if (absl::Status status = LoadCheckpoint(); !status.ok()) {
     // The file's fault, not the run's: the daemon has older ones.
-    server::LogError(start_.job(), std::string(status.message()));
-    Event notice;
-    notice.mutable_notice()->set_severity(api::Notice::ERROR);
-    notice.mutable_notice()->set_message(std::string(status.message()));
-    journal_.Write(std::move(notice));
-    return End::kBroken;
+    return Broken(std::string(status.message()));
   }
   Begin();
   while (true) {
     absl::StatusOr<Trainer::Boundary> boundary = trainer_->Current();
+    // The device's fault: this process can't use it any more, but another one may.
+    if (absl::IsUnavailable(boundary.status())) {
+      return Broken(std::string(boundary.status().message()));
+    }
     if (!boundary.ok()) {
       Fail(absl::StrCat("The step to iteration ", k_ + 1,
                         " failed: ", std::string(boundary.status().message())));
@@ -76,6 +75,15 @@ Attempt::End Attempt::Run() {
       return End::kFinal;
     }
   }
+}
+
+Attempt::End Attempt::Broken(const std::string& problem) {
+  server::LogError(start_.job(), problem);
+  Event notice;
+  notice.mutable_notice()->set_severity(api::Notice::ERROR);
+  notice.mutable_notice()->set_message(problem);
+  journal_.Write(std::move(notice));
+  return End::kBroken;
 }
 
 absl::Status Attempt::Build() {

@@ -35,9 +35,11 @@ namespace descent::worker {
 class Attempt {
  public:
   enum class End {
-    kFinal,   // the run is over: SUCCEEDED, STOPPED or FAILED
-    kLeft,    // asked to leave; checkpoint saved
-    kBroken,  // the checkpoint can't be read: another attempt may start from an older one
+    kFinal,  // the run is over: SUCCEEDED, STOPPED or FAILED
+    kLeft,   // asked to leave; checkpoint saved
+    // The checkpoint can't be read, or the device is out of order: another attempt may start, from
+    // an older one.
+    kBroken,
   };
 
   Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox, Clock* clock);
@@ -49,6 +51,8 @@ class Attempt {
   using Event = ::descent::v1::Event;
   using Accepted = ::descent::v1::CommandAccepted;
 
+  // Says so in the journal.
+  End Broken(const std::string& problem);
   // Loads data and model. The error is the run's cause of failure.
   absl::Status Build();
   // Goes to where the attempt starts.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "server/worker/spec/execution_spec.h"
 #include "server/worker/spec/source_spec.h"
 
 namespace descent::worker {
@@ -163,10 +164,9 @@ void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violation
 }
 
 EncodeOptions ToEncodeOptions(const api::Spec& spec) {
-  EncodeOptions options = {
-      .dtype = spec.execution().dtype() == api::Execution::FLOAT64 ? at::kDouble : at::kFloat,
-      .targets = Targets(spec.objective()),
-      .indices = TakesIndices(spec.model())};
+  EncodeOptions options = {.dtype = ToDtype(spec.execution()),
+                           .targets = Targets(spec.objective()),
+                           .indices = TakesIndices(spec.model())};
   if (spec.data().has_normalization()) {
     const api::Normalization& given = spec.data().normalization();
     Normalization normalization;
@@ -193,7 +193,8 @@ BatchOptions ToBatchOptions(const api::Spec& spec) {
                            .crop_padding = data.augmentation().crop_padding()},
           .drop_last = data.order().last_batch() == api::Order::DROP,
           .seed = spec.seed(),
-          .prefetch = data.prefetch()};
+          .prefetch = data.prefetch(),
+          .device = ToDevice(spec.execution())};
 }
 
 int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec) {

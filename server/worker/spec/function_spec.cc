@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/functions/vector.h"
+#include "server/worker/spec/execution_spec.h"
 
 namespace descent::worker {
 namespace {
@@ -112,7 +113,7 @@ absl::StatusOr<Function> ToFunction(const api::Function& function) {
 ModelOptions FunctionModel(const api::Spec& spec, const Function& function, at::Device device) {
   return {.root = Vector{function.start},
           .input_shape = {},
-          .dtype = spec.execution().dtype() == api::Execution::FLOAT64 ? at::kDouble : at::kFloat,
+          .dtype = ToDtype(spec.execution()),
           .device = device};
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/device/device.h"
 #include "core/functions/objective.h"
 #include "core/model/layers.h"
 #include "core/objective/class_metrics.h"
@@ -17,7 +18,9 @@
 #include "core/optimizer/any_objective.h"
 #include "core/sequence/range.h"
 #include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/execution_spec.h"
 #include "server/worker/spec/function_spec.h"
+#include "server/worker/spec/model_files.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
@@ -42,8 +45,10 @@ ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
   return {.root = ToLayerOptions(spec.model()),
           .input_shape = ExampleShape(train.inputs),
           .input_dtype = train.inputs.scalar_type(),
-          .dtype = ToEncodeOptions(spec).dtype,
+          .dtype = ToDtype(spec.execution()),
           .device = device,
+          .compute_device = ToDevice(spec.execution()),
+          .compute_dtype = ToComputeDtype(spec.execution()),
           .seed = spec.seed()};
 }
 
@@ -176,7 +181,7 @@ bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
   if (!violations->empty()) return false;
   ResolveBatches(prepared->train, &prepared->spec, violations);
   return ResolveShapes("model", ExampleShape(prepared->train.inputs),
-                       prepared->train.inputs.scalar_type(), ToEncodeOptions(prepared->spec).dtype,
+                       prepared->train.inputs.scalar_type(), ToDtype(prepared->spec.execution()),
                        prepared->spec.mutable_model(), violations);
 }
 
@@ -188,6 +193,8 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   Prepared prepared;
   prepared.spec = spec;
   ResolveWithoutData(&prepared.spec, &violations);
+  if (!violations.empty()) return violations;
+  AddModelFiles(prepared.spec, cache->roots(), &prepared.summary, &violations);
   if (!violations.empty()) return violations;
   if (IsSystem(prepared.spec)) {
     PrepareSystem(cache, &prepared, &violations);
@@ -235,8 +242,10 @@ absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expe
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
   const api::Spec& spec = prepared.spec;
+  const at::Device device = ToDevice(spec.execution());
+  ComputeReproducibly(device);
   if (IsSystem(spec)) return MakeSystem(std::move(prepared));
-  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, at::kCPU));
+  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, device));
   if (!built.ok()) return built.status();
   absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
   if (!optimizer.ok()) return optimizer.status();
@@ -253,6 +262,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
     if (!batches.ok()) return batches.status();
     options.batches = *std::move(batches);
     options.loss = ToLossSum(spec.objective());
+    options.compute_dtype = ToComputeDtype(spec.execution());
     options.test = std::move(prepared.test);
     options.metrics = ToMetrics(spec.evaluation());
   }

@@ -69,18 +69,20 @@ void AddModel(const std::string& player, const BuiltModel& built, api::SpecSumma
   summary->set_parameter_bytes(summary->parameter_bytes() + built.parameter_bytes);
 }
 
-void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
-  for (const FileDigest& file : dataset.files) {
-    const auto& known = summary->digests();
-    if (std::any_of(known.begin(), known.end(),
-                    [&](const api::DataDigest& d) { return d.path() == file.path; })) {
-      continue;
-    }
-    api::DataDigest* digest = summary->add_digests();
-    digest->set_path(file.path);
-    digest->set_sha256(file.sha256);
-    digest->set_bytes(file.bytes);
+void AddDigest(const FileDigest& file, api::SpecSummary* summary) {
+  const auto& known = summary->digests();
+  if (std::any_of(known.begin(), known.end(),
+                  [&](const api::DataDigest& d) { return d.path() == file.path; })) {
+    return;
   }
+  api::DataDigest* digest = summary->add_digests();
+  digest->set_path(file.path);
+  digest->set_sha256(file.sha256);
+  digest->set_bytes(file.bytes);
+}
+
+void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
+  for (const FileDigest& file : dataset.files) AddDigest(file, summary);
 }
 
 }  // namespace descent::worker

@@ -28,7 +28,8 @@ void CheckTargets(const std::string& field, const api::DataSource& source, const
 // A model's layers, each with the player's name (if it has one) before its own, and what it adds to
 // the sums.
 void AddModel(const std::string& player, const BuiltModel& built, api::SpecSummary* summary);
-// Of the dataset's files that are not there yet.
+// Of a file, or the dataset's files, that are not there yet.
+void AddDigest(const FileDigest& file, api::SpecSummary* summary);
 void AddDigests(const Dataset& dataset, api::SpecSummary* summary);
 
 }  // namespace descent::worker

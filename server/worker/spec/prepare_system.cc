@@ -14,6 +14,7 @@
 #include "core/system/system.h"
 #include "core/train/system_trainer.h"
 #include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/execution_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/prepare_parts.h"
@@ -124,9 +125,7 @@ class ShapeFinder {
  private:
   const api::Spec& spec() const { return prepared_->spec; }
 
-  at::ScalarType dtype() const {
-    return spec().execution().dtype() == api::Execution::FLOAT64 ? at::kDouble : at::kFloat;
-  }
+  at::ScalarType dtype() const { return ToDtype(spec().execution()); }
 
   // Whether something new was found out.
   bool Follow(int p, int t) {
@@ -344,13 +343,15 @@ void PrepareSystem(DataCache* cache, Prepared* prepared, Violations* violations)
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeSystem(Prepared prepared) {
   const api::Spec& spec = prepared.spec;
+  const at::Device device = ToDevice(spec.execution());
   std::vector<BuiltModel> built;
   for (int p = 0; p < Players(spec); ++p) {
     absl::StatusOr<BuiltModel> model =
         BuildModel({.root = ToLayerOptions(spec.system().players(p).model()),
                     .input_shape = prepared.players[p].input_shape,
                     .input_dtype = prepared.players[p].input_dtype,
-                    .dtype = ToEncodeOptions(PlayerSpec(spec, p)).dtype,
+                    .dtype = ToDtype(spec.execution()),
+                    .device = device,
                     .seed = PlayerSeed(spec, p)});
     if (!model.ok()) return model.status();
     built.push_back(*std::move(model));

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/execution_spec.h"
 #include "server/worker/spec/function_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
@@ -20,7 +21,6 @@ namespace {
 // More would take centuries, and products with the batch size must not overflow.
 constexpr int64_t kMaxIterations = 1'000'000'000'000;
 constexpr int64_t kMaxCheckpoints = 100;
-constexpr int32_t kMaxThreads = 1024;
 
 void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
                  Violations* violations) {
@@ -28,23 +28,6 @@ void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t
   violations->Add(field,
                   absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
                   "OUT_OF_RANGE");
-}
-
-void ResolveExecution(api::Execution* execution, Violations* violations) {
-  if (!execution->has_device()) execution->set_device("cpu");
-  if (execution->device() != "cpu") {
-    violations->Add("execution.device",
-                    absl::StrCat("\"", execution->device().substr(0, 100),
-                                 "\" is not supported by this worker; it computes on \"cpu\"."),
-                    "UNSUPPORTED");
-  }
-  if (!execution->has_dtype()) execution->set_dtype(api::Execution::FLOAT32);
-  if (execution->dtype() != api::Execution::FLOAT32 &&
-      execution->dtype() != api::Execution::FLOAT64) {
-    violations->Add("execution.dtype", "It must be FLOAT32 or FLOAT64.", "OUT_OF_RANGE");
-  }
-  if (!execution->has_threads()) execution->set_threads(1);
-  CheckBounds("execution.threads", execution->threads(), 1, kMaxThreads, violations);
 }
 
 void ResolveIntervals(api::Spec* spec, Violations* violations) {
@@ -108,7 +91,7 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
     CheckBounds("iterations", spec->iterations(), 1, kMaxIterations, violations);
   }
   if (spec->has_epochs()) CheckBounds("epochs", spec->epochs(), 1, kMaxIterations, violations);
-  ResolveExecution(spec->mutable_execution(), violations);
+  ResolveExecution(spec, violations);
   ResolveIntervals(spec, violations);
   ResolveStopTests(spec->stop_when(), violations);
 }

@@ -160,23 +160,6 @@ class Resolver final : public SourceVisitor {
   bool right_ = true;
 };
 
-const char* Reason(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-      return "FILE_NOT_FOUND";
-    case absl::StatusCode::kPermissionDenied:
-      return "FILE_UNREADABLE";
-    case absl::StatusCode::kDataLoss:
-      return "FILE_DAMAGED";
-    case absl::StatusCode::kOutOfRange:
-      return "LABEL_OUT_OF_RANGE";
-    case absl::StatusCode::kResourceExhausted:
-      return "TOO_LARGE";
-    default:
-      return "INVALID_DATA";
-  }
-}
-
 // `x` of `/a.npz has no array "x"; its arrays are …`; empty if it says nothing of the kind.
 std::string MissingName(const std::string& message) {
   const size_t no = message.find(" has no ");
@@ -285,6 +268,23 @@ void InheritFields(const api::DataSource& train, api::DataSource* test) {
   to->MergeFrom(*inherited);
 }
 
+const char* FileReason(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return "FILE_NOT_FOUND";
+    case absl::StatusCode::kPermissionDenied:
+      return "FILE_UNREADABLE";
+    case absl::StatusCode::kDataLoss:
+      return "FILE_DAMAGED";
+    case absl::StatusCode::kOutOfRange:
+      return "LABEL_OUT_OF_RANGE";
+    case absl::StatusCode::kResourceExhausted:
+      return "TOO_LARGE";
+    default:
+      return "INVALID_DATA";
+  }
+}
+
 void AddSourceViolation(const std::string& field, const api::DataSource& source,
                         const absl::Status& status, Violations* violations) {
   std::string message(status.message());
@@ -293,7 +293,7 @@ void AddSourceViolation(const std::string& field, const api::DataSource& source,
   if (const FieldDescriptor* about = FieldOf(Kind(source), message)) {
     absl::StrAppend(&path, ".", about->name());
   }
-  violations->Add(path, message, Reason(status));
+  violations->Add(path, message, FileReason(status));
 }
 
 }  // namespace descent::worker

@@ -30,6 +30,8 @@ std::vector<std::string> FilesOf(const api::DataSource& source);
 // the fields are neither paths nor seeds: the columns of a table need be said once.
 void InheritFields(const api::DataSource& train, api::DataSource* test);
 
+// Of a violation by a file that could not be read or is not what it should be.
+const char* FileReason(const absl::Status& status);
 // A source's error as a violation of the field whose file, column or array it is about.
 void AddSourceViolation(const std::string& field, const api::DataSource& source,
                         const absl::Status& status, Violations* violations);

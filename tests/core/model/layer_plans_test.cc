@@ -21,6 +21,7 @@
 #include "ATen/ops/randint.h"
 #include "ATen/ops/randn.h"
 #include "ATen/ops/sum.h"
+#include "core/device/device.h"
 #include "core/model/attention.h"
 #include "core/model/batch_norm.h"
 #include "core/model/conv.h"
@@ -255,16 +256,18 @@ class LayerPlansTest : public ::testing::TestWithParam<Case> {
                        .seed = 3});
   }
 
+  // compute_dtype: of what is computed; the batch is of `dtype`.
   static SupervisedObjective ObjectiveOf(const Case& c, const Shape& output, at::ScalarType dtype,
-                                         Loss loss) {
+                                         Loss loss, at::Device device = at::kCPU,
+                                         std::optional<at::ScalarType> compute_dtype = {}) {
     Shape inputs = c.input, targets = output;
     inputs.insert(inputs.begin(), kBatch);
     targets.insert(targets.begin(), kBatch);
     at::manual_seed(11);
-    const Batch batch{c.indices > 0 ? at::randint(0, c.indices, inputs, at::kLong)
-                                    : at::randn(inputs, at::kDouble).to(dtype),
-                      at::randn(targets, at::kDouble).to(dtype)};
-    return {std::move(loss), [batch](int64_t) { return batch; }};
+    const at::Tensor x = c.indices > 0 ? at::randint(0, c.indices, inputs, at::kLong)
+                                       : at::randn(inputs, at::kDouble).to(dtype);
+    const Batch batch{x.to(device), at::randn(targets, at::kDouble).to(device, dtype)};
+    return {std::move(loss), [batch](int64_t) { return batch; }, compute_dtype};
   }
 
   // A starting point at which nothing is special: no weights of one, no biases of zero.
@@ -273,7 +276,7 @@ class LayerPlansTest : public ::testing::TestWithParam<Case> {
     at::manual_seed(5);
     for (const Parameter& parameter : x.parameters()) {
       parameter.tensor.add_(
-          at::randn(parameter.tensor.sizes(), at::kDouble).to(parameter.tensor.scalar_type()), 0.3);
+          at::randn(parameter.tensor.sizes(), at::kDouble).to(parameter.tensor.options()), 0.3);
     }
     return x;
   }
@@ -309,6 +312,81 @@ TEST_P(LayerPlansTest, PlanAndAutogradAgree) {
                   tolerance * (1 + other.norm().item<double>()))
             << x.states()[i].name;
       }
+    }
+  }
+}
+
+// bfloat16 has 8 bits: what is computed in it is right to a percent or so.
+TEST_P(LayerPlansTest, BFloat16IsCloseToFloat32) {
+  const absl::StatusOr<BuiltModel> built = Built(GetParam(), at::kFloat);
+  ASSERT_TRUE(built.ok()) << built.status();
+  const Model x = Moved(*built);
+  const auto objective = [&](Loss loss, std::optional<at::ScalarType> compute_dtype) {
+    return ObjectiveOf(GetParam(), built->output_shape, at::kFloat, std::move(loss), at::kCPU,
+                       compute_dtype);
+  };
+  SupervisedObjective exact = objective(InnerProduct(), {});
+  exact.seek(1);
+  const Model unrounded = gradient(exact, x).gradient;
+  Model expected = unrounded;
+  for (const Loss& loss : {InnerProduct(), WithoutPlan(InnerProduct())}) {
+    SupervisedObjective rounded = objective(loss, at::kBFloat16);
+    rounded.seek(1);
+    const auto [g, value] = gradient(rounded, x);
+    // Rounding may change which number is the greatest: there the two ways agree with each other.
+    const bool greatest = GetParam().name.starts_with("max_pool");
+    if (!greatest || !loss.plan) ExpectClose(g, expected, 0.03);
+    EXPECT_GT(norm(g - unrounded), 0) << "nothing was rounded";
+    if (greatest) expected = g;
+    for (const Parameter& parameter : g.parameters()) {
+      EXPECT_EQ(parameter.tensor.scalar_type(), at::kFloat);
+    }
+    for (size_t i = 0; i < x.states().size(); ++i) {
+      EXPECT_NE(x.states()[i].tensor.scalar_type(), at::kBFloat16) << x.states()[i].name;
+    }
+  }
+}
+
+// Needs a GPU. Its plan and its autograd against the CPU's gradient.
+TEST_P(LayerPlansTest, TheGpuAgrees) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
+  ComputeReproducibly(at::kCUDA);
+  const absl::StatusOr<BuiltModel> here = Built(GetParam(), at::kDouble);
+  ASSERT_TRUE(here.ok()) << here.status();
+  SupervisedObjective on_cpu =
+      ObjectiveOf(GetParam(), here->output_shape, at::kDouble, InnerProduct());
+  on_cpu.seek(1);
+  const Model start = Moved(*here);
+  const auto [expected, expected_value] = gradient(on_cpu, start);
+  struct Kind {
+    at::ScalarType dtype, compute_dtype;
+    double tolerance;
+  };
+  for (const Kind& kind :
+       {Kind{at::kDouble, at::kDouble, 1e-12}, Kind{at::kFloat, at::kFloat, 2e-5},
+        Kind{at::kFloat, at::kBFloat16, 0.03}}) {
+    const absl::StatusOr<BuiltModel> built = Built(GetParam(), kind.dtype, at::kCUDA);
+    ASSERT_TRUE(built.ok()) << built.status();
+    for (const Loss& loss : {InnerProduct(), WithoutPlan(InnerProduct())}) {
+      SupervisedObjective objective = ObjectiveOf(GetParam(), built->output_shape, kind.dtype, loss,
+                                                  at::kCUDA, kind.compute_dtype);
+      objective.seek(1);
+      const Model x = built->model;
+      for (size_t i = 0; i < x.parameters().size(); ++i) {
+        x.parameters()[i].tensor.copy_(start.parameters()[i].tensor);
+      }
+      const auto [g, value] = gradient(objective, x);
+      EXPECT_NEAR(value, expected_value, 10 * kind.tolerance * (1 + std::abs(expected_value)));
+      Model difference = zeros_like(expected);
+      for (size_t i = 0; i < g.parameters().size(); ++i) {
+        EXPECT_TRUE(g.parameters()[i].tensor.is_cuda());
+        difference.parameters()[i].tensor.copy_(g.parameters()[i].tensor);
+      }
+      ExpectClose(difference, expected, kind.tolerance);
+      // The same bits again.
+      const auto [again, same_value] = gradient(objective, x);
+      EXPECT_EQ(value, same_value);
+      EXPECT_EQ(norm(again - g), 0);
     }
   }
 }

@@ -1,8 +1,12 @@
 // What the one pass over flat memory, LibTorch's operations and several threads have in common.
 #include "core/optimizer/elementwise.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ATen/Parallel.h"
 #include "ATen/TensorOperators.h"
@@ -11,10 +15,13 @@
 #include "ATen/ops/equal.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/randn.h"
+#include "ATen/ops/zeros.h"
 #include "core/model/pattern.h"
 #include "core/optimizer/adam.h"
+#include "core/optimizer/adamw.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/rprop.h"
+#include "core/optimizer/sgd.h"
 #include "gtest/gtest.h"
 
 namespace descent {
@@ -50,6 +57,46 @@ TEST(ElementwiseTest, OtherDtypesGoByOperations) {
   };
   expect_close(Adam{.step_size = 0.1});
   expect_close(Rprop{.initial_step = 0.1});
+}
+
+// LibTorch's fused kernels, which a GPU's steps are made by, are the formulas; it has them for the
+// CPU as well.
+TEST(ElementwiseTest, FusedKernelsAreTheFormulas) {
+  at::manual_seed(3);
+  const auto expect_same = [&]<class Rule>(const Rule& rule, auto... states) {
+    const at::Tensor x0 = at::randn({7}, at::kDouble), g = at::randn({7}, at::kDouble);
+    at::Tensor x = x0.clone(), y = x0.clone();
+    std::vector<at::Tensor> fused{states.clone()...}, formula{states.clone()...};
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      for (int step = 0; step < 3; ++step) {
+        rule.Fused(x, g, fused[I]...);
+        std::array<Element<at::Tensor>, sizeof...(I)> elements{Element<at::Tensor>(formula[I])...};
+        Element<at::Tensor> y_element(y);
+        rule(y_element, Element<at::Tensor>::Reading(g), elements[I]...);
+      }
+    }(std::make_index_sequence<sizeof...(states)>());
+    EXPECT_TRUE(at::allclose(x, y, 1e-12, 1e-14)) << x << y;
+    for (size_t i = 0; i < fused.size(); ++i) {
+      EXPECT_TRUE(at::allclose(fused[i], formula[i], 1e-12, 1e-14)) << i;
+    }
+    EXPECT_FALSE(at::equal(x, x0));
+  };
+  const at::Tensor zero = at::zeros({7}, at::kDouble);
+  expect_same(
+      Adam::Rule{.step_size = 0.1, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .correction = 1.7},
+      zero, zero);
+  expect_same(AdamW::Rule{.step_size = 0.1,
+                          .beta1 = 0.0,
+                          .beta2 = 0.99,
+                          .epsilon = 1e-8,
+                          .correction = 1.7,
+                          .keep = 0.97},
+              zero, zero);
+  expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0.9, .fresh = 0.4, .nesterov = false}, zero);
+  expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0.9, .fresh = 1, .nesterov = true}, zero);
+  // Which the kernel refuses.
+  expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0, .fresh = 0.4, .nesterov = false}, zero);
+  expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0, .fresh = 1, .nesterov = true}, zero);
 }
 
 TEST(GroupPatternTest, StarsAndQuestionMarks) {

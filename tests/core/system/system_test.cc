@@ -36,13 +36,17 @@ using ::testing::HasSubstr;
 
 constexpr uint64_t kSeed = 7;
 
-Model Net(int64_t inputs, int64_t outputs, uint64_t seed, bool normalized = false) {
+Model Net(int64_t inputs, int64_t outputs, uint64_t seed, bool normalized = false,
+          at::Device device = at::kCPU) {
   std::vector<LayerOptions> layers = {Linear{.out_features = 8}};
   if (normalized) layers.push_back(BatchNorm{});
   layers.push_back(Tanh{});
   layers.push_back(Linear{.out_features = outputs});
-  auto built = BuildModel(
-      {.root = Sequential{layers}, .input_shape = {inputs}, .dtype = at::kDouble, .seed = seed});
+  auto built = BuildModel({.root = Sequential{layers},
+                           .input_shape = {inputs},
+                           .dtype = at::kDouble,
+                           .device = device,
+                           .seed = seed});
   EXPECT_TRUE(built.ok()) << built.status();
   return built->model;
 }
@@ -144,6 +148,35 @@ TEST(System, AlternatingPlayersSeeEachOthersNewSolutions) {
     axpy(-0.05, hand.GradientG(k).gradient, hand.g);
     ASSERT_TRUE(system->advance().ok());
   }
+}
+
+TEST(System, TheGpuComputesTheSame) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
+  const Gan gan;
+  Model discriminator = Net(2, 1, 1, false, at::kCUDA), generator = Net(3, 2, 2, false, at::kCUDA);
+  SystemOptions options = gan.Options();
+  options.players[0].starting_point = &discriminator;
+  options.players[1].starting_point = &generator;
+  options.players[0].terms.batches = [](int64_t k) {
+    const Batch batch = BatchOf(k);
+    return Batch{batch.inputs.to(at::kCUDA), batch.targets.to(at::kCUDA)};
+  };
+  const auto on_cpu = gan.Make();
+  const auto on_gpu = System::Create(options);
+  ASSERT_TRUE(on_gpu.ok()) << on_gpu.status();
+  for (int64_t k = 0; k < 20; ++k) {
+    const auto here = on_cpu->current(), there = (*on_gpu)->current();
+    ASSERT_TRUE(there.ok()) << there.status();
+    EXPECT_NEAR(there->value, here->value, 1e-9);
+    EXPECT_NEAR(there->gradient_norm, here->gradient_norm, 1e-9);
+    ASSERT_TRUE(on_cpu->advance().ok());
+    ASSERT_TRUE((*on_gpu)->advance().ok());
+  }
+  const Batch batch = BatchOf(0);
+  const std::vector<std::pair<at::Tensor, at::Tensor>> data{{batch.inputs, batch.targets}, {}};
+  const auto here = on_cpu->Evaluate(data), there = (*on_gpu)->Evaluate(data);
+  ASSERT_TRUE(there.ok()) << there.status();
+  for (size_t p = 0; p < 2; ++p) EXPECT_NEAR((*there)[p], (*here)[p], 1e-9);
 }
 
 TEST(System, JointPlayersMoveAtOnce) {

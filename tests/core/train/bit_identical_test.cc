@@ -1,22 +1,26 @@
 // For every optimizer, every wrapper and what composes them: 100 iterations give the same bits,
 // whether nobody disturbs them, they are cut off and go on from a checkpoint file, or they are run
 // again with the commands that the first run was given.
+#include <cmath>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "ATen/CPUGeneratorImpl.h"
+#include "ATen/Context.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/rand.h"
+#include "core/device/device.h"
 #include "core/model/layers.h"
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
 #include "core/train/trainer.h"
 #include "gtest/gtest.h"
+#include "tests/core/data/temporary_folder.h"
 #include "tests/core/optimizer/every_optimizer.h"
 
 namespace descent {
@@ -43,28 +47,34 @@ struct Command {
 // What there is to see of an iteration.
 using Trace = std::map<int64_t, std::vector<double>>;
 
-class BitIdenticalTest : public testing::TestWithParam<NamedOptimizer> {
+// Each optimizer on each device.
+class BitIdenticalTest : public testing::TestWithParam<std::tuple<NamedOptimizer, at::DeviceType>> {
  protected:
-  BitIdenticalTest() {
-    std::string name = testing::TempDir() + "/bits.XXXXXX";
-    folder_ = mkdtemp(name.data());
+  void SetUp() override {
+    if (Device().is_cpu()) return;
+    if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
+    ComputeReproducibly(Device());
   }
-  ~BitIdenticalTest() override { std::filesystem::remove_all(folder_); }
 
-  static std::unique_ptr<Trainer> Make() {
+  static at::Device Device() { return std::get<1>(GetParam()); }
+
+  static std::unique_ptr<Trainer> Make() { return Make(Device()); }
+  static std::unique_ptr<Trainer> Make(at::Device device) {
     const auto built = BuildModel(
         {.root = Sequential{{Linear{.out_features = 8}, Relu{}, Linear{.out_features = 4}}},
          .input_shape = {4},
+         .device = device,
          .seed = 5});
-    auto trainer = Trainer::Create(
-        {.starting_point = &built->model,
-         .optimizer = GetParam().options,
-         .loss = cross_entropy(),
-         .batches = *Batches::Create(Examples(50, 3), {.batch_size = 8, .seed = 11}),
-         .test = Examples(20, 4),
-         .agenda = {.iterations = kLast, .iterations_per_epoch = 7},
-         .dial_path = {},
-         .spec = {}});
+    auto trainer =
+        Trainer::Create({.starting_point = &built->model,
+                         .optimizer = std::get<0>(GetParam()).options,
+                         .loss = cross_entropy(),
+                         .batches = *Batches::Create(
+                             Examples(50, 3), {.batch_size = 8, .seed = 11, .device = device}),
+                         .test = Examples(20, 4),
+                         .agenda = {.iterations = kLast, .iterations_per_epoch = 7},
+                         .dial_path = {},
+                         .spec = {}});
     EXPECT_TRUE(trainer.ok()) << trainer.status();
     return *std::move(trainer);
   }
@@ -107,11 +117,18 @@ class BitIdenticalTest : public testing::TestWithParam<NamedOptimizer> {
     ASSERT_EQ(*at, iteration);
   }
 
-  std::string folder_;
+  const TemporaryFolder holder_;
+  const std::string folder_ = holder_.path();
 };
 
-INSTANTIATE_TEST_SUITE_P(Optimizers, BitIdenticalTest, testing::ValuesIn(EveryOptimizer()),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Optimizers, BitIdenticalTest,
+                         testing::Combine(testing::ValuesIn(EveryOptimizer()),
+                                          testing::Values(at::kCPU)),
+                         [](const auto& info) { return std::get<0>(info.param).name; });
+INSTANTIATE_TEST_SUITE_P(OptimizersOnTheGpu, BitIdenticalTest,
+                         testing::Combine(testing::ValuesIn(EveryOptimizer()),
+                                          testing::Values(at::kCUDA)),
+                         [](const auto& info) { return std::get<0>(info.param).name; });
 
 TEST_P(BitIdenticalTest, UndisturbedCutOffAndReplayed) {
   auto undisturbed = Make();
@@ -143,6 +160,19 @@ TEST_P(BitIdenticalTest, UndisturbedCutOffAndReplayed) {
   Go(*third, kLast, commands, parts);
   EXPECT_EQ(parts, whole);
   EXPECT_EQ(Save(*third, 9), expected);
+
+  // Another device rounds otherwise, so that they part in the long run.
+  if (!Device().is_cpu()) {
+    auto on_cpu = Make(at::kCPU);
+    Trace beginning;
+    Go(*on_cpu, 4, commands, beginning);
+    for (const auto& [k, seen] : beginning) {
+      ASSERT_EQ(seen.size(), whole[k].size());
+      for (size_t i = 0; i < seen.size(); ++i) {
+        EXPECT_NEAR(seen[i], whole[k][i], 1e-3 * (1 + std::abs(seen[i]))) << k << " " << i;
+      }
+    }
+  }
 
   auto replayed = Make();
   Trace again;

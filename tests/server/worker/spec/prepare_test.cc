@@ -1,5 +1,6 @@
 #include "server/worker/spec/prepare.h"
 
+#include <ATen/ops/ones.h>
 #include <google/protobuf/text_format.h>
 #include <google/protobuf/unknown_field_set.h>
 #include <gtest/gtest.h>
@@ -9,6 +10,9 @@
 #include <functional>
 #include <limits>
 #include <string>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/data/data_roots.h"
 
 namespace descent::worker {
 namespace {
@@ -261,6 +265,52 @@ TEST_F(PrepareTest, SummarizesTheModelAndTheData) {
   EXPECT_EQ(summary.dials(2), "optimizer.adam.beta2");
   ASSERT_EQ(summary.digests_size(), 1);
   EXPECT_EQ(summary.digests(0).path(), table_);
+}
+
+// What a model begins with is an input as the data are.
+TEST_F(PrepareTest, AModelsFilesAreInTheDigestsAndInTheRoots) {
+  const std::string path = folder_ + "/start.safetensors";
+  const absl::StatusOr<SavedFile> saved =
+      WriteSafetensors(path, {.tensors = {{"hidden.weight", at::ones({4, 3})}}, .metadata = {}});
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  api::Spec spec = Spec();
+  api::Initializer* start = spec.mutable_model()
+                                ->mutable_sequential()
+                                ->mutable_layers(0)
+                                ->mutable_linear()
+                                ->mutable_weight_init();
+  start->mutable_file()->set_path(path);
+  const std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result)) << FirstViolation(spec) << description_;
+  const api::SpecSummary& summary = std::get<Prepared>(result).summary;
+  ASSERT_EQ(summary.digests_size(), 2);
+  EXPECT_EQ(summary.digests(0).path(), path);
+  EXPECT_EQ(summary.digests(0).sha256(), saved->sha256);
+
+  const std::string field = "model.sequential.layers[0].linear.weight_init.file.path ";
+  start->mutable_file()->set_path(folder_ + "/none");
+  EXPECT_EQ(FirstViolation(spec), field + "FILE_NOT_FOUND");
+  // Outside the roots nobody finds out whether it is there.
+  const absl::StatusOr<DataRoots> roots = DataRoots::Create({"/usr/share"});
+  ASSERT_TRUE(roots.ok()) << roots.status();
+  DataCache confined(*roots);
+  start->mutable_file()->set_path(path);
+  const auto refused = Prepare(spec, &confined);
+  ASSERT_TRUE(std::holds_alternative<Violations>(refused));
+  const Violation& first = std::get<Violations>(refused).list().front();
+  EXPECT_EQ(first.field + " " + first.reason, field + "FILE_UNREADABLE");
+}
+
+TEST_F(PrepareTest, BFloat16IsForOneModelOnData) {
+  EXPECT_EQ(After([](auto* s) { s->mutable_execution()->set_dtype(api::Execution::BFLOAT16); }),
+            "");
+  api::Spec function;
+  function.mutable_objective()->mutable_function()->mutable_rosenbrock();
+  function.mutable_optimizer()->mutable_lbfgs();
+  function.set_iterations(3);
+  EXPECT_EQ(FirstViolation(function), "");
+  function.mutable_execution()->set_dtype(api::Execution::BFLOAT16);
+  EXPECT_EQ(FirstViolation(function), "execution.dtype UNSUPPORTED");
 }
 
 TEST_F(PrepareTest, ACosineLastsAsLongAsTheRunByDefault) {
