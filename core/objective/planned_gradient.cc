@@ -68,14 +68,20 @@ std::unique_ptr<Plan> MakePlan(PlannedGradient::Structure model, const LossSum& 
   if (!have_plans || x.tensors().empty()) return nullptr;
   const at::Tensor& first = x.tensors().front();
   PlanBuilder plan(first.scalar_type(), first.device(), x.tensors(), states.tensors());
-  const PlanTensor inputs = plan.Input(batch.inputs.sizes().vec(), batch.inputs.scalar_type());
-  const PlanTensor targets = plan.Input(batch.targets.sizes().vec(), batch.targets.scalar_type());
-  const bool cast = c10::isFloatingType(batch.inputs.scalar_type());
-  PlanTensor predictions = model(plan, cast ? PlanCast(plan, inputs) : inputs);
+  PlanTensor inputs = plan.Input(batch.inputs.sizes().vec(), batch.inputs.scalar_type());
+  PlanTensor targets = plan.Input(batch.targets.sizes().vec(), batch.targets.scalar_type());
+  // A model in fewer digits than a loss needs gets its inputs so, and the loss its predictions in
+  // float32.
+  const at::ScalarType exact = at::toOpMathType(plan.dtype());
+  const bool rounded = exact != plan.dtype();
+  if (rounded && c10::isFloatingType(inputs.dtype())) inputs = PlanCast(plan, inputs);
+  PlanTensor predictions = model(plan, inputs);
   if (!predictions) return nullptr;
-  // Predictions may have fewer digits than a loss needs: float32 then.
-  plan.ComputeIn(at::toOpMathType(plan.dtype()));
-  predictions = PlanCast(plan, predictions);
+  if (rounded) {
+    plan.ComputeIn(exact);
+    predictions = PlanCast(plan, predictions);
+    if (c10::isFloatingType(targets.dtype())) targets = PlanCast(plan, targets);
+  }
   const bool sum = IsSum(loss);
   const auto count = static_cast<int64_t>(loss.terms.size());
   const PlanTensor weights = sum ? plan.Input({count}, at::kDouble) : PlanTensor();

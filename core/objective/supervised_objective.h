@@ -146,14 +146,15 @@ class SupervisedObjective {
                                 x.flat_states(), g.flat(), values);
       if (value) return *value;
     }
+    // As in the plan: a loss needs more digits than bfloat16 has.
     const at::ScalarType dtype = x.flat().tensors()[0].scalar_type();
-    const bool cast = batch_.inputs.is_floating_point() && batch_.inputs.scalar_type() != dtype;
-    const at::ScalarType exact = at::toOpMathType(dtype);  // a loss needs more digits than 8 bits
-    const at::Tensor inputs = cast ? batch_.inputs.to(dtype) : batch_.inputs;
+    const at::ScalarType exact = at::toOpMathType(dtype);
+    const auto in = [&](at::ScalarType wanted, const at::Tensor& tensor) {
+      return exact != dtype && tensor.is_floating_point() ? tensor.to(wanted) : tensor;
+    };
+    const at::Tensor inputs = in(dtype, batch_.inputs), targets = in(exact, batch_.targets);
     const auto recorded = [&](const ModelOf<S>& model) {
-      at::Tensor predictions = Predict(model, inputs);
-      if (exact != dtype) predictions = predictions.to(exact);
-      return loss_.Value(predictions, batch_.targets, weights_,
+      return loss_.Value(in(exact, Predict(model, inputs)), targets, weights_,
                          loss_.plain() ? std::span<double>() : values);
     };
     return autograd_into(recorded, x, g);

@@ -181,7 +181,7 @@ TEST(SpecText, RefusesWrongKindsOfValues) {
               HasSubstr("out of range: from -2147483648 to 2147483647"));
   EXPECT_THAT(ErrorOf("data: {shuffle: yes}"), HasSubstr("must be `true` or `false`, not `yes`"));
   EXPECT_THAT(ErrorOf("execution: {dtype: float16}"),
-              HasSubstr("`float16` is none of `float32`, `float64` (did you mean"));
+              HasSubstr("`float16` is none of `float32`, `float64`, `bfloat16` (did you mean"));
   EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: fast}}"),
               HasSubstr("`fast` is neither a number nor one of `cosine`, `nesterov`"));
   EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: 1e999}}"), HasSubstr("out of a double's"));

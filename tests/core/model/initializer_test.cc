@@ -85,14 +85,15 @@ TEST(InitializerTest, GivenNumbersAndFiles) {
   EXPECT_EQ(Greatest(WeightOf(ConstantInitializer{.value = 3}) - 3), 0);
   const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/weights.safetensors";
   const at::Tensor values = at::randn({kOut, kIn}, at::kDouble);
-  ASSERT_TRUE(
-      WriteSafetensors(path, {.tensors = {{"a.weight", values}, {"small", values[0]}}}).ok());
-  EXPECT_TRUE(at::equal(WeightOf(FileInitializer{.path = path}), values));
+  ASSERT_TRUE(WriteSafetensors(
+                  path, {.tensors = {{"a.weight", values}, {"small", values[0]}}, .metadata = {}})
+                  .ok());
+  EXPECT_TRUE(at::equal(WeightOf(FileInitializer{.path = path, .tensor = ""}), values));
   EXPECT_THAT(Built(FileInitializer{.path = path, .tensor = "b"}).status().ToString(),
               HasSubstr("has no tensor \"b\""));
   EXPECT_THAT(Built(FileInitializer{.path = path, .tensor = "small"}).status().ToString(),
               HasSubstr("is [300], but the parameter is [200, 300]"));
-  EXPECT_FALSE(Built(FileInitializer{.path = "/none"}).ok());
+  EXPECT_FALSE(Built(FileInitializer{.path = "/none", .tensor = ""}).ok());
 }
 
 TEST(InitializerTest, NumbersOutOfRangeNameTheField) {

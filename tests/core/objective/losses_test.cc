@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "ATen/Context.h"
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/full.h"
@@ -33,6 +34,7 @@
 #include "core/objective/mean_squared_error.h"
 #include "core/objective/negative_log_likelihood.h"
 #include "core/objective/supervised_objective.h"
+#include "core/plan/plan.h"
 #include "core/plan/plan_builder.h"
 #include "core/space/space.h"
 #include "gmock/gmock.h"
@@ -172,20 +174,64 @@ TEST(LossesTest, PlannedGradientsAgreeWithCentralDifferences) {
   }
 }
 
-TEST(LossesTest, WithoutLoopsOfOurOwnTheOperatorsGiveTheSame) {
+// The loss's plan alone on a device or in a dtype for which there are no loops of our own: value
+// and derivative by the predictions.
+std::pair<double, at::Tensor> ByOperators(const Loss& loss, const at::Tensor& predictions,
+                                          const at::Tensor& targets) {
+  const ModelOf<Point> x = At(predictions);
+  const ModelOf<Point> g = zeros_like(x);
+  PlanBuilder builder(predictions.scalar_type(), predictions.device(), x.flat().tensors());
+  const PlanTensor scores = builder.Parameter(x.flat().tensors()[0]);
+  const PlanTensor goals = builder.Input(targets.sizes().vec(), targets.scalar_type());
+  const PlanTensor value = builder.Scratch({});
+  if (!loss.plan(builder, {scores, goals, value, {}})) throw std::logic_error("no plan");
+  at::Tensor arena;
+  Plan plan(std::move(builder), value, x.flat().buffers(), &arena);
+  const double result = plan.Run(x.flat().buffers(), g.flat().buffers(), {targets});
+  return {result, g->predictions.to(at::kCPU, at::kDouble)};
+}
+
+void ExpectOperatorsClose(at::ScalarType dtype, at::Device device, double tolerance) {
   for (const auto& [name, c] : ReadReference()) {
     const Loss& loss = Losses().at(name);
-    const auto low = [](const at::Tensor& x) {
-      return x.is_floating_point() ? x.to(at::kBFloat16) : x;
+    const auto low = [&](const at::Tensor& x) {
+      return x.is_floating_point() ? x.to(device, dtype) : x.to(device);
     };
-    SupervisedObjective planned = Of(Planned(loss), low(c.targets));
-    SupervisedObjective exact = Of(loss, low(c.targets).to(c.targets.scalar_type()));
-    const at::Tensor x = low(c.predictions);
-    const auto [g, value] = gradient(planned, At(x));
-    const auto [expected, expected_value] = gradient(exact, At(x.to(at::kDouble)));
-    EXPECT_NEAR(value, expected_value, 0.02 * std::abs(expected_value)) << name;
-    const at::Tensor difference = g->predictions.to(at::kDouble) - expected->predictions;
-    EXPECT_LE(difference.norm().item<double>(), 0.02 * norm(expected)) << name;
+    const auto high = [](const at::Tensor& x) {
+      return x.is_floating_point() ? x.to(at::kCPU, at::kDouble) : x.to(at::kCPU);
+    };
+    const at::Tensor x = low(c.predictions), targets = low(c.targets);
+    const auto [value, g] = ByOperators(loss, x, targets);
+    SupervisedObjective exact = Of(loss, high(targets));
+    const auto [expected, expected_value] = gradient(exact, At(high(x)));
+    EXPECT_NEAR(value, expected_value, tolerance * std::abs(expected_value)) << name;
+    const at::Tensor difference = g - expected->predictions;
+    EXPECT_LE(difference.norm().item<double>(), tolerance * norm(expected)) << name;
+  }
+}
+
+TEST(LossesTest, WithoutLoopsOfOurOwnTheOperatorsGiveTheSame) {
+  ExpectOperatorsClose(at::kBFloat16, at::kCPU, 0.02);
+}
+
+TEST(LossesTest, TheGpuGivesTheSame) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
+  ExpectOperatorsClose(at::kDouble, at::kCUDA, 1e-12);
+  ExpectOperatorsClose(at::kFloat, at::kCUDA, 1e-5);
+}
+
+// A model in bfloat16 has its loss in float32, by plan and by autograd.
+TEST(LossesTest, OfRoundedPredictionsTheLossIsExact) {
+  for (const auto& [name, c] : ReadReference()) {
+    const Loss& loss = Losses().at(name);
+    const at::Tensor x = c.predictions.to(at::kBFloat16);
+    SupervisedObjective exact = Of(loss, c.targets);
+    const double expected = gradient(exact, At(x.to(at::kDouble))).value;
+    for (const Loss& way : {Planned(loss), Recorded(loss)}) {
+      SupervisedObjective objective = Of(way, c.targets);
+      EXPECT_NEAR(gradient(objective, At(x)).value, expected, 1e-5 * (1 + std::abs(expected)))
+          << name;
+    }
   }
 }
 

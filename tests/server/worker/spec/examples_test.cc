@@ -3,6 +3,8 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -12,9 +14,17 @@
 #include <vector>
 
 #include "client/cpp/spec_text.h"
+#include "core/data/batches.h"
+#include "core/model/layers.h"
+#include "core/objective/gradient.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/supervised_objective.h"
 #include "core/train/checkpoint.h"
 #include "core/train/trainer.h"
 #include "server/worker/spec/data_cache.h"
+#include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/model_spec.h"
+#include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/prepare.h"
 
 namespace descent::worker {
@@ -67,6 +77,44 @@ TEST_P(ExamplesTest, SpecRoundTripsThroughTheBuiltJob) {
   api::Spec kept;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(checkpoint->info.spec, &kept));
   EXPECT_EQ(kept.DebugString(), resolved.DebugString());
+}
+
+// In float64, at the starting point and on three batches.
+TEST_P(ExamplesTest, PlanAndAutogradAgree) {
+  auto written = client::ReadSpecFile(GetParam(), {});
+  ASSERT_TRUE(written.ok()) << written.status();
+  // Neither has a plan.
+  if (written->has_system() || written->objective().has_function()) return;
+  written->mutable_execution()->set_dtype(api::Execution::FLOAT64);
+  DataCache cache;
+  Prepared prepared = PrepareOrFail(*written, &cache);
+  const api::Spec& spec = prepared.spec;
+  const at::Tensor inputs = prepared.train.inputs;
+  const auto built = BuildModel({.root = ToLayerOptions(spec.model()),
+                                 .input_shape = inputs.sizes().slice(1).vec(),
+                                 .input_dtype = inputs.scalar_type(),
+                                 .dtype = at::kDouble,
+                                 .seed = spec.seed()});
+  ASSERT_TRUE(built.ok()) << built.status();
+  EXPECT_TRUE(built->layers.back().plan) << "falls back to autograd";
+  auto made = Batches::Create(prepared.train, ToBatchOptions(spec));
+  ASSERT_TRUE(made.ok()) << made.status();
+  const std::shared_ptr<Batches> batches = *std::move(made);
+  const auto provider = [batches](int64_t k) { return batches->At(k); };
+  const LossSum loss = ToLossSum(spec.objective());
+  LossSum without_plan = loss;
+  for (LossTerm& term : without_plan.terms) term.loss.plan = nullptr;
+  SupervisedObjective planned(loss, provider), recorded(without_plan, provider);
+  const Model x = built->model, y = x;
+  for (const int64_t k : {0, 1, 2}) {
+    planned.seek(k);
+    const auto [g, value] = gradient(planned, x);
+    recorded.seek(k);
+    const auto [expected, expected_value] = gradient(recorded, y);
+    EXPECT_NEAR(value, expected_value, 1e-12 * (1 + std::abs(expected_value)));
+    EXPECT_GT(norm(expected), 0);
+    EXPECT_LE(norm(g - expected), 1e-12 * norm(expected));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ExamplesTest, ::testing::ValuesIn(Examples()), [](const auto& info) {
