@@ -167,6 +167,11 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
   for (const auto& [name, tensor] : (*run)->Save().tensors) {
     bytes += static_cast<int64_t>(tensor.nbytes());
   }
+  const api::Execution& execution = prepared->spec.execution();
+  if (const at::ScalarType dtype = ToComputeDtype(execution); dtype != ToDtype(execution)) {
+    // Rounded copies of the parameters and of the gradient.
+    bytes += 2 * built.parameters * static_cast<int64_t>(c10::elementSize(dtype));
+  }
   prepared->summary.set_memory_bytes(bytes);
   return absl::OkStatus();
 }
