@@ -17,6 +17,7 @@
 #include "ATen/ops/mm.h"
 #include "ATen/ops/zeros.h"
 #include "core/optimizer/adafactor.h"
+#include "core/optimizer/factors.h"
 #include "core/optimizer/muon.h"
 #include "core/space/number.h"
 
@@ -65,6 +66,7 @@ std::vector<std::pair<std::string_view, at::Tensor>> Adafactor::OwnStates(const 
 
 void Adafactor::ScaleByFactors(double weight, double epsilon, at::Tensor& rows, at::Tensor& columns,
                                at::Tensor& gradient) {
+  if (factors::Scale(weight, epsilon, rows, columns, gradient)) return;
   const at::AutoDispatchBelowADInplaceOrView guard;
   rows.lerp_(MeanSquare(gradient, -1), weight);
   columns.lerp_(MeanSquare(gradient, -2), weight);
