@@ -17,14 +17,6 @@ constexpr int64_t kMaxPrefetch = 64;
 // Handing a batch from thread to thread costs a few microseconds: as much as copying so many bytes.
 constexpr int64_t kWorthAThread = 64 << 10;
 
-void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
-                 Violations* violations) {
-  if (value >= least && value <= most) return;
-  violations->Add(field,
-                  absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
-                  "OUT_OF_RANGE");
-}
-
 void ResolveSplit(const api::Spec& spec, api::Data* data, Violations* violations) {
   api::Split* split = data->mutable_split();
   if (data->has_test()) {

@@ -41,12 +41,7 @@ void ResolveExecution(api::Spec* spec, Violations* violations) {
                       "OUT_OF_RANGE");
   }
   if (!execution->has_threads()) execution->set_threads(1);
-  if (execution->threads() < 1 || execution->threads() > kMaxThreads) {
-    violations->Add(
-        "execution.threads",
-        absl::StrCat("It is ", execution->threads(), ", but must be from 1 to ", kMaxThreads, "."),
-        "OUT_OF_RANGE");
-  }
+  CheckBounds("execution.threads", execution->threads(), 1, kMaxThreads, violations);
 }
 
 at::Device ToDevice(const api::Execution& execution) {

@@ -22,14 +22,6 @@ namespace {
 constexpr int64_t kMaxIterations = 1'000'000'000'000;
 constexpr int64_t kMaxCheckpoints = 100;
 
-void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
-                 Violations* violations) {
-  if (value >= least && value <= most) return;
-  violations->Add(field,
-                  absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
-                  "OUT_OF_RANGE");
-}
-
 void ResolveIntervals(api::Spec* spec, Violations* violations) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   api::Evaluation* evaluation = spec->mutable_evaluation();

@@ -13,33 +13,6 @@ namespace {
 // Enough to act on; a hostile spec could have millions.
 constexpr size_t kMaxViolations = 32;
 
-void Check(const google::protobuf::Message& message, const std::string& path,
-           Violations* violations) {
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  const google::protobuf::UnknownFieldSet& unknown = reflection.GetUnknownFields(message);
-  for (int i = 0; i < unknown.field_count(); ++i) {
-    const std::string type(message.GetDescriptor()->name());
-    violations->Add(path,
-                    absl::StrCat("Field number ", unknown.field(i).number(), " of ", type,
-                                 " is unknown to this server; the client may be newer."),
-                    "UNKNOWN_FIELD");
-  }
-  std::vector<const google::protobuf::FieldDescriptor*> fields;
-  reflection.ListFields(message, &fields);
-  for (const google::protobuf::FieldDescriptor* field : fields) {
-    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string inner = absl::StrCat(path, path.empty() ? "" : ".", field->name());
-    if (!field->is_repeated()) {
-      Check(reflection.GetMessage(message, field), inner, violations);
-      continue;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-      Check(reflection.GetRepeatedMessage(message, field, i), absl::StrCat(inner, "[", i, "]"),
-            violations);
-    }
-  }
-}
-
 }  // namespace
 
 void Violations::Add(std::string field, std::string description, std::string_view reason) {
@@ -53,8 +26,45 @@ void Violations::Add(const Violations& others) {
   }
 }
 
+void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
+                 Violations* violations) {
+  if (value >= least && value <= most) return;
+  violations->Add(field,
+                  absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
+                  "OUT_OF_RANGE");
+}
+
+void ForEachMessage(const std::string& field, const google::protobuf::Message& message,
+                    VisitMessage visit) {
+  visit(field, message);
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> given;
+  reflection.ListFields(message, &given);
+  for (const google::protobuf::FieldDescriptor* member : given) {
+    if (member->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const std::string inner = absl::StrCat(field, field.empty() ? "" : ".", member->name());
+    if (!member->is_repeated()) {
+      ForEachMessage(inner, reflection.GetMessage(message, member), visit);
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, member); ++i) {
+      ForEachMessage(absl::StrCat(inner, "[", i, "]"),
+                     reflection.GetRepeatedMessage(message, member, i), visit);
+    }
+  }
+}
+
 void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations) {
-  Check(message, "", violations);
+  ForEachMessage("", message, [&](const std::string& field, const auto& inner) {
+    const auto& unknown = inner.GetReflection()->GetUnknownFields(inner);
+    for (int i = 0; i < unknown.field_count(); ++i) {
+      const std::string type(inner.GetDescriptor()->name());
+      violations->Add(field,
+                      absl::StrCat("Field number ", unknown.field(i).number(), " of ", type,
+                                   " is unknown to this server; the client may be newer."),
+                      "UNKNOWN_FIELD");
+    }
+  });
 }
 
 }  // namespace descent::worker
