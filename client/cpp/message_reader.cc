@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "client/cpp/nearest.h"
 #include "client/cpp/numbers.h"
+#include "descent/v1/options.pb.h"
 
 namespace descent::client {
 namespace {
@@ -53,7 +54,54 @@ const FieldDescriptor* FindField(const Descriptor* descriptor, const std::string
   for (int i = 0; i < descriptor->field_count(); ++i) {
     if (descriptor->field(i)->json_name() == key) return descriptor->field(i);
   }
+  return IsStepSizeAlias(key) ? descriptor->FindFieldByName("step_size") : nullptr;
+}
+
+// The field whose bare value may stand for the message; null if there is none.
+const FieldDescriptor* BareField(const Descriptor* descriptor) {
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    if (descriptor->field(i)->options().GetExtension(v1::bare_value)) return descriptor->field(i);
+  }
+  // `adam: 1e-3`. A group of parameters has more than an optimizer's hyperparameters.
+  const FieldDescriptor* step_size = descriptor->FindFieldByName("step_size");
+  const bool is_optimizer = step_size != nullptr && step_size->number() == 1;
+  return is_optimizer ? step_size : nullptr;
+}
+
+// The field that `key: word` makes true or false, whatever type `key` has; null if there is none.
+const FieldDescriptor* WordField(const FieldDescriptor* key, const std::string& word, bool* value) {
+  const Descriptor* descriptor = key->containing_type();
+  const std::string pair = absl::StrCat(key->name(), ": ", absl::AsciiStrToLower(word));
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    *value = field->options().GetExtension(v1::true_word) == pair;
+    if (*value || field->options().GetExtension(v1::false_word) == pair) return field;
+  }
   return nullptr;
+}
+
+// Whether a list may be written for the field, which is a message.
+bool TakesLists(const FieldDescriptor* field) {
+  for (int depth = 0; field != nullptr && field->message_type() != nullptr; ++depth) {
+    // A message that stands for itself, such as a layer in a layer, ends the search.
+    if (OnlyList(field->message_type()) != nullptr) return true;
+    field = depth < 4 ? BareField(field->message_type()) : nullptr;
+  }
+  return false;
+}
+
+// Where a field of this name is one message further down: `execution.device` for `device`.
+std::string FieldBelow(const std::string& key, const Descriptor* descriptor) {
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    if (field->message_type() == nullptr || field->is_repeated() ||
+        field->real_containing_oneof() != nullptr) {
+      continue;
+    }
+    const FieldDescriptor* below = FindField(field->message_type(), key);
+    if (below != nullptr) return absl::StrCat(field->name(), ".", below->name());
+  }
+  return "";
 }
 
 // What stands there, for "…, not {}".
@@ -78,9 +126,10 @@ std::string Described(const YamlNode& node) {
 std::string UnknownField(const std::string& key, const Descriptor* descriptor) {
   const std::vector<std::string> names = FieldNames(descriptor);
   if (names.empty()) return "unknown field; there are none here: write `{}`";
-  if (const std::string nearest = Nearest(key, names); !nearest.empty()) {
-    return absl::StrCat("unknown field (did you mean `", nearest, "`?)");
-  }
+  // The very name further down is meant before a name that is only like it.
+  std::string meant = FieldBelow(key, descriptor);
+  if (meant.empty()) meant = Nearest(key, names);
+  if (!meant.empty()) return absl::StrCat("unknown field (did you mean `", meant, "`?)");
   if (const FieldDescriptor* list = OnlyList(descriptor);
       list != nullptr && list->message_type() != nullptr &&
       list->message_type()->FindFieldByName(key) != nullptr) {
@@ -121,6 +170,10 @@ void MessageReader::ReadMessage(const YamlNode& node, TextMark mark, const std::
     case YamlNode::Kind::kList:
       if (const FieldDescriptor* list = OnlyList(message->GetDescriptor())) {
         return ReadList(node, mark, JoinPath(path, list->name()), list, message);
+      }
+      if (const FieldDescriptor* bare = BareField(message->GetDescriptor());
+          bare != nullptr && (bare->is_repeated() || TakesLists(bare))) {
+        return ReadField(node, mark, JoinPath(path, bare->name()), bare, message);
       }
       const std::vector<std::string> names = FieldNames(message->GetDescriptor());
       return Error(node.mark, path,
@@ -168,6 +221,9 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
     if (error == NumberError::kOutOfRange) {
       return Error(node.mark, path, absl::StrCat(Described(node), " is out of a double's range"));
     }
+    if (error == NumberError::kLeadingZero) {
+      return Error(node.mark, path, LeadingZero(node.text));
+    }
     if (error == NumberError::kNone) {
       message->GetReflection()->SetDouble(message, constant, value);
       return;
@@ -178,6 +234,9 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
   if (field != nullptr && field->real_containing_oneof() != nullptr &&
       field->message_type() != nullptr) {
     message->GetReflection()->MutableMessage(message, field);
+  } else if (const FieldDescriptor* bare = BareField(descriptor);
+             bare != nullptr && choices.empty()) {
+    ReadField(node, node.mark, JoinPath(path, bare->name()), bare, message);
   } else if (constant != nullptr) {
     Error(node.mark, path,
           absl::StrCat(Described(node), " is neither a number nor one of ", Listed(choices)));
@@ -198,6 +257,15 @@ void MessageReader::ReadField(const YamlNode& node, TextMark mark, const std::st
                               const FieldDescriptor* field, Message* message) {
   const Reflection* reflection = message->GetReflection();
   if (marks_ != nullptr) (*marks_)[path] = mark;
+  if (node.kind == YamlNode::Kind::kScalar) {
+    bool value = false;
+    if (const FieldDescriptor* meant = WordField(field, node.text, &value)) {
+      if (reflection->HasField(*message, meant)) {
+        return Error(mark, path, absl::StrCat("`", meant->name(), "` says it already"));
+      }
+      return reflection->SetBool(message, meant, value);
+    }
+  }
   if (field->is_map()) {
     Error(mark, path, "can't be written in a spec");
   } else if (field->is_repeated()) {
@@ -255,6 +323,8 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
       Error(node.mark, path, absl::StrCat("must be ", what, ", not ", Described(node)));
     } else if (error == NumberError::kOutOfRange) {
       Error(node.mark, path, absl::StrCat(Described(node), " is out of range: ", range));
+    } else if (error == NumberError::kLeadingZero) {
+      Error(node.mark, path, LeadingZero(text));
     }
     return error == NumberError::kNone;
   };

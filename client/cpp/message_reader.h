@@ -21,6 +21,11 @@ namespace descent::client {
 //   sequential: [...]       a list for a message whose only field is one {layers: [...]}
 //   targets: y              one value for a list of scalars             [y]
 //   linear:                 nothing for a member of a oneof             {}
+//   linear: 10              a bare value for a message, of the field    {out_features: 10}
+//                           that has the option `bare_value`
+//   adam: 1e-3              a step size for an optimizer                {step_size: 1e-3}
+//   lr: 1e-3                PyTorch's names of the step size            step_size: 1e-3
+//   padding: same           a word that an option `true_word` declares  same_padding: true
 // Elsewhere a value of nothing (`evaluation:` and all below commented out) is as if not written.
 class MessageReader {
  public:

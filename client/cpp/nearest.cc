@@ -36,13 +36,15 @@ size_t Distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
+bool IsStepSizeAlias(std::string_view name) { return name == "lr" || name == "learning_rate"; }
+
 std::string Nearest(std::string_view given, const std::vector<std::string>& candidates) {
   const std::string word = Lower(given.substr(0, 128));
   std::string best;
   size_t best_distance = word.size() <= 3 ? 2 : word.size() <= 6 ? 3 : 4;  // first too far
   for (const std::string& candidate : candidates) {
     const std::string other = Lower(candidate);
-    if ((word == "lr" || word == "learning_rate") && other == "step_size") return candidate;
+    if (IsStepSizeAlias(word) && other == "step_size") return candidate;
     const size_t distance = Distance(word, other);
     // A distance of the whole word says nothing.
     if (distance < best_distance && distance < std::max(word.size(), other.size())) {

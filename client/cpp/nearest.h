@@ -7,6 +7,9 @@
 
 namespace descent::client {
 
+// Whether it is another name of `step_size`, PyTorch's: `lr`, `learning_rate`.
+bool IsStepSizeAlias(std::string_view name);
+
 // The candidate a person most likely meant by `given`: the one at the smallest edit distance
 // (insert, delete, replace, swap neighbours; case does not count), if that is small for a word of
 // this length. Empty if none is near. `lr` and `learning_rate` mean `step_size`.

@@ -1,5 +1,6 @@
 #include "client/cpp/numbers.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <system_error>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 
 namespace descent::client {
 namespace {
@@ -19,8 +21,15 @@ bool TakeSign(std::string_view* text) {
   return negative;
 }
 
+// `010`: nothing but digits, a zero first.
+bool HasLeadingZero(std::string_view text) {
+  return text.size() > 1 && text.front() == '0' &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // Digits in the base that the prefix says, or a whole decimal such as `1e4`.
 NumberError ParseMagnitude(std::string_view text, uint64_t* value) {
+  if (HasLeadingZero(text)) return NumberError::kLeadingZero;
   int base = 10;
   std::string_view digits = text;
   if (text.starts_with("0x")) base = 16;
@@ -54,6 +63,7 @@ NumberError ParseDouble(std::string_view text, double* value) {
     if (text.empty() || !(absl::ascii_isdigit(text[0]) || text[0] == '.')) {
       return NumberError::kNotANumber;
     }
+    if (HasLeadingZero(text)) return NumberError::kLeadingZero;
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, magnitude);
     if (stop != end || error == std::errc::invalid_argument) return NumberError::kNotANumber;
@@ -83,6 +93,19 @@ NumberError ParseUint(std::string_view text, uint64_t max, uint64_t* value) {
   if (magnitude > max || (negative && magnitude > 0)) return NumberError::kOutOfRange;
   *value = magnitude;
   return NumberError::kNone;
+}
+
+std::string LeadingZero(std::string_view text) {
+  const std::string sign = !text.empty() && text.front() == '-' ? "-" : "";
+  const size_t first = std::min(text.find_first_not_of("+-0"), text.size() - 1);
+  const std::string digits(text.substr(first));
+  std::string octal;
+  if (digits.find_first_of("89") == std::string::npos) {
+    octal = absl::StrCat(" or, if eight is the base, `", sign, "0o", digits, "`");
+  }
+  return absl::StrCat(
+      "a number that begins with 0 is read differently by different programs: write `", sign,
+      digits, "`", octal);
 }
 
 std::string PrintDouble(double value) {

@@ -11,8 +11,12 @@ namespace descent::client {
 enum class NumberError {
   kNone,
   kNotANumber,
-  kOutOfRange,  // of the type: 1e999, 300 for eight bits
+  kOutOfRange,   // of the type: 1e999, 300 for eight bits
+  kLeadingZero,  // 010: eight to YAML 1.1 and C, ten to YAML 1.2
 };
+
+// What to say of a number with a leading zero.
+std::string LeadingZero(std::string_view text);
 
 // `1`, `-.5`, `1e-3`, `+2.`, YAML's `.inf` and `.nan`, JSON's `Infinity` and `NaN`.
 NumberError ParseDouble(std::string_view text, double* value);

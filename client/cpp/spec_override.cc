@@ -139,10 +139,8 @@ std::vector<std::string> FieldPaths(const Message& message) {
 std::vector<std::string> MatchPath(const std::string& given,
                                    const std::vector<std::string>& paths) {
   std::string wanted = given;
-  for (const std::string alias : {"learning_rate", "lr"}) {
-    if (given == alias || absl::EndsWith(given, absl::StrCat(".", alias))) {
-      wanted = given.substr(0, given.size() - alias.size()) + "step_size";
-    }
+  if (const size_t last = given.rfind('.') + 1; IsStepSizeAlias(given.substr(last))) {
+    wanted = given.substr(0, last) + "step_size";  // npos + 1 = 0
   }
   std::vector<std::string> matches;
   for (const std::string& path : paths) {

@@ -78,7 +78,10 @@ class TreeBuilder : public YAML::EventHandler {
     bool has_key = false;  // of a map: the next node is the value of `key`
     std::string key;
     TextMark key_mark;
+    bool key_quoted = false;
     std::map<std::string, TextMark> keys;
+    // What `<<` names, in the order in which it holds.
+    std::vector<std::shared_ptr<const YamlNode>> merged = {};
   };
 
   [[noreturn]] static void Refuse(const YAML::Mark& mark, std::string message) {
@@ -90,10 +93,12 @@ class TreeBuilder : public YAML::EventHandler {
     Refuse(mark, absl::StrCat("the tag `", tag, "` means nothing here; leave it out"));
   }
 
+  static std::string TooMany() {
+    return absl::StrCat("more than ", kMaxYamlNodes, " values, aliases expanded");
+  }
+
   void CheckTotal(const YAML::Mark& mark) const {
-    if (total_ > kMaxYamlNodes) {
-      Refuse(mark, absl::StrCat("more than ", kMaxYamlNodes, " values, aliases expanded"));
-    }
+    if (total_ > kMaxYamlNodes) Refuse(mark, TooMany());
   }
 
   std::shared_ptr<YamlNode> Make(const YAML::Mark& mark, YamlNode::Kind kind) {
@@ -125,12 +130,44 @@ class TreeBuilder : public YAML::EventHandler {
                        .has_key = false,
                        .key = {},
                        .key_mark = {},
+                       .key_quoted = false,
                        .keys = {}});
+  }
+
+  // Takes what `key: *anchor` or a list of such names (YAML's type `merge`).
+  static void TakeMerged(TextMark mark, std::shared_ptr<const YamlNode> node, Frame* frame) {
+    const auto take = [&](std::shared_ptr<const YamlNode> from) {
+      if (from->kind != YamlNode::Kind::kMap) {
+        throw Refused(
+            {mark, "", "`<<` merges mappings: write `<<: *name` of one, or a list of them"});
+      }
+      frame->merged.push_back(std::move(from));
+    };
+    if (node->kind == YamlNode::Kind::kList) {
+      for (const auto& item : node->items) take(item);
+    } else {
+      take(std::move(node));
+    }
+  }
+
+  // The entries of merged mappings, but for keys that the mapping has itself or from an earlier
+  // one.
+  void Merge(Frame* frame) {
+    for (const auto& from : frame->merged) {
+      for (const YamlNode::Entry& entry : from->entries) {
+        if (!frame->keys.emplace(entry.key, entry.mark).second) continue;
+        total_ += entry.value->weight;
+        if (total_ > kMaxYamlNodes) throw Refused({frame->node->mark, "", TooMany()});
+        frame->node->weight += entry.value->weight;
+        frame->node->entries.push_back(entry);
+      }
+    }
   }
 
   void Close() {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
+    Merge(&frame);
     if (frame.anchor != 0) anchors_[frame.anchor] = frame.node;
     const TextMark mark = frame.node->mark;
     Place(mark, std::move(frame.node));
@@ -152,6 +189,7 @@ class TreeBuilder : public YAML::EventHandler {
       }
       frame.key = node->text;
       frame.key_mark = mark;
+      frame.key_quoted = node->quoted;
       frame.has_key = true;
     } else {
       frame.has_key = false;
@@ -162,6 +200,7 @@ class TreeBuilder : public YAML::EventHandler {
              absl::StrCat("`", frame.key, "` is given twice, first in line ", first->second.line)});
         return;
       }
+      if (frame.key == "<<" && !frame.key_quoted) return TakeMerged(mark, std::move(node), &frame);
       frame.node->weight += node->weight;
       frame.node->entries.push_back({std::move(frame.key), frame.key_mark, std::move(node)});
     }
@@ -205,6 +244,23 @@ std::string JoinSurrogates(std::string_view json) {
     i += 2;
   }
   return out;
+}
+
+// The first line up to `last` that is indented by a tab, which YAML forbids; line 0: none.
+TextMark FindTabIndent(std::string_view text, int last) {
+  TextMark mark{1, 1};
+  while (mark.line <= last && !text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    const size_t first = std::min(line.find_first_not_of(" \t\r"), line.size());
+    const size_t tab = line.substr(0, first).find('\t');
+    if (tab != std::string_view::npos && first < line.size() && line[first] != '#') {
+      return {mark.line, static_cast<int>(tab) + 1};
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++mark.line;
+  }
+  return {};
 }
 
 bool LooksLikeJson(std::string_view text) {
@@ -265,7 +321,13 @@ std::shared_ptr<const YamlNode> ParseYaml(std::string_view text, std::vector<Tex
     errors->push_back(refused.error);
     return nullptr;
   } catch (const YAML::Exception& e) {
-    errors->push_back({FromYaml(e.mark), "", absl::StrCat("not valid YAML: ", e.msg)});
+    // The parser's own words for it are `illegal map value`, in the line before or after.
+    const TextMark tab = FindTabIndent(text, e.mark.line + 2);
+    if (tab.line > 0 && !LooksLikeJson(text)) {
+      errors->push_back({tab, "", "indented by a tab; YAML takes spaces alone"});
+    } else {
+      errors->push_back({FromYaml(e.mark), "", absl::StrCat("not valid YAML: ", e.msg)});
+    }
     return nullptr;
   } catch (const std::exception& e) {
     errors->push_back({{}, "", absl::StrCat("not valid YAML: ", e.what())});

@@ -48,6 +48,9 @@ struct YamlNode {
   int64_t weight = 1;
 };
 
+// `<<: *name` brings the entries of another mapping, or of a list of them, in, where the mapping
+// does not have them itself (yaml.org/type/merge.html).
+//
 // The text's one document; null after an error, which is added to `errors`. Refused: what is not
 // UTF-8, a second document, a key twice or that is no name, tags of one's own, nesting deeper
 // than kMaxYamlDepth, more than kMaxYamlNodes values once aliases are expanded, a text of more

@@ -112,6 +112,141 @@ TEST(SpecText, AliasesStandForTheirAnchors) {
   EXPECT_EQ(spec.data().test().csv().path(), "/x");
 }
 
+TEST(SpecText, ReadsTheShortFormsThatPeopleWrite) {
+  ExpectSame(Parsed(R"(
+model:
+  - conv2d: {out_channels: 8, kernel_size: 3, padding: same}
+  - max_pool2d: 2
+  - avg_pool2d: [2, 1]
+  - conv1d: {out_channels: 8, kernel_size: 3, padding: valid}
+  - {name: hidden, linear: 10}
+  - leaky_relu: 0.1
+  - dropout: 0.2
+  - residual: [layer_norm, relu]
+  - residual: relu
+  - lstm: 16
+  - linear: {out_features: 3, weight_init: 0}
+objective: {cross_entropy: 0.1}
+optimizer:
+  adamw: {lr: {cosine: 1e-3}, weight_decay: 0}
+  wrappers: [clip_by_norm: 1.0, {ema: 0.9}, accumulate: 4]
+  groups: [{name: b, pattern: "*.bias", learning_rate: 0.1}]
+data:
+  train: {csv: x.csv}
+  test: {image_folder: pictures}
+  split: 0.2
+  normalization: min_max
+evaluation: {metrics: [accuracy, top_k: 3]}
+checkpoints: 100
+execution: cuda
+)"),
+             FromText(R"(
+model { sequential {
+  layers { conv2d { out_channels: 8 kernel_size: 3 same_padding: true } }
+  layers { max_pool2d { kernel_size: 2 } }
+  layers { avg_pool2d { kernel_size: 2 kernel_size: 1 } }
+  layers { conv1d { out_channels: 8 kernel_size: 3 same_padding: false } }
+  layers { name: "hidden" linear { out_features: 10 } }
+  layers { leaky_relu { negative_slope: 0.1 } }
+  layers { dropout { p: 0.2 } }
+  layers { residual { layer { sequential { layers { layer_norm {} } layers { relu {} } } } } }
+  layers { residual { layer { relu {} } } }
+  layers { lstm { hidden_size: 16 } }
+  layers { linear { out_features: 3 weight_init { constant: 0 } } } } }
+objective { cross_entropy { label_smoothing: 0.1 } }
+optimizer {
+  adamw { step_size { cosine { initial: 1e-3 } } weight_decay { constant: 0 } }
+  wrappers { clip_by_norm { max_norm { constant: 1 } } }
+  wrappers { ema { decay { constant: 0.9 } } }
+  wrappers { accumulate { iterations: 4 } }
+  groups { name: "b" pattern: "*.bias" step_size { constant: 0.1 } } }
+data {
+  train { csv { path: "x.csv" } }
+  test { image_folder { path: "pictures" } }
+  split { test_fraction: 0.2 }
+  normalization { kind: MIN_MAX } }
+evaluation { metrics { accuracy {} } metrics { top_k { k: 3 } } }
+checkpoints { every_iterations: 100 }
+execution { device: "cuda" }
+)"));
+  EXPECT_EQ(Parsed("optimizer: {sgd: 0.1}").optimizer().sgd().step_size().constant(), 0.1);
+  EXPECT_TRUE(Parsed("optimizer: {adam: cosine}").optimizer().adam().step_size().has_cosine());
+}
+
+TEST(SpecText, ShortFormsAreRefusedWithTheFieldTheyStandFor) {
+  EXPECT_THAT(ErrorOf("model: {linear: wide}"),
+              HasSubstr("model.linear.out_features: must be a whole number, not `wide`"));
+  EXPECT_THAT(ErrorOf("data: {split: a lot}"),
+              HasSubstr("data.split.test_fraction: must be a number, not `a lot`"));
+  EXPECT_THAT(ErrorOf("data: {normalization: standart}"),
+              HasSubstr("data.normalization.kind: `standart` is none of `standard`, `min_max` (did "
+                        "you mean `standard`?)"));
+  EXPECT_THAT(ErrorOf("model: [lineer]"), HasSubstr("model.sequential.layers[0]: `lineer`"));
+  EXPECT_THAT(ErrorOf("model: {conv1d: {padding: same, same_padding: true}}"), HasSubstr("given"));
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {lr: 1, step_size: 2}}"),
+              HasSubstr("optimizer.adam.step_size: given twice, first as `lr` in line 1"));
+  EXPECT_THAT(ErrorOf("device: cuda"), HasSubstr("did you mean `execution.device`?"));
+  EXPECT_THAT(ErrorOf("batch_size: 3"), HasSubstr("did you mean `data.batch_size`?"));
+}
+
+TEST(SpecText, MergeKeysBringEntriesIn) {
+  ExpectSame(Parsed(R"(
+system:
+  players:
+    - name: a
+      optimizer: &usual {adam: &adam {step_size: 1e-3, beta1: 0.5}}
+    - name: b
+      optimizer: {adam: {<<: *adam, beta1: 0.9}}
+    - name: c
+      optimizer:
+        adam:
+          epsilon: 1e-6
+          <<: [{step_size: 1}, *adam]
+    - {name: d, <<: {optimizer: *usual}}
+)"),
+             FromText(R"(
+system {
+  players { name: "a" optimizer { adam { step_size { constant: 1e-3 } beta1 { constant: 0.5 } } } }
+  players { name: "b" optimizer { adam { step_size { constant: 1e-3 } beta1 { constant: 0.9 } } } }
+  players { name: "c" optimizer { adam { step_size { constant: 1 } beta1 { constant: 0.5 }
+                                         epsilon: 1e-6 } } }
+  players { name: "d" optimizer { adam { step_size { constant: 1e-3 } beta1 { constant: 0.5 } } } }
+})"));
+  EXPECT_THAT(ErrorOf("optimizer: {<<: adam}"), HasSubstr("x.yaml:1:17: `<<` merges mappings"));
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {<<: {step_sise: 1}}}"),
+              HasSubstr("optimizer.adam.step_sise: unknown field"));
+  EXPECT_THAT(ErrorOf("{\"optimizer\": {\"<<\": {\"adam\": {}}}}"), HasSubstr("unknown field"));
+  // Merged mappings count, so that they can't grow without bound.
+  std::string bomb = "a0: &a0 {x: 1}\n";
+  for (int i = 1; i < 30; ++i) {
+    const std::string last = absl::StrCat("*a", i - 1);
+    absl::StrAppend(&bomb, "a", i, ": &a", i, " {b: ", last, ", <<: {c: ", last, "}}\n");
+  }
+  EXPECT_THAT(ErrorOf(bomb), HasSubstr("values, aliases expanded"));
+}
+
+TEST(SpecText, TabsAreNamed) {
+  for (const char* text :
+       {"optimizer:\n\tadam:\n\t\tstep_size: 1\n", "optimizer:\n  adam:\n\tstep_size: 1\n",
+        "model:\n  sequential:\n\t- relu\n", "\tepochs: 1\n"}) {
+    EXPECT_THAT(ErrorOf(text), HasSubstr("indented by a tab; YAML takes spaces alone")) << text;
+  }
+  EXPECT_THAT(ErrorOf("optimizer:\n\tadam:\n"), StartsWith("x.yaml:2:1: "));
+  // Elsewhere they are blanks.
+  EXPECT_EQ(Parsed("epochs:\t3\t# a comment\n\t\n\t# another\n").epochs(), 3);
+}
+
+TEST(SpecText, NumbersThatBeginWithZeroAreNotGuessed) {
+  EXPECT_THAT(ErrorOf("seed: 010"),
+              HasSubstr("x.yaml:1:7: seed: a number that begins with 0 is read differently by "
+                        "different programs: write `10` or, if eight is the base, `0o10`"));
+  EXPECT_THAT(ErrorOf("epochs: 09"), EndsWith("write `9`"));
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: -007}}"), HasSubstr("write `-7`"));
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {epsilon: 01}}"), HasSubstr("write `1`"));
+  EXPECT_EQ(Parsed("seed: 0").seed(), 0u);
+  EXPECT_EQ(Parsed("optimizer: {adam: {epsilon: 0.5}}").optimizer().adam().epsilon(), 0.5);
+}
+
 TEST(SpecText, InfinitiesAreNumbers) {
   EXPECT_EQ(
       Parsed("optimizer: {adam: {step_size: .inf}}").optimizer().adam().step_size().constant(),

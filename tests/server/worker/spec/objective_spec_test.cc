@@ -59,7 +59,7 @@ std::vector<std::string> Problems(const std::string& text) {
 std::map<std::string, std::string> Comments(const std::string& path) {
   std::ifstream file(path);
   const std::regex message(R"(^message (\w+) \{)"),
-      field(R"(^ +(?:optional |repeated )?[\w.]+ (\w+) = \d+;(?: *// (.*))?$)"),
+      field(R"(^ +(?:optional |repeated )?[\w.]+ (\w+) = \d+(?: \[[^;]*\])?;(?: *// (.*))?$)"),
       above(R"(^ +// (.*)$)");
   std::map<std::string, std::string> comments;
   std::string present, before;

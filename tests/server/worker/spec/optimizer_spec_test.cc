@@ -69,7 +69,7 @@ absl::StatusOr<std::unique_ptr<ModelRun>> Start(api::Optimizer optimizer) {
 std::map<std::string, std::string> Comments() {
   std::ifstream file("proto/descent/v1/optimizer.proto");
   const std::regex message(R"(^message (\w+) \{)"),
-      field(R"(^ +(?:optional )?[\w.]+ (\w+) = \d+; *// (.*)$)");
+      field(R"(^ +(?:optional )?[\w.]+ (\w+) = \d+(?: \[[^;]*\])?; *// (.*)$)");
   std::map<std::string, std::string> comments;
   std::string present;
   std::smatch match;
