@@ -115,6 +115,15 @@ std::string MetricsText(const v1::Evaluated& evaluation) {
   return absl::StrJoin(metrics, ", ");
 }
 
+std::string MainMetricText(const v1::Evaluated& evaluation) {
+  const v1::Metric* main = nullptr;
+  for (const v1::Metric& metric : evaluation.metrics()) {
+    if (!metric.values().empty()) continue;
+    if (main == nullptr || main->name() == "loss") main = &metric;
+  }
+  return main == nullptr ? "-" : absl::StrCat(Visible(main->name()), " ", MetricText(*main));
+}
+
 std::string StateText(v1::JobState state) {
   const std::string name = v1::JobState_Name(state);
   return name.empty() ? absl::StrCat("state ", static_cast<int>(state)) : name;
@@ -184,6 +193,8 @@ std::string EventText(const v1::Event& event) {
 std::string Json(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
+  // A program that reads `iteration.index` must find it at iteration 0 too.
+  options.always_print_primitive_fields = true;
   std::string json;
   if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "{}";
   return json;

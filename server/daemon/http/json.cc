@@ -16,7 +16,7 @@ namespace {
 
 namespace json_util = google::protobuf::util;
 
-// Appends `"name":value,` members; what has its default is left out, as protobuf does.
+// Appends `"name":value,` members; zeros too, as ToJson does.
 class Members {
  public:
   explicit Members(std::string* out) : out_(*out) {}
@@ -27,29 +27,21 @@ class Members {
     out_ += "\":";
   }
   void Int64(std::string_view name, int64_t value) {
-    if (value == 0) return;
     Name(name);
     absl::StrAppend(&out_, "\"", value, "\",");
   }
   void Fixed64(std::string_view name, uint64_t value) {
-    if (value == 0) return;
     Name(name);
     absl::StrAppend(&out_, "\"", value, "\",");
   }
   void Int32(std::string_view name, int32_t value) {
-    if (value == 0) return;
     Name(name);
     absl::StrAppend(&out_, value, ",");
   }
-  void Double(std::string_view name, double value, bool present) {
-    if (!present) return;
+  void Double(std::string_view name, double value) {
     Name(name);
     Number(value);
     out_ += ',';
-  }
-  // −0 is not the default.
-  void Double(std::string_view name, double value) {
-    Double(name, value, value != 0 || std::signbit(value));
   }
   void Number(double value) {
     if (value == 0) {
@@ -91,18 +83,16 @@ std::string IterationToJson(const v1::Event& event) {
   members.Int64("index", iteration.index());
   members.Double("value", iteration.value());
   members.Double("gradient_norm", iteration.gradient_norm());
-  members.Double("step_size", iteration.step_size(), iteration.has_step_size());
+  if (iteration.has_step_size()) members.Double("step_size", iteration.step_size());
   members.Int64("samples", iteration.samples());
   members.Double("epoch", iteration.epoch());
   members.Double("elapsed_seconds", iteration.elapsed_seconds());
-  if (!iteration.scalars().empty()) {
-    members.Open("scalars", '[');
-    for (double scalar : iteration.scalars()) {
-      members.Number(scalar);
-      members.Comma();
-    }
-    members.Close(']');
+  members.Open("scalars", '[');
+  for (double scalar : iteration.scalars()) {
+    members.Number(scalar);
+    members.Comma();
   }
+  members.Close(']');
   members.Close('}');
   members.Close('}');
   return out;
@@ -154,6 +144,7 @@ std::string_view StatusName(absl::StatusCode code) {
 std::string ToJson(const google::protobuf::Message& message) {
   json_util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
   std::string json;
   if (!json_util::MessageToJsonString(message, &json, options).ok()) return "{}";
   return json;

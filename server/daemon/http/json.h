@@ -13,8 +13,9 @@
 namespace descent::daemon {
 
 // Protobuf's JSON with the field names of the .proto files: `step_size`; 64-bit integers as
-// strings; NaN and infinities as the strings "NaN", "Infinity", "-Infinity"; fields that have
-// their default left out. Pure functions.
+// strings; NaN and infinities as the strings "NaN", "Infinity", "-Infinity"; zeros, empty texts and
+// empty lists written out, so that iteration 0 has an index; fields that know whether they are set,
+// and are not, left out. Pure functions.
 std::string ToJson(const google::protobuf::Message& message);
 
 // The same of an event, on one line; an iteration's is written by hand, some ten times as fast.
