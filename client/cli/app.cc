@@ -27,10 +27,56 @@ std::string Asked(const CLI::App& app) {
   return asked.empty() ? "" : absl::StrCat(" ", asked[0]->get_name());
 }
 
+bool HasOption(const CLI::App& app, const std::string& name) {
+  if (app.get_option_no_throw(name) != nullptr) return true;
+  const std::vector<const CLI::App*> commands = app.get_subcommands({});
+  return std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
+    return command->get_option_no_throw(name) != nullptr;
+  });
+}
+
+// `--job-id` is `--job_id`: people write both, and all options here are of one spelling.
+std::vector<std::string> WithUnderscores(const CLI::App& app, std::vector<std::string> arguments) {
+  for (std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    const size_t end = std::min(argument.find('='), argument.size());
+    std::string name = argument.substr(0, end);
+    std::replace(name.begin() + 2, name.end(), '-', '_');
+    if (HasOption(app, name)) argument.replace(0, end, name);
+  }
+  return arguments;
+}
+
+// What to say of the first word that the subcommand could not place.
+std::string ExtraMessage(const CLI::App& command) {
+  const std::vector<std::string> extras = command.remaining(/*recurse=*/true);
+  if (extras.empty()) return "";
+  const std::string& extra = extras.front();
+  if (extra.size() < 2 || extra[0] != '-') {
+    return absl::StrCat("`", extra, "` is one argument too many");
+  }
+  const std::string name = extra.substr(0, extra.find('='));
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& known : option->get_lnames()) names.push_back("--" + known);
+  }
+  return absl::StrCat("there is no option `", name, "`", client::DidYouMean(name, names));
+}
+
 // `frobnicate` instead of a list of words that CLI11 could not place.
 std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments) {
-  if (!app.get_subcommands().empty() || arguments.empty()) return error.what();
+  const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  if (const std::vector<CLI::App*> asked = app.get_subcommands(); !asked.empty()) {
+    const std::string message = extras ? ExtraMessage(*asked[0]) : "";
+    return message.empty() ? error.what() : message;
+  }
+  if (arguments.empty()) return error.what();
+  if (arguments[0].size() > 1 && arguments[0][0] == '-') {
+    const std::string message = ExtraMessage(app);
+    if (!message.empty()) return message;
+  }
   for (const std::string& argument : arguments) {
     if (argument.empty() || argument[0] == '-') continue;
     std::vector<std::string> names;
@@ -59,6 +105,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     app.require_subcommand(1);
     context.AddCommonOptions(&app);
     AddSubmitCommands(&app, &context);
+    AddExampleCommand(&app, &context);
     AddJobCommands(&app, &context);
     AddWatchCommand(&app, &context);
     AddPredictCommand(&app, &context);
@@ -69,7 +116,9 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
       return Complete(&context, &app, {arguments.begin() + 1, arguments.end()});
     }
     try {
-      app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+      std::vector<std::string> words = WithUnderscores(app, arguments);
+      std::reverse(words.begin(), words.end());
+      app.parse(words);
     } catch (const CLI::Success& asked) {  // help, version
       app.exit(asked, io.out, io.err);
       return kOk;

@@ -177,7 +177,7 @@ std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const L
     return out;
   }
   if (IsOneOf(name, {"list", "example", "completion", "submit", "validate"})) return {};
-  if (position == 0 || name == "delete") return JobCandidates(context, name);
+  if (position == 0 || IsOneOf(name, {"delete", "wait"})) return JobCandidates(context, name);
   if (IsOneOf(name, {"set", "scale", "release"}) && !absl::StrContains(line.current, "=")) {
     return DialCandidates(context, line.positionals[0], line.current, name != "release");
   }

@@ -39,7 +39,8 @@ struct Context {
 };
 
 // Each adds its subcommands.
-void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate, example
+void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate
+void AddExampleCommand(CLI::App* app, Context* context);  // example
 void AddJobCommands(CLI::App* app, Context* context);     // list, get, wait, delete
 void AddSteerCommands(CLI::App* app, Context* context);   // set, scale, release, pause, ...
 void AddWatchCommand(CLI::App* app, Context* context);    // watch

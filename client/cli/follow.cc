@@ -82,23 +82,32 @@ class Display {
       io_.out << Json(event) << "\n";
       return;
     }
+    // The last value is told before the end, however little time has gone by since the one before.
+    const bool ends = event.has_state_changed() && IsFinal(event.state_changed().state());
+    if (ends && untold_ > 0) TellProgress(untold_);
     progress_.OnEvent(event);
     changed_ = true;
     if (!all_kinds_ && IsDetail(event)) return;
     if (event.has_iteration()) {
       if (live_) return;
-      const absl::Time now = absl::Now();
-      if (!every_iteration_ && now < next_sparse_) return;
-      next_sparse_ = now + kSparse;
       if (!every_iteration_) {
-        io_.out << TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) << "  "
-                << progress_.Line() << "\n";
+        untold_ = static_cast<int64_t>(event.time_unix_nanos());
+        const absl::Time now = absl::Now();
+        if (now < next_sparse_) return;
+        next_sparse_ = now + kSparse;
+        TellProgress(untold_);
         return;
       }
     }
     Erase();
     io_.out << TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) << "  " << Start(event)
             << EventText(event) << (io_.colour ? "\x1b[0m" : "") << "\n";
+  }
+
+  // A line of its own with the newest iteration, which came at `time`.
+  void TellProgress(int64_t time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    io_.out << TimeOfDay(time) << "  " << progress_.Line() << "\n";
+    untold_ = 0;
   }
 
   // What only programs need, what another line says soon after, what happens all the time.
@@ -144,6 +153,8 @@ class Display {
   mutable absl::Mutex mutex_;
   Progress progress_ ABSL_GUARDED_BY(mutex_);
   absl::Time next_sparse_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // When the newest iteration came (Unix nanoseconds), if no line has told it; else 0.
+  int64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
   bool drawn_ ABSL_GUARDED_BY(mutex_) = false;
   bool changed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "client/cli/context.h"
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
@@ -42,14 +43,15 @@ int List(const Context& context, const std::string& filter, int limit) {
     return kOk;
   }
   Table table;
-  table.Add({"JOB", "STATE", Right("ITERATION"), Right("VALUE"), Right("STEP SIZE"), "SUBMITTED",
-             "NAME"});
+  table.Add({"JOB", "STATE", Right("ITERATION"), Right("VALUE"), Right("STEP SIZE"), "METRIC",
+             "SUBMITTED", "NAME"});
   for (const v1::Job& job : *jobs) {
     const v1::Iteration& last = job.last_iteration();
     table.Add({Visible(client::JobId(job.name())), StateText(job.state()),
                Right(job.has_last_iteration() ? Count(last.index()) : "-"),
                Right(job.has_last_iteration() ? Number(last.value()) : "-"),
                Right(last.has_step_size() ? Number(last.step_size()) : "-"),
+               job.has_last_evaluation() ? MainMetricText(job.last_evaluation()) : "-",
                Ago(static_cast<int64_t>(job.create_time_unix_nanos())),
                Visible(job.display_name())});
   }
@@ -128,10 +130,10 @@ int Get(const Context& context, const std::string& name, bool spec) {
 // Cancels a watch when time is up.
 class Timeout {
  public:
-  Timeout(double seconds, client::JobWatch* watch) {
-    if (seconds <= 0) return;
-    thread_ = std::thread([this, seconds, watch] {
-      if (done_.WaitForNotificationWithTimeout(absl::Seconds(seconds))) return;
+  Timeout(absl::Time deadline, client::JobWatch* watch) {
+    if (deadline == absl::InfiniteFuture()) return;
+    thread_ = std::thread([this, deadline, watch] {
+      if (done_.WaitForNotificationWithDeadline(deadline)) return;
       watch->Cancel();
     });
   }
@@ -145,8 +147,9 @@ class Timeout {
   std::thread thread_;
 };
 
-int Wait(const Context& context, const std::string& name, double timeout) {
-  const client::Client client = context.Connect();
+// `deadline`: of all jobs together; `timeout`: what was given, for the message.
+int WaitForOne(const Context& context, const client::Client& client, const std::string& name,
+               absl::Time deadline, double timeout) {
   const auto found = client.GetJob(client::JobName(name));
   if (!found.ok()) return context.Fail(found.status());
   const auto watch =
@@ -154,7 +157,7 @@ int Wait(const Context& context, const std::string& name, double timeout) {
   v1::WatchJobResponse batch;
   absl::StatusOr<bool> more = true;
   {
-    const Timeout timer(timeout, watch.get());
+    const Timeout timer(deadline, watch.get());
     while (more.ok() && *more) more = watch->Next(&batch);
   }
   if (absl::IsCancelled(more.status())) {
@@ -172,6 +175,19 @@ int Wait(const Context& context, const std::string& name, double timeout) {
                    << "\n";
   }
   return job->state() == v1::SUCCEEDED ? kOk : kRefused;
+}
+
+int Wait(const Context& context, const std::vector<std::string>& names, double timeout) {
+  const client::Client client = context.Connect();
+  const absl::Time deadline =
+      timeout > 0 ? absl::Now() + absl::Seconds(timeout) : absl::InfiniteFuture();
+  int code = kOk;
+  for (const std::string& name : names) {
+    code = std::max(code, WaitForOne(context, client, name, deadline, timeout));
+    if (code == kUnreachable) break;
+    context.io.out.flush();
+  }
+  return code;
 }
 
 // --------------------------------------------------------------------------------------- delete
@@ -224,15 +240,15 @@ void AddJobCommands(CLI::App* app, Context* context) {
   }
   {
     CLI::App* command = app->add_subcommand(
-        "wait", "Wait until a job has ended; exit 0 only if it succeeded, 1 if stopped or failed");
-    const auto name = std::make_shared<std::string>();
+        "wait", "Wait until jobs have ended; exit 0 only if all succeeded, 1 if one has not");
+    const auto names = std::make_shared<std::vector<std::string>>();
     const auto timeout = std::make_shared<double>(0);
-    command->add_option("JOB", *name, "the job")->required()->type_name("");
-    command->add_option("--timeout", *timeout, "give up after so many seconds, and exit 1")
+    command->add_option("JOB", *names, "the jobs")->required()->type_name("");
+    command->add_option("--timeout", *timeout, "give up after so many seconds in all, and exit 1")
         ->type_name("SECONDS")
         ->check(CLI::PositiveNumber);
     context->AddCommonOptions(command);
-    command->callback([=] { context->action = [=] { return Wait(*context, *name, *timeout); }; });
+    command->callback([=] { context->action = [=] { return Wait(*context, *names, *timeout); }; });
   }
   {
     CLI::App* command =

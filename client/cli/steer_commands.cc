@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -6,11 +8,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/context.h"
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cpp/identity.h"
+#include "client/cpp/nearest.h"
 #include "client/cpp/numbers.h"
 #include "proto/rpc_status.h"
 
@@ -38,7 +42,11 @@ std::string ParseAssignment(const std::string& text, bool scale, v1::Command* co
   }
   if (path.empty()) return absl::StrCat("`", text, "`: write ", wanted);
   double value = 0;
-  if (client::ParseDouble(number, &value) != client::NumberError::kNone) {
+  const client::NumberError error = client::ParseDouble(number, &value);
+  if (error == client::NumberError::kLeadingZero) {
+    return absl::StrCat("`", text, "`: ", client::LeadingZero(number));
+  }
+  if (error != client::NumberError::kNone) {
     return absl::StrCat("`", text, "`: `", number, "` is not a number");
   }
   if (scale) {
@@ -73,6 +81,51 @@ absl::StatusOr<v1::Event> FindResult(const client::Client& client, const std::st
   return absl::NotFoundError("the result is not in the journal");
 }
 
+// The path of the dial that a command turns; empty if it turns none.
+std::string DialPath(const v1::Command& command) {
+  if (command.has_set()) return command.set().path();
+  if (command.has_scale()) return command.scale().path();
+  return command.release().path();
+}
+
+// A refusal without the request's fields (`commands[0].set.path`), of which people know nothing; of
+// an unknown dial with the one that was meant.
+absl::Status ForPeople(const client::Client& client, const v1::CommandJobRequest& request,
+                       const absl::Status& status) {
+  const ErrorDetail detail = GetErrorDetail(status);
+  std::vector<std::string> lines;
+  for (const FieldViolation& violation : detail.violations) {
+    if (!absl::StartsWith(violation.field, "commands[")) return status;
+    const size_t index = static_cast<size_t>(std::atoi(violation.field.c_str() + 9));
+    const std::string path = index < static_cast<size_t>(request.commands_size())
+                                 ? DialPath(request.commands(static_cast<int>(index)))
+                                 : "";
+    std::string line = violation.description;
+    if (!path.empty() && !absl::StrContains(line, path)) line = absl::StrCat(path, ": ", line);
+    if (detail.reason == "UNKNOWN_DIAL") {
+      const auto job = client.GetJob(request.name());
+      if (!job.ok()) return status;
+      std::vector<std::string> names;
+      for (const std::string& dial : job->summary().dials()) {
+        // As much of its end as was given: `adam.stp_size` is near `adam.step_size`.
+        size_t start = dial.size();
+        for (auto fields = std::count(path.begin(), path.end(), '.') + 1; fields > 0; --fields) {
+          if (start == 0 || start == std::string::npos) break;
+          start = dial.rfind('.', start - 1);
+        }
+        names.push_back(start == std::string::npos ? dial : dial.substr(start + 1));
+      }
+      line = names.empty()
+                 ? absl::StrCat("`", path, "`: this job has no dials")
+                 : absl::StrCat("there is no dial `", path, "`", client::DidYouMean(path, names),
+                                "; the job has ", absl::StrJoin(job->summary().dials(), ", "));
+    }
+    lines.push_back(line);
+  }
+  if (lines.empty()) return status;
+  return absl::Status(status.code(), absl::StrJoin(lines, "\n"));
+}
+
 // Sends the commands as one request and tells what came of it.
 int Steer(const Context& context, const SteerArguments& arguments,
           const std::vector<v1::Command>& commands) {
@@ -102,7 +155,7 @@ int Steer(const Context& context, const SteerArguments& arguments,
                                request.request_id()));
       return kRefused;
     }
-    return context.Fail(event.status());
+    return context.Fail(ForPeople(client, request, event.status()));
   }
   if (context.json) {
     context.io.out << Json(*event) << "\n";

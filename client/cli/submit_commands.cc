@@ -9,14 +9,12 @@
 #include "absl/strings/str_join.h"
 #include "client/cli/context.h"
 #include "client/cli/event_text.h"
-#include "client/cli/examples.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/follow.h"
 #include "client/cli/format.h"
 #include "client/cli/optimizer_text.h"
 #include "client/cli/step_size_chart.h"
 #include "client/cpp/identity.h"
-#include "client/cpp/nearest.h"
 #include "client/cpp/spec_override.h"
 #include "client/cpp/spec_text.h"
 
@@ -218,30 +216,6 @@ int Validate(Context& context, SpecArguments& arguments) {
   return kOk;
 }
 
-int PrintExample(const Context& context, const std::string& name) {
-  if (name.empty()) {
-    Table table;
-    for (const Example& example : Examples()) {
-      table.Add({std::string(example.name), std::string(example.title)});
-    }
-    context.io.out << table.Render()
-                   << "\nPrint one: descent example NAME. Run one: descent example NAME | descent "
-                      "submit - --follow\n";
-    return kOk;
-  }
-  std::vector<std::string> names;
-  for (const Example& example : Examples()) {
-    if (example.name == name || absl::StrCat(std::string(example.name), ".yaml") == name) {
-      context.io.out << example.text;
-      return kOk;
-    }
-    names.emplace_back(example.name);
-  }
-  return context.Fail(absl::NotFoundError(absl::StrCat("there is no example `", name, "`",
-                                                       client::DidYouMean(name, names),
-                                                       "; `descent example` lists them")));
-}
-
 }  // namespace
 
 void AddSubmitCommands(CLI::App* app, Context* context) {
@@ -272,12 +246,6 @@ void AddSubmitCommands(CLI::App* app, Context* context) {
     AddSpecArguments(command, arguments.get());
     context->AddCommonOptions(command);
     command->callback([=] { context->action = [=] { return Validate(*context, *arguments); }; });
-  }
-  {
-    CLI::App* command = app->add_subcommand("example", "Print an example spec, or list them");
-    const auto name = std::make_shared<std::string>();
-    command->add_option("NAME", *name, "one of those that `descent example` lists")->type_name("");
-    command->callback([=] { context->action = [=] { return PrintExample(*context, *name); }; });
   }
 }
 

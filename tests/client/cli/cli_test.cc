@@ -130,6 +130,20 @@ TEST_F(CliTest, UsageErrorsExitWith2AndSayWhatIsMeant) {
   }
 }
 
+TEST_F(CliTest, OptionsTakeDashesAndSuggestTheNearest) {
+  const std::string file = File("s.yaml", "optimizer: {adam: {step_size: 1e-3}}\n");
+  EXPECT_EQ(Descent({"submit", file, "--job-id", "mine", "--request-id=r"}).code, 0);
+  EXPECT_EQ(service_.creations().at(0).job_id(), "mine");
+  EXPECT_EQ(service_.creations().at(0).request_id(), "r");
+  EXPECT_EQ(Descent({"submit", file, "--jop-id", "x"}).err,
+            "descent: there is no option `--jop-id` (did you mean `--job_id`?)\n"
+            "Try `descent submit --help`.\n");
+  EXPECT_THAT(RunAt("", {"--sever=x", "list"}).err,
+              StartsWith("descent: there is no option `--sever` (did you mean `--server`?)\n"));
+  EXPECT_THAT(Descent({"get", "a", "b"}).err,
+              StartsWith("descent: `b` is one argument too many\n"));
+}
+
 TEST_F(CliTest, AServerThatIsNotThereExitsWith3) {
   const Result result = RunAt("unix:/nonexistent/descentd", {"list"});
   EXPECT_EQ(result.code, 3);
@@ -151,7 +165,16 @@ TEST_F(CliTest, ListsAllPages) {
   const Result table = Descent({"list"});
   EXPECT_EQ(table.code, 0);
   EXPECT_THAT(table.out, AllOf(StartsWith("JOB  STATE    ITERATION"), HasSubstr("\na    RUNNING"),
-                               HasSubstr("\nb    RUNNING          2  0.333333        0.1")));
+                               HasSubstr("\nb    RUNNING          2  0.333333        0.1  -")));
+  v1::Event evaluated;
+  v1::Metric* metric = evaluated.mutable_evaluation()->add_metrics();
+  metric->set_name("loss");
+  metric->set_value(0.25);
+  metric = evaluated.mutable_evaluation()->add_metrics();
+  metric->set_name("accuracy");
+  metric->set_value(0.8919);
+  service_.AddEvent("jobs/b", evaluated);
+  EXPECT_THAT(Descent({"list"}).out, HasSubstr("  accuracy 89.19%  "));
   const Result json = Descent({"list", "--json"});
   const std::vector<std::string> lines = absl::StrSplit(json.out, '\n', absl::SkipEmpty());
   ASSERT_EQ(lines.size(), 2u);
@@ -242,9 +265,23 @@ TEST_F(CliTest, SetPrintsTheAcknowledgement) {
   EXPECT_THAT(Descent({"scale", "x", "step_size=0.5"}).out, HasSubstr("0.01 → 0.005"));
   const Result refused = Descent({"set", "x", "step_size=-1"});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_EQ(refused.err, "descent: commands[0].set: must be 0 or more\n");
+  EXPECT_EQ(refused.err, "descent: step_size: must be 0 or more\n");
   EXPECT_THAT(Descent({"pause", "x", "--at", "9"}).out, HasSubstr("iteration 7: pause, by "));
   EXPECT_EQ(service_.commands().back().at_iteration(), 9);
+}
+
+TEST_F(CliTest, ADialThatIsNotThereIsToldInPeoplesWords) {
+  service_.AddJob("x");
+  const Result near = Descent({"set", "x", "beta1=0.8", "stepsize=0.01"});
+  EXPECT_EQ(near.code, 1);
+  EXPECT_EQ(near.err,
+            "descent: there is no dial `stepsize` (did you mean `step_size`?); the job has "
+            "optimizer.adam.step_size, optimizer.adam.beta1\n");
+  EXPECT_THAT(Descent({"release", "x", "adam.bta1"}).err,
+              HasSubstr("`adam.bta1` (did you mean `adam.beta1`?)"));
+  const Result zero = Descent({"set", "x", "step_size=010"});
+  EXPECT_EQ(zero.code, 2);
+  EXPECT_THAT(zero.err, HasSubstr("write `10`"));
 }
 
 TEST_F(CliTest, SetTellsTheEventAsJson) {
@@ -292,6 +329,8 @@ TEST_F(CliTest, WatchWritesJsonLines) {
     indices.push_back(event.iteration().index());
   }
   EXPECT_EQ(indices, (std::vector<int64_t>{2, 4, 6, 8, 10, 12, 14, 16, 18}));
+  const std::string first = Descent({"watch", "x", "--json", "--kinds", "ITERATION"}).out;
+  EXPECT_THAT(first.substr(0, first.find('\n')), HasSubstr("\"iteration\":{\"index\":\"0\","));
 }
 
 TEST_F(CliTest, FollowDrawsALiveLineOnATerminal) {
@@ -334,6 +373,8 @@ TEST_F(CliTest, SubmitFollowExitsByTheJobsEnd) {
     finish.join();
     EXPECT_EQ(result.code, code) << result.out << result.err;
     EXPECT_EQ(result.out.find(kEscape), std::string::npos);
+    // The last iteration is told before the end, however soon it came after the first.
+    EXPECT_THAT(result.out, HasSubstr("iteration 2/4,690 (0%)  value 0.3333  step size 0.1"));
   }
 }
 
@@ -348,6 +389,11 @@ TEST_F(CliTest, WaitExitsWith0OnlyForSuccess) {
   const Result late = Descent({"wait", "endless", "--timeout", "0.05"});
   EXPECT_EQ(late.code, 1);
   EXPECT_EQ(late.err, "descent: jobs/endless has not ended within 0.05 s\n");
+  const Result both = Descent({"wait", "good", "ended"});
+  EXPECT_EQ(both.code, 1);
+  EXPECT_EQ(both.out, "jobs/good  SUCCEEDED\njobs/ended  STOPPED: the data ?[31mis gone\n");
+  EXPECT_EQ(Descent({"wait", "good", "good"}).code, 0);
+  EXPECT_EQ(Descent({"wait", "good", "none"}).code, 1);
 }
 
 TEST_F(CliTest, DeleteNeedsForceForALiveJob) {

@@ -85,6 +85,7 @@ void FakeService::Append(Entry* entry, v1::Event event) {
   }
   entry->job.set_head_revision(revision);
   if (event.has_iteration()) *entry->job.mutable_last_iteration() = event.iteration();
+  if (event.has_evaluation()) *entry->job.mutable_last_evaluation() = event.evaluation();
   if (event.has_state_changed()) entry->job.set_state(event.state_changed().state());
   entry->events.push_back(std::move(event));
 }
@@ -324,9 +325,12 @@ grpc::Status FakeService::CommandJob(grpc::ServerContext* context,
   applied.set_request_id(request->request_id());
   applied.set_principal(principal_);
   applied.set_iteration(entry->job.last_iteration().index());
-  for (const v1::Command& command : request->commands()) {
-    const std::string& path = command.has_scale() ? command.scale().path() : command.set().path();
-    if (command.has_set() || command.has_scale()) {
+  for (int i = 0; i < request->commands_size(); ++i) {
+    const v1::Command& command = request->commands(i);
+    const std::string& path = command.has_scale()     ? command.scale().path()
+                              : command.has_release() ? command.release().path()
+                                                      : command.set().path();
+    if (command.has_set() || command.has_scale() || command.has_release()) {
       v1::DialState* dial = nullptr;
       for (v1::DialState& candidate : *entry->job.mutable_dials()) {
         if (absl::EndsWith(candidate.path(), path)) dial = &candidate;
@@ -334,10 +338,12 @@ grpc::Status FakeService::CommandJob(grpc::ServerContext* context,
       const double value = dial == nullptr     ? 0
                            : command.has_set() ? command.set().value()
                                                : dial->value() * command.scale().factor();
-      if (dial == nullptr || !(value >= 0)) {
-        return ToGrpcStatus(InvalidField(
-            "commands[0].set", dial == nullptr ? "there is no dial " + path : "must be 0 or more"));
+      const std::string field = "commands[" + std::to_string(i) + "].set";
+      if (dial == nullptr) {
+        return ToGrpcStatus(
+            InvalidField(field + ".path", "\"" + path + "\" is no dial", "UNKNOWN_DIAL"));
       }
+      if (!(value >= 0)) return ToGrpcStatus(InvalidField(field, "must be 0 or more"));
       v1::Change& change = *applied.add_changes();
       change.set_path(dial->path());
       change.set_old_value(dial->value());
