@@ -8,8 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/from_blob.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/model/layer.h"
@@ -83,6 +85,26 @@ at::Tensor WeightTensor(const std::vector<double>& class_weights,
       at::from_blob(const_cast<double*>(class_weights.data()),
                     {static_cast<int64_t>(class_weights.size())}, at::kDouble);
   return numbers.to(options, /*non_blocking=*/false, /*copy=*/true);
+}
+
+at::Tensor MeanOfClasses(
+    const at::Tensor& targets, const at::Tensor& weights,
+    absl::FunctionRef<at::Tensor(const at::Tensor& targets, const at::Tensor& weights)> mean) {
+  const auto count = [&](const at::Tensor& t) {
+    const at::Tensor counts = t.ne(kIgnoredTarget);
+    if (!weights.defined()) return counts.any();
+    const at::Tensor known = t.clamp(0, weights.size(0) - 1);  // the loss refuses others
+    return counts.logical_and(weights.take(known).ne(0)).any();
+  };
+  // Nearly always the first target counts.
+  if (targets.is_cpu() && (targets.numel() == 0 || count(targets.narrow(0, 0, 1)).item<bool>())) {
+    return mean(targets, weights);
+  }
+  const at::Tensor some = count(targets), none = some.logical_not();
+  const at::Tensor value =
+      mean(targets.masked_fill(none.logical_and(targets.eq(kIgnoredTarget)), 0),
+           weights.defined() ? weights + none : weights);
+  return value * some;
 }
 
 double WeightOfTargets(const at::Tensor& targets, const std::vector<double>& class_weights) {

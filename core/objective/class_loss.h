@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "core/model/layer.h"
 #include "core/objective/loss_plan.h"
@@ -41,6 +42,13 @@ at::Tensor FlatTargets(const at::Tensor& targets);
 
 // [classes], of that dtype and device; undefined if there are none.
 at::Tensor WeightTensor(const std::vector<double>& class_weights, const at::TensorOptions& options);
+
+// mean(targets, weights), a mean over targets that divides by the sum of their weights; of targets
+// none of which counts (ignored, or of a class of weight 0) it is 0 and has no derivative, where
+// the quotient would be 0/0. `mean` gets targets and class weights of which some count.
+at::Tensor MeanOfClasses(
+    const at::Tensor& targets, const at::Tensor& weights,
+    absl::FunctionRef<at::Tensor(const at::Tensor& targets, const at::Tensor& weights)> mean);
 
 // The sum of the weights of the targets' classes, or their number; without those that don't count.
 double WeightOfTargets(const at::Tensor& targets, const std::vector<double>& class_weights);

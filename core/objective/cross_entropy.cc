@@ -1,9 +1,9 @@
 #include "core/objective/cross_entropy.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -84,14 +84,17 @@ double OfClasses(const T* scores, const int64_t* targets, int64_t rows, int64_t 
     for (int64_t j = 0; j < classes; ++j) out[j] *= factor;
     out[targets[r]] -= share;
   }
-  return counted == 0 ? std::numeric_limits<double>::quiet_NaN()
-                      : value / static_cast<double>(counted);
+  return counted == 0 ? 0 : value / static_cast<double>(counted);
 }
 
 // With a(r, j) for each number of a row; divides by `divisor`.
 template <class T, class Coefficient>
 double Weighted(const T* scores, int64_t rows, int64_t classes, double divisor, double weight,
                 Coefficient a, T* derivative) {
+  if (divisor == 0) {  // nothing counts
+    std::fill_n(derivative, rows * classes, T{0});
+    return 0;
+  }
   double value = 0;
   for (int64_t r = 0; r < rows; ++r) {
     const T* row = scores + r * classes;
@@ -196,13 +199,18 @@ struct Operators {
                                kIgnoredTarget);
       at::exp_out(derivative, logs);
       derivative.scatter_add_(1, places, -at::ones_like(places, scores.options()));
-      derivative.mul_(counts.unsqueeze(1)).div_(total);
+      const at::Tensor none = total.eq(0);  // the quotient would be 0/0
+      derivative.mul_(counts.unsqueeze(1)).div_(total + none);
+      value.masked_fill_(none, 0);
       return;
     }
     at::Tensor a = counts.unsqueeze(1) * smoothing;
     a.scatter_add_(1, places, (counts * own.take(classes)).unsqueeze(1));
-    const at::Tensor divisor = (weights.defined() ? counts * weights.take(classes) : counts).sum();
-    value.copy_((a * logs).sum().neg().div(divisor));
+    at::Tensor divisor = (weights.defined() ? counts * weights.take(classes) : counts).sum();
+    const at::Tensor some = divisor.ne(0);
+    a.mul_(some);
+    divisor.add_(some.logical_not());
+    value.copy_((0 - (a * logs).sum()).div(divisor));
     at::exp_out(derivative, logs);
     derivative.mul_(a.sum(at::IntArrayRef{1}, /*keepdim=*/true)).sub_(a).div_(divisor);
   }
@@ -286,11 +294,15 @@ Loss CrossEntropy::Make() const {
                   } else {
                     ThrowUnlessClassShapes(kind, predictions, targets);
                   }
-                  return at::cross_entropy_loss(
-                      RowsOf(predictions),
-                      options.probabilities ? RowsOf(targets) : FlatTargets(targets),
-                      WeightTensor(options.class_weights, predictions.options()),
-                      at::Reduction::Mean, kIgnoredTarget, options.label_smoothing);
+                  const at::Tensor rows = RowsOf(predictions);
+                  const auto mean = [&](const at::Tensor& t, const at::Tensor& weights) {
+                    return at::cross_entropy_loss(rows, t, weights, at::Reduction::Mean,
+                                                  kIgnoredTarget, options.label_smoothing);
+                  };
+                  const at::Tensor weights =
+                      WeightTensor(options.class_weights, predictions.options());
+                  return options.probabilities ? mean(RowsOf(targets), weights)
+                                               : MeanOfClasses(FlatTargets(targets), weights, mean);
                 },
             .predicts = probabilities ? Predicts::kProbabilities : Predicts::kClass,
             .likelihood = plain && !probabilities,

@@ -34,13 +34,13 @@ double OfClasses(const std::vector<double>& weights, const T* logs, const int64_
     divisor += w;
     value -= w * static_cast<double>(logs[r * classes + y]);
   }
-  for (int64_t r = 0; r < rows; ++r) {
+  for (int64_t r = 0; r < rows && divisor != 0; ++r) {
     const int64_t y = targets[r];
     if (y == kIgnoredTarget) continue;
     derivative[r * classes + y] =
         static_cast<T>(-weight * (weights.empty() ? 1 : weights[y]) / divisor);
   }
-  return value / divisor;
+  return divisor == 0 ? 0 : value / divisor;
 }
 
 // The same by LibTorch's operators.
@@ -49,8 +49,10 @@ void ByOperators(const at::Tensor& w, const at::Tensor& logs, const at::Tensor& 
   const at::Tensor classes = targets.clamp_min(0);
   at::Tensor counts = targets.ne(kIgnoredTarget).to(logs.scalar_type());
   if (w.defined()) counts = counts * w.take(classes);
-  const at::Tensor share = (counts / counts.sum()).unsqueeze(1), places = classes.unsqueeze(1);
-  value.copy_((share * logs.gather(1, places)).sum().neg());
+  at::Tensor divisor = counts.sum();
+  divisor.add_(divisor.eq(0));
+  const at::Tensor share = (counts / divisor).unsqueeze(1), places = classes.unsqueeze(1);
+  value.copy_(0 - (share * logs.gather(1, places)).sum());
   derivative.zero_().scatter_(1, places, -share);
 }
 
@@ -91,9 +93,11 @@ Loss NegativeLogLikelihood::Make() const {
       .function =
           [weights](const at::Tensor& predictions, const at::Tensor& targets) {
             ThrowUnlessClassShapes(kind, predictions, targets);
-            return at::nll_loss(RowsOf(predictions), FlatTargets(targets),
-                                WeightTensor(weights, predictions.options()), at::Reduction::Mean,
-                                kIgnoredTarget);
+            return MeanOfClasses(
+                FlatTargets(targets), WeightTensor(weights, predictions.options()),
+                [rows = RowsOf(predictions)](const at::Tensor& t, const at::Tensor& w) {
+                  return at::nll_loss(rows, t, w, at::Reduction::Mean, kIgnoredTarget);
+                });
           },
       .predicts = Predicts::kClass,
       .likelihood = weights.empty(),

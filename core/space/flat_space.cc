@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <stdexcept>
 
 #include "ATen/core/LegacyTypeDispatch.h"
@@ -27,6 +28,25 @@ void Match(Buffers x, Buffers y) {
       throw std::invalid_argument("the two elements differ in dtype or device");
     }
   }
+}
+
+// Where the squares of finite numbers are beyond the dtype, so that a norm is finite if every
+// number is: in double, divided by the greatest first (Blue 1978). Not finite only if a number is
+// not, or the norm is beyond double.
+double NormByGreatest(Buffers x) {
+  double greatest = 0;
+  for (const at::Tensor& buffer : x) {
+    const double part =
+        Number(at::linalg_vector_norm(buffer, std::numeric_limits<double>::infinity()));
+    if (!(part <= greatest)) greatest = part;  // NaN, too
+  }
+  if (!std::isfinite(greatest) || greatest == 0) return greatest;
+  double sum = 0;
+  for (const at::Tensor& buffer : x) {
+    const double part = Number(at::linalg_vector_norm(buffer.to(at::kDouble).div_(greatest)));
+    sum += part * part;
+  }
+  return greatest * std::sqrt(sum);
 }
 
 }  // namespace
@@ -60,13 +80,17 @@ double dot(Buffers x, Buffers y) {
 
 double norm(Buffers x) {
   const BelowAutograd guard;
-  if (x.size() == 1) return Number(at::linalg_vector_norm(x[0]));
   double sum = 0;
-  for (const at::Tensor& buffer : x) {
-    const double part = Number(at::linalg_vector_norm(buffer));
-    sum += part * part;
+  if (x.size() == 1) {
+    sum = Number(at::linalg_vector_norm(x[0]));
+  } else {
+    for (const at::Tensor& buffer : x) {
+      const double part = Number(at::linalg_vector_norm(buffer));
+      sum += part * part;
+    }
+    sum = std::sqrt(sum);
   }
-  return std::sqrt(sum);
+  return std::isfinite(sum) ? sum : NormByGreatest(x);
 }
 
 void multiply(Buffers x, Buffers y) {

@@ -160,7 +160,12 @@ absl::StatusOr<System::View> System::current() {
     views_.push_back(*view);
   }
   if (summed_) weights_ = Weights();
-  return View{views_[0].index, value, std::sqrt(squares), views_};
+  double norm = std::sqrt(squares);
+  if (!std::isfinite(norm)) {  // finite numbers may have squares that are not
+    norm = 0;
+    for (const ModelRun::View& view : views_) norm = std::hypot(norm, view.gradient_norm);
+  }
+  return View{views_[0].index, value, norm, views_};
 }
 
 absl::Status System::advance() {

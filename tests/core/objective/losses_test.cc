@@ -23,6 +23,7 @@
 #include "core/model/fields.h"
 #include "core/model/model.h"
 #include "core/objective/binary_cross_entropy.h"
+#include "core/objective/class_loss.h"
 #include "core/objective/cross_entropy.h"
 #include "core/objective/gradient.h"
 #include "core/objective/hinge.h"
@@ -305,6 +306,43 @@ TEST(LossesTest, NotANumberStaysNotANumber) {
     predictions.view({-1}).narrow(0, first, 1).fill_(std::nan(""));
     SupervisedObjective objective = Of(Planned(Losses().at(name)), c.targets);
     EXPECT_TRUE(std::isnan(gradient(objective, At(predictions)).value)) << name;
+  }
+}
+
+// Targets that are ignored, and those of a class of weight 0, make no 0/0.
+TEST(LossesTest, ABatchInWhichNothingCountsIsZeroAndMovesNothing) {
+  const at::Tensor predictions = at::randn({4, 3}, at::kDouble);
+  const std::vector<double> weights = {1, 0, 2};
+  const at::Tensor ignored = at::full({4}, kIgnoredTarget, at::kLong);
+  const at::Tensor weightless = at::ones({4}, at::kLong);
+  at::Tensor both = weightless.clone();
+  both[1] = kIgnoredTarget;
+  const std::vector<std::pair<Loss, at::Tensor>> cases = {
+      {CrossEntropy{}, ignored},
+      {CrossEntropy{.class_weights = weights}, weightless},
+      {CrossEntropy{.class_weights = weights}, both},
+      {CrossEntropy{.label_smoothing = 0.1, .class_weights = weights}, weightless},
+      {NegativeLogLikelihood{}, ignored},
+      {NegativeLogLikelihood{.class_weights = weights}, weightless},
+      {NegativeLogLikelihood{.class_weights = weights}, both}};
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const auto& [loss, targets] = cases[i];
+    for (const Loss& way : {Planned(loss), Recorded(loss)}) {
+      SupervisedObjective objective = Of(way, targets);
+      const auto [g, value] = gradient(objective, At(predictions));
+      EXPECT_EQ(value, 0) << i;
+      EXPECT_EQ(norm(g), 0) << i;
+    }
+    const auto [value, g] = ByOperators(loss, predictions.to(at::kBFloat16), targets);
+    EXPECT_EQ(value, 0) << i;
+    EXPECT_EQ(g.norm().item<double>(), 0) << i;
+    // One that counts is the mean by itself.
+    at::Tensor one = targets.clone();
+    one[3] = 2;
+    SupervisedObjective last = Of(Planned(loss), one), recorded = Of(Recorded(loss), one);
+    const double expected = gradient(recorded, At(predictions)).value;
+    EXPECT_TRUE(std::isfinite(expected)) << i;
+    EXPECT_NEAR(gradient(last, At(predictions)).value, expected, 1e-12) << i;
   }
 }
 

@@ -1,6 +1,7 @@
 #include "core/space/tensor_space.h"
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "ATen/ops/arange.h"
 #include "ATen/ops/empty.h"
 #include "ATen/ops/equal.h"
+#include "ATen/ops/full.h"
 #include "ATen/ops/ones.h"
 #include "ATen/ops/randn.h"
 #include "core/space/space.h"
@@ -66,6 +68,17 @@ TEST_P(TensorSpaceTest, CopiesShareNoMemory) {
   EXPECT_TRUE(zeros.sizes().equals(x.sizes()));
   scale(3, y);
   EXPECT_TRUE(at::equal(x, before));
+}
+
+// Squares of finite numbers may be beyond the dtype; what is not finite stays so.
+TEST_P(TensorSpaceTest, ANormIsFiniteWhereTheNumbersAre) {
+  const double large = GetParam() == at::kFloat ? 1e30 : 1e300;
+  const at::Tensor x = at::full({4}, large, GetParam());
+  EXPECT_NEAR(norm(x) / large, 2, 1e-6);
+  x[2] = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(norm(x), std::numeric_limits<double>::infinity());
+  x[1] = std::nan("");
+  EXPECT_TRUE(std::isnan(norm(x)));
 }
 
 TEST(TensorSpaceErrorTest, ElementsThatDontMatchAreRefused) {
