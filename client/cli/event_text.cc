@@ -90,7 +90,7 @@ std::string AppliedText(const v1::CommandApplied& applied) {
 std::string MetricText(const v1::Metric& metric) {
   constexpr int kMostRows = 5;
   const bool share = metric.name() == "accuracy" || metric.name().rfind("top_", 0) == 0;
-  if (share) return absl::StrFormat("%.2f%%", 100 * metric.value());
+  if (share) return Percent(metric.value(), 2);
   if (metric.values().empty()) return Number(metric.value());
   const int rows = static_cast<int>(std::lround(std::sqrt(metric.values_size())));
   if (rows > kMostRows || rows * rows != metric.values_size()) {

@@ -17,12 +17,15 @@ std::string Count(int64_t n) {
   return digits;
 }
 
-std::string Number(double value) {
-  if (std::isnan(value)) return "NaN";
-  return absl::StrFormat("%.6g", value);
+std::string Number(double value, int digits) {
+  if (std::isnan(value)) return "nan";  // whatever its sign
+  return absl::StrFormat("%.*g", digits, value);
 }
 
-std::string Percent(double fraction) { return absl::StrFormat("%.0f%%", 100 * fraction); }
+std::string Percent(double fraction, int decimals) {
+  if (!std::isfinite(fraction)) return Number(fraction);
+  return absl::StrFormat("%.*f%%", decimals, 100 * fraction);
+}
 
 std::string Bytes(int64_t bytes) {
   double value = static_cast<double>(bytes);

@@ -13,8 +13,9 @@ namespace descent::cli {
 // How the CLI writes things for people. Programs get JSON instead.
 
 std::string Count(int64_t n);               // 60,000
-std::string Number(double value);           // 0.0123457
-std::string Percent(double fraction);       // 26%
+// 0.0123457; what is not finite as Python and NumPy print it: nan, inf, -inf.
+std::string Number(double value, int digits = 6);
+std::string Percent(double fraction, int decimals = 0);  // 26%
 std::string Bytes(int64_t bytes);           // 1.2 MB
 std::string Duration(absl::Duration d);     // 0:07, 1:02:03, 2d 3h
 std::string Ago(int64_t unix_nanos);        // 2 min ago

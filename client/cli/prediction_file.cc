@@ -46,6 +46,7 @@ template <class T>
 std::string Text(const char* bytes) {
   T value;
   std::memcpy(&value, bytes, sizeof(value));
+  if (value != value) return "nan";  // to_chars would show its sign
   char buffer[64];
   // Of floats the shortest decimal that reads back as the same number.
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);

@@ -55,9 +55,9 @@ std::string Progress::Line() const {
     const double part = static_cast<double>(last_.index()) / static_cast<double>(iterations_);
     absl::StrAppend(&line, "/", Count(iterations_), " (", std::floor(100 * part), "%)");
   }
-  absl::StrAppend(&line, "  value ", absl::StrFormat("%.4g", last_.value()));
+  absl::StrAppend(&line, "  value ", Number(last_.value(), 4));
   if (last_.has_step_size()) {
-    absl::StrAppend(&line, "  step size ", absl::StrFormat("%.4g", last_.step_size()));
+    absl::StrAppend(&line, "  step size ", Number(last_.step_size(), 4));
   }
   if (state_ == v1::PAUSED || window_.empty() || newest_.time <= window_.front().time) return line;
   const double seconds = static_cast<double>(newest_.time - window_.front().time) * 1e-9;

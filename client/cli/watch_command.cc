@@ -61,14 +61,18 @@ int Watch(const Context& context, const WatchArguments& arguments) {
   }
   options.every = arguments.every;
   options.job = *std::move(job);
-  return Follow(context, client, options);
+  if (const int code = Follow(context, client, options); code != kOk) return code;
+  // Seen to its end. What it shows may leave the end's state out.
+  job = client.GetJob(client::JobName(arguments.job));
+  return job.ok() && job->state() == v1::FAILED ? kRefused : kOk;
 }
 
 }  // namespace
 
 void AddWatchCommand(CLI::App* app, Context* context) {
   CLI::App* command = app->add_subcommand(
-      "watch", "Show a job's events as they happen: every iteration, evaluation and command");
+      "watch", "Show a job's events as they happen: every iteration, evaluation and command; "
+               "exit 1 if it failed");
   const auto arguments = std::make_shared<WatchArguments>();
   command->add_option("JOB", arguments->job, "the job")->required()->type_name("");
   CLI::Option* from = command->add_option("--from", arguments->from,

@@ -7,6 +7,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "core/objective/supervised_objective.h"
+#include "core/train/non_finite.h"
 
 namespace descent {
 namespace {
@@ -159,6 +160,11 @@ absl::StatusOr<std::vector<StopReason>> ModelTrainer::StopReasons(std::optional<
   seconds_ = seconds;
   return stopper_->Look(view->index, view->solution, view->value, view->gradient,
                         view->evaluations);
+}
+
+std::string ModelTrainer::NonFinite() {
+  absl::StatusOr<ModelRun::View> view = run_->current();
+  return view.ok() ? NonFiniteText(view->value, view->gradient) : "";
 }
 
 RunState ModelTrainer::Snapshot() {

@@ -21,6 +21,7 @@ class ModelTrainer final : public Trainer {
   bool has_test_data() const override { return test_.has_value(); }
   absl::StatusOr<EvaluationResult> Evaluate() override;
   absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) override;
+  std::string NonFinite() override;
   RunState Snapshot() override;
 
  protected:

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/train/non_finite.h"
 
 namespace descent {
 namespace {
@@ -51,6 +53,7 @@ class SystemTrainer final : public Trainer {
   }
   absl::StatusOr<EvaluationResult> Evaluate() override;
   absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) override;
+  std::string NonFinite() override;
   RunState Snapshot() override;
 
  protected:
@@ -171,6 +174,17 @@ absl::StatusOr<std::vector<StopReason>> SystemTrainer::StopReasons(std::optional
                           .gradient_norm = view->gradient_norm,
                           .evaluations = evaluations,
                           .seconds = seconds});
+}
+
+std::string SystemTrainer::NonFinite() {
+  absl::StatusOr<System::View> view = system_->current();
+  if (!view.ok()) return "";
+  std::vector<std::string> players;
+  for (size_t p = 0; p < system_->players(); ++p) {
+    const std::string text = NonFiniteText(view->players[p].value, view->players[p].gradient);
+    if (!text.empty()) players.push_back(absl::StrCat("player ", system_->name(p), ": ", text));
+  }
+  return absl::StrJoin(players, "; ");
 }
 
 RunState SystemTrainer::Snapshot() {

@@ -103,6 +103,10 @@ class Trainer {
   // before.
   virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
+  // What of the present value and gradient is NaN or infinite, in words, naming parameters and of a
+  // system the player; empty: nothing. Reads the gradient: ask where a boundary's numbers say so.
+  virtual std::string NonFinite() = 0;
+
   // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
   // it holds until the next Advance.
   virtual RunState Snapshot() = 0;

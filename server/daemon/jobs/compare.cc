@@ -1,6 +1,7 @@
 #include "server/daemon/jobs/compare.h"
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
@@ -12,8 +13,12 @@ namespace {
 // NaN equals itself and 0 differs from −0: it is the bits that count.
 bool Same(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
 
+std::string Number(double value) {
+  return std::isnan(value) ? "nan" : absl::StrFormat("%.17g", value);  // whatever its sign
+}
+
 std::string Say(const std::string& what, double journaled, double recomputed) {
-  return absl::StrFormat("%s %.17g instead of %.17g", what, recomputed, journaled);
+  return absl::StrCat(what, " ", Number(recomputed), " instead of ", Number(journaled));
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ void JobFold::Apply(const v1::Event& event) {
       const v1::StateChanged& changed = event.state_changed();
       light_.set_state(changed.state());
       light_.set_state_reason(changed.reason());
+      light_.set_error_reason(changed.error_reason());
       if (changed.state() == v1::RUNNING && light_.start_time_unix_nanos() == 0) {
         light_.set_start_time_unix_nanos(event.time_unix_nanos());
       }

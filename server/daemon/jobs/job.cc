@@ -213,8 +213,19 @@ void Job::AddFinal(v1::Event event, Draft* draft) {
     rejected.set_reason("RUN_ENDED");
     Add(std::move(rejection), draft);
   }
+  v1::StateChanged& end = *event.mutable_state_changed();
+  if (end.state() == v1::FAILED) end.set_reason(absl::StrCat(end.reason(), WhatIsKept()));
   Add(std::move(event), draft);
   draft->has_end = true;
+}
+
+std::string Job::WhatIsKept() const {
+  const std::vector<CheckpointRecord>& all = history_.checkpoints();
+  const auto newest = std::find_if(all.rbegin(), all.rend(), [&](const CheckpointRecord& record) {
+    return history_.lineage().Holds(record.branch, record.iteration);
+  });
+  if (newest == all.rend()) return "";
+  return absl::StrCat(" (Checkpoint ", newest->name, " is kept.)");
 }
 
 void Job::AddIteration(PendingEvent pending, Draft* draft) {

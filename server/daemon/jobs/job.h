@@ -152,6 +152,8 @@ class Job : public std::enable_shared_from_this<Job> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds the end: rejections of what is unresolved, then the event.
   void AddFinal(v1::Event event, Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // For the sentence on a failure: which checkpoint people can go on from.
+  std::string WhatIsKept() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddIteration(PendingEvent pending, Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FoldLastIteration(Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Append(Draft draft, std::function<void()> then = nullptr)

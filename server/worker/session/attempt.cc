@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <cmath>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/train/non_finite.h"
 #include "server/common/log.h"
 #include "server/worker/spec/prepare.h"
 
@@ -26,7 +28,7 @@ std::string Describe(const Violations& violations) {
 }  // namespace
 
 Attempt::Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox, Clock* clock)
-    : start_(std::move(start)),
+    : start_(Resolved(std::move(start))),
       cache_(cache),
       inbox_(inbox),
       clock_(clock),
@@ -39,10 +41,18 @@ Attempt::Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox
   }
 }
 
+// A journal from before there was `on_non_finite` goes on as it did.
+v1::Start Attempt::Resolved(v1::Start start) {
+  if (!start.spec().has_on_non_finite()) {
+    start.mutable_spec()->set_on_non_finite(api::Spec::CONTINUE);
+  }
+  return start;
+}
+
 Attempt::End Attempt::Run() {
   began_nanos_ = clock_->MonotonicNanos();
   if (absl::Status status = Build(); !status.ok()) {
-    Fail(std::string(status.message()));
+    Fail(std::string(status.message()), "PREPARATION_FAILED");
     return End::kFinal;
   }
   if (absl::Status status = LoadCheckpoint(); !status.ok()) {
@@ -58,7 +68,8 @@ Attempt::End Attempt::Run() {
     }
     if (!boundary.ok()) {
       Fail(absl::StrCat("The step to iteration ", k_ + 1,
-                        " failed: ", std::string(boundary.status().message())));
+                        " failed: ", std::string(boundary.status().message())),
+           "STEP_FAILED");
       return End::kFinal;
     }
     switch (Boundary(*boundary)) {
@@ -71,7 +82,7 @@ Attempt::End Attempt::Run() {
         return End::kFinal;
     }
     if (absl::Status status = trainer_->Advance(); !status.ok()) {
-      Fail(std::string(status.message()));
+      Fail(std::string(status.message()), "STEP_FAILED");
       return End::kFinal;
     }
   }
@@ -137,27 +148,46 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   snapshot_.reset();
   evaluation_seconds_.reset();
   WriteIteration(boundary);
+  non_finite_ = NonFinite(boundary);
+  if (!non_finite_.empty()) {
+    if (stops_on_non_finite()) return Diverge(non_finite_);
+    // Once: what comes after is likely to be so, too.
+    if (k_ > start_.recompute_until() && !std::exchange(non_finite_said_, true)) {
+      Event notice;
+      notice.mutable_notice()->set_severity(api::Notice::WARNING);
+      notice.mutable_notice()->set_message(
+          absl::StrCat("At iteration ", k_, " ", non_finite_, "; on_non_finite says to go on."));
+      journal_.Write(std::move(notice));
+    }
+  }
   // The journal has what came of the iterations before.
   const bool times_decide = k_ > start_.recompute_until();
   absl::StatusOr<std::vector<StopReason>> reasons =
       trainer_->StopReasons(times_decide ? std::optional(ElapsedSeconds()) : std::nullopt);
   if (!reasons.ok()) {
-    Fail(std::string(reasons.status().message()));
+    Fail(std::string(reasons.status().message()), "STEP_FAILED");
     return Next::kFailed;
   }
   stop_reasons_ = *std::move(reasons);
   absl::StatusOr<std::vector<Event>> events = DueEvents();
   if (!events.ok()) {
-    Fail(std::string(events.status().message()));
+    Fail(std::string(events.status().message()),
+         absl::IsInternal(events.status()) ? "EVALUATION_FAILED" : "CHECKPOINT_FAILED");
     return Next::kFailed;
   }
   // Those of an end by a test wait for the end.
-  if (stop_reasons_.empty() && !events->empty()) {
+  const bool diverged = stops_on_non_finite() && !non_finite_.empty();
+  if ((stop_reasons_.empty() || diverged) && !events->empty()) {
     journal_.Write(std::exchange(*events, {}));
   }
+  if (diverged) return Diverge(non_finite_);
   const Next next = CommandStage();
   if (next != Next::kStep || !last()) return next;
-  events->push_back(StateEvent(state(), api::SUCCEEDED, ToSentence(stop_reasons_)));
+  std::string reason = ToSentence(stop_reasons_);
+  if (!non_finite_.empty()) {
+    absl::StrAppend(&reason, reason.empty() ? "" : "; ", "not finite at the end: ", non_finite_);
+  }
+  events->push_back(StateEvent(state(), api::SUCCEEDED, reason));
   journal_.Write(*std::move(events));
   return Next::kStop;
 }
@@ -173,6 +203,13 @@ absl::StatusOr<std::vector<Attempt::Event>> Attempt::DueEvents() {
     events.push_back(*std::move(event));
   }
   if (!last() && !trainer_->agenda().CheckpointDue(k_)) return events;
+  if (stops_on_non_finite()) {
+    // The value may not depend on every parameter.
+    if (const std::string tensor = NonFiniteTensor(Snapshot()); !tensor.empty()) {
+      non_finite_ = absl::StrCat("value and gradient are finite, but ", tensor, " is not");
+      return events;
+    }
+  }
   absl::StatusOr<Event> event = CheckpointEvent("");
   if (event.ok()) {
     events.push_back(*std::move(event));
@@ -423,12 +460,31 @@ Attempt::Event Attempt::StateEvent(api::JobState from, api::JobState to,
 
 api::JobState Attempt::state() const { return paused_ ? api::PAUSED : api::RUNNING; }
 
-void Attempt::Fail(const std::string& cause) {
+std::string Attempt::NonFinite(const Trainer::Boundary& boundary) {
+  if (std::isfinite(boundary.value) && std::isfinite(boundary.gradient_norm)) return "";
+  const std::string text = trainer_->NonFinite();
+  return text.empty() ? "the norm of the gradient is beyond the largest number" : text;
+}
+
+Attempt::Next Attempt::Diverge(const std::string& what) {
+  Fail(k_ == 0 ? absl::StrCat("Not finite at the starting point, iteration 0: ", what, ".")
+               : absl::StrCat("Diverged at iteration ", k_, ": ", what,
+                              ". A smaller step size or clip_by_norm may help.",
+                              saved_iteration_ < 0 && start_.checkpoint().empty()
+                                  ? " No checkpoint was due before."
+                                  : ""),
+       "DIVERGED");
+  return Next::kFailed;
+}
+
+void Attempt::Fail(const std::string& cause, const char* error_reason) {
   const api::JobState from = announced_              ? state()
                              : start_.attempt() <= 1 ? api::PREPARING
                                                      : api::RECOVERING;
   server::LogError(start_.job(), cause);
-  journal_.Write(StateEvent(from, api::FAILED, cause));
+  Event event = StateEvent(from, api::FAILED, cause);
+  event.mutable_state_changed()->set_error_reason(error_reason);
+  journal_.Write(std::move(event));
 }
 
 double Attempt::ElapsedSeconds() const {

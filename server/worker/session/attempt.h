@@ -9,7 +9,8 @@
 // requests in order of arrival. While paused, the run waits there. A request is applied once,
 // however often it is delivered.
 //
-// The run ends at its last iteration or where a test of `Spec.stop_when` holds. What ends it is one
+// The run ends at its last iteration, where a test of `Spec.stop_when` holds, or, by
+// `Spec.on_non_finite`, where a number is not finite. What ends it is one
 // transaction of the journal, so that a test on times has decided for good or not at all; up to
 // `recompute_until` such tests don't decide.
 
@@ -80,11 +81,20 @@ class Attempt {
   Event StateEvent(::descent::v1::JobState from, ::descent::v1::JobState to,
                    const std::string& reason) const;
   ::descent::v1::JobState state() const;
-  void Fail(const std::string& cause);
+  // error_reason: StateChanged's.
+  void Fail(const std::string& cause, const char* error_reason);
+  Next Diverge(const std::string& what);
+  // What is not finite at k, or an empty text.
+  std::string NonFinite(const Trainer::Boundary& boundary);
   double ElapsedSeconds() const;
+  bool stops_on_non_finite() const {
+    return start_.spec().on_non_finite() == ::descent::v1::Spec::STOP;
+  }
   int64_t last_iteration() const { return trainer_->agenda().iterations; }
   // The run ends at k, unless people stop it there.
   bool last() const { return !stop_reasons_.empty() || trainer_->agenda().last(k_); }
+
+  static v1::Start Resolved(v1::Start start);
 
   const v1::Start start_;
   DataCache* const cache_;
@@ -100,6 +110,8 @@ class Attempt {
   SavedFile saved_;
   std::optional<double> evaluation_seconds_;  // at k
   std::vector<StopReason> stop_reasons_;      // tests that hold at k
+  std::string non_finite_;                    // what is, at k
+  bool non_finite_said_ = false;
 
   int next_scripted_ = 0;
   std::set<std::string> known_;    // request ids

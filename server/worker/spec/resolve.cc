@@ -58,6 +58,20 @@ void ResolveTraining(api::Spec* spec, Violations* violations) {
   ResolveData(spec, violations);
 }
 
+bool SkipsNonFinite(const api::Optimizer& optimizer) {
+  return std::any_of(optimizer.wrappers().begin(), optimizer.wrappers().end(),
+                     [](const api::Wrapper& wrapper) { return wrapper.has_skip_nonfinite(); });
+}
+
+void ResolveOnNonFinite(api::Spec* spec) {
+  if (spec->on_non_finite() != api::Spec::ON_NON_FINITE_UNSPECIFIED) return;
+  bool skips = SkipsNonFinite(spec->optimizer());
+  for (const api::Player& player : spec->system().players()) {
+    skips = skips || SkipsNonFinite(player.optimizer());
+  }
+  spec->set_on_non_finite(skips ? api::Spec::CONTINUE : api::Spec::STOP);
+}
+
 uint64_t DrawSeed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();
@@ -84,6 +98,7 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   }
   if (spec->has_epochs()) CheckBounds("epochs", spec->epochs(), 1, kMaxIterations, violations);
   ResolveExecution(spec, violations);
+  ResolveOnNonFinite(spec);
   ResolveIntervals(spec, violations);
   ResolveStopTests(spec->stop_when(), violations);
 }

@@ -38,6 +38,24 @@ TEST_F(JobsTest, AFirstAttemptRunsToItsEnd) {
                                  "STATE_CHANGED", "CHECKPOINT_SAVED", "STATE_CHANGED"));
 }
 
+TEST_F(JobsTest, AFailedJobSaysWhyAndWhatIsKept) {
+  auto worker = RunJob("diverging");
+  worker->Train(10);
+  worker->SaveCheckpoint();
+  worker->Step();
+  v1::Event end;
+  end.mutable_state_changed()->set_state(v1::FAILED);
+  end.mutable_state_changed()->set_reason("Diverged at iteration 11.");
+  end.mutable_state_changed()->set_error_reason("DIVERGED");
+  worker->Emit(end);
+  worker->Flush();
+  AwaitState("diverging", v1::FAILED);
+  const v1::Job job = *jobs_->Get("jobs/diverging");
+  EXPECT_EQ(job.state_reason(), "Diverged at iteration 11. (Checkpoint 0-10 is kept.)");
+  EXPECT_EQ(job.error_reason(), "DIVERGED");
+  EXPECT_EQ(job.last_checkpoint(), "0-10");
+}
+
 TEST_F(JobsTest, AnInvalidSpecMakesNoJobAndNamesTheField) {
   auto created = Create("bad");
   auto worker = processes_.NextLaunched();

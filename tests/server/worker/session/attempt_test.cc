@@ -1,12 +1,15 @@
 // A real descent-worker against a fake daemon: one attempt and the commands to it.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
+#include "absl/strings/str_cat.h"
 #include "tests/server/worker/session/fake_daemon.h"
 #include "tests/server/worker/session/jobs.h"
 
@@ -531,6 +534,92 @@ TEST_F(SecondAttemptTest, ADamagedCheckpointEndsTheAttemptNamingTheFile) {
   EXPECT_NE(events.back().notice().message().find(path), std::string::npos);
   EXPECT_TRUE(std::none_of(events.begin(), events.end(),
                            [](const Event& event) { return event.has_state_changed(); }));
+}
+
+// Predictions that overflow after a few steps of 10.
+api::Spec Diverging(const std::string& table, int64_t iterations = 50) {
+  api::Spec spec = SmallSpec(table, iterations, "sgd { step_size { constant: 1e30 } }");
+  spec.mutable_checkpoints()->set_every_iterations(1);
+  spec.set_on_non_finite(api::Spec::STOP);
+  return spec;
+}
+
+TEST_F(AttemptTest, ADivergedRunFailsAtItsLastFiniteCheckpoint) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(StartOf(daemon_, Diverging(table_)));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  const api::StateChanged& end = events.back().state_changed();
+  EXPECT_EQ(end.state(), api::FAILED);
+  EXPECT_EQ(end.error_reason(), "DIVERGED");
+  const auto iterations = Iterations(events);
+  EXPECT_EQ(end.iteration(), iterations.back().index());
+  EXPECT_GT(end.iteration(), 0);
+  EXPECT_LT(end.iteration(), 50);
+  EXPECT_THAT(end.reason(),
+              testing::HasSubstr(absl::StrCat("Diverged at iteration ", end.iteration(), ": ")));
+  // The first on the way back; not the first of the model.
+  EXPECT_THAT(end.reason(), testing::HasSubstr("first that of 2.bias, then 2.weight"));
+  for (const api::Iteration& iteration : iterations) {
+    EXPECT_EQ(std::isfinite(iteration.value()) && std::isfinite(iteration.gradient_norm()),
+              iteration.index() < end.iteration());
+  }
+  EXPECT_EQ(LastCheckpoint(events).iteration(), end.iteration() - 1);
+
+  // Computed again from there, it ends in the same event.
+  WorkerProcess second(daemon_);
+  daemon_.WaitForHello(2);
+  v1::DaemonMessage start = StartOf(daemon_, Diverging(table_), 2);
+  start.mutable_start()->set_recompute_until(end.iteration());
+  start.mutable_start()->set_checkpoint(LastCheckpoint(events).checkpoint());
+  start.mutable_start()->set_checkpoint_sha256(LastCheckpoint(events).sha256());
+  daemon_.Send(start);
+  const Events again = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(again.back().state_changed().reason(), end.reason());
+  EXPECT_EQ(again.back().state_changed().iteration(), end.iteration());
+  EXPECT_EQ(again.back().state_changed().error_reason(), "DIVERGED");
+}
+
+// Also one of a journal from before there was a choice.
+TEST_F(AttemptTest, ADivergedRunGoesOnIfTheSpecSaysSo) {
+  for (const bool said : {true, false}) {
+    FakeDaemon daemon;
+    WorkerProcess worker(daemon);
+    daemon.WaitForHello(1);
+    api::Spec spec = Diverging(table_);
+    spec.set_on_non_finite(api::Spec::CONTINUE);
+    if (!said) spec.clear_on_non_finite();
+    daemon.Send(StartOf(daemon, spec));
+    const Events events = daemon.WaitForEvents(Ended);
+    EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+    EXPECT_THAT(events.back().state_changed().reason(),
+                testing::HasSubstr("not finite at the end: the value is nan"));
+    EXPECT_EQ(Iterations(events).size(), 51u);
+    int notices = 0;
+    for (const Event& event : events) notices += event.has_notice();
+    EXPECT_EQ(notices, 1);
+  }
+}
+
+// A loss beyond the largest number, whose gradient is not.
+TEST_F(AttemptTest, AStartingPointThatIsNotFiniteFails) {
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  std::ofstream file(daemon_.folder() + "/large.csv");
+  file << "a,label\n1,1e25\n2,3e25\n";
+  file.close();
+  api::Spec spec = SmallSpec(daemon_.folder() + "/large.csv", 5, "sgd { step_size { constant: 0 } }");
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      "linear { out_features: 1 }", spec.mutable_model()));
+  spec.mutable_objective()->mutable_mean_squared_error();
+  spec.mutable_data()->set_batch_size(2);
+  spec.set_on_non_finite(api::Spec::STOP);
+  daemon_.Send(StartOf(daemon_, spec));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_THAT(events.back().state_changed().reason(),
+              testing::HasSubstr("starting point, iteration 0: the value is inf, though every gradient is finite"));
+  EXPECT_EQ(LastCheckpoint(events).checkpoint(), "");
 }
 
 }  // namespace

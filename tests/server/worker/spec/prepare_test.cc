@@ -105,6 +105,15 @@ TEST_F(PrepareTest, ResolvesEveryDefault) {
   EXPECT_EQ(spec.checkpoints().keep(), 3);
   EXPECT_EQ(spec.evaluation().every_epochs(), 1);
   EXPECT_EQ(spec.retention().max_bytes(), 1 << 30);
+  EXPECT_EQ(spec.on_non_finite(), api::Spec::STOP);
+}
+
+// Which makes no step where a number is not finite.
+TEST_F(PrepareTest, ARunThatSkipsWhatIsNotFiniteGoesOnThere) {
+  std::variant<Prepared, Violations> result =
+      Prepare(WithOptimizer("adam {} wrappers { skip_nonfinite {} }"), &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result));
+  EXPECT_EQ(std::get<Prepared>(result).spec.on_non_finite(), api::Spec::CONTINUE);
 }
 
 TEST_F(PrepareTest, AnEmbeddingHasARowForEachIndex) {

@@ -1,0 +1,47 @@
+#include "core/train/non_finite.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/model/linear.h"
+#include "core/model/relu.h"
+#include "core/model/sequential.h"
+
+namespace descent {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+Model Gradient() {
+  auto built = BuildModel(
+      {.root = Sequential{{Linear{.out_features = 3}, Relu{}, Linear{.out_features = 2}}},
+       .input_shape = {4}});
+  EXPECT_TRUE(built.ok()) << built.status();
+  return built->model;
+}
+
+TEST(NonFiniteTest, TheFirstOnTheWayBackFromTheLossIsNamed) {
+  const Model gradient = Gradient();
+  EXPECT_EQ(NonFiniteText(1, gradient), "");
+  EXPECT_EQ(NonFiniteText(-kInf, gradient), "the value is -inf, though every gradient is finite");
+  gradient.parameters()[1].tensor[2] = kInf;
+  EXPECT_EQ(NonFiniteText(1, gradient), "the gradient of 0.bias is not finite");
+  gradient.parameters()[2].tensor.fill_(std::nan(""));
+  EXPECT_EQ(NonFiniteText(-std::nan(""), gradient),
+            "the value is nan and the gradients of 2 of 4 parameters are not finite, on the way "
+            "back from the loss first that of 2.weight, then 0.bias");
+}
+
+TEST(NonFiniteTest, WhatAModelIsUsedByIsLookedAt) {
+  const at::Tensor good = at::zeros({2}), bad = at::full({2}, std::nan(""));
+  EXPECT_EQ(NonFiniteTensor({.tensors = {{"solution/a", good}, {"exp_avg/a", bad}}}), "");
+  EXPECT_EQ(NonFiniteTensor({.tensors = {{"solution/a", good}, {"solution/b", bad}}}),
+            "solution/b");
+  EXPECT_EQ(NonFiniteTensor({.tensors = {{"p/state/a", bad}}}), "p/state/a");
+}
+
+}  // namespace
+}  // namespace descent
