@@ -47,6 +47,11 @@ void History::Apply(const v1::Event& event) {
     }
     case v1::Event::kStateChanged:
       if (event.state_changed().state() == v1::QUEUED) attempt_revisions_.clear();
+      // A worker that waits for people at the head has computed all that there was to compute.
+      if (event.state_changed().state() == v1::PAUSED && event.attempt() == attempt_.number &&
+          !attempt_revisions_.empty() && attempt_revisions_.back() == attempt_.revision) {
+        attempt_revisions_.pop_back();
+      }
       break;
     case v1::Event::kCheckpointSaved: {
       const v1::CheckpointSaved& saved = event.checkpoint_saved();

@@ -69,7 +69,7 @@ class History {
   };
   const Attempt& attempt() const { return attempt_; }
   // Attempts begun after this revision, the revision of the last new iteration, not counting those
-  // before a rewind or an orderly end.
+  // before a rewind or an orderly end, nor those that came to wait for people (PAUSED).
   int FruitlessAttempts(int64_t last_iteration_revision) const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <system_error>
@@ -18,6 +19,7 @@ namespace descent::worker {
 namespace {
 
 constexpr int kFailedPrecondition = 9;  // google.rpc.Code
+constexpr std::chrono::seconds kRetry(1);  // until a checkpoint that failed is tried again
 
 std::string Describe(const Violations& violations) {
   const Violation& first = violations.list().front();
@@ -90,10 +92,7 @@ Attempt::End Attempt::Run() {
 
 Attempt::End Attempt::Broken(const std::string& problem) {
   server::LogError(start_.job(), problem);
-  Event notice;
-  notice.mutable_notice()->set_severity(api::Notice::ERROR);
-  notice.mutable_notice()->set_message(problem);
-  journal_.Write(std::move(notice));
+  journal_.Write(NoticeEvent(api::Notice::ERROR, problem));
   return End::kBroken;
 }
 
@@ -153,11 +152,9 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
     if (stops_on_non_finite()) return Diverge(non_finite_);
     // Once: what comes after is likely to be so, too.
     if (k_ > start_.recompute_until() && !std::exchange(non_finite_said_, true)) {
-      Event notice;
-      notice.mutable_notice()->set_severity(api::Notice::WARNING);
-      notice.mutable_notice()->set_message(
-          absl::StrCat("At iteration ", k_, " ", non_finite_, "; on_non_finite says to go on."));
-      journal_.Write(std::move(notice));
+      journal_.Write(NoticeEvent(
+          api::Notice::WARNING,
+          absl::StrCat("At iteration ", k_, " ", non_finite_, "; on_non_finite says to go on.")));
     }
   }
   // The journal has what came of the iterations before.
@@ -171,8 +168,7 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   stop_reasons_ = *std::move(reasons);
   absl::StatusOr<std::vector<Event>> events = DueEvents();
   if (!events.ok()) {
-    Fail(std::string(events.status().message()),
-         absl::IsInternal(events.status()) ? "EVALUATION_FAILED" : "CHECKPOINT_FAILED");
+    Fail(std::string(events.status().message()), "EVALUATION_FAILED");
     return Next::kFailed;
   }
   // Those of an end by a test wait for the end.
@@ -181,6 +177,7 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
     journal_.Write(std::exchange(*events, {}));
   }
   if (diverged) return Diverge(non_finite_);
+  if (last() && leave_) return Next::kLeave;  // while it waited for its last checkpoint
   const Next next = CommandStage();
   if (next != Next::kStep || !last()) return next;
   std::string reason = ToSentence(stop_reasons_);
@@ -210,18 +207,40 @@ absl::StatusOr<std::vector<Attempt::Event>> Attempt::DueEvents() {
       return events;
     }
   }
-  absl::StatusOr<Event> event = CheckpointEvent("");
+  absl::StatusOr<Event> event = last() ? LastCheckpoint() : CheckpointEvent("");
   if (event.ok()) {
     events.push_back(*std::move(event));
-  } else if (last()) {
-    return event.status();
-  } else {
+  } else if (!leave_) {
     // An older checkpoint is still there; people may make room before the next one is due.
-    api::Notice* notice = events.emplace_back().mutable_notice();
-    notice->set_severity(api::Notice::ERROR);
-    notice->set_message(std::string(event.status().message()));
+    events.push_back(NoticeEvent(api::Notice::ERROR, std::string(event.status().message())));
   }
   return events;
+}
+
+absl::StatusOr<Attempt::Event> Attempt::LastCheckpoint() {
+  absl::StatusOr<Event> event = CheckpointEvent("");
+  if (event.ok()) return event;
+  // All that was computed since the last one is in this process alone.
+  const int64_t since = clock_->MonotonicNanos();
+  journal_.Write(NoticeEvent(
+      api::Notice::ERROR,
+      absl::StrCat("The last checkpoint can't be saved: ", std::string(event.status().message()),
+                   ". The run waits, and ends as soon as it can be.")));
+  while (!event.ok()) {
+    inbox_->WaitFor(kRetry);
+    TakeNews();
+    if (leave_) break;
+    if (k_ >= start_.recompute_until()) {
+      RejectAll(absl::StrCat("The run waits at its end, iteration ", k_,
+                             ", until its last checkpoint can be saved: ",
+                             std::string(event.status().message()), "."));
+    }
+    std::error_code ignored;
+    std::filesystem::create_directories(start_.checkpoint_dir(), ignored);
+    event = CheckpointEvent("");
+  }
+  paused_nanos_ += clock_->MonotonicNanos() - since;
+  return event;
 }
 
 void Attempt::WriteIteration(const Trainer::Boundary& boundary) {
@@ -255,7 +274,7 @@ Attempt::Next Attempt::CommandStage() {
   while (true) {
     TakeNews();
     if (last && !stop_) {
-      RejectAll();
+      RejectAll(absl::StrCat("The run ended at iteration ", k_, "."));
       return Next::kStep;
     }
     if (k_ >= start_.recompute_until() && !stop_) ApplyDue();
@@ -331,10 +350,9 @@ void Attempt::ApplyDue() {
   }
 }
 
-void Attempt::RejectAll() {
+void Attempt::RejectAll(const std::string& why) {
   for (const Accepted& request : std::exchange(waiting_, {})) {
-    Reject(request, {kFailedPrecondition, absl::StrCat("The run ended at iteration ", k_, "."),
-                     "RUN_ENDED", ""});
+    Reject(request, {kFailedPrecondition, why, "RUN_ENDED", ""});
   }
 }
 
@@ -444,6 +462,13 @@ absl::StatusOr<Attempt::Event> Attempt::CheckpointEvent(const std::string& reque
   checkpoint->set_sha256(saved_.sha256);
   checkpoint->set_bytes(saved_.bytes);
   checkpoint->set_request_id(request_id);
+  return event;
+}
+
+Attempt::Event Attempt::NoticeEvent(api::Notice::Severity severity, std::string message) const {
+  Event event;
+  event.mutable_notice()->set_severity(severity);
+  event.mutable_notice()->set_message(std::move(message));
   return event;
 }
 

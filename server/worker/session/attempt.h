@@ -68,7 +68,7 @@ class Attempt {
   void ApplyScript();
   void ApplyDue();
   void TakeNews();
-  void RejectAll();
+  void RejectAll(const std::string& why);
   void Apply(const Accepted& request, std::optional<int64_t> reapplied_from);
   void Reject(const Accepted& request, const Refusal& refusal);
   void Announce();
@@ -76,6 +76,10 @@ class Attempt {
   // Events of an evaluation or a checkpoint at the present iteration; each made once.
   absl::StatusOr<Event> EvaluationEvent(const std::string& request_id);
   absl::StatusOr<Event> CheckpointEvent(const std::string& request_id);
+  // The one at the run's end: waits for as long as it can't be saved, and says so; the error comes
+  // only if the worker is asked to leave meanwhile.
+  absl::StatusOr<Event> LastCheckpoint();
+  Event NoticeEvent(::descent::v1::Notice::Severity severity, std::string message) const;
   // Of iteration k before any command there.
   const RunState& Snapshot();
   Event StateEvent(::descent::v1::JobState from, ::descent::v1::JobState to,

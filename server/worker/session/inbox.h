@@ -5,6 +5,7 @@
 // iteration boundary, which costs one relaxed load while there is nothing. Thread-safe.
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -39,6 +40,12 @@ class Inbox {
     server::MutexLock lock(mutex_);
     while (messages_.empty()) arrived_.Wait(mutex_);
     return *TakeLocked();
+  }
+
+  // Waits until there is one, at most so long.
+  void WaitFor(std::chrono::nanoseconds timeout) {
+    server::MutexLock lock(mutex_);
+    if (messages_.empty()) arrived_.WaitFor(mutex_, timeout);
   }
 
   // Waits until there is one.

@@ -66,6 +66,39 @@ TEST_F(JobsTest, ARunKilledAtRandomPointsIsTheUndisturbedRun) {
   EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::SUCCEEDED);
 }
 
+// A pause may last for weeks; what happens to its workers is no fault of the run's.
+TEST_F(JobsTest, APausedJobOutlivesItsWorkers) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  auto paused = CommandOf("a", "p1");
+  paused.add_commands()->mutable_pause();
+  auto answer = Command(paused);
+  ASSERT_TRUE(worker->AwaitCommand("p1"));
+  worker->Train(8);
+  ASSERT_TRUE(answer.Get().ok());
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  for (int32_t attempt = 2; attempt < 9; ++attempt) {
+    Kill(*worker);
+    worker = ConnectSpare();
+    worker->Begin();
+    EXPECT_FALSE(worker->Train(8));
+    EXPECT_TRUE(worker->paused());
+    ASSERT_TRUE(worker->AwaitAcknowledged());
+    AwaitState("a", v1::PAUSED, attempt);
+  }
+  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::PAUSED);
+  auto resumed = CommandOf("a", "r1");
+  resumed.add_commands()->mutable_resume();
+  auto resume = Command(resumed);
+  ASSERT_TRUE(worker->AwaitCommand("r1"));
+  worker->Train(8);
+  ASSERT_TRUE(resume.Get().ok());
+  worker->Finish();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  AwaitState("a", v1::SUCCEEDED);
+  EXPECT_EQ(Values("a"), Undisturbed(8));
+}
+
 TEST_F(JobsTest, AnAppliedCommandIsScriptedAndNotAppliedTwice) {
   auto worker = RunJob("a");
   worker->Train(3);

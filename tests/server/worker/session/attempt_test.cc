@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/server/worker/session/fake_daemon.h"
 #include "tests/server/worker/session/jobs.h"
@@ -620,6 +621,46 @@ TEST_F(AttemptTest, AStartingPointThatIsNotFiniteFails) {
   EXPECT_THAT(events.back().state_changed().reason(),
               testing::HasSubstr("starting point, iteration 0: the value is inf, though every gradient is finite"));
   EXPECT_EQ(LastCheckpoint(events).checkpoint(), "");
+}
+
+// The run is in memory alone; people make room, and it ends as if nothing had been.
+TEST_F(AttemptTest, TheLastCheckpointIsWaitedFor) {
+  const std::string folder = daemon_.folder() + "/checkpoints";
+  std::ofstream(folder) << "in the way";
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 50)));
+  const auto waits = [](const Events& events) {
+    return !events.empty() &&
+           absl::StrContains(events.back().notice().message(), "The run waits, and ends");
+  };
+  EXPECT_TRUE(Reached(50)(daemon_.WaitForEvents(waits)));
+  daemon_.Send(Command("late", "commands { set { path: 'step_size' value: 1 } }"));
+  const Events refused = daemon_.WaitForEvents(Answered("late"));
+  EXPECT_EQ(Answer(refused, "late")->command_rejected().reason(), "RUN_ENDED");
+  EXPECT_THAT(Answer(refused, "late")->command_rejected().message(),
+              testing::HasSubstr("waits at its end"));
+  std::filesystem::remove(folder);
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+  EXPECT_EQ(LastCheckpoint(events).checkpoint(), "0-50");
+  EXPECT_TRUE(std::filesystem::exists(folder + "/0-50.safetensors"));
+}
+
+TEST_F(AttemptTest, WhoWaitsForItsLastCheckpointMayBeAskedToLeave) {
+  std::ofstream(daemon_.folder() + "/checkpoints") << "in the way";
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  daemon_.Send(StartOf(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents([](const Events& events) {
+    return !events.empty() &&
+           absl::StrContains(events.back().notice().message(), "The run waits, and ends");
+  });
+  v1::DaemonMessage leave;
+  leave.mutable_leave()->set_reason("test");
+  daemon_.Send(leave);
+  EXPECT_EQ(worker.Wait(), 0);
 }
 
 }  // namespace
