@@ -91,6 +91,7 @@ std::string MetricText(const v1::Metric& metric) {
   constexpr int kMostRows = 5;
   const bool share = metric.name() == "accuracy" || metric.name().rfind("top_", 0) == 0;
   if (share) return Percent(metric.value(), 2);
+  if (metric.size() > 0) return absl::StrCat(metric.size(), " × ", metric.size());
   if (metric.values().empty()) return Number(metric.value());
   const int rows = static_cast<int>(std::lround(std::sqrt(metric.values_size())));
   if (rows > kMostRows || rows * rows != metric.values_size()) {
@@ -109,6 +110,9 @@ std::string MetricText(const v1::Metric& metric) {
 
 std::string MetricsText(const v1::Evaluated& evaluation) {
   std::vector<std::string> metrics;
+  if (evaluation.parts() > 0) {
+    metrics.push_back(absl::StrCat("part ", evaluation.part() + 1, " of ", evaluation.parts()));
+  }
   for (const v1::Metric& metric : evaluation.metrics()) {
     metrics.push_back(absl::StrCat(Visible(metric.name()), " ", MetricText(metric)));
   }

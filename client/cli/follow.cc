@@ -112,7 +112,7 @@ class Display {
 
   // What only programs need, what another line says soon after, what happens all the time.
   static bool IsDetail(const v1::Event& event) {
-    return event.has_series() ||
+    return event.has_series() || event.evaluation().part() > 0 ||
            (event.has_checkpoint_saved() && event.checkpoint_saved().request_id().empty()) ||
            (event.has_command_accepted() && !event.command_accepted().has_at_iteration());
   }

@@ -194,6 +194,10 @@ std::string PredictionFile::TableRow(const char* values, const char* classes) co
 
 absl::Status PredictionFile::Take(const v1::PredictJobResponse& response) {
   if (response.has_header() == has_header_) return Failed("a header where there should be none");
+  if (response.has_class_names()) {
+    header_.mutable_class_names()->MergeFrom(response.class_names().class_names());
+    return absl::OkStatus();
+  }
   if (response.has_header()) {
     header_ = response.header();
     has_header_ = true;

@@ -44,9 +44,9 @@ const trim = (text) => text.replace(/(\.\d*?)0+(?=e|$)/, '$1').replace(/\.(?=e|$
 
 export const percent = (fraction) => `${(100 * fraction).toFixed(2)} %`;
 
-export function metric({name, value: x, values = []}) {
-  if (values.length) {
-    const rows = Math.round(Math.sqrt(values.length));
+export function metric({name, value: x, values = [], size = 0}) {
+  if (values.length || Number(size) > 0) {
+    const rows = Number(size) || Math.round(Math.sqrt(values.length));
     return `${rows} × ${rows}`;
   }
   const number = toNumber(x);

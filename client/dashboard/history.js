@@ -87,6 +87,12 @@ export class History {
   }
 
   #evaluation(evaluation) {
+    if (Number(evaluation.part ?? 0) > 0) {
+      // The rest of the last one; of a matrix that goes on nothing is shown.
+      const {metrics} = this.evaluations.at(-1) ?? {metrics: []};
+      metrics.push(...(evaluation.metrics ?? []).filter((m) => metrics.at(-1)?.name !== m.name));
+      return;
+    }
     this.evaluations.push({
       iteration: toNumber(evaluation.iteration),
       dataset: evaluation.dataset ?? '',

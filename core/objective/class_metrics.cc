@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -148,18 +149,37 @@ class ConfusionTally final : public Tally {
 
   void Add(const at::Tensor& predictions, const at::Tensor& targets) override {
     Rows(predicts_, predictions, targets).Each([&](std::span<const double> scores, int64_t y) {
-      const size_t classes = std::max<size_t>(scores.size(), 2);
-      counts_.resize(classes * classes);
-      ++counts_[static_cast<size_t>(y) * classes + static_cast<size_t>(PredictedClass(scores))];
+      classes_ = std::max<size_t>(scores.size(), 2);
+      const size_t place =
+          static_cast<size_t>(y) * classes_ + static_cast<size_t>(PredictedClass(scores));
+      if (classes_ > ConfusionMatrix::kMostDense) {
+        ++pairs_[place];
+      } else {
+        counts_.resize(classes_ * classes_);
+        ++counts_[place];
+      }
     });
   }
   MetricValue Result(double) const override {
-    return {.name = std::string(ConfusionMatrix::kind), .values = counts_};
+    MetricValue result{.name = std::string(ConfusionMatrix::kind), .values = counts_};
+    if (pairs_.empty()) return result;
+    result.size = static_cast<int64_t>(classes_);
+    for (const auto& [place, count] : pairs_) {
+      result.entries.push_back({static_cast<uint32_t>(place / classes_),
+                                static_cast<uint32_t>(place % classes_), count});
+    }
+    std::ranges::sort(result.entries, {}, [](const MetricValue::Entry& entry) {
+      return std::pair(entry.row, entry.column);
+    });
+    return result;
   }
 
  private:
   const Predicts predicts_;
+  size_t classes_ = 0;
   std::vector<double> counts_;
+  // Of many classes, of which most pairs never come: no more than there are rows.
+  std::unordered_map<size_t, uint32_t> pairs_;
 };
 
 bool HasClasses(const Loss& loss) { return PredictsClasses(loss.predicts); }

@@ -6,6 +6,7 @@
 #ifndef DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_
 #define DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -43,9 +44,11 @@ struct Auc {
   Metric Make() const;
 };
 
-// `values`: how often class i was taken for class j, row i, column j.
+// How often class i was taken for class j, row i, column j: `values`, of more classes than
+// kMostDense `entries`.
 struct ConfusionMatrix {
   static constexpr std::string_view kind = "confusion_matrix";
+  static constexpr size_t kMostDense = 64;
   template <class Self, class Visit>
   static void Describe(Self&, Visit&&) {}
   Metric Make() const;

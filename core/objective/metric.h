@@ -6,6 +6,7 @@
 #ifndef DESCENT_CORE_OBJECTIVE_METRIC_H_
 #define DESCENT_CORE_OBJECTIVE_METRIC_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -23,6 +24,12 @@ struct MetricValue {
   double value = 0;
   // Instead of the value, of a matrix: row by row.
   std::vector<double> values = {};
+  // Instead of both, of a square matrix too large for that: its entries that are not 0, row by row.
+  struct Entry {
+    uint32_t row, column, count;
+  };
+  int64_t size = 0;  // rows, columns
+  std::vector<Entry> entries = {};
 };
 
 // What a metric has seen so far. Not thread-safe.

@@ -33,7 +33,6 @@ void assign(Buffers x, Buffers y);
 void scale(double a, Buffers x);
 void axpy(double a, Buffers x, Buffers y);
 double dot(Buffers x, Buffers y);
-// Also where the squares are beyond the dtype: it is finite if every number is.
 double norm(Buffers x);
 void multiply(Buffers x, Buffers y);
 void square_root(Buffers x);

@@ -16,9 +16,7 @@ namespace {
 bool IsFinite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
 
 // As Python and NumPy print them.
-std::string Text(double value) {
-  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-}
+std::string Text(double value) { return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf"; }
 
 // `generator/solution/0.weight`, `solution/0.weight`: whatever comes before.
 bool IsOfModel(std::string_view name) {

@@ -11,8 +11,9 @@
 namespace descent {
 
 // `the value is nan and the gradients of 3 of 4 parameters are not finite, on the way back from the
-// loss first that of 2.bias, then …`; empty if the value and every gradient are finite. Layers nearer to the loss
-// have their gradients first, so that one that is not finite spreads from there towards the inputs.
+// loss first that of 2.bias, then …`; empty if the value and every gradient are finite. Layers
+// nearer to the loss have their gradients first, so that one that is not finite spreads from there
+// towards the inputs.
 std::string NonFiniteText(double value, const Model& gradient);
 
 // The first tensor that a model is used by (parameters, running averages) with a number that is not

@@ -1,5 +1,6 @@
 #include "server/daemon/jobs/compare.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -19,6 +20,11 @@ std::string Number(double value) {
 
 std::string Say(const std::string& what, double journaled, double recomputed) {
   return absl::StrCat(what, " ", Number(recomputed), " instead of ", Number(journaled));
+}
+
+template <class Numbers>
+bool SameNumbers(const Numbers& a, const Numbers& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
 }  // namespace
@@ -53,6 +59,9 @@ std::string Difference(const v1::Iteration& journaled, const v1::Iteration& reco
 }
 
 std::string Difference(const v1::Evaluated& journaled, const v1::Evaluated& recomputed) {
+  if (journaled.parts() != recomputed.parts()) {
+    return absl::StrCat(recomputed.parts(), " parts instead of ", journaled.parts());
+  }
   if (journaled.samples() != recomputed.samples()) {
     return absl::StrCat("samples ", recomputed.samples(), " instead of ", journaled.samples());
   }
@@ -65,6 +74,10 @@ std::string Difference(const v1::Evaluated& journaled, const v1::Evaluated& reco
     const v1::Metric& is = recomputed.metrics(i);
     if (was.name() != is.name()) return absl::StrCat(is.name(), " instead of ", was.name());
     if (!Same(was.value(), is.value())) return Say(was.name(), was.value(), is.value());
+    if (was.size() != is.size() || !SameNumbers(was.rows(), is.rows()) ||
+        !SameNumbers(was.columns(), is.columns()) || !SameNumbers(was.counts(), is.counts())) {
+      return absl::StrCat(was.name(), " of other numbers");
+    }
     if (was.values_size() != is.values_size()) {
       return absl::StrCat(was.name(), " of ", is.values_size(), " numbers instead of ",
                           was.values_size());

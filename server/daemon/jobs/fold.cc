@@ -1,17 +1,37 @@
 #include "server/daemon/jobs/fold.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace descent::daemon {
+namespace {
+
+// A confusion matrix of so many classes is at hand with the job; larger ones are in the journal.
+constexpr int kMostClasses = 64;
+
+}  // namespace
+
+void LeaveOutMatrices(int most_classes, v1::Evaluated* evaluation) {
+  for (v1::Metric& metric : *evaluation->mutable_metrics()) {
+    metric.clear_rows();
+    metric.clear_columns();
+    metric.clear_counts();
+    if (metric.values_size() <= most_classes * most_classes) continue;
+    metric.set_size(std::lround(std::sqrt(metric.values_size())));
+    metric.clear_values();
+  }
+}
 
 JobFold::JobFold(const std::string& job_id) : given_(std::make_shared<v1::Job>()) {
   light_.set_name(absl::StrCat("jobs/", job_id));
 }
 
 JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {
+  if (light_.has_last_evaluation())
+    LeaveOutMatrices(kMostClasses, light_.mutable_last_evaluation());
   auto given = std::make_shared<v1::Job>();
   given->mutable_spec()->Swap(light_.mutable_spec());
   given->mutable_summary()->Swap(light_.mutable_summary());
@@ -52,7 +72,7 @@ void JobFold::Apply(const v1::Event& event) {
       ApplyIteration(event.iteration());
       break;
     case v1::Event::kEvaluation:
-      *light_.mutable_last_evaluation() = event.evaluation();
+      ApplyEvaluation(event.evaluation());
       break;
     case v1::Event::kCommandApplied:
       for (const v1::Change& change : event.command_applied().changes()) {
@@ -89,6 +109,23 @@ void JobFold::Apply(const v1::Event& event) {
     default:
       break;
   }
+}
+
+void JobFold::ApplyEvaluation(const v1::Evaluated& evaluation) {
+  v1::Evaluated* last = light_.mutable_last_evaluation();
+  if (evaluation.part() == 0) {
+    *last = evaluation;
+  } else {
+    for (const v1::Metric& metric : evaluation.metrics()) {
+      // A matrix goes on in the next part.
+      const int known = last->metrics_size();
+      if (known > 0 && last->metrics(known - 1).name() == metric.name()) continue;
+      *last->add_metrics() = metric;
+    }
+  }
+  last->clear_part();
+  last->clear_parts();
+  LeaveOutMatrices(kMostClasses, last);
 }
 
 void JobFold::ApplyIteration(const v1::Iteration& iteration) {

@@ -11,6 +11,9 @@
 
 namespace descent::daemon {
 
+// Takes the numbers of confusion matrices of more classes out: Metric.size alone is left.
+void LeaveOutMatrices(int most_classes, v1::Evaluated* evaluation);
+
 // The journal, folded into what people see of a job. A value: copies share the spec. Not
 // thread-safe.
 //
@@ -33,6 +36,7 @@ class JobFold {
   bool is_final() const { return IsFinal(light_.state()); }
 
  private:
+  void ApplyEvaluation(const v1::Evaluated& evaluation);
   void ApplyIteration(const v1::Iteration& iteration);
   v1::DialState* Dial(const std::string& path);
 

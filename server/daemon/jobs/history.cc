@@ -85,7 +85,7 @@ void History::ApplyRewound(const v1::Rewound& rewound) {
   std::ranges::stable_sort(again, {}, &Application::iteration);
   to_reapply_ = std::move(again);
   std::erase_if(evaluations_, [&](const auto& entry) {
-    const auto& [iteration, dataset, request_id] = entry.first;
+    const auto& [iteration, dataset, request_id, part] = entry.first;
     return iteration > to || (iteration == to && !request_id.empty());
   });
 }
@@ -105,7 +105,7 @@ std::vector<v1::CommandAccepted> History::Unresolved() const {
 }
 
 History::EvaluationKey History::KeyOf(const v1::Evaluated& evaluated) {
-  return {evaluated.iteration(), evaluated.dataset(), evaluated.request_id()};
+  return {evaluated.iteration(), evaluated.dataset(), evaluated.request_id(), evaluated.part()};
 }
 
 const v1::Evaluated* History::FindEvaluation(const v1::Evaluated& like) const {

@@ -79,7 +79,7 @@ class History {
     int64_t revision;
     std::optional<int64_t> reapplied_from;
   };
-  using EvaluationKey = std::tuple<int64_t, std::string, std::string>;
+  using EvaluationKey = std::tuple<int64_t, std::string, std::string, int32_t>;
 
   void ApplyRewound(const v1::Rewound& rewound);
   static EvaluationKey KeyOf(const v1::Evaluated& evaluated);

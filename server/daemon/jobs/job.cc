@@ -221,8 +221,9 @@ void Job::AddFinal(v1::Event event, Draft* draft) {
 
 std::string Job::WhatIsKept() const {
   const std::vector<CheckpointRecord>& all = history_.checkpoints();
+  const Lineage& lineage = history_.lineage();
   const auto newest = std::find_if(all.rbegin(), all.rend(), [&](const CheckpointRecord& record) {
-    return history_.lineage().Holds(record.branch, record.iteration);
+    return lineage.Holds(record.branch, record.iteration);
   });
   if (newest == all.rend()) return "";
   return absl::StrCat(" (Checkpoint ", newest->name, " is kept.)");

@@ -248,10 +248,9 @@ void Job::EndAttempt(const std::string& cause, Draft draft) {
   Add(NewNotice(absl::StrCat("Attempt ", attempt_.number, " ended: ", cause)), &draft);
   Unbind();
   if (fruitless >= kMaxFruitlessAttempts) {
-    v1::Event end =
-        NewState(v1::FAILED, absl::StrCat(fruitless,
-                                          " attempts without a new iteration; the last one ended: ",
-                                          cause));
+    v1::Event end = NewState(
+        v1::FAILED,
+        absl::StrCat(fruitless, " attempts without a new iteration; the last one ended: ", cause));
     end.mutable_state_changed()->set_error_reason("ATTEMPTS_EXHAUSTED");
     AddFinal(std::move(end), &draft);
     return Append(std::move(draft));

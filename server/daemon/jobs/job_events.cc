@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/common/limits.h"
 #include "server/daemon/jobs/compare.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/journal/entries.h"
@@ -13,6 +14,8 @@ namespace descent::daemon {
 namespace {
 
 using server::MutexLock;
+
+constexpr size_t kStampBytes = 64;  // times, attempt, sequence
 
 absl::Status Unexpected(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("the worker sent ", what));
@@ -105,6 +108,11 @@ absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string*
 }
 
 absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* diverged) {
+  // Nobody could be told of it.
+  if (pending.bytes.size() > server::kMaxEventBytes + kStampBytes) {
+    return Unexpected(absl::StrCat("an event of ", pending.bytes.size(), " bytes, more than ",
+                                   server::kMaxEventBytes));
+  }
   v1::Event event;
   if (!event.ParseFromString(pending.bytes)) return Unexpected("an event that can't be read");
   draft->only_iterations = false;

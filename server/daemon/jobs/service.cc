@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "server/common/mutex.h"
+#include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/listing.h"
 #include "server/daemon/jobs/names.h"
@@ -22,6 +23,7 @@ using server::MutexLock;
 
 constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
+constexpr size_t kMaxPageBytes = size_t{1} << 20;  // or one job
 
 }  // namespace
 
@@ -125,10 +127,13 @@ absl::StatusOr<v1::ListJobsResponse> JobsServiceImpl::List(
   }
   v1::ListJobsResponse response;
   PageKey last;
+  size_t bytes = 0;
   for (const auto& [key, listed] : jobs) {
     v1::Job job = listed->DurableLight();
     if (!filter->Matches(job)) continue;
-    if (response.jobs_size() == page_size) {
+    if (job.has_last_evaluation()) LeaveOutMatrices(0, job.mutable_last_evaluation());
+    bytes += job.ByteSizeLong();
+    if (response.jobs_size() == page_size || (response.jobs_size() > 0 && bytes > kMaxPageBytes)) {
       response.set_next_page_token(EncodePageToken(last));
       break;
     }

@@ -58,7 +58,7 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
       AddSample(dial, state.value(), {{"job", IdOf(job)}, {"path", state.path()}});
     }
     for (const v1::Metric& m : job.last_evaluation().metrics()) {
-      if (!m.values().empty()) continue;  // a matrix is no gauge
+      if (!m.values().empty() || m.size() > 0) continue;  // a matrix is no gauge
       AddSample(metric, m.value(), {{"job", IdOf(job)}, {"metric", m.name()}});
     }
     if (!job.has_last_iteration()) continue;

@@ -11,14 +11,17 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "core/train/non_finite.h"
 #include "server/common/log.h"
+#include "server/worker/session/evaluation_parts.h"
 #include "server/worker/spec/prepare.h"
 
 namespace descent::worker {
 namespace {
 
-constexpr int kFailedPrecondition = 9;  // google.rpc.Code
+constexpr int kFailedPrecondition = 9;     // google.rpc.Code
+constexpr size_t kMaxText = 4096;          // of a reason or a notice
 constexpr std::chrono::seconds kRetry(1);  // until a checkpoint that failed is tried again
 
 std::string Describe(const Violations& violations) {
@@ -74,7 +77,13 @@ Attempt::End Attempt::Run() {
            "STEP_FAILED");
       return End::kFinal;
     }
-    switch (Boundary(*boundary)) {
+    const Next next = Boundary(*boundary);
+    // Sent again and again it would go round for ever.
+    if (const std::string too_large = journal_.TakeTooLarge(); !too_large.empty()) {
+      Fail(too_large, "TOO_LARGE");
+      return End::kFinal;
+    }
+    switch (next) {
       case Next::kStep:
         break;
       case Next::kLeave:
@@ -429,22 +438,16 @@ absl::StatusOr<Attempt::Event> Attempt::EvaluationEvent(const std::string& reque
   if (!evaluation_seconds_) {
     evaluation_seconds_ = static_cast<double>(clock_->MonotonicNanos() - since) * 1e-9;
   }
-  Event event;
-  api::Evaluated* evaluation = event.mutable_evaluation();
-  evaluation->set_iteration(k_);
-  evaluation->set_dataset("test");
-  const auto add = [&](const MetricValue& value) {
-    api::Metric* metric = evaluation->add_metrics();
-    metric->set_name(value.name);
-    if (value.values.empty()) metric->set_value(value.value);
-    for (const double number : value.values) metric->add_values(number);
-  };
-  add({"loss", result->loss});
-  for (const MetricValue& value : result->metrics) add(value);
-  evaluation->set_samples(result->examples);
-  evaluation->set_request_id(request_id);
-  evaluation->set_seconds(*evaluation_seconds_);
-  return event;
+  api::Evaluated evaluation;
+  evaluation.set_iteration(k_);
+  evaluation.set_dataset("test");
+  evaluation.set_samples(result->examples);
+  evaluation.set_request_id(request_id);
+  evaluation.set_seconds(*evaluation_seconds_);
+  std::vector<Event> parts = EvaluationParts(evaluation, *result);
+  // All but the last, which completes them, are too many for one message.
+  for (size_t i = 0; i + 1 < parts.size(); ++i) journal_.Write(std::move(parts[i]));
+  return std::move(parts.back());
 }
 
 absl::StatusOr<Attempt::Event> Attempt::CheckpointEvent(const std::string& request_id) {
@@ -465,10 +468,11 @@ absl::StatusOr<Attempt::Event> Attempt::CheckpointEvent(const std::string& reque
   return event;
 }
 
-Attempt::Event Attempt::NoticeEvent(api::Notice::Severity severity, std::string message) const {
+Attempt::Event Attempt::NoticeEvent(api::Notice::Severity severity,
+                                    const std::string& message) const {
   Event event;
   event.mutable_notice()->set_severity(severity);
-  event.mutable_notice()->set_message(std::move(message));
+  event.mutable_notice()->set_message(ShortUtf8(message, kMaxText));
   return event;
 }
 
@@ -479,7 +483,7 @@ Attempt::Event Attempt::StateEvent(api::JobState from, api::JobState to,
   change->set_state(to);
   change->set_old_state(from);
   if (k_ >= 0) change->set_iteration(k_);
-  change->set_reason(reason);
+  change->set_reason(ShortUtf8(reason, kMaxText));
   return event;
 }
 

@@ -73,13 +73,14 @@ class Attempt {
   void Reject(const Accepted& request, const Refusal& refusal);
   void Announce();
 
-  // Events of an evaluation or a checkpoint at the present iteration; each made once.
+  // Events of an evaluation or a checkpoint at the present iteration; each made once. Of an
+  // evaluation in parts the last one, the others being written.
   absl::StatusOr<Event> EvaluationEvent(const std::string& request_id);
   absl::StatusOr<Event> CheckpointEvent(const std::string& request_id);
   // The one at the run's end: waits for as long as it can't be saved, and says so; the error comes
   // only if the worker is asked to leave meanwhile.
   absl::StatusOr<Event> LastCheckpoint();
-  Event NoticeEvent(::descent::v1::Notice::Severity severity, std::string message) const;
+  Event NoticeEvent(::descent::v1::Notice::Severity severity, const std::string& message) const;
   // Of iteration k before any command there.
   const RunState& Snapshot();
   Event StateEvent(::descent::v1::JobState from, ::descent::v1::JobState to,

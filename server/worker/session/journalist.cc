@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "server/common/limits.h"
+
 namespace descent::worker {
 
 void Journalist::Stamp(::descent::v1::Event* event) {
@@ -11,13 +14,30 @@ void Journalist::Stamp(::descent::v1::Event* event) {
   event->set_sequence(++sequence_);
 }
 
+bool Journalist::Fits(const ::descent::v1::Event& event, size_t bytes) {
+  if (!too_large_.empty()) return false;
+  if (bytes <= server::kMaxEventBytes) return true;
+  const auto* kind = event.GetDescriptor()->FindFieldByNumber(static_cast<int>(event.kind_case()));
+  too_large_ =
+      absl::StrCat("An event of ", bytes, " bytes (", kind == nullptr ? "?" : kind->name(),
+                   ") is more than the ", server::kMaxEventBytes, " that a journal takes.");
+  return false;
+}
+
 void Journalist::WriteIteration() {
   Stamp(&event_);
   event_.SerializeToString(&buffer_);
-  outbox_->Append(buffer_);
+  if (Fits(event_, buffer_.size())) {
+    outbox_->Append(buffer_);
+  } else {
+    --sequence_;
+  }
 }
 
 void Journalist::Write(std::vector<::descent::v1::Event> events) {
+  for (const ::descent::v1::Event& event : events) {
+    if (!Fits(event, event.ByteSizeLong())) return;
+  }
   std::vector<std::string> serialized;
   for (::descent::v1::Event& event : events) {
     Stamp(&event);

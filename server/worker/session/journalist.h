@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "descent/v1/event.pb.h"
@@ -23,12 +24,18 @@ class Journalist {
   ::descent::v1::Iteration* iteration() { return event_.mutable_iteration(); }
   void WriteIteration();
 
-  // These stay together in the journal: all are appended in one transaction, or none.
+  // These stay together in the journal: all are appended in one transaction, or none. Nothing is
+  // written of a group with an event above kMaxEventBytes, nor after it: see too_large.
   void Write(std::vector<::descent::v1::Event> events);
   void Write(::descent::v1::Event event);
 
+  // What could not be written because it was too large: a sentence; empty: nothing. Who takes it
+  // writes again: the end.
+  std::string TakeTooLarge() { return std::exchange(too_large_, ""); }
+
  private:
   void Stamp(::descent::v1::Event* event);
+  bool Fits(const ::descent::v1::Event& event, size_t bytes);
 
   const int32_t attempt_;
   const int32_t branch_;
@@ -37,6 +44,7 @@ class Journalist {
   int64_t sequence_ = 0;
   ::descent::v1::Event event_;
   std::string buffer_;
+  std::string too_large_;
 };
 
 }  // namespace descent::worker

@@ -18,6 +18,7 @@
 #include "core/objective/evaluate.h"
 #include "core/objective/predict.h"
 #include "core/train/checkpoint.h"
+#include "server/common/limits.h"
 #include "server/worker/spec/prediction.h"
 
 namespace descent::worker {
@@ -25,7 +26,7 @@ namespace {
 
 using Form = api::PredictJobRequest::Form;
 
-constexpr int64_t kMessageBytes = 512 << 10;
+constexpr size_t kMessageBytes = server::kPartBytes;
 constexpr int kNiceness = 10;
 
 std::string_view Bytes(const at::Tensor& rows) {
@@ -129,7 +130,17 @@ class Prediction {
     if (header->has_classes()) {
       for (const int64_t size : class_shape) header->add_class_shape(size);
     }
-    for (const std::string& name : ready.class_names) header->add_class_names(name);
+    // As many names as fit, the others after it.
+    size_t bytes = 0;
+    auto* names = header->mutable_class_names();
+    for (const std::string& name : ready.class_names) {
+      if ((bytes += name.size() + 8) > kMessageBytes) {
+        if (absl::Status status = Send(std::exchange(response, {})); !status.ok()) return status;
+        bytes = name.size() + 8;
+        names = response.mutable_class_names()->mutable_class_names();
+      }
+      names->Add()->assign(name);
+    }
     return Send(std::move(response));
   }
 
@@ -144,7 +155,8 @@ class Prediction {
     const int64_t rows = values.size(0);
     const auto row_bytes =
         static_cast<int64_t>(values.nbytes() + (classes.defined() ? classes.nbytes() : 0)) / rows;
-    const int64_t step = std::max<int64_t>(1, kMessageBytes / std::max<int64_t>(1, row_bytes));
+    const int64_t step =
+        std::max<int64_t>(1, static_cast<int64_t>(kMessageBytes) / std::max<int64_t>(1, row_bytes));
     for (int64_t first = 0; first < rows; first += step) {
       const int64_t count = std::min(step, rows - first);
       std::string_view left = Bytes(values.narrow(0, first, count));

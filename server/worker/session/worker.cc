@@ -12,6 +12,7 @@
 #include "core/data/data_roots.h"
 #include "server/common/log.h"
 #include "server/worker/session/attempt.h"
+#include "server/worker/session/job_size.h"
 #include "server/worker/session/predict.h"
 #include "server/worker/session/warm_up.h"
 #include "server/worker/spec/data_cache.h"
@@ -39,7 +40,12 @@ v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
   };
   try {
     std::variant<Prepared, Violations> result = Prepare(request.spec(), cache);
-    if (auto* prepared = std::get_if<Prepared>(&result)) {
+    Violations size;
+    auto* prepared = std::get_if<Prepared>(&result);
+    if (prepared != nullptr) CheckJobSize(prepared->spec, prepared->summary, &size);
+    if (!size.empty()) {
+      for (const Violation& violation : size.list()) refuse(violation);
+    } else if (prepared != nullptr) {
       *validated->mutable_valid()->mutable_spec() = std::move(prepared->spec);
       *validated->mutable_valid()->mutable_summary() = std::move(prepared->summary);
     } else {

@@ -270,6 +270,14 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
       ToLossSum(objective).terms[0].loss.predicts != Predicts::kValues) {
     evaluation->add_metrics()->mutable_accuracy();
   }
+  constexpr int kMostMetrics = 256;
+  if (evaluation->metrics_size() > kMostMetrics) {
+    violations->Add("evaluation.metrics",
+                    absl::StrCat("There are ", evaluation->metrics_size(), "; give at most ",
+                                 kMostMetrics, "."),
+                    "TOO_LARGE");
+    return;
+  }
   std::set<std::string> names;
   for (int i = 0; i < evaluation->metrics_size(); ++i) {
     api::EvaluationMetric* metric = evaluation->mutable_metrics(i);

@@ -1,5 +1,6 @@
 // Metrics against their definitions, whatever the batches.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -126,6 +127,22 @@ TEST(MetricsTest, TheConfusionMatrixCountsRowByRow) {
   const MetricValue value =
       Of(ConfusionMatrix{}.Make(), CrossEntropy{}, scores, at::tensor({0, 2, 2, 1}, at::kLong));
   EXPECT_THAT(value.values, ElementsAre(1, 0, 0, 1, 0, 0, 0, 1, 1));
+}
+
+// Of 100,000 classes the whole matrix would be 80 GB.
+TEST(MetricsTest, TheConfusionMatrixOfManyClassesIsWhatIsInIt) {
+  const at::Tensor scores = at::zeros({4, 100'000}, at::kDouble);
+  const int64_t taken[] = {7, 99'999, 7, 3};
+  for (int64_t i = 0; i < 4; ++i) scores[i][taken[i]] = 1;
+  const MetricValue value = Of(ConfusionMatrix{}.Make(), CrossEntropy{}, scores,
+                               at::tensor({50'000, 0, 50'000, 3}, at::kLong));
+  EXPECT_THAT(value.values, ElementsAre());
+  EXPECT_EQ(value.size, 100'000);
+  std::vector<std::array<uint32_t, 3>> entries;
+  for (const auto& [row, column, count] : value.entries) entries.push_back({row, column, count});
+  EXPECT_THAT(entries,
+              ElementsAre(std::array<uint32_t, 3>{0, 99'999, 1}, std::array<uint32_t, 3>{3, 3, 1},
+                          std::array<uint32_t, 3>{50'000, 7, 2}));
 }
 
 TEST(MetricsTest, RSquaredAndAbsoluteErrorAreTheirFormulas) {

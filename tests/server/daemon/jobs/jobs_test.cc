@@ -56,6 +56,107 @@ TEST_F(JobsTest, AFailedJobSaysWhyAndWhatIsKept) {
   EXPECT_EQ(job.last_checkpoint(), "0-10");
 }
 
+// Two events of one evaluation, its matrix going on from one to the other.
+TEST_F(JobsTest, AnEvaluationInPartsIsOneWithoutItsLargeMatrices) {
+  auto worker = RunJob("parts");
+  worker->Train(5);
+  const auto evaluation = [](int part) {
+    v1::Event event;
+    v1::Evaluated& evaluated = *event.mutable_evaluation();
+    evaluated.set_iteration(5);
+    evaluated.set_dataset("test");
+    evaluated.set_part(part);
+    evaluated.set_parts(2);
+    if (part == 0) {
+      evaluated.add_metrics()->set_name("loss");
+      for (int i = 0; i < 9; ++i) evaluated.mutable_metrics(0)->add_values(i);
+    }
+    v1::Metric& matrix = *evaluated.add_metrics();
+    matrix.set_name("confusion_matrix");
+    matrix.set_size(3000);
+    matrix.add_rows(part);
+    matrix.add_columns(1);
+    matrix.add_counts(1);
+    if (part == 1) evaluated.add_metrics()->set_name("accuracy");
+    return event;
+  };
+  worker->Emit(evaluation(0));
+  worker->Emit(evaluation(1));
+  worker->Flush();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  const v1::Evaluated last = jobs_->Get("jobs/parts")->last_evaluation();
+  ASSERT_EQ(last.metrics_size(), 3);
+  EXPECT_EQ(last.parts(), 0);
+  EXPECT_EQ(last.metrics(0).values_size(), 9);
+  EXPECT_EQ(last.metrics(1).name(), "confusion_matrix");
+  EXPECT_EQ(last.metrics(1).size(), 3000);
+  EXPECT_EQ(last.metrics(1).rows_size(), 0);
+  EXPECT_EQ(last.metrics(2).name(), "accuracy");
+  const v1::Evaluated listed = jobs_->List({})->jobs(0).last_evaluation();
+  EXPECT_EQ(listed.metrics(0).values_size(), 0);
+  EXPECT_EQ(listed.metrics(0).size(), 3);
+
+  // Computed again, each part is compared with its own.
+  Kill(*worker);
+  worker = ConnectSpare();
+  worker->Begin();
+  worker->Train(5);
+  worker->Emit(evaluation(0));
+  worker->Emit(evaluation(1));
+  worker->Train(6);
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(Count("parts", [](const v1::Event& e) { return e.has_rewound(); }), 0);
+  EXPECT_EQ(Count("parts", [](const v1::Event& e) { return e.has_evaluation(); }), 2);
+}
+
+TEST_F(JobsTest, AnEventThatNobodyCouldBeToldOfEndsTheJob) {
+  auto worker = RunJob("large");
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    v1::Event event;
+    event.mutable_notice()->set_message(std::string(2 << 20, 'x'));
+    worker->Emit(event);
+    worker->Flush();
+    EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+    ExitCleanly(*worker);
+    if (attempt == 3) break;
+    if (attempt == 2) Advance(1);
+    worker = ConnectSpare();
+    worker->Begin();
+  }
+  AwaitState("large", v1::FAILED);
+  EXPECT_THAT(jobs_->Get("jobs/large")->state_reason(), HasSubstr("bytes, more than 1048576"));
+  EXPECT_EQ(jobs_->Get("jobs/large")->error_reason(), "ATTEMPTS_EXHAUSTED");
+}
+
+TEST_F(JobsTest, AListOfLargeJobsComesInSmallPages) {
+  v1::CreateJobRequest request;
+  *request.mutable_job()->mutable_spec() = SmallSpec();
+  for (int i = 0; i < 64; ++i) {
+    (*request.mutable_job()->mutable_labels())[absl::StrCat("key", i)] = std::string(8192, 'v');
+  }
+  std::shared_ptr<FakeWorker> worker;
+  for (int i = 0; i < 5; ++i) {
+    request.set_job_id(absl::StrCat("job-", i));
+    auto created = Create(request);
+    if (i == 0) worker = ConnectSpare();
+    ASSERT_TRUE(created.Get().ok());
+    if (i == 0) worker->Begin(), ConnectSpare();
+  }
+  v1::ListJobsRequest list;
+  std::vector<std::string> names;
+  int pages = 0;
+  do {
+    const v1::ListJobsResponse page = *jobs_->List(list);
+    EXPECT_LT(page.ByteSizeLong(), 4u << 20);
+    for (const v1::Job& job : page.jobs()) names.push_back(job.name());
+    list.set_page_token(page.next_page_token());
+    ++pages;
+  } while (!list.page_token().empty());
+  EXPECT_EQ(pages, 5);
+  EXPECT_THAT(names,
+              ElementsAre("jobs/job-4", "jobs/job-3", "jobs/job-2", "jobs/job-1", "jobs/job-0"));
+}
+
 TEST_F(JobsTest, AnInvalidSpecMakesNoJobAndNamesTheField) {
   auto created = Create("bad");
   auto worker = processes_.NextLaunched();

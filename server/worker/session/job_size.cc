@@ -1,0 +1,71 @@
+#include "server/worker/session/job_size.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/common/limits.h"
+
+namespace descent::worker {
+namespace {
+
+namespace api = ::descent::v1;
+
+std::string Megabytes(size_t bytes) {
+  return absl::StrFormat("%.1f MB", static_cast<double>(bytes) * 1e-6);
+}
+
+// The field of the message that takes the most, and its bytes.
+std::pair<std::string, size_t> Largest(const google::protobuf::Message& message) {
+  std::pair<std::string, size_t> largest;
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    const std::unique_ptr<google::protobuf::Message> rest(message.New());
+    rest->CopyFrom(message);
+    rest->GetReflection()->ClearField(rest.get(), field);
+    const size_t bytes = message.ByteSizeLong() - rest->ByteSizeLong();
+    if (bytes > largest.second) largest = {field->name(), bytes};
+  }
+  return largest;
+}
+
+}  // namespace
+
+void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violations* violations) {
+  const size_t bytes = spec.ByteSizeLong() + summary.ByteSizeLong();
+  if (bytes > server::kMaxJobBytes) {
+    const auto [given, given_bytes] = Largest(spec);
+    const auto [built, built_bytes] = Largest(summary);
+    const bool in_spec = given_bytes >= built_bytes;
+    violations->Add(
+        in_spec ? given : "model",
+        absl::StrCat("The spec and the summary of what it builds are ", Megabytes(bytes),
+                     ", more than the ", Megabytes(server::kMaxJobBytes),
+                     " that a job may have; most of it, ",
+                     Megabytes(in_spec ? given_bytes : built_bytes), ", is ",
+                     in_spec ? "this." : absl::StrCat("the summary's ", built, "."),
+                     in_spec ? " Put what is long into a file that the spec names." : ""),
+        "TOO_LARGE");
+    return;
+  }
+  size_t names = 0;
+  for (const std::string& dial : summary.dials()) names += dial.size();
+  if (names > server::kMaxNamesBytes) {
+    violations->Add(
+        spec.has_system() ? "system" : "optimizer",
+        absl::StrCat("There would be ", summary.dials_size(), " dials, whose names are ",
+                     Megabytes(names), " of text, more than ", Megabytes(server::kMaxNamesBytes),
+                     "; use fewer groups, or shorter names."),
+        "TOO_LARGE");
+  }
+}
+
+}  // namespace descent::worker
