@@ -69,8 +69,9 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments) {
   const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   if (const std::vector<CLI::App*> asked = app.get_subcommands(); !asked.empty()) {
-    const std::string message = extras ? ExtraMessage(*asked[0]) : "";
-    return message.empty() ? error.what() : message;
+    if (!extras) return error.what();
+    const std::string message = ExtraMessage(*asked[0]);  // of those before it, the program's
+    return message.empty() ? ExtraMessage(app) : message;
   }
   if (arguments.empty()) return error.what();
   if (arguments[0].size() > 1 && arguments[0][0] == '-') {

@@ -194,7 +194,12 @@ void MessageReader::ReadMap(const YamlNode& node, const std::string& path, Messa
       Error(entry.mark, field_path, UnknownField(entry.key, descriptor));
       continue;
     }
-    if (const auto [first, fresh] = given.emplace(field, &entry); !fresh) {
+    bool unused = false;
+    const FieldDescriptor* meant = entry.value->kind == YamlNode::Kind::kScalar
+                                       ? WordField(field, entry.value->text, &unused)
+                                       : nullptr;
+    if (const auto [first, fresh] = given.emplace(meant != nullptr ? meant : field, &entry);
+        !fresh) {
       Error(entry.mark, field_path,
             absl::StrCat("given twice, first as `", first->second->key, "` in line ",
                          first->second->mark.line));
@@ -260,9 +265,6 @@ void MessageReader::ReadField(const YamlNode& node, TextMark mark, const std::st
   if (node.kind == YamlNode::Kind::kScalar) {
     bool value = false;
     if (const FieldDescriptor* meant = WordField(field, node.text, &value)) {
-      if (reflection->HasField(*message, meant)) {
-        return Error(mark, path, absl::StrCat("`", meant->name(), "` says it already"));
-      }
       return reflection->SetBool(message, meant, value);
     }
   }
