@@ -11,6 +11,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 
 // Debian has no C++ library of google/rpc/*.proto, and these are four messages of strings: they
 // are written and read here by protobuf's own wire-format primitives.
@@ -26,49 +27,6 @@ using WireFormat = google::protobuf::internal::WireFormatLite;
 // more in the details, which travel in base 64: 3·1024 + 4/3·(1024 + 2048) < 8192.
 constexpr size_t kMaxMessageBytes = 1024;
 constexpr size_t kMaxDetailBytes = 2048;
-
-// Length of the valid UTF-8 sequence that starts at text[0]; 0 if none does.
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [&](size_t i) -> uint8_t {
-    return i < text.size() ? static_cast<uint8_t>(text[i]) : 0;
-  };
-  const auto follows = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!follows(1) || !follows(2)) return 0;
-    if (first == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-    if (first == 0xED && byte(1) > 0x9F) return 0;  // surrogate
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!follows(1) || !follows(2) || !follows(3)) return 0;
-    if (first == 0xF0 && byte(1) < 0x90) return 0;
-    if (first == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
-
-// Valid UTF-8 of at most `limit` bytes; what was cut off shows as an ellipsis.
-std::string Clean(std::string_view text, size_t limit) {
-  constexpr std::string_view kEllipsis = "…";
-  std::string out;
-  size_t last_fit = 0;  // length of `out` that leaves room for the ellipsis
-  while (!text.empty()) {
-    const size_t length = SequenceLength(text);
-    out += length > 0 ? text.substr(0, length) : std::string_view("\xEF\xBF\xBD");
-    text.remove_prefix(length > 0 ? length : 1);
-    if (out.size() > limit) {
-      out.resize(last_fit);
-      if (last_fit + kEllipsis.size() <= limit) out += kEllipsis;
-      return out;
-    }
-    if (out.size() + kEllipsis.size() <= limit) last_fit = out.size();
-  }
-  return out;
-}
 
 std::string AsString(const absl::Cord& cord) { return std::string(cord); }
 
@@ -87,12 +45,12 @@ void AppendField(int number, std::string_view bytes, std::string* out) {
 // google.rpc.ErrorInfo{reason = 1, domain = 2, map<string, string> metadata = 3}
 std::string SerializeErrorInfo(const ErrorDetail& detail) {
   std::string out;
-  AppendField(1, Clean(detail.reason, 128), &out);
-  AppendField(2, Clean(detail.domain, 128), &out);
+  AppendField(1, ShortUtf8(detail.reason, 128), &out);
+  AppendField(2, ShortUtf8(detail.domain, 128), &out);
   for (const auto& [key, value] : detail.metadata) {
     std::string entry;
-    AppendField(1, Clean(key, 64), &entry);
-    AppendField(2, Clean(value, 256), &entry);
+    AppendField(1, ShortUtf8(key, 64), &entry);
+    AppendField(2, ShortUtf8(value, 256), &entry);
     if (out.size() + entry.size() + 4 > kMaxDetailBytes / 2) break;
     AppendField(3, entry, &out);
   }
@@ -105,8 +63,8 @@ std::string SerializeBadRequest(const std::vector<FieldViolation>& violations) {
   std::string out;
   for (const FieldViolation& violation : violations) {
     std::string entry;
-    AppendField(1, Clean(violation.field, 256), &entry);
-    AppendField(2, Clean(violation.description, 512), &entry);
+    AppendField(1, ShortUtf8(violation.field, 256), &entry);
+    AppendField(2, ShortUtf8(violation.description, 512), &entry);
     if (out.size() + entry.size() + 4 > kMaxDetailBytes / 2) break;
     AppendField(1, entry, &out);
   }
@@ -219,7 +177,7 @@ ErrorDetail GetErrorDetail(const absl::Status& status) {
 // google.protobuf.Any{string type_url = 1, bytes value = 2}
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  const std::string message = Clean(AsView(status.message()), kMaxMessageBytes);
+  const std::string message = ShortUtf8(AsView(status.message()), kMaxMessageBytes);
   std::string details;
   status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
     std::string any;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "core/text/utf8.h"
 
 namespace descent::cli {
 
@@ -66,21 +67,13 @@ std::string TimeOfDay(int64_t unix_nanos) {
 
 std::string Visible(std::string_view text) {
   std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    // C1 controls are C2 80 .. C2 9F in UTF-8.
-    const bool c1 =
-        c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (c == '\n') {
-      out += "; ";
-    } else if (c < 0x20 || c == 0x7F || c1) {
-      out += '?';
-      if (c1) ++i;
-    } else {
-      out += text[i];
-    }
+  while (true) {
+    const size_t end = text.find('\n');
+    out += Printable(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    out += "; ";
+    text.remove_prefix(end + 1);
   }
-  return out;
 }
 
 size_t Width(std::string_view text) {

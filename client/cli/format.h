@@ -22,8 +22,9 @@ std::string Ago(int64_t unix_nanos);                     // 2 min ago
 std::string LocalTime(int64_t unix_nanos);               // 2026-11-21 10:00:00
 std::string TimeOfDay(int64_t unix_nanos);               // 10:00:00
 
-// Text of others' (names, reasons, paths) without control characters: it could move the cursor of
-// the terminal it is shown on, or worse.
+// Text of others' (names, reasons, paths) without control characters and overrides of its
+// direction: it could move the cursor of the terminal it is shown on, or make one name look like
+// another.
 std::string Visible(std::string_view text);
 
 // Columns that it takes on a terminal, a code point being one.

@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/text/utf8.h"
 
 namespace descent::client {
 namespace {
@@ -272,31 +273,15 @@ bool LooksLikeJson(std::string_view text) {
 
 TextMark FindInvalidUtf8(std::string_view text) {
   TextMark mark{1, 1};
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = [&](size_t offset) -> unsigned {
-      return i + offset < text.size() ? static_cast<unsigned char>(text[i + offset]) : 0;
-    };
-    const unsigned lead = byte(0);
-    size_t length = 0;
-    if (lead < 0x80) length = 1;
-    if (lead >= 0xC2 && lead < 0xE0) length = 2;
-    if (lead >= 0xE0 && lead < 0xF0) length = 3;
-    if (lead >= 0xF0 && lead < 0xF5) length = 4;
-    bool valid = length > 0 && lead != 0;
-    for (size_t k = 1; k < length; ++k) valid = valid && (byte(k) & 0xC0) == 0x80;
-    if (length == 3) {  // overlong, surrogates
-      valid = valid && !(lead == 0xE0 && byte(1) < 0xA0) && !(lead == 0xED && byte(1) > 0x9F);
-    }
-    if (length == 4) {
-      valid = valid && !(lead == 0xF0 && byte(1) < 0x90) && !(lead == 0xF4 && byte(1) > 0x8F);
-    }
-    if (!valid) return mark;
-    if (lead == '\n') {
+  while (!text.empty()) {
+    const size_t length = CharacterLength(text);
+    if (length == 0 || text[0] == '\0') return mark;
+    if (text[0] == '\n') {
       mark = {mark.line + 1, 1};
     } else {
       ++mark.column;
     }
-    i += length;
+    text.remove_prefix(length);
   }
   return {};
 }

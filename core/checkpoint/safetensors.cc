@@ -14,6 +14,7 @@
 #include "core/checkpoint/durable_file.h"
 #include "core/checkpoint/header.h"
 #include "core/data/file.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
@@ -160,7 +161,8 @@ absl::StatusOr<Safetensors> ParseSafetensors(std::string_view bytes, const std::
   try {
     return ParseOrThrow(bytes, path, owner);
   } catch (const std::exception& error) {
-    return absl::ResourceExhaustedError(absl::StrCat("Cannot load ", path, ": ", error.what()));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("Cannot load ", path, ": ", ExceptionText(error)));
   }
 }
 
@@ -180,7 +182,8 @@ absl::StatusOr<SavedFile> WriteSafetensors(const std::string& path, const Safete
   try {
     return WriteOrThrow(path, contents);
   } catch (const std::exception& error) {
-    return absl::ResourceExhaustedError(absl::StrCat("Cannot save ", path, ": ", error.what()));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("Cannot save ", path, ": ", ExceptionText(error)));
   }
 }
 

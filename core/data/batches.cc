@@ -6,6 +6,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 
@@ -24,8 +25,8 @@ absl::StatusOr<std::unique_ptr<Batches>> Batches::Create(Dataset dataset,
     }
     return batches;
   } catch (const std::exception& error) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("No memory for a batch of ", options.batch_size, ": ", error.what(), "."));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "No memory for a batch of ", options.batch_size, ": ", ExceptionText(error), "."));
   }
 }
 

@@ -9,12 +9,14 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/data/csv_records.h"
 #include "core/data/file.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -37,8 +39,7 @@ std::optional<double> ParseNumber(std::string_view field) {
 
 // A long field in full would hide the rest of the message.
 std::string Shown(std::string_view field) {
-  return field.size() <= 40 ? std::string(field)
-                            : absl::StrCat(std::string(field.substr(0, 40)), "…");
+  return ShortUtf8(field, 40 + std::string_view("…").size());
 }
 
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
@@ -105,15 +106,16 @@ class Reader {
 
   absl::Status CheckNames() {
     std::vector<std::string> names;
+    std::unordered_set<std::string_view> seen;
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string& name = columns_[i].name;
       if (name.empty()) {
         return absl::InvalidArgumentError(
             absl::StrCat(path(), ", line 1: column ", i + 1, " has no name."));
       }
-      if (Contains(names, name)) {
+      if (!seen.insert(name).second) {
         return absl::InvalidArgumentError(
-            absl::StrCat(path(), ", line 1: two columns are named \"", name, "\"."));
+            absl::StrCat(path(), ", line 1: two columns are named \"", Shown(name), "\"."));
       }
       names.push_back(name);
     }

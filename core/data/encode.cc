@@ -9,6 +9,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
@@ -62,7 +63,7 @@ absl::Status Guarded(const std::string& path, absl::FunctionRef<absl::Status()> 
     return absl::ResourceExhaustedError(absl::StrCat(path, " does not fit in memory."));
   } catch (const std::exception& error) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("Cannot load ", path, ": ", error.what(), "."));
+        absl::StrCat("Cannot load ", path, ": ", ExceptionText(error), "."));
   }
 }
 

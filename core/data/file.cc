@@ -104,6 +104,41 @@ absl::StatusOr<Opened> OpenRegular(const std::string& path, const DataRoots& roo
   return found;
 }
 
+int64_t MemoryBytes() {
+  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
+std::string Size(int64_t bytes) {
+  if (bytes < 10'000'000) return absl::StrCat(bytes, " bytes");
+  if (bytes < 10'000'000'000) return absl::StrCat(bytes / 1'000'000, " MB");
+  return absl::StrCat(bytes / 1'000'000'000, " GB");
+}
+
+// Before it is read: what is read must fit into memory.
+absl::Status CheckFits(const std::string& path, const struct stat& info) {
+  const int64_t memory = MemoryBytes();
+  if (info.st_size <= memory) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      path, " is too large for memory: it is ", Size(info.st_size), ", and this machine has ",
+      Size(memory), ". Split it, or save it as .npy, which is not read into memory."));
+}
+
+// A mapped file may be larger than memory, but all of it is read for its digest, its holes too,
+// which cost no disk to make.
+absl::Status CheckNotHollow(const std::string& path, const struct stat& info) {
+  constexpr int64_t kBlock = 512;  // of st_blocks, whatever the file system's are
+  constexpr int64_t kAtLeast = 100;
+  const int64_t on_disk = static_cast<int64_t>(info.st_blocks) * kBlock;
+  if (info.st_size <= MemoryBytes() || on_disk >= info.st_size / kAtLeast) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is sparse: it claims ", Size(info.st_size),
+                   ", more than this machine's memory, "
+                   "but only ",
+                   Size(on_disk),
+                   " of it are on the disk; the rest are holes. Write the "
+                   "array anew with the shape that it has."));
+}
+
 FileStamp StampOf(const std::string& path, const struct stat& info) {
   return FileStamp{path, info.st_size,
                    static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
@@ -138,6 +173,7 @@ absl::Status AddFolder(const std::string& path, const DataRoots& roots, int dept
 absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoots& roots) {
   absl::StatusOr<Opened> opened = OpenRegular(path, roots);
   if (!opened.ok()) return opened.status();
+  if (absl::Status status = CheckFits(path, opened->info); !status.ok()) return status;
   FileContents contents;
   contents.bytes.resize(static_cast<size_t>(opened->info.st_size));
   size_t done = 0;
@@ -158,6 +194,7 @@ absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoo
 absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots) {
   absl::StatusOr<Opened> opened = OpenRegular(path, roots);
   if (!opened.ok()) return opened.status();
+  if (absl::Status status = CheckNotHollow(path, opened->info); !status.ok()) return status;
   const size_t size = static_cast<size_t>(opened->info.st_size);
   void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, opened->file.get(), 0);
   if (data == MAP_FAILED) return ErrnoStatus(path, "Cannot map", errno);

@@ -49,11 +49,12 @@ struct FileStamp {
 };
 
 // NotFound: there is no such file; PermissionDenied, also if it is outside the roots;
-// InvalidArgument: a folder, device or FIFO, an empty file, a NUL in the name; DataLoss: it could
-// not be read to its end.
+// InvalidArgument: a folder, device or FIFO, an empty file, a NUL in the name; ResourceExhausted:
+// it is larger than the machine's memory; DataLoss: it could not be read to its end.
 absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoots& roots = {});
 
-// The same errors. Reads it once, for its digest.
+// The same errors, but that it may be larger than memory, unless (InvalidArgument) hardly any of it
+// is on the disk. Reads it once, for its digest.
 absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots = {});
 
 // The same errors, except that the file is not read. A folder: what is in it, two levels deep.

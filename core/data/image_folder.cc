@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "core/data/pair.h"
 #include "core/data/picture.h"
 #include "core/data/sha256.h"
+#include "core/text/exception_text.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -28,14 +31,15 @@ bool IsPictureName(const std::string& name) {
 }
 
 struct Listing {
-  std::vector<std::string> classes;
-  std::vector<std::string> files;  // `cat/1.png`
+  std::vector<std::string> folders;  // as they are called, in whatever bytes
+  std::vector<std::string> classes;  // the same as text
+  std::vector<std::string> files;    // `cat/1.png`
   std::vector<int64_t> targets;
 };
 
 absl::Status ListClass(const ImageFolder& folder, const ReadOptions& options, size_t number,
                        Listing* listing) {
-  const std::string& name = listing->classes[number];
+  const std::string& name = listing->folders[number];
   const std::string path = absl::StrCat(folder.path, "/", name);
   absl::StatusOr<std::vector<std::string>> pictures = ListDataFolder(path, options.roots);
   if (!pictures.ok()) return pictures.status();
@@ -45,7 +49,7 @@ absl::Status ListClass(const ImageFolder& folder, const ReadOptions& options, si
   int64_t target = static_cast<int64_t>(number);
   if (options.known) {
     const std::vector<std::string>& known = options.known->at(kClass);
-    const auto found = std::find(known.begin(), known.end(), name);
+    const auto found = std::find(known.begin(), known.end(), listing->classes[number]);
     if (found == known.end()) {
       return absl::InvalidArgumentError(
           absl::StrCat(path, ": the training data has no class \"", name, "\"."));
@@ -76,8 +80,8 @@ absl::StatusOr<Listing> ListInputs(const ImageFolder& folder, const ReadOptions&
     }
     ReadOptions any = options;
     any.known.reset();
-    listing.classes.push_back(entry);
-    const absl::Status status = ListClass(folder, any, listing.classes.size() - 1, &listing);
+    listing.folders.push_back(entry);
+    const absl::Status status = ListClass(folder, any, listing.folders.size() - 1, &listing);
     if (!status.ok()) return status;
   }
   if (!listing.files.empty()) return listing;
@@ -89,7 +93,15 @@ absl::StatusOr<Listing> List(const ImageFolder& folder, const ReadOptions& optio
   absl::StatusOr<std::vector<std::string>> classes = ListDataFolder(folder.path, options.roots);
   if (!classes.ok()) return classes.status();
   Listing listing;
-  listing.classes = *std::move(classes);
+  listing.folders = *std::move(classes);
+  for (const std::string& name : listing.folders) listing.classes.push_back(ValidUtf8(name));
+  const std::set<std::string> distinct(listing.classes.begin(), listing.classes.end());
+  if (distinct.size() < listing.classes.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder.path,
+                     " has folders whose names are not UTF-8 and can't be told apart as "
+                     "text; rename them."));
+  }
   if (listing.classes.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(folder.path, " is empty, where a folder for each class is expected."));
@@ -168,7 +180,7 @@ absl::StatusOr<Examples> ImageFolder::Read(const ReadOptions& options) const {
     return Decode(*this, options, *std::move(listing));
   } catch (const std::exception& error) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("Cannot load ", path, ": ", error.what(), "."));
+        absl::StrCat("Cannot load ", path, ": ", ExceptionText(error), "."));
   }
 }
 

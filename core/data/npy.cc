@@ -15,6 +15,7 @@
 #include "core/data/file.h"
 #include "core/data/npy_header.h"
 #include "core/data/pair.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -68,7 +69,7 @@ absl::Status UnknownType(const std::string& name, const std::string& type) {
     advice = "its bytes are in the other order; save a.astype(a.dtype.newbyteorder('<'))";
   }
   return absl::InvalidArgumentError(absl::StrCat(name, " holds elements of the type '",
-                                                 type.substr(0, 40),
+                                                 ShortUtf8(type, 40),
                                                  "', which cannot be read: ", advice, "."));
 }
 

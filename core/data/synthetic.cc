@@ -14,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "core/data/random_seed.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
@@ -48,7 +49,7 @@ absl::StatusOr<Examples> Make(const char* kind, at::IntArrayRef inputs, at::IntA
     return made;
   } catch (const std::exception& error) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("Cannot make the data `", kind, "`: ", error.what(), "."));
+        absl::StrCat("Cannot make the data `", kind, "`: ", ExceptionText(error), "."));
   }
 }
 

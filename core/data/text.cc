@@ -11,42 +11,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/data/file.h"
+#include "core/text/exception_text.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
 
 constexpr char kVocabulary[] = "vocabulary";
 
-// The bytes of the character at the beginning of the text (RFC 3629); 0: that is none.
-size_t CharacterBytes(std::string_view text) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
-  };
-  const auto follows = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    if (!follows(1) || !follows(2)) return 0;
-    if (first == 0xE0 && byte(1) < 0xA0) return 0;  // overlong
-    if (first == 0xED && byte(1) > 0x9F) return 0;  // a surrogate
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if (!follows(1) || !follows(2) || !follows(3)) return 0;
-    if (first == 0xF0 && byte(1) < 0x90) return 0;
-    if (first == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
-
 // The bytes of UTF-8 are ordered as the code points are.
 absl::StatusOr<std::vector<std::string_view>> Characters(std::string_view text,
                                                          const std::string& path) {
   std::vector<std::string_view> characters;
   for (size_t at = 0; at < text.size();) {
-    const size_t n = CharacterBytes(text.substr(at));
+    const size_t n = CharacterLength(text.substr(at));
     if (n == 0) {
       return absl::InvalidArgumentError(absl::StrCat(path, " is not UTF-8 text: byte ", at,
                                                      " (counted from 0) begins no character."));
@@ -147,7 +125,7 @@ absl::StatusOr<Examples> ParseText(std::string_view text, const TextFile& option
     return ParseOrThrow(text, options, vocabulary, read);
   } catch (const std::exception& error) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("Cannot load ", options.path, ": ", error.what(), "."));
+        absl::StrCat("Cannot load ", options.path, ": ", ExceptionText(error), "."));
   }
 }
 

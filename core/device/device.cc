@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "c10/core/Device.h"
+#include "core/text/utf8.h"
 #include "torch/cuda.h"
 
 namespace descent {
@@ -21,9 +22,7 @@ namespace {
 
 constexpr std::string_view kCuda = "cuda";
 
-std::string Quoted(std::string_view name) {
-  return absl::StrCat("\"", std::string(name.substr(0, 100)), "\"");
-}
+std::string Quoted(std::string_view name) { return absl::StrCat("\"", ShortUtf8(name, 100), "\""); }
 
 }  // namespace
 

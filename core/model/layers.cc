@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "c10/core/ScalarType.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
@@ -79,7 +80,7 @@ absl::StatusOr<BuiltModel> BuildModel(const ModelOptions& options) try {
                     std::move(built->output_shape), std::move(built->summaries), parameters,
                     parameters * static_cast<int64_t>(c10::elementSize(options.dtype))};
 } catch (const std::exception& error) {  // c10::Error, bad_alloc
-  return absl::InternalError(absl::StrCat("the model could not be built: ", error.what()));
+  return absl::InternalError(absl::StrCat("the model could not be built: ", ExceptionText(error)));
 }
 
 }  // namespace descent

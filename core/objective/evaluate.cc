@@ -16,6 +16,7 @@
 #include "core/objective/loss_sum.h"
 #include "core/objective/metric.h"
 #include "core/space/number.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
@@ -76,12 +77,9 @@ absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& los
     result.metrics.push_back(tally->Result(means[0].value()));
   }
   return result;
-} catch (const c10::Error& error) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the model can't be evaluated on these data: ", error.what_without_backtrace()));
 } catch (const std::exception& error) {
   return absl::InvalidArgumentError(
-      absl::StrCat("the model can't be evaluated on these data: ", error.what()));
+      absl::StrCat("the model can't be evaluated on these data: ", ExceptionText(error)));
 }
 
 }  // namespace descent

@@ -17,6 +17,7 @@
 #include "core/model/flat_parameters.h"
 #include "core/model/pattern.h"
 #include "core/plan/kernel.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -145,7 +146,7 @@ absl::Status CheckPenalties(std::span<const Penalty> penalties,
     if (fits) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("penalties[", i, "].", std::string(penalties[i].name()),
-                     ": no parameter fits \"", penalties[i].pattern.substr(0, 100), "\""));
+                     ": no parameter fits \"", ShortUtf8(penalties[i].pattern, 100), "\""));
   }
   return absl::OkStatus();
 }

@@ -15,6 +15,7 @@
 #include "core/model/layer.h"
 #include "core/model/layers.h"
 #include "core/objective/loss.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 
@@ -38,12 +39,9 @@ absl::Status Predict(const Model& model, const at::Tensor& inputs, int64_t batch
     }
   }
   return absl::OkStatus();
-} catch (const c10::Error& error) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the model can't be used on these data: ", error.what_without_backtrace()));
 } catch (const std::exception& error) {
   return absl::InvalidArgumentError(
-      absl::StrCat("the model can't be used on these data: ", error.what()));
+      absl::StrCat("the model can't be used on these data: ", ExceptionText(error)));
 }
 
 bool PredictsClasses(Predicts predicts) { return predicts != Predicts::kValues; }

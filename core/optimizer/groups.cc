@@ -18,6 +18,7 @@
 #include "core/optimizer/dials.h"
 #include "core/optimizer/flat_update.h"
 #include "core/space/flat_space.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -42,7 +43,7 @@ absl::Status ValidateGroups(std::span<const ParameterGroup> groups) {
     });
     if (group.name.empty() || !plain) {
       return absl::InvalidArgumentError(
-          absl::StrCat("groups: \"", group.name.substr(0, 100),
+          absl::StrCat("groups: \"", ShortUtf8(group.name, 100),
                        "\" is no name of a group; give letters, digits, `_` and `-`"));
     }
     if (!names.insert(group.name).second) {
@@ -92,7 +93,7 @@ std::vector<std::vector<BufferRange>> GroupRanges(std::span<const ParameterGroup
   for (size_t i = 0; i < groups.size(); ++i) {
     if (!ranges[i + 1].empty()) continue;
     throw std::invalid_argument(absl::StrCat("groups.", groups[i].name, ": no parameter fits \"",
-                                             groups[i].pattern.substr(0, 100),
+                                             ShortUtf8(groups[i].pattern, 100),
                                              "\", or earlier groups have taken them all"));
   }
   return ranges;

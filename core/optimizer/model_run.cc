@@ -22,19 +22,18 @@
 #include "core/optimizer/any_objective.h"
 #include "core/optimizer/run.h"
 #include "core/optimizer/state.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
 
 // Of the exception being handled.
 absl::Status PresentException() try { throw; } catch (const std::invalid_argument& error) {
-  return absl::InvalidArgumentError(error.what());
+  return absl::InvalidArgumentError(ExceptionText(error));
 } catch (const c10::AcceleratorError& error) {
-  return absl::UnavailableError(error.what_without_backtrace());
-} catch (const c10::Error& error) {
-  return absl::InternalError(error.what_without_backtrace());
+  return absl::UnavailableError(ExceptionText(error));
 } catch (const std::exception& error) {
-  return absl::InternalError(error.what());
+  return absl::InternalError(ExceptionText(error));
 }
 
 // Where a checkpoint holds what the model remembers besides its parameters.

@@ -14,6 +14,7 @@
 #include "core/model/pattern.h"
 #include "core/optimizer/groups.h"
 #include "core/space/number.h"
+#include "core/text/utf8.h"
 
 namespace descent::internal {
 namespace {
@@ -28,7 +29,7 @@ void CheckFits(std::string_view field, const std::string& pattern, Parameters pa
   });
   if (fits) return;
   throw std::invalid_argument(absl::StrCat(std::string(field), ": no parameter fits \"",
-                                           pattern.substr(0, 100), "\"; they are called `",
+                                           ShortUtf8(pattern, 100), "\"; they are called `",
                                            parameters.front().name, "` and so on"));
 }
 

@@ -18,6 +18,7 @@
 #include "c10/util/Exception.h"
 #include "core/data/random_seed.h"
 #include "core/space/number.h"
+#include "core/text/exception_text.h"
 
 namespace descent {
 namespace {
@@ -212,11 +213,9 @@ absl::StatusOr<std::vector<double>> System::Evaluate(
     values.push_back(value);
   }
   return values;
-} catch (const c10::Error& error) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("the system can't be evaluated: ", error.what_without_backtrace()));
 } catch (const std::exception& error) {
-  return absl::InvalidArgumentError(absl::StrCat("the system can't be evaluated: ", error.what()));
+  return absl::InvalidArgumentError(
+      absl::StrCat("the system can't be evaluated: ", ExceptionText(error)));
 }
 
 RunState System::Save() {

@@ -84,6 +84,7 @@ bool IsUtf8(std::string_view text) {
 }
 
 std::string ValidUtf8(std::string_view text) {
+  if (IsUtf8(text)) return std::string(text);
   std::string valid;
   valid.reserve(text.size());
   EachCharacter(text, [&](std::string_view character) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -93,7 +94,7 @@ absl::StatusOr<size_t> FindDialPath(const std::vector<std::string>& paths, std::
       std::min_element(paths.begin(), paths.end(), [&](const auto& a, const auto& b) {
         return DistanceToPath(a, wanted) < DistanceToPath(b, wanted);
       });
-  return absl::NotFoundError(absl::StrCat("There is no dial `", std::string(path.substr(0, 200)),
+  return absl::NotFoundError(absl::StrCat("There is no dial `", ShortUtf8(path, 200),
                                           "`. Did you mean `", *nearest, "`? The dials are ",
                                           absl::StrJoin(paths, ", "), "."));
 }

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <utility>
 
+#include "core/text/utf8.h"
 #include "server/common/clock.h"
 #include "server/common/mutex.h"
 
@@ -48,12 +49,14 @@ std::string LogLine(int64_t wall_nanos, Severity severity, std::string_view wher
                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
   std::string line = time;
   line.append(Name(severity)).append(" ").append(where).append(": ");
-  for (const char c : text) {
-    if (c == '\n') {
-      line += "\\n";
-    } else {
-      line += c;
-    }
+  // The lines are read in terminals, and the last one of a worker becomes a reason: what they quote
+  // must neither break them nor act on what shows them.
+  while (true) {
+    const size_t end = text.find('\n');
+    line += Printable(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+    line += "\\n";
+    text.remove_prefix(end + 1);
   }
   line += '\n';
   return line;

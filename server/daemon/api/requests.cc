@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 
 namespace descent::daemon {
@@ -165,7 +166,7 @@ absl::Status CheckRequest(const v1::CreateJobRequest& request) {
   if (job.labels_size() > kMaxLabels) violations.Add("job.labels", "has more than 64 entries");
   for (const auto& [key, value] : job.labels()) {
     if (key.empty() || key.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes) {
-      violations.Add(absl::StrCat("job.labels[\"", key.substr(0, 32), "\"]"),
+      violations.Add(absl::StrCat("job.labels[\"", ShortUtf8(key, 32), "\"]"),
                      "keys are 1 to 256 bytes, values at most 256");
     }
   }
@@ -256,7 +257,7 @@ absl::Status CheckRequest(const v1::PredictJobRequest& request) {
                                  [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
   if (!named) {
     violations.Add("checkpoint",
-                   absl::StrCat("\"", checkpoint.substr(0, 64),
+                   absl::StrCat("\"", ShortUtf8(checkpoint, 64),
                                 "\" is neither a checkpoint's name, {branch}-{iteration}, nor an "
                                 "iteration"));
   }

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/dashboard/embedded.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 
 namespace descent::daemon {
@@ -43,7 +44,7 @@ absl::Status CheckHost(const HttpRequest& request) {
   if (IsThisMachine(HostName(host))) return absl::OkStatus();
   return MakeError(
       absl::StatusCode::kPermissionDenied,
-      absl::StrCat("the Host header \"", std::string(host.substr(0, 128)),
+      absl::StrCat("the Host header \"", ShortUtf8(host, 128),
                    "\" does not name this machine: use localhost or a loopback address"),
       "FOREIGN_HOST");
 }
@@ -55,7 +56,7 @@ absl::Status CheckOrigin(const HttpRequest& request) {
     return absl::OkStatus();
   }
   return MakeError(absl::StatusCode::kPermissionDenied,
-                   absl::StrCat("a page of \"", std::string(origin.substr(0, 128)),
+                   absl::StrCat("a page of \"", ShortUtf8(origin, 128),
                                 "\" may not send commands to this daemon"),
                    "FOREIGN_ORIGIN");
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/dashboard/embedded.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/http/guard.h"
@@ -105,7 +106,7 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
   if (match.kind == Kind::kNone) {
     return done(ErrorResponse(MakeError(
         absl::StatusCode::kNotFound,
-        absl::StrCat("nothing is served at ", target->path.substr(0, 256)), "NO_SUCH_PATH")));
+        absl::StrCat("nothing is served at ", ShortUtf8(target->path, 256)), "NO_SUCH_PATH")));
   }
   const bool reads = request.method == "GET" || request.method == "HEAD";
   const std::string allowed(match.Allowed());
@@ -114,10 +115,10 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
         .status = 204, .content_type = {}, .body = {}, .headers = {{"Allow", allowed}}});
   }
   if (match.kind == Kind::kCommand ? request.method != "POST" : !reads) {
-    HttpResponse response =
-        ErrorResponse(405, MakeError(absl::StatusCode::kUnimplemented,
-                                     absl::StrCat(target->path.substr(0, 256), " allows ", allowed),
-                                     "METHOD_NOT_ALLOWED"));
+    HttpResponse response = ErrorResponse(
+        405, MakeError(absl::StatusCode::kUnimplemented,
+                       absl::StrCat(ShortUtf8(target->path, 256), " allows ", allowed),
+                       "METHOD_NOT_ALLOWED"));
     response.headers.emplace_back("Allow", allowed);
     return done(std::move(response));
   }
@@ -172,7 +173,7 @@ HttpResponse Routes::ListJobs(const HttpTarget& target) const {
       request.set_page_size(size);
     } else {
       return ErrorResponse(InvalidField(
-          name.substr(0, 64), "is not a parameter of this path: filter, page_size, page_token"));
+          ShortUtf8(name, 64), "is not a parameter of this path: filter, page_size, page_token"));
     }
   }
   if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);

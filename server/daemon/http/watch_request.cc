@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/http/routes.h"
@@ -15,7 +16,7 @@ namespace {
 
 absl::Status ParseNumber(std::string_view field, const std::string& text, int64_t* value) {
   if (absl::SimpleAtoi(text, value)) return absl::OkStatus();
-  return InvalidField(field, absl::StrCat("\"", text.substr(0, 64), "\" is not a number"));
+  return InvalidField(field, absl::StrCat("\"", ShortUtf8(text, 64), "\" is not a number"));
 }
 
 absl::Status AddKinds(std::string_view list, v1::WatchJobRequest* request) {
@@ -27,7 +28,7 @@ absl::Status AddKinds(std::string_view list, v1::WatchJobRequest* request) {
     std::transform(name.begin(), name.end(), name.begin(), absl::ascii_toupper);
     v1::EventKind kind;
     if (!v1::EventKind_Parse(name, &kind) || kind == v1::EVENT_KIND_UNSPECIFIED) {
-      return InvalidField("kinds", absl::StrCat("\"", name.substr(0, 64),
+      return InvalidField("kinds", absl::StrCat("\"", ShortUtf8(name, 64),
                                                 "\" is not a kind of event, such as iteration or "
                                                 "command_applied"));
     }
@@ -55,7 +56,7 @@ absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
     } else if (key == "kinds") {
       status = AddKinds(value, &request);
     } else {
-      status = InvalidField(key.substr(0, 64),
+      status = InvalidField(ShortUtf8(key, 64),
                             "is not a parameter of this path: after_revision, kinds, every");
     }
     if (!status.ok()) return status;

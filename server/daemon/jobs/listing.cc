@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 
 namespace descent::daemon {
@@ -40,7 +41,10 @@ class Scanner {
     if (c == '"' || c == '\'') return Quoted(c);
     const size_t begin = at_;
     while (at_ < text_.size() && IsWord(text_[at_])) ++at_;
-    if (at_ == begin) return BadFilter(absl::StrCat("unexpected '", text_.substr(at_, 1), "'"));
+    if (at_ == begin)
+      return BadFilter(
+          absl::StrCat("unexpected '",
+                       ShortUtf8(text_.substr(at_, CharacterLength(text_.substr(at_))), 4), "'"));
     return Token{Token::kWord, text_.substr(begin, at_ - begin)};
   }
 

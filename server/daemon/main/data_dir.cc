@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/text/utf8.h"
 
 namespace descent::daemon {
 namespace {
@@ -77,6 +78,12 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
   std::error_code error;
   std::string folder = std::filesystem::absolute(path, error).lexically_normal().string();
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  // Its name is in what the workers and the clients are told, in protobuf's strings.
+  if (!IsUtf8(folder)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("The folder's name ", ValidUtf8(folder),
+                     " is not UTF-8; name another one with --data_dir"));
+  }
   if (!error && !std::filesystem::exists(folder)) {
     std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), error);
     // Specs and checkpoints are their owner's; so is the workers' socket.

@@ -1,12 +1,16 @@
 #include "server/worker/spec/data_cache.h"
 
+#include <exception>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/data/source.h"
 #include "core/data/split.h"
+#include "core/text/exception_text.h"
 #include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/source_spec.h"
 
@@ -29,6 +33,18 @@ std::string Key(const api::Spec& spec, const EncodeOptions& options) {
   data.mutable_order()->set_weight_column(spec.data().order().weight_column());
   return absl::StrCat(static_cast<int>(options.dtype), " ", static_cast<int>(options.targets), " ",
                       options.indices, " ", data.SerializeAsString());
+}
+
+// What does not fit into memory is a fault of these data, and is said at their field.
+absl::StatusOr<Examples> ReadSource(const api::DataSource& source, const ReadOptions& options) {
+  try {
+    return ToSource(source)->Read(options);
+  } catch (const std::exception& error) {
+    const std::vector<std::string> files = FilesOf(source);
+    return absl::ResourceExhaustedError(absl::StrCat("Cannot load ",
+                                                     files.empty() ? "the data" : files.front(),
+                                                     ": ", ExceptionText(error), "."));
+  }
 }
 
 int64_t Bytes(const Dataset& dataset) {
@@ -87,12 +103,12 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
   };
   ReadOptions options{
       .roots = roots_, .seed = spec.seed(), .weight_column = spec.data().order().weight_column()};
-  absl::StatusOr<Examples> train = ToSource(spec.data().train())->Read(options);
+  absl::StatusOr<Examples> train = ReadSource(spec.data().train(), options);
   if (!train.ok()) return refuse("data.train", train.status());
   std::optional<Examples> test;
   if (spec.data().has_test()) {
     options.known = train->categories;
-    absl::StatusOr<Examples> read = ToSource(spec.data().test())->Read(options);
+    absl::StatusOr<Examples> read = ReadSource(spec.data().test(), options);
     if (!read.ok()) return refuse("data.test", read.status());
     test = *std::move(read);
   } else if (spec.data().has_split()) {

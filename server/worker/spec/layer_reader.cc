@@ -13,6 +13,7 @@
 #include "core/model/initializer_kinds.h"
 #include "core/model/layer_kinds.h"
 #include "core/model/options_visitor.h"
+#include "core/text/utf8.h"
 #include "server/worker/spec/message_fields.h"
 
 namespace descent::worker {
@@ -182,7 +183,7 @@ void OptionsReader::Inners(const char* name, std::vector<LayerOptions>& layers) 
     if (!names.insert(taken).second) {
       violations_->Add(
           absl::StrCat(field, ".name"),
-          absl::StrCat("Two layers beside each other are named \"", taken.substr(0, 100), "\"."),
+          absl::StrCat("Two layers beside each other are named \"", ShortUtf8(taken, 100), "\"."),
           "DUPLICATE_NAME");
       right_ = false;
     }
@@ -212,7 +213,7 @@ std::optional<GraphNode> OptionsReader::Node(Message* message, const std::string
   const std::string node_name = node.GetText("name");
   if (!IsName(node_name)) {
     return refuse(".name",
-                  absl::StrCat("\"", node_name.substr(0, 100),
+                  absl::StrCat("\"", ShortUtf8(node_name, 100),
                                "\" is no name: use 1 to 100 letters, digits, _ and -."),
                   "INVALID_NAME");
   }
@@ -266,7 +267,7 @@ std::optional<LayerOptions> LayerReader::Read(api::Layer* layer, const std::stri
   bool right = true;
   if (layer->has_name() && !IsName(layer->name())) {
     violations_->Add(absl::StrCat(field, ".name"),
-                     absl::StrCat("\"", layer->name().substr(0, 100),
+                     absl::StrCat("\"", ShortUtf8(layer->name(), 100),
                                   "\" is no name: use 1 to 100 letters, digits, _ and -."),
                      "INVALID_NAME");
     right = false;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/layer_fault.h"
 #include "core/model/relu.h"
+#include "core/text/exception_text.h"
 #include "server/worker/spec/layer_reader.h"
 #include "server/worker/spec/message_fields.h"
 
@@ -61,7 +62,7 @@ bool ResolveShapes(const std::string& field, const Shape& input_shape, at::Scala
     }
     AddFault(built.status(), field, reader, violations);
   } catch (const std::exception& error) {
-    violations->Add(field, error.what(), "TOO_LARGE");
+    violations->Add(field, ExceptionText(error), "TOO_LARGE");
   }
   return false;
 }

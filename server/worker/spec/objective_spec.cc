@@ -18,6 +18,7 @@
 #include "core/objective/metric_kinds.h"
 #include "core/objective/options.h"
 #include "core/sequence/range.h"
+#include "core/text/utf8.h"
 #include "server/worker/spec/sequence_spec.h"
 
 namespace descent::worker {
@@ -139,7 +140,7 @@ void ResolveSum(api::SumObjective* sum, Violations* violations) {
     ResolveTerm(path, sum->mutable_terms(i), violations);
     if (sum->terms(i).has_name() && !names.insert(sum->terms(i).name()).second) {
       violations->Add(absl::StrCat(path, ".name"),
-                      absl::StrCat("Two terms are called \"", sum->terms(i).name().substr(0, 100),
+                      absl::StrCat("Two terms are called \"", ShortUtf8(sum->terms(i).name(), 100),
                                    "\": give them different names."),
                       "DUPLICATE_NAME");
     }
@@ -229,7 +230,7 @@ void CheckName(const std::string& path, const std::string& name, Violations* vio
                      });
   if (valid) return;
   violations->Add(path,
-                  absl::StrCat("\"", name.substr(0, 100),
+                  absl::StrCat("\"", ShortUtf8(name, 100),
                                "\" is no name: use 1 to 100 letters, digits, _ and -."),
                   "INVALID_NAME");
 }

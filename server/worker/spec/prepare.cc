@@ -17,6 +17,7 @@
 #include "core/objective/supervised_objective.h"
 #include "core/optimizer/any_objective.h"
 #include "core/sequence/range.h"
+#include "core/text/utf8.h"
 #include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/execution_spec.h"
 #include "server/worker/spec/function_spec.h"
@@ -152,7 +153,7 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
     const std::vector<std::string> known = EvaluatedNumbers(prepared->spec);
     if (std::find(known.begin(), known.end(), feedback->metric) == known.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": evaluations have no metric `", feedback->metric.substr(0, 100),
+          absl::StrCat(path, ": evaluations have no metric `", ShortUtf8(feedback->metric, 100),
                        "`; give one of value, ", absl::StrJoin(known, ", ")));
     }
     if (!prepared->test) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/data/random_seed.h"
 #include "core/sequence/range.h"
+#include "core/text/utf8.h"
 #include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
@@ -105,7 +106,7 @@ void ResolveTerm(const api::System& system, const api::Player& player, const std
   for (int i = 0; i < term->through_size(); ++i) {
     if (FindPlayer(system, term->through(i)) >= 0) continue;
     violations->Add(absl::StrCat(path, ".through[", i, "]"),
-                    absl::StrCat("No player is called \"", term->through(i).substr(0, 100), "\"."),
+                    absl::StrCat("No player is called \"", ShortUtf8(term->through(i), 100), "\"."),
                     "UNKNOWN_NAME");
   }
   ResolveTarget(path, term, violations);
@@ -130,7 +131,7 @@ void ResolveTerms(const api::System& system, const std::string& path, api::Playe
     if (names.insert(player->objective(i).name()).second) continue;
     violations->Add(
         absl::StrCat(term, ".name"),
-        absl::StrCat("Two terms are called \"", player->objective(i).name().substr(0, 100),
+        absl::StrCat("Two terms are called \"", ShortUtf8(player->objective(i).name(), 100),
                      "\": give them different names."),
         "DUPLICATE_NAME");
   }

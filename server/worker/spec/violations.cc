@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 
 namespace descent::worker {
 namespace {
@@ -17,7 +18,8 @@ constexpr size_t kMaxViolations = 32;
 
 void Violations::Add(std::string field, std::string description, std::string_view reason) {
   if (list_.size() >= kMaxViolations) return;
-  list_.push_back({std::move(field), std::move(description), std::string(reason)});
+  // A sentence of core's may quote what is in a file, or its name.
+  list_.push_back({ValidUtf8(field), ValidUtf8(description), std::string(reason)});
 }
 
 void Violations::Add(const Violations& others) {

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "client/cli/app.h"
 #include "client/cli/examples.h"
+#include "client/cli/format.h"
 #include "client/cpp/spec_text.h"
 #include "proto/rpc_status.h"
 #include "tests/client/fake/fake_service.h"
@@ -181,6 +182,25 @@ TEST_F(CliTest, ListsAllPages) {
   v1::Job job;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[1], &job).ok());
   EXPECT_EQ(job.name(), "jobs/b");
+}
+
+// Names are other people's: they neither turn the terminal's text around nor act on it.
+TEST_F(CliTest, NamesDoNotActOnTheTerminal) {
+  const std::string file =
+      File("s.yaml", "optimizer: {adam: {step_size: 1e-3}}\ndata: {train: {csv: {path: a.csv}}}\n");
+  for (const std::string name :
+       {"a\u202Eb", "a\u2066b", "a\u200Fb", "a\u061Cb", "a\u2028b", "a\u0085b",
+        "a\x1B"
+        "b",
+        "a\tb"}) {
+    SCOPED_TRACE(name);
+    EXPECT_EQ(Visible(name), "a?b");
+    Descent({"submit", file, "--job_id", "mine", "--name", name});
+    EXPECT_THAT(Descent({"list"}).out, AllOf(HasSubstr("a?b"), Not(HasSubstr(name))));
+    EXPECT_THAT(Descent({"get", "mine"}).out, AllOf(HasSubstr("a?b"), Not(HasSubstr(name))));
+  }
+  EXPECT_EQ(Visible("one\ntwo"), "one; two");
+  EXPECT_EQ(Visible("caf\xE9"), "caf\uFFFD");
 }
 
 TEST_F(CliTest, SubmitsWithOverridesAndLabels) {

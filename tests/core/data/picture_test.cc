@@ -198,6 +198,17 @@ TEST_F(ImageFolderTest, NamesWhatIsNoPictureOrClass) {
   EXPECT_EQ(ErrorOf(), folder_.path() + "/zebra.png is no folder.");
 }
 
+// Folders are found by their bytes; what is said of them is text.
+TEST_F(ImageFolderTest, NamesOfClassesAreTextWhateverTheirBytes) {
+  folder_.Write("caf\xE9/1.png", Png(Colors(3, 8, 8)));
+  folder_.Write("tea/1.png", Png(Colors(3, 8, 8)));
+  const absl::StatusOr<Examples> examples = images_.Read({});
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  EXPECT_EQ(examples->categories.at("class"), (std::vector<std::string>{"caf\uFFFD", "tea"}));
+  folder_.Write("caf\xE8/1.png", Png(Colors(3, 8, 8)));
+  EXPECT_EQ(images_.Read({}).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(ImageFolderTest, ToBePredictedPicturesMayLieAnywhere) {
   const ReadOptions read{.known = Categories{{"class", {"cat"}}}, .inputs_only = true};
   EXPECT_NE(images_.Read(read).status().message().find("holds no pictures"),

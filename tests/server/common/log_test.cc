@@ -20,6 +20,11 @@ TEST(LogTest, LineBreaksInTheTextDoNotBreakTheLine) {
             "1970-01-01T00:00:00.000Z INFO journal: one\\ntwo\n");
 }
 
+TEST(LogTest, WhatActsOnATerminalIsNotInALine) {
+  EXPECT_EQ(LogLine(0, Severity::kInfo, "jobs", "by a\u202Eb\x1B[31m of caf\xE9"),
+            "1970-01-01T00:00:00.000Z INFO jobs: by a?b?[31m of caf\uFFFD\n");
+}
+
 TEST(LogTest, LinesOfManyThreadsComeWhole) {
   std::vector<std::string> lines;
   SetLogSink([&](const std::string& line) { lines.push_back(line); });

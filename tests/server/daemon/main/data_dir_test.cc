@@ -38,6 +38,14 @@ TEST_F(DataDirTest, IsMadeForItsOwnerAlone) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
 }
 
+// Its name goes to workers and clients, in strings that must be UTF-8.
+TEST_F(DataDirTest, ANameThatIsNotUtf8IsRefused) {
+  const auto data_dir = DataDir::Lock(folder_ + "/caf\xE9");
+  EXPECT_EQ(data_dir.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(data_dir.status().message()), HasSubstr("/caf\uFFFD is not UTF-8"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/caf\xE9"));
+}
+
 TEST_F(DataDirTest, ASecondDaemonIsRefusedByName) {
   auto first = DataDir::Lock(folder_);
   ASSERT_TRUE(first.ok());
