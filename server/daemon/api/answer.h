@@ -28,6 +28,12 @@ class Answer : public grpc::ServerUnaryReactor {
 
   explicit Answer(Response* response) : slot_(std::make_shared<Slot>(this, response)) {}
 
+  // What ends the work for this call, should its client go away first; once, from Serve.
+  void SetCancel(std::function<void()> cancel) {
+    absl::MutexLock lock(&slot_->mutex);
+    if (slot_->answer != nullptr) slot_->cancel = std::move(cancel);
+  }
+
   // To be called at most once; may outlive the call.
   Done done() {
     return [slot = slot_](absl::StatusOr<Response> result) {
@@ -42,7 +48,14 @@ class Answer : public grpc::ServerUnaryReactor {
   }
 
   void OnCancel() override {
-    if (slot_->Take() != nullptr) Finish(grpc::Status::CANCELLED);
+    std::function<void()> cancel;
+    {
+      absl::MutexLock lock(&slot_->mutex);
+      if (std::exchange(slot_->answer, nullptr) == nullptr) return;
+      cancel = std::move(slot_->cancel);
+    }
+    if (cancel) cancel();
+    Finish(grpc::Status::CANCELLED);
   }
 
   void OnDone() override { delete this; }
@@ -53,12 +66,14 @@ class Answer : public grpc::ServerUnaryReactor {
 
     Answer* Take() {
       absl::MutexLock lock(&mutex);
+      cancel = nullptr;
       return std::exchange(answer, nullptr);
     }
 
     Response* const response;
     absl::Mutex mutex;
     Answer* answer ABSL_GUARDED_BY(mutex);  // null once somebody has answered
+    std::function<void()> cancel ABSL_GUARDED_BY(mutex) = {};
   };
 
   const std::shared_ptr<Slot> slot_;

@@ -26,10 +26,11 @@ class PredictStream final : public PredictionSink {
       : jobs_(jobs), name_(std::move(name)), reactor_(reactor) {}
 
   // Of a checked request; once.
-  void Begin(const v1::PredictJobRequest& request, const std::shared_ptr<PredictStream>& self) {
+  void Begin(const v1::PredictJobRequest& request, const std::string& principal,
+             const std::shared_ptr<PredictStream>& self) {
     // Held until the prediction is known: its answers come on another thread.
     absl::MutexLock lock(&mutex_);
-    prediction_ = jobs_.Predict(request, self);
+    prediction_ = jobs_.Predict(request, principal, self);
   }
 
   void OnResponse(v1::PredictJobResponse response) override {
@@ -117,15 +118,18 @@ class PredictReactor final : public Reactor {
 
 }  // namespace
 
-Reactor* ServePredict(Jobs& jobs, const v1::PredictJobRequest& request) {
+Reactor* ServePredict(Jobs& jobs, const v1::PredictJobRequest& request,
+                      const absl::StatusOr<std::string>& principal) {
   auto* reactor = new PredictReactor(jobs, request.name());
   // The reactor may be gone as soon as it is finished.
   const std::shared_ptr<PredictStream> stream = reactor->stream();
   try {
     if (absl::Status status = CheckRequest(request); !status.ok()) {
       stream->End(status);
+    } else if (!principal.ok()) {
+      stream->End(principal.status());
     } else {
-      stream->Begin(request, stream);
+      stream->Begin(request, *principal, stream);
     }
   } catch (const std::exception& error) {
     stream->End(absl::InternalError(error.what()));

@@ -3,6 +3,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/jobs/jobs.h"
 
@@ -11,7 +14,7 @@ namespace descent::daemon {
 // The reaction to a call of TrainingService.PredictJob. A client that doesn't read holds the few
 // responses that the jobs send ahead; one that goes away ends the prediction.
 grpc::ServerWriteReactor<v1::PredictJobResponse>* ServePredict(
-    Jobs& jobs, const v1::PredictJobRequest& request);
+    Jobs& jobs, const v1::PredictJobRequest& request, const absl::StatusOr<std::string>& principal);
 
 }  // namespace descent::daemon
 

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -53,7 +54,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                       v1::Job* response) override {
     return Serve(context, request, response,
                  [this, request](const std::string& principal, auto done) {
-                   jobs_.Create(*request, principal, std::move(done));
+                   return jobs_.Create(*request, principal, std::move(done));
                  });
   }
 
@@ -86,9 +87,10 @@ class TrainingServiceImpl final : public TrainingServiceBase {
   grpc::ServerUnaryReactor* ValidateSpec(grpc::CallbackServerContext* context,
                                          const v1::ValidateSpecRequest* request,
                                          v1::ValidateSpecResponse* response) override {
-    return Serve(context, request, response, [this, request](const std::string&, auto done) {
-      jobs_.Validate(*request, std::move(done));
-    });
+    return Serve(context, request, response,
+                 [this, request](const std::string& principal, auto done) {
+                   return jobs_.Validate(*request, principal, std::move(done));
+                 });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
@@ -108,15 +110,16 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 
   grpc::ServerWriteReactor<v1::PredictJobResponse>* PredictJob(
       grpc::CallbackServerContext* context, const v1::PredictJobRequest* request) override {
-    return ServePredict(jobs_, *request);
+    return ServePredict(jobs_, *request, PrincipalOf(*context));
   }
 
   WatchService& watches() { return watches_; }
   const WatchService& watches() const { return watches_; }
 
  private:
-  // Checks the request, then hands it to `call(principal, done)`. Nothing may throw past here:
-  // gRPC would swallow it and leave the call open.
+  // Checks the request, then hands it to `call(principal, done)`, which may give what is to be
+  // called when the client goes away before the answer. Nothing may throw past here: gRPC would
+  // swallow it and leave the call open.
   template <class Request, class Response, class Call>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request* request,
                                   Response* response, Call call) {
@@ -132,7 +135,11 @@ class TrainingServiceImpl final : public TrainingServiceBase {
         done(principal.status());
         return answer;
       }
-      call(*principal, done);
+      if constexpr (std::is_void_v<decltype(call(*principal, done))>) {
+        call(*principal, done);
+      } else {
+        answer->SetCancel(call(*principal, done));
+      }
     } catch (const std::exception& error) {
       done(absl::InternalError(error.what()));
     }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 #include "server/daemon/journal/entries.h"
@@ -174,14 +175,14 @@ v1::Event Job::NewState(v1::JobState state, const std::string& reason) const {
   changed.set_state(state);
   changed.set_old_state(pending_.state());
   if (head_iteration_ >= 0) changed.set_iteration(head_iteration_);
-  changed.set_reason(reason);
+  changed.set_reason(ValidUtf8(reason));  // it may quote a file's name, or a worker's log
   return event;
 }
 
 v1::Event Job::NewNotice(const std::string& message) const {
   v1::Event event = NewEvent();
   event.mutable_notice()->set_severity(v1::Notice::WARNING);
-  event.mutable_notice()->set_message(message);
+  event.mutable_notice()->set_message(ValidUtf8(message));
   return event;
 }
 

@@ -87,6 +87,10 @@ class Job : public std::enable_shared_from_this<Job> {
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                   const worker::v1::Hello& hello)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // What it sent, or was sent, can't be parsed: as AttemptHost. The request is rejected, else the
+  // run ends as FAILED: it would be the same again.
+  void OnUnreadable(const WorkerPtr& worker, const std::string& problem,
+                    const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_);
   // The worker asks for an acknowledgement.
   void OnHeartbeat(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends it here and now, as STOPPED, without its worker, which is fenced and returned (may be
@@ -168,6 +172,8 @@ class Job : public std::enable_shared_from_this<Job> {
   void Unbind() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The attempt came to an end before the run did: another one, or FAILED.
   void EndAttempt(const std::string& cause, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the run as FAILED, and the attempt; its worker is fenced.
+  void Fail(const std::string& cause, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WantWorker(int64_t delay_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CommandLocked(const v1::CommandJobRequest& request, const std::string& principal,
                      Waiter waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/common/limits.h"
+#include "server/common/log.h"
 #include "server/daemon/jobs/compare.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/journal/entries.h"
@@ -13,12 +14,18 @@
 namespace descent::daemon {
 namespace {
 
+using server::LogWarning;
 using server::MutexLock;
 
 constexpr size_t kStampBytes = 64;  // times, attempt, sequence
 
 absl::Status Unexpected(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("the worker sent ", what));
+}
+
+// The next attempt would send the same.
+absl::Status Unreadable(const std::string& why) {
+  return absl::DataLossError(absl::StrCat("its worker sent an event that can't be read: ", why));
 }
 
 }  // namespace
@@ -42,6 +49,8 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
   const absl::Status status = TakeEvents(batch, &draft, &diverged);
   if (!diverged.empty()) {
     Rewind(diverged, std::move(draft));
+  } else if (absl::IsDataLoss(status)) {
+    Fail(std::string(status.message()), std::move(draft));
   } else if (!status.ok()) {
     worker->Fence(std::string(status.message()));
     EndAttempt(std::string(status.message()), std::move(draft));
@@ -49,6 +58,35 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
     Append(std::move(draft));
   }
   return AttemptHost::Taken::kTaken;
+}
+
+void Job::OnUnreadable(const WorkerPtr& worker, const std::string& problem,
+                       const std::string& request_id) {
+  MutexLock lock(mutex_);
+  if (attempt_.worker != worker || attempt_.phase == Phase::kIdle) return;
+  const Request* request = request_id.empty() ? nullptr : history_.FindRequest(request_id);
+  if (request == nullptr) return Fail(problem, Draft{});
+  if (request->resolution.has_value() || pending_.is_final()) return;
+  v1::Event event = NewEvent();
+  v1::CommandRejected& rejected = *event.mutable_command_rejected();
+  rejected.set_request_id(request_id);
+  rejected.set_principal(request->accepted.principal());
+  rejected.set_code(static_cast<int32_t>(absl::StatusCode::kInternal));
+  rejected.set_message(problem);
+  rejected.set_reason("UNREADABLE_MESSAGE");
+  Draft draft;
+  Add(std::move(event), &draft);
+  Append(std::move(draft));
+}
+
+void Job::Fail(const std::string& cause, Draft draft) {
+  attempt_.worker->Fence(cause);
+  LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number, ": ", cause));
+  Unbind();
+  if (!pending_.is_final()) {
+    AddFinal(NewState(v1::FAILED, absl::StrCat("The run can't go on: ", cause)), &draft);
+  }
+  Append(std::move(draft));
 }
 
 absl::Status Job::TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged) {
@@ -63,8 +101,7 @@ absl::Status Job::TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::s
     absl::StatusOr<PendingEvent> pending =
         ScanEvent(std::move(*batch->mutable_events(static_cast<int>(i))));
     if (!pending.ok()) {
-      return Unexpected(
-          absl::StrCat("an event that can't be read: ", std::string(pending.status().message())));
+      return Unreadable(std::string(pending.status().message()));
     }
     // After the end nothing counts, but it is acknowledged, so that the worker can leave.
     if (!pending_.is_final()) {
@@ -114,7 +151,7 @@ absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* div
                                    server::kMaxEventBytes));
   }
   v1::Event event;
-  if (!event.ParseFromString(pending.bytes)) return Unexpected("an event that can't be read");
+  if (!event.ParseFromString(pending.bytes)) return Unreadable("it does not parse");
   draft->only_iterations = false;
   switch (event.kind_case()) {
     case v1::Event::kSeries: {

@@ -46,12 +46,19 @@ class Jobs {
   template <class T>
   using Callback = std::function<void(absl::StatusOr<T>)>;
 
+  // That nobody waits for the answer any more (the client has gone, its deadline has passed): what
+  // is done for it alone ends, and `done` is not called. From any thread, at any time, any number
+  // of times; must not outlive the jobs.
+  using Cancel = std::function<void()>;
+
   // TrainingService.CreateJob, ValidateSpec, DeleteJob, CommandJob as documented in
-  // proto/descent/v1/training_service.proto. `principal` is who asks, for the journal.
-  virtual void Create(const v1::CreateJobRequest& request, const std::string& principal,
-                      Callback<v1::Job> done) = 0;
-  virtual void Validate(const v1::ValidateSpecRequest& request,
-                        Callback<v1::ValidateSpecResponse> done) = 0;
+  // proto/descent/v1/training_service.proto. `principal` is who asks, for the journal and for the
+  // turns in which specs are validated. A creation that is cancelled before there is a job gives
+  // its job_id back; the same request may be made again.
+  virtual Cancel Create(const v1::CreateJobRequest& request, const std::string& principal,
+                        Callback<v1::Job> done) = 0;
+  virtual Cancel Validate(const v1::ValidateSpecRequest& request, const std::string& principal,
+                          Callback<v1::ValidateSpecResponse> done) = 0;
   virtual void Delete(const v1::DeleteJobRequest& request, const std::string& principal,
                       Callback<v1::DeleteJobResponse> done) = 0;
   // The request stays accepted when the caller goes away: `done` may run long after.
@@ -60,6 +67,7 @@ class Jobs {
 
   // TrainingService.PredictJob. Must not outlive the jobs.
   virtual std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
+                                              const std::string& principal,
                                               std::shared_ptr<PredictionSink> sink) = 0;
 
   // The fold of the journal's durable events.

@@ -35,7 +35,9 @@ JobsServiceImpl::JobsServiceImpl(const Options& options, Journal* journal, Proce
       loop_(std::make_shared<server::Loop>(clock)),
       supervisor_(Supervisor::Options{.socket = options.socket,
                                       .log_dir = options.data_dir + "/workers",
-                                      .lease_seconds = options.worker_lease_seconds},
+                                      .lease_seconds = options.worker_lease_seconds,
+                                      .max_validations = options.max_validations,
+                                      .validation_seconds = options.validation_seconds},
                   clock, loop_, processes, this) {}
 
 JobsServiceImpl::~JobsServiceImpl() {
@@ -59,22 +61,37 @@ absl::Status JobsServiceImpl::Begin() {
   return supervisor_.Start();
 }
 
-void JobsServiceImpl::Create(const v1::CreateJobRequest& request, const std::string& principal,
-                             Callback<v1::Job> done) {
-  loop_->Post([=, this] { CreateOnLoop(request, principal, done); });
+Jobs::Cancel JobsServiceImpl::Create(const v1::CreateJobRequest& request,
+                                     const std::string& principal, Callback<v1::Job> done) {
+  const int64_t call = ++calls_;
+  loop_->Post([=, this] { CreateOnLoop(request, principal, call, done); });
+  return [this, loop = loop_, call] { loop->Post([this, call] { CancelCreation(call); }); };
 }
 
-void JobsServiceImpl::Validate(const v1::ValidateSpecRequest& request,
-                               Callback<v1::ValidateSpecResponse> done) {
+Jobs::Cancel JobsServiceImpl::Validate(const v1::ValidateSpecRequest& request,
+                                       const std::string& principal,
+                                       Callback<v1::ValidateSpecResponse> done) {
+  const int64_t call = ++calls_;
   loop_->Post([=, this] {
-    supervisor_.Validate(request.spec(), [done](absl::StatusOr<worker::v1::Valid> valid) {
+    const auto answer = [this, call, done](absl::StatusOr<worker::v1::Valid> valid) {
+      validations_.erase(call);
       if (!valid.ok()) return done(valid.status());
       v1::ValidateSpecResponse response;
       response.mutable_spec()->Swap(valid->mutable_spec());
       response.mutable_summary()->Swap(valid->mutable_summary());
       done(std::move(response));
-    });
+    };
+    const int64_t number = supervisor_.Validate(principal, request.spec(), answer);
+    if (!stopping_) validations_[call] = number;
   });
+  return [this, loop = loop_, call] {
+    loop->Post([this, call] {
+      const auto it = validations_.find(call);
+      if (it == validations_.end()) return;
+      supervisor_.CancelValidation(it->second);
+      validations_.erase(it);
+    });
+  };
 }
 
 void JobsServiceImpl::Delete(const v1::DeleteJobRequest& request, const std::string& principal,
@@ -202,6 +219,12 @@ void JobsServiceImpl::OnHeartbeat(const WorkerPtr& worker) {
 void JobsServiceImpl::OnUnstarted(const WorkerPtr& worker) {
   const auto it = assigned_.find(worker);
   if (it != assigned_.end()) it->second->OnUnstarted(worker);
+}
+
+void JobsServiceImpl::OnUnreadable(const WorkerPtr& worker, const std::string& problem,
+                                   const std::string& request_id) {
+  const auto it = assigned_.find(worker);
+  if (it != assigned_.end()) it->second->OnUnreadable(worker, problem, request_id);
 }
 
 void JobsServiceImpl::OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) {

@@ -23,6 +23,9 @@ class JobsService : public Jobs {
     std::string socket;    // where workers find the daemon; the same after a restart
     int max_running_jobs = 1;
     double worker_lease_seconds = 10;
+    // As Supervisor::Options.
+    int max_validations = 4;
+    double validation_seconds = 300;
   };
 
   // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,

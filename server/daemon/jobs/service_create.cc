@@ -55,7 +55,8 @@ bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
 }  // namespace
 
 void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
-                                   const std::string& principal, const Callback<v1::Job>& done) {
+                                   const std::string& principal, int64_t call,
+                                   const Callback<v1::Job>& done) {
   if (stopping_) return done(ShuttingDown());
   const std::string& request_id = request.request_id();
   if (!request_id.empty()) {
@@ -69,14 +70,14 @@ void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
       if (!MessageDifferencer::Equals(creation->request, request)) {
         return done(RequestIdReused(request_id));
       }
-      creation->waiters.push_back(done);
+      creation->waiters.emplace(call, done);
       return;
     }
   }
   auto creation = std::make_shared<Creation>();
   creation->request = request;
   creation->principal = principal;
-  creation->waiters.push_back(done);
+  creation->waiters.emplace(call, done);
   if (request.job_id().empty()) {
     do {
       creation->job_id = DrawJobId();
@@ -87,13 +88,23 @@ void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
     creation->job_id = request.job_id();
   }
   creations_.insert(creation);
-  supervisor_.Validate(
-      request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
+  creation->validation = supervisor_.Validate(
+      principal, request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
         creations_.erase(creation);
         const absl::StatusOr<v1::Job> job =
             valid.ok() ? CreateValid(*creation, *valid) : absl::StatusOr<v1::Job>(valid.status());
-        for (const auto& waiter : creation->waiters) waiter(job);
+        for (const auto& [number, waiter] : creation->waiters) waiter(job);
       });
+}
+
+void JobsServiceImpl::CancelCreation(int64_t call) {
+  for (const std::shared_ptr<Creation>& creation : creations_) {
+    if (creation->waiters.erase(call) == 0) continue;
+    if (!creation->waiters.empty()) return;
+    supervisor_.CancelValidation(creation->validation);
+    creations_.erase(creation);
+    return;
+  }
 }
 
 bool JobsServiceImpl::IsTaken(const std::string& job_id) const {

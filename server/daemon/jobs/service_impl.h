@@ -39,15 +39,16 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   absl::Status Begin();
 
   // Jobs:
-  void Create(const v1::CreateJobRequest& request, const std::string& principal,
-              Callback<v1::Job> done) override;
-  void Validate(const v1::ValidateSpecRequest& request,
-                Callback<v1::ValidateSpecResponse> done) override;
+  Cancel Create(const v1::CreateJobRequest& request, const std::string& principal,
+                Callback<v1::Job> done) override;
+  Cancel Validate(const v1::ValidateSpecRequest& request, const std::string& principal,
+                  Callback<v1::ValidateSpecResponse> done) override;
   void Delete(const v1::DeleteJobRequest& request, const std::string& principal,
               Callback<v1::DeleteJobResponse> done) override;
   void Command(const v1::CommandJobRequest& request, const std::string& principal,
                Callback<v1::CommandJobResponse> done) override;
   std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
+                                      const std::string& principal,
                                       std::shared_ptr<PredictionSink> sink) override;
   absl::StatusOr<v1::Job> Get(const std::string& name) const override;
   absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const override;
@@ -65,6 +66,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
                                                   const worker::v1::Hello& hello) override;
   void OnHeartbeat(const WorkerPtr& worker) override;
   void OnUnstarted(const WorkerPtr& worker) override;
+  void OnUnreadable(const WorkerPtr& worker, const std::string& problem,
+                    const std::string& request_id) override;
   void OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) override;
 
  private:
@@ -72,7 +75,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     v1::CreateJobRequest request;
     std::string job_id;
     std::string principal;
-    std::vector<Callback<v1::Job>> waiters;
+    std::map<int64_t, Callback<v1::Job>> waiters;  // by the number of their calls
+    int64_t validation = 0;
   };
 
   absl::StatusOr<JobPtr> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -92,13 +96,15 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   void Finished(const JobPtr& job);
 
   // Creation:
-  void CreateOnLoop(const v1::CreateJobRequest& request, const std::string& principal,
+  void CreateOnLoop(const v1::CreateJobRequest& request, const std::string& principal, int64_t call,
                     const Callback<v1::Job>& done);
+  void CancelCreation(int64_t call);
   bool IsTaken(const std::string& job_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::Job> CreateValid(const Creation& creation, const worker::v1::Valid& valid);
 
   // Prediction:
-  absl::Status PredictOnLoop(const std::string& id, const v1::PredictJobRequest& request,
+  absl::Status PredictOnLoop(const std::string& id, const std::string& principal,
+                             const v1::PredictJobRequest& request,
                              const std::shared_ptr<PredictionSink>& sink);
 
   // Deletion:
@@ -120,6 +126,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::set<std::string> running_;  // ids of jobs that have a worker or wait for one
   std::map<WorkerPtr, JobPtr> assigned_;
   std::set<std::shared_ptr<Creation>> creations_;
+  std::map<int64_t, int64_t> validations_;  // calls of Validate: to the supervisor's numbers
   std::map<std::string, std::string> request_ids_;  // of creations: to job ids
 
   std::atomic<bool> stopping_ = false;
@@ -127,6 +134,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::atomic<int64_t> commands_ = 0;
   std::atomic<int64_t> queued_ = 0;
   std::atomic<int64_t> predictions_ = 0;  // asked for
+  std::atomic<int64_t> calls_ = 0;        // of Create and Validate
 
   Supervisor supervisor_;  // last: it calls
 };

@@ -49,15 +49,17 @@ absl::Status CheckPlayer(const std::string& name, const v1::Job& job) {
 }  // namespace
 
 std::unique_ptr<Prediction> JobsServiceImpl::Predict(const v1::PredictJobRequest& request,
+                                                     const std::string& principal,
                                                      std::shared_ptr<PredictionSink> sink) {
   const std::string id = absl::StrCat("p", ++predictions_);
-  loop_->Post([this, id, request, sink = std::move(sink)] {
-    if (absl::Status status = PredictOnLoop(id, request, sink); !status.ok()) sink->OnEnd(status);
+  loop_->Post([this, id, request, principal, sink = std::move(sink)] {
+    const absl::Status status = PredictOnLoop(id, principal, request, sink);
+    if (!status.ok()) sink->OnEnd(status);
   });
   return std::make_unique<PredictionHandle>(id, loop_, &supervisor_);
 }
 
-absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id,
+absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const std::string& principal,
                                             const v1::PredictJobRequest& request,
                                             const std::shared_ptr<PredictionSink>& sink) {
   if (stopping_) return ShuttingDown();
@@ -95,7 +97,7 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id,
   predict.set_form(request.form());
   predict.set_player(request.player());
   // The checkpoint's file is held until the last of the two callbacks is forgotten.
-  supervisor_.Predict(id, std::move(predict),
+  supervisor_.Predict(id, principal, std::move(predict),
                       {.on_response =
                            [sink, held = *checkpoint](v1::PredictJobResponse response) {
                              sink->OnResponse(std::move(response));

@@ -48,6 +48,8 @@ struct Flags {
   std::string worker_binary;
   std::vector<std::string> data_roots;
   double worker_lease = 10;
+  int max_validations = 4;
+  double validation_seconds = 300;
   int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
 
@@ -131,7 +133,9 @@ int Serve(const Flags& flags) {
       JobsService::Open({.data_dir = (*data_dir)->path(),
                          .socket = *socket,
                          .max_running_jobs = flags.max_running_jobs,
-                         .worker_lease_seconds = flags.worker_lease},
+                         .worker_lease_seconds = flags.worker_lease,
+                         .max_validations = flags.max_validations,
+                         .validation_seconds = flags.validation_seconds},
                         journal->get(), processes->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
@@ -210,6 +214,14 @@ int Main(int argc, char** argv) {
   app.add_option("--worker_lease", flags.worker_lease,
                  "Seconds of silence after which a worker is replaced")
       ->check(CLI::Range(0.1, 3600.0));
+  app.add_option(
+         "--max_validations", flags.max_validations,
+         "Specs that are validated at a time, each by a process of its own; one principal has "
+         "at most all but one of them")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--validation_seconds", flags.validation_seconds,
+                 "Seconds that the validation of a spec may take; its data are read in them")
+      ->check(CLI::Range(0.1, 86400.0));
   app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
   try {
     app.parse(argc, argv);

@@ -12,11 +12,14 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "descent/worker/v1/worker.grpc.pb.h"
+#include "proto/message_text.h"
+#include "server/common/log.h"
 #include "server/common/mutex.h"
 
 namespace descent::daemon {
 namespace {
 
+using server::LogError;
 using server::MutexLock;
 using worker::v1::DaemonMessage;
 using worker::v1::WorkerMessage;
@@ -26,7 +29,7 @@ constexpr int kMaxMessageBytes = 64 << 20;
 
 // One write in flight; Finish exactly once, after the last write; alive until OnDone, and as long
 // as somebody holds the connection.
-class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessage>,
+class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                       public Connection,
                       public std::enable_shared_from_this<Session> {
  public:
@@ -71,10 +74,19 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
       WriteNext();
       return;
     }
-    WorkerMessage message = std::move(incoming_);
+    WorkerMessage message;
+    const absl::Status readable = FromBytes(incoming_, &message);
     incoming_.Clear();
     auto resume = [self = shared_from_this()] { self->ReadNext(); };
-    if (!greeted_) {
+    if (!readable.ok()) {
+      LogError("workers", absl::StrCat("a worker's message: ", std::string(readable.message())));
+      if (greeted_) {
+        handler_->OnUnreadable(shared_from_this(), std::string(readable.message()), resume);
+      } else {
+        Fence(std::string(readable.message()));
+        resume();
+      }
+    } else if (!greeted_) {
       if (!message.has_hello()) {
         Fence("The first message must be Hello");
         return resume();
@@ -114,10 +126,17 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || finished_) return;
     if (!outgoing_.empty()) {
-      current_ = std::move(outgoing_.front());
+      DaemonMessage message = std::move(outgoing_.front());
       outgoing_.pop_front();
+      // The last line of defence, as in the worker: a message that can't be read ends its job.
+      if (const std::string field = MakeTextValid(&message); !field.empty()) {
+        LogError("workers", absl::StrCat(field, " was not UTF-8 and is sent with U+FFFD"));
+      }
+      current_ = ToBytes(message);
     } else if (ack_.has_value() && !closing_) {
-      current_.mutable_ack()->set_sequence(*ack_);
+      DaemonMessage message;
+      message.mutable_ack()->set_sequence(*ack_);
+      current_ = ToBytes(message);
       ack_.reset();
     } else {
       if (closing_) {
@@ -132,24 +151,27 @@ class Session final : public grpc::ServerBidiReactor<WorkerMessage, DaemonMessag
 
   SessionHandler* const handler_;
   std::shared_ptr<Session> self_;  // until OnDone
-  WorkerMessage incoming_;
+  grpc::ByteBuffer incoming_;
   bool greeted_ = false;
   bool reported_closed_ = false;
 
   server::Mutex mutex_;
   std::deque<DaemonMessage> outgoing_ ABSL_GUARDED_BY(mutex_);
   std::optional<int64_t> ack_ ABSL_GUARDED_BY(mutex_);
-  DaemonMessage current_ ABSL_GUARDED_BY(mutex_);
+  grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-class Service final : public worker::v1::WorkerService::CallbackService {
+using RawService =
+    worker::v1::WorkerService::WithRawCallbackMethod_Session<worker::v1::WorkerService::Service>;
+
+class Service final : public RawService {
  public:
   explicit Service(SessionHandler* handler) : handler_(handler) {}
 
-  grpc::ServerBidiReactor<WorkerMessage, DaemonMessage>* Session(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Session(
       grpc::CallbackServerContext* context) override {
     auto session = std::make_shared<daemon::Session>(handler_);
     session->Begin();

@@ -44,10 +44,15 @@ class SessionHandler {
   // Anything but a first Hello.
   virtual void OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
                          Resume resume) = 0;
+  // Anything that can't be parsed, after the first Hello: `problem` is a sentence without its full
+  // stop.
+  virtual void OnUnreadable(ConnectionPtr connection, std::string problem, Resume resume) = 0;
   virtual void OnClosed(ConnectionPtr connection) = 0;
 };
 
-// descent.worker.v1.WorkerService on a unix socket.
+// descent.worker.v1.WorkerService on a unix socket. Messages travel as bytes that are parsed here,
+// so that one that can't be ends what it belongs to and not the stream, over which it would come
+// again. A Hello that can't be refuses the session.
 class WorkerServer {
  public:
   // Listens when it returns. `handler` must outlive it. UNAVAILABLE if the socket can't be made.

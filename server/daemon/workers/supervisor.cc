@@ -83,11 +83,12 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
   loop_->Post([&] {
     stopping_ = true;
     acquirers_.clear();
-    auto validations = std::move(validations_);
-    validations_.clear();
+    std::deque<PendingValidation> validations = validations_.TakeAll();
     for (auto& [id, validation] : validating_) validations.push_back(std::move(validation));
     validating_.clear();
-    for (PendingValidation& validation : validations) validation.done(ShuttingDown());
+    for (PendingValidation& validation : validations) {
+      if (validation.done) validation.done(ShuttingDown());
+    }
     EndPredictions(ShuttingDown());
     for (const WorkerPtr& worker : workers_) {
       if (worker->fenced() || worker->connection() == nullptr) continue;
@@ -198,11 +199,10 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     worker->Send(std::move(leave));
   } else if (hello.job().empty() && assigned) {
     host_->OnUnstarted(worker);
-  } else if (const auto it = validating_.find(worker->id()); it != validating_.end()) {
-    // It lost the connection while it validated: ask again.
-    PendingValidation again = std::move(it->second);
-    validating_.erase(it);
-    SendToValidate(worker, std::move(again));
+  } else if (validating_.count(worker->id()) > 0) {
+    // Whatever made it lose the connection may do so again.
+    worker->state_ = Worker::State::kSpare;
+    RetryValidation(worker, "its worker lost the connection");
   }
   Maintain();
 }
@@ -248,9 +248,44 @@ void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage m
         if (worker->state_ == Worker::State::kAssigned) host_->OnHeartbeat(worker);
       });
       return resume();
+    case worker::v1::WorkerMessage::kUnreadable:
+      loop_->Post([this, worker, unreadable = std::move(*message.mutable_unreadable())] {
+        EndUnreadable(
+            worker, absl::StrCat("its worker was sent what it can't read: ", unreadable.problem()),
+            unreadable.request_id());
+      });
+      return resume();
     default:
       return resume();
   }
+}
+
+void Supervisor::OnUnreadable(ConnectionPtr connection, std::string problem, Resume resume) {
+  const WorkerPtr& worker = connection->worker;
+  if (worker == nullptr) return resume();  // it was not greeted
+  worker->heard_nanos_.store(clock_->MonotonicNanos(), std::memory_order_relaxed);
+  loop_->Post([this, worker, problem = std::move(problem), resume = std::move(resume)] {
+    EndUnreadable(worker, absl::StrCat("its worker sent what can't be read: ", problem), "");
+    resume();
+  });
+}
+
+void Supervisor::EndUnreadable(const WorkerPtr& worker, const std::string& problem,
+                               const std::string& request_id) {
+  if (worker->fenced()) return;
+  if (worker->state_ == Worker::State::kAssigned) {
+    host_->OnUnreadable(worker, problem, request_id);
+    if (worker->fenced()) ++fenced_count_;
+    return Maintain();
+  }
+  const auto status = [&](const char* what) {
+    return MakeError(absl::StatusCode::kInternal, absl::StrCat(what, problem),
+                     "UNREADABLE_MESSAGE");
+  };
+  EndValidation(worker, status("The spec could not be validated: "));
+  EndPrediction(worker, status("The prediction failed: "));
+  CountFailure(worker);
+  Replace(worker, problem);
 }
 
 void Supervisor::OnClosed(ConnectionPtr connection) {
@@ -279,7 +314,8 @@ void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
   }
   if (!worker->fenced()) Lost(worker, cause, exit.clean());
   worker->fenced_ = true;  // what its connection still brings is too late
-  if (worker->state_ != Worker::State::kAssigned && exit.clean() && !worker->log_path_.empty()) {
+  const bool expected = exit.clean() || worker->replaced_;
+  if (worker->state_ != Worker::State::kAssigned && expected && !worker->log_path_.empty()) {
     std::remove(worker->log_path_.c_str());
   }
   if (const auto it = when_gone_.find(worker->id()); it != when_gone_.end()) {

@@ -20,6 +20,7 @@
 #include "server/common/clock.h"
 #include "server/common/loop.h"
 #include "server/common/mutex.h"
+#include "server/daemon/workers/fair_queue.h"
 #include "server/daemon/workers/processes.h"
 #include "server/daemon/workers/session.h"
 #include "server/daemon/workers/worker.h"
@@ -47,6 +48,11 @@ class AttemptHost {
 
   // An assigned worker is alive and wants to know what is durable.
   virtual void OnHeartbeat(const WorkerPtr& worker) = 0;
+
+  // What an assigned worker sent, or was sent, can't be parsed; `problem` is a sentence without its
+  // full stop. It belonged to this request, or (empty) to the attempt as a whole.
+  virtual void OnUnreadable(const WorkerPtr& worker, const std::string& problem,
+                            const std::string& request_id) = 0;
 
   // An assigned worker came back without having seen Start.
   virtual void OnUnstarted(const WorkerPtr& worker) = 0;
@@ -78,6 +84,11 @@ class Supervisor : public SessionHandler {
     int spares = 1;
     // What a worker's start may take until its Hello: it loads LibTorch from a cold disk.
     double launch_seconds = 60;
+    // Specs that are validated at a time, each by a spare of its own. One principal has at most all
+    // but one of them, so that another finds one at once.
+    int max_validations = 4;
+    // What a validation may take from its beginning in a spare.
+    double validation_seconds = 300;
   };
 
   Supervisor(Options options, const server::Clock* clock, std::shared_ptr<server::Loop> loop,
@@ -102,18 +113,24 @@ class Supervisor : public SessionHandler {
   // Moves an assigned worker's log to where the job's are.
   void MoveLog(const WorkerPtr& worker, const std::string& path);
 
-  // Has a spare build the spec. INVALID_ARGUMENT with field violations; UNAVAILABLE if no worker
-  // answers.
-  void Validate(const v1::Spec& spec, std::function<void(absl::StatusOr<worker::v1::Valid>)> done);
+  // Has a spare build the spec; those who ask (principals) take turns. INVALID_ARGUMENT with field
+  // violations; DEADLINE_EXCEEDED after validation_seconds; INTERNAL if its workers died, or what
+  // they say can't be read. Gives the validation's number.
+  using Validated = std::function<void(absl::StatusOr<worker::v1::Valid>)>;
+  int64_t Validate(const std::string& principal, const v1::Spec& spec, Validated done);
+  // Nobody wants it any more: `done` is not called. A spare that has begun has a second to end it
+  // (it then holds the data for whoever asks next), else it is replaced.
+  void CancelValidation(int64_t number);
 
   // What becomes of a prediction; called on the loop.
   struct PredictionCallbacks {
     std::function<void(v1::PredictJobResponse)> on_response;
     std::function<void(const absl::Status&)> on_end;  // the last; not after CancelPrediction
   };
-  // Has a spare predict, as soon as there is one and not too many do. The supervisor sets the
-  // request's id and credits. UNAVAILABLE if the worker is lost meanwhile.
-  void Predict(const std::string& id, worker::v1::Predict request, PredictionCallbacks callbacks);
+  // Has a spare predict, as soon as there is one and not too many do; principals take turns. The
+  // supervisor sets the request's id and credits. UNAVAILABLE if the worker is lost meanwhile.
+  void Predict(const std::string& id, const std::string& principal, worker::v1::Predict request,
+               PredictionCallbacks callbacks);
   // A response was passed on.
   void AllowPrediction(const std::string& id);
   void CancelPrediction(const std::string& id);
@@ -141,16 +158,20 @@ class Supervisor : public SessionHandler {
   void OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) override;
   void OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
                  Resume resume) override;
+  void OnUnreadable(ConnectionPtr connection, std::string problem, Resume resume) override;
   void OnClosed(ConnectionPtr connection) override;
 
  private:
   struct PendingValidation {
+    int64_t number = 0;
+    std::string principal;
     v1::Spec spec;
-    std::function<void(absl::StatusOr<worker::v1::Valid>)> done;
-    int deaths = 0;  // of workers that tried
+    Validated done;  // none: cancelled
+    int deaths = 0;  // of workers, and of connections, that tried
   };
 
   struct PendingPrediction {
+    std::string principal;
     worker::v1::Predict request;
     PredictionCallbacks callbacks;  // none: cancelled
   };
@@ -160,6 +181,14 @@ class Supervisor : public SessionHandler {
   void Add(const WorkerPtr& worker);
   void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
   void OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction);
+  // Ends what the worker has in hand, for such a message.
+  void EndUnreadable(const WorkerPtr& worker, const std::string& problem,
+                     const std::string& request_id);
+  // Tells who waits for the worker's validation, if anybody does.
+  void EndValidation(const WorkerPtr& worker, const absl::Status& status);
+  // A worker was lost over it: another one tries, or nobody any more.
+  void RetryValidation(const WorkerPtr& worker, const std::string& cause);
+  WorkerPtr ValidatorOf(int64_t number) const;
   // The worker no longer predicts; tells who waits, if anybody does.
   void EndPrediction(const WorkerPtr& worker, const absl::Status& status);
   void EndPredictions(const absl::Status& status);
@@ -167,12 +196,19 @@ class Supervisor : public SessionHandler {
   void OnExit(const WorkerPtr& worker, const ProcessExit& exit);
   void Lost(const WorkerPtr& worker, const std::string& cause, bool clean);
   void LostSpare(const WorkerPtr& worker, const std::string& cause, bool clean);
+  // Lets the next launch wait, the longer the more spares failed in a row.
+  void CountFailure(const WorkerPtr& worker);
+  // Ends a spare that is about what nobody wants any more; another one takes its place.
+  void Replace(const WorkerPtr& worker, const std::string& reason);
   // Gives idle spares to who waits, launches what is wanted, sends home what is not.
   void Maintain();
   bool LaunchOne();
   std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
   void SendToPredict(const WorkerPtr& worker, PendingPrediction prediction);
+  // Whether one more validation, or prediction, of this principal may begin.
+  bool MayValidate(const std::string& principal) const;
+  bool MayPredict(const std::string& principal) const;
   // Whether it will be a spare again so soon that another is not worth its launch.
   bool IsBackSoon(const WorkerPtr& worker) const;
   void CheckLeases();
@@ -188,11 +224,12 @@ class Supervisor : public SessionHandler {
   // Confined to the loop:
   std::list<WorkerPtr> workers_;
   std::deque<std::pair<std::string, std::function<void(const WorkerPtr&)>>> acquirers_;
-  std::deque<PendingValidation> validations_;
+  FairQueue<PendingValidation> validations_;
   std::map<std::string, PendingValidation> validating_;  // by worker id
-  std::deque<PendingPrediction> predictions_;            // wait for a spare
+  FairQueue<PendingPrediction> predictions_;             // wait for a spare
   std::map<std::string, PendingPrediction> predicting_;  // by worker id
   std::map<std::string, std::vector<std::function<void()>>> when_gone_;
+  int64_t validation_count_ = 0;
   int launched_ = 0;
   int spare_failures_ = 0;          // in a row
   int64_t launch_after_nanos_ = 0;  // back-off

@@ -19,8 +19,11 @@ using worker::v1::DaemonMessage;
 // Responses of at most half a MiB that a worker may send ahead: what a prediction takes of the
 // daemon's memory, and enough to keep both busy.
 constexpr int kCredits = 4;
-// The launch of another spare costs a running job some of its time.
-constexpr int64_t kSoon = kSecond;
+// At a time; one principal has at most all but one of them.
+constexpr int kMaxPredictions = 3;
+constexpr int64_t kSoon = kSecond;  // as in supervisor_spares.cc
+// What a prediction that nobody wants may take until it hears of it.
+constexpr int64_t kGrace = kSecond;
 
 absl::Status ToStatus(const worker::v1::PredictionEnd& end) {
   const auto code = static_cast<absl::StatusCode>(end.code());
@@ -43,18 +46,18 @@ absl::Status PredictionLost(const std::string& cause) {
                    absl::StrCat("The prediction was lost (", cause, "); ask again"), "WORKER_DIED");
 }
 
-void Supervisor::Predict(const std::string& id, worker::v1::Predict request,
-                         PredictionCallbacks callbacks) {
+void Supervisor::Predict(const std::string& id, const std::string& principal,
+                         worker::v1::Predict request, PredictionCallbacks callbacks) {
   if (stopping_) return callbacks.on_end(ShuttingDown());
   request.set_id(id);
   request.set_credits(kCredits);
-  predictions_.push_back({std::move(request), std::move(callbacks)});
+  predictions_.Push(principal, {principal, std::move(request), std::move(callbacks)});
   Maintain();
 }
 
 void Supervisor::SendToPredict(const WorkerPtr& worker, PendingPrediction prediction) {
   worker->state_ = Worker::State::kPredicting;
-  worker->predicting_since_nanos_ = clock_->MonotonicNanos();
+  worker->busy_since_nanos_ = clock_->MonotonicNanos();
   DaemonMessage message;
   *message.mutable_predict() = prediction.request;
   predicting_.insert_or_assign(worker->id(), std::move(prediction));
@@ -62,9 +65,10 @@ void Supervisor::SendToPredict(const WorkerPtr& worker, PendingPrediction predic
   loop_->PostAfter(kSoon, [this] { Maintain(); });
 }
 
-bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
-  return acquirers_.empty() && validations_.empty() &&
-         clock_->MonotonicNanos() - worker->predicting_since_nanos_ < kSoon;
+bool Supervisor::MayPredict(const std::string& principal) const {
+  int own = 0;
+  for (const auto& [worker, prediction] : predicting_) own += prediction.principal == principal;
+  return static_cast<int>(predicting_.size()) < kMaxPredictions && own < kMaxPredictions - 1;
 }
 
 WorkerPtr Supervisor::PredictorOf(const std::string& id) const {
@@ -85,10 +89,17 @@ void Supervisor::AllowPrediction(const std::string& id) {
 }
 
 void Supervisor::CancelPrediction(const std::string& id) {
-  std::erase_if(predictions_, [&](const auto& pending) { return pending.request.id() == id; });
+  predictions_.EraseIf([&](const auto& pending) { return pending.request.id() == id; });
   const WorkerPtr worker = PredictorOf(id);
   if (worker == nullptr) return;
   predicting_[worker->id()].callbacks = {};
+  loop_->PostAfter(kGrace, [this, id] {
+    // It may be reading its data, and deaf.
+    if (const WorkerPtr late = PredictorOf(id); late != nullptr) {
+      predicting_.erase(late->id());
+      Replace(late, "Nobody wants its prediction any more");
+    }
+  });
   DaemonMessage message;
   message.mutable_cancel_predict()->set_id(id);
   worker->Send(std::move(message));
@@ -118,9 +129,7 @@ void Supervisor::EndPrediction(const WorkerPtr& worker, const absl::Status& stat
 }
 
 void Supervisor::EndPredictions(const absl::Status& status) {
-  for (PendingPrediction& pending : std::exchange(predictions_, {})) {
-    pending.callbacks.on_end(status);
-  }
+  for (PendingPrediction& pending : predictions_.TakeAll()) pending.callbacks.on_end(status);
   for (auto& [worker, pending] : std::exchange(predicting_, {})) {
     if (pending.callbacks.on_end) pending.callbacks.on_end(status);
   }

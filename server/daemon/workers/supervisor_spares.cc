@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 #include "server/daemon/workers/supervisor.h"
@@ -28,11 +31,20 @@ using worker::v1::DaemonMessage;
 
 // A spec that took this many workers with it takes no more.
 constexpr int kMaxValidationDeaths = 2;
-constexpr size_t kMaxPredictions = 2;  // at a time
+// What a spare does that is busy for longer may take long: another one is launched, which costs a
+// running job some of its time; sooner if somebody waits for it.
+constexpr int64_t kSoon = kSecond;
+constexpr int64_t kVerySoon = kSecond / 4;
+// What a validation that nobody wants may take: most end in a few milliseconds.
+constexpr int64_t kGrace = kSecond;
 constexpr int64_t kFirstBackOff = kSecond / 10;
 constexpr int64_t kLongestBackOff = 10 * kSecond;
 // A spare that lived this long was healthy.
 constexpr int64_t kHealthyAfter = 30 * kSecond;
+
+bool IsBlank(const std::string& line) {
+  return std::all_of(line.begin(), line.end(), [](char c) { return absl::ascii_isspace(c); });
+}
 
 absl::Status ToStatus(const worker::v1::Invalid& invalid) {
   ErrorDetail detail;
@@ -73,7 +85,8 @@ void Supervisor::Maintain() {
     if (worker->fenced() || worker->leaving_) continue;
     if (worker->state_ == Worker::State::kSpare && worker->connection() != nullptr) {
       idle.push_back(worker);
-    } else if (worker->state_ == Worker::State::kPredicting) {
+    } else if (worker->state_ == Worker::State::kPredicting ||
+               worker->state_ == Worker::State::kValidating) {
       if (IsBackSoon(worker)) ++coming;
     } else if (worker->state_ != Worker::State::kAssigned) {
       ++coming;
@@ -89,16 +102,18 @@ void Supervisor::Maintain() {
     // Later: `taken` may come back here.
     loop_->Post([taken, worker] { taken(worker); });
   }
-  while (next < idle.size() && !validations_.empty()) {
-    PendingValidation validation = std::move(validations_.front());
-    validations_.pop_front();
-    SendToValidate(idle[next++], std::move(validation));
+  while (next < idle.size()) {
+    std::optional<PendingValidation> validation =
+        validations_.Pop([this](const std::string& principal) { return MayValidate(principal); });
+    if (!validation) break;
+    SendToValidate(idle[next++], *std::move(validation));
     ++coming;
   }
-  while (next < idle.size() && !predictions_.empty() && predicting_.size() < kMaxPredictions) {
-    PendingPrediction prediction = std::move(predictions_.front());
-    predictions_.pop_front();
-    SendToPredict(idle[next++], std::move(prediction));
+  while (next < idle.size()) {
+    std::optional<PendingPrediction> prediction =
+        predictions_.Pop([this](const std::string& principal) { return MayPredict(principal); });
+    if (!prediction) break;
+    SendToPredict(idle[next++], *std::move(prediction));
     ++coming;
   }
   const int wanted = options_.spares + static_cast<int>(acquirers_.size());
@@ -151,16 +166,16 @@ bool Supervisor::LaunchOne() {
   return true;
 }
 
-void Supervisor::SendToValidate(const WorkerPtr& worker, PendingValidation validation) {
-  worker->state_ = Worker::State::kValidating;
-  DaemonMessage message;
-  message.mutable_validate()->set_id(worker->id());
-  *message.mutable_validate()->mutable_spec() = validation.spec;
-  validating_.insert_or_assign(worker->id(), std::move(validation));
-  worker->Send(std::move(message));
+bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
+  const int64_t busy = clock_->MonotonicNanos() - worker->busy_since_nanos_;
+  const bool awaited =
+      !acquirers_.empty() ||
+      validations_.Any([this](const std::string& principal) { return MayValidate(principal); });
+  if (!awaited) return busy < kSoon;
+  return worker->state_ == Worker::State::kValidating && busy < kVerySoon;
 }
 
-void Supervisor::LostSpare(const WorkerPtr& worker, const std::string& cause, bool clean) {
+void Supervisor::CountFailure(const WorkerPtr& worker) {
   const int64_t now = clock_->MonotonicNanos();
   const bool was_healthy = worker->state_ != Worker::State::kLaunched &&
                            now - worker->spare_since_nanos_ >= kHealthyAfter;
@@ -169,40 +184,122 @@ void Supervisor::LostSpare(const WorkerPtr& worker, const std::string& cause, bo
     launch_after_nanos_ =
         now + std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_ - 1, 20));
   }
+}
+
+void Supervisor::Replace(const WorkerPtr& worker, const std::string& reason) {
+  worker->replaced_ = true;
+  worker->Fence(reason);
+  ++fenced_count_;
+  Maintain();
+}
+
+void Supervisor::LostSpare(const WorkerPtr& worker, const std::string& cause, bool clean) {
+  CountFailure(worker);
   if (!clean) LogWarning("workers", absl::StrCat("a spare was lost: ", cause));
   EndPrediction(worker, PredictionLost(cause));
-  const auto it = validating_.find(worker->id());
-  if (it == validating_.end()) return;
-  PendingValidation validation = std::move(it->second);
-  validating_.erase(it);
-  if (++validation.deaths >= kMaxValidationDeaths) {
-    validation.done(MakeError(absl::StatusCode::kInternal,
-                              absl::StrCat("The spec could not be validated: ", cause),
-                              "WORKER_DIED"));
-  } else {
-    validations_.push_front(std::move(validation));
-  }
+  RetryValidation(worker, cause);
 }
 
 // ---------------------------------------------------------------------------------------
 // Validating
 
-void Supervisor::Validate(const v1::Spec& spec,
-                          std::function<void(absl::StatusOr<worker::v1::Valid>)> done) {
-  if (stopping_) return done(ShuttingDown());
-  validations_.push_back({spec, std::move(done), 0});
+int64_t Supervisor::Validate(const std::string& principal, const v1::Spec& spec, Validated done) {
+  const int64_t number = ++validation_count_;
+  if (stopping_) {
+    done(ShuttingDown());
+    return number;
+  }
+  validations_.Push(principal, {number, principal, spec, std::move(done), 0});
   Maintain();
+  return number;
+}
+
+bool Supervisor::MayValidate(const std::string& principal) const {
+  int own = 0;
+  for (const auto& [worker, validation] : validating_) own += validation.principal == principal;
+  return static_cast<int>(validating_.size()) < options_.max_validations &&
+         own < std::max(1, options_.max_validations - 1);
+}
+
+void Supervisor::SendToValidate(const WorkerPtr& worker, PendingValidation validation) {
+  worker->state_ = Worker::State::kValidating;
+  worker->busy_since_nanos_ = clock_->MonotonicNanos();
+  const int64_t number = validation.number;
+  DaemonMessage message;
+  message.mutable_validate()->set_id(absl::StrCat(number));
+  *message.mutable_validate()->mutable_spec() = validation.spec;
+  validating_.insert_or_assign(worker->id(), std::move(validation));
+  worker->Send(std::move(message));
+  for (const int64_t wait : {kVerySoon, kSoon}) loop_->PostAfter(wait, [this] { Maintain(); });
+  loop_->PostAfter(static_cast<int64_t>(options_.validation_seconds * kSecond), [this, number] {
+    const WorkerPtr late = ValidatorOf(number);
+    if (late == nullptr) return;
+    EndValidation(
+        late, MakeError(absl::StatusCode::kDeadlineExceeded,
+                        absl::StrCat(
+                            "The spec could not be validated within ", options_.validation_seconds,
+                            " s: its data take too long to read. Give smaller files, or start "
+                            "descentd with a longer --validation_seconds"),
+                        "VALIDATION_TOO_LONG"));
+    Replace(late, "Its validation took too long");
+  });
+}
+
+WorkerPtr Supervisor::ValidatorOf(int64_t number) const {
+  for (const WorkerPtr& worker : workers_) {
+    const auto it = validating_.find(worker->id());
+    if (it != validating_.end() && it->second.number == number) return worker;
+  }
+  return nullptr;
+}
+
+void Supervisor::CancelValidation(int64_t number) {
+  validations_.EraseIf([&](const auto& validation) { return validation.number == number; });
+  const WorkerPtr worker = ValidatorOf(number);
+  if (worker == nullptr) return;
+  validating_[worker->id()].done = nullptr;
+  loop_->PostAfter(kGrace, [this, number] {
+    const WorkerPtr late = ValidatorOf(number);
+    if (late == nullptr) return;
+    validating_.erase(late->id());
+    Replace(late, "Nobody wants its validation any more");
+  });
+}
+
+void Supervisor::EndValidation(const WorkerPtr& worker, const absl::Status& status) {
+  const auto it = validating_.find(worker->id());
+  if (it == validating_.end()) return;
+  const Validated done = std::move(it->second.done);
+  validating_.erase(it);
+  if (done) done(status);
+}
+
+void Supervisor::RetryValidation(const WorkerPtr& worker, const std::string& cause) {
+  const auto it = validating_.find(worker->id());
+  if (it == validating_.end()) return;
+  if (++it->second.deaths >= kMaxValidationDeaths) {
+    return EndValidation(
+        worker, MakeError(absl::StatusCode::kInternal,
+                          absl::StrCat("The spec could not be validated: ", cause), "WORKER_DIED"));
+  }
+  PendingValidation validation = std::move(it->second);
+  validating_.erase(it);
+  if (!validation.done) return;
+  const std::string principal = validation.principal;
+  validations_.PushFront(principal, std::move(validation));
 }
 
 void Supervisor::OnValidated(const WorkerPtr& worker, worker::v1::Validated validated) {
   const auto it = validating_.find(worker->id());
-  if (it == validating_.end()) return;
-  const auto done = std::move(it->second.done);
+  if (it == validating_.end() || validated.id() != absl::StrCat(it->second.number)) return;
+  const Validated done = std::move(it->second.done);
   validating_.erase(it);
   worker->state_ = Worker::State::kSpare;
   // It holds the data now: the job that comes of this should get it.
   workers_.splice(workers_.begin(), workers_, std::find(workers_.begin(), workers_.end(), worker));
-  if (validated.has_valid()) {
+  if (!done) {
+    // Cancelled meanwhile.
+  } else if (validated.has_valid()) {
     done(std::move(*validated.mutable_valid()));
   } else {
     done(ToStatus(validated.invalid()));
@@ -225,14 +322,20 @@ std::string Supervisor::LastLogLine(const WorkerPtr& worker) const {
   std::ifstream file(worker->log_path_, std::ios::binary | std::ios::ate);
   const std::streamoff size = file.tellg();
   if (!file || size <= 0) return "";
-  constexpr std::streamoff kTail = 4096;
+  constexpr std::streamoff kTail = 64 << 10;
   std::string tail(static_cast<size_t>(std::min(size, kTail)), '\0');
   file.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end);
   file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
   absl::StripAsciiWhitespace(&tail);
-  tail = tail.substr(tail.find_last_of('\n') + 1);   // npos + 1 = 0
-  if (absl::StrContains(tail, " INFO ")) return "";  // no complaint
-  return tail.substr(0, 300);
+  // The last line that says something: a program that ends by an exception prints its stack after
+  // it.
+  const std::vector<std::string> lines = absl::StrSplit(tail, '\n');
+  const auto line = std::find_if(lines.rbegin(), lines.rend(), [](const std::string& text) {
+    return !absl::StartsWith(text, "frame #") && !IsBlank(text) &&
+           !absl::StrContains(text, "(most recent call first)");
+  });
+  if (line == lines.rend() || absl::StrContains(*line, " INFO ")) return "";  // no complaint
+  return ShortUtf8(line->substr(line->find_first_not_of(' ')), 300);
 }
 
 }  // namespace descent::daemon

@@ -71,9 +71,10 @@ class Worker {
   State state_ = State::kLaunched;
   v1::WorkerInfo info_;  // of its Hello
   int64_t spare_since_nanos_ = 0;
-  int64_t predicting_since_nanos_ = 0;
-  bool leaving_ = false;  // was asked to, at shutdown
-  std::string log_path_;  // empty: not launched by us
+  int64_t busy_since_nanos_ = 0;  // validating or predicting
+  bool replaced_ = false;         // fenced because what it did was no longer wanted
+  bool leaving_ = false;          // was asked to, at shutdown
+  std::string log_path_;          // empty: not launched by us
 };
 
 using WorkerPtr = std::shared_ptr<Worker>;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/exception_text.h"
 #include "core/text/utf8.h"
 #include "core/train/non_finite.h"
 #include "server/common/log.h"
@@ -105,7 +107,7 @@ Attempt::End Attempt::Broken(const std::string& problem) {
   return End::kBroken;
 }
 
-absl::Status Attempt::Build() {
+absl::Status Attempt::Build() try {
   std::variant<Prepared, Violations> result = Prepare(start_.spec(), cache_);
   if (const auto* violations = std::get_if<Violations>(&result)) {
     return absl::InvalidArgumentError(Describe(*violations));
@@ -119,6 +121,9 @@ absl::Status Attempt::Build() {
   std::error_code ignored;
   std::filesystem::create_directories(start_.checkpoint_dir(), ignored);
   return absl::OkStatus();
+} catch (const std::exception& error) {  // LibTorch's, or no memory
+  return absl::InternalError(
+      absl::StrCat("The run can't be prepared: ", ExceptionText(error), "."));
 }
 
 absl::Status Attempt::LoadCheckpoint() {

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/message_text.h"
 #include "server/common/limits.h"
+#include "server/common/log.h"
 
 namespace descent::worker {
 
@@ -35,7 +37,12 @@ void Journalist::WriteIteration() {
 }
 
 void Journalist::Write(std::vector<::descent::v1::Event> events) {
-  for (const ::descent::v1::Event& event : events) {
+  for (::descent::v1::Event& event : events) {
+    // Text is made valid where it comes from (core/text); an event with other text could be
+    // journaled by nobody, and its run would be lost.
+    if (const std::string field = MakeTextValid(&event); !field.empty()) {
+      server::LogWarning("journal", absl::StrCat(field, " was not UTF-8 and is kept with U+FFFD"));
+    }
     if (!Fits(event, event.ByteSizeLong())) return;
   }
   std::vector<std::string> serialized;

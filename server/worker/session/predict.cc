@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/objective/evaluate.h"
 #include "core/objective/predict.h"
+#include "core/text/exception_text.h"
 #include "core/train/checkpoint.h"
 #include "server/common/limits.h"
 #include "server/worker/spec/prediction.h"
@@ -228,9 +229,10 @@ std::optional<v1::DaemonMessage> AnswerPredict(const v1::Predict& request, DataC
     try {
       prediction.Run();
     } catch (const std::exception& error) {  // LibTorch's, or no memory
-      prediction.End({absl::InternalError(absl::StrCat("The prediction failed: ", error.what())),
-                      "INTERNAL",
-                      {}});
+      prediction.End(
+          {absl::InternalError(absl::StrCat("The prediction failed: ", ExceptionText(error))),
+           "INTERNAL",
+           {}});
     }
   }).join();
   return prediction.leftover();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/message_text.h"
 #include "server/common/log.h"
 
 namespace descent::worker {
@@ -19,15 +20,27 @@ constexpr int kFencedExitCode = 4;
 
 int64_t ToNanos(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
 
-std::unique_ptr<v1::WorkerService::Stub> MakeStub(const std::string& socket) {
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& socket) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
   // A broken subchannel shared between channels would keep its own, longer back-off.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt("grpc.enable_http_proxy", 0);
-  return v1::WorkerService::NewStub(grpc::CreateCustomChannel(
-      absl::StrCat("unix:", socket), grpc::InsecureChannelCredentials(), arguments));
+  return grpc::CreateCustomChannel(absl::StrCat("unix:", socket),
+                                   grpc::InsecureChannelCredentials(), arguments);
+}
+
+// WorkerService.Session as bytes: a generated stub ends the stream at a message that it can't
+// parse.
+std::unique_ptr<grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>> OpenSession(
+    const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
+  using grpc::internal::RpcMethod;
+  const RpcMethod method("/descent.worker.v1.WorkerService/Session", RpcMethod::BIDI_STREAMING,
+                         channel);
+  return std::unique_ptr<grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>>(
+      grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>::Create(
+          channel.get(), method, context));
 }
 
 }  // namespace
@@ -60,8 +73,7 @@ void Session::ReadLoop() {
   int64_t away_since = clock_->MonotonicNanos();
   int64_t back_off = kFirstBackOffNanos;
   while (true) {
-    std::unique_ptr<Stub> stub = MakeStub(options_.socket);
-    if (Connect(stub.get())) {
+    if (Connect(MakeChannel(options_.socket))) {
       away_since = clock_->MonotonicNanos();
       back_off = kFirstBackOffNanos;
     }
@@ -102,21 +114,30 @@ v1::WorkerMessage Session::Hello() const {
   hello->set_job(identity.job);
   hello->set_attempt(identity.attempt);
   hello->set_first_unacknowledged_sequence(identity.first_unacknowledged_sequence);
+  MakeTextValid(&message);
   return message;
 }
 
-bool Session::Connect(Stub* stub) {
+bool Session::Connect(const std::shared_ptr<grpc::Channel>& channel) {
   grpc::ClientContext context;
   {
     MutexLock lock(mutex_);
     if (stopping_) return false;
     context_ = &context;
   }
-  const std::unique_ptr<Stream> stream = stub->Session(&context);
+  const std::unique_ptr<Stream> stream = OpenSession(channel, &context);
   bool answered = false;
+  grpc::ByteBuffer bytes;
   v1::DaemonMessage message;
-  if (stream->Write(Hello()) && stream->Read(&message)) {
-    if (message.has_welcome()) {
+  if (stream->Write(ToBytes(Hello())) && stream->Read(&bytes)) {
+    const absl::Status readable = FromBytes(bytes, &message);
+    if (!readable.ok() && !message.has_fenced()) {
+      // The daemon hears of it, and ends what this worker is for.
+      answered = true;
+      Attach(stream.get(), outbox_->NewConnection(0));
+      DispatchUnreadable(std::move(message), readable);
+      Listen(stream.get());
+    } else if (message.has_welcome()) {
       answered = true;
       const v1::Welcome& welcome = message.welcome();
       if (welcome.lease_seconds() > 0) heartbeat_nanos_ = ToNanos(welcome.lease_seconds() / 4);
@@ -129,7 +150,7 @@ bool Session::Connect(Stub* stub) {
       // A new connection ends what a spare was about.
       if (outbox_->identity().job.empty()) inbox_->Put(std::move(message));
       Attach(stream.get(), connection);
-      while (stream->Read(&message)) Dispatch(std::move(message));
+      Listen(stream.get());
     } else {
       Dispatch(std::move(message));  // Fenced
     }
@@ -146,6 +167,28 @@ bool Session::Connect(Stub* stub) {
                      status.error_message().empty() ? "it was closed" : status.error_message()));
   }
   return answered;
+}
+
+void Session::Listen(Stream* stream) {
+  grpc::ByteBuffer bytes;
+  while (stream->Read(&bytes)) {
+    v1::DaemonMessage message;
+    if (const absl::Status status = FromBytes(bytes, &message); status.ok()) {
+      Dispatch(std::move(message));
+    } else {
+      DispatchUnreadable(std::move(message), status);
+    }
+  }
+}
+
+void Session::DispatchUnreadable(v1::DaemonMessage rest, const absl::Status& problem) {
+  server::LogError("session", std::string(problem.message()));
+  // These end the worker's work in any case, whatever their reasons say.
+  if (rest.has_fenced() || rest.has_leave()) return Dispatch(std::move(rest));
+  v1::WorkerMessage message;
+  message.mutable_unreadable()->set_problem(std::string(problem.message()));
+  message.mutable_unreadable()->set_request_id(rest.command().request().request_id());
+  outbox_->Send(std::move(message));
 }
 
 void Session::Dispatch(v1::DaemonMessage message) {
@@ -222,7 +265,12 @@ void Session::WriteLoop() {
       stream = stream_;
       writing_ = true;
     }
-    const bool written = stream->Write(message);
+    // The last line of defence: text is made valid where it comes from (core/text). Events are
+    // bytes, and the journalist's.
+    if (const std::string field = MakeTextValid(&message); !field.empty()) {
+      server::LogWarning("session", absl::StrCat(field, " was not UTF-8 and is sent with U+FFFD"));
+    }
+    const bool written = stream->Write(ToBytes(message));
     MutexLock lock(mutex_);
     writing_ = false;
     if (!written) stream_ = nullptr;

@@ -4,11 +4,13 @@
 // The worker's side of descent.worker.v1: one stream at a time to the daemon, made again whenever
 // it breaks. Two threads: one connects and reads, one writes what the outbox holds and keeps the
 // lease alive. Messages for the trainer go into the inbox; acknowledgements to the outbox; `Fenced`
-// ends the process at once.
+// ends the process at once. Messages travel as bytes that are parsed here: one of the daemon's that
+// can't be is answered with Unreadable and forgotten.
 //
 // Legal order: Create, then Stop once. Thread-safe.
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/sync_stream.h>
 
 #include <atomic>
 #include <memory>
@@ -16,7 +18,8 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "descent/worker/v1/worker.grpc.pb.h"
+#include "absl/status/status.h"
+#include "descent/worker/v1/worker.pb.h"
 #include "server/common/clock.h"
 #include "server/common/mutex.h"
 #include "server/worker/session/inbox.h"
@@ -49,15 +52,18 @@ class Session {
   bool orphaned() const { return orphaned_.load(std::memory_order_relaxed); }
 
  private:
-  using Stub = v1::WorkerService::Stub;
-  using Stream = grpc::ClientReaderWriter<v1::WorkerMessage, v1::DaemonMessage>;
+  using Stream = grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
 
   void ReadLoop();
   void WriteLoop();
   // One connection, from Hello to its end. True if the daemon answered.
-  bool Connect(Stub* stub);
+  bool Connect(const std::shared_ptr<grpc::Channel>& channel);
   v1::WorkerMessage Hello() const;
+  // Until the stream ends.
+  void Listen(Stream* stream);
   void Dispatch(v1::DaemonMessage message);
+  // What could be read of a message that can't be parsed.
+  void DispatchUnreadable(v1::DaemonMessage rest, const absl::Status& problem);
   void Attach(Stream* stream, int64_t connection);
   void Detach();
   void CheckGrace(int64_t away_since);

@@ -33,6 +33,11 @@ class FakeJobs final : public Jobs {
   std::function<std::unique_ptr<Prediction>(const v1::PredictJobRequest&,
                                             std::shared_ptr<PredictionSink>)>
       on_predict;
+  // Set: else every spec is valid.
+  std::function<void(const v1::ValidateSpecRequest&, const std::string&,
+                     Callback<v1::ValidateSpecResponse>)>
+      on_validate;
+  Cancel on_cancel;  // what Create and Validate give
   Statistics counts;
 
   // A job with its first event.
@@ -53,15 +58,21 @@ class FakeJobs final : public Jobs {
     jobs_[job.name()].first = job;
   }
 
-  void Create(const v1::CreateJobRequest& request, const std::string& principal,
-              Callback<v1::Job> done) override {
+  Cancel Create(const v1::CreateJobRequest& request, const std::string& principal,
+                Callback<v1::Job> done) override {
     on_create(request, principal, std::move(done));
+    return on_cancel;
   }
-  void Validate(const v1::ValidateSpecRequest& request,
-                Callback<v1::ValidateSpecResponse> done) override {
+  Cancel Validate(const v1::ValidateSpecRequest& request, const std::string& principal,
+                  Callback<v1::ValidateSpecResponse> done) override {
+    if (on_validate) {
+      on_validate(request, principal, std::move(done));
+      return on_cancel;
+    }
     v1::ValidateSpecResponse response;
     *response.mutable_spec() = request.spec();
     done(std::move(response));
+    return nullptr;
   }
   void Delete(const v1::DeleteJobRequest& request, const std::string&,
               Callback<v1::DeleteJobResponse> done) override {
@@ -76,7 +87,7 @@ class FakeJobs final : public Jobs {
     on_command(request, principal, std::move(done));
   }
 
-  std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
+  std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request, const std::string&,
                                       std::shared_ptr<PredictionSink> sink) override {
     return on_predict(request, std::move(sink));
   }

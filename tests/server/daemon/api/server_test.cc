@@ -8,6 +8,7 @@
 #include <future>
 #include <limits>
 #include <string>
+#include <thread>
 
 #include "proto/rpc_status.h"
 #include "tests/server/daemon/api/api_testing.h"
@@ -69,6 +70,47 @@ class ServerTest : public ApiTest {
     return slice.begin()[1];
   }
 };
+
+// A client that goes away, or whose deadline passes, ends what is done for it alone.
+TEST_F(ServerTest, TellsTheJobsThatNobodyWaitsForAnAnswer) {
+  std::promise<void> validation_cancelled, creation_cancelled;
+  std::promise<std::string> asked;
+  Jobs::Callback<v1::ValidateSpecResponse> late;
+  daemon_.jobs.on_validate = [&](const v1::ValidateSpecRequest&, const std::string& principal,
+                                 Jobs::Callback<v1::ValidateSpecResponse> done) {
+    late = std::move(done);
+    asked.set_value(principal);
+  };
+  daemon_.jobs.on_create = [&](const v1::CreateJobRequest&, const std::string&,
+                               Jobs::Callback<v1::Job>) {};
+  daemon_.jobs.on_cancel = [&] { validation_cancelled.set_value(); };
+  {
+    grpc::ClientContext context;
+    Bound(context);
+    context.AddMetadata("x-descent-principal", "ada");
+    v1::ValidateSpecRequest request;
+    request.mutable_spec();
+    v1::ValidateSpecResponse response;
+    std::thread client([&] {
+      EXPECT_EQ(stub_->ValidateSpec(&context, request, &response).error_code(),
+                grpc::StatusCode::CANCELLED);
+    });
+    EXPECT_EQ(asked.get_future().get(), "ada");
+    context.TryCancel();
+    client.join();
+    validation_cancelled.get_future().wait();
+    late(v1::ValidateSpecResponse());  // too late for anything
+  }
+  daemon_.jobs.on_cancel = [&] { creation_cancelled.set_value(); };
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(50));
+  v1::CreateJobRequest request;
+  request.mutable_job()->mutable_spec();
+  v1::Job job;
+  EXPECT_EQ(stub_->CreateJob(&context, request, &job).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  creation_cancelled.get_future().wait();
+}
 
 TEST_F(ServerTest, NamesWhoAsks) {
   daemon_.jobs.Add("a");

@@ -69,6 +69,7 @@ class FakeWorker {
       hello.set_attempt(start_->attempt());
       hello.set_first_unacknowledged_sequence(first_unacknowledged());
     }
+    if (change_hello) change_hello(&hello);
     session->stream->Write(message);
     session->reader = std::thread([this, session] { Read(session); });
   }
@@ -275,7 +276,11 @@ class FakeWorker {
   std::function<void(const std::string& path, const std::string& text)> write_file;
   // Set: what it says to Validate.
   std::optional<worker::v1::Invalid> invalid;
-  bool answers_validate = true;
+  bool answers_validate = true;  // else Await gives it
+  // Set: said instead of the answer to Validate.
+  std::optional<worker::v1::WorkerMessage> answer_to_validate;
+  // Set: changed before it is said.
+  std::function<void(worker::v1::Hello*)> change_hello;
 
   bool paused() const { return paused_; }
   const State& state() const { return state_; }
@@ -297,8 +302,8 @@ class FakeWorker {
   void Read(const std::shared_ptr<Session>& session) {
     worker::v1::DaemonMessage message;
     while (session->stream->Read(&message)) {
-      if (message.has_validate()) {
-        if (answers_validate) AnswerValidate(session, message.validate());
+      if (message.has_validate() && answers_validate) {
+        AnswerValidate(session, message.validate());
         continue;
       }
       server::MutexLock lock(mutex_);
@@ -315,6 +320,10 @@ class FakeWorker {
 
   void AnswerValidate(const std::shared_ptr<Session>& session,
                       const worker::v1::Validate& validate) {
+    if (answer_to_validate.has_value()) {
+      session->stream->Write(*answer_to_validate);
+      return;
+    }
     worker::v1::WorkerMessage message;
     worker::v1::Validated& validated = *message.mutable_validated();
     validated.set_id(validate.id());

@@ -33,6 +33,7 @@ class FakeProcesses : public Processes {
     server::MutexLock lock(mutex_);
     ++launches_;
     if (refuse) return absl::UnavailableError("no more processes");
+    if (!log_text.empty()) std::ofstream(log_path, std::ios::binary) << log_text;
     const ProcessId process{1'000'000 + launches_, launches_};
     auto worker = std::make_shared<FakeWorker>(socket_, worker_id, process);
     worker->set_disk(disk_);
@@ -87,6 +88,8 @@ class FakeProcesses : public Processes {
   }
 
   std::atomic<bool> refuse = false;
+  // Set between launches: what the next ones write into their logs.
+  std::string log_text;
 
  private:
   const std::string socket_;

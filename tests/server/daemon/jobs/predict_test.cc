@@ -84,7 +84,7 @@ class PredictTest : public JobsTest {
   };
   Call Predict(const v1::PredictJobRequest& request) {
     Call call;
-    call.prediction = jobs_->Predict(request, call.sink);
+    call.prediction = jobs_->Predict(request, "ann", call.sink);
     return call;
   }
 
@@ -152,6 +152,11 @@ TEST_F(PredictTest, AnotherSpareComesIfItTakesLongOrSomebodyWaits) {
   Call waiting = Predict(RequestOf("a"));
   Settle();
   EXPECT_FALSE(third->Has(DaemonMessage::kPredict));
+  // Of one principal: there is one left for others.
+  auto sink = std::make_shared<Sink>();
+  const auto other = jobs_->Predict(RequestOf("a"), "bob", sink);
+  End(*third, third->Await(DaemonMessage::kPredict).predict().id());
+  EXPECT_TRUE(sink->AwaitEnd().ok());
   End(*spare, id);
   EXPECT_TRUE(call.sink->AwaitEnd().ok());
   EXPECT_FALSE(waiting.sink->ended());

@@ -73,6 +73,7 @@ grpc::Status FakeDaemon::Session(grpc::ServerContext* context, Stream* stream) {
       acknowledged_ = -1;
       welcome.mutable_welcome()->set_acknowledged_sequence(static_cast<int64_t>(events_.size()));
     }
+    if (change_welcome) change_welcome(welcome.mutable_welcome());
     stream->Write(welcome);
     stream_ = stream;
     context_ = context;
@@ -81,6 +82,7 @@ grpc::Status FakeDaemon::Session(grpc::ServerContext* context, Stream* stream) {
   }
   while (stream->Read(&message)) {
     std::lock_guard lock(mutex_);
+    if (message.has_unreadable()) unreadable_.push_back(message.unreadable());
     if (message.has_validated()) validated_.push_back(message.validated());
     if (message.has_prediction()) predictions_.push_back(message.prediction());
     if (message.has_events()) {
@@ -150,6 +152,13 @@ v1::Validated FakeDaemon::WaitForValidated(const std::string& id) {
   std::unique_lock lock(mutex_);
   Wait(lock, [&] { return !validated_.empty() && validated_.back().id() == id; }, "Validated");
   return validated_.empty() ? v1::Validated() : validated_.back();
+}
+
+v1::Unreadable FakeDaemon::WaitForUnreadable(int number) {
+  std::unique_lock lock(mutex_);
+  const auto came = [&] { return static_cast<int>(unreadable_.size()) >= number; };
+  if (!Wait(lock, came, "Unreadable")) return {};
+  return unreadable_[static_cast<size_t>(number - 1)];
 }
 
 std::vector<v1::Prediction> FakeDaemon::WaitForPrediction(const std::string& id, size_t messages) {

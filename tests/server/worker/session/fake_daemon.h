@@ -50,11 +50,15 @@ class FakeDaemon final : public v1::WorkerService::Service {
   // Each waits up to a minute, and fails the test then.
   v1::Hello WaitForHello(int number);  // the number-th, from 1
   v1::Validated WaitForValidated(const std::string& id);
+  v1::Unreadable WaitForUnreadable(int number);  // the number-th, from 1
   // All that came for that prediction, once so many messages did, or the end.
   std::vector<v1::Prediction> WaitForPrediction(const std::string& id, size_t messages = SIZE_MAX);
   Events WaitForEvents(const std::function<bool(const Events&)>& enough);
 
   int hellos();
+
+  // Set before the first Hello: changes Welcome before it is sent.
+  std::function<void(v1::Welcome*)> change_welcome;
 
  private:
   using Stream = grpc::ServerReaderWriter<v1::DaemonMessage, v1::WorkerMessage>;
@@ -72,6 +76,7 @@ class FakeDaemon final : public v1::WorkerService::Service {
   int64_t acknowledged_ = -1;
   std::vector<v1::Hello> hellos_;
   std::vector<v1::Validated> validated_;
+  std::vector<v1::Unreadable> unreadable_;
   std::vector<v1::Prediction> predictions_;
   Events events_;
   Stream* stream_ = nullptr;

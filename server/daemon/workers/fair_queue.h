@@ -1,0 +1,82 @@
+#ifndef DESCENT_SERVER_DAEMON_WORKERS_FAIR_QUEUE_H_
+#define DESCENT_SERVER_DAEMON_WORKERS_FAIR_QUEUE_H_
+
+#include <algorithm>
+#include <deque>
+#include <list>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace descent::daemon {
+
+// What people wait for, in turns: of each who waits the oldest, then of the next one (round robin;
+// J. Nagle, RFC 970). However much one asks for, another waits for one piece of it at the most. One
+// thread at a time; costs grow with those who wait, not with what they asked for.
+template <class T>
+class FairQueue {
+ public:
+  void Push(const std::string& whose, T item) { LineOf(whose).items.push_back(std::move(item)); }
+  // It has had its turn already.
+  void PushFront(const std::string& whose, T item) {
+    LineOf(whose).items.push_front(std::move(item));
+  }
+
+  // Whether somebody waits for whom `may(whose)`.
+  template <class May>
+  bool Any(May&& may) const {
+    return std::any_of(lines_.begin(), lines_.end(),
+                       [&](const Line& line) { return may(line.whose); });
+  }
+
+  // The next one of somebody for whom `may(whose)`; nothing if there is none.
+  template <class May>
+  std::optional<T> Pop(May&& may) {
+    for (auto line = lines_.begin(); line != lines_.end(); ++line) {
+      if (!may(line->whose)) continue;
+      T item = std::move(line->items.front());
+      line->items.pop_front();
+      if (line->items.empty()) {
+        lines_.erase(line);
+      } else {
+        lines_.splice(lines_.end(), lines_, line);
+      }
+      return item;
+    }
+    return std::nullopt;
+  }
+
+  template <class Is>
+  void EraseIf(Is&& is) {
+    for (Line& line : lines_) std::erase_if(line.items, is);
+    std::erase_if(lines_, [](const Line& line) { return line.items.empty(); });
+  }
+
+  // Of all, whose turn it is first; empties the queue.
+  std::deque<T> TakeAll() {
+    std::deque<T> all;
+    while (std::optional<T> item = Pop([](const std::string&) { return true; })) {
+      all.push_back(*std::move(item));
+    }
+    return all;
+  }
+
+ private:
+  struct Line {
+    std::string whose;
+    std::deque<T> items;  // never empty
+  };
+
+  Line& LineOf(const std::string& whose) {
+    for (Line& line : lines_) {
+      if (line.whose == whose) return line;
+    }
+    return lines_.emplace_back(Line{whose, {}});
+  }
+
+  std::list<Line> lines_;  // whose turn it is first
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_WORKERS_FAIR_QUEUE_H_
