@@ -24,6 +24,9 @@ struct Safetensors {
   // By name. On the CPU and contiguous once read; anywhere when written.
   std::map<std::string, at::Tensor> tensors;
   std::map<std::string, std::string> metadata;
+  // Of tensors of other types than these are read in (F8_E4M3, …): the type, by name. Whoever wants
+  // one of them has to refuse.
+  std::map<std::string, std::string> unreadable = {};
 };
 
 struct SavedFile {
@@ -38,7 +41,7 @@ absl::StatusOr<SavedFile> WriteSafetensors(const std::string& path, const Safete
 
 // Refuses, with a sentence that names the file: another SHA-256 than `expected_sha256` (unless that
 // is empty), a header over 100 MB or longer than the file, what is not JSON of the right form,
-// duplicate names, unknown types, negative or overflowing shapes, ranges that overlap, leave gaps
+// duplicate names, negative or overflowing shapes, ranges that overlap, leave gaps
 // or end outside the file, truncation at any byte.
 absl::StatusOr<Safetensors> ReadSafetensors(const std::string& path,
                                             const std::string& expected_sha256);

@@ -19,6 +19,11 @@ absl::StatusOr<Examples> SafetensorsFile::Read(const ReadOptions& options) const
       options.inputs_only ? std::vector<std::string>{inputs} : std::vector{inputs, targets};
   for (const std::string& name : wanted) {
     if (contents->tensors.count(name) > 0) continue;
+    if (const auto found = contents->unreadable.find(name); found != contents->unreadable.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ", ", name, ": numbers of the type ", found->second,
+                       " cannot be read; use one of BOOL, U8, I8 to I64, F16, BF16, F32 and F64."));
+    }
     std::vector<std::string> names;
     for (const auto& [known, tensor] : contents->tensors) {
       if (names.size() < 20) names.push_back(known);

@@ -101,6 +101,10 @@ absl::Status FileInitializer::Fill(const Start& start) const {
   if (!file.ok()) return file.status();
   const std::string& name = tensor.empty() ? start.name : tensor;
   const auto found = file->tensors.find(name);
+  if (const auto other = file->unreadable.find(name); other != file->unreadable.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", name, "\" in ", path, " is of the type ",
+                                                   other->second, ", which cannot be read"));
+  }
   if (found == file->tensors.end()) {
     return absl::InvalidArgumentError(absl::StrCat(path, " has no tensor \"", name, "\""));
   }

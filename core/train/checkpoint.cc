@@ -78,6 +78,10 @@ absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path,
         path, " is no checkpoint of this version: its format is \"",
         format == file->metadata.end() ? "" : format->second, "\", expected \"", kFormat, "\"."));
   }
+  for (const auto& [name, type] : file->unreadable) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is no checkpoint of this version: \"",
+                                                   name, "\" has the unknown type ", type, "."));
+  }
   Checkpoint checkpoint;
   if (absl::Status s = ReadInteger(*file, path, "branch", &checkpoint.info.branch); !s.ok()) {
     return s;

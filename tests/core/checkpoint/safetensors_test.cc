@@ -159,8 +159,22 @@ TEST_F(SafetensorsTest, RefusesOverflowingShapesAndWrongTypes) {
   EXPECT_NE(one(R"("F32")", "[18446744073709551615]"), "");
   EXPECT_NE(one(R"("F32")", "[-1]"), "");
   EXPECT_NE(one(R"("F32")", "[0.5]"), "");
-  EXPECT_NE(one(R"("F33")", "[0]").find("unknown type"), std::string::npos);
+  EXPECT_NE(one(R"("F33")", "[4611686018427387904,4]").find("overflows"), std::string::npos);
   EXPECT_NE(one("1", "[0]"), "");
+}
+
+TEST_F(SafetensorsTest, TensorsOfUnknownTypesDoNotKeepOthersFromBeingRead) {
+  const std::string bytes = File(R"({"a":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[0,3]},)"
+                                 R"("b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})",
+                                 "xyz\x07");
+  const absl::StatusOr<Safetensors> read = ParseSafetensors(bytes, "c.safetensors");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->unreadable, (std::map<std::string, std::string>{{"a", "F8_E4M3"}}));
+  ASSERT_EQ(read->tensors.size(), 1u);
+  EXPECT_EQ(read->tensors.at("b").item<int64_t>(), 7);
+  // Ranges are checked all the same.
+  EXPECT_NE(ErrorOf(File(R"({"a":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[0,3]}})", "xy")),
+            "");
 }
 
 TEST_F(SafetensorsTest, RefusesJsonOfAnotherForm) {
