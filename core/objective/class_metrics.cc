@@ -182,9 +182,78 @@ class ConfusionTally final : public Tally {
   std::unordered_map<size_t, uint32_t> pairs_;
 };
 
+class F1Tally final : public Tally {
+ public:
+  F1Tally(F1Average average, Predicts predicts) : average_(average), predicts_(predicts) {}
+
+  void Add(const at::Tensor& predictions, const at::Tensor& targets) override {
+    Rows(predicts_, predictions, targets).Each([&](std::span<const double> scores, int64_t y) {
+      counts_.resize(std::max<size_t>(scores.size(), 2));
+      const int64_t predicted = PredictedClass(scores);
+      ++counts_[static_cast<size_t>(y)].targets;
+      ++counts_[static_cast<size_t>(predicted)].predictions;
+      counts_[static_cast<size_t>(y)].hits += predicted == y;
+    });
+  }
+
+  MetricValue Result(double) const override {
+    double sum = 0, divisor = 0;
+    for (size_t i = 0; i < counts_.size(); ++i) {
+      const Counts& count = counts_[i];
+      if (average_ == F1Average::kBinary && i != 1) continue;
+      if (count.targets + count.predictions == 0) continue;
+      const double weight = average_ == F1Average::kMicro      ? count.targets + count.predictions
+                            : average_ == F1Average::kWeighted ? count.targets
+                                                               : 1;
+      sum += weight * 2 * count.hits / (count.targets + count.predictions);
+      divisor += weight;
+    }
+    return {std::string(F1Name(average_)), divisor > 0 ? sum / divisor : 0};
+  }
+
+ private:
+  struct Counts {
+    double targets = 0, predictions = 0, hits = 0;
+  };
+  const F1Average average_;
+  const Predicts predicts_;
+  std::vector<Counts> counts_;  // of each class
+};
+
 bool HasClasses(const Loss& loss) { return PredictsClasses(loss.predicts); }
 
+// Not several questions, each with its own answer.
+bool HasOneClass(const Loss& loss, const Shape& output) {
+  const bool single =
+      loss.predicts != Predicts::kYesOrNo || (!output.empty() && output.back() == 1);
+  return HasClasses(loss) && single;
+}
+
+bool HasTwoClasses(const Loss& loss, const Shape& output) {
+  return HasClasses(loss) && !output.empty() &&
+         (output.back() == 1 || (output.back() == 2 && loss.predicts != Predicts::kYesOrNo));
+}
+
 }  // namespace
+
+Metric MakeF1(F1Average average) {
+  const std::string_view name = F1Name(average);
+  return {.name = std::string(name),
+          .check =
+              [=](const Loss& loss, const Shape& output) {
+                if (average != F1Average::kBinary) {
+                  return HasOneClass(loss, output) ? absl::OkStatus() : NeedsClasses(name);
+                }
+                return HasTwoClasses(loss, output)
+                           ? absl::OkStatus()
+                           : NeedsClasses(name,
+                                          "predicts one of two classes; give f1_macro, f1_micro or "
+                                          "f1_weighted");
+              },
+          .start = [=](const Loss& loss) -> std::unique_ptr<Tally> {
+            return std::make_unique<F1Tally>(average, loss.predicts);
+          }};
+}
 
 Metric Accuracy::Make() const {
   return {.name = std::string(kind),
@@ -226,10 +295,9 @@ Metric Auc::Make() const {
   return {.name = std::string(kind),
           .check =
               [](const Loss& loss, const Shape& output) {
-                const bool two = HasClasses(loss) && !output.empty() &&
-                                 (output.back() == 1 ||
-                                  (output.back() == 2 && loss.predicts != Predicts::kYesOrNo));
-                return two ? absl::OkStatus() : NeedsClasses(kind, "predicts one of two classes");
+                return HasTwoClasses(loss, output)
+                           ? absl::OkStatus()
+                           : NeedsClasses(kind, "predicts one of two classes");
               },
           .start = [](const Loss& loss) -> std::unique_ptr<Tally> {
             return std::make_unique<AucTally>(loss.predicts);
@@ -240,9 +308,7 @@ Metric ConfusionMatrix::Make() const {
   return {.name = std::string(kind),
           .check =
               [](const Loss& loss, const Shape& output) {
-                const bool single =
-                    loss.predicts != Predicts::kYesOrNo || (!output.empty() && output.back() == 1);
-                return HasClasses(loss) && single ? absl::OkStatus() : NeedsClasses(kind);
+                return HasOneClass(loss, output) ? absl::OkStatus() : NeedsClasses(kind);
               },
           .start = [](const Loss& loss) -> std::unique_ptr<Tally> {
             return std::make_unique<ConfusionTally>(loss.predicts);

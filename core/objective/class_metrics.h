@@ -54,6 +54,36 @@ struct ConfusionMatrix {
   Metric Make() const;
 };
 
+// What the F1 score is of, by the names of scikit-learn's scorers: the second of two classes
+// (`f1`), all predictions alike (`f1_micro`), the mean over the classes that there are in targets
+// or predictions (`f1_macro`), or that mean weighted by how often a class is a target
+// (`f1_weighted`).
+enum class F1Average { kBinary, kMicro, kMacro, kWeighted };
+
+constexpr std::string_view F1Name(F1Average average) {
+  return average == F1Average::kBinary  ? "f1"
+         : average == F1Average::kMicro ? "f1_micro"
+         : average == F1Average::kMacro ? "f1_macro"
+                                        : "f1_weighted";
+}
+
+Metric MakeF1(F1Average average);
+
+// 2·hits/(targets + predictions) of a class: the harmonic mean of precision and recall
+// (van Rijsbergen 1979); 0 without any.
+template <F1Average average>
+struct F1Of {
+  static constexpr std::string_view kind = F1Name(average);
+  template <class Self, class Visit>
+  static void Describe(Self&, Visit&&) {}
+  Metric Make() const { return MakeF1(average); }
+};
+
+using F1 = F1Of<F1Average::kBinary>;
+using F1Micro = F1Of<F1Average::kMicro>;
+using F1Macro = F1Of<F1Average::kMacro>;
+using F1Weighted = F1Of<F1Average::kWeighted>;
+
 }  // namespace descent
 
 #endif  // DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_

@@ -13,7 +13,7 @@ namespace descent {
 namespace {
 
 using Kinds = KindList<MetricKind, OptionsKindOf, Accuracy, TopK, RSquared, Auc, Perplexity,
-                       ConfusionMatrix, AbsoluteError>;
+                       ConfusionMatrix, AbsoluteError, F1, F1Micro, F1Macro, F1Weighted>;
 
 }  // namespace
 

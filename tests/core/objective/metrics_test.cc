@@ -145,6 +145,31 @@ TEST(MetricsTest, TheConfusionMatrixOfManyClassesIsWhatIsInIt) {
                           std::array<uint32_t, 3>{50'000, 7, 2}));
 }
 
+// sklearn.metrics.f1_score of classes t and predictions p:
+//   t, p = [0, 0, 0, 1, 1, 2, 2, 2], [0, 1, 0, 1, 1, 2, 0, 1]  (of 4 classes, the last one absent)
+TEST(MetricsTest, F1IsScikitLearns) {
+  const at::Tensor t = at::tensor({0, 0, 0, 1, 1, 2, 2, 2, -100}, at::kLong);
+  const at::Tensor p = at::tensor({0, 1, 0, 1, 1, 2, 0, 1, 3}, at::kLong);
+  const at::Tensor scores = p.unsqueeze(1).eq(at::tensor({0, 1, 2, 3}, at::kLong)).to(at::kDouble);
+  // Of class 0: 2·2/(3 + 3), of 1: 2·2/(2 + 4), of 2: 2·1/(3 + 1).
+  const double zero = 4.0 / 6, one = 4.0 / 6, two = 2.0 / 4;
+  const MetricValue macro = Of(F1Macro{}.Make(), CrossEntropy{}, scores, t);
+  EXPECT_EQ(macro.name, "f1_macro");
+  EXPECT_NEAR(macro.value, (zero + one + two) / 3, 1e-15);
+  EXPECT_NEAR(Of(F1Weighted{}.Make(), CrossEntropy{}, scores, t).value,
+              (3 * zero + 2 * one + 3 * two) / 8, 1e-15);
+  EXPECT_NEAR(Of(F1Micro{}.Make(), CrossEntropy{}, scores, t).value, 5.0 / 8, 1e-15);
+  EXPECT_THAT(F1{}.Make().check(CrossEntropy{}, {4}).ToString(), HasSubstr("give f1_macro"));
+  // Two classes: of the second one.
+  const at::Tensor yes = at::tensor({1.0, -1.0, 2.0, -3.0}).view({4, 1});
+  const at::Tensor truth = at::tensor({1.0, 1.0, 0.0, 0.0}).view({4, 1});
+  const MetricValue binary = Of(F1{}.Make(), BinaryCrossEntropyWithLogits{}, yes, truth);
+  EXPECT_EQ(binary.name, "f1");
+  EXPECT_EQ(binary.value, 2.0 / 4);
+  EXPECT_EQ(Of(F1{}.Make(), BinaryCrossEntropyWithLogits{}, -yes.abs(), 0 * truth).value, 0);
+  EXPECT_FALSE(F1Macro{}.Make().check(BinaryCrossEntropyWithLogits{}, {3}).ok());
+}
+
 TEST(MetricsTest, RSquaredAndAbsoluteErrorAreTheirFormulas) {
   // A mean far from zero: a difference of sums of squares would lose all digits.
   const at::Tensor t = at::randn({50, 3}, at::kDouble) + 1e6;
