@@ -136,6 +136,7 @@ int PredictInto(Context& context, const PredictArguments& arguments) {
   }
   if (!status.ok()) return context.Fail(status);
   const v1::PredictionHeader& header = (*file)->header();
+  for (const std::string& note : header.notes()) context.Say(absl::StrCat("note: ", Visible(note)));
   if (context.json) {
     context.io.out << Json(header) << "\n";
   } else {

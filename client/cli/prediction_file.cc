@@ -77,6 +77,28 @@ void AddNames(const std::string& name, const Repeated& shape, std::vector<std::s
   }
 }
 
+// The columns of the values: `probability_cat` where the last dimension is that of the classes,
+// which have names; else by AddNames.
+void AddValueNames(const std::string& name, const v1::PredictionHeader& header,
+                   std::vector<std::string>* names) {
+  const auto& shape = header.shape();
+  const int classes = header.class_names_size();
+  // A single number is that of the second of two classes.
+  const bool are_classes = header.dtype() == "int64";
+  if (are_classes || !header.has_classes() || shape.empty() || classes < 2 ||
+      shape.Get(shape.size() - 1) != classes) {
+    return AddNames(name, shape, names);
+  }
+  std::vector<std::string> outer = {};
+  google::protobuf::RepeatedField<int64_t> rest = shape;
+  rest.RemoveLast();
+  AddNames(name, rest, &outer);
+  for (const std::string& prefix : outer) {
+    for (const std::string& of : header.class_names())
+      names->push_back(absl::StrCat(prefix, "_", of));
+  }
+}
+
 // RFC 4180.
 std::string Quoted(const std::string& field) {
   if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
@@ -165,8 +187,9 @@ absl::Status PredictionFile::WriteHeader() {
   if (row_bytes_ == 0) return Failed("rows of no numbers");
   if (format_ == Format::kNpy) return Write(NpyHeader(header_));
   std::vector<std::string> names = {"row"};
-  AddNames(options_.value_name, header_.shape(), &names);
+  AddValueNames(options_.value_name, header_, &names);
   if (header_.has_classes()) AddNames("class", header_.class_shape(), &names);
+  for (std::string& name : names) name = Quoted(name);
   return Write(absl::StrCat(absl::StrJoin(names, ","), "\n"));
 }
 

@@ -134,6 +134,12 @@ std::string ShortDialName(const v1::SpecSummary& summary) {
   return same == 1 ? last(dial) : absl::StrCat(dial.substr(0, dial.find('.') + 1), last(dial));
 }
 
+// What people might not expect of their data.
+void SayNotes(Context& context, const v1::SpecSummary& summary) {
+  for (const std::string& note : summary.notes())
+    context.Say(absl::StrCat("note: ", Visible(note)));
+}
+
 struct SubmitArguments {
   SpecArguments spec;
   bool follow = false;
@@ -168,6 +174,7 @@ int Submit(Context& context, SubmitArguments& arguments) {
     context.io.out << Json(*job) << "\n";
     return kOk;
   }
+  SayNotes(context, job->summary());
   if (!context.json) {
     context.io.out << job->name() << ": " << Count(job->summary().parameters()) << " parameters, "
                    << Count(job->summary().iterations()) << " iterations\n";
@@ -208,6 +215,7 @@ int Validate(Context& context, SpecArguments& arguments) {
     context.io.out << Json(*response) << "\n";
   } else {
     context.io.out << SummaryText(*response);
+    SayNotes(context, response->summary());
     if (context.io.terminal) {
       const std::string chart = StepSizeChart(response->summary());
       if (!chart.empty()) context.io.out << "\n" << chart;

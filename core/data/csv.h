@@ -1,9 +1,10 @@
 #ifndef DESCENT_CORE_DATA_CSV_H_
 #define DESCENT_CORE_DATA_CSV_H_
 
-// Tables as text (RFC 4180: fields may be quoted, "" is a quote inside quotes; LF or CRLF; a UTF-8
-// byte order mark is skipped). Free functions; any thread.
+// Tables as text (RFC 4180: fields may be quoted, "" is a quote inside quotes; LF, CRLF or CR; a
+// UTF-8 byte order mark and blank lines are skipped). Free functions; any thread.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,17 +16,26 @@
 
 namespace descent {
 
-// Every column that is not named here is an input, one number each. A categorical input becomes one
-// number (0 or 1) for each category, a categorical target the category's place: from 0, in the
-// order of the names' bytes, or as the training data has them.
+// Every column that is not named here is an input, one number each (csv_fields.h). A categorical
+// input becomes one number (0 or 1) for each category, a categorical target the category's place:
+// from 0, in the order of the names' bytes, or as the training data has them. A date becomes the
+// days since 1970-01-01, or DateParts.
+//
+// A first column whose name is empty, or which the header leaves out and the rows have in quotes,
+// holds the row numbers or names that pandas and R write: it is no input unless it is named.
 struct CsvFile {
   static constexpr const char* kind = "csv";
   std::string path;
   std::vector<std::string> targets;
-  bool header = true;  // without one, columns are called 0, 1, …
-  std::string delimiter = ",";
+  bool header = true;           // without one, columns are called 0, 1, …
+  std::string delimiter = ",";  // " ": runs of spaces and tabs
+  std::string decimal = ".";
+  std::optional<std::string> thousands;
   std::vector<std::string> ignore;
   std::vector<std::string> categorical;
+  std::vector<std::string> dates;
+  std::vector<std::string> date_parts;
+  std::optional<std::string> date_format;
   MissingValues missing;
 
   void Declare(SourceVisitor& visit) {
@@ -33,19 +43,25 @@ struct CsvFile {
     visit.Names("targets", targets, true);
     visit.Flag("header", header);
     visit.Text("delimiter", delimiter);
+    visit.Text("decimal", decimal);
+    visit.Text("thousands", thousands);
     visit.Names("ignore", ignore, false);
     visit.Names("categorical", categorical, false);
+    visit.Names("dates", dates, false);
+    visit.Names("date_parts", date_parts, false);
+    visit.Text("date_format", date_format);
     visit.Missing("missing", missing);
   }
   absl::Status Check() const;
-  // Inputs [n, features] and targets [n, targets], float64. With inputs_only no column but those of
-  // `columns` need be there, and they may stand in any order.
+  // Inputs [n, features] and targets [n, targets], float64. Where ReadOptions tells the columns of
+  // the training data, these are found by their names; what is neither there nor named here is
+  // refused, or, with inputs_only, noted. Weights are looked for in training data alone.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
 // Of a file's text. Errors, all InvalidArgument, name line (from 1) and column: a row with too few
-// or too many fields, text or nothing where a number belongs, NaN or infinity, a category that the
-// training data does not have, a name that is no column or stands twice, no rows.
+// or too many fields, text or nothing where a number belongs, NaN or infinity, a category or column
+// that the training data does not have, a name that is no column or stands twice, no rows, UTF-16.
 absl::StatusOr<Examples> ParseCsv(std::string_view text, const CsvFile& options,
                                   const ReadOptions& read = {});
 

@@ -7,36 +7,58 @@
 namespace descent {
 
 CsvRecords::CsvRecords(std::string_view text, const std::string& path, char delimiter)
-    : text_(text), path_(path), delimiter_(delimiter), ends_{delimiter, '\n', '\0'} {
+    : text_(text), path_(path), delimiter_(delimiter) {
   if (text_.substr(0, 3) == "\xEF\xBB\xBF") text_.remove_prefix(3);
+  SkipBlankLines();
 }
 
-bool CsvRecords::AtEnd() const {
-  return text_.find_first_not_of("\r\n", at_) == std::string_view::npos;
+size_t CsvRecords::AfterBlanks(size_t at) const {
+  while (at < text_.size() && IsBlank(text_[at])) ++at;
+  return at;
+}
+
+void CsvRecords::SkipBlankLines() {
+  while (at_ < text_.size()) {
+    const size_t end = AfterBlanks(at_);
+    if (end < text_.size() && !IsLineEnd(text_[end])) return;
+    at_ = end;
+    TakeLineEnd();
+  }
+}
+
+void CsvRecords::TakeLineEnd() {
+  if (at_ >= text_.size()) return;
+  if (text_[at_] == '\r' && at_ + 1 < text_.size() && text_[at_ + 1] == '\n') ++at_;
+  ++at_;
+  ++next_line_;
 }
 
 absl::Status CsvRecords::Next(std::vector<std::string_view>* fields) {
   line_ = next_line_;
   fields->clear();
   unquoted_.clear();
+  first_quoted_ = false;
+  if (Runs()) at_ = AfterBlanks(at_);
   while (true) {
-    if (at_ < text_.size() && text_[at_] == '"') {
+    // Many write a space before the quote.
+    if (const size_t quote = AfterBlanks(at_); quote < text_.size() && text_[quote] == '"') {
+      at_ = quote;
+      first_quoted_ = first_quoted_ || fields->empty();
       absl::Status status = Quoted(&unquoted_.emplace_back());
       if (!status.ok()) return status;
       fields->push_back(unquoted_.back());
     } else {
-      const size_t end = std::min(text_.find_first_of(ends_, at_, 2), text_.size());
-      std::string_view field = text_.substr(at_, end - at_);
-      if (!field.empty() && field.back() == '\r') field.remove_suffix(1);
-      fields->push_back(field);
-      at_ = end;
+      const size_t begin = at_;
+      while (at_ < text_.size() && !IsDelimiter(text_[at_]) && !IsLineEnd(text_[at_])) ++at_;
+      fields->push_back(text_.substr(begin, at_ - begin));
     }
-    if (at_ >= text_.size()) return absl::OkStatus();
-    if (text_[at_++] == '\n') {
-      ++next_line_;
-      return absl::OkStatus();
-    }
+    if (Runs()) at_ = AfterBlanks(at_);
+    if (at_ >= text_.size() || IsLineEnd(text_[at_])) break;
+    if (!Runs()) ++at_;
   }
+  TakeLineEnd();
+  SkipBlankLines();
+  return absl::OkStatus();
 }
 
 absl::Status CsvRecords::Quoted(std::string* field) {
@@ -58,8 +80,9 @@ absl::Status CsvRecords::Quoted(std::string* field) {
     }
     break;
   }
-  if (at_ < text_.size() && text_[at_] == '\r') ++at_;
-  if (at_ < text_.size() && text_[at_] != delimiter_ && text_[at_] != '\n') {
+  if (Runs()) return absl::OkStatus();
+  at_ = AfterBlanks(at_);
+  if (at_ < text_.size() && !IsDelimiter(text_[at_]) && !IsLineEnd(text_[at_])) {
     return absl::InvalidArgumentError(absl::StrCat(
         path_, ", line ", line_, ": text follows the closing quote of a quoted field."));
   }

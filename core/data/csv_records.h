@@ -1,8 +1,9 @@
 #ifndef DESCENT_CORE_DATA_CSV_RECORDS_H_
 #define DESCENT_CORE_DATA_CSV_RECORDS_H_
 
-// Splits a table's text into records of fields. The caller keeps text and path alive. One thread at
-// a time.
+// Splits a table's text into records of fields. Lines end with LF, CRLF or CR; blank ones are no
+// records. With a space as delimiter any run of spaces and tabs is one. The caller keeps text and
+// path alive. One thread at a time.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,21 +22,29 @@ class CsvRecords {
 
   // Line of the last record's beginning, from 1.
   int64_t line() const { return line_; }
-  // Blank lines at the end are no rows.
-  bool AtEnd() const;
+  // Whether the last record's first field had quotes.
+  bool first_quoted() const { return first_quoted_; }
+  bool AtEnd() const { return at_ >= text_.size(); }
   // The fields are views of the text, or of memory that the next call reuses.
   absl::Status Next(std::vector<std::string_view>* fields);
 
  private:
+  bool Runs() const { return delimiter_ == ' '; }
+  bool IsDelimiter(char c) const { return c == delimiter_ || (c == '\t' && Runs()); }
+  bool IsBlank(char c) const { return c == ' ' || (c == '\t' && delimiter_ != '\t'); }
+  static bool IsLineEnd(char c) { return c == '\n' || c == '\r'; }
+  size_t AfterBlanks(size_t at) const;
+  void SkipBlankLines();
+  void TakeLineEnd();
   absl::Status Quoted(std::string* field);
 
   std::string_view text_;
   const std::string& path_;
   const char delimiter_;
-  const char ends_[3];  // what a field without quotes goes up to
   size_t at_ = 0;
   int64_t line_ = 0;
   int64_t next_line_ = 1;
+  bool first_quoted_ = false;
   std::deque<std::string> unquoted_;  // its elements stay where they are: fields view them
 };
 

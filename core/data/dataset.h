@@ -18,16 +18,20 @@ namespace descent {
 
 // What a row's target is.
 enum class TargetKind {
-  kClass,   // an index, counted from 0: targets are [n] or [n, …], int64
+  kClass,   // an index, counted from 0, or kIgnoredClass: targets are [n] or [n, …], int64
   kValues,  // numbers: targets are [n, …], of the inputs' type
 };
+
+// The class of targets that do not count, as losses and metrics know it.
+inline constexpr int64_t kIgnoredClass = -100;
 
 struct Dataset {
   at::Tensor inputs;   // [n, …], float32 or float64; int64 if they are numbers of a vocabulary
   at::Tensor targets;  // see TargetKind
   at::Tensor weights;  // [n] float64, ≥ 0; undefined if there are none
   std::vector<FileDigest> files;
-  Origin origin;  // of the targets
+  Origin origin;                   // of the targets
+  std::vector<std::string> notes;  // of Examples
 
   int64_t size() const { return inputs.size(0); }
 };

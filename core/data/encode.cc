@@ -3,12 +3,16 @@
 #include <ATen/TensorIndexing.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
+#include <cmath>
 #include <exception>
 #include <new>
 #include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/data/number_type.h"
 #include "core/text/exception_text.h"
 
 namespace descent {
@@ -47,12 +51,35 @@ absl::Status CheckWhole(const at::Tensor& values, const Origin& origin, const ch
                    " are whole numbers from 0."));
 }
 
-// Numbers that the run may write into; bytes scaled to [0, 1].
-at::Tensor Convert(const at::Tensor& read, at::ScalarType dtype) {
-  at::Tensor values = read.to(dtype);
-  if (read.scalar_type() == at::kByte) values.div_(255);
-  if (values.dim() < 2) values = values.unsqueeze(1);
-  return values.contiguous();
+constexpr double kPixels = 255;
+
+// [n, …] with an example of at least one dimension.
+at::Tensor AsRows(const at::Tensor& read) {
+  return (read.dim() < 2 ? read.unsqueeze(1) : read).contiguous();
+}
+
+std::vector<int64_t> ExampleShape(const at::Tensor& read) { return read.sizes().slice(1).vec(); }
+
+// Without what is 1: [1, 28, 28] and [28, 28] hold the same numbers in the same order.
+std::vector<int64_t> Squeezed(std::vector<int64_t> shape) {
+  std::erase(shape, 1);
+  return shape;
+}
+
+// The same sizes in another order: [32, 32, 3] for [3, 32, 32].
+bool Permuted(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
+  const std::vector<int64_t> left = Squeezed(a);
+  const std::vector<int64_t> right = Squeezed(b);
+  return left != right && left.size() == right.size() &&
+         std::is_permutation(left.begin(), left.end(), right.begin());
+}
+
+// The first row with a number that no byte is; −1 if there is none.
+int64_t FirstRowNotBytes(const at::Tensor& values) {
+  at::Tensor bad = values.lt(0).logical_or(values.gt(kPixels));
+  if (values.is_floating_point()) bad = bad.logical_or(values.ne(values.trunc()));
+  if (!bad.any().item<bool>()) return -1;
+  return bad.reshape({values.size(0), -1}).any(1).nonzero()[0].item<int64_t>();
 }
 
 // LibTorch reports by exceptions, which must not leave this library.
@@ -69,6 +96,8 @@ absl::Status Guarded(const std::string& path, absl::FunctionRef<absl::Status()> 
 
 }  // namespace
 
+double DefaultDivisor(at::ScalarType type) { return type == at::kByte ? kPixels : 1; }
+
 absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions& options,
                                      Dataset* encoded) {
   if ((train.indices || options.indices) && options.normalization) {
@@ -76,21 +105,38 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
         train.inputs_origin.path(), " is read as places in a table, which cannot be normalized."));
   }
   Encoder encoder(options);
+  InputEncoding& encoding = encoder.options_.encoding;
+  const at::ScalarType type = train.inputs.scalar_type();
+  if (encoding.type && (*encoding.type != type || encoding.shape != ExampleShape(train.inputs))) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        train.inputs_origin.path(), " holds examples of ", NumberTypeName(type), " [",
+        absl::StrJoin(ExampleShape(train.inputs), ", "), "], not ", NumberTypeName(*encoding.type),
+        " [", absl::StrJoin(encoding.shape, ", "), "] as data.encoding says."));
+  }
+  encoding.type = type;
+  encoding.shape = ExampleShape(train.inputs);
+  if (!encoding.divisor) encoding.divisor = DefaultDivisor(type);
   const absl::Status learned = Guarded(train.inputs_origin.path(), [&] {
-    if ((!train.missing && !options.normalization) || options.indices) return absl::OkStatus();
-    at::Tensor inputs = Convert(train.inputs, options.dtype);
+    const bool table = !train.columns.empty();
+    if ((!table && !options.normalization) || options.indices) return absl::OkStatus();
+    const at::Tensor inputs = AsRows(train.inputs);
     encoder.features_ = inputs.numel() / inputs.size(0);
-    if (train.missing) {
-      encoder.means_ = FeatureMeans(inputs);
-      if (inputs.is_alias_of(train.inputs)) inputs = inputs.clone();
-      FillMissing(encoder.means_, &inputs);
+    RawNumbers raw{.values = inputs, .divisor = *encoding.divisor};
+    // Other data may lack what these have.
+    if (table) encoder.means_ = FeatureMeans(raw);
+    if (train.missing) raw.missing = encoder.means_;
+    if (!options.normalization) return absl::OkStatus();
+    if (!train.missing) {  // else the numbers below mean nothing
+      absl::Status status = CheckFinite(inputs, train.inputs_origin, "an input");
+      if (!status.ok()) return status;
     }
-    // Else the numbers below mean nothing.
-    absl::Status status = CheckFinite(inputs, train.inputs_origin, "an input");
-    if (status.ok() && options.normalization) {
-      encoder.normalization_ = FitNormalization(*options.normalization, inputs, train.one_hot);
+    encoder.normalization_ = FitNormalization(*options.normalization, raw, train.one_hot);
+    const std::vector<double>& scale = encoder.normalization_.scale;
+    if (std::all_of(scale.begin(), scale.end(), [](double s) { return std::isfinite(s); })) {
+      return absl::OkStatus();
     }
-    return status;
+    return absl::InvalidArgumentError(absl::StrCat(
+        train.inputs_origin.path(), ": the inputs are too far apart to be normalized."));
   });
   if (!learned.ok()) return learned;
   absl::StatusOr<Dataset> dataset = encoder.Encode(train);
@@ -102,6 +148,7 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
 absl::StatusOr<Dataset> Encoder::Encode(const Examples& examples) const {
   Dataset dataset;
   dataset.files = examples.files;
+  dataset.notes = examples.notes;
   dataset.origin = examples.targets_origin;
   dataset.weights = examples.weights;
   absl::Status status = Guarded(examples.inputs_origin.path(), [&] {
@@ -110,6 +157,54 @@ absl::StatusOr<Dataset> Encoder::Encode(const Examples& examples) const {
   });
   if (!status.ok()) return status;
   return dataset;
+}
+
+absl::Status Encoder::CheckEncoding(const Examples& examples) const {
+  const InputEncoding& training = options_.encoding;
+  if (!training.type) return absl::OkStatus();
+  const Origin& origin = examples.inputs_origin;
+  const at::ScalarType type = examples.inputs.scalar_type();
+  const std::vector<int64_t> shape = ExampleShape(examples.inputs);
+  if (Permuted(shape, training.shape)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        origin.path(), " holds examples of [", absl::StrJoin(shape, ", "),
+        "], but those of the training data are [", absl::StrJoin(training.shape, ", "),
+        "]: the same dimensions in another order. Save them in the order of the training data."));
+  }
+  if (type == *training.type || options_.indices) return absl::OkStatus();
+  if (type == at::kByte && at::isFloatingType(*training.type) && *training.divisor == 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin.path(), " holds unsigned bytes, but the training inputs are ",
+                     NumberTypeName(*training.type),
+                     ": whether those were scaled can't be known. Save both in the same type."));
+  }
+  if (*training.type != at::kByte || *training.divisor != kPixels) return absl::OkStatus();
+  const int64_t row = FirstRowNotBytes(examples.inputs);
+  const bool scaled =
+      row < 0 && at::isFloatingType(type) && examples.inputs.max().item<double>() <= 1;
+  if (row < 0 && !scaled) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      origin.Name(std::max<int64_t>(row, 0)),
+      ": the training inputs are unsigned bytes, divided by ", "255, but these are ",
+      NumberTypeName(type),
+      row < 0 ? " of at most 1, as if they were divided already"
+              : " and no whole numbers from 0 to 255",
+      ". Save both in the same type, or say by data.encoding.divisor what to divide by."));
+}
+
+at::Tensor Encoder::Convert(const at::Tensor& read, bool missing) const {
+  const double divisor = options_.encoding.divisor.value_or(1);
+  if (missing || !normalization_.offset.empty()) {
+    RawNumbers raw{.values = read, .divisor = divisor};
+    if (missing) raw.missing = means_;
+    return Normalize(normalization_, raw, options_.dtype);
+  }
+  if (divisor == 1) return read.to(options_.dtype);
+  // A byte's quotient is rounded alike in both.
+  if (read.scalar_type() == at::kByte) return read.to(options_.dtype).div_(divisor);
+  return read.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true)
+      .div_(divisor)
+      .to(options_.dtype);
 }
 
 absl::Status Encoder::SetInputs(const Examples& examples, Dataset* dataset) const {
@@ -124,20 +219,16 @@ absl::Status Encoder::SetInputs(const Examples& examples, Dataset* dataset) cons
     dataset->inputs = examples.inputs.to(at::kLong).contiguous();
     return status;
   }
-  at::Tensor values = Convert(examples.inputs, options_.dtype);
-  const int64_t features = values.numel() / values.size(0);
+  if (absl::Status status = CheckEncoding(examples); !status.ok()) return status;
+  const at::Tensor rows = AsRows(examples.inputs);
+  const int64_t features = rows.numel() / rows.size(0);
   if (features_ != 0 && features != features_) {
     return absl::InvalidArgumentError(
         absl::StrCat(examples.inputs_origin.path(), " holds examples of ", features,
                      " numbers, but the training data of ", features_, "."));
   }
-  if (examples.missing) {
-    if (values.is_alias_of(examples.inputs)) values = values.clone();
-    FillMissing(means_, &values);
-  }
-  if (!normalization_.offset.empty()) values = Normalize(normalization_, values);
-  dataset->inputs = values;
-  return CheckFinite(values, examples.inputs_origin, "an input");
+  dataset->inputs = Convert(rows, examples.missing);
+  return CheckFinite(dataset->inputs, examples.inputs_origin, "an input");
 }
 
 // Targets as they are read to those of the run.
@@ -153,9 +244,18 @@ absl::Status Encoder::SetTargets(const Examples& examples, Dataset* dataset) con
   }
   at::Tensor classes = read;
   if (classes.dim() == 2 && classes.size(1) == 1) classes = classes.reshape({-1});
-  if (absl::Status s = CheckWhole(classes, origin, "class", "classes"); !s.ok()) return s;
+  at::Tensor ignored;
+  if (options_.ignore_index) {
+    ignored = classes.eq(*options_.ignore_index);
+    if (!ignored.any().item<bool>()) ignored.reset();
+  }
+  const at::Tensor counted = ignored.defined() ? classes.masked_fill(ignored, 0) : classes;
+  if (absl::Status s = CheckWhole(counted, origin, "class", "classes"); !s.ok()) return s;
   // A text's targets overlap its inputs: contiguous only where that costs nothing.
-  dataset->targets = classes.to(at::kLong);
+  dataset->targets = counted.to(at::kLong);
+  if (ignored.defined()) {
+    dataset->targets = dataset->targets.masked_fill(ignored, kIgnoredClass);
+  }
   if (!examples.indices) dataset->targets = dataset->targets.contiguous();
   return absl::OkStatus();
 }

@@ -1,14 +1,15 @@
 #ifndef DESCENT_CORE_DATA_ENCODE_H_
 #define DESCENT_CORE_DATA_ENCODE_H_
 
-// From what a source holds to what a run takes: the run's number type, bytes scaled to [0, 1],
-// missing values filled in, normalization. What has to be learned for that is learned from the
-// training data and applied to the test data as it is.
+// From what a source holds to what a run takes: bytes scaled to [0, 1], missing values filled in,
+// normalization, the run's number type. What has to be learned for that is learned from the
+// training data and applied to all others as it is; where that can't be meant, they are refused.
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,35 +20,57 @@
 
 namespace descent {
 
+// How the training inputs are stored. Others of another type are read by the same rule.
+struct InputEncoding {
+  // Inputs are divided by it. Default: 255 if those of the training are unsigned bytes, else 1.
+  std::optional<double> divisor = {};
+  // Of the training inputs; undefined: not known.
+  std::optional<at::ScalarType> type = {};
+  std::vector<int64_t> shape = {};  // of one example; empty with the type: not known
+};
+
+// What inputs of this type are divided by unless something else is asked for.
+double DefaultDivisor(at::ScalarType type);
+
 struct EncodeOptions {
   at::ScalarType dtype = at::kFloat;  // of the inputs: kFloat or kDouble
   TargetKind targets = TargetKind::kClass;
   // The inputs are places in a table, whole numbers from 0: they become int64.
   bool indices = false;
   std::optional<Normalization> normalization = {};
+  // Classes that become kIgnoredClass. Nothing: none do.
+  std::optional<int64_t> ignore_index = {};
+  // Its divisor may be given; of data that are not for training, all that was learned.
+  InputEncoding encoding = {};
 };
 
 // A value; any thread may encode.
 class Encoder {
  public:
   // Learns from the training data, and encodes them. The errors of Encode; InvalidArgument besides:
-  // characters cannot be normalized.
+  // characters cannot be normalized; the type or shape of an example is another than given.
   static absl::StatusOr<Encoder> Fit(const Examples& train, const EncodeOptions& options,
                                      Dataset* encoded);
 
-  // Unsigned bytes of the inputs are scaled to [0, 1]; other types, and all targets, are taken as
-  // they are, or left out where there are none. Errors are sentences that name the file and the
-  // row. InvalidArgument: a value is NaN or infinite or too large for the type, a class is no whole
-  // number ≥ 0; ResourceExhausted.
+  // Without training data: by what the options say of them. No normalization, no missing values.
+  explicit Encoder(EncodeOptions options) : options_(std::move(options)) {}
+
+  // Inputs are divided as those of the training are; targets are taken as they are, or left out
+  // where there are none. Errors are sentences that name the file and the row. InvalidArgument: a
+  // value is NaN or infinite or too large for the type, a class is no whole number ≥ 0; the
+  // training inputs are bytes divided by 255, and these can't be, or the other way round; the
+  // dimensions of an example stand in another order; ResourceExhausted.
   absl::StatusOr<Dataset> Encode(const Examples& examples) const;
 
   // What was learned; empty if nothing was.
   const std::vector<double>& means() const { return means_; }  // of missing values, by feature
   const NormalizationNumbers& normalization() const { return normalization_; }
+  const InputEncoding& encoding() const { return options_.encoding; }
 
  private:
-  explicit Encoder(const EncodeOptions& options) : options_(options) {}
-
+  // That the inputs are what those of the training are, or can be read like them.
+  absl::Status CheckEncoding(const Examples& examples) const;
+  at::Tensor Convert(const at::Tensor& read, bool missing) const;
   absl::Status SetInputs(const Examples& examples, Dataset* dataset) const;
   absl::Status SetTargets(const Examples& examples, Dataset* dataset) const;
 
@@ -57,7 +80,7 @@ class Encoder {
   NormalizationNumbers normalization_;
 };
 
-// Without normalization.
+// Of training data.
 absl::StatusOr<Dataset> Encode(const Examples& examples, const EncodeOptions& options = {});
 
 }  // namespace descent

@@ -60,8 +60,11 @@ struct Examples {
   bool missing = false;
   // Of inputs [n, features]: which are one number of several for a category. Empty: none.
   std::vector<bool> one_hot;
-  // Of a CSV file: the names of the columns that are inputs, in order.
+  // Of a CSV file: the names of the columns that are inputs, in order, and of the targets.
   std::vector<std::string> columns;
+  std::vector<std::string> target_columns;
+  // What was decided about the file that its reader might not expect: sentences.
+  std::vector<std::string> notes;
 
   int64_t size() const { return inputs.size(0); }
   // These rows, in this order.

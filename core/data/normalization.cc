@@ -1,84 +1,132 @@
 #include "core/data/normalization.h"
 
 #include <ATen/Dispatch.h>
-#include <ATen/ops/div.h>
-#include <ATen/ops/sub.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace descent {
 namespace {
 
-// Calls visit(feature, value) for every number, row by row.
+// A double holds every number of a file but an integer of more than 53 bits.
+template <typename T>
+using WideOf = std::conditional_t<std::is_same_v<T, int64_t>, long double, double>;
+
+// Calls work(a zero of the type that the numbers are computed in).
+template <typename Work>
+void InWidth(const at::Tensor& values, Work work) {
+  if (values.scalar_type() == at::kLong) {
+    work(static_cast<long double>(0));
+  } else {
+    work(0.0);
+  }
+}
+
+// Calls visit(place, feature, value) for every number, row by row.
 template <typename Visit>
-void ForEach(const at::Tensor& inputs, Visit visit) {
-  const int64_t rows = inputs.size(0);
-  const int64_t features = inputs.numel() / rows;
-  AT_DISPATCH_FLOATING_TYPES(inputs.scalar_type(), "normalization", [&] {
-    const scalar_t* x = inputs.const_data_ptr<scalar_t>();
-    for (int64_t row = 0; row < rows; ++row, x += features) {
-      for (int64_t f = 0; f < features; ++f) visit(static_cast<size_t>(f), x[f]);
-    }
-  });
+void ForEach(const RawNumbers& raw, Visit visit) {
+  const int64_t rows = raw.values.size(0);
+  const int64_t features = raw.values.numel() / rows;
+  AT_DISPATCH_ALL_TYPES_AND3(at::kBool, at::kHalf, at::kBFloat16, raw.values.scalar_type(),
+                             "normalization", [&] {
+                               using Wide = WideOf<scalar_t>;
+                               const scalar_t* values = raw.values.const_data_ptr<scalar_t>();
+                               const auto divisor = static_cast<Wide>(raw.divisor);
+                               int64_t place = 0;
+                               for (int64_t row = 0; row < rows; ++row) {
+                                 for (int64_t f = 0; f < features; ++f, ++place) {
+                                   auto x = static_cast<Wide>(values[place]);
+                                   if (raw.divisor != 1) x /= divisor;
+                                   if (!raw.missing.empty() && std::isnan(x))
+                                     x = raw.missing[static_cast<size_t>(f)];
+                                   visit(place, static_cast<size_t>(f), x);
+                                 }
+                               }
+                             });
 }
 
 // Of the sums (or the least numbers …) of the features: those of the groups, `width` features each.
-template <typename Join>
-std::vector<double> ByGroup(const std::vector<double>& features, size_t width, Join join) {
-  std::vector<double> groups;
+template <typename Wide, typename Join>
+std::vector<Wide> ByGroup(const std::vector<Wide>& features, size_t width, Join join) {
+  std::vector<Wide> groups;
   for (size_t f = 0; f < features.size(); f += width) {
-    double group = features[f];
+    Wide group = features[f];
     for (size_t i = 1; i < width; ++i) group = join(group, features[f + i]);
     groups.push_back(group);
   }
   return groups;
 }
 
-double Sum(double a, double b) { return a + b; }
-double Least(double a, double b) { return std::min(a, b); }
-double Greatest(double a, double b) { return std::max(a, b); }
+// How far apart numbers may be for rounding errors alone; integers have none.
+template <typename Wide>
+Wide Noise(Wide least, Wide greatest) {
+  if (std::is_same_v<Wide, long double>) return 0;
+  return 8 * std::numeric_limits<Wide>::epsilon() * std::max(std::abs(least), std::abs(greatest));
+}
+
+// Means and standard deviations, or least numbers and distances, of groups of `width` features.
+template <typename Wide>
+NormalizationNumbers Fit(Normalization::Kind kind, const RawNumbers& raw, size_t features,
+                         size_t width) {
+  const auto sum = [](Wide a, Wide b) { return a + b; };
+  std::vector<Wide> least(features, std::numeric_limits<Wide>::infinity());
+  std::vector<Wide> greatest(features, -std::numeric_limits<Wide>::infinity());
+  std::vector<Wide> sums(features);
+  // A sum of 64-bit integers has more digits than they; of what is above the first one, fewer.
+  Wide base = 0;
+  if (std::is_same_v<Wide, long double>) {
+    base = static_cast<Wide>(raw.values.reshape({-1})[0].template item<int64_t>()) /
+           static_cast<Wide>(raw.divisor);
+  }
+  ForEach(raw, [&](int64_t, size_t f, Wide x) {
+    least[f] = std::min(least[f], x);
+    greatest[f] = std::max(greatest[f], x);
+    sums[f] += x - base;
+  });
+  least = ByGroup(least, width, [](Wide a, Wide b) { return std::min(a, b); });
+  greatest = ByGroup(greatest, width, [](Wide a, Wide b) { return std::max(a, b); });
+  std::vector<Wide> offset = least;
+  std::vector<Wide> scale(least.size());
+  for (size_t g = 0; g < scale.size(); ++g) scale[g] = greatest[g] - least[g];
+  if (kind == Normalization::Kind::kStandard) {
+    const auto count = static_cast<Wide>(raw.values.size(0)) * static_cast<Wide>(width);
+    offset = ByGroup(sums, width, sum);
+    for (Wide& mean : offset) mean = base + mean / count;
+    std::vector<Wide> squares(features);
+    ForEach(raw, [&](int64_t, size_t f, Wide x) {
+      squares[f] += (x - offset[f / width]) * (x - offset[f / width]);
+    });
+    scale = ByGroup(squares, width, sum);
+    for (Wide& square : scale) square = std::sqrt(square / count);
+  }
+  NormalizationNumbers numbers;
+  for (size_t g = 0; g < scale.size(); ++g) {
+    const bool varies = greatest[g] - least[g] > Noise(least[g], greatest[g]);
+    numbers.offset.push_back(varies ? offset[g] : least[g]);
+    numbers.scale.push_back(varies ? static_cast<double>(scale[g]) : 1);
+  }
+  return numbers;
+}
 
 }  // namespace
 
-NormalizationNumbers FitNormalization(const Normalization& normalization, const at::Tensor& inputs,
+NormalizationNumbers FitNormalization(const Normalization& normalization, const RawNumbers& raw,
                                       const std::vector<bool>& fixed) {
-  const auto features = static_cast<size_t>(inputs.numel() / inputs.size(0));
+  const auto features = static_cast<size_t>(raw.values.numel() / raw.values.size(0));
   size_t width = 1;  // features of a group
   if (normalization.per == Normalization::Per::kAll) width = features;
   if (normalization.per == Normalization::Per::kChannel) {
-    width = features / static_cast<size_t>(inputs.size(1));
+    width = features / static_cast<size_t>(raw.values.size(1));
   }
-  const double count = static_cast<double>(inputs.size(0)) * static_cast<double>(width);
   NormalizationNumbers numbers;
-  if (normalization.kind == Normalization::Kind::kStandard) {
-    std::vector<double> sums(features);
-    ForEach(inputs, [&](size_t f, double x) { sums[f] += x; });
-    numbers.offset = ByGroup(sums, width, Sum);
-    for (double& mean : numbers.offset) mean /= count;
-    std::vector<double> means(features);
-    for (size_t f = 0; f < features; ++f) means[f] = numbers.offset[f / width];
-    std::vector<double> squares(features);
-    ForEach(inputs, [&](size_t f, double x) { squares[f] += (x - means[f]) * (x - means[f]); });
-    numbers.scale = ByGroup(squares, width, Sum);
-    for (double& square : numbers.scale) square = std::sqrt(square / count);
-  } else {
-    std::vector<double> least(features, std::numeric_limits<double>::infinity());
-    std::vector<double> greatest(features, -std::numeric_limits<double>::infinity());
-    ForEach(inputs, [&](size_t f, double x) {
-      least[f] = std::min(least[f], x);
-      greatest[f] = std::max(greatest[f], x);
-    });
-    numbers.offset = ByGroup(least, width, Least);
-    numbers.scale = ByGroup(greatest, width, Greatest);
-    for (size_t g = 0; g < numbers.scale.size(); ++g) numbers.scale[g] -= numbers.offset[g];
-  }
+  InWidth(raw.values, [&](auto zero) {
+    numbers = Fit<decltype(zero)>(normalization.kind, raw, features, width);
+  });
   for (size_t g = 0; g < numbers.scale.size(); ++g) {
-    // The rounding error of a mean is no variation.
-    if (!(numbers.scale[g] > 1e-12 * std::abs(numbers.offset[g]))) numbers.scale[g] = 1;
     if (width == 1 && g < fixed.size() && fixed[g]) {
       numbers.offset[g] = 0;
       numbers.scale[g] = 1;
@@ -87,37 +135,46 @@ NormalizationNumbers FitNormalization(const Normalization& normalization, const 
   return numbers;
 }
 
-at::Tensor Normalize(const NormalizationNumbers& numbers, const at::Tensor& inputs) {
-  const auto tensor = [&](const std::vector<double>& values) {
-    return at::tensor(values, at::kDouble).to(inputs.scalar_type()).view({1, -1, 1});
-  };
-  const int64_t groups = static_cast<int64_t>(numbers.offset.size());
-  const at::Tensor grouped = inputs.view({inputs.size(0), groups, -1});
-  return grouped.sub(tensor(numbers.offset)).div_(tensor(numbers.scale)).view(inputs.sizes());
-}
-
-std::vector<double> FeatureMeans(const at::Tensor& inputs) {
-  const auto features = static_cast<size_t>(inputs.numel() / inputs.size(0));
-  std::vector<double> sums(features);
-  std::vector<double> counts(features);
-  ForEach(inputs, [&](size_t f, double x) {
-    if (std::isnan(x)) return;
-    sums[f] += x;
-    ++counts[f];
-  });
-  for (size_t f = 0; f < features; ++f) sums[f] = counts[f] > 0 ? sums[f] / counts[f] : 0;
-  return sums;
-}
-
-void FillMissing(const std::vector<double>& means, at::Tensor* inputs) {
-  AT_DISPATCH_FLOATING_TYPES(inputs->scalar_type(), "missing values", [&] {
-    scalar_t* x = inputs->mutable_data_ptr<scalar_t>();
-    for (int64_t i = 0; i < inputs->numel(); ++i) {
-      if (std::isnan(x[i])) {
-        x[i] = static_cast<scalar_t>(means[static_cast<size_t>(i) % means.size()]);
+at::Tensor Normalize(const NormalizationNumbers& numbers, const RawNumbers& raw,
+                     at::ScalarType dtype) {
+  at::Tensor normalized = at::empty(raw.values.sizes(), at::TensorOptions(dtype));
+  const size_t features = static_cast<size_t>(raw.values.numel() / raw.values.size(0));
+  const size_t width = numbers.offset.empty() ? 1 : features / numbers.offset.size();
+  AT_DISPATCH_FLOATING_TYPES(dtype, "normalization", [&] {
+    auto* to = normalized.mutable_data_ptr<scalar_t>();
+    InWidth(raw.values, [&](auto zero) {
+      using Wide = decltype(zero);
+      std::vector<Wide> offset(features);
+      std::vector<Wide> scale(features, 1);
+      for (size_t f = 0; f < features && !numbers.offset.empty(); ++f) {
+        offset[f] = static_cast<Wide>(numbers.offset[f / width]);
+        scale[f] = static_cast<Wide>(numbers.scale[f / width]);
       }
+      ForEach(raw, [&](int64_t place, size_t f, Wide x) {
+        to[place] = static_cast<scalar_t>((x - offset[f]) / scale[f]) + scalar_t{0};
+      });
+    });
+  });
+  return normalized;
+}
+
+std::vector<double> FeatureMeans(const RawNumbers& raw) {
+  std::vector<double> means;
+  InWidth(raw.values, [&](auto zero) {
+    using Wide = decltype(zero);
+    const auto features = static_cast<size_t>(raw.values.numel() / raw.values.size(0));
+    std::vector<Wide> sums(features);
+    std::vector<Wide> counts(features);
+    ForEach(raw, [&](int64_t, size_t f, Wide x) {
+      if (std::isnan(x)) return;
+      sums[f] += x;
+      ++counts[f];
+    });
+    for (size_t f = 0; f < features; ++f) {
+      means.push_back(counts[f] > 0 ? static_cast<double>(sums[f] / counts[f]) : 0);
     }
   });
+  return means;
 }
 
 }  // namespace descent

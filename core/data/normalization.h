@@ -1,12 +1,15 @@
 #ifndef DESCENT_CORE_DATA_NORMALIZATION_H_
 #define DESCENT_CORE_DATA_NORMALIZATION_H_
 
+// What a file's numbers become on their way to a run: they are divided, missing ones filled in, and
 // x becomes (x − offset)/scale, with an offset and a scale of each number of an example, each
-// channel or all of them. Both come from the training data and are used for the test data as they
-// are. Free functions; any thread.
+// channel or all of them. All of it comes from the training data and is used for other data as it
+// is. It is computed in double precision (64-bit integers: in extended precision) and rounded last:
+// what is lost before an offset is subtracted does not come back. Free functions; any thread.
 
 #include <ATen/core/Tensor.h>
 
+#include <span>
 #include <vector>
 
 namespace descent {
@@ -21,27 +24,35 @@ struct Normalization {
   Per per = Per::kFeature;
 };
 
-// One offset and scale for each feature, channel, or one.
+// One offset and scale for each feature, channel, or one. Extended: the mean of 64-bit integers may
+// have more digits than a double.
 struct NormalizationNumbers {
-  std::vector<double> offset;
+  std::vector<long double> offset;
   std::vector<double> scale;
 };
 
-// Of inputs [n, …], n ≥ 1, contiguous, float32 or float64, taken in the order of the rows in
-// double precision: the same bits whatever the number of threads. What is the same in all examples
-// has the scale 1. Features of `fixed` (empty: none) have the offset 0 and the scale 1.
-NormalizationNumbers FitNormalization(const Normalization& normalization, const at::Tensor& inputs,
+// A file's numbers [n, …], n ≥ 1, contiguous, of any real type, and what comes before
+// normalization.
+struct RawNumbers {
+  const at::Tensor& values;
+  double divisor = 1;  // > 0
+  // NaN stands for that of its feature. Empty: for itself.
+  std::span<const double> missing = {};
+};
+
+// In the order of the rows: the same bits whatever the number of threads. What is the same in all
+// examples, but for rounding errors, has the scale 1. Features of `fixed` (empty: none) have the
+// offset 0 and the scale 1.
+NormalizationNumbers FitNormalization(const Normalization& normalization, const RawNumbers& raw,
                                       const std::vector<bool>& fixed);
 
-// A new tensor of the same shape and type.
-at::Tensor Normalize(const NormalizationNumbers& numbers, const at::Tensor& inputs);
+// A new tensor of the same shape, float32 or float64. Without `numbers` (they are empty) only
+// divided and filled in. Zero is never −0.
+at::Tensor Normalize(const NormalizationNumbers& numbers, const RawNumbers& raw,
+                     at::ScalarType dtype);
 
-// The mean of each feature's numbers that are not NaN; 0 if there are none. [features], of inputs
-// [n, …].
-std::vector<double> FeatureMeans(const at::Tensor& inputs);
-
-// Writes means[f] over the NaNs of feature f.
-void FillMissing(const std::vector<double>& means, at::Tensor* inputs);
+// The mean of each feature's numbers that are not NaN; 0 if there are none. [features].
+std::vector<double> FeatureMeans(const RawNumbers& raw);
 
 }  // namespace descent
 

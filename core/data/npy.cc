@@ -63,11 +63,17 @@ at::Tensor Elements(const ElementType& type, std::string_view bytes,
   return copy;
 }
 
-absl::Status UnknownType(const std::string& name, const std::string& type) {
-  std::string advice = "use one of numpy's integers, floats or bool";
-  if (!type.empty() && type[0] == '>') {
-    advice = "its bytes are in the other order; save a.astype(a.dtype.newbyteorder('<'))";
+// The elements with their bytes in this machine's order.
+std::shared_ptr<const std::string> Swapped(std::string_view bytes, size_t width) {
+  std::string swapped(bytes);
+  for (auto at = swapped.begin(); at != swapped.end(); at += static_cast<ptrdiff_t>(width)) {
+    std::reverse(at, at + static_cast<ptrdiff_t>(width));
   }
+  return std::make_shared<const std::string>(std::move(swapped));
+}
+
+absl::Status UnknownType(const std::string& name, const std::string& type) {
+  const std::string advice = "use one of numpy's integers, floats or bool";
   return absl::InvalidArgumentError(absl::StrCat(name, " holds elements of the type '",
                                                  ShortUtf8(type, 40),
                                                  "', which cannot be read: ", advice, "."));
@@ -89,12 +95,14 @@ absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& n
                                     std::shared_ptr<const void> owner) {
   absl::StatusOr<NpyHeader> header = ParseNpyHeader(bytes, name);
   if (!header.ok()) return header.status();
+  const bool other_order = header->type.substr(0, 1) == ">";
+  const std::string in_order = other_order ? "<" + header->type.substr(1) : header->type;
   const ElementType* type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                         [&](const auto& t) { return t.name == header->type; });
+                                         [&](const auto& t) { return t.name == in_order; });
   if (type == std::end(kTypes)) return UnknownType(name, header->type);
   const std::string claim = absl::StrCat("its header promises ", header->type, " of the shape [",
                                          absl::StrJoin(header->shape, ", "), "]");
-  const std::string_view data = bytes.substr(header->data);
+  std::string_view data = bytes.substr(header->data);
   int64_t elements = 1;
   int64_t total = 0;
   bool overflow = false;
@@ -110,6 +118,11 @@ absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& n
     return absl::InvalidArgumentError(
         absl::StrCat(name, " holds more than its header says: ", claim, ", that is ", total,
                      " bytes, but it holds ", data.size(), "."));
+  }
+  if (other_order) {
+    const std::shared_ptr<const std::string> swapped = Swapped(data, type->width);
+    data = *swapped;
+    owner = swapped;
   }
   if (header->fortran_order) std::reverse(header->shape.begin(), header->shape.end());
   at::Tensor read = Elements(*type, data, header->shape, std::move(owner));

@@ -35,14 +35,16 @@ absl::Status CheckOptions(const Dataset& dataset, const OrderOptions& options) {
   return absl::OkStatus();
 }
 
-// One over how many examples have the same class.
+// One over how many examples have the same class; what does not count is not drawn.
 std::vector<double> ClassWeights(const Dataset& dataset) {
   const at::Tensor targets = dataset.targets.contiguous();
   const int64_t* classes = targets.const_data_ptr<int64_t>();
   std::map<int64_t, double> counts;
   for (int64_t i = 0; i < targets.numel(); ++i) ++counts[classes[i]];
   std::vector<double> weights;
-  for (int64_t i = 0; i < targets.numel(); ++i) weights.push_back(1 / counts[classes[i]]);
+  for (int64_t i = 0; i < targets.numel(); ++i) {
+    weights.push_back(classes[i] == kIgnoredClass ? 0 : 1 / counts[classes[i]]);
+  }
   return weights;
 }
 
@@ -66,8 +68,10 @@ absl::StatusOr<Order> Order::Create(const Dataset& dataset, const OrderOptions& 
   }
   double sum = 0;
   for (double& weight : order.cumulative_) weight = sum += weight;
-  if (options.weighted && !(sum > 0)) {
-    return absl::InvalidArgumentError("weighted: all weights are 0, so no example can be drawn");
+  if (!order.cumulative_.empty() && !(sum > 0)) {
+    return absl::InvalidArgumentError(
+        options.weighted ? "weighted: all weights are 0, so no example can be drawn"
+                         : "balanced: no target counts, so no example can be drawn");
   }
   return order;
 }

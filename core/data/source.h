@@ -37,25 +37,33 @@ struct ReadOptions {
   uint64_t seed = 0;
   // The CSV column with each example's weight, which is no input; empty: none.
   std::string weight_column = {};
-  // Those of the training data, when this is test data: both must mean the same by a number.
+  // Those of the training data, when these are others (test data, or to be predicted): all must
+  // mean the same by a number.
   std::optional<Categories> known = {};
-  // To be predicted: targets and weights are not looked for, and the examples have none.
-  bool inputs_only = false;
-  // With inputs_only, the columns of a CSV file that are inputs, in the order of the training data;
-  // empty: all that are nothing else.
+  // Of the training data, with `known`: the names of a table's inputs and targets. Others' columns
+  // are found by them, in whatever order they stand. Empty: those were no table.
   std::vector<std::string> columns = {};
+  std::vector<std::string> target_columns = {};
+  // To be predicted: targets are not looked for, and the examples have none.
+  bool inputs_only = false;
 };
 
-// What an empty field of a CSV file is.
+// What a field of a CSV file is that holds nothing.
 struct MissingValues {
   enum class Kind {
     kRefused,
     kMean,   // that of the column's other numbers in the training part; of a category: none
     kValue,  // this number; of a category: none
+    kDrop,   // the row is left out
   };
   Kind kind = Kind::kRefused;
   double value = 0;
+  // Which fields hold nothing. Empty: UsualMissingTokens(). With kRefused only empty ones.
+  std::vector<std::string> tokens = {};
 };
+
+// pandas' (read_csv, na_values), and "?".
+const std::vector<std::string>& UsualMissingTokens();
 
 // Goes through a source's fields in order; names are those of the spec. What a member holds is its
 // default.
@@ -67,6 +75,7 @@ class SourceVisitor {
   virtual void Path(const char* name, std::optional<std::string>& path) = 0;
   // Required unless it has a default.
   virtual void Text(const char* name, std::string& text) = 0;
+  virtual void Text(const char* name, std::optional<std::string>& text) = 0;
   virtual void Names(const char* name, std::vector<std::string>& names, bool required) = 0;
   // Required if its default is less than `least`.
   virtual void Count(const char* name, int64_t& count, int64_t least) = 0;

@@ -18,9 +18,11 @@ struct SplitExamples {
 };
 
 // round(n·test_fraction) examples, drawn as a function of (n, seed), are the test data; in both
-// parts the examples keep their order. InvalidArgument: the fraction is not in (0, 1), or one part
-// would be empty.
-absl::StatusOr<SplitExamples> Split(const Examples& examples, double test_fraction, uint64_t seed);
+// parts the examples keep their order. Stratified: each class has its share in both, as far as
+// whole numbers allow. InvalidArgument: the fraction is not in (0, 1), one part would be empty, or,
+// stratified, the targets are no classes or a class has one example alone.
+absl::StatusOr<SplitExamples> Split(const Examples& examples, double test_fraction, uint64_t seed,
+                                    bool stratified = false);
 
 }  // namespace descent
 

@@ -68,6 +68,11 @@ absl::StatusOr<Examples> ParseOrThrow(std::string_view text, const TextFile& opt
   std::vector<std::string> names;
   if (read.known && read.known->count(kVocabulary) > 0) {
     names = read.known->at(kVocabulary);
+  } else if (read.known && !vocabulary) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     " is text, but the training data are not: which number stands for which "
+                     "character is not known. Give `vocabulary`."));
   } else {
     const std::string file = options.vocabulary.value_or(path);
     const absl::StatusOr<std::vector<std::string_view>> all =

@@ -18,6 +18,7 @@
 #include "core/objective/evaluate.h"
 #include "core/objective/predict.h"
 #include "core/text/exception_text.h"
+#include "core/text/utf8.h"
 #include "core/train/checkpoint.h"
 #include "server/common/limits.h"
 #include "server/worker/spec/prediction.h"
@@ -28,6 +29,7 @@ namespace {
 using Form = api::PredictJobRequest::Form;
 
 constexpr size_t kMessageBytes = server::kPartBytes;
+constexpr size_t kNoteBytes = 2000;
 constexpr int kNiceness = 10;
 
 std::string_view Bytes(const at::Tensor& rows) {
@@ -131,6 +133,7 @@ class Prediction {
     if (header->has_classes()) {
       for (const int64_t size : class_shape) header->add_class_shape(size);
     }
+    for (const std::string& note : ready.notes) header->add_notes(ShortUtf8(note, kNoteBytes));
     // As many names as fit, the others after it.
     size_t bytes = 0;
     auto* names = header->mutable_class_names();

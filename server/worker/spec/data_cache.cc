@@ -32,7 +32,9 @@ std::string Key(const api::Spec& spec, const EncodeOptions& options) {
   }
   data.mutable_order()->set_weight_column(spec.data().order().weight_column());
   return absl::StrCat(static_cast<int>(options.dtype), " ", static_cast<int>(options.targets), " ",
-                      options.indices, " ", data.SerializeAsString());
+                      options.indices, " ",
+                      options.ignore_index ? absl::StrCat(*options.ignore_index) : "", " ",
+                      data.SerializeAsString());
 }
 
 // What does not fit into memory is a fault of these data, and is said at their field.
@@ -53,15 +55,24 @@ int64_t Bytes(const Dataset& dataset) {
 
 }  // namespace
 
+// The encoding is asked for, or that which the files suggest.
+bool DataCache::Entry::Has(const EncodeOptions& options) const {
+  const InputEncoding& asked = options.encoding;
+  const InputEncoding& loaded = data.encoder->encoding();
+  return asked.divisor.value_or(default_divisor) == loaded.divisor &&
+         (!asked.type || (asked.type == loaded.type && asked.shape == loaded.shape));
+}
+
 bool DataCache::Load(const api::Spec& spec, LoadedData* data, Violations* violations) {
-  const std::string key = Key(spec, ToEncodeOptions(spec));
+  const EncodeOptions options = ToEncodeOptions(spec);
+  const std::string key = Key(spec, options);
   // Looked at before reading: a file that changes meanwhile is read again next time.
   std::vector<FileStamp> stamps;
   Stamp("data.train", spec.data().train(), &stamps, violations);
   if (spec.data().has_test()) Stamp("data.test", spec.data().test(), &stamps, violations);
   if (!violations->empty()) return false;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->key != key || entry->stamps != stamps) continue;
+    if (entry->key != key || entry->stamps != stamps || !entry->Has(options)) continue;
     Entry found = std::move(*entry);
     entries_.erase(entry);
     entries_.push_front(std::move(found));
@@ -70,7 +81,8 @@ bool DataCache::Load(const api::Spec& spec, LoadedData* data, Violations* violat
   }
   if (!Read(spec, data, violations)) return false;
   const int64_t bytes = Bytes(data->train) + (data->test ? Bytes(*data->test) : 0);
-  entries_.push_front({key, std::move(stamps), *data, bytes});
+  entries_.push_front(
+      {key, std::move(stamps), DefaultDivisor(*data->encoder->encoding().type), *data, bytes});
   Evict();
   return true;
 }
@@ -108,15 +120,19 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
   std::optional<Examples> test;
   if (spec.data().has_test()) {
     options.known = train->categories;
+    options.columns = train->columns;
+    options.target_columns = train->target_columns;
     absl::StatusOr<Examples> read = ReadSource(spec.data().test(), options);
     if (!read.ok()) return refuse("data.test", read.status());
     test = *std::move(read);
   } else if (spec.data().has_split()) {
     const api::Split& split = spec.data().split();
-    absl::StatusOr<SplitExamples> parts = Split(*train, split.test_fraction(), split.seed());
+    absl::StatusOr<SplitExamples> parts =
+        Split(*train, split.test_fraction(), split.seed(), split.stratified());
     if (!parts.ok()) {
-      violations->Add("data.split.test_fraction", std::string(parts.status().message()),
-                      "TOO_FEW_EXAMPLES");
+      const bool classes = absl::StrContains(parts.status().message(), "class");
+      violations->Add(classes ? "data.split.stratified" : "data.split.test_fraction",
+                      std::string(parts.status().message()), "TOO_FEW_EXAMPLES");
       return false;
     }
     *train = std::move(parts->train);
@@ -131,6 +147,7 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
   }
   data->categories = train->categories;
   data->columns = train->columns;
+  data->target_columns = train->target_columns;
   data->encoder = *std::move(encoder);
   return true;
 }

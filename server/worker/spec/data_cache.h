@@ -23,9 +23,11 @@ namespace descent::worker {
 struct LoadedData {
   Dataset train;
   std::optional<Dataset> test;
-  // Of the training data: what numbers stand for, a table's inputs in order, and what was learned.
+  // Of the training data: what numbers stand for, a table's inputs and targets in order, and what
+  // was learned.
   Categories categories;
   std::vector<std::string> columns;
+  std::vector<std::string> target_columns;
   std::optional<Encoder> encoder;
 };
 
@@ -44,8 +46,11 @@ class DataCache {
   struct Entry {
     std::string key;  // what was asked for, serialized
     std::vector<FileStamp> stamps;
+    double default_divisor;  // of inputs of their type
     LoadedData data;
     int64_t bytes;
+
+    bool Has(const EncodeOptions& options) const;
   };
 
   bool Stamp(const std::string& field, const api::DataSource& source,

@@ -1,9 +1,11 @@
 #include "server/worker/spec/data_spec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/data/number_type.h"
 #include "server/worker/spec/execution_spec.h"
 #include "server/worker/spec/source_spec.h"
 
@@ -33,6 +35,7 @@ void ResolveSplit(const api::Spec& spec, api::Data* data, Violations* violations
         "OUT_OF_RANGE");
   }
   if (!split->has_seed()) split->set_seed(spec.seed());
+  if (!split->has_stratified()) split->set_stratified(false);
 }
 
 void ResolveNormalization(api::Normalization* normalization, Violations* violations) {
@@ -45,6 +48,20 @@ void ResolveNormalization(api::Normalization* normalization, Violations* violati
   if (normalization->per() < api::Normalization::FEATURE ||
       normalization->per() > api::Normalization::ALL) {
     violations->Add("data.normalization.per", "It must be FEATURE, CHANNEL or ALL.",
+                    "OUT_OF_RANGE");
+  }
+}
+
+void CheckEncoding(const api::InputEncoding& encoding, Violations* violations) {
+  if (encoding.has_divisor() && !(encoding.divisor() > 0 && std::isfinite(encoding.divisor()))) {
+    violations->Add(
+        "data.encoding.divisor",
+        absl::StrCat("It is ", encoding.divisor(), ", but must be a finite number > 0."),
+        "OUT_OF_RANGE");
+  }
+  if (encoding.has_dtype() && !NumberTypeFromName(encoding.dtype())) {
+    violations->Add("data.encoding.dtype",
+                    "It is no type of numbers as NumPy calls them: uint8, float64.",
                     "OUT_OF_RANGE");
   }
 }
@@ -105,6 +122,17 @@ TargetKind Targets(const api::Objective& objective) {
   }
 }
 
+// Whether the loss leaves targets out. In a sum all must: they have the same ones.
+bool CanIgnore(const api::Objective& objective) {
+  const auto& terms = objective.sum().terms();
+  if (objective.has_sum()) {
+    return std::all_of(terms.begin(), terms.end(),
+                       [](const auto& term) { return CanIgnore(term.objective()); });
+  }
+  return objective.has_negative_log_likelihood() ||
+         (objective.has_cross_entropy() && !objective.cross_entropy().probabilities());
+}
+
 // Whether the first layer that computes anything looks its inputs up.
 bool TakesIndices(const api::Layer& layer) {
   for (const api::Layer& inner : layer.sequential().layers()) {
@@ -130,6 +158,13 @@ void ResolveData(api::Spec* spec, Violations* violations) {
   if (data->has_normalization()) {
     ResolveNormalization(data->mutable_normalization(), violations);
   }
+  if (data->has_ignore_index() && !CanIgnore(spec->objective())) {
+    violations->Add(
+        "data.ignore_index",
+        "Only cross_entropy with classes and negative_log_likelihood leave targets out.",
+        "CONFLICT");
+  }
+  if (data->has_encoding()) CheckEncoding(data->encoding(), violations);
   if (data->has_augmentation()) ResolveAugmentation(data->mutable_augmentation(), violations);
   if (data->has_order()) ResolveOrder(data, violations);
   if (data->has_prefetch()) {
@@ -155,6 +190,14 @@ void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violation
   if (!order.ok()) add("data.order", order.status());
 }
 
+void ResolveEncoding(const InputEncoding& encoding, api::Data* data) {
+  api::InputEncoding* resolved = data->mutable_encoding();
+  resolved->set_divisor(encoding.divisor.value_or(1));
+  if (encoding.type) resolved->set_dtype(NumberTypeName(*encoding.type));
+  resolved->clear_shape();
+  for (const int64_t size : encoding.shape) resolved->add_shape(size);
+}
+
 EncodeOptions ToEncodeOptions(const api::Spec& spec) {
   EncodeOptions options = {.dtype = ToDtype(spec.execution()),
                            .targets = Targets(spec.objective()),
@@ -170,6 +213,14 @@ EncodeOptions ToEncodeOptions(const api::Spec& spec) {
     if (given.per() == api::Normalization::ALL) normalization.per = Normalization::Per::kAll;
     options.normalization = normalization;
   }
+  if (CanIgnore(spec.objective())) {
+    const bool given = spec.data().has_ignore_index();
+    options.ignore_index = given ? spec.data().ignore_index() : kIgnoredClass;
+  }
+  const api::InputEncoding& encoding = spec.data().encoding();
+  if (encoding.has_divisor()) options.encoding.divisor = encoding.divisor();
+  if (encoding.has_dtype()) options.encoding.type = NumberTypeFromName(encoding.dtype());
+  options.encoding.shape.assign(encoding.shape().begin(), encoding.shape().end());
   return options;
 }
 

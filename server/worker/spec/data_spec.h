@@ -20,7 +20,10 @@ void ResolveData(api::Spec* spec, Violations* violations);
 // that don't go with them. Once the batch size is known.
 void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violations);
 
-// Of a resolved spec.
+// What was learned of the training inputs' encoding; a test that is of another one was refused.
+void ResolveEncoding(const InputEncoding& encoding, api::Data* data);
+
+// Of a resolved spec; without its encoding until the data are known.
 EncodeOptions ToEncodeOptions(const api::Spec& spec);
 BatchOptions ToBatchOptions(const api::Spec& spec);
 // The number of batches in an epoch.

@@ -12,15 +12,12 @@
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
+#include "server/worker/spec/prepare_parts.h"
 #include "server/worker/spec/source_spec.h"
 #include "server/worker/spec/system_spec.h"
 
 namespace descent::worker {
 namespace {
-
-// What `Categories` calls them.
-constexpr char kFolders[] = "class";
-constexpr char kCharacters[] = "vocabulary";
 
 Shape RowShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
 
@@ -41,10 +38,13 @@ PredictionRefusal RefuseOwnData(const Violations& violations) {
   return Refuse(absl::StatusCode::kFailedPrecondition, std::move(own));
 }
 
-bool ReadsTraining(const api::Spec& spec, const api::DataSource& data) {
+// Jobs of older servers don't say how their inputs were encoded, nor what their classes are called.
+bool ReadsTraining(const api::Spec& spec, const api::SpecSummary& summary,
+                   const api::DataSource& data) {
   const api::DataSource& train = spec.data().train();
   return data.kind_case() == api::DataSource::KIND_NOT_SET || spec.data().has_normalization() ||
-         train.has_csv() || train.has_text();
+         !spec.data().encoding().has_dtype() || train.has_csv() || train.has_text() ||
+         (train.has_image_folder() && summary.class_names().empty());
 }
 
 // A file of the job that no longer is what it was trained with; empty: none.
@@ -57,33 +57,21 @@ std::string ChangedFile(const Dataset& dataset, const api::SpecSummary& summary)
   return "";
 }
 
-bool Learned(const LoadedData& training) {
-  return !training.categories.empty() || !training.encoder->means().empty() ||
-         !training.encoder->normalization().offset.empty();
+bool Learned(const api::Spec& spec, const LoadedData& training) {
+  return !training.categories.empty() || !spec.data().encoding().has_dtype() ||
+         !training.encoder->means().empty() || !training.encoder->normalization().offset.empty();
 }
 
-std::vector<std::string> ClassNames(const api::Spec& spec, const LoadedData* training,
-                                    const DataCache& cache) {
-  const api::DataSource& train = spec.data().train();
-  if (training == nullptr) {
-    if (!train.has_image_folder()) return {};
-    // Without a look at the pictures.
-    absl::StatusOr<std::vector<std::string>> folders =
-        ListDataFolder(train.image_folder().path(), cache.roots());
-    return folders.ok() ? *std::move(folders) : std::vector<std::string>();
-  }
-  std::string of;
-  if (train.has_image_folder()) of = kFolders;
-  if (train.has_text()) of = kCharacters;
-  if (train.csv().targets_size() == 1) of = train.csv().targets(0);
-  const auto found = training->categories.find(of);
-  return found == training->categories.end() ? std::vector<std::string>() : found->second;
+std::vector<std::string> NamesOfClasses(const api::Spec& spec, const LoadedData* training,
+                                        const api::SpecSummary& summary) {
+  if (training != nullptr) return ClassNames(spec.data().train(), training->categories);
+  return {summary.class_names().begin(), summary.class_names().end()};
 }
 
 // The inputs of `data`, read as the training data were.
-std::variant<at::Tensor, PredictionRefusal> ReadInputs(const api::Spec& spec, api::DataSource data,
-                                                       const LoadedData* training,
-                                                       const DataCache& cache) {
+std::variant<Dataset, PredictionRefusal> ReadInputs(const api::Spec& spec, api::DataSource data,
+                                                    const LoadedData* training,
+                                                    const DataCache& cache) {
   Violations violations;
   InheritFields(spec.data().train(), &data);
   ResolveSource("data", spec.seed(), &data, &violations, /*inputs_only=*/true);
@@ -94,7 +82,8 @@ std::variant<at::Tensor, PredictionRefusal> ReadInputs(const api::Spec& spec, ap
                       .inputs_only = true};
   if (training != nullptr) {
     options.known = training->categories;
-    if (data.has_csv()) options.columns = training->columns;
+    options.columns = training->columns;
+    options.target_columns = training->target_columns;
   }
   const auto refuse = [&](const absl::Status& status) {
     AddSourceViolation("data", data, status, &violations);
@@ -102,10 +91,11 @@ std::variant<at::Tensor, PredictionRefusal> ReadInputs(const api::Spec& spec, ap
   };
   absl::StatusOr<Examples> examples = ToSource(data)->Read(options);
   if (!examples.ok()) return refuse(examples.status());
-  absl::StatusOr<Dataset> encoded = training != nullptr ? training->encoder->Encode(*examples)
-                                                        : Encode(*examples, ToEncodeOptions(spec));
+  absl::StatusOr<Dataset> encoded = training != nullptr
+                                        ? training->encoder->Encode(*examples)
+                                        : Encoder(ToEncodeOptions(spec)).Encode(*examples);
   if (!encoded.ok()) return refuse(encoded.status());
-  return encoded->inputs;
+  return *std::move(encoded);
 }
 
 }  // namespace
@@ -118,14 +108,14 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
   const bool own_data = source.data.kind_case() == api::DataSource::KIND_NOT_SET;
   LoadedData loaded;
   const LoadedData* training = nullptr;
-  if (ReadsTraining(spec, source.data)) {
+  if (ReadsTraining(spec, source.summary, source.data)) {
     api::Spec read = spec;
     if (!own_data) read.mutable_data()->clear_test();
     Violations violations;
     if (!cache->Load(read, &loaded, &violations)) return RefuseOwnData(violations);
     training = &loaded;
     std::string changed;
-    if (own_data || Learned(loaded)) changed = ChangedFile(loaded.train, source.summary);
+    if (own_data || Learned(spec, loaded)) changed = ChangedFile(loaded.train, source.summary);
     if (own_data && changed.empty() && loaded.test) {
       changed = ChangedFile(*loaded.test, source.summary);
     }
@@ -136,19 +126,19 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
                     "DATA_CHANGED");
     }
   }
-  at::Tensor inputs;
+  Dataset data;
   if (!own_data) {
-    std::variant<at::Tensor, PredictionRefusal> read =
-        ReadInputs(spec, source.data, training, *cache);
+    std::variant<Dataset, PredictionRefusal> read = ReadInputs(spec, source.data, training, *cache);
     if (auto* refusal = std::get_if<PredictionRefusal>(&read)) return *std::move(refusal);
-    inputs = std::get<at::Tensor>(read);
+    data = std::get<Dataset>(std::move(read));
   } else if (loaded.test) {
-    inputs = loaded.test->inputs;
+    data = *loaded.test;
   } else {
     Violations violations;
     violations.Add("data", "The job has no test data: say what to predict.", "MISSING_FIELD");
     return Refuse(absl::StatusCode::kInvalidArgument, std::move(violations));
   }
+  at::Tensor inputs = data.inputs;
   absl::StatusOr<BuiltModel> built = BuildModel({.root = ToLayerOptions(spec.model()),
                                                  .input_shape = RowShape(inputs),
                                                  .input_dtype = inputs.scalar_type(),
@@ -187,7 +177,8 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
                             .loss = loss.terms[0].loss,
                             .output_shape = built->output_shape,
                             .dtype = ToEncodeOptions(spec).dtype,
-                            .class_names = ClassNames(spec, training, *cache)};
+                            .class_names = NamesOfClasses(spec, training, source.summary),
+                            .notes = std::move(data.notes)};
 }
 
 }  // namespace descent::worker

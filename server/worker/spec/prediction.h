@@ -38,6 +38,7 @@ struct PreparedPrediction {
   Shape output_shape;
   at::ScalarType dtype = at::kFloat;     // of its outputs
   std::vector<std::string> class_names;  // empty: they have none
+  std::vector<std::string> notes;        // on the data: sentences
 };
 
 struct PredictionRefusal {

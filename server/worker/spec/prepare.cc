@@ -118,8 +118,8 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
   summary->set_train_examples(prepared->train.size());
   summary->set_test_examples(prepared->test ? prepared->test->size() : 0);
   summary->set_iterations_per_epoch(IterationsPerEpoch(prepared->train.size(), spec));
-  AddDigests(prepared->train, summary);
-  if (prepared->test) AddDigests(*prepared->test, summary);
+  AddFiles(prepared->train, summary);
+  if (prepared->test) AddFiles(*prepared->test, summary);
 }
 
 // What an evaluation says in one number each.
@@ -181,6 +181,8 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
 bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
   LoadedData data;
   if (!cache->Load(prepared->spec, &data, violations)) return false;
+  ResolveEncoding(data.encoder->encoding(), prepared->spec.mutable_data());
+  AddClassNames(prepared->spec.data().train(), data.categories, &prepared->summary);
   prepared->train = std::move(data.train);
   prepared->test = std::move(data.test);
   ResolveWithData(prepared->train.size(), &prepared->spec, violations);

@@ -7,10 +7,19 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "server/worker/spec/source_spec.h"
 
 namespace descent::worker {
 namespace {
+
+// What `Categories` calls them.
+constexpr char kFolders[] = "class";
+constexpr char kCharacters[] = "vocabulary";
+// The summary stands in many answers.
+constexpr size_t kMostClassNames = 1000;
+constexpr size_t kMostClassNameBytes = 64 << 10;
+constexpr size_t kMostNoteBytes = 2000;
 
 // Refuses a target that is no class and lies outside the range, naming the row.
 absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
@@ -81,8 +90,31 @@ void AddDigest(const FileDigest& file, api::SpecSummary* summary) {
   digest->set_bytes(file.bytes);
 }
 
-void AddDigests(const Dataset& dataset, api::SpecSummary* summary) {
+void AddFiles(const Dataset& dataset, api::SpecSummary* summary) {
   for (const FileDigest& file : dataset.files) AddDigest(file, summary);
+  for (const std::string& any : dataset.notes) {
+    const std::string note = ShortUtf8(any, kMostNoteBytes);
+    const auto& known = summary->notes();
+    if (std::find(known.begin(), known.end(), note) == known.end()) summary->add_notes(note);
+  }
+}
+
+std::vector<std::string> ClassNames(const api::DataSource& train, const Categories& categories) {
+  std::string of;
+  if (train.has_image_folder()) of = kFolders;
+  if (train.has_text()) of = kCharacters;
+  if (train.csv().targets_size() == 1) of = train.csv().targets(0);
+  const auto found = categories.find(of);
+  return found == categories.end() ? std::vector<std::string>() : found->second;
+}
+
+void AddClassNames(const api::DataSource& train, const Categories& categories,
+                   api::SpecSummary* summary) {
+  const std::vector<std::string> names = ClassNames(train, categories);
+  size_t bytes = 0;
+  for (const std::string& name : names) bytes += name.size();
+  if (names.size() > kMostClassNames || bytes > kMostClassNameBytes) return;
+  for (const std::string& name : names) summary->add_class_names(ValidUtf8(name));
 }
 
 }  // namespace descent::worker

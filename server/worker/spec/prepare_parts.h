@@ -4,6 +4,7 @@
 // What preparing one model and preparing a system have in common. Free functions; any thread.
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "core/data/dataset.h"
@@ -28,9 +29,14 @@ void CheckTargets(const std::string& field, const api::DataSource& source, const
 // A model's layers, each with the player's name (if it has one) before its own, and what it adds to
 // the sums.
 void AddModel(const std::string& player, const BuiltModel& built, api::SpecSummary* summary);
-// Of a file, or the dataset's files, that are not there yet.
+// The digests of a file, or of a dataset's files and what was noted about them; what is there
+// already is not added.
 void AddDigest(const FileDigest& file, api::SpecSummary* summary);
-void AddDigests(const Dataset& dataset, api::SpecSummary* summary);
+void AddFiles(const Dataset& dataset, api::SpecSummary* summary);
+// The names of the classes that the data's targets are; empty: they have none.
+std::vector<std::string> ClassNames(const api::DataSource& train, const Categories& categories);
+void AddClassNames(const api::DataSource& train, const Categories& categories,
+                   api::SpecSummary* summary);
 
 }  // namespace descent::worker
 

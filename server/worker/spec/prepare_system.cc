@@ -59,6 +59,7 @@ void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
       AddOfData(spec, p, found, violations);
       return;
     }
+    ResolveEncoding(data.encoder->encoding(), MutableData(&spec, p));
     player.train = std::move(data.train);
     player.test = std::move(data.test);
     if (!ResolveBatchSize(PlayerDataField(spec, p), player.train.size(), MutableData(&spec, p),
@@ -311,8 +312,8 @@ void SummarizeSystem(const std::vector<BuiltModel>& built, Prepared* prepared) {
   for (int p = 0; p < Players(spec); ++p) {
     const PreparedPlayer& player = prepared->players[p];
     if (!player.train.inputs.defined()) continue;
-    AddDigests(player.train, summary);
-    if (player.test) AddDigests(*player.test, summary);
+    AddFiles(player.train, summary);
+    if (player.test) AddFiles(*player.test, summary);
     if (!std::exchange(first, false)) continue;
     summary->set_train_examples(player.train.size());
     summary->set_test_examples(player.test ? player.test->size() : 0);

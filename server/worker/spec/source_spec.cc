@@ -69,6 +69,11 @@ class Resolver final : public SourceVisitor {
     if (text.empty()) return Refuse(name, "It must not be empty.", "MISSING_FIELD");
     reflection_.SetString(message_, Field(name), text);
   }
+  void Text(const char* name, std::optional<std::string>& text) override {
+    if (!Has(name)) return;
+    text = GetString(name);
+    if (text->empty()) Refuse(name, "It must not be empty.", "MISSING_FIELD");
+  }
   void Names(const char* name, std::vector<std::string>& names, bool required) override {
     for (int i = 0; i < reflection_.FieldSize(*message_, Field(name)); ++i) {
       names.push_back(reflection_.GetRepeatedString(*message_, Field(name), i));
@@ -112,9 +117,12 @@ class Resolver final : public SourceVisitor {
       missing.kind = MissingValues::Kind::kMean;
     } else if (given.has_value()) {
       missing = {MissingValues::Kind::kValue, given.value()};
+    } else if (given.has_drop()) {
+      missing.kind = MissingValues::Kind::kDrop;
     } else {
-      Refuse(name, "Give one of mean and value.", "MISSING_FIELD");
+      Refuse(name, "Give one of mean, value and drop.", "MISSING_FIELD");
     }
+    missing.tokens.assign(given.tokens().begin(), given.tokens().end());
   }
 
   bool right() const { return right_; }

@@ -530,8 +530,8 @@ TEST_F(CliPredictTest, WritesATableWithTheClasses) {
   service_.SetPrediction(responses_);
   EXPECT_EQ(Descent({"predict", "a", "-o", file, "--force", "--probabilities"}).code, 0);
   EXPECT_EQ(Read(file),
-            "row,probability_0,probability_1,class\n0,0.1,-2,no\n1,3,1e-30,\"yes, "
-            "\"\"sure\"\"\"\n");
+            "row,probability_no,\"probability_yes, \"\"sure\"\"\",class\n0,0.1,-2,no\n1,3,1e-30,"
+            "\"yes, \"\"sure\"\"\"\n");
   EXPECT_EQ(service_.predictions()[1].form(), v1::PredictJobRequest::PROBABILITIES);
   EXPECT_THAT(Listing(), ::testing::ElementsAre("p.csv"));
 }

@@ -114,7 +114,8 @@ TEST(Csv, AnEmptyFieldIsRefusedUnlessItMeansSomething) {
   EXPECT_TRUE(table->missing);
   EXPECT_TRUE(std::isnan(table->inputs[1][1].item<double>()));
   EXPECT_EQ(ErrorOf("c,a,y\nu,1,\n", file),
-            "t.csv, line 2, column \"y\": the field is empty, but every example needs a target.");
+            "t.csv, line 2, column \"y\": the field is empty, but every example needs a target; "
+            "`missing: {drop: {}}` leaves such rows out.");
 }
 
 TEST(Csv, TakesWeightsFromAColumn) {
@@ -131,7 +132,7 @@ TEST(Csv, TakesWeightsFromAColumn) {
 TEST(Csv, NamesTheLineOfARaggedRow) {
   EXPECT_EQ(ErrorOf("a,y\n1,2\n3\n"), "t.csv, line 3: 1 fields, but the header has 2.");
   EXPECT_EQ(ErrorOf("a,y\n1,2,3\n"), "t.csv, line 2: 3 fields, but the header has 2.");
-  EXPECT_EQ(ErrorOf("a,y\n1,2\n\n3,4\n"), "t.csv, line 3: 1 fields, but the header has 2.");
+  EXPECT_EQ(ErrorOf("a,y\n1,2\n\n3\n"), "t.csv, line 4: 1 fields, but the header has 2.");
 }
 
 TEST(Csv, NamesLineAndColumnOfText) {
@@ -183,6 +184,231 @@ TEST(Csv, RefusesBrokenQuotes) {
   ErrorOf("a,y\n\"1\"2,2\n");
 }
 
+ReadOptions After(const Examples& train) {
+  return {
+      .known = train.categories, .columns = train.columns, .target_columns = train.target_columns};
+}
+
+TEST(Csv, TestDataAreReadByTheNamesOfTheTrainingDatasColumns) {
+  CsvFile file = Table({"y", "z"});
+  file.ignore = {"id"};
+  file.categorical = {"c", "z"};
+  ReadOptions weighted;
+  weighted.weight_column = "w";
+  const auto train = ParseCsv("id,a,c,b,w,y,z\n1,2,u,3,1,4,no\n2,5,v,6,1,7,yes\n", file, weighted);
+  ASSERT_TRUE(train.ok()) << train.status();
+  ReadOptions read = After(*train);
+  read.weight_column = "w";
+  // Another order; neither the weight nor what is ignored.
+  auto test = ParseCsv("z,b,y,c,a\nyes,30,40,v,20\n", file, read);
+  ASSERT_TRUE(test.ok()) << test.status();
+  ExpectTable(test->inputs, {{20, 0, 1, 30}});
+  ExpectTable(test->targets, {{40, 1}});
+  EXPECT_FALSE(test->weights.defined());
+  EXPECT_EQ(
+      ErrorOf("z,y,c,a\nyes,40,v,20\n", file, read),
+      "t.csv has no column \"b\", an input of the training data; its columns are z, y, c, a.");
+  EXPECT_EQ(
+      ErrorOf("z,b,y,c,a,extra\nyes,30,40,v,20,1\n", file, read),
+      "t.csv has the column \"extra\", which the training data does not have: leave it out, or "
+      "name it in `ignore`.");
+  EXPECT_EQ(ErrorOf("z,y,c,a,beta\nyes,40,v,20,30\n", file, read),
+            "t.csv has no column \"b\", an input of the training data; its columns are z, y, c, a, "
+            "beta.");
+  EXPECT_EQ(ErrorOf("z,b,c,a\nyes,30,v,20\n", file, read),
+            "t.csv has no column \"y\"; its columns are z, b, c, a.");
+  file.ignore = {"extra"};
+  EXPECT_TRUE(ParseCsv("z,b,y,c,a,extra\nyes,30,40,v,20,?\n", file, read).ok());
+}
+
+TEST(Csv, TestDatasTargetsMeanWhatTheTrainingDatasDo) {
+  CsvFile file = Table({"y", "z"});
+  file.categorical = {"y"};
+  const auto train = ParseCsv("a,y,z\n1,dog,2\n1,cat,3\n", file);
+  ASSERT_TRUE(train.ok()) << train.status();
+  // The same ones named in another order are the same ones.
+  file.targets = {"z", "y"};
+  auto test = ParseCsv("a,y,z\n1,dog,5\n", file, After(*train));
+  ASSERT_TRUE(test.ok()) << test.status();
+  ExpectTable(test->targets, {{1, 5}});
+  // One that is called otherwise has the categories of its place.
+  file.targets = {"animal", "z"};
+  file.categorical = {"animal"};
+  test = ParseCsv("a,animal,z\n1,dog,5\n", file, After(*train));
+  ASSERT_TRUE(test.ok()) << test.status();
+  ExpectTable(test->targets, {{1, 5}});
+  // Categories of columns that had none are nobody's.
+  file = Table({"z"});
+  file.categorical = {"a"};
+  EXPECT_NE(ErrorOf("a,z\n1,2\n", file, {.known = Categories{}, .columns = {"a"}})
+                .find("is categorical, but that of the training data is not"),
+            std::string::npos);
+}
+
+TEST(Csv, TheUsualTokensHoldNothing) {
+  CsvFile file = Table();
+  EXPECT_EQ(ErrorOf("a,y\nNA,1\n", file),
+            "t.csv, line 2, column \"a\": \"NA\" is not a finite number; `missing` could say what "
+            "that means.");
+  file.missing = {.kind = MissingValues::Kind::kValue, .value = -1};
+  auto table = ParseCsv("a,b,y\nNA,?,1\nnull,\"\",2\n#N/A,None,3\nNaN,4,4\n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{-1, -1}, {-1, -1}, {-1, -1}, {-1, 4}});
+  // Those that are given are the only ones.
+  file.missing.tokens = {"-999", "none"};
+  table = ParseCsv("a,y\n-999,1\nnone,2\n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{-1}, {-1}});
+  EXPECT_NE(ErrorOf("a,y\nNA,1\n", file), "");
+  // A category too.
+  file = Table();
+  file.categorical = {"c"};
+  file.missing.kind = MissingValues::Kind::kMean;
+  table = ParseCsv("c,y\n?,1\nu,2\n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{0}, {1}});
+  EXPECT_EQ(ErrorOf("c,y\nu,NA\n", file),
+            "t.csv, line 2, column \"y\": \"NA\" holds nothing, but every example needs a target; "
+            "`missing: {drop: {}}` leaves such rows out.");
+}
+
+TEST(Csv, RowsThatLackSomethingAreDropped) {
+  CsvFile file = Table();
+  file.ignore = {"note"};
+  file.categorical = {"c"};
+  file.missing.kind = MissingValues::Kind::kDrop;
+  const auto table = ParseCsv("c,note,a,y\nu,,1,1\n?,x,2,2\nv,x,NA,3\nv,x,4,\nw,NA,5,5\n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1, 0, 1}, {0, 1, 5}});  // no category of a row that is left out
+  ExpectTable(table->targets, {{1}, {5}});
+  EXPECT_EQ(table->targets_origin.Name(1), "t.csv, line 6");
+  EXPECT_EQ(table->notes,
+            (std::vector<std::string>{"t.csv: 3 of 5 rows are left out: they lack something."}));
+  EXPECT_EQ(ErrorOf("c,note,a,y\nu,,1,?\n", file),
+            "All 1 rows of t.csv lack something, so `missing.drop` leaves none.");
+  ReadOptions predicted = After(*table);
+  predicted.inputs_only = true;
+  EXPECT_EQ(
+      ErrorOf("c,a\nu,\n", file, predicted),
+      "t.csv, line 2, column \"a\": the field holds nothing, and of what is to be predicted no "
+      "row is left out.");
+}
+
+TEST(Csv, AFirstColumnWithoutANameHoldsRowNumbers) {
+  const std::vector<std::string> note = {
+      "t.csv: the first column has no name: it is taken for row numbers, not an input."};
+  for (const char* text :
+       {",a,y\n0,1,2\n1,3,4\n", "\"\",\"a\",\"y\"\n\"Mazda\",1,2\n\"Fiat\",3,4\n",
+        "\"a\",\"y\"\n\"1\",1,2\n\"2\",3,4\n"}) {
+    const auto table = ParseCsv(text, Table());
+    ASSERT_TRUE(table.ok()) << table.status();
+    ExpectTable(table->inputs, {{1}, {3}});
+    ExpectTable(table->targets, {{2}, {4}});
+    EXPECT_EQ(table->notes, note);
+  }
+  // Named, it is what it is named as.
+  const auto named = ParseCsv(",a\n0,1\n1,3\n", Table({""}));
+  ASSERT_TRUE(named.ok()) << named.status();
+  ExpectTable(named->targets, {{0}, {1}});
+  // The comma at the end of each line is no column.
+  const auto trailing = ParseCsv("a,y,\n1,2,\n3,4,\n", Table());
+  ASSERT_TRUE(trailing.ok()) << trailing.status();
+  ExpectTable(trailing->inputs, {{1}, {3}});
+  EXPECT_EQ(ErrorOf("a,y,\n1,2,3\n"), "t.csv, line 1: column 3 has no name.");
+}
+
+TEST(Csv, BlankLinesAreNoRows) {
+  const auto table = ParseCsv("\n\na,y\n\n1,2\n  \n\r\n3,4\n\n", Table());
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1}, {3}});
+  EXPECT_EQ(table->targets_origin.Name(1), "t.csv, line 8");
+}
+
+TEST(Csv, LinesMayEndWithACarriageReturnAlone) {
+  const auto table = ParseCsv("a,y\r1,2\r3,4\r", Table());
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1}, {3}});
+  EXPECT_EQ(ErrorOf("a,y\r1,2\rx,4\r").substr(0, 13), "t.csv, line 3");
+}
+
+TEST(Csv, Utf16IsSaid) {
+  const std::string text = "a,y\n1,2\n";
+  for (const std::string& mark : {std::string("\xFF\xFE"), std::string()}) {
+    std::string wide = mark;
+    for (const char c : text) wide += {c, '\0'};
+    EXPECT_NE(ErrorOf(wide).find("t.csv is text in UTF-16"), std::string::npos);
+  }
+}
+
+TEST(Csv, NumbersAsPeopleWriteThem) {
+  const auto table = ParseCsv(
+      "a,y\nTrue,1\nfalse,2\nTRUE,3\n$5,4\n-$1.50,5\n5 €,6\n\u00a312,7\n.5,8\n1.,9\n", Table());
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1}, {0}, {1}, {5}, {-1.5}, {5}, {12}, {.5}, {1}});
+  CsvFile grouped = Table();
+  EXPECT_NE(ErrorOf("a,y\n\"1,234\",1\n", grouped).find("is `thousands` \",\"?"),
+            std::string::npos);
+  grouped.thousands = ",";
+  const auto thousands =
+      ParseCsv("a,y\n\"1,234\",1\n\"-1,234,567.5\",2\n\"12,34,567\",3\n\"$1,000\",4\n", grouped);
+  ASSERT_TRUE(thousands.ok()) << thousands.status();
+  ExpectTable(thousands->inputs, {{1234}, {-1234567.5}, {1234567}, {1000}});
+  for (const char* bad : {"3,14", "1234,567", ",123", "1,2345", "1,,234", "1,234,5"}) {
+    EXPECT_NE(ErrorOf(std::string("a,y\n\"") + bad + "\",1\n", grouped), "") << bad;
+  }
+  CsvFile german = Table();
+  german.delimiter = ";";
+  EXPECT_NE(ErrorOf("a;y\n3,14;1\n", german).find("is `decimal` \",\"?"), std::string::npos);
+  german.decimal = ",";
+  german.thousands = ".";
+  const auto decimal =
+      ParseCsv("a;y\n3,14;1\n1.234,5;2\n-0,5e2;3\n7;4\n1.234.567,89 €;5\n", german);
+  ASSERT_TRUE(decimal.ok()) << decimal.status();
+  ExpectTable(decimal->inputs, {{3.14}, {1234.5}, {-50}, {7}, {1234567.89}});
+  EXPECT_NE(ErrorOf("a;y\n3.14;1\n", german), "");
+  german.thousands = ",";
+  EXPECT_FALSE(german.Check().ok());
+}
+
+TEST(Csv, DatesAreDaysOrParts) {
+  CsvFile file = Table();
+  file.dates = {"d"};
+  const auto days = ParseCsv(
+      "d,y\n1970-01-02,1\n2024-02-29T12:00:00Z,2\n2024-02-29 06:00:00,3\n1949-01,4\n31.12.1969,5\n"
+      "2024/02/29,6\n2024-02-29T12:00+06:00,7\n",
+      file);
+  ASSERT_TRUE(days.ok()) << days.status();
+  // numpy.datetime64('2024-02-29').astype(int) is 19782, of '1949-01-01' −7670.
+  ExpectTable(days->inputs, {{1}, {19782.5}, {19782.25}, {-7670}, {-1}, {19782}, {19782.25}});
+  EXPECT_EQ(
+      ErrorOf("d,y\n02/29/2024,1\n", file),
+      "t.csv, line 2, column \"d\": \"02/29/2024\" is no date; `date_format` says how dates are "
+      "written.");
+  EXPECT_NE(ErrorOf("d,y\n2023-02-29,1\n", file), "");
+  EXPECT_NE(ErrorOf("d,y\n29.02.24,1\n", file), "");
+  file.date_format = "%m/%d/%Y";
+  ExpectTable(ParseCsv("d,y\n02/29/2024,1\n", file)->inputs, {{19782}});
+  file = Table();
+  file.date_parts = {"d"};
+  const auto parts = ParseCsv("a,d,b,y\n8,2024-02-29 18:30,9,1\n8,1969-12-31,9,1\n", file);
+  ASSERT_TRUE(parts.ok()) << parts.status();
+  ExpectTable(parts->inputs, {{8, 2024, 2, 29, 3, 18.5, 9}, {8, 1969, 12, 31, 2, 0, 9}});
+}
+
+TEST(Csv, RunsOfSpacesMayDelimit) {
+  CsvFile file = Table();
+  file.delimiter = " ";
+  const auto table = ParseCsv("  a   y\tb \n 1.5  2 3\n\"4\"   5\t\t6  \n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1.5, 3}, {4, 6}});
+  EXPECT_EQ(ErrorOf("a;y\n1;2\n"),
+            "t.csv has no column \"y\"; its columns are a;y. Is its delimiter \";\"?");
+  // A space may come before a quote.
+  const auto spaced = ParseCsv("\"a\", \"y\"\n1, \"2\" \n", Table());
+  ASSERT_TRUE(spaced.ok()) << spaced.status();
+  ExpectTable(spaced->targets, {{2}});
+}
+
 TEST(Csv, ToBePredictedItNeedsTheInputsAloneInAnyOrder) {
   CsvFile file = Table();
   file.ignore = {"id"};
@@ -191,7 +417,7 @@ TEST(Csv, ToBePredictedItNeedsTheInputsAloneInAnyOrder) {
   ASSERT_TRUE(train.ok()) << train.status();
   EXPECT_EQ(train->columns, (std::vector<std::string>{"color", "a"}));
   const ReadOptions read{
-      .known = train->categories, .inputs_only = true, .columns = train->columns};
+      .known = train->categories, .columns = train->columns, .inputs_only = true};
   // Neither target nor what is ignored; columns that nobody knows.
   auto table = ParseCsv("note,a,color\nx,5,red\n,6,blue\n", file, read);
   ASSERT_TRUE(table.ok()) << table.status();
@@ -205,6 +431,9 @@ TEST(Csv, ToBePredictedItNeedsTheInputsAloneInAnyOrder) {
             "t.csv has no column \"a\", an input of the model; its columns are color, y.");
   EXPECT_EQ(ErrorOf("color,a\ngreen,1\n", file, read),
             "t.csv, line 2, column \"color\": the training data has no category \"green\".");
+  EXPECT_EQ(
+      ParseCsv("note,a,color,y,id\nx,5,red,?,1\n", file, read)->notes,
+      (std::vector<std::string>{"t.csv: not looked at, for the model has no such input: note."}));
   // Without training data to go by, all but the targets are inputs.
   table = ParseCsv("a,y,b\n1,2,3\n", Table(), {.inputs_only = true});
   ASSERT_TRUE(table.ok()) << table.status();

@@ -151,6 +151,140 @@ TEST_F(DatasetTest, FillsInTheTrainingPartsMean) {
   EXPECT_TRUE(at::equal(test_data->inputs, at::tensor({2., 15.}).view({1, 2})));
 }
 
+TEST_F(DatasetTest, FillsInTheMeanWhereOnlyTheTestDataLackANumber) {
+  CsvFile file;
+  file.path = "t.csv";
+  file.targets = {"y"};
+  const absl::StatusOr<Examples> train = ParseCsv("a,y\n1,0\n3,1\n", file);
+  file.missing.kind = MissingValues::Kind::kMean;
+  const absl::StatusOr<Examples> test = ParseCsv("a,y\n,1\n", file);
+  ASSERT_TRUE(train.ok() && test.ok());
+  Dataset data;
+  const absl::StatusOr<Encoder> encoder = Encoder::Fit(*train, {}, &data);
+  ASSERT_TRUE(encoder.ok()) << encoder.status();
+  EXPECT_EQ(encoder->Encode(*test)->inputs.item<float>(), 2);
+}
+
+Examples Numbers(const at::Tensor& inputs) {
+  Examples examples;
+  examples.inputs = inputs;
+  examples.targets = at::zeros({inputs.size(0)}, at::kLong);
+  examples.inputs_origin = Origin("x.npy");
+  return examples;
+}
+
+// What becomes of other numbers than the training data's, or why not.
+std::string Read(const at::Tensor& train, const at::Tensor& other, const at::Tensor& expected,
+                 const EncodeOptions& options = {}) {
+  Dataset data;
+  const absl::StatusOr<Encoder> encoder = Encoder::Fit(Numbers(train), options, &data);
+  if (!encoder.ok()) return std::string(encoder.status().message());
+  const absl::StatusOr<Dataset> read = encoder->Encode(Numbers(other));
+  if (!read.ok()) return std::string(read.status().message());
+  return at::equal(read->inputs, expected) ? "" : "wrong numbers";
+}
+
+TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
+  const at::Tensor bytes = at::tensor({0, 51, 255}, at::kByte).view({3, 1});
+  const at::Tensor scaled = at::tensor({0.f, 0.2f, 1.f}).view({3, 1});
+  const at::Tensor plain = at::tensor({0.f, 51.f, 255.f}).view({3, 1});
+  for (const at::ScalarType type :
+       {at::kByte, at::kShort, at::kInt, at::kLong, at::kHalf, at::kFloat, at::kDouble}) {
+    EXPECT_EQ(Read(bytes, bytes.to(type), scaled), "") << type;
+    // The other way round: what is not divided there is not divided here.
+    if (!at::isFloatingType(type) && type != at::kByte) {
+      EXPECT_EQ(Read(bytes.to(type), bytes, plain), "") << type;
+    }
+    EXPECT_EQ(Read(bytes.to(type), bytes, plain / 51, {.encoding = {.divisor = 51}}), "") << type;
+  }
+  EXPECT_EQ(Read(bytes, bytes.to(at::kLong), plain, {.encoding = {.divisor = 1}}), "");
+  // It can't be meant.
+  EXPECT_EQ(
+      Read(bytes, scaled, scaled),
+      "x.npy, example 1 (counted from 0): the training inputs are unsigned bytes, divided by 255, "
+      "but these are float32 and no whole numbers from 0 to 255. Save both in the same type, or "
+      "say by data.encoding.divisor what to divide by.");
+  EXPECT_NE(Read(bytes, scaled.round(), scaled).find("as if they were divided already"),
+            std::string::npos);
+  EXPECT_NE(Read(bytes, bytes.to(at::kInt) - 1, scaled).find("no whole numbers from 0 to 255"),
+            std::string::npos);
+  EXPECT_NE(Read(scaled, bytes, scaled).find("Save both in the same type"), std::string::npos);
+  // By what is known of the training data alone.
+  const absl::StatusOr<Dataset> alone =
+      Encoder({.encoding = {.divisor = 255, .type = at::kByte, .shape = {1}}})
+          .Encode(Numbers(bytes.to(at::kLong)));
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_TRUE(at::equal(alone->inputs, scaled));
+}
+
+TEST_F(DatasetTest, DimensionsInAnotherOrderAreRefused) {
+  const at::Tensor train = at::ones({2, 3, 4, 5});
+  EXPECT_EQ(
+      Read(train, at::ones({2, 4, 5, 3}), train),
+      "x.npy holds examples of [4, 5, 3], but those of the training data are [3, 4, 5]: the same "
+      "dimensions in another order. Save them in the order of the training data.");
+  EXPECT_EQ(Read(at::ones({2, 1, 4, 4}), at::ones({2, 4, 4}), at::ones({2, 4, 4})), "");
+}
+
+// float((x − mean)/standard deviation) of numpy's float64.
+TEST_F(DatasetTest, NormalizesBeforeItRounds) {
+  const int64_t n = 400;
+  for (const int64_t base : {int64_t{1700000000}, int64_t{1700000000} * 1000000000}) {
+    const at::Tensor times = at::arange(n, at::kLong).add(base).view({n, 1});
+    const at::Tensor shifted = at::arange(n, at::kDouble);
+    const double mean = (n - 1) / 2.0;
+    const double deviation = std::sqrt((static_cast<double>(n) * n - 1) / 12);
+    const at::Tensor standard = shifted.sub(mean).div(deviation).to(at::kFloat).view({n, 1});
+    const at::Tensor min_max = shifted.div(n - 1).to(at::kFloat).view({n, 1});
+    EXPECT_EQ(Read(times, times, standard, {.normalization = Normalization{}}), "");
+    EXPECT_EQ(
+        Read(times, times, min_max, {.normalization = Normalization{Normalization::Kind::kMinMax}}),
+        "");
+    if (base > int64_t{1} << 53) continue;  // float64 can't hold those
+    EXPECT_EQ(Read(times.to(at::kDouble), times, standard, {.normalization = Normalization{}}), "");
+  }
+}
+
+TEST_F(DatasetTest, ConstantsAndWhatIsNearlyConstant) {
+  const auto normalized = [](std::vector<double> numbers) {
+    const at::Tensor column = at::tensor(numbers, at::kDouble).view({-1, 1});
+    Dataset data;
+    EXPECT_TRUE(Encoder::Fit(Numbers(column), {.normalization = Normalization{}}, &data).ok());
+    const at::Tensor read = data.inputs.contiguous();
+    return std::vector<float>(read.const_data_ptr<float>(),
+                              read.const_data_ptr<float>() + read.numel());
+  };
+  EXPECT_EQ(normalized({0.1, 0.1, 0.1}), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(normalized({0.3, 0.1 + 0.2, 0.3})[0], 0);  // a rounding error is no variation
+  EXPECT_EQ(normalized({1e9, 1e9 + 1.0 / 4096}), (std::vector<float>{-1, 1}));
+  // Beyond float32 before it is normalized.
+  EXPECT_EQ(normalized({1e150, -1e150}), (std::vector<float>{1, -1}));
+  Dataset data;
+  const at::Tensor far = at::tensor({1e300, -1e300}, at::kDouble).view({2, 1});
+  EXPECT_EQ(
+      Encoder::Fit(Numbers(far), {.normalization = Normalization{}}, &data).status().message(),
+      "x.npy: the inputs are too far apart to be normalized.");
+  for (const float zero : normalized({-0.0, -0.0})) EXPECT_FALSE(std::signbit(zero));
+  for (const float zero : normalized({-1e-320, 1, 1, -2})) {
+    if (zero == 0) EXPECT_FALSE(std::signbit(zero));
+  }
+}
+
+TEST_F(DatasetTest, TargetsOfTheIgnoredClassDoNotCount) {
+  Examples examples;
+  examples.inputs = at::zeros({3, 1});
+  examples.targets = at::tensor({2, -1, 0}, at::kLong);
+  EXPECT_FALSE(Encode(examples).ok());
+  const auto targets = [&](int64_t ignored) {
+    const absl::StatusOr<Dataset> data = Encode(examples, {.ignore_index = ignored});
+    return data.ok() ? data->targets : at::Tensor();
+  };
+  EXPECT_TRUE(at::equal(targets(-1), at::tensor({2, -100, 0}, at::kLong)));
+  EXPECT_FALSE(targets(2).defined());
+  examples.targets = at::tensor({2.0, 1.0, 0.0}, at::kDouble);
+  EXPECT_TRUE(at::equal(targets(2), at::tensor({-100, 1, 0}, at::kLong)));
+}
+
 // 2 examples of [2, 2].
 Examples Four(std::vector<double> numbers) {
   Examples examples;
@@ -179,7 +313,8 @@ TEST_F(DatasetTest, NormalizesByTheTrainingPartAlone) {
     absl::StatusOr<Encoder> encoder = Encoder::Fit(
         train, {.dtype = at::kDouble, .normalization = Normalization{c.kind, c.per}}, &data);
     ASSERT_TRUE(encoder.ok()) << encoder.status();
-    EXPECT_EQ(encoder->normalization().offset, c.offset);
+    EXPECT_EQ(encoder->normalization().offset,
+              std::vector<long double>(c.offset.begin(), c.offset.end()));
     ASSERT_EQ(encoder->normalization().scale.size(), c.scale.size());
     const at::Tensor offset = at::tensor(c.offset, at::kDouble).view({1, -1, 1});
     const at::Tensor scale = at::tensor(c.scale, at::kDouble).view({1, -1, 1});
@@ -232,6 +367,23 @@ TEST_F(DatasetTest, SplitsByFractionAndSeedAndKeepsTheNamesOfRows) {
   EXPECT_EQ(seen.size(), 20u);
   EXPECT_TRUE(at::equal(Split(*all, 0.25, 3)->test.inputs, split->test.inputs));
   EXPECT_FALSE(at::equal(Split(*all, 0.25, 4)->test.inputs, split->test.inputs));
+  // Stratified: of 12 and 8 examples of two classes 3 and 2.
+  Examples classes = *all;
+  classes.targets = classes.inputs.ge(12).to(at::kDouble);
+  split = Split(classes, 0.25, 3, /*stratified=*/true);
+  ASSERT_TRUE(split.ok()) << split.status();
+  EXPECT_EQ(split->test.targets.sum().item<double>(), 2);
+  EXPECT_EQ(split->test.size(), 5);
+  EXPECT_EQ(split->train.targets.sum().item<double>(), 6);
+  // 3.6 and 2.4 of them.
+  split = Split(classes, 0.3, 3, /*stratified=*/true);
+  EXPECT_EQ(split->test.targets.sum().item<double>(), 2);
+  EXPECT_EQ(split->test.size(), 6);
+  classes.targets = classes.inputs.ge(19).to(at::kDouble);
+  EXPECT_EQ(Split(classes, 0.25, 3, true).status().message(),
+            "The class 1 has one example alone, so it can't be in both parts of the split.");
+  classes.targets = classes.inputs * 0.5;
+  EXPECT_FALSE(Split(classes, 0.25, 3, true).ok());
   for (const double bad : {0.0, 1.0, -0.5, 0.001, 0.999, std::nan("")}) {
     EXPECT_FALSE(Split(*all, bad, 3).ok()) << bad;
   }

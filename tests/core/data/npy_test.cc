@@ -69,6 +69,9 @@ TEST(Npy, ReadsFortranOrderAndVersion2AndScalars) {
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_TRUE(at::equal(*second, at::arange(6, at::kFloat).view({2, 3})));
   EXPECT_EQ(Parse(Golden("arrays/scalar.npy"))->dim(), 0);
+  absl::StatusOr<at::Tensor> swapped = Parse(Golden("arrays/big_endian.npy"));
+  ASSERT_TRUE(swapped.ok()) << swapped.status();
+  EXPECT_TRUE(at::equal(*swapped, at::arange(6, at::kFloat)));
 }
 
 TEST(Npy, SharesTheBytesOfWhoKeepsThemAlive) {
@@ -84,7 +87,6 @@ TEST(Npy, SharesTheBytesOfWhoKeepsThemAlive) {
 }
 
 TEST(Npy, RefusesTypesThatAreNoNumbers) {
-  EXPECT_NE(ErrorOf(Golden("arrays/big_endian.npy")).find("newbyteorder"), std::string::npos);
   EXPECT_NE(ErrorOf(Golden("arrays/complex.npy")).find("'<c8'"), std::string::npos);
   ErrorOf(Golden("arrays/text.npy"));
   ErrorOf(Golden("arrays/record.npy"));

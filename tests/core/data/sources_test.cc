@@ -57,6 +57,10 @@ TEST(Text, TheVocabularyMayBeGiven) {
   ReadOptions read;
   read.known = Categories{{"vocabulary", {"a", "b"}}};
   EXPECT_FALSE(ParseText("abc", Text(2), std::nullopt, read).ok());
+  // What the training data's numbers stand for is not known.
+  read.known = Categories{};
+  EXPECT_FALSE(ParseText("abc", Text(2), std::nullopt, read).ok());
+  EXPECT_TRUE(ParseText("abc", file, "abc", read).ok());
 }
 
 TEST(Text, RefusesWhatIsNoTextOrTooShort) {
@@ -112,6 +116,26 @@ TEST(SafetensorsFile, MapsItsTensors) {
   EXPECT_EQ(data->size(), 3);
 }
 
+TEST(SafetensorsFile, AnotherTensorMayBeOfAnyType) {
+  const TemporaryFolder folder;
+  const std::string header = R"({"inputs":{"dtype":"U8","shape":[2,1],"data_offsets":[0,2]},)"
+                             R"("scales":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[2,3]},)"
+                             R"("targets":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  SafetensorsFile file;
+  file.path =
+      folder.Write("d.safetensors", bytes + header + std::string("\x05\x06\x00\x00\x01", 5));
+  absl::StatusOr<Examples> examples = file.Read({});
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  EXPECT_TRUE(at::equal(examples->inputs, at::tensor({5, 6}, at::kByte).view({2, 1})));
+  file.inputs = "scales";
+  EXPECT_EQ(file.Read({}).status().message(),
+            file.path +
+                ", scales: numbers of the type F8_E5M2 cannot be read; use one of BOOL, U8, "
+                "I8 to I64, F16, BF16, F32 and F64.");
+}
+
 TEST(Synthetic, LinearDataFollowAnAffineFunction) {
   LinearData linear;
   linear.examples = 50;
@@ -162,6 +186,7 @@ class Filler final : public SourceVisitor {
     EXPECT_NE(text, "") << name;
     Note(name);
   }
+  void Text(const char* name, std::optional<std::string>&) override { Note(name); }
   void Names(const char* name, std::vector<std::string>& names, bool required) override {
     if (required) names = {"y"};
     Note(name);

@@ -59,6 +59,7 @@ class NameCollector final : public SourceVisitor {
   void Path(const char* name, std::string&) override { Note(name, true); }
   void Path(const char* name, std::optional<std::string>&) override { Note(name, true); }
   void Text(const char* name, std::string&) override { Note(name, false); }
+  void Text(const char* name, std::optional<std::string>&) override { Note(name, false); }
   void Names(const char* name, std::vector<std::string>&, bool) override { Note(name, false); }
   void Count(const char* name, int64_t&, int64_t) override { Note(name, false); }
   void Count(const char* name, std::optional<int64_t>&, int64_t) override { Note(name, false); }
@@ -146,6 +147,64 @@ TEST_F(DataSpecTest, TestDataNeedNotRepeatTheColumns) {
   EXPECT_TRUE(at::equal(data_.test->inputs, at::tensor({3.f, 0.f, 1.f}).view({1, 3})));
   EXPECT_EQ(data_.test->targets[0].item<int64_t>(), 0);
   EXPECT_EQ(resolved_.test().csv().delimiter(), ";");
+}
+
+TEST_F(DataSpecTest, TestDataAreReadByTheirColumnsNames) {
+  const std::string train = "train {" + Csv("t.csv", "a,b,y\n1,2,0\n3,4,1\n") + "} ";
+  EXPECT_EQ(Load(train + "test {" + Csv("u.csv", "y,b,a\n1,40,30\n", "") + "}"), "");
+  EXPECT_TRUE(at::equal(data_.test->inputs, at::tensor({30.f, 40.f}).view({1, 2})));
+  EXPECT_EQ(Load(train + "test {" + Csv("u.csv", "y,c,a\n1,40,30\n", "") + "}"),
+            "data.test.csv.path INVALID_DATA");
+  EXPECT_EQ(Load(train + "test {" + Csv("u.csv", "a,b,y,z\n1,2,0,9\n", "") + "}"),
+            "data.test.csv.path INVALID_DATA");
+  EXPECT_EQ(description_, folder_.path() +
+                              "/u.csv has the column \"z\", which the training data does not have: "
+                              "leave it out, or name it in `ignore`.");
+}
+
+TEST_F(DataSpecTest, WeightsAreOfTheTrainingDataAlone) {
+  EXPECT_EQ(
+      Load("train {" + Csv("t.csv", "a,w,y\n1,2,0\n3,4,1\n") + "} test {" +
+           Csv("u.csv", "a,y\n1,0\n", "") + "} order { replacement: true weight_column: 'w' }"),
+      "");
+  EXPECT_TRUE(data_.train.weights.defined());
+}
+
+TEST_F(DataSpecTest, TheEncodingIsResolvedAndAppliedToTheTestData) {
+  const auto idx = [&](const std::string& name, char type, const std::string& elements,
+                       char width) {
+    const char rows = static_cast<char>(elements.size() / static_cast<size_t>(width));
+    return folder_.Write(name, std::string{0, 0, type, 2, 0, 0, 0, rows, 0, 0, 0, 1} + elements);
+  };
+  const std::string targets = folder_.Write("y", std::string{0, 0, 8, 1, 0, 0, 0, 2, 0, 1});
+  const std::string bytes = idx("x8", 8, std::string("\x33\xff", 2), 1);
+  const std::string shorts = idx("x16", 11, std::string("\x00\x33\x00\xff", 4), 2);
+  const auto source = [&](const std::string& inputs) {
+    return "{ idx { inputs: '" + inputs + "' targets: '" + targets + "' } } ";
+  };
+  const auto load = [&](const std::string& data) {
+    EXPECT_EQ(Load(data), "");
+    ResolveEncoding(data_.encoder->encoding(), &resolved_);
+    return data_.test->inputs[0].item<float>();
+  };
+  EXPECT_EQ(load("train " + source(bytes) + "test " + source(shorts)), 0.2f);
+  EXPECT_EQ(resolved_.encoding().divisor(), 255);
+  EXPECT_EQ(resolved_.encoding().dtype(), "uint8");
+  // A spec that was resolved finds the same data.
+  const void* first = data_.train.inputs.const_data_ptr();
+  api::Spec again = Spec("");
+  *again.mutable_data() = resolved_;
+  EXPECT_EQ(Load(again), "");
+  EXPECT_EQ(data_.train.inputs.const_data_ptr(), first);
+  EXPECT_EQ(load("train " + source(shorts) + "test " + source(bytes)), 51);
+  EXPECT_EQ(load("train " + source(bytes) + "test " + source(shorts) + "encoding { divisor: 1 }"),
+            51);
+  EXPECT_EQ(Load("train " + source(bytes) + "encoding { divisor: 0 }"),
+            "data.encoding.divisor OUT_OF_RANGE");
+  EXPECT_EQ(Load("train " + source(bytes) + "encoding { dtype: 'int64' }"),
+            "data.train.idx.inputs INVALID_DATA");
+  EXPECT_EQ(Load("train " + source(bytes) + "encoding { dtype: 'text' }"),
+            "data.encoding.dtype OUT_OF_RANGE");
 }
 
 TEST_F(DataSpecTest, NamesTheFieldOfWhatIsWrong) {

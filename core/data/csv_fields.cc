@@ -1,0 +1,164 @@
+#include "core/data/csv_fields.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <system_error>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+#include "core/text/utf8.h"
+
+namespace descent {
+namespace {
+
+constexpr std::string_view kCurrencies[] = {"$", "€", "£", "¥", "₹", "₩", "₽", "₺"};
+constexpr std::string_view kNoBreakSpace = "\u00A0";  // before or after a sign
+
+std::string_view TrimAll(std::string_view field) {
+  field = Trim(field);
+  if (field.substr(0, kNoBreakSpace.size()) == kNoBreakSpace) {
+    field.remove_prefix(kNoBreakSpace.size());
+  }
+  if (field.size() >= kNoBreakSpace.size() &&
+      field.substr(field.size() - kNoBreakSpace.size()) == kNoBreakSpace) {
+    field.remove_suffix(kNoBreakSpace.size());
+  }
+  return Trim(field);
+}
+
+bool RemoveCurrency(std::string_view* field) {
+  for (const std::string_view sign : kCurrencies) {
+    if (field->substr(0, sign.size()) == sign) {
+      field->remove_prefix(sign.size());
+      return true;
+    }
+    if (field->size() >= sign.size() && field->substr(field->size() - sign.size()) == sign) {
+      field->remove_suffix(sign.size());
+      return true;
+    }
+  }
+  return false;
+}
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Every group but the first has two or three digits (Indian numbers have two), the last one three.
+std::optional<std::string> WithoutThousands(std::string_view whole, char separator) {
+  std::string digits;
+  int group = 0;
+  int groups = 0;
+  for (const char c : whole) {
+    if (IsDigit(c)) {
+      digits += c;
+      ++group;
+      continue;
+    }
+    if (c != separator || group == 0 || group > 3 || (groups > 0 && group < 2)) return std::nullopt;
+    ++groups;
+    group = 0;
+  }
+  if (groups > 0 && group != 3) return std::nullopt;
+  return digits;
+}
+
+std::optional<double> Plain(std::string_view field) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  if (error != std::errc() || end != field.data() + field.size() || !std::isfinite(value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<double> Boolean(std::string_view field) {
+  if (field == "True" || field == "true" || field == "TRUE") return 1;
+  if (field == "False" || field == "false" || field == "FALSE") return 0;
+  return std::nullopt;
+}
+
+std::optional<double> Decorated(std::string_view field, const NumberFormat& format) {
+  std::string text;
+  // The sign may stand before or after that of the currency.
+  bool currency = false;
+  for (int i = 0; i < 2; ++i) {
+    if (text.empty() && !field.empty() && (field[0] == '-' || field[0] == '+')) {
+      text = field[0] == '-' ? "-" : "+";
+      field = TrimAll(field.substr(1));
+    }
+    if (!currency) currency = RemoveCurrency(&field);
+    field = TrimAll(field);
+  }
+  if (field.empty() || !(IsDigit(field[0]) || field[0] == format.decimal)) return std::nullopt;
+  if (text == "+") text.clear();
+  const size_t fraction =
+      std::min(field.find_first_of(std::string{format.decimal, 'e', 'E'}), field.size());
+  const std::optional<std::string> whole =
+      WithoutThousands(field.substr(0, fraction), format.thousands);
+  if (!whole) return std::nullopt;
+  text += *whole;
+  std::string rest(field.substr(fraction));
+  if (!rest.empty() && rest[0] == format.decimal) rest[0] = '.';
+  return Plain(text + rest);
+}
+
+constexpr const char* kDateFormats[] = {
+    "%Y-%m-%d",          "%Y-%m-%d %H:%M:%E*S",    "%Y-%m-%dT%H:%M:%E*S",
+    "%Y-%m-%d %H:%M",    "%Y-%m-%dT%H:%M",         "%Y-%m-%dT%H:%M:%E*S%Ez",
+    "%Y-%m-%dT%H:%M%Ez", "%Y-%m-%d %H:%M:%E*S%Ez", "%Y-%m",
+    "%Y/%m/%d",          "%Y/%m/%d %H:%M:%E*S",    "%Y/%m/%d %H:%M",
+    "%d.%m.%Y",          "%d.%m.%Y %H:%M:%E*S",    "%d.%m.%Y %H:%M",
+};
+
+std::optional<double> Seconds(const char* format, std::string_view field) {
+  absl::Time time;
+  const bool read = absl::ParseTime(format, absl::string_view(field.data(), field.size()),
+                                    absl::UTCTimeZone(), &time, nullptr);
+  if (!read || time == absl::InfiniteFuture() || time == absl::InfinitePast()) return std::nullopt;
+  return absl::ToDoubleSeconds(time - absl::UnixEpoch());
+}
+
+}  // namespace
+
+std::string Shown(std::string_view field) {
+  return ShortUtf8(field, 40 + std::string_view("…").size());
+}
+
+std::string_view Trim(std::string_view field) {
+  const size_t begin = field.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return field.substr(begin, field.find_last_not_of(" \t") - begin + 1);
+}
+
+std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format) {
+  if (format.decimal == '.') {
+    std::string_view plain = field;
+    if (plain.size() > 1 && plain[0] == '+' && plain[1] != '-') plain.remove_prefix(1);
+    if (const std::optional<double> value = Plain(plain)) return value;
+  }
+  if (const std::optional<double> value = Boolean(field)) return value;
+  return Decorated(field, format);
+}
+
+std::optional<double> ParseDate(std::string_view field, const std::string& format) {
+  if (!format.empty()) return Seconds(format.c_str(), field);
+  for (const char* known : kDateFormats) {
+    const std::optional<double> seconds = Seconds(known, field);
+    // A year of two digits would be one of antiquity.
+    if (seconds && DateParts(*seconds)[0] >= 1000) return seconds;
+  }
+  return std::nullopt;
+}
+
+std::array<double, 5> DateParts(double seconds) {
+  const absl::CivilSecond time =
+      absl::ToCivilSecond(absl::UnixEpoch() + absl::Seconds(seconds), absl::UTCTimeZone());
+  const absl::CivilDay day(time);
+  const double midnight = static_cast<double>(day - absl::CivilDay(1970)) * 86400;
+  return {static_cast<double>(time.year()), static_cast<double>(time.month()),
+          static_cast<double>(time.day()),
+          static_cast<double>(static_cast<int>(absl::GetWeekday(day))),
+          (seconds - midnight) / 3600};
+}
+
+}  // namespace descent

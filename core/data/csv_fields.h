@@ -1,0 +1,40 @@
+#ifndef DESCENT_CORE_DATA_CSV_FIELDS_H_
+#define DESCENT_CORE_DATA_CSV_FIELDS_H_
+
+// What the text of one field of a table means. Free functions; any thread.
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace descent {
+
+// How numbers are written.
+struct NumberFormat {
+  char decimal = '.';
+  char thousands = '\0';  // none
+};
+
+// For messages: a long field in full would hide the rest of it.
+std::string Shown(std::string_view field);
+
+// Without blanks (spaces and tabs) around it.
+std::string_view Trim(std::string_view field);
+
+// `-4.5`, `+6`, `5e-1`; `True` and `false` as 1 and 0; with a currency's sign before or after it.
+// Separators of thousands must stand where they can. Nothing if it is no finite number.
+std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format = {});
+
+// Seconds since 1970-01-01 UTC of a date, with or without a time: ISO 8601 (`2024-01-31`,
+// `2024-01-31T08:30:00Z`, a space for the T, `2024-01`), `2024/01/31`, `31.01.2024`; or as the
+// format says (absl::ParseTime: `%m/%d/%Y`). Nothing if it is none.
+std::optional<double> ParseDate(std::string_view field, const std::string& format = "");
+
+// Of such seconds: year, month (1 to 12), day (1 to 31), day of the week (0 is Monday) and hour,
+// with minutes and seconds as its fraction.
+std::array<double, 5> DateParts(double seconds);
+
+}  // namespace descent
+
+#endif  // DESCENT_CORE_DATA_CSV_FIELDS_H_

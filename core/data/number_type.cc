@@ -1,0 +1,34 @@
+#include "core/data/number_type.h"
+
+namespace descent {
+namespace {
+
+struct Named {
+  c10::ScalarType type;
+  std::string_view name;
+};
+
+constexpr Named kTypes[] = {
+    {c10::kBool, "bool"},         {c10::kByte, "uint8"},    {c10::kChar, "int8"},
+    {c10::kShort, "int16"},       {c10::kInt, "int32"},     {c10::kLong, "int64"},
+    {c10::kHalf, "float16"},      {c10::kFloat, "float32"}, {c10::kDouble, "float64"},
+    {c10::kBFloat16, "bfloat16"},
+};
+
+}  // namespace
+
+std::string NumberTypeName(c10::ScalarType type) {
+  for (const Named& named : kTypes) {
+    if (named.type == type) return std::string(named.name);
+  }
+  return c10::toString(type);
+}
+
+std::optional<c10::ScalarType> NumberTypeFromName(std::string_view name) {
+  for (const Named& named : kTypes) {
+    if (named.name == name) return named.type;
+  }
+  return std::nullopt;
+}
+
+}  // namespace descent
