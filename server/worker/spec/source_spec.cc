@@ -111,8 +111,12 @@ class Resolver final : public SourceVisitor {
   }
   void Missing(const char* name, MissingValues& missing) override {
     if (!Has(name)) return;
-    const auto& given =
-        static_cast<const api::MissingValues&>(reflection_.GetMessage(*message_, Field(name)));
+    auto& given =
+        static_cast<api::MissingValues&>(*reflection_.MutableMessage(message_, Field(name)));
+    // Whoever says what holds nothing wants such rows taken.
+    if (given.kind_case() == api::MissingValues::KIND_NOT_SET && given.tokens_size() > 0) {
+      given.mutable_mean();
+    }
     if (given.has_mean()) {
       missing.kind = MissingValues::Kind::kMean;
     } else if (given.has_value()) {

@@ -162,6 +162,15 @@ TEST_F(DataSpecTest, TestDataAreReadByTheirColumnsNames) {
                               "leave it out, or name it in `ignore`.");
 }
 
+TEST_F(DataSpecTest, TokensAloneMeanTheMean) {
+  EXPECT_EQ(
+      Load("train {" +
+           Csv("t.csv", "a,y\n1,0\n-,1\n3,1\n", "targets: 'y' missing { tokens: '-' }") + "}"),
+      "");
+  EXPECT_TRUE(resolved_.train().csv().missing().has_mean());
+  EXPECT_EQ(data_.train.inputs[1].item<float>(), 2);
+}
+
 TEST_F(DataSpecTest, WeightsAreOfTheTrainingDataAlone) {
   EXPECT_EQ(
       Load("train {" + Csv("t.csv", "a,w,y\n1,2,0\n3,4,1\n") + "} test {" +
