@@ -84,7 +84,9 @@ void Job::Fail(const std::string& cause, Draft draft) {
   LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number, ": ", cause));
   Unbind();
   if (!pending_.is_final()) {
-    AddFinal(NewState(v1::FAILED, absl::StrCat("The run can't go on: ", cause)), &draft);
+    v1::Event end = NewState(v1::FAILED, absl::StrCat("The run can't go on: ", cause));
+    end.mutable_state_changed()->set_error_reason("UNREADABLE_MESSAGE");
+    AddFinal(std::move(end), &draft);
   }
   Append(std::move(draft));
 }
