@@ -122,7 +122,7 @@ std::string MetricsText(const v1::Evaluated& evaluation) {
 std::string MainMetricText(const v1::Evaluated& evaluation) {
   const v1::Metric* main = nullptr;
   for (const v1::Metric& metric : evaluation.metrics()) {
-    if (!metric.values().empty()) continue;
+    if (!metric.values().empty() || metric.size() > 0) continue;
     if (main == nullptr || main->name() == "loss") main = &metric;
   }
   return main == nullptr ? "-" : absl::StrCat(Visible(main->name()), " ", MetricText(*main));

@@ -325,7 +325,7 @@ TEST_F(CliTest, WatchPrintsEveryEventOnceWithoutEscapeCodes) {
   service_.Finish(name, v1::FAILED);
   service_.BreakWatches(2, 2);
   const Result result = Descent({"watch", "x"});
-  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.code, 1);  // for scripts: it failed
   const std::vector<std::string> lines = absl::StrSplit(result.out, '\n', absl::SkipEmpty());
   EXPECT_EQ(lines.size(), 54u);
   EXPECT_THAT(lines[4], HasSubstr("iteration 1  value 0.5"));
