@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/data/encode.h"
 #include "core/data/source.h"
+#include "core/text/utf8.h"
 #include "core/train/load_model.h"
 #include "server/worker/spec/data_spec.h"
 #include "server/worker/spec/model_spec.h"
@@ -64,7 +65,11 @@ bool Learned(const api::Spec& spec, const LoadedData& training) {
 
 std::vector<std::string> NamesOfClasses(const api::Spec& spec, const LoadedData* training,
                                         const api::SpecSummary& summary) {
-  if (training != nullptr) return ClassNames(spec.data().train(), training->categories);
+  if (training != nullptr) {
+    std::vector<std::string> names = ClassNames(spec.data().train(), training->categories);
+    for (std::string& name : names) name = ValidUtf8(name);
+    return names;
+  }
   return {summary.class_names().begin(), summary.class_names().end()};
 }
 

@@ -109,7 +109,7 @@ TEST_F(UnreadableTest, AnEventFailsItsJob) {
                 const v1::Event end = AwaitState(id, v1::FAILED);
                 EXPECT_THAT(end.state_changed().reason(), HasSubstr("an event that can't be read"));
                 EXPECT_EQ(end.state_changed().error_reason(), "UNREADABLE_MESSAGE");
-        EXPECT_EQ(Values(id), Undisturbed(3));  // what came before it is kept
+                EXPECT_EQ(Values(id), Undisturbed(3));  // what came before it is kept
                 EXPECT_EQ(jobs_->Get("jobs/" + id)->attempt(), 1);
                 ExpectFenced(*worker);
               });
