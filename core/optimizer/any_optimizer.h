@@ -55,6 +55,10 @@ class AnyMethod {
   bool TakeEvaluation(double& value, X& gradient) {
     return method_->TakeEvaluation(value, gradient);
   }
+  Places frozen() const { return method_->frozen(); }
+  void Hold(const Places& frozen) { method_->Hold(frozen); }
+  const Dial* step_size_of(size_t parameter) { return method_->step_size_of(parameter); }
+  std::string_view stuck() const { return method_->stuck(); }
   void Visit(StateVisitor<X>& visitor) { method_->Visit(visitor); }
 
  private:
@@ -70,6 +74,10 @@ class AnyMethod {
     virtual void Report(const Reporter& report) = 0;
     virtual bool evaluates() const = 0;
     virtual bool TakeEvaluation(double& value, X& gradient) = 0;
+    virtual Places frozen() const = 0;
+    virtual void Hold(const Places& frozen) = 0;
+    virtual const Dial* step_size_of(size_t parameter) = 0;
+    virtual std::string_view stuck() const = 0;
     virtual void Visit(StateVisitor<X>& visitor) = 0;
   };
 
@@ -90,6 +98,12 @@ class AnyMethod {
     bool TakeEvaluation(double& value, X& gradient) override {
       return descent::TakeEvaluation(method, value, gradient);
     }
+    Places frozen() const override { return descent::FrozenIn<X>(method); }
+    void Hold(const Places& frozen) override { descent::Hold(method, frozen); }
+    const Dial* step_size_of(size_t parameter) override {
+      return descent::StepSizeOf(method, parameter);
+    }
+    std::string_view stuck() const override { return descent::Stuck(method); }
     void Visit(StateVisitor<X>& visitor) override { method.Visit(visitor); }
     M method;
   };

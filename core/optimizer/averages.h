@@ -112,6 +112,8 @@ class EmaMethod : public WrapperMethod<X, O> {
       const double decay = begun_ == 0 ? 0 : this->dials_.used(0);
       scale(decay, average_);
       axpy(1 - decay, this->solution(), average_);
+      // The rounded average of equal numbers is another one.
+      AssignAt(this->frozen_, this->solution(), average_);
       begun_ = 1;
     });
   }
@@ -147,6 +149,7 @@ class SwaMethod : public WrapperMethod<X, O> {
     const double weight = 1 / static_cast<double>(count_);
     scale(1 - weight, average_);
     axpy(weight, this->solution(), average_);
+    AssignAt(this->frozen_, this->solution(), average_);
   }
   bool TakeEvaluation(double& value, X& gradient) {
     return this->TakeEvaluationInside(value, gradient);

@@ -2,6 +2,7 @@
 #ifndef DESCENT_CORE_OPTIMIZER_CLIP_H_
 #define DESCENT_CORE_OPTIMIZER_CLIP_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
@@ -37,7 +38,7 @@ struct ClipByNorm {
 };
 
 // The same for each parameter by itself. Reports the fraction of parameters clipped in the last
-// step.
+// step, of those that aren't frozen.
 template <class Optimizer>
 struct ClipByParameterNorm {
   static constexpr std::string_view kind = "clip_by_parameter_norm";
@@ -53,7 +54,8 @@ struct ClipByParameterNorm {
 };
 
 // Each number into [−max_value, max_value] (optax.clip, torch clip_grad_value_). Reports
-// `clip_by_value.clipped`: the fraction of numbers clipped in the last step.
+// `clip_by_value.clipped`: the fraction of numbers clipped in the last step, of those that aren't
+// frozen.
 template <class Optimizer>
 struct ClipByValue {
   static constexpr std::string_view kind = "clip_by_value";
@@ -126,8 +128,10 @@ class ClipByParameterNormMethod : public WrapperMethod<X, O> {
       assign(gradient, gradient_);
       double clipped = 0;
       if constexpr (NamedParameters<X>) {
-        clipped = static_cast<double>(internal::ClipNorms(max_norm, gradient_.parameters())) /
-                  static_cast<double>(gradient_.parameters().size());
+        // Frozen ones have no gradient.
+        const size_t count = gradient_.parameters().size() - this->frozen_.size();
+        const int changed = internal::ClipNorms(max_norm, gradient_.parameters());
+        if (count > 0) clipped = static_cast<double>(changed) / static_cast<double>(count);
       } else if (const double present = norm(gradient); present > max_norm) {
         scale(max_norm / present, gradient_);
         clipped = 1;
@@ -161,6 +165,15 @@ class ClipByValueMethod : public WrapperMethod<X, O> {
     this->RefuseEvaluating(internal::kClipEvaluating);
   }
 
+  void Hold(const Places& frozen) {
+    WrapperMethod<X, O>::Hold(frozen);
+    count_ = NumberCount(this->solution());
+    if constexpr (NamedParameters<X>) {
+      const auto parameters = this->solution().parameters();
+      for (const size_t i : frozen) count_ -= static_cast<double>(parameters[i].tensor.numel());
+    }
+  }
+
   void Step(const X& gradient, Evaluator<X>& evaluator) {
     this->Guarded([&] {
       const double max_value = this->dials_.used(0);
@@ -171,7 +184,7 @@ class ClipByValueMethod : public WrapperMethod<X, O> {
       assign(gradient, changed_);
       axpy(-1, gradient_, changed_);
       signum(changed_);
-      const double clipped = dot(changed_, changed_) / count_;
+      const double clipped = count_ > 0 ? dot(changed_, changed_) / count_ : 0;
       this->StepInside(gradient_, evaluator);
       clipped_ = clipped;
     });
@@ -188,7 +201,7 @@ class ClipByValueMethod : public WrapperMethod<X, O> {
  private:
   X gradient_;
   X changed_;
-  double count_;
+  double count_;  // of the numbers that may move
   double clipped_ = 0;
 };
 

@@ -29,6 +29,7 @@
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -50,6 +51,7 @@
 #include "core/optimizer/flat_update.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/hyperparameters.h"
+#include "core/optimizer/parts.h"
 #include "core/optimizer/run.h"
 #include "core/sequence/sequence.h"
 #include "core/space/flat_space.h"
@@ -156,6 +158,30 @@ class ElementwiseMethod {
     return x_;
   }
   std::span<Dial* const> dials() { return dials_.list(); }
+  const Dial* step_size_of(size_t parameter) {
+    const Part& part = owners_.empty() ? *parts_.front() : *parts_[owners_[parameter]];
+    const std::vector<Hyperparameter> sequences = SequencesOf(part.options);
+    const bool first = !sequences.empty() && sequences.front().range.field == "step_size";
+    return first ? part.dials.front() : nullptr;
+  }
+
+  Places frozen() const {
+    Places places;
+    for (size_t i = 0; i < owners_.size(); ++i) {
+      if (parts_[owners_[i]]->frozen) places.push_back(i);
+    }
+    return places;
+  }
+  // Takes them out of every part: decay and averages move also what has no gradient.
+  void Hold(const Places& frozen) {
+    if constexpr (NamedParameters<X>) {
+      if (frozen.empty()) return;
+      std::vector<size_t> owners = owners_;
+      for (const size_t place : frozen) owners[place] = parts_.size();
+      Distribute(owners);
+      if constexpr (requires { O::AverageState; }) AssignAt(frozen, x_, states_[O::AverageState]);
+    }
+  }
 
   void Step(const X& gradient) {
     dials_.Use();
@@ -242,11 +268,22 @@ class ElementwiseMethod {
     for (const auto& part : parts) {
       for (Hyperparameter& hyperparameter : SequencesOf(part->options)) {
         if (part != parts.front() && !Has(*part, hyperparameter.range.field)) continue;
+        if (part == parts.front()) RestrictInherited(parts, hyperparameter.range);
         hyperparameter.range.field = part->prefix + hyperparameter.range.field;
         all.push_back(std::move(hyperparameter));
       }
     }
     return all;
+  }
+
+  // A dial that groups inherit may be turned to what is right for all of them.
+  static void RestrictInherited(const PartList& parts, Range& range) {
+    for (const auto& part : parts) {
+      if (Has(*part, range.field)) continue;
+      for (const Hyperparameter& same : SequencesOf(part->options)) {
+        if (same.range.field == range.field) range.max = std::min(range.max, same.range.max);
+      }
+    }
   }
 
   // Each of the part's sequences is a dial of its own or, inherited, the one of the first part.
@@ -312,21 +349,33 @@ class ElementwiseMethod {
   }
 
   void AssignRanges(std::span<const ParameterGroup> groups) {
-    if constexpr (requires { x_.parameters(); }) {
-      const std::vector<size_t> owners = GroupOwners(groups, x_.parameters());
-      for (size_t i = 0; i < owners.size(); ++i) parts_[owners[i]]->parameters.push_back(i);
+    if constexpr (NamedParameters<X>) {
+      owners_ = GroupOwners(groups, x_.parameters());
+      CheckOwners(groups, owners_);
+      Distribute(owners_);
+    } else if (!groups.empty()) {
+      throw std::invalid_argument("parameter groups need a model: a tensor has no names");
     }
     if (groups.empty()) {
+      std::vector<BufferRange>& ranges = parts_.front()->ranges;
+      ranges.clear();
       const Buffers buffers = Space<X>::buffers(x_);
       for (size_t i = 0; i < buffers.size(); ++i) {
-        parts_.front()->ranges.push_back({i, 0, internal::Elements(buffers[i])});
+        ranges.push_back({i, 0, internal::Elements(buffers[i])});
       }
-    } else if constexpr (requires { x_.parameters(); }) {
-      const std::vector<std::vector<BufferRange>> ranges =
-          GroupRanges(groups, x_.parameters(), Space<X>::buffers(x_));
-      for (size_t i = 0; i < parts_.size(); ++i) parts_[i]->ranges = ranges[i];
-    } else {
-      throw std::invalid_argument("parameter groups need a model: a tensor has no names");
+    }
+  }
+
+  // Gives each part the parameters that it owns.
+  void Distribute(std::span<const size_t> owners) {
+    const std::vector<std::vector<BufferRange>> ranges =
+        OwnedRanges(owners, parts_.size(), x_.parameters(), Space<X>::buffers(x_));
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      parts_[i]->ranges = ranges[i];
+      parts_[i]->parameters.clear();
+    }
+    for (size_t i = 0; i < owners.size(); ++i) {
+      if (owners[i] < parts_.size()) parts_[owners[i]]->parameters.push_back(i);
     }
   }
 
@@ -353,7 +402,8 @@ class ElementwiseMethod {
   X x_;
   std::vector<std::string> names_;
   std::vector<X> states_;
-  std::vector<Own> own_;  // of each parameter, if there are any
+  std::vector<Own> own_;        // of each parameter, if there are any
+  std::vector<size_t> owners_;  // whose part each parameter is; of a model
 };
 
 // What makes a struct with hyperparameters and a rule an optimizer:

@@ -2,7 +2,6 @@
 #ifndef DESCENT_CORE_OPTIMIZER_FREEZE_H_
 #define DESCENT_CORE_OPTIMIZER_FREEZE_H_
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,8 +18,8 @@ using FreezeMethod = FixedPartMethod<X, O, true>;
 template <NamedParameters X, class O>
 using MaskMethod = FixedPartMethod<X, O, false>;
 
-// The parameters whose names fit stay as they are, whatever the optimizer inside does; to it their
-// gradient is zero.
+// The parameters whose names fit stay as they are, whatever the optimizer inside and the wrappers
+// outside do; to all of them their gradient is zero.
 template <class Optimizer>
 struct Freeze {
   static constexpr std::string_view kind = "freeze";
@@ -55,46 +54,19 @@ class FixedPartMethod : public WrapperMethod<X, O> {
  public:
   FixedPartMethod(const O& options, const X& x0)
       : WrapperMethod<X, O>(options, x0),
-        pattern_(options.pattern),
-        before_(copy(x0)),
-        gradient_(zeros_like(x0)) {
-    CheckPattern(this->Named("pattern"), pattern_, x0);
-    this->RequireMovable("puts back what the optimizer inside may have moved");
+        own_(internal::Fitting(options.pattern, frozen_fit, x0.parameters())) {
+    internal::CheckFits(this->Named("pattern"), options.pattern, x0.parameters());
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
-    assign(gradient, gradient_);
-    internal::ZeroFitting(pattern_, frozen_fit, gradient_.parameters());
-    internal::AssignFitting(pattern_, frozen_fit, this->solution().parameters(),
-                            before_.parameters());
-    Masked masked(*this, evaluator);
-    this->StepInside(gradient_, masked);
-    internal::AssignFitting(pattern_, frozen_fit, before_.parameters(),
-                            this->movable()->parameters());
+  // Whoever runs the composition tells all of it, and takes away their gradient.
+  Places frozen() const { return Union(WrapperMethod<X, O>::frozen(), own_); }
+  void Step(const X& gradient, Evaluator<X>& evaluator) { this->StepInside(gradient, evaluator); }
+  bool TakeEvaluation(double& value, X& gradient) {
+    return this->TakeEvaluationInside(value, gradient);
   }
 
  private:
-  // The objective as a function of what may move.
-  class Masked final : public Evaluator<X> {
-   public:
-    Masked(const FixedPartMethod& method, Evaluator<X>& objective)
-        : method_(method), objective_(objective) {}
-    double Evaluate(const X& x, X& gradient) override {
-      const double value = objective_.Evaluate(x, gradient);
-      internal::ZeroFitting(method_.pattern_, frozen_fit, gradient.parameters());
-      return value;
-    }
-    double value() const override { return objective_.value(); }
-    int64_t evaluations() const override { return objective_.evaluations(); }
-
-   private:
-    const FixedPartMethod& method_;
-    Evaluator<X>& objective_;
-  };
-
-  std::string pattern_;
-  X before_;
-  X gradient_;
+  Places own_;
 };
 
 }  // namespace descent

@@ -70,31 +70,35 @@ std::vector<size_t> GroupOwners(std::span<const ParameterGroup> groups,
   return owners;
 }
 
-std::vector<std::vector<BufferRange>> GroupRanges(std::span<const ParameterGroup> groups,
-                                                  std::span<const Parameter> parameters,
-                                                  Buffers buffers) {
+void CheckOwners(std::span<const ParameterGroup> groups, std::span<const size_t> owners) {
   ThrowUnlessOk(ValidateGroups(groups));
-  std::vector<std::vector<BufferRange>> ranges(groups.size() + 1);
-  size_t previous = groups.size() + 1;  // whose the parameter before was
-  const std::vector<size_t> owners = GroupOwners(groups, parameters);
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const size_t owner = owners[i];
-    const BufferRange range = RangeOf(parameters[i].tensor, buffers);
-    std::vector<BufferRange>& own = ranges[owner];
-    // The gap between neighbours is zero and stays so: one range.
-    if (owner == previous && !own.empty() && own.back().buffer == range.buffer &&
-        own.back().offset < range.offset) {
-      own.back().count = range.offset + range.count - own.back().offset;
-    } else {
-      own.push_back(range);
-    }
-    previous = owner;
-  }
   for (size_t i = 0; i < groups.size(); ++i) {
-    if (!ranges[i + 1].empty()) continue;
+    if (std::find(owners.begin(), owners.end(), i + 1) != owners.end()) continue;
     throw std::invalid_argument(absl::StrCat("groups.", groups[i].name, ": no parameter fits \"",
                                              ShortUtf8(groups[i].pattern, 100),
                                              "\", or earlier groups have taken them all"));
+  }
+}
+
+std::vector<std::vector<BufferRange>> OwnedRanges(std::span<const size_t> owners, size_t count,
+                                                  std::span<const Parameter> parameters,
+                                                  Buffers buffers) {
+  std::vector<std::vector<BufferRange>> ranges(count);
+  size_t previous = count;  // whose the parameter before was
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const size_t owner = owners[i];
+    if (owner < count) {
+      const BufferRange range = RangeOf(parameters[i].tensor, buffers);
+      std::vector<BufferRange>& own = ranges[owner];
+      // The gap between neighbours is zero and stays so: one range.
+      if (owner == previous && !own.empty() && own.back().buffer == range.buffer &&
+          own.back().offset < range.offset) {
+        own.back().count = range.offset + range.count - own.back().offset;
+      } else {
+        own.push_back(range);
+      }
+    }
+    previous = owner;
   }
   return ranges;
 }

@@ -37,9 +37,12 @@ absl::Status ValidateGroups(std::span<const ParameterGroup> groups);
 std::vector<size_t> GroupOwners(std::span<const ParameterGroup> groups,
                                 std::span<const Parameter> parameters);
 
-// The ranges of the parameters of no group, then those of each group; neighbours are joined. Throws
-// std::invalid_argument naming the group that fits no parameter, or that ValidateGroups refuses.
-std::vector<std::vector<BufferRange>> GroupRanges(std::span<const ParameterGroup> groups,
+// Throws std::invalid_argument naming the group that has no parameter, or that ValidateGroups
+// refuses.
+void CheckOwners(std::span<const ParameterGroup> groups, std::span<const size_t> owners);
+
+// The ranges of the parameters of each owner below `count`; neighbours are joined.
+std::vector<std::vector<BufferRange>> OwnedRanges(std::span<const size_t> owners, size_t count,
                                                   std::span<const Parameter> parameters,
                                                   Buffers buffers);
 

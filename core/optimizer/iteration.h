@@ -18,7 +18,7 @@ struct Iteration {
   // x_k.
   const X& solution;
   // Of the objective where the gradient was taken: at x_k, except for Nesterov's method, which
-  // takes it at the extrapolated point.
+  // takes it at the extrapolated point. The gradient is zero where parameters are frozen.
   double value;
   const X& gradient;
   // The one used in the step that produced x_k; index 0 has none.

@@ -21,12 +21,24 @@
 //                                         value and the gradient (which may be swapped with the
 //                                         method's own memory), and true. Only of a method that
 //                                         is not movable.
+//   Places frozen() const                 the parameters that it wants to stay as they are
+//   void Hold(const Places& frozen)       told once, before the first step: those that are to stay,
+//                                         whoever of a composition wants it. Their gradient is zero
+//                                         from then on. A method without it never moves what has
+//                                         had no gradient
+//   const Dial* step_size_of(size_t parameter)
+//                                         the dial that is this parameter's step size; null if
+//                                         there is none
+//   std::string_view stuck() const        why the last step left the solution where it was, if
+//                                         another one by the same objective and dials would, too:
+//                                         "the gradient is zero"; empty otherwise
 // If `Step` throws, the method is as it was. Movable, and the dials don't move along: their
 // addresses are those for good. Not thread-safe.
 #ifndef DESCENT_CORE_OPTIMIZER_METHOD_H_
 #define DESCENT_CORE_OPTIMIZER_METHOD_H_
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,6 +46,7 @@
 #include <utility>
 
 #include "absl/functional/function_ref.h"
+#include "core/optimizer/parts.h"
 #include "core/optimizer/state.h"
 #include "core/space/space.h"
 
@@ -117,6 +130,39 @@ bool TakeEvaluation(M& method, double& value, X& gradient) {
     return method.TakeEvaluation(value, gradient);
   } else {
     return false;
+  }
+}
+
+template <class X, Method<X> M>
+Places FrozenIn(const M& method) {
+  if constexpr (requires { method.frozen(); }) {
+    return method.frozen();
+  } else {
+    return {};
+  }
+}
+
+template <class M>
+void Hold(M& method, const Places& frozen) {
+  if constexpr (requires { method.Hold(frozen); }) method.Hold(frozen);
+}
+
+template <class M>
+const Dial* StepSizeOf(M& method, size_t parameter) {
+  if constexpr (requires { method.step_size_of(parameter); }) {
+    return method.step_size_of(parameter);
+  } else {
+    const auto dials = method.dials();
+    return dials.empty() || dials.front()->name != "step_size" ? nullptr : dials.front();
+  }
+}
+
+template <class M>
+std::string_view Stuck(const M& method) {
+  if constexpr (requires { method.stuck(); }) {
+    return method.stuck();
+  } else {
+    return {};
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,11 +13,24 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/flat_parameters.h"
 #include "core/model/pattern.h"
-#include "core/optimizer/groups.h"
 #include "core/space/number.h"
 #include "core/text/utf8.h"
 
-namespace descent::internal {
+namespace descent {
+
+Places Difference(const Places& a, const Places& b) {
+  Places result;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(result));
+  return result;
+}
+
+Places Union(const Places& a, const Places& b) {
+  Places result;
+  std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(result));
+  return result;
+}
+
+namespace internal {
 namespace {
 
 using BelowAutograd = at::AutoDispatchBelowADInplaceOrView;
@@ -38,32 +52,32 @@ void RefusePattern(std::string_view field) {
       std::string(field), ": this solution is no model, its parameters have no names; give \"*\""));
 }
 
-void ScaleFitting(const std::string& pattern, double a, Parameters x) {
-  const BelowAutograd guard;
-  for (const Parameter& p : x) {
-    if (MatchesPattern(pattern, p.name)) p.tensor.mul_(a);
+Places Fitting(const std::string& pattern, bool fits, Parameters parameters) {
+  Places places;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (MatchesPattern(pattern, parameters[i].name) == fits) places.push_back(i);
   }
+  return places;
 }
 
-void AxpyFitting(const std::string& pattern, double a, Parameters x, Parameters y) {
+void Scale(const Places& places, double a, Parameters x) {
   const BelowAutograd guard;
-  for (size_t i = 0; i < x.size(); ++i) {
-    if (MatchesPattern(pattern, x[i].name)) y[i].tensor.add_(x[i].tensor, a);
-  }
+  for (const size_t i : places) x[i].tensor.mul_(a);
 }
 
-void AssignFitting(const std::string& pattern, bool fits, Parameters x, Parameters y) {
+void Axpy(const Places& places, double a, Parameters x, Parameters y) {
   const BelowAutograd guard;
-  for (size_t i = 0; i < x.size(); ++i) {
-    if (MatchesPattern(pattern, x[i].name) == fits) y[i].tensor.copy_(x[i].tensor);
-  }
+  for (const size_t i : places) y[i].tensor.add_(x[i].tensor, a);
 }
 
-void ZeroFitting(const std::string& pattern, bool fits, Parameters x) {
+void Assign(const Places& places, Parameters x, Parameters y) {
   const BelowAutograd guard;
-  for (const Parameter& p : x) {
-    if (MatchesPattern(pattern, p.name) == fits) p.tensor.zero_();
-  }
+  for (const size_t i : places) y[i].tensor.copy_(x[i].tensor);
+}
+
+void Zero(const Places& places, Parameters x) {
+  const BelowAutograd guard;
+  for (const size_t i : places) x[i].tensor.zero_();
 }
 
 int ClipNorms(double max_norm, Parameters x) {
@@ -78,4 +92,5 @@ int ClipNorms(double max_norm, Parameters x) {
   return clipped;
 }
 
-}  // namespace descent::internal
+}  // namespace internal
+}  // namespace descent

@@ -1,19 +1,19 @@
-// Operations on some of the parameters of an element, chosen by the pattern of their names.
+// Operations on some of the parameters of an element.
 //
-// An element without names (a tensor, a toy space) is one parameter, which only `*` fits. Throws
-// std::invalid_argument at `CheckPattern`, so that it is found when a method is made. Not
-// thread-safe on one element.
+// Parameters are meant by their places, their indices in `parameters()`. An element without names
+// (a tensor, a toy space) is one parameter, which only the pattern `*` fits. Not thread-safe on one
+// element.
 #ifndef DESCENT_CORE_OPTIMIZER_PARTS_H_
 #define DESCENT_CORE_OPTIMIZER_PARTS_H_
 
+#include <concepts>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "ATen/core/Tensor.h"
 #include "core/model/flat_parameters.h"
-#include "core/optimizer/groups.h"
 #include "core/space/flat_space.h"
 #include "core/space/space.h"
 
@@ -24,46 +24,78 @@ concept NamedParameters = FlatSpace<X> && requires(const X& x) {
   { x.parameters() } -> std::convertible_to<std::span<const Parameter>>;
 };
 
+// Of parameters, in order.
+using Places = std::vector<size_t>;
+
+// Those that are in a but not in b, and those that are in one of them.
+Places Difference(const Places& a, const Places& b);
+Places Union(const Places& a, const Places& b);
+
+// Some parameters, or all at once, which is a single operation on the flat memory.
+struct Selection {
+  bool everything = false;
+  Places places = {};  // unless it is everything
+
+  bool empty() const { return !everything && places.empty(); }
+};
+
 namespace internal {
 
 using Parameters = std::span<const Parameter>;
 
+Places Fitting(const std::string& pattern, bool fits, Parameters parameters);
 void CheckFits(std::string_view field, const std::string& pattern, Parameters parameters);
 [[noreturn]] void RefusePattern(std::string_view field);
-void ScaleFitting(const std::string& pattern, double a, Parameters x);
-void AxpyFitting(const std::string& pattern, double a, Parameters x, Parameters y);
-void AssignFitting(const std::string& pattern, bool fits, Parameters x, Parameters y);
-void ZeroFitting(const std::string& pattern, bool fits, Parameters x);
+void Scale(const Places& places, double a, Parameters x);
+void Axpy(const Places& places, double a, Parameters x, Parameters y);
+void Assign(const Places& places, Parameters x, Parameters y);
+void Zero(const Places& places, Parameters x);
 // Each scaled down to that norm; how many were.
 int ClipNorms(double max_norm, Parameters x);
 
 }  // namespace internal
 
+// The parameters whose names fit, but for those that are left out. Throws std::invalid_argument
+// naming the field if none fits, so that it is found when a method is made.
 template <class X>
-void CheckPattern(std::string_view field, const std::string& pattern, const X& x) {
+Selection Select(std::string_view field, const std::string& pattern, const X& x,
+                 const Places& left_out = {}) {
   if constexpr (NamedParameters<X>) {
     internal::CheckFits(field, pattern, x.parameters());
-  } else if (pattern != "*") {
-    internal::RefusePattern(field);
+    if (pattern == "*" && left_out.empty()) return {.everything = true};
+    return {.places = Difference(internal::Fitting(pattern, true, x.parameters()), left_out)};
+  } else {
+    if (pattern != "*") internal::RefusePattern(field);
+    return {.everything = true};
   }
 }
 
-// x ← a·x where the name fits.
+// x ← a·x there.
 template <InnerProductSpace X>
-void ScaleFitting(const std::string& pattern, double a, X& x) {
-  if constexpr (NamedParameters<X>) {
-    if (pattern != "*") return internal::ScaleFitting(pattern, a, x.parameters());
-  }
-  scale(a, x);
+void ScaleSelected(const Selection& selection, double a, X& x) {
+  if (selection.everything) return scale(a, x);
+  if constexpr (NamedParameters<X>) internal::Scale(selection.places, a, x.parameters());
 }
 
-// y ← y + a·x where the name fits.
+// y ← y + a·x there.
 template <InnerProductSpace X>
-void AxpyFitting(const std::string& pattern, double a, const X& x, X& y) {
+void AxpySelected(const Selection& selection, double a, const X& x, X& y) {
+  if (selection.everything) return axpy(a, x, y);
   if constexpr (NamedParameters<X>) {
-    if (pattern != "*") return internal::AxpyFitting(pattern, a, x.parameters(), y.parameters());
+    internal::Axpy(selection.places, a, x.parameters(), y.parameters());
   }
-  axpy(a, x, y);
+}
+
+// y ← x at these places. Elements without names have none.
+template <InnerProductSpace X>
+void AssignAt(const Places& places, const X& x, X& y) {
+  if constexpr (NamedParameters<X>) internal::Assign(places, x.parameters(), y.parameters());
+}
+
+// x ← 0 at these places.
+template <InnerProductSpace X>
+void ZeroAt(const Places& places, X& x) {
+  if constexpr (NamedParameters<X>) internal::Zero(places, x.parameters());
 }
 
 }  // namespace descent

@@ -17,6 +17,7 @@
 #include <optional>
 #include <ranges>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "core/optimizer/iteration.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/objective_dials.h"
+#include "core/optimizer/parts.h"
 #include "core/optimizer/state.h"
 #include "core/space/flat_space.h"
 #include "core/space/space.h"
@@ -86,7 +88,9 @@ class Run {
         objective_(std::move(objective)),
         weights_(*objective_),
         gradient_(zeros_like(method_.solution())),
+        frozen_(FrozenIn<X>(method_)),
         states_(method_.solution()) {
+    Hold(method_, frozen_);
     for (Dial* dial : method_.dials()) dials_.push_back(dial);
     for (Dial* dial : weights_.list()) dials_.push_back(dial);
     for (Dial* dial : dials_) {
@@ -128,7 +132,7 @@ class Run {
     ++index_;
     stepping_ = false;
     // A line search knows the objective where it ended; of the next batch it knows nothing.
-    evaluated_ = !Changes() && TakeEvaluation(method_, value_, gradient_);
+    evaluated_ = !changes() && TakeEvaluation(method_, value_, gradient_);
     if (evaluated_) Observe();
   }
 
@@ -142,6 +146,19 @@ class Run {
   // The step size first, if the method has one; the objective's last. Valid as long as the run.
   std::span<Dial* const> dials() { return dials_; }
   F& objective() { return *objective_; }
+  // Why the last step left the solution where it was, if others by the same objective would, too;
+  // empty otherwise.
+  std::string_view stuck() const { return Stuck(method_); }
+  // Whether the objective is another one in each iteration.
+  bool changes() {
+    if constexpr (!StochasticObjective<F>) {
+      return false;
+    } else if constexpr (requires { (*objective_).changes(); }) {
+      return (*objective_).changes();
+    } else {
+      return true;
+    }
+  }
 
   // The method's further numbers, as of the present iterate, and the objective's; first of all
   // `evaluations` if it is not one for each iteration.
@@ -192,10 +209,7 @@ class Run {
   class Evaluation final : public Evaluator<X> {
    public:
     explicit Evaluation(Run& run) : run_(run) {}
-    double Evaluate(const X& x, X& gradient) override {
-      ++run_.evaluations_;
-      return gradient_into(*run_.objective_, x, gradient);
-    }
+    double Evaluate(const X& x, X& gradient) override { return run_.EvaluateAt(x, gradient); }
     double value() const override { return run_.value_; }
     int64_t evaluations() const override { return run_.evaluations_; }
 
@@ -207,9 +221,14 @@ class Run {
     for (Dial* dial : observing_) dial->sequence.Observe(index_, value_);
   }
 
-  void EvaluateHere() {
-    value_ = gradient_into(*objective_, method_.point(), gradient_);
+  void EvaluateHere() { value_ = EvaluateAt(method_.point(), gradient_); }
+
+  // The objective as a function of what may move.
+  double EvaluateAt(const X& x, X& gradient) {
+    const double value = gradient_into(*objective_, x, gradient);
     ++evaluations_;
+    ZeroAt(frozen_, gradient);
+    return value;
   }
 
   void MakeStep() {
@@ -235,22 +254,12 @@ class Run {
     visitor.States(method_.solution());
   }
 
-  // Whether the objective is another one in each iteration.
-  bool Changes() {
-    if constexpr (!StochasticObjective<F>) {
-      return false;
-    } else if constexpr (requires { (*objective_).changes(); }) {
-      return (*objective_).changes();
-    } else {
-      return true;
-    }
-  }
-
   M method_;
   internal::Assignable<F> objective_;
   ObjectiveDials<F> weights_;
   std::vector<Dial*> dials_;
   X gradient_;
+  Places frozen_;
   std::vector<Dial*> observing_;  // go by the value of each iteration
   internal::RunStates<X> states_;
   double value_ = 0;

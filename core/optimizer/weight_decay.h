@@ -2,12 +2,15 @@
 #ifndef DESCENT_CORE_OPTIMIZER_WEIGHT_DECAY_H_
 #define DESCENT_CORE_OPTIMIZER_WEIGHT_DECAY_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/optimizer/parts.h"
@@ -48,8 +51,8 @@ struct CoupledWeightDecay {
   DESCENT_WRAPPER(CoupledWeightDecay)
 };
 
-// x ← x − step_size·weight_decay·x before the step inside, with its step size (Loshchilov & Hutter
-// 2019; around Adam: AdamW).
+// x ← x − step_size·weight_decay·x before the step inside, with its step size, of a parameter in a
+// group that has its own with that (Loshchilov & Hutter 2019; around Adam: AdamW).
 template <class Optimizer>
 struct DecoupledWeightDecay {
   static constexpr std::string_view kind = "decoupled_weight_decay";
@@ -70,14 +73,19 @@ class CoupledWeightDecayMethod : public WrapperMethod<X, O> {
  public:
   CoupledWeightDecayMethod(const O& options, const X& x0)
       : WrapperMethod<X, O>(options, x0), pattern_(options.pattern), gradient_(zeros_like(x0)) {
-    CheckPattern(this->Named("pattern"), pattern_, x0);
+    decaying_ = Select(this->Named("pattern"), pattern_, x0);
+  }
+
+  void Hold(const Places& frozen) {
+    WrapperMethod<X, O>::Hold(frozen);
+    decaying_ = Select(this->Named("pattern"), pattern_, this->solution(), frozen);
   }
 
   void Step(const X& gradient, Evaluator<X>& evaluator) {
     this->Guarded([&] {
       const double decay = this->dials_.used(0);
       assign(gradient, gradient_);
-      AxpyFitting(pattern_, decay, this->point(), gradient_);
+      AxpySelected(decaying_, decay, this->point(), gradient_);
       Decayed decayed(*this, decay, evaluator);
       this->StepInside(gradient_, decayed);
     });
@@ -91,7 +99,7 @@ class CoupledWeightDecayMethod : public WrapperMethod<X, O> {
         : method_(method), decay_(decay), objective_(objective) {}
     double Evaluate(const X& x, X& gradient) override {
       const double value = objective_.Evaluate(x, gradient);
-      AxpyFitting(method_.pattern_, decay_, x, gradient);
+      AxpySelected(method_.decaying_, decay_, x, gradient);
       return value + Penalty(x);
     }
     double value() const override { return objective_.value() + Penalty(method_.point()); }
@@ -100,7 +108,7 @@ class CoupledWeightDecayMethod : public WrapperMethod<X, O> {
    private:
     double Penalty(const X& x) const {
       X fitting = zeros_like(x);
-      AxpyFitting(method_.pattern_, 1, x, fitting);
+      AxpySelected(method_.decaying_, 1, x, fitting);
       return decay_ / 2 * dot(fitting, fitting);
     }
     const CoupledWeightDecayMethod& method_;
@@ -109,6 +117,7 @@ class CoupledWeightDecayMethod : public WrapperMethod<X, O> {
   };
 
   std::string pattern_;
+  Selection decaying_;
   X gradient_;
 };
 
@@ -117,25 +126,31 @@ class DecoupledWeightDecayMethod : public WrapperMethod<X, O> {
  public:
   DecoupledWeightDecayMethod(const O& options, const X& x0)
       : WrapperMethod<X, O>(options, x0), pattern_(options.pattern) {
-    CheckPattern(this->Named("pattern"), pattern_, x0);
     this->RequireMovable("decays the solution between two steps");
-    if (this->dials().empty() || this->dials().front()->name != "step_size") {
+    if (StepSizeOf(this->inner_, 0) == nullptr) {
       throw std::invalid_argument(
           absl::StrCat(this->scope_,
                        ": the optimizer inside has no step size to decay by; use "
                        "coupled_weight_decay"));
     }
+    Distribute();
+  }
+
+  void Hold(const Places& frozen) {
+    WrapperMethod<X, O>::Hold(frozen);
+    Distribute();
   }
 
   void Step(const X& gradient, Evaluator<X>& evaluator) {
     this->Guarded([&] {
       // The decay comes first, in the step's own step size; if the step fails, it is taken back.
-      const double step_size = this->dials().front()->sequence.value();
-      const double keep = 1 - step_size * this->dials_.used(0);
       X& x = *this->movable();
       if (!before_) before_.emplace(zeros_like(x));
       assign(x, *before_);
-      ScaleFitting(pattern_, keep, x);
+      for (const Part& part : parts_) {
+        const double step_size = part.step_size->sequence.value();
+        ScaleSelected(part.parameters, 1 - step_size * this->dials_.used(0), x);
+      }
       try {
         this->StepInside(gradient, evaluator);
       } catch (...) {
@@ -146,7 +161,36 @@ class DecoupledWeightDecayMethod : public WrapperMethod<X, O> {
   }
 
  private:
+  // The parameters that have a step size in common: those of a group may have one of their own.
+  struct Part {
+    const Dial* step_size;
+    Selection parameters;
+  };
+
+  void Distribute() {
+    const Selection decaying =
+        Select(this->Named("pattern"), pattern_, this->solution(), this->frozen_);
+    parts_.clear();
+    if constexpr (NamedParameters<X>) {
+      const size_t count = this->solution().parameters().size();
+      for (size_t place = 0; place < count; ++place) {
+        const auto& list = decaying.places;
+        if (!decaying.everything && !std::binary_search(list.begin(), list.end(), place)) continue;
+        const Dial* step_size = StepSizeOf(this->inner_, place);
+        auto part = std::find_if(parts_.begin(), parts_.end(),
+                                 [&](const Part& p) { return p.step_size == step_size; });
+        if (part == parts_.end()) part = parts_.insert(part, Part{step_size, {}});
+        part->parameters.places.push_back(place);
+      }
+      if (parts_.size() != 1) return;
+      parts_.front().parameters = decaying;
+    } else {
+      parts_.push_back({StepSizeOf(this->inner_, 0), decaying});
+    }
+  }
+
   std::string pattern_;
+  std::vector<Part> parts_;
   std::optional<X> before_;
 };
 

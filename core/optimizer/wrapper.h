@@ -5,6 +5,10 @@
 // and states are called after its kind (`clip_by_norm.max_norm`), an outer one of the same kind
 // `clip_by_norm2`. `AnyOptimizer<X>` is an optimizer too, so wrappers compose at run time as well.
 //
+// Frozen parameters, whether a group or a wrapper (freeze.h) freezes them, are frozen for all of
+// the composition, whatever the order: their gradient is zero to everybody, and no wrapper moves
+// them.
+//
 // A sequence counts iterations, also those in which a wrapper keeps the optimizer inside from
 // stepping (Accumulate, SkipNonFinite).
 #ifndef DESCENT_CORE_OPTIMIZER_WRAPPER_H_
@@ -88,6 +92,13 @@ class WrapperMethod {
   std::optional<double> step_size() { return StepSize(inner_); }
   void Report(const Reporter& report) { descent::Report(inner_, report); }
   bool evaluates() const { return Evaluates<X>(inner_); }
+  Places frozen() const { return FrozenIn<X>(inner_); }
+  void Hold(const Places& frozen) {
+    frozen_ = frozen;
+    descent::Hold(inner_, frozen);
+  }
+  const Dial* step_size_of(size_t parameter) { return StepSizeOf(inner_, parameter); }
+  std::string_view stuck() const { return Stuck(inner_); }
   void Visit(StateVisitor<X>& visitor) {
     inner_.Visit(visitor);
     dials_.Visit(visitor);
@@ -159,7 +170,8 @@ class WrapperMethod {
 
   Inner inner_;
   std::string scope_;
-  Dials dials_;  // the wrapper's own
+  Dials dials_;    // the wrapper's own
+  Places frozen_;  // the parameters that nobody may move
 
  private:
   std::vector<Dial*> all_dials_;

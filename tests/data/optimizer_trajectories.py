@@ -84,6 +84,32 @@ def run_muon(start, objective):
                 show(f"mlp/muon/{step}/{name}", tensor)
 
 
+def run_groups(start, objective):
+    """Groups with step sizes of their own and decoupled decay; weight2 is frozen."""
+    o = torch.optim
+    kinds = {
+        "radam_groups": lambda groups: o.RAdam(groups, decoupled_weight_decay=True),
+        "nadam_groups": lambda groups: o.NAdam(groups, decoupled_weight_decay=True),
+        "adamw_groups": o.AdamW,
+    }
+    for name, make in kinds.items():
+        parameters = {n: t.clone().requires_grad_(n != "weight2") for n, t in start.items()}
+        optimizer = make(
+            [
+                {"params": [parameters["weight1"]], "lr": 0.01, "weight_decay": 0.3},
+                {"params": [parameters["bias1"]], "lr": 0.05, "weight_decay": 0.3},
+                {"params": [parameters["bias2"]], "lr": 0.05, "weight_decay": 0.3},
+            ]
+        )
+        for step in range(1, max(STEPS) + 1):
+            optimizer.zero_grad()
+            objective(parameters).backward()
+            optimizer.step()
+            if step in STEPS:
+                for n, tensor in parameters.items():
+                    show(f"mlp/{name}/{step}/{n}", tensor)
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(1)
@@ -105,6 +131,7 @@ def main():
 
     run("mlp", 0.05, start, mlp)
     run_muon(start, mlp)
+    run_groups(start, mlp)
 
     def rosenbrock(p):
         return 100 * (p["x"][1] - p["x"][0] ** 2) ** 2 + (1 - p["x"][0]) ** 2

@@ -1,6 +1,8 @@
 // Adam and its relatives.
 #include <cstdint>
 #include <ranges>
+#include <string>
+#include <vector>
 
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
@@ -10,8 +12,11 @@
 #include "core/optimizer/adamax.h"
 #include "core/optimizer/adamw.h"
 #include "core/optimizer/amsgrad.h"
+#include "core/optimizer/grouped.h"
+#include "core/optimizer/groups.h"
 #include "core/optimizer/nadam.h"
 #include "core/optimizer/radam.h"
+#include "core/optimizer/weight_decay.h"
 #include "gtest/gtest.h"
 #include "tests/core/optimizer/trajectories.h"
 
@@ -37,6 +42,23 @@ TEST_F(TrajectoriesTest, AdaMaxIsTorchs) { ExpectTrajectory("adamax", AdaMax{.st
 TEST_F(TrajectoriesTest, NAdamIsTorchs) { ExpectTrajectory("nadam", NAdam{.step_size = 0.01}); }
 
 TEST_F(TrajectoriesTest, RAdamIsTorchs) { ExpectTrajectory("radam", RAdam{.step_size = 0.01}); }
+
+// The wrapper decays each group in its own step size, and a frozen one not at all.
+TEST_F(TrajectoriesTest, DecoupledDecayInGroupsIsTorchs) {
+  const std::vector<ParameterGroup> groups = {
+      {.name = "bias", .pattern = "bias*", .values = {{"step_size", Sequence(0.05)}}},
+      {.name = "still", .pattern = "weight2", .frozen = true}};
+  const auto expect = [&](const std::string& name, const auto& optimizer) {
+    const Grouped grouped{.optimizer = optimizer, .groups = groups};
+    ExpectMlp(name, DecoupledWeightDecay{.weight_decay = 0.3, .optimizer = grouped});
+  };
+  expect("radam_groups", RAdam{.step_size = 0.01});
+  expect("nadam_groups", NAdam{.step_size = 0.01});
+  expect("adamw_groups", AdamW{.step_size = 0.01, .weight_decay = 0});
+  // By the decay of AdamW itself as well.
+  ExpectMlp("adamw_groups",
+            Grouped{.optimizer = AdamW{.step_size = 0.01, .weight_decay = 0.3}, .groups = groups});
+}
 
 TEST_F(TrajectoriesTest, AdaBeliefIsOptaxs) {
   ExpectTrajectory("adabelief", AdaBelief{.step_size = 0.01});
