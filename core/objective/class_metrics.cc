@@ -257,6 +257,7 @@ Metric MakeF1(F1Average average) {
 
 Metric Accuracy::Make() const {
   return {.name = std::string(kind),
+          .better = Better::kGreater,
           .check =
               [](const Loss& loss, const Shape&) {
                 return HasClasses(loss) ? absl::OkStatus() : NeedsClasses(kind);
@@ -274,6 +275,7 @@ Metric TopK::Make() const {
   const int64_t k = this->k;
   const std::string name = absl::StrCat("top_", k);
   return {.name = name,
+          .better = Better::kGreater,
           .check =
               [k](const Loss& loss, const Shape& output) {
                 if (!HasClasses(loss) || loss.predicts == Predicts::kYesOrNo) {
@@ -293,6 +295,7 @@ Metric TopK::Make() const {
 
 Metric Auc::Make() const {
   return {.name = std::string(kind),
+          .better = Better::kGreater,
           .check =
               [](const Loss& loss, const Shape& output) {
                 return HasTwoClasses(loss, output)

@@ -43,14 +43,26 @@ class Tally {
   virtual MetricValue Result(double loss) const = 0;
 };
 
+// Which way a metric goes as the model becomes better: who goes by it (a plateau) has to know.
+enum class Better : uint8_t {
+  kNeither,  // it is no single number
+  kLess,
+  kGreater,
+};
+
 // A value; any thread.
 struct Metric {
   std::string name;  // `accuracy`
+  Better better = Better::kNeither;
   // INVALID_ARGUMENT saying what it needs, if it means nothing for such predictions; `output` is a
   // model's output for one example.
   std::function<absl::Status(const Loss& loss, const Shape& output)> check;
   std::function<std::unique_ptr<Tally>(const Loss& loss)> start;
 };
+
+// INVALID_ARGUMENT saying how the metric goes, if whoever goes by it looks the other way:
+// `maximize: accuracy grows as the model becomes better; give true`.
+absl::Status CheckDirection(const Metric& metric, bool maximize);
 
 // Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
 template <Described O>

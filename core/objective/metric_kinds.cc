@@ -3,6 +3,8 @@
 #include <span>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "core/kinds/kind_list.h"
 #include "core/objective/class_metrics.h"
 #include "core/objective/metric.h"
@@ -20,5 +22,17 @@ using Kinds = KindList<MetricKind, OptionsKindOf, Accuracy, TopK, RSquared, Auc,
 std::span<const MetricKind* const> MetricKinds() { return Kinds::All(); }
 
 const MetricKind* FindMetricKind(std::string_view name) { return Kinds::Find(name); }
+
+absl::Status CheckDirection(const Metric& metric, bool maximize) {
+  if (metric.better == Better::kNeither) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("metric: ", metric.name, " is no single number; give another one"));
+  }
+  const bool grows = metric.better == Better::kGreater;
+  if (grows == maximize) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("maximize: ", metric.name, grows ? " grows" : " falls",
+                   " as the model becomes better; give ", grows ? "true" : "false"));
+}
 
 }  // namespace descent

@@ -91,6 +91,7 @@ class PerplexityTally final : public Tally {
 
 Metric RSquared::Make() const {
   return {.name = std::string(kind),
+          .better = Better::kGreater,
           .check = [](const Loss& loss, const Shape&) { return CheckValues(kind, loss); },
           .start = [](const Loss&) -> std::unique_ptr<Tally> {
             return std::make_unique<RSquaredTally>();
@@ -99,6 +100,7 @@ Metric RSquared::Make() const {
 
 Metric AbsoluteError::Make() const {
   return {.name = std::string(kind),
+          .better = Better::kLess,
           .check = [](const Loss& loss, const Shape&) { return CheckValues(kind, loss); },
           .start = [](const Loss&) -> std::unique_ptr<Tally> {
             return std::make_unique<AbsoluteErrorTally>();
@@ -107,6 +109,7 @@ Metric AbsoluteError::Make() const {
 
 Metric Perplexity::Make() const {
   return {.name = std::string(kind),
+          .better = Better::kLess,
           .check =
               [](const Loss& loss, const Shape&) {
                 if (loss.likelihood) return absl::OkStatus();

@@ -16,8 +16,8 @@
 // `Describe` shows the visitor each field's range, which bears its name, and the field: a Sequence
 // (a dial), a double, an int64_t, a bool, a std::string, a LineSearch, or an enum with
 // `std::span<const std::string_view> Names(E)`, its values' names in order. The step size comes
-// first. What must hold of several fields together: `absl::Status Check() const`. Free functions;
-// any thread.
+// first. What must hold of several fields together: `absl::Status Check() const`; to which numbers
+// that lets a dial be turned: `Range DialRange(Range declared) const`. Free functions; any thread.
 #ifndef DESCENT_CORE_OPTIMIZER_HYPERPARAMETERS_H_
 #define DESCENT_CORE_OPTIMIZER_HYPERPARAMETERS_H_
 
@@ -95,7 +95,13 @@ template <Declared O>
 std::vector<Hyperparameter> SequencesOf(const O& options) {
   std::vector<Hyperparameter> sequences;
   O::Describe(options, [&]<class Field>(const Range& range, const Field& field) {
-    if constexpr (std::same_as<Field, Sequence>) sequences.push_back({range, field});
+    if constexpr (!std::same_as<Field, Sequence>) {
+      return;
+    } else if constexpr (requires { options.DialRange(range); }) {
+      sequences.push_back({options.DialRange(range), field});
+    } else {
+      sequences.push_back({range, field});
+    }
   });
   return sequences;
 }

@@ -22,7 +22,7 @@ struct Sgd {
   Sequence step_size = 0.001;  // each ≥ 0
   Sequence momentum = 0.0;     // each in [0, 1)
   Sequence dampening = 0.0;    // each in [0, 1]
-  bool nesterov = false;       // without dampening
+  bool nesterov = false;       // with momentum and without dampening
 
   template <class Self, class Visit>
   static void Describe(Self& self, Visit&& visit) {
@@ -58,12 +58,23 @@ struct Sgd {
             now.step() == 1 ? 1.0 : 1 - now[&Sgd::dampening], now->nesterov};
   }
 
-  // As torch.optim.SGD.
+  // As torch.optim.SGD, but the momentum may begin at 0.
   absl::Status Check() const {
-    const auto& bounds = dampening.bounds();
-    if (!nesterov || (bounds && bounds->greatest == 0)) return absl::OkStatus();
+    if (!nesterov) return absl::OkStatus();
+    if (const auto& bounds = momentum.bounds(); bounds && bounds->greatest <= 0) {
+      return absl::InvalidArgumentError(
+          "momentum: Nesterov's form needs one; give a number in (0, 1), or leave out nesterov");
+    }
+    if (const auto& bounds = dampening.bounds(); bounds && bounds->greatest <= 0) {
+      return absl::OkStatus();
+    }
     return absl::InvalidArgumentError(
-        "nesterov: Nesterov's form has no dampening; leave out the one or the other");
+        "dampening: Nesterov's form has none; leave out dampening or nesterov");
+  }
+
+  Range DialRange(Range range) const {
+    if (nesterov && range.field == "dampening") range.max = 0;
+    return range;
   }
 
   DESCENT_ELEMENTWISE_OPTIMIZER(Sgd)

@@ -1,9 +1,12 @@
 #include "core/sequence/plateau.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,15 +19,18 @@ namespace descent {
 namespace {
 
 // The places in the state.
-enum : size_t { kNumber, kBest, kBad, kCooling };
+enum : size_t { kNumber, kBest, kBad, kCooling, kSum, kCount };
 
 bool Better(const Plateau& rule, double value, double best) {
+  // The first measurement is better than none.
+  if (std::isinf(best)) return rule.maximize ? value > best : value < best;
   const double margin = rule.absolute ? rule.threshold : 0;
-  const double share = rule.absolute ? 0 : rule.threshold;
+  // Away from zero or towards it, it is the size of the best that counts.
+  const double share = rule.absolute ? 0 : std::copysign(rule.threshold, best);
   return rule.maximize ? value > best * (1 + share) + margin : value < best * (1 - share) - margin;
 }
 
-void Observe(const Plateau& rule, double value, std::vector<double>& state) {
+void Measure(const Plateau& rule, double value, std::vector<double>& state) {
   if (Better(rule, value, state[kBest])) {
     state[kBest] = value;
     state[kBad] = 0;
@@ -42,6 +48,15 @@ void Observe(const Plateau& rule, double value, std::vector<double>& state) {
   state[kBad] = 0;
 }
 
+void Observe(const Plateau& rule, double value, std::vector<double>& state) {
+  if (rule.average == 1) return Measure(rule, value, state);
+  state[kSum] += value;
+  if (++state[kCount] < static_cast<double>(rule.average)) return;
+  const double mean = state[kSum] / state[kCount];
+  state[kSum] = state[kCount] = 0;
+  Measure(rule, mean, state);
+}
+
 }  // namespace
 
 void Plateau::Declare(ScheduleVisitor& visit) {
@@ -56,10 +71,14 @@ void Plateau::Declare(ScheduleVisitor& visit) {
   visit.Value("final", final, Need::kDefault);
   visit.Number(NonNegative("epsilon"), epsilon, Need::kDefault);
   visit.Flag("maximize", maximize);
-  visit.Text("metric", metric);
+  visit.Measured(metric, average);
 }
 
 absl::Status Plateau::Check() const {
+  if (maximize && metric == Sequence::kValue) {
+    return absl::InvalidArgumentError(
+        "maximize: the value is what is minimized; leave it out, or give the metric that grows");
+  }
   if (final <= initial) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("final: ", final, " is greater than initial, ", initial, "; it only falls"));
@@ -67,11 +86,18 @@ absl::Status Plateau::Check() const {
 
 Sequence Plateau::Make() const {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  std::vector<std::string> names = {"number", "best", "bad", "cooling"};
+  std::vector<double> state = {initial, maximize ? -kInfinity : kInfinity, 0, 0};
+  if (average > 1) {
+    names.insert(names.end(), {"sum", "count"});
+    state.insert(state.end(), {0, 0});
+  }
   return Sequence(
       Sequence::Feedback{
           .metric = metric,
-          .names = {"number", "best", "bad", "cooling"},
-          .state = {initial, maximize ? -kInfinity : kInfinity, 0, 0},
+          .maximize = maximize,
+          .names = std::move(names),
+          .state = std::move(state),
           .number = [](int64_t, const std::vector<double>& state) { return state[kNumber]; },
           .observe = [*this](int64_t, double value,
                              std::vector<double>& state) { Observe(*this, value, state); }},

@@ -13,11 +13,13 @@ namespace descent {
 
 // `initial`, multiplied by `factor` whenever more than `patience` measurements of a metric in a row
 // were no better than the best before them (torch ReduceLROnPlateau, step by step). Better: by more
-// than threshold·|best| of a positive best, or by more than `threshold` if `absolute`.
+// than threshold·|best|, or by more than `threshold` if `absolute`. (torch's threshold·best asks a
+// negative best to become worse.)
 //
 // Measured is the value of each iteration, or else a metric of each evaluation that is due (not of
-// those on request). The measurement at x_k counts for the step to x_{k+1}. One that is not a
-// number is not better.
+// those on request); with `average`, the mean of so many of them in a row: values on batches are
+// noisy. The measurement at x_k counts for the step to x_{k+1}. One that is not a number is not
+// better.
 struct Plateau {
   static constexpr const char* kind = "plateau";
   static constexpr bool kHasFeedback = true;
@@ -29,8 +31,9 @@ struct Plateau {
   int64_t cooldown = 0;   // measurements after a reduction that don't count
   double final = 0;       // the least number, ≤ initial
   double epsilon = 1e-8;  // ≥ 0: reductions that are no larger are left out
-  bool maximize = false;  // greater is better
+  bool maximize = false;  // greater is better; not of the value, which is minimized
   std::string metric = Sequence::kValue;
+  int64_t average = 1;  // ≥ 1
 
   void Declare(ScheduleVisitor& visit);
   Sequence Make() const;

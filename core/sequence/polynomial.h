@@ -22,6 +22,7 @@ struct Polynomial {
 
   void Declare(ScheduleVisitor& visit);
   Sequence Make() const;
+  int64_t OwnLength(int64_t length) const { return length - begin; }
   absl::Status Check() const { return CheckPositive("power", power); }
 
   absl::Status Validate() const { return ValidateSchedule(*this); }
@@ -38,6 +39,7 @@ struct LinearSequence {
 
   void Declare(ScheduleVisitor& visit);
   Sequence Make() const;
+  int64_t OwnLength(int64_t length) const { return length - begin; }
 
   absl::Status Validate() const { return ValidateSchedule(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)

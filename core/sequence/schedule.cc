@@ -59,8 +59,9 @@ void ScheduleChecker::Length(const char* name, int64_t& length) {
   Note(CheckCount(name, length, 1));
 }
 
-void ScheduleChecker::Text(const char* name, std::string& text) {
-  if (text.empty()) Note(absl::InvalidArgumentError(absl::StrCat(name, ": it is empty")));
+void ScheduleChecker::Measured(std::string& metric, int64_t& average) {
+  if (metric.empty()) Note(absl::InvalidArgumentError("metric: it is empty"));
+  Note(CheckCount("average", average, 1));
 }
 
 void ScheduleChecker::Inners(const char* name, std::vector<Sequence>& sequences) {

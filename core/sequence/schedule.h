@@ -14,7 +14,8 @@
 //     }
 //     Sequence Make() const;                             // of fields that are known to be right
 //     absl::Status Check() const;                        // optional: what no field can say alone
-//     int64_t InnerLength(size_t inner, int64_t length); // optional, see AnySchedule
+//     int64_t OwnLength(int64_t length) const;           // optional, see AnySchedule
+//     int64_t InnerLength(size_t inner, int64_t length) const;  // likewise
 //
 //     absl::Status Validate() const { return ValidateSchedule(*this); }
 //     operator Sequence() const { return MakeSequence(*this); }
@@ -51,10 +52,12 @@ class ScheduleVisitor {
   virtual void Count(const char* name, int64_t& count, int64_t least) = 0;
   // Positions, strictly increasing from 1 on.
   virtual void Positions(const char* name, std::vector<int64_t>& positions) = 0;
-  // A number of positions ≥ 1; in a run, if not given, all of it that is left.
+  // A number of positions ≥ 1; in a run, if not given, all of it that is left (OwnLength).
   virtual void Length(const char* name, int64_t& length) = 0;
   virtual void Flag(const char* name, bool& flag) = 0;
-  virtual void Text(const char* name, std::string& text) = 0;  // not empty
+  // What it goes by: the name of a metric, and of how many measurements in a row the mean is one,
+  // ≥ 1. The fields are called so. In a run, if no metric is given: what there is of that run.
+  virtual void Measured(std::string& metric, int64_t& average) = 0;
   // Other sequences, which may be schedules themselves.
   virtual void Inner(const char* name, Sequence& sequence) = 0;
   virtual void Inners(const char* name, std::vector<Sequence>& sequences) = 0;  // at least one
@@ -73,7 +76,7 @@ class ScheduleChecker final : public ScheduleVisitor {
   void Positions(const char* name, std::vector<int64_t>& positions) override;
   void Length(const char* name, int64_t& length) override;
   void Flag(const char*, bool&) override {}
-  void Text(const char* name, std::string& text) override;
+  void Measured(std::string& metric, int64_t& average) override;
   void Inner(const char*, Sequence&) override {}  // checked when it was made
   void Inners(const char* name, std::vector<Sequence>& sequences) override;
 

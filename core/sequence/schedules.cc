@@ -31,6 +31,10 @@ class ScheduleOf final : public AnySchedule {
   bool has_feedback() const override {
     return requires { Schedule::kHasFeedback; };
   }
+  int64_t OwnLength(int64_t length) const override {
+    if constexpr (requires { schedule_.OwnLength(length); }) return schedule_.OwnLength(length);
+    return length;
+  }
   int64_t InnerLength(size_t inner, int64_t length) const override {
     if constexpr (requires { schedule_.InnerLength(inner, length); }) {
       return schedule_.InnerLength(inner, length);

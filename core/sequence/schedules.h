@@ -26,6 +26,9 @@ class AnySchedule {
   virtual Sequence Make() const = 0;
   // True if it goes by what happens (Sequence::Feedback).
   virtual bool has_feedback() const = 0;
+  // How long it is by default when it is asked for its first `length` numbers; less than 1 where
+  // nothing is left.
+  virtual int64_t OwnLength(int64_t length) const = 0;
   // For how many positions its inner sequence of that index is asked when it itself is asked for
   // the first `length`.
   virtual int64_t InnerLength(size_t inner, int64_t length) const = 0;

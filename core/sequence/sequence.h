@@ -45,6 +45,7 @@ class Sequence {
     // What it observes: `value`, the objective's at each iteration, or else a metric of the
     // evaluations on test data.
     std::string metric = kValue;
+    bool maximize = false;           // greater is better
     std::vector<std::string> names;  // of the numbers of `state`, unique
     std::vector<double> state;       // at the beginning
     std::function<double(int64_t position, const std::vector<double>& state)> number;

@@ -3,6 +3,7 @@
 
 // What is due at which iteration. A value.
 
+#include <algorithm>
 #include <cstdint>
 
 namespace descent {
@@ -22,6 +23,17 @@ struct Agenda {
     return last(k) || Every(k, evaluate_every_iterations) ||
            (k % iterations_per_epoch == 0 &&
             Every(k / iterations_per_epoch, evaluate_every_epochs));
+  }
+
+  // The iteration of the first.
+  int64_t FirstEvaluation() const {
+    int64_t first = iterations;
+    if (evaluate_every_iterations > 0) first = std::min(first, evaluate_every_iterations);
+    // Without the product, which may overflow.
+    if (evaluate_every_epochs > 0 && evaluate_every_epochs <= iterations / iterations_per_epoch) {
+      first = std::min(first, evaluate_every_epochs * iterations_per_epoch);
+    }
+    return first;
   }
 
   bool CheckpointDue(int64_t k) const {

@@ -299,14 +299,14 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
   }
 }
 
-void ResolveWeights(int64_t iterations, api::Objective* objective) {
+void ResolveWeights(const SequenceDefaults& defaults, api::Objective* objective) {
   if (objective->has_sum()) {
     for (api::ObjectiveTerm& term : *objective->mutable_sum()->mutable_terms()) {
-      ResolveSequenceLength(iterations, term.mutable_weight());
+      ResolveSequenceInRun(defaults, term.mutable_weight());
     }
   }
   for (api::Penalty& penalty : *objective->mutable_penalties()) {
-    ResolveSequenceLength(iterations, PenaltyFields(&penalty).weight());
+    ResolveSequenceInRun(defaults, PenaltyFields(&penalty).weight());
   }
 }
 

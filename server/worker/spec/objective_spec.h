@@ -13,6 +13,7 @@
 #include "core/objective/loss.h"
 #include "core/objective/loss_sum.h"
 #include "core/objective/metric.h"
+#include "server/worker/spec/sequence_spec.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
@@ -32,8 +33,8 @@ Loss ToLoss(const api::Objective& objective);
 // That it may be part of the path of a dial.
 void CheckName(const std::string& path, const std::string& name, Violations* violations);
 
-// Fills in the length of schedules that have none: that of the run.
-void ResolveWeights(int64_t iterations, api::Objective* objective);
+// Fills in what schedules take from the run where they say nothing.
+void ResolveWeights(const SequenceDefaults& defaults, api::Objective* objective);
 
 // Of resolved specs.
 LossSum ToLossSum(const api::Objective& objective);

@@ -296,9 +296,9 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
   }
 }
 
-void ResolveSchedules(int64_t iterations, api::Optimizer* optimizer) {
+void ResolveSchedules(const SequenceDefaults& defaults, api::Optimizer* optimizer) {
   VisitSequences(optimizer,
-                 [&](api::Sequence* sequence) { ResolveSequenceLength(iterations, sequence); });
+                 [&](api::Sequence* sequence) { ResolveSequenceInRun(defaults, sequence); });
 }
 
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer) {

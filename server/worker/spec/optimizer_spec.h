@@ -11,15 +11,16 @@
 
 #include "absl/status/statusor.h"
 #include "core/optimizer/model_run.h"
+#include "server/worker/spec/sequence_spec.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
 
-// Checks every number and fills in defaults, all but a schedule's length.
+// Checks every number and fills in defaults, all but what schedules take from the run.
 void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations);
 
-// Fills in the length of schedules that have none: that of the run.
-void ResolveSchedules(int64_t iterations, api::Optimizer* optimizer);
+// Fills in what schedules take from the run where they say nothing.
+void ResolveSchedules(const SequenceDefaults& defaults, api::Optimizer* optimizer);
 
 // Of resolved specs. INVALID_ARGUMENT if fields contradict each other.
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer);

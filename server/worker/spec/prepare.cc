@@ -10,7 +10,6 @@
 #include "core/device/device.h"
 #include "core/functions/objective.h"
 #include "core/model/layers.h"
-#include "core/objective/class_metrics.h"
 #include "core/objective/loss_sum.h"
 #include "core/objective/metric.h"
 #include "core/objective/penalty.h"
@@ -29,6 +28,7 @@
 #include "server/worker/spec/prepare_parts.h"
 #include "server/worker/spec/prepare_system.h"
 #include "server/worker/spec/resolve.h"
+#include "server/worker/spec/sequence_spec.h"
 #include "server/worker/spec/source_spec.h"
 #include "server/worker/spec/stop_spec.h"
 #include "server/worker/spec/system_spec.h"
@@ -123,12 +123,53 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
 }
 
 // What an evaluation says in one number each.
-std::vector<std::string> EvaluatedNumbers(const api::Spec& spec) {
-  std::vector<std::string> names = {"loss"};
-  for (const Metric& metric : ToMetrics(spec.evaluation())) {
-    if (metric.name != ConfusionMatrix::kind) names.push_back(metric.name);
+std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
+  std::vector<Metric> numbers = {{.name = "loss", .better = Better::kLess}};
+  for (Metric& metric : ToMetrics(spec.evaluation())) {
+    if (metric.better != Better::kNeither) numbers.push_back(std::move(metric));
   }
-  return names;
+  return numbers;
+}
+
+// That what a plateau goes by is measured, and becomes better in the direction that it looks.
+void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
+                  const Prepared& prepared, Violations* violations) {
+  if (plateau.metric() == descent::Sequence::kValue) return;
+  const std::string field = absl::StrCat(path, ".metric");
+  const std::vector<Metric> known =
+      IsFunction(prepared.spec) ? std::vector<Metric>() : EvaluatedNumbers(prepared.spec);
+  const auto found = std::find_if(known.begin(), known.end(), [&](const Metric& metric) {
+    return metric.name == plateau.metric();
+  });
+  if (found == known.end()) {
+    std::vector<std::string> names = {descent::Sequence::kValue};
+    for (const Metric& metric : known) names.push_back(metric.name);
+    violations->Add(field,
+                    absl::StrCat("Evaluations have no metric `", ShortUtf8(plateau.metric(), 100),
+                                 "`; give one of ", absl::StrJoin(names, ", "), "."),
+                    "UNKNOWN_METRIC");
+    return;
+  }
+  if (!prepared.test) {
+    violations->Add(field,
+                    absl::StrCat("It goes by `", found->name,
+                                 "` of the evaluations, but there are no test data; give "
+                                 "data.test, or the metric value."),
+                    "MISSING_FIELD");
+    return;
+  }
+  const Agenda agenda = ToAgenda(prepared.summary.iterations_per_epoch(), prepared.spec);
+  if (agenda.FirstEvaluation() >= agenda.iterations) {
+    violations->Add(field,
+                    absl::StrCat("It goes by `", found->name,
+                                 "` of the evaluations, but there is none before the end; give "
+                                 "evaluation.every_iterations, or the metric value."),
+                    "CONFLICT");
+    return;
+  }
+  if (absl::Status status = CheckDirection(*found, plateau.maximize()); !status.ok()) {
+    violations->Add(absl::StrCat(path, ".maximize"), Sentence(status), "CONFLICT");
+  }
 }
 
 // Has the dials that it would have in a run, and no data.
@@ -146,22 +187,7 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
       ModelRun::Create(*options, built.model, UnevaluatedObjective(prepared->spec));
   if (!run.ok()) return run.status();
   for (const Dial* dial : (*run)->dials()) {
-    const std::string path = DialPath(optimizer, dial->name);
-    prepared->summary.add_dials(path);
-    const descent::Sequence::Feedback* feedback = dial->sequence.feedback();
-    if (feedback == nullptr || feedback->metric == descent::Sequence::kValue) continue;
-    const std::vector<std::string> known = EvaluatedNumbers(prepared->spec);
-    if (std::find(known.begin(), known.end(), feedback->metric) == known.end()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": evaluations have no metric `", ShortUtf8(feedback->metric, 100),
-                       "`; give one of value, ", absl::StrJoin(known, ", ")));
-    }
-    if (!prepared->test) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": it goes by `", feedback->metric,
-                       "` of the evaluations, but there are no test data; give data.test, or the "
-                       "metric value"));
-    }
+    prepared->summary.add_dials(DialPath(optimizer, dial->name));
   }
   SummarizeOptimizer(prepared->spec, built.model, run->get(), &prepared->summary);
   int64_t bytes = built.parameter_bytes;  // the gradient's
@@ -229,6 +255,12 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   }
   if (!violations.empty()) return violations;
   Summarize(*built, &prepared);
+  const auto check = [&](const std::string& path, const api::PlateauSequence& plateau) {
+    CheckPlateau(path, plateau, prepared, &violations);
+  };
+  VisitPlateaus(prepared.spec.optimizer(), "optimizer", check);
+  VisitPlateaus(prepared.spec.objective(), "objective", check);
+  if (!violations.empty()) return violations;
   if (absl::Status status = AddRun(*built, &prepared); !status.ok()) {
     violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
     return violations;

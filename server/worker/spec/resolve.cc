@@ -72,6 +72,30 @@ void ResolveOnNonFinite(api::Spec* spec) {
   spec->set_on_non_finite(skips ? api::Spec::CONTINUE : api::Spec::STOP);
 }
 
+// Whether there is an evaluation before the run ends.
+bool EvaluatesOnItsWay(int64_t per_epoch, const api::Spec& spec) {
+  const bool data = spec.data().has_test() || spec.data().has_split();
+  const Agenda agenda = ToAgenda(per_epoch, spec);
+  return data && !IsSystem(spec) && !IsFunction(spec) &&
+         agenda.FirstEvaluation() < agenda.iterations;
+}
+
+// A plateau goes by evaluations where there are any. A value on a batch is noisy: then it goes by
+// the mean of an epoch's, in a run of fewer than ten epochs by that of a hundredth of the run. A
+// function has no noise.
+SequenceDefaults DefaultsOf(int64_t per_epoch, const api::Spec& spec) {
+  SequenceDefaults defaults{.length = spec.iterations()};
+  if (IsFunction(spec)) return defaults;
+  if (EvaluatesOnItsWay(per_epoch, spec)) {
+    defaults.metric = "loss";
+  } else if (spec.iterations() / per_epoch >= 10) {
+    defaults.average = per_epoch;
+  } else {
+    defaults.average = std::max<int64_t>(spec.iterations() / 100, 1);
+  }
+  return defaults;
+}
+
 uint64_t DrawSeed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();
@@ -141,12 +165,13 @@ void ResolveLength(int64_t per_epoch, api::Spec* spec, Violations* violations) {
     spec->mutable_checkpoints()->set_every_iterations(
         std::max({std::min(per_epoch, iterations / 10), iterations / kMaxCheckpoints, int64_t{1}}));
   }
+  const SequenceDefaults defaults = DefaultsOf(per_epoch, *spec);
   if (IsSystem(*spec)) {
-    ResolveSystemSchedules(iterations, spec->mutable_system());
+    ResolveSystemSchedules(defaults, spec->mutable_system());
     return;
   }
-  ResolveSchedules(iterations, spec->mutable_optimizer());
-  if (!IsFunction(*spec)) ResolveWeights(iterations, spec->mutable_objective());
+  ResolveSchedules(defaults, spec->mutable_optimizer());
+  if (!IsFunction(*spec)) ResolveWeights(defaults, spec->mutable_objective());
 }
 
 void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {

@@ -24,6 +24,9 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr int kMaxDepth = 8;
+// Of a schedule that is measured.
+constexpr const char* kMetric = "metric";
+constexpr const char* kAverage = "average";
 
 // `cosine`; empty if it is constant or of no kind.
 std::string Kind(const api::Sequence& sequence) {
@@ -140,9 +143,13 @@ class Resolver final : public ScheduleVisitor {
     if (fields_.Has(name)) flag = fields_.GetBool(name);
     fields_.Set(name, flag);
   }
-  void Text(const char* name, std::string& text) override {
-    if (fields_.Has(name)) text = fields_.GetText(name);
-    fields_.Set(name, text);
+  void Measured(std::string& metric, int64_t& average) override {
+    // Until the run is known, nothing is nothing.
+    if (!fields_.Has(kMetric) && !fields_.Has(kAverage)) return;
+    if (fields_.Has(kMetric)) metric = fields_.GetText(kMetric);
+    if (metric.empty()) return Missing(kMetric, "Give the name of a metric.");
+    fields_.Set(kMetric, metric);
+    Count(kAverage, average, 1);
   }
   void Inner(const char* name, descent::Sequence& sequence) override;
   void Inners(const char* name, std::vector<descent::Sequence>& sequences) override;
@@ -266,11 +273,12 @@ void Resolver::Inners(const char* name, std::vector<descent::Sequence>& sequence
   }
 }
 
-// Reads a schedule that is right; on its way sees to what lengths are missing.
+// Reads a schedule that is right; on its way sees to what a run has to say.
 class Reader final : public ScheduleVisitor {
  public:
-  // length > 0: fills in lengths that are missing, into the message too.
-  Reader(Message* message, int64_t length) : fields_(message), length_(length) {}
+  // defaults: what to fill in, into the message too; null: everything is there.
+  Reader(Message* message, const SequenceDefaults* defaults)
+      : fields_(message), defaults_(defaults) {}
 
   void Value(const char* name, double& value, Need) override { value = fields_.GetDouble(name); }
   void Value(const char* name, std::optional<double>& value) override {
@@ -289,27 +297,39 @@ class Reader final : public ScheduleVisitor {
     positions = fields_.GetIntegers(name);
   }
   void Length(const char* name, int64_t& length) override {
-    if (!fields_.Has(name) && length_ > 0) fields_.Set(name, length_);
+    if (!fields_.Has(name)) missing_.push_back(name);
     length = fields_.GetInteger(name);
   }
   void Flag(const char* name, bool& flag) override { flag = fields_.GetBool(name); }
-  void Text(const char* name, std::string& text) override { text = fields_.GetText(name); }
+  void Measured(std::string& metric, int64_t& average) override {
+    if (!fields_.Has(kMetric) && defaults_ != nullptr) {
+      fields_.Set(kMetric, defaults_->metric);
+      fields_.Set(kAverage, defaults_->average);
+    }
+    if (fields_.Has(kMetric)) metric = fields_.GetText(kMetric);
+    if (fields_.Has(kAverage)) average = fields_.GetInteger(kAverage);
+  }
   void Inner(const char* name, descent::Sequence& sequence) override {
     inners_.push_back(fields_.Inner(name));
-    if (length_ == 0) sequence = ToSequence(*inners_.back());
+    if (defaults_ == nullptr) sequence = ToSequence(*inners_.back());
   }
   void Inners(const char* name, std::vector<descent::Sequence>& sequences) override {
     for (int i = 0; i < fields_.InnerCount(name); ++i) {
       inners_.push_back(fields_.Inner(name, i));
-      if (length_ == 0) sequences.push_back(ToSequence(*inners_.back()));
+      if (defaults_ == nullptr) sequences.push_back(ToSequence(*inners_.back()));
     }
   }
 
+  // A warm-up may take longer than the run: what comes after must still be a schedule.
+  void FillLengths(int64_t length) {
+    for (const char* name : missing_) fields_.Set(name, std::max<int64_t>(length, 1));
+  }
   const std::vector<api::Sequence*>& inners() const { return inners_; }
 
  private:
   FieldsOf fields_;
-  const int64_t length_;
+  const SequenceDefaults* const defaults_;
+  std::vector<const char*> missing_;  // lengths
   std::vector<api::Sequence*> inners_;
 };
 
@@ -320,14 +340,38 @@ void ResolveSequence(const Range& range, const std::string& field, api::Sequence
   Resolve(range, field, 1, sequence, violations);
 }
 
-void ResolveSequenceLength(int64_t length, api::Sequence* sequence) {
+void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* sequence) {
   const std::unique_ptr<AnySchedule> schedule = MakeSchedule(Kind(*sequence));
   if (!schedule) return;
-  // A warm-up may take longer than the run: what comes after must still be a schedule.
-  Reader reader(Inside(sequence), std::max<int64_t>(length, 1));
+  Reader reader(Inside(sequence), &defaults);
   schedule->Declare(reader);
+  reader.FillLengths(schedule->OwnLength(defaults.length));
   for (size_t i = 0; i < reader.inners().size(); ++i) {
-    ResolveSequenceLength(schedule->InnerLength(i, length), reader.inners()[i]);
+    SequenceDefaults inner = defaults;
+    inner.length = schedule->InnerLength(i, defaults.length);
+    ResolveSequenceInRun(inner, reader.inners()[i]);
+  }
+}
+
+void VisitPlateaus(const Message& message, const std::string& path,
+                   absl::FunctionRef<void(const std::string&, const api::PlateauSequence&)> visit) {
+  if (message.GetDescriptor() == api::PlateauSequence::descriptor()) {
+    return visit(path, static_cast<const api::PlateauSequence&>(message));
+  }
+  std::vector<const FieldDescriptor*> given;
+  const auto* reflection = message.GetReflection();
+  reflection->ListFields(message, &given);
+  for (const FieldDescriptor* field : given) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const std::string inner = absl::StrCat(path, ".", field->name());
+    if (!field->is_repeated()) {
+      VisitPlateaus(reflection->GetMessage(message, field), inner, visit);
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+      VisitPlateaus(reflection->GetRepeatedMessage(message, field, i),
+                    absl::StrCat(inner, "[", i, "]"), visit);
+    }
   }
 }
 
@@ -335,7 +379,7 @@ descent::Sequence ToSequence(const api::Sequence& sequence) {
   const std::unique_ptr<AnySchedule> schedule = MakeSchedule(Kind(sequence));
   if (!schedule) return descent::Sequence(sequence.constant());
   api::Sequence copy = sequence;
-  Reader reader(Inside(&copy), 0);
+  Reader reader(Inside(&copy), nullptr);
   schedule->Declare(reader);
   return schedule->Make();
 }

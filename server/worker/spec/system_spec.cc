@@ -210,11 +210,11 @@ void ResolveSystem(api::Spec* spec, Violations* violations) {
   if (violations->empty()) ResolvePlayersData(spec, violations);
 }
 
-void ResolveSystemSchedules(int64_t iterations, api::System* system) {
+void ResolveSystemSchedules(const SequenceDefaults& defaults, api::System* system) {
   for (api::Player& player : *system->mutable_players()) {
-    ResolveSchedules(iterations, player.mutable_optimizer());
+    ResolveSchedules(defaults, player.mutable_optimizer());
     for (api::PlayerTerm& term : *player.mutable_objective()) {
-      if (term.has_weight()) ResolveSequenceLength(iterations, term.mutable_weight());
+      if (term.has_weight()) ResolveSequenceInRun(defaults, term.mutable_weight());
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/system/system.h"
+#include "server/worker/spec/sequence_spec.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
@@ -22,8 +23,8 @@ std::string PlayerField(int player);
 // Checks what can be checked without the data, and fills in defaults. The spec has its seed.
 void ResolveSystem(api::Spec* spec, Violations* violations);
 
-// Fills in the length of schedules that have none: that of the run.
-void ResolveSystemSchedules(int64_t iterations, api::System* system);
+// Fills in what schedules take from the run where they say nothing.
+void ResolveSystemSchedules(const SequenceDefaults& defaults, api::System* system);
 
 // Of a system that was resolved without violations:
 

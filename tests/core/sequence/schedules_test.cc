@@ -144,7 +144,9 @@ TEST_F(SchedulesTest, PlateausAreTheirs) {
   ExpectPlateau("plateau_cooldown", {.patience = 2, .cooldown = 5, .final = 1e-3});
   ExpectPlateau("plateau_absolute",
                 {.factor = 0.3, .patience = 1, .threshold = 0.05, .absolute = true});
-  ExpectPlateau("plateau_max", {.factor = 0.5, .patience = 3, .absolute = true, .maximize = true});
+  ExpectPlateau(
+      "plateau_max",
+      {.factor = 0.5, .patience = 3, .absolute = true, .maximize = true, .metric = "accuracy"});
 }
 
 TEST(PlateauTest, AnIterationIsObservedOnce) {
@@ -169,6 +171,48 @@ TEST(PlateauTest, SmallReductionsAreLeftOutAndWhatIsNoNumberIsNotBetter) {
   const double values[] = {1, std::numeric_limits<double>::quiet_NaN(), 2, 3};
   for (int64_t k = 0; k < 4; ++k) sequence.Observe(k, values[k]);
   EXPECT_EQ(sequence.value(), 0.05);
+}
+
+TEST(PlateauTest, WhatIsBetterIsMeasuredByTheSizeOfTheBest) {
+  const auto falls = [](bool maximize, std::vector<double> values) {
+    Sequence sequence = Plateau{.initial = 1,
+                                .factor = 0.5,
+                                .patience = 0,
+                                .threshold = 0.1,
+                                .maximize = maximize,
+                                .metric = "m"};
+    for (size_t k = 0; k < values.size(); ++k) sequence.Observe(static_cast<int64_t>(k), values[k]);
+    return sequence.value() < 1;
+  };
+  // Less is better: −10 by more than 1.
+  EXPECT_TRUE(falls(false, {-10, -10.9}));
+  EXPECT_FALSE(falls(false, {-10, -11.1}));
+  EXPECT_TRUE(falls(false, {-10, -9.5}));
+  EXPECT_TRUE(falls(false, {10, 9.1}));
+  EXPECT_FALSE(falls(false, {10, 8.9}));
+  EXPECT_FALSE(falls(false, {0.5, -0.5, -0.6}));
+  EXPECT_TRUE(falls(false, {0.5, -0.5, -0.54}));
+  EXPECT_TRUE(falls(false, {0, 0}));
+  // Greater is better.
+  EXPECT_TRUE(falls(true, {-10, -9.1}));
+  EXPECT_FALSE(falls(true, {-10, -8.9}));
+  EXPECT_TRUE(falls(true, {10, 10.9}));
+  EXPECT_FALSE(falls(true, {10, 11.1}));
+  // The first is better than none, whatever it is.
+  EXPECT_FALSE(falls(false, {1e300}));
+  EXPECT_FALSE(falls(true, {-1e300}));
+}
+
+TEST(PlateauTest, TheMeanOfSoManyMeasurementsIsOne) {
+  Sequence sequence = Plateau{.initial = 1, .factor = 0.5, .patience = 0, .average = 3};
+  std::vector<double> numbers;
+  // Means 2, 1, 1: only the third is no better, whatever the noise.
+  const double values[] = {0, 6, 0, 3, -3, 3, 9, -9, 3, 0, 0};
+  for (int64_t k = 0; k < 11; ++k) {
+    sequence.Observe(k, values[k]);
+    numbers.push_back(sequence.value());
+  }
+  EXPECT_THAT(numbers, ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0.5, 0.5));
 }
 
 TEST(PlateauTest, ObservesInAWarmUpFromItsTurnOn) {
@@ -239,6 +283,8 @@ TEST(ScheduleTest, WrongNumbersAreRefusedByName) {
   expect(Plateau{.initial = 1, .threshold = -1}, "threshold: ");
   expect(Plateau{.initial = 1, .final = 2}, "final: 2 is greater than initial, 1");
   expect(Plateau{.initial = 1, .metric = ""}, "metric: ");
+  expect(Plateau{.initial = 1, .average = 0}, "average: ");
+  expect(Plateau{.initial = 1, .maximize = true}, "maximize: the value is what is minimized");
   const Sequence plateau = Plateau{.initial = 1};
   expect(Joined{.sequences = {1.0, plateau}, .boundaries = {9}}, "sequences[1]: it goes by what");
   expect(Repeated{.sequence = plateau, .iterations = 5}, "sequence: it goes by what happens");

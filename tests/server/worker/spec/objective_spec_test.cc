@@ -37,7 +37,7 @@ api::Objective Resolved(const std::string& text) {
   Violations violations;
   ResolveObjective(&objective, &violations);
   EXPECT_TRUE(violations.empty()) << violations.list()[0].description;
-  ResolveWeights(100, &objective);
+  ResolveWeights({.length = 100}, &objective);
   return objective;
 }
 
@@ -138,7 +138,7 @@ TEST(ObjectiveSpecTest, DefaultsAreFilledIn) {
   api::Objective again = sum;
   Violations violations;
   ResolveObjective(&again, &violations);
-  ResolveWeights(100, &again);
+  ResolveWeights({.length = 100}, &again);
   EXPECT_EQ(again.DebugString(), sum.DebugString());
 }
 

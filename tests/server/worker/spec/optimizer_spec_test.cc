@@ -57,7 +57,7 @@ Model SmallModel() {
 absl::StatusOr<std::unique_ptr<ModelRun>> Start(api::Optimizer optimizer) {
   Violations violations;
   ResolveOptimizer(&optimizer, &violations);
-  ResolveSchedules(100, &optimizer);
+  ResolveSchedules({.length = 100}, &optimizer);
   EXPECT_TRUE(violations.empty());
   const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
   if (!options.ok()) return options.status();
@@ -263,6 +263,52 @@ TEST(OptimizerSpecTest, WhatContradictsItselfIsRefusedWithASentence) {
       HasSubstr("no parameter fits"));
   EXPECT_THAT(Start(Parse("adam {} groups { pattern: \"nothing\" }")).status().ToString(),
               HasSubstr("groups.0: no parameter fits"));
+}
+
+TEST(OptimizerSpecTest, SgdTakesNesterovAsPyTorchDoes) {
+  const auto status = [](const std::string& text) {
+    return Start(Parse(text)).status().ToString();
+  };
+  const std::string momentum = "momentum { constant: 0.9 } ";
+  EXPECT_EQ(status("sgd { nesterov: true " + momentum + "}"), "OK");
+  EXPECT_THAT(status("sgd { nesterov: true }"), HasSubstr("momentum: Nesterov's form needs one"));
+  EXPECT_THAT(status("sgd { nesterov: true " + momentum + "dampening { constant: 0.1 } }"),
+              HasSubstr("dampening: Nesterov's form has none"));
+  EXPECT_THAT(
+      status("sgd { nesterov: true " + momentum + "dampening { linear { initial: 0.1 } } }"),
+      HasSubstr("dampening: Nesterov's form has none"));
+  EXPECT_THAT(status("sgd { dampening { constant: 0.1 } } groups { pattern: \"*.bias\" "
+                     "nesterov: true momentum { constant: 0.9 } }"),
+              HasSubstr("dampening: Nesterov's form has none"));
+  EXPECT_THAT(status("sgd {} groups { pattern: \"*.bias\" nesterov: true }"),
+              HasSubstr("momentum: Nesterov's form needs one"));
+  // Nor can the dial be turned there.
+  for (const char* text : {"sgd { nesterov: true momentum { constant: 0.9 } }",
+                           "sgd { momentum { constant: 0.9 } } "
+                           "groups { pattern: \"*.bias\" nesterov: true }"}) {
+    auto run = Start(Parse(text));
+    ASSERT_TRUE(run.ok()) << run.status();
+    Dial* dampening = (*run)->dials()[2];
+    ASSERT_EQ(dampening->name, "dampening");
+    EXPECT_FALSE(dampening->sequence.set(0.5).ok()) << text;
+  }
+}
+
+TEST(OptimizerSpecTest, EveryScheduleLastsFromItsBeginningToTheEndOfTheRun) {
+  const std::string line = "{ linear { initial: 0.9 begin: 20 } } ";
+  api::Optimizer optimizer =
+      Parse("sgd { step_size " + line + "momentum " + line + "} groups { pattern: \"*.bias\" " +
+            "step_size " + line + "} wrappers { clip_by_norm { max_norm { linear { initial: 9 " +
+            "final: 1 begin: 20 } } } }");
+  Violations violations;
+  ResolveOptimizer(&optimizer, &violations);
+  ResolveSchedules({.length = 100}, &optimizer);
+  ASSERT_TRUE(violations.empty()) << violations.list()[0].description;
+  for (const api::Sequence& sequence :
+       {optimizer.sgd().step_size(), optimizer.sgd().momentum(), optimizer.groups(0).step_size(),
+        optimizer.wrappers(0).clip_by_norm().max_norm()}) {
+    EXPECT_EQ(sequence.linear().iterations(), 80) << sequence.ShortDebugString();
+  }
 }
 
 TEST(OptimizerSpecTest, DialsAreCalledAfterTheirPlaces) {

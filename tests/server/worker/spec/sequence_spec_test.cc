@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -40,11 +41,11 @@ api::Sequence Resolved(const std::string& text, int64_t length) {
   Violations violations;
   ResolveSequence(NonNegative("step_size"), "s", &sequence, &violations);
   EXPECT_TRUE(violations.empty()) << text;
-  ResolveSequenceLength(length, &sequence);
+  ResolveSequenceInRun({.length = length}, &sequence);
   // Resolving what is resolved changes nothing.
   api::Sequence again = sequence;
   ResolveSequence(NonNegative("step_size"), "s", &again, &violations);
-  ResolveSequenceLength(length, &again);
+  ResolveSequenceInRun({.length = length}, &again);
   EXPECT_EQ(again.SerializeAsString(), sequence.SerializeAsString()) << text;
   return sequence;
 }
@@ -77,8 +78,9 @@ class Comparer final : public ScheduleVisitor {
   void Flag(const char* name, bool&) override {
     Expect(name, FieldDescriptor::CPPTYPE_BOOL, false);
   }
-  void Text(const char* name, std::string&) override {
-    Expect(name, FieldDescriptor::CPPTYPE_STRING, false);
+  void Measured(std::string&, int64_t&) override {
+    Expect("metric", FieldDescriptor::CPPTYPE_STRING, false);
+    Expect("average", FieldDescriptor::CPPTYPE_INT64, false);
   }
   void Inner(const char* name, descent::Sequence&) override {
     Expect(name, FieldDescriptor::CPPTYPE_MESSAGE, false);
@@ -143,6 +145,90 @@ TEST(SequenceSpecTest, AnInnerScheduleLastsAsLongAsItsTurn) {
                 .cosine()
                 .iterations(),
             1);
+}
+
+// Of each schedule, by itself and as a part of others, that lasts as long as the run of 100: from
+// which position on it moves, and when it has come to its last number.
+TEST(SequenceSpecTest, ComesToItsLastNumberWhereTheRunEnds) {
+  struct Case {
+    std::string schedule;
+    int64_t begins, ends;
+    double first, last;
+  };
+  const std::vector<Case> cases = {
+      {"cosine {initial: 1 final: 0.1}", 0, 100, 1, 0.1},
+      {"linear {initial: 1 final: 0.1}", 0, 100, 1, 0.1},
+      {"linear {initial: 1 final: 0.1 begin: 20}", 20, 100, 1, 0.1},
+      {"linear {initial: 1 final: 0.1 begin: 99}", 99, 100, 1, 0.1},
+      {"linear {initial: 0.1 final: 1 begin: 37}", 37, 100, 0.1, 1},
+      {"polynomial {initial: 1 final: 0.1 power: 2}", 0, 100, 1, 0.1},
+      {"polynomial {initial: 1 final: 0.1 power: 0.5 begin: 20}", 20, 100, 1, 0.1},
+      {"exponential {initial: 1 rate: 0.5 begin: 90 final: 0.001}", 90, 100, 1, 0.001},
+      {"warmup {initial: 1 iterations: 30 then {linear {initial: 1 final: 0.1 begin: 20}}}", 50,
+       100, 1, 0.1},
+      {"warmup {initial: 1 iterations: 30 then {cosine {initial: 1 final: 0.1}}}", 30, 100, 1, 0.1},
+      {"joined {sequences {constant: 1} sequences {polynomial {initial: 1 final: 0.1 begin: 5}} "
+       "boundaries: 40}",
+       45, 100, 1, 0.1},
+      {"joined {sequences {constant: 1} sequences {warmup {initial: 1 iterations: 9 then {linear "
+       "{initial: 1 final: 0.1 begin: 5}}}} boundaries: 40}",
+       54, 100, 1, 0.1},
+      {"joined {sequences {linear {initial: 1 final: 0.1 begin: 8}} sequences {constant: 0.1} "
+       "boundaries: 25}",
+       8, 25, 1, 0.1},
+      {"repeated {iterations: 101 sequence {linear {initial: 1 final: 0.1 begin: 60}}}", 60, 101, 1,
+       0.1},
+      {"warm_restarts {initial: 1 final: 0.1}", 0, 100, 1, 1},  // and begins anew
+      {"list {values: 1}", 0, 100, 1, 1},
+  };
+  for (const Case& c : cases) {
+    const descent::Sequence sequence = ToSequence(Resolved(c.schedule, 100));
+    for (int64_t k = 0; k <= c.begins; ++k) {
+      ASSERT_NEAR(sequence.at(k), c.first, 1e-15) << c.schedule << " " << k;
+    }
+    if (c.first != c.last) {
+      EXPECT_NE(sequence.at(c.begins + 1), c.first) << c.schedule;
+      // A straight line of n steps is still 1/n of its way from the end.
+      EXPECT_NE(sequence.at(c.ends - 1), c.last) << c.schedule;
+    }
+    if (c.schedule.starts_with("repeated")) continue;  // it begins anew
+    EXPECT_NEAR(sequence.at(c.ends), c.last, 1e-15) << c.schedule;
+    EXPECT_NEAR(sequence.at(100), c.last, 1e-15) << c.schedule;
+  }
+  // As torch's, a position earlier.
+  EXPECT_NEAR(ToSequence(Resolved("one_cycle {max: 1}", 100)).at(99), 1 / 25e4, 1e-18);
+  EXPECT_EQ(Resolved("linear {initial: 1 begin: 20}", 100).linear().iterations(), 80);
+  EXPECT_EQ(Resolved("polynomial {initial: 1 begin: 20}", 100).polynomial().iterations(), 80);
+  EXPECT_EQ(Resolved("linear {initial: 1 begin: 20 iterations: 90}", 100).linear().iterations(),
+            90);
+  // A beginning after the end.
+  EXPECT_EQ(Resolved("linear {initial: 1 begin: 200}", 100).linear().iterations(), 1);
+}
+
+TEST(SequenceSpecTest, APlateauGoesByWhatTheRunHas) {
+  const auto resolved = [](const std::string& text, const SequenceDefaults& defaults) {
+    api::Sequence sequence = Parse(text);
+    Violations violations;
+    ResolveSequence(NonNegative("step_size"), "s", &sequence, &violations);
+    EXPECT_TRUE(violations.empty()) << text;
+    ResolveSequenceInRun(defaults, &sequence);
+    const api::PlateauSequence& plateau =
+        sequence.has_warmup() ? sequence.warmup().then().plateau() : sequence.plateau();
+    return absl::StrCat(plateau.metric(), " ", plateau.average());
+  };
+  const SequenceDefaults evaluations{.length = 100, .metric = "loss"};
+  const SequenceDefaults epochs{.length = 100, .average = 7};
+  EXPECT_EQ(resolved("plateau {initial: 1}", evaluations), "loss 1");
+  EXPECT_EQ(resolved("plateau {initial: 1}", epochs), "value 7");
+  EXPECT_EQ(resolved("warmup {iterations: 9 then {plateau {initial: 1}}}", epochs), "value 7");
+  // What was said is kept.
+  EXPECT_EQ(resolved("plateau {initial: 1 metric: \"value\"}", epochs), "value 1");
+  EXPECT_EQ(resolved("plateau {initial: 1 average: 3}", evaluations), "value 3");
+  EXPECT_EQ(resolved("plateau {initial: 1 metric: \"accuracy\" maximize: true}", epochs),
+            "accuracy 1");
+  EXPECT_EQ(Violated("plateau {initial: 1 average: 0}"), "s.plateau.average OUT_OF_RANGE");
+  EXPECT_EQ(Violated("plateau {initial: 1 metric: \"\"}"), "s.plateau.metric MISSING_FIELD");
+  EXPECT_EQ(Violated("plateau {initial: 1 maximize: true}"), "s.plateau OUT_OF_RANGE");
 }
 
 TEST(SequenceSpecTest, BuildsWhatIsSaid) {
