@@ -78,9 +78,12 @@ class BarzilaiBorweinMethod {
     return begun_ != 0 ? std::optional(used_) : std::nullopt;
   }
 
+  std::string_view stuck() const { return stuck_; }
+
   void Step(const X& gradient) {
     dials_.Use();
-    used_ = dials_.used(0);
+    const double used_before = std::exchange(used_, dials_.used(0));
+    stuck_ = {};
     if (begun_ != 0) {
       // From −x_{k−1} and −g_{k−1} to s and y.
       axpy(1, x_, step_);
@@ -90,6 +93,14 @@ class BarzilaiBorweinMethod {
                               ? dot(step_, step_) / curvature
                               : curvature / dot(change_, change_);
       if (curvature > 0 && std::isfinite(size)) used_ = size;
+      // Where the last step changed nothing, one of the same size will not either.
+      if (curvature == 0 && used_ > 0 && norm(step_) == 0) {
+        if (norm(gradient) == 0) {
+          stuck_ = "the gradient is zero";
+        } else if (used_ == used_before) {
+          stuck_ = "a step of this size is lost in rounding";
+        }
+      }
     }
     assign(x_, step_);
     scale(-1, step_);
@@ -116,6 +127,7 @@ class BarzilaiBorweinMethod {
   X change_;  // −g_{k−1} between two steps
   int64_t begun_ = 0;
   double used_ = 0;
+  std::string_view stuck_;  // literals
 };
 
 }  // namespace descent

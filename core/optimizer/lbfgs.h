@@ -111,7 +111,7 @@ class LbfgsMethod : public SearchedMethod<X> {
       this->Accept(found);
     } else {
       if (trial > 0) count_ = 0;
-      this->Stay();
+      this->Stay(/*steepest=*/pairs == 0);
     }
   }
 

@@ -181,9 +181,17 @@ class ModelRunOf final : public ModelRun {
   absl::StatusOr<View> current() override try {
     const Iteration<Model> it = run_.Current();
     if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
-    return View{it.index,           it.value,    *gradient_norm_,
-                it.step_size,       it.solution, it.gradient,
-                run_.evaluations(), it.average,  run_.objective().weights()};
+    return View{.index = it.index,
+                .value = it.value,
+                .gradient_norm = *gradient_norm_,
+                .step_size = it.step_size,
+                .solution = it.solution,
+                .gradient = it.gradient,
+                .evaluations = run_.evaluations(),
+                .average = it.average,
+                .weights = run_.objective().weights(),
+                .stuck = run_.stuck(),
+                .objective_changes = run_.changes()};
   } catch (...) {
     return PresentException();
   }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,11 @@ class ModelRun {
     const Model& average;
     // Of the objective's terms and penalties, at this evaluation.
     std::span<const double> weights;
+    // Why the last step left the solution where it was, if others by the same objective would, too
+    // ("the gradient is zero"); empty otherwise.
+    std::string_view stuck;
+    // Whether the objective is another one in each iteration.
+    bool objective_changes;
   };
 
   // INVALID_ARGUMENT naming the field if a hyperparameter is out of range.

@@ -129,8 +129,9 @@ class NonlinearCgMethod : public SearchedMethod<X> {
     const Sample found =
         this->Search(next_direction_, evaluator.value(), slope, trial, probe, evaluator);
     if (!(found.step > 0)) {
+      const bool steepest = begun_ == 0;
       begun_ = 0;
-      return this->Stay();
+      return this->Stay(steepest);
     }
     std::swap(direction_, next_direction_);
     assign(this->found_gradient(), change_);

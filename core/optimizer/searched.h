@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -33,6 +34,8 @@ class SearchedMethod {
     std::swap(gradient, ray_.gradient());
     return true;
   }
+
+  std::string_view stuck() const { return stuck_; }
 
   // How far along the direction the last step went, and what finding out has cost.
   void Report(const Reporter& report) {
@@ -64,21 +67,36 @@ class SearchedMethod {
   Sample Search(const X& direction, double value, double slope, double trial, double probe,
                 Evaluator<X>& evaluator) {
     fresh_ = false;
+    start_ = {0, value, slope};
     return ray_.Search(search_, x_, direction, value, slope, trial, probe, evaluator);
   }
 
   // Of what was found last, on the same batch as the gradient that the step was given.
   const X& found_gradient() { return ray_.gradient(); }
 
-  // Goes there; Search must have given a step > 0 just before. Or stays.
+  // Goes there; Search must have given a step > 0 just before. Or stays; `steepest`: the search
+  // was along −g with no memory of earlier steps, so that the next one can only be the same.
   void Accept(const Sample& found) {
     std::swap(x_, ray_.point());
+    stuck_ = {};
+    if (found.value == start_.value && found.slope == start_.slope && steady()) {
+      // A fixed step may be lost in rounding. The point is to be overwritten anyway.
+      axpy(-1, x_, ray_.point());
+      if (norm(ray_.point()) == 0) stuck_ = "a step of this size is lost in rounding";
+    }
     value_ = found.value;
     fresh_ = true;
     step_length_ = found.step;
     evaluations_ = ray_.evaluations();
   }
-  void Stay() {
+  void Stay(bool steepest) {
+    stuck_ = {};
+    if (steepest && used_step_size() > 0 && start_.finite()) {
+      if (start_.slope == 0) stuck_ = "the gradient is zero";
+      if (start_.slope < 0 && steady()) {
+        stuck_ = "the line search finds no lower value along the negative gradient";
+      }
+    }
     step_length_ = 0;
     evaluations_ = ray_.evaluations();
   }
@@ -94,11 +112,19 @@ class SearchedMethod {
   double step_length() const { return step_length_; }
 
  private:
+  // Later steps will try the same size first.
+  bool steady() {
+    const auto bounds = Sequence(dials_.list().front()->sequence).bounds();
+    return bounds && bounds->least == bounds->greatest;
+  }
+
   Dials dials_;
   LineSearch search_;
   X x_;
   Ray<X> ray_;
-  bool fresh_ = false;  // value_ and the ray's gradient are those at x_
+  Sample start_;            // where the last search began
+  std::string_view stuck_;  // literals
+  bool fresh_ = false;      // value_ and the ray's gradient are those at x_
   double value_ = 0;
   double step_length_ = 0;
   int64_t evaluations_ = 0;

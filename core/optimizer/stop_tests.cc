@@ -33,6 +33,10 @@ bool StopTests::any() const {
 std::string ToSentence(const std::vector<StopReason>& reasons) {
   std::vector<std::string> texts;
   for (const StopReason& reason : reasons) {
+    if (!reason.why.empty()) {
+      texts.push_back(absl::StrCat(reason.test, ": ", reason.why));
+      continue;
+    }
     texts.push_back(absl::StrCat(reason.test, " ", reason.measured,
                                  reason.at_least ? " >= " : " <= ", reason.limit));
   }

@@ -68,9 +68,11 @@ struct StopReason {
   double measured;
   double limit;
   bool at_least = false;  // it is ≥ the limit, not ≤
+  std::string why = {};   // instead of a comparison
 };
 
-// `gradient_norm 3.2e-09 <= 1e-08, evaluations 100 >= 100`.
+// `gradient_norm 3.2e-09 <= 1e-08, evaluations 100 >= 100`; of a reason without a comparison
+// `stuck: the gradient is zero`.
 std::string ToSentence(const std::vector<StopReason>& reasons);
 
 // What the tests compare; changes are those since the iteration before, NaN if it is not known.

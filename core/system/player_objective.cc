@@ -49,13 +49,13 @@ at::Tensor TermInputs(const PlayerTerm& term, const at::Tensor& batch_inputs, in
   if (!term.noise) return batch_inputs;
   std::vector<int64_t> sizes = term.noise->shape;
   sizes.insert(sizes.begin(), rows);
-  // Drawn on the CPU: the same numbers on every device.
+  // Drawn on the CPU and in float32: the same numbers on every device and, rounded, in every dtype.
   const at::Generator generator =
       at::detail::createCPUGenerator(DeriveSeed(seed, "noise", static_cast<uint64_t>(index)));
-  const at::TensorOptions drawn = at::TensorOptions(options.dtype());
+  const at::TensorOptions drawn = at::TensorOptions(at::kFloat);
   const at::Tensor noise = term.noise->uniform ? at::rand(sizes, generator, drawn).mul_(2).sub_(1)
                                                : at::randn(sizes, generator, drawn);
-  return noise.to(options.device());
+  return noise.to(options);
 }
 
 at::Tensor TermValue(const PlayerTerm& term, const at::Tensor& predictions,

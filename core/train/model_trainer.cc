@@ -17,6 +17,7 @@ constexpr char kStepSize[] = "step_size";
 // What a checkpoint holds of the stop tests.
 constexpr char kSolutionChange[] = "stop.solution_change";
 constexpr char kValueChange[] = "stop.value_change";
+constexpr char kStill[] = "stop.still";  // only if it is not 0
 
 std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::string& name) {
   if (name == "loss") return evaluation.loss;
@@ -24,6 +25,16 @@ std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::st
     if (metric.name == name && metric.values.empty()) return metric.value;
   }
   return std::nullopt;
+}
+
+// A metric that grows as the model becomes better has to be maximized, others minimized.
+absl::Status CheckDirection(const Sequence::Feedback& feedback,
+                            const std::vector<Metric>& metrics) {
+  for (const Metric& metric : metrics) {
+    if (metric.name == feedback.metric) return CheckDirection(metric, feedback.maximize);
+  }
+  if (!feedback.maximize || feedback.metric != "loss") return absl::OkStatus();
+  return CheckDirection(Metric{.name = "loss", .better = Better::kLess}, feedback.maximize);
 }
 
 }  // namespace
@@ -60,7 +71,6 @@ absl::StatusOr<std::unique_ptr<Trainer>> ModelTrainer::Create(TrainerOptions opt
   for (Dial* dial : trainer->run_->dials()) {
     paths.push_back(path(dial->name));
     dials.push_back(dial->sequence);
-    if (dial->name != kStepSize) trainer->series_.push_back(paths.back());
     const Sequence::Feedback* feedback = dial->sequence.feedback();
     if (!feedback || feedback->metric == Sequence::kValue) continue;
     if (!trainer->test_) {
@@ -68,10 +78,16 @@ absl::StatusOr<std::unique_ptr<Trainer>> ModelTrainer::Create(TrainerOptions opt
           paths.back(), ": it goes by `", feedback->metric,
           "` of the evaluations, but there are no test data; give data.test, or leave out metric"));
     }
+    if (absl::Status status = CheckDirection(*feedback, trainer->metrics_); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(paths.back(), ": ", status.message()));
+    }
     trainer->observing_.push_back(dial);
   }
   for (const NamedNumber& number : trainer->run_->numbers()) {
     trainer->series_.push_back(path(number.name));
+  }
+  for (size_t i = 0; i < paths.size(); ++i) {
+    if (trainer->run_->dials()[i]->name != kStepSize) trainer->series_.push_back(paths[i]);
   }
   trainer->board_ = std::make_unique<DialBoard>(std::move(paths), std::move(dials));
   return trainer;
@@ -103,12 +119,12 @@ absl::StatusOr<Trainer::Boundary> ModelTrainer::Current() {
 
 std::span<const double> ModelTrainer::Scalars() {
   scalars_.clear();
+  for (const NamedNumber& number : run_->numbers()) scalars_.push_back(number.value);
   // The starting point was made by no step: there is nothing to say of the dials.
   if (index_ == 0) return scalars_;
   for (const Dial* dial : run_->dials()) {
     if (dial->name != kStepSize) scalars_.push_back(dial->used.value_or(0));
   }
-  for (const NamedNumber& number : run_->numbers()) scalars_.push_back(number.value);
   return scalars_;
 }
 
@@ -154,12 +170,29 @@ absl::Status ModelTrainer::Tell(const EvaluationResult& evaluation) {
 }
 
 absl::StatusOr<std::vector<StopReason>> ModelTrainer::StopReasons(std::optional<double> seconds) {
-  if (!stopper_) return std::vector<StopReason>();
   absl::StatusOr<ModelRun::View> view = run_->current();
   if (!view.ok()) return view.status();
-  seconds_ = seconds;
-  return stopper_->Look(view->index, view->solution, view->value, view->gradient,
-                        view->evaluations);
+  std::vector<StopReason> reasons;
+  if (stopper_) {
+    seconds_ = seconds;
+    reasons =
+        stopper_->Look(view->index, view->solution, view->value, view->gradient, view->evaluations);
+  }
+  if (view->index != still_at_) {
+    still_at_ = view->index;
+    still_ = view->stuck.empty() ? 0 : still_ + 1;
+  }
+  // Another batch may be another chance.
+  const int64_t chances = view->objective_changes ? agenda_.iterations_per_epoch : 1;
+  if (still_ >= chances) {
+    reasons.push_back(
+        {.test = "stuck",
+         .measured = view->gradient_norm,
+         .why = absl::StrCat("no step moves the solution any more",
+                             view->stuck.empty() ? "" : ", since ", std::string(view->stuck),
+                             " (gradient_norm ", view->gradient_norm, ")")});
+  }
+  return reasons;
 }
 
 std::string ModelTrainer::NonFinite() {
@@ -175,19 +208,25 @@ RunState ModelTrainer::Snapshot() {
     state.numbers.emplace_back(kSolutionChange, stopper_->state().solution_change);
     state.numbers.emplace_back(kValueChange, stopper_->state().value_change);
   }
+  if (still_at_ != index_) StopReasons(std::nullopt).IgnoreError();
+  if (still_ > 0) state.numbers.emplace_back(kStill, static_cast<double>(still_));
   return state;
 }
 
 absl::Status ModelTrainer::LoadState(int64_t iteration, RunState state) {
   // A run that goes on may have other tests than the one that was saved.
   Stopper<Model>::State changes{.index = iteration};
+  double still = 0;
   std::erase_if(state.numbers, [&](const auto& named) {
     if (named.first == kSolutionChange) changes.solution_change = named.second;
     if (named.first == kValueChange) changes.value_change = named.second;
-    return named.first == kSolutionChange || named.first == kValueChange;
+    if (named.first == kStill) still = named.second;
+    return named.first == kSolutionChange || named.first == kValueChange || named.first == kStill;
   });
   if (absl::Status status = run_->Load(state); !status.ok()) return status;
   if (stopper_) stopper_->Restore(changes);
+  still_at_ = iteration;
+  still_ = static_cast<int64_t>(still);
   evaluation_.reset();
   average_ = nullptr;
   return absl::OkStatus();

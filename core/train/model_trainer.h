@@ -40,6 +40,8 @@ class ModelTrainer final : public Trainer {
   std::unique_ptr<ModelRun> run_;
   std::optional<Stopper<Model>> stopper_;  // if there are tests
   std::optional<double> seconds_;          // what StopReasons was told
+  int64_t still_at_ = -1;                  // where StopReasons counted last
+  int64_t still_ = 0;                      // steps in a row that say that they don't move
   std::vector<Dial*> observing_;           // go by evaluations
   std::vector<double> scalars_;            // of the present iteration
   const Model* average_ = nullptr;

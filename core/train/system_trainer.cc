@@ -76,27 +76,27 @@ class SystemTrainer final : public Trainer {
 absl::Status SystemTrainer::List(const SystemTrainerOptions& options) {
   std::vector<std::string> paths;
   std::vector<Settable> settables;
+  const auto path = [&](size_t player, const std::string& name) {
+    return absl::StrCat(system_->name(player), ".",
+                        options.dial_path ? options.dial_path(player, name) : name);
+  };
   for (size_t p = 0; p < system_->players(); ++p) {
-    const auto path = [&](const std::string& name) {
-      return absl::StrCat(system_->name(p), ".",
-                          options.dial_path ? options.dial_path(p, name) : name);
-    };
     series_.push_back(absl::StrCat(system_->name(p), ".value"));
     series_.push_back(absl::StrCat(system_->name(p), ".gradient_norm"));
+    for (const NamedNumber& number : system_->run(p).numbers()) {
+      series_.push_back(path(p, number.name));
+    }
     for (Dial* dial : system_->run(p).dials()) {
-      paths.push_back(path(dial->name));
+      paths.push_back(path(p, dial->name));
       settables.push_back(dial->sequence);
-      series_.push_back(paths.back());
       const Sequence::Feedback* feedback = dial->sequence.feedback();
       if (!feedback || feedback->metric == Sequence::kValue) continue;
       return absl::InvalidArgumentError(
           absl::StrCat(paths.back(), ": it goes by `", feedback->metric,
                        "` of the evaluations, which a system's dials can't; use the metric value"));
     }
-    for (const NamedNumber& number : system_->run(p).numbers()) {
-      series_.push_back(path(number.name));
-    }
   }
+  series_.insert(series_.end(), paths.begin(), paths.end());
   board_ = std::make_unique<DialBoard>(std::move(paths), std::move(settables));
   return absl::OkStatus();
 }
@@ -118,13 +118,15 @@ absl::StatusOr<Trainer::Boundary> SystemTrainer::Current() {
 
 std::span<const double> SystemTrainer::Scalars(const System::View& view) {
   scalars_.clear();
-  // As of one model: the starting point was made by no step.
-  if (index_ == 0) return scalars_;
   for (size_t p = 0; p < system_->players(); ++p) {
     scalars_.push_back(view.players[p].value);
     scalars_.push_back(view.players[p].gradient_norm);
-    for (const Dial* dial : system_->run(p).dials()) scalars_.push_back(dial->used.value_or(0));
     for (const NamedNumber& number : system_->run(p).numbers()) scalars_.push_back(number.value);
+  }
+  // As of one model: the starting point was made by no step.
+  if (index_ == 0) return scalars_;
+  for (size_t p = 0; p < system_->players(); ++p) {
+    for (const Dial* dial : system_->run(p).dials()) scalars_.push_back(dial->used.value_or(0));
   }
   return scalars_;
 }

@@ -73,7 +73,8 @@ class Trainer {
     std::optional<double> step_size;
     int64_t samples;  // examples in the steps so far
     double epoch;     // samples / those of an epoch; without data 0
-    // One for each of series(), valid until Advance; none at index 0, which no step has made.
+    // One for each of series(), valid until Advance. At index 0, which no step has made, there are
+    // none for the dials, which come last.
     std::span<const double> scalars;
   };
 
@@ -88,8 +89,8 @@ class Trainer {
 
   const Agenda& agenda() const { return agenda_; }
   DialBoard& dials() { return *board_; }
-  // The further numbers of each iteration by path: what the dials were, the step size aside, and
-  // what the optimizer has to tell.
+  // The further numbers of each iteration by path: what optimizer and objective have to tell, then
+  // what the dials were, the step size aside.
   const std::vector<std::string>& series() const { return series_; }
 
   virtual bool has_test_data() const = 0;
@@ -98,9 +99,10 @@ class Trainer {
   // before the snapshot there, please. FailedPrecondition if there are no test data.
   virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
 
-  // Those tests of `stop_when` that hold at the present iterate. seconds: the computing time so
-  // far; none where time is not to decide. Ask at each iteration: some compare it with the one
-  // before.
+  // Those tests of `stop_when` that hold at the present iterate; and `stuck`, with the reason, if
+  // the optimizer says that no step moves the solution any more (on data: of none of an epoch's
+  // batches). seconds: the computing time so far; none where time is not to decide. Ask at each
+  // iteration: some compare it with the one before.
   virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
   // What of the present value and gradient is NaN or infinite, in words, naming parameters and of a

@@ -9,6 +9,7 @@
 #include <ranges>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/CPUGeneratorImpl.h"
@@ -29,11 +30,14 @@
 #include "core/optimizer/averages.h"
 #include "core/optimizer/barzilai_borwein.h"
 #include "core/optimizer/clip.h"
+#include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/lbfgs.h"
+#include "core/optimizer/line_search.h"
 #include "core/optimizer/nesterov.h"
 #include "core/optimizer/nonlinear_cg.h"
 #include "core/optimizer/sam.h"
 #include "core/optimizer/weight_decay.h"
+#include "core/sequence/composed.h"
 #include "core/sequence/piecewise.h"
 #include "core/sequence/sequence.h"
 #include "core/space/tensor_space.h"
@@ -355,6 +359,53 @@ TEST(SmoothMethodsTest, StayWhereTheGradientIsZeroOrNotFinite) {
     auto run = optimizer(toy::Pair{{nan, 2}}, Bowl{&evaluations});
     for (const auto& it : run | std::views::take(5)) EXPECT_EQ(it.solution.v[1], 2);
   }
+}
+
+// The iteration at which the run says that it is stuck, and why.
+std::pair<int64_t, std::string> StuckAt(const AnyOptimizer<toy::Pair>& optimizer, toy::Pair x0) {
+  int evaluations = 0;
+  auto run = optimizer(x0, Bowl{&evaluations});
+  for (int64_t k = 0; k < 60; ++k, run.Advance()) {
+    const toy::Pair before = run.Current().solution;
+    if (run.stuck().empty()) continue;
+    const std::string why(run.stuck());
+    // It was right: nothing moves any more.
+    for (int further = 0; further < 5; ++further, run.Advance()) {
+      EXPECT_EQ(run.Current().solution, before);
+      EXPECT_EQ(run.stuck(), why);
+    }
+    return {k, why};
+  }
+  return {-1, ""};
+}
+
+TEST(SmoothMethodsTest, SayWhyTheyDoNotMoveAnyMore) {
+  const toy::Pair minimum{{1, 2}}, elsewhere{{-3, 7}};
+  const AnyOptimizer<toy::Pair> optimizers[] = {
+      Lbfgs{}, Lbfgs{.line_search = StrongWolfe{}}, Lbfgs{.line_search = Backtracking{}},
+      NonlinearCg{}, BarzilaiBorwein{},
+      // Through what goes around it.
+      Ema{.optimizer = SkipNonFinite{.optimizer = Lbfgs{}}}};
+  for (const auto& optimizer : optimizers) {
+    const auto [k, why] = StuckAt(optimizer, minimum);
+    EXPECT_GE(k, 1);
+    EXPECT_LE(k, 2);
+    EXPECT_EQ(why, "the gradient is zero");
+    EXPECT_GT(StuckAt(optimizer, elsewhere).first, 1);
+  }
+  // A step that rounding swallows.
+  const toy::Pair far{{1e17, 2}};
+  EXPECT_EQ(StuckAt(BarzilaiBorwein{.step_size = 1e-20}, far).second,
+            "a step of this size is lost in rounding");
+  EXPECT_EQ(StuckAt(Lbfgs{.step_size = 1e-20, .line_search = FixedStep{}}, far).second,
+            "a step of this size is lost in rounding");
+  // A step size of zero is somebody's wish, and a schedule may have larger ones to come.
+  EXPECT_EQ(StuckAt(Lbfgs{.step_size = 0}, elsewhere).first, -1);
+  EXPECT_EQ(StuckAt(BarzilaiBorwein{.step_size = 0}, elsewhere).first, -1);
+  const Sequence warmup = Warmup{.initial = 1e-40, .iterations = 1000, .then = 1e-30};
+  EXPECT_EQ(StuckAt(Lbfgs{.step_size = warmup, .line_search = FixedStep{}}, elsewhere).first, -1);
+  // Others keep moving, or don't know.
+  EXPECT_EQ(StuckAt(GradientDescent{.step_size = 0.1}, elsewhere).first, -1);
 }
 
 TEST(SmoothMethodsTest, GoOnAfterAStepSizeOfZero) {

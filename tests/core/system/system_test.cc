@@ -358,7 +358,15 @@ TEST_F(SystemTrainerTest, DialsAndSeriesBearThePlayersName) {
                           "generator.momentum"));
   EXPECT_THAT(trainer->series(), Contains("discriminator.objective.fake"));
   EXPECT_THAT(trainer->series(), Contains("generator.gradient_norm"));
-  ASSERT_TRUE(trainer->Current().ok());
+  const auto start = trainer->Current();
+  ASSERT_TRUE(start.ok());
+  // All but the dials, which no step has used yet.
+  ASSERT_EQ(start->scalars.size(), trainer->series().size() - trainer->dials().paths().size());
+  double value = 0;
+  for (size_t i = 0; i < start->scalars.size(); ++i) {
+    if (trainer->series()[i].ends_with(".value")) value += start->scalars[i];
+  }
+  EXPECT_EQ(value, start->value);
   ASSERT_TRUE(trainer->Advance().ok());
   EXPECT_EQ(trainer->Current()->scalars.size(), trainer->series().size());
   const auto ambiguous = trainer->dials().Find("step_size");

@@ -12,12 +12,19 @@
 #include "core/model/linear.h"
 #include "core/model/relu.h"
 #include "core/model/sequential.h"
+#include "core/objective/class_metrics.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
+#include "core/objective/penalty.h"
 #include "core/optimizer/accumulate.h"
 #include "core/optimizer/adam.h"
+#include "core/optimizer/barzilai_borwein.h"
 #include "core/optimizer/clip.h"
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/heavy_ball.h"
+#include "core/optimizer/lbfgs.h"
 #include "core/optimizer/nesterov.h"
+#include "core/optimizer/nonlinear_cg.h"
 #include "core/optimizer/sam.h"
 #include "core/optimizer/sgd.h"
 #include "core/sequence/cosine.h"
@@ -144,25 +151,74 @@ TEST(Trainer, SeriesAreTheDialsAndWhatTheOptimizerReports) {
           .optimizer = ClipByValue{
               .max_value = 1e-6,
               .optimizer = SkipNonFinite{.optimizer = Sgd{.step_size = 0.1, .momentum = 0.5}}}});
-  const std::vector<std::string> expected = {"optimizer.momentum",
-                                             "optimizer.dampening",
-                                             "optimizer.clip_by_value.max_value",
-                                             "optimizer.sam.radius",
-                                             "optimizer.evaluations",
+  const std::vector<std::string> expected = {"optimizer.evaluations",
                                              "optimizer.skip_nonfinite.skipped",
                                              "optimizer.clip_by_value.clipped",
-                                             "optimizer.sam.sharpness"};
+                                             "optimizer.sam.sharpness",
+                                             "optimizer.momentum",
+                                             "optimizer.dampening",
+                                             "optimizer.clip_by_value.max_value",
+                                             "optimizer.sam.radius"};
   ASSERT_EQ(trainer->series(), expected);
-  EXPECT_TRUE(trainer->Current()->scalars.empty());
+  // No step has used a dial yet.
+  const auto start = trainer->Current();
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(std::vector(start->scalars.begin(), start->scalars.end()),
+            (std::vector<double>{1, 0, 0, 0}));
   ASSERT_TRUE(trainer->Advance().ok());
   const auto boundary = trainer->Current();
   ASSERT_TRUE(boundary.ok()) << boundary.status();
   const std::vector<double> scalars(boundary->scalars.begin(), boundary->scalars.end());
   ASSERT_EQ(scalars.size(), expected.size());
-  EXPECT_EQ(std::vector(scalars.begin(), scalars.begin() + 6),
-            (std::vector<double>{0.5, 0, 1e-6, 0.1, 3, 0}));
-  EXPECT_GT(scalars[6], 0.5);  // most numbers of the gradient are greater than that
-  EXPECT_GT(scalars[7], 0);
+  EXPECT_EQ(std::vector(scalars.begin(), scalars.begin() + 2), (std::vector<double>{3, 0}));
+  EXPECT_GT(scalars[2], 0.5);  // most numbers of the gradient are greater than that
+  EXPECT_GT(scalars[3], 0);
+  EXPECT_EQ(std::vector(scalars.begin() + 4, scalars.end()),
+            (std::vector<double>{0.5, 0, 1e-6, 0.1}));
+}
+
+TEST(Trainer, IterationZeroHasThePartsOfTheObjective) {
+  auto built = BuildModel({.root = Linear{.out_features = 4}, .input_shape = {4}, .seed = 5});
+  auto batches = Batches::Create(Examples(), {.batch_size = 8, .seed = 11});
+  auto trainer = Trainer::Create(
+      {.starting_point = &built->model,
+       .optimizer = Sgd{.step_size = 0.1},
+       .loss = LossSum({{"one", cross_entropy(), 0.25}, {"two", cross_entropy(), 0.5}},
+                       {{.kind = Penalty::Kind::kL2, .weight = 2.0}}),
+       .batches = *std::move(batches),
+       .agenda = {.iterations = 40, .iterations_per_epoch = 7}});
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  const auto start = (*trainer)->Current();
+  ASSERT_TRUE(start.ok()) << start.status();
+  ASSERT_EQ(start->scalars.size(), 3u);
+  EXPECT_EQ((*trainer)->series()[0], "objective.sum.one");
+  EXPECT_EQ((*trainer)->series()[2], "objective.penalties.l2");
+  EXPECT_GT(start->scalars[2], 0);
+  EXPECT_NEAR(start->value,
+              0.25 * start->scalars[0] + 0.5 * start->scalars[1] + 2 * start->scalars[2], 1e-6);
+}
+
+TEST(Trainer, RefusesAPlateauThatLooksTheWrongWay) {
+  auto built = BuildModel({.root = Linear{.out_features = 4}, .input_shape = {4}, .seed = 5});
+  const auto status = [&](const std::string& metric, bool maximize) {
+    auto batches = Batches::Create(Examples(), {.batch_size = 8, .seed = 11});
+    return Trainer::Create({.starting_point = &built->model,
+                            .optimizer = Sgd{.step_size = Plateau{.initial = 0.1,
+                                                                  .maximize = maximize,
+                                                                  .metric = metric}},
+                            .loss = cross_entropy(),
+                            .batches = *std::move(batches),
+                            .test = Examples(),
+                            .metrics = {MakeMetric(Accuracy{})},
+                            .agenda = {.iterations = 40, .iterations_per_epoch = 7}})
+        .status()
+        .ToString();
+  };
+  EXPECT_EQ(status("accuracy", true), "OK");
+  EXPECT_EQ(status("loss", false), "OK");
+  EXPECT_NE(status("accuracy", false).find("maximize: accuracy grows"), std::string::npos)
+      << status("accuracy", false);
+  EXPECT_NE(status("loss", true).find("maximize: loss falls"), std::string::npos);
 }
 
 TEST(Trainer, APlateauOfAMetricGoesByTheEvaluationsThatAreDue) {
@@ -198,6 +254,49 @@ std::unique_ptr<Trainer> MakeBeale(const StopTests& stop_when) {
   auto trainer = Trainer::Create(std::move(options));
   EXPECT_TRUE(trainer.ok()) << trainer.status();
   return *std::move(trainer);
+}
+
+std::unique_ptr<Trainer> MakeBeale(const OptimizerOptions& optimizer) {
+  auto built = BuildModel({.root = Vector{Beale().start}, .input_shape = {}, .dtype = at::kDouble});
+  EXPECT_TRUE(built.ok()) << built.status();
+  TrainerOptions options{
+      .starting_point = &built->model, .optimizer = optimizer, .agenda = {.iterations = 5000}};
+  options.objective.emplace(FunctionObjective(Beale()));
+  auto trainer = Trainer::Create(std::move(options));
+  EXPECT_TRUE(trainer.ok()) << trainer.status();
+  return *std::move(trainer);
+}
+
+TEST(Trainer, StopsWhereTheOptimizerIsStuckAndSaysWhy) {
+  for (const OptimizerOptions& optimizer :
+       {OptimizerOptions(Lbfgs{}), OptimizerOptions(NonlinearCg{}),
+        OptimizerOptions(BarzilaiBorwein{})}) {
+    auto trainer = MakeBeale(optimizer);
+    std::vector<StopReason> reasons;
+    int64_t k = 0;
+    for (; k < 1000 && reasons.empty(); ++k) {
+      ASSERT_TRUE(trainer->Current().ok());
+      reasons = *trainer->StopReasons(std::nullopt);
+      if (reasons.empty()) {
+        ASSERT_TRUE(trainer->Advance().ok());
+      }
+    }
+    ASSERT_EQ(reasons.size(), 1u);
+    EXPECT_EQ(ToSentence(reasons).rfind("stuck: no step moves the solution any more, since ", 0),
+              0u)
+        << ToSentence(reasons);
+    EXPECT_LT(reasons[0].measured, 1e-6);  // the norm of the gradient
+    EXPECT_GT(k, 10);
+    // Asked again, and after a checkpoint there, it is the same.
+    EXPECT_EQ(trainer->StopReasons(std::nullopt)->size(), 1u);
+    const std::string folder = Folder();
+    ASSERT_TRUE(trainer->Save(folder, 0, trainer->Snapshot()).ok());
+    auto resumed = MakeBeale(optimizer);
+    const std::string path = CheckpointPath(folder, CheckpointName(0, k - 1));
+    ASSERT_TRUE(resumed->Load(path, "").ok());
+    ASSERT_TRUE(resumed->Current().ok());
+    EXPECT_EQ(resumed->StopReasons(std::nullopt)->size(), 1u);
+  }
 }
 
 // Where a test holds; goes on from there.
