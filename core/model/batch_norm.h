@@ -17,8 +17,8 @@ namespace descent {
 // evaluation moves the states `running_mean` and `running_var` [channels] towards them:
 // running ← (1 − momentum)·running + momentum·batch, with the unbiased variance (left alone where
 // there is one number only). Otherwise they take the place of the batch's. `num_batches_tracked` is
-// the number of iterations that they have seen. A layer that is used twice in a graph counts its
-// first use.
+// the number of iterations that they have seen: k + 1 at iteration k. A layer that is used twice in
+// a graph counts its first use.
 struct BatchNorm {
   static constexpr std::string_view kind = "batch_norm";
 

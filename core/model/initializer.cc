@@ -21,14 +21,27 @@ namespace {
 
 at::Generator GeneratorOf(const Start& start) { return at::detail::createCPUGenerator(start.seed); }
 
-absl::Status FillUniform(const Start& start, double low, double high) {
-  if (!start.values.is_meta()) start.values.uniform_(low, high, GeneratorOf(start));
+// Draws in float32 and rounds to the parameter's dtype: LibTorch's generators give each dtype
+// numbers of its own. Nothing is drawn for meta tensors.
+template <class Draw>
+absl::Status FillBy(const Start& start, Draw draw) {
+  if (start.values.is_meta()) return absl::OkStatus();
+  if (start.values.scalar_type() == at::kFloat) {
+    draw(start.values);
+    return absl::OkStatus();
+  }
+  const at::Tensor drawn = at::empty(start.values.sizes(), at::kFloat);
+  draw(drawn);
+  start.values.copy_(drawn);
   return absl::OkStatus();
 }
 
+absl::Status FillUniform(const Start& start, double low, double high) {
+  return FillBy(start, [&](const at::Tensor& x) { x.uniform_(low, high, GeneratorOf(start)); });
+}
+
 absl::Status FillNormal(const Start& start, double mean, double std) {
-  if (!start.values.is_meta()) start.values.normal_(mean, std, GeneratorOf(start));
-  return absl::OkStatus();
+  return FillBy(start, [&](const at::Tensor& x) { x.normal_(mean, std, GeneratorOf(start)); });
 }
 
 std::string ShapeText(const at::Tensor& tensor) {
@@ -55,9 +68,10 @@ absl::Status NormalInitializer::Fill(const Start& start) const {
 // By the inverse of the distribution function: x = √2·erf⁻¹(u), u uniform in ±erf(2/√2).
 absl::Status TruncatedNormalInitializer::Fill(const Start& start) const {
   const double bound = std::erf(M_SQRT2);
-  absl::Status status = FillUniform(start, -bound, bound);
-  start.values.erfinv_().mul_(std * M_SQRT2).add_(mean).clamp_(mean - 2 * std, mean + 2 * std);
-  return status;
+  return FillBy(start, [&](const at::Tensor& x) {
+    x.uniform_(-bound, bound, GeneratorOf(start));
+    x.erfinv_().mul_(std * M_SQRT2).add_(mean).clamp_(mean - 2 * std, mean + 2 * std);
+  });
 }
 
 absl::Status KaimingUniformInitializer::Fill(const Start& start) const {

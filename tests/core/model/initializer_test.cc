@@ -70,6 +70,41 @@ TEST(InitializerTest, AreFunctionsOfTheSeed) {
   }
 }
 
+TEST(InitializerTest, DrawTheSameNumbersInEveryPrecision) {
+  for (const Initializer& initializer :
+       {Initializer(UniformInitializer{}), Initializer(NormalInitializer{.mean = 1}),
+        Initializer(TruncatedNormalInitializer{.mean = 1, .std = 2}),
+        Initializer(KaimingUniformInitializer{}), Initializer(KaimingNormalInitializer{}),
+        Initializer(XavierUniformInitializer{}), Initializer(XavierNormalInitializer{}),
+        Initializer(OrthogonalInitializer{}), Initializer(ConstantInitializer{.value = 0.1})}) {
+    const auto drawn = [&](at::ScalarType dtype) {
+      return BuildModel({.root = Linear{.out_features = kOut, .weight_init = initializer},
+                         .input_shape = {kIn},
+                         .dtype = dtype,
+                         .seed = 1})
+          ->model.parameters()[0]
+          .tensor.to(at::kFloat);
+    };
+    const at::Tensor single = drawn(at::kFloat);
+    EXPECT_TRUE(at::equal(drawn(at::kDouble), single)) << initializer.kind();
+    EXPECT_LE(Greatest(drawn(at::kBFloat16) - single), 0.005 * Greatest(single))
+        << initializer.kind();
+  }
+  // Without any said: the layers' own.
+  const auto start = [](at::ScalarType dtype) {
+    return BuildModel({.root = Linear{.out_features = kOut},
+                       .input_shape = {kIn},
+                       .dtype = dtype,
+                       .seed = 1})
+        ->model;
+  };
+  const Model single = start(at::kFloat), exact = start(at::kDouble);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(
+        at::equal(exact.parameters()[i].tensor.to(at::kFloat), single.parameters()[i].tensor));
+  }
+}
+
 TEST(InitializerTest, OrthogonalRows) {
   const at::Tensor w = WeightOf(OrthogonalInitializer{.gain = 2});
   EXPECT_LE(Greatest(w.matmul(w.t()) - 4 * at::eye(kOut, at::kDouble)), 1e-12);
