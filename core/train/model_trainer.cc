@@ -1,5 +1,7 @@
 #include "core/train/model_trainer.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -18,6 +20,8 @@ constexpr char kStepSize[] = "step_size";
 constexpr char kSolutionChange[] = "stop.solution_change";
 constexpr char kValueChange[] = "stop.value_change";
 constexpr char kStill[] = "stop.still";  // only if it is not 0
+// So many steps on data at the least, before they are said not to move.
+constexpr int64_t kChances = 10;
 
 std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::string& name) {
   if (name == "loss") return evaluation.loss;
@@ -182,8 +186,9 @@ absl::StatusOr<std::vector<StopReason>> ModelTrainer::StopReasons(std::optional<
     still_at_ = view->index;
     still_ = view->stuck.empty() ? 0 : still_ + 1;
   }
-  // Another batch may be another chance.
-  const int64_t chances = view->objective_changes ? agenda_.iterations_per_epoch : 1;
+  // Another batch, or another draw of what is dropped, may be another chance.
+  const int64_t chances =
+      view->objective_changes ? std::max(agenda_.iterations_per_epoch, kChances) : 1;
   if (still_ >= chances) {
     reasons.push_back(
         {.test = "stuck",

@@ -100,8 +100,8 @@ class Trainer {
   virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
 
   // Those tests of `stop_when` that hold at the present iterate; and `stuck`, with the reason, if
-  // the optimizer says that no step moves the solution any more (on data: of none of an epoch's
-  // batches). seconds: the computing time so far; none where time is not to decide. Ask at each
+  // the optimizer says that no step moves the solution any more (on data: on none of an epoch's
+  // batches, ten at the least). seconds: the computing time so far; none where time is not to decide. Ask at each
   // iteration: some compare it with the one before.
   virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
