@@ -239,6 +239,7 @@ bool HasTwoClasses(const Loss& loss, const Shape& output) {
 Metric MakeF1(F1Average average) {
   const std::string_view name = F1Name(average);
   return {.name = std::string(name),
+          .better = Better::kGreater,
           .check =
               [=](const Loss& loss, const Shape& output) {
                 if (average != F1Average::kBinary) {

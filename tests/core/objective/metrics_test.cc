@@ -200,6 +200,25 @@ TEST(MetricsTest, WhatMeansNothingIsRefused) {
   EXPECT_EQ(refused(RSquared{}.Make(), Huber{}, {3}), "OK");
 }
 
+TEST(MetricsTest, EachSaysWhichWayItGoes) {
+  for (const MetricKind* kind : MetricKinds()) {
+    const absl::StatusOr<Metric> metric = kind->Make({});
+    ASSERT_TRUE(metric.ok()) << metric.status();
+    if (kind->name() == ConfusionMatrix::kind) {
+      EXPECT_EQ(metric->better, Better::kNeither);
+      EXPECT_FALSE(CheckDirection(*metric, true).ok());
+      EXPECT_FALSE(CheckDirection(*metric, false).ok());
+      continue;
+    }
+    EXPECT_NE(metric->better, Better::kNeither) << kind->name();
+    EXPECT_EQ(CheckDirection(*metric, true).ok(), metric->better == Better::kGreater);
+    EXPECT_EQ(CheckDirection(*metric, false).ok(), metric->better == Better::kLess);
+  }
+  EXPECT_EQ(MakeMetric(Accuracy{}).better, Better::kGreater);
+  EXPECT_EQ(MakeMetric(RSquared{}).better, Better::kGreater);
+  EXPECT_EQ(MakeMetric(AbsoluteError{}).better, Better::kLess);
+}
+
 TEST(MetricsTest, KindsAreMadeByTheirFieldsNames) {
   EXPECT_EQ(FindMetricKind("top_k")->Make({{"k", int64_t{3}}})->name, "top_3");
   EXPECT_THAT(FindMetricKind("top_k")->Make({{"k", int64_t{0}}}).status().ToString(),
