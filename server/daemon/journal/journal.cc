@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/common/mutex.h"
 #include "server/daemon/journal/schema.h"
 #include "server/daemon/journal/sqlite.h"
@@ -75,11 +77,7 @@ class JournalImpl : public Journal {
       if (it == journals_.end()) continue;  // deleted meanwhile
       StoredJob& job = jobs.emplace_back();
       job.journal = it->second;
-      if (!job.snapshot.ParseFromString(record.snapshot)) {
-        return absl::DataLossError(absl::StrCat("the journal ", options_.path,
-                                                " is damaged: the snapshot of job ", record.job_id,
-                                                " does not parse"));
-      }
+      job.snapshot = record.snapshot;
     }
     return jobs;
   }
@@ -134,13 +132,54 @@ class JournalImpl : public Journal {
 
   absl::Status health() const override { return writer_->health(); }
 
+  absl::Status damage() const override {
+    std::vector<std::string> damaged;
+    for (const auto& journal : Damaged()) damaged.push_back("jobs/" + journal->job_id());
+    if (damaged.empty()) return absl::OkStatus();
+    constexpr size_t kNamed = 10;
+    const size_t more = damaged.size() - std::min(damaged.size(), kNamed);
+    damaged.resize(std::min(damaged.size(), kNamed));
+    return absl::DataLossError(
+        absl::StrCat("the store is damaged; out of service: ", absl::StrJoin(damaged, ", "),
+                     more > 0 ? absl::StrCat(" and ", more, " more") : "",
+                     "; `descentd check` tells more. Put descent.db back from a copy, or delete "
+                     "what is damaged"));
+  }
+
+  bool is_new() const override {
+    const absl::StatusOr<bool> is_new =
+        readers_->With([](Reader& reader) { return reader.IsNew(); });
+    return is_new.ok() && *is_new;
+  }
+
+  absl::StatusOr<std::vector<std::string>> FoldersToRemove() override {
+    return readers_->With([](Reader& reader) { return reader.FoldersToRemove(); });
+  }
+
+  void ForgetFolder(const std::string& job_id) override {
+    Writer::Operation operation;
+    operation.kind = Writer::Operation::kForgetFolder;
+    operation.folder = job_id;
+    writer_->Enqueue(std::move(operation));
+  }
+
   Statistics statistics() const override {
     Statistics statistics = writer_->statistics();
+    statistics.damaged_jobs = static_cast<int64_t>(Damaged().size());
     statistics.database_bytes = FileSize(options_.path) + FileSize(options_.path + "-wal");
     return statistics;
   }
 
  private:
+  std::vector<std::shared_ptr<StoredJournal>> Damaged() const {
+    std::vector<std::shared_ptr<StoredJournal>> damaged;
+    MutexLock lock(mutex_);
+    for (const auto& [id, journal] : journals_) {
+      if (journal->is_damaged()) damaged.push_back(journal);
+    }
+    return damaged;
+  }
+
   const Options options_;
   const std::shared_ptr<Writer> writer_;
   const std::shared_ptr<ReaderPool> readers_;
@@ -158,6 +197,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const Options& options) {
     if (!connection.ok()) return connection.status();
     if (absl::Status status = Migrate(**connection); !status.ok()) return status;
     if (absl::Status status = UseWal(**connection); !status.ok()) return status;
+    if (absl::Status status = UseIncrementalVacuum(**connection); !status.ok()) return status;
     auto writer = std::make_shared<Writer>(*std::move(connection), options);
     if (absl::Status status = writer->Start(); !status.ok()) return status;
     auto readers = std::make_shared<ReaderPool>(options.path, options.vfs);

@@ -29,6 +29,8 @@ struct PendingEvent {
   int64_t sequence = 0;
   // Of a STATE_CHANGED the new state.
   v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
+  // Of a COMMAND_ACCEPTED, _APPLIED or _REJECTED: which request.
+  std::string request_id;
   std::string bytes;
 };
 
@@ -109,6 +111,23 @@ class JobJournal {
   // `iteration` on `branch`, or NOT_FOUND. Blocks.
   virtual absl::StatusOr<RowPtr> FindIteration(int32_t branch, int64_t iteration) = 0;
 
+  // The events of a request, by index: accepted, then whatever came of it, in order; empty if the
+  // store has none. Blocks.
+  virtual absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string& request_id) = 0;
+
+  // The evaluations at an iteration of a branch, by index, in order. Blocks.
+  virtual absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch,
+                                                              int64_t iteration) = 0;
+
+  // OK, or DATA_LOSS with a sentence that names job and revision: what is stored of the journal is
+  // damaged. Found by whoever reads, and for good: from then on Read, Find… and Append give this
+  // error, Tail gives nothing, and subscribers are told. Other journals are not concerned.
+  virtual absl::Status damage() const = 0;
+
+  // `on_damage` runs once, on any thread, when damage is found; at once, if it has been. It must
+  // not block. Replaces what was given before.
+  virtual void OnDamage(std::function<void(const absl::Status&)> on_damage) = 0;
+
   // Thins iteration events, oldest first, into roll-ups until at most `max_bytes` of them are
   // left. Runs with the next commit; the snapshot rule of 1 GiB etc. is the caller's. Cheap when
   // nothing is to be done.
@@ -119,7 +138,8 @@ class JobJournal {
 struct StoredJob {
   std::shared_ptr<JobJournal> journal;
   // As given with the last append that had one; the caller folds the events after
-  // snapshot.head_revision over it.
+  // snapshot.head_revision over it. Empty (head_revision 0) if it is damaged: it can be folded
+  // anew. Spec and summary are the first event's, as all that is not the fold's to change.
   v1::Job snapshot;
 };
 
@@ -147,7 +167,7 @@ class Journal {
   // Commits what was appended, then stops.
   virtual ~Journal() = default;
 
-  // Every job, oldest first.
+  // Every job, oldest first; also those whose journal is damaged.
   virtual absl::StatusOr<std::vector<StoredJob>> Jobs() = 0;
 
   // Makes a journal and its first events, durable on return (blocks for one commit).
@@ -161,8 +181,21 @@ class Journal {
   // afterwards, a few at a time). Later appends to it fail NOT_FOUND. Not from a callback.
   virtual absl::Status DeleteJob(const std::string& job_id) = 0;
 
-  // OK, or why nothing can be appended any more.
+  // OK, or why nothing can be appended: for good after a failed commit, or when the database was
+  // taken away; for now while another program has it locked.
   virtual absl::Status health() const = 0;
+
+  // OK, or DATA_LOSS with a sentence that names the jobs whose journals are damaged.
+  virtual absl::Status damage() const = 0;
+
+  // Whether no job was ever created in this store.
+  virtual bool is_new() const = 0;
+
+  // Ids of deleted jobs that were not said to be gone with ForgetFolder: what they had outside the
+  // store may still be there. Blocks.
+  virtual absl::StatusOr<std::vector<std::string>> FoldersToRemove() = 0;
+  // What a deleted job had outside the store is gone. Does not block.
+  virtual void ForgetFolder(const std::string& job_id) = 0;
 
   // For metrics: commits, events and bytes since the start, seconds spent committing (sum), and how
   // many commits took no longer than each of kCommitBounds (seconds; not cumulative; the last one
@@ -177,6 +210,7 @@ class Journal {
     std::array<int64_t, kCommitBounds.size() + 1> commit_counts = {};
     // Of the database's files, the write-ahead log included.
     int64_t database_bytes = 0;
+    int64_t damaged_jobs = 0;
   };
   virtual Statistics statistics() const = 0;
 };

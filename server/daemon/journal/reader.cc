@@ -5,28 +5,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "descent/v1/training_service.pb.h"
+#include "server/common/log.h"
+#include "server/daemon/journal/checksum.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/journal/row_builder.h"
 #include "server/daemon/journal/schema.h"
+#include "server/daemon/journal/stored_row.h"
 
 namespace descent::daemon {
 namespace {
 
 using server::MutexLock;
 
-#define DESCENT_ROW_COLUMNS \
-  "id, last_revision, kind, branch, first_iteration, last_iteration, entries"
-
-RowPtr RowOf(const Statement& statement) {
-  auto row = std::make_shared<Row>();
-  row->first_revision = RevisionOf(statement.Int(0));
-  row->last_revision = statement.Int(1);
-  row->kind = static_cast<v1::EventKind>(statement.Int(2));
-  row->branch = static_cast<int32_t>(statement.Int(3));
-  row->first_iteration = statement.Int(4);
-  row->last_iteration = statement.Int(5);
-  row->entries = statement.Blob(6);
-  return row;
+absl::Status Missing(int64_t first, int64_t last) {
+  return absl::DataLossError(first == last
+                                 ? absl::StrCat("revision ", first, " is missing")
+                                 : absl::StrCat("revisions ", first, " to ", last, " are missing"));
 }
 
 bool Wanted(v1::EventKind kind, const std::vector<v1::EventKind>& kinds) {
@@ -35,11 +29,11 @@ bool Wanted(v1::EventKind kind, const std::vector<v1::EventKind>& kinds) {
 
 absl::Status Deleted() { return absl::NotFoundError("the job has been deleted"); }
 
-// Whether a row of one state_changed says that the job is final.
-bool FinalState(std::string_view entries) {
+// The one event of a row that is no batch.
+v1::Event EventOf(const Row& row) {
   v1::WatchJobResponse response;
-  return response.ParseFromArray(entries.data(), static_cast<int>(entries.size())) &&
-         response.events_size() == 1 && IsFinal(response.events(0).state_changed().state());
+  if (!response.ParseFromString(row.entries) || response.events_size() != 1) return {};
+  return std::move(*response.mutable_events(0));
 }
 
 // One read transaction: every statement in it sees the same state.
@@ -80,12 +74,26 @@ absl::Status Reader::Prepare() {
       {&next_batch_,
        "SELECT id, last_revision, branch, first_iteration, last_iteration FROM rows "
        "WHERE id BETWEEN ?1 AND ?2 AND kind = 13 ORDER BY id LIMIT 1"},
-      {&jobs_, "SELECT number, job_id, snapshot, compacted_revision FROM jobs ORDER BY number"},
-      {&head_,
-       "SELECT last_revision FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1"},
+      {&jobs_,
+       "SELECT number, job_id, snapshot, compacted_revision, snapshot_checksum FROM jobs "
+       "ORDER BY number"},
+      {&first_,
+       "SELECT " DESCENT_ROW_COLUMNS " FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1"},
+      {&last_, "SELECT " DESCENT_ROW_COLUMNS
+               " FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1"},
+      {&last_other_,
+       "SELECT id FROM rows INDEXED BY rows_of_other_kinds "
+       "WHERE id BETWEEN ?1 AND ?2 AND kind <> 13 ORDER BY id DESC LIMIT 1"},
       {&last_state_,
-       "SELECT entries, id FROM rows INDEXED BY rows_of_other_kinds "
+       "SELECT " DESCENT_ROW_COLUMNS " FROM rows INDEXED BY rows_of_other_kinds "
        "WHERE id BETWEEN ?1 AND ?2 AND kind <> 13 AND kind = 18 ORDER BY id DESC LIMIT 1"},
+      {&request_, "SELECT " DESCENT_ROW_COLUMNS " FROM rows INDEXED BY rows_of_requests "
+                  "WHERE id >> 40 = ?1 AND request_id = ?2 AND request_id IS NOT NULL ORDER BY id"},
+      {&evaluations_, "SELECT " DESCENT_ROW_COLUMNS " FROM rows INDEXED BY rows_of_evaluations "
+                      "WHERE id >> 40 = ?1 AND branch = ?2 AND first_iteration = ?3 AND kind = 14 "
+                      "ORDER BY id"},
+      {&ever_, "SELECT count(*) FROM sqlite_sequence WHERE name = 'jobs'"},
+      {&folders_, "SELECT job_id FROM folders_to_remove"},
   };
   for (const auto& [statement, sql] : statements) {
     absl::StatusOr<Statement> prepared = connection_->Prepare(sql);
@@ -112,7 +120,7 @@ absl::StatusOr<std::vector<RowPtr>> Reader::Read(int64_t job, int64_t after_revi
   if (!Wanted(v1::ITERATION, kinds)) {
     // Rows of one event each: none begins before the cursor and ends after it.
     other_rows_.Reset().Bind(1, RowId(job, after_revision + 1)).Bind(2, last);
-    return ReadRows(other_rows_, after_revision, max_bytes, kinds);
+    return ReadRows(other_rows_, after_revision, /*head_revision=*/0, max_bytes, kinds);
   }
   if (after_revision < compacted_revision) {
     return absl::OutOfRangeError(
@@ -127,26 +135,66 @@ absl::StatusOr<std::vector<RowPtr>> Reader::Read(int64_t job, int64_t after_revi
     if (*found && !row_at_.IsNull(0)) first = row_at_.Int(0);
   }
   rows_.Reset().Bind(1, first).Bind(2, last);
-  return ReadRows(rows_, after_revision, max_bytes, kinds);
+  return ReadRows(rows_, after_revision, head_revision, max_bytes, kinds);
 }
 
 absl::StatusOr<std::vector<RowPtr>> Reader::ReadRows(Statement& statement, int64_t after_revision,
-                                                     int64_t max_bytes,
+                                                     int64_t head_revision, int64_t max_bytes,
                                                      const std::vector<v1::EventKind>& kinds) {
   ScopedReset reset(statement);
   RowJoiner joiner;
   int64_t bytes = 0;
+  int64_t seen = after_revision;  // of a chain: the first revision of the row before
   while (bytes == 0 || bytes < max_bytes) {
     absl::StatusOr<bool> found = statement.Step();
     if (!found.ok()) return found.status();
-    if (!*found) break;
-    if (statement.Int(1) <= after_revision) continue;
-    if (!Wanted(static_cast<v1::EventKind>(statement.Int(2)), kinds)) continue;
-    RowPtr row = RowOf(statement);
-    bytes += static_cast<int64_t>(row->entries.size());
-    joiner.Add(std::move(row));
+    if (!*found) {
+      if (seen < head_revision) return Missing(seen + 1, head_revision);
+      break;
+    }
+    if (LastRevisionOf(statement) <= after_revision) continue;
+    const int64_t first = FirstRevisionOf(statement);
+    const bool wanted = Wanted(KindOf(statement), kinds);
+    if (head_revision > 0) {
+      if (first > seen + 1) return Missing(seen + 1, first - 1);
+      seen = LastRevisionOf(statement);
+      if (!wanted) continue;
+    } else {
+      const int64_t before = std::exchange(seen, first);
+      if (!wanted) continue;
+      if (PreviousOf(statement) > before) {
+        return Missing(PreviousOf(statement), PreviousOf(statement));
+      }
+    }
+    absl::StatusOr<RowPtr> row = RowOf(statement);
+    if (!row.ok()) return row.status();
+    bytes += static_cast<int64_t>((*row)->entries.size());
+    joiner.Add(*std::move(row));
   }
   return joiner.Finish();
+}
+
+absl::StatusOr<std::vector<RowPtr>> Reader::ReadAll(Statement& statement) {
+  ScopedReset reset(statement);
+  std::vector<RowPtr> rows;
+  while (true) {
+    absl::StatusOr<bool> found = statement.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return rows;
+    absl::StatusOr<RowPtr> row = RowOf(statement);
+    if (!row.ok()) return row.status();
+    rows.push_back(*std::move(row));
+  }
+}
+
+absl::StatusOr<std::vector<RowPtr>> Reader::FindRequest(int64_t job,
+                                                        const std::string& request_id) {
+  return ReadAll(request_.Reset().Bind(1, job).BindText(2, request_id));
+}
+
+absl::StatusOr<std::vector<RowPtr>> Reader::FindEvaluations(int64_t job, int32_t branch,
+                                                            int64_t iteration) {
+  return ReadAll(evaluations_.Reset().Bind(1, job).Bind(2, int64_t{branch}).Bind(3, iteration));
 }
 
 absl::StatusOr<RowPtr> Reader::FindIteration(int64_t job, int64_t head_revision, int32_t branch,
@@ -182,7 +230,8 @@ absl::StatusOr<RowPtr> Reader::FindIteration(int64_t job, int64_t head_revision,
   }
   // With what follows, since the next question is for the next iteration.
   rows_.Reset().Bind(1, found_id).Bind(2, last);
-  absl::StatusOr<std::vector<RowPtr>> rows = ReadRows(rows_, 0, kMaxRowBytes, {v1::ITERATION});
+  absl::StatusOr<std::vector<RowPtr>> rows =
+      ReadRows(rows_, RevisionOf(found_id) - 1, head_revision, kMaxRowBytes, {v1::ITERATION});
   if (!rows.ok()) return rows.status();
   return rows->front();
 }
@@ -200,26 +249,98 @@ absl::StatusOr<std::vector<Reader::JobRecord>> Reader::Jobs() {
       JobRecord& job = jobs.emplace_back();
       job.number = jobs_.Int(0);
       job.job_id = jobs_.Blob(1);
-      job.snapshot = jobs_.Blob(2);
       job.compacted_revision = jobs_.Int(3);
+      const std::string_view snapshot = jobs_.Blob(2);
+      if (jobs_.Int(4) != int64_t{Checksum(job.job_id, snapshot)} ||
+          !job.snapshot.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()))) {
+        server::LogWarning(absl::StrCat("jobs/", job.job_id),
+                           "its snapshot in the store is damaged; it is made anew from its events");
+        job.snapshot.Clear();
+      }
     }
   }
   for (JobRecord& job : jobs) {
-    const int64_t first = RowId(job.number, 1);
-    const int64_t last = RowId(job.number, kMaxRevision);
-    {
-      ScopedReset reset(head_.Reset().Bind(1, first).Bind(2, last));
-      absl::StatusOr<bool> found = head_.Step();
-      if (!found.ok()) return found.status();
-      if (*found) job.head_revision = head_.Int(0);
-    }
-    ScopedReset reset(last_state_.Reset().Bind(1, first).Bind(2, last));
-    absl::StatusOr<bool> found = last_state_.Step();
-    if (!found.ok()) return found.status();
-    if (*found && FinalState(last_state_.Blob(0)))
-      job.final_revision = RevisionOf(last_state_.Int(1));
+    job.damage = LoadRecord(&job);
+    // What says nothing about the file is nobody's damage.
+    if (!job.damage.ok() && !absl::IsDataLoss(job.damage)) return job.damage;
   }
   return jobs;
+}
+
+absl::Status Reader::LoadRecord(JobRecord* record) {
+  const int64_t first = RowId(record->number, 1);
+  const int64_t last = RowId(record->number, kMaxRevision);
+  // What is wrong with a journal is found out after all that can be said of it.
+  absl::StatusOr<std::vector<RowPtr>> rows = ReadAll(first_.Reset().Bind(1, first).Bind(2, last));
+  absl::Status damage = rows.status();
+  if (rows.ok() && rows->empty()) damage = Missing(1, 1);
+  if (rows.ok() && !rows->empty() && rows->front()->kind == v1::CREATED) {
+    v1::Event created = EventOf(*rows->front());
+    if (created.created().has_spec()) {
+      record->snapshot.mutable_spec()->Swap(created.mutable_created()->mutable_spec());
+    }
+    if (created.created().has_summary()) {
+      record->snapshot.mutable_summary()->Swap(created.mutable_created()->mutable_summary());
+    }
+  }
+  rows = ReadAll(last_.Reset().Bind(1, first).Bind(2, last));
+  damage.Update(rows.status());
+  if (rows.ok() && !rows->empty()) record->head_revision = rows->front()->last_revision;
+  if (record->head_revision < record->snapshot.head_revision()) {
+    damage.Update(Missing(record->head_revision + 1, record->snapshot.head_revision()));
+    record->head_revision = record->snapshot.head_revision();
+  }
+  rows = ReadAll(last_state_.Reset().Bind(1, first).Bind(2, last));
+  damage.Update(rows.status());
+  if (rows.ok() && !rows->empty() && IsFinal(EventOf(*rows->front()).state_changed().state())) {
+    record->final_revision = rows->front()->first_revision;
+  }
+  ScopedReset reset(last_other_.Reset().Bind(1, first).Bind(2, last));
+  const absl::StatusOr<bool> found = last_other_.Step();
+  damage.Update(found.status());
+  if (found.ok() && *found) record->last_other_revision = RevisionOf(last_other_.Int(0));
+  return damage;
+}
+
+absl::Status Reader::Check(int64_t job, int64_t compacted_revision) {
+  Snapshot snapshot(begin_, end_);
+  if (!snapshot.status().ok()) return snapshot.status();
+  ScopedReset reset(rows_.Reset().Bind(1, RowId(job, 0)).Bind(2, RowId(job, kMaxRevision)));
+  int64_t revision = 0;
+  int64_t other = 0;
+  while (true) {
+    const absl::StatusOr<bool> found = rows_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return absl::OkStatus();
+    const absl::StatusOr<RowPtr> row = RowOf(rows_);
+    if (!row.ok()) return row.status();
+    const int64_t first = (*row)->first_revision;
+    // Before that, iterations have been thinned.
+    if (first > std::max(revision, compacted_revision) + 1) return Missing(revision + 1, first - 1);
+    revision = (*row)->last_revision;
+    if ((*row)->kind == v1::ITERATION) continue;
+    if (PreviousOf(rows_) != std::exchange(other, first)) {
+      return Missing(PreviousOf(rows_), PreviousOf(rows_));
+    }
+  }
+}
+
+absl::StatusOr<bool> Reader::IsNew() {
+  ScopedReset reset(ever_.Reset());
+  const absl::StatusOr<bool> found = ever_.Step();
+  if (!found.ok()) return found.status();
+  return ever_.Int(0) == 0;
+}
+
+absl::StatusOr<std::vector<std::string>> Reader::FoldersToRemove() {
+  ScopedReset reset(folders_.Reset());
+  std::vector<std::string> folders;
+  while (true) {
+    const absl::StatusOr<bool> found = folders_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return folders;
+    folders.emplace_back(folders_.Blob(0));
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Reader>> ReaderPool::Take() {

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "descent/v1/event.pb.h"
+#include "descent/v1/training_service.pb.h"
 #include "server/common/mutex.h"
 #include "server/daemon/journal/row.h"
 #include "server/daemon/journal/sqlite.h"
@@ -19,6 +20,9 @@ namespace descent::daemon {
 // A read-only connection with its prepared statements: what can be asked of stored journals. Each
 // call sees one state of the database (a WAL snapshot) and leaves no transaction open. Used by one
 // thread at a time.
+//
+// What is read is checked: each row against its checksum, and that none is missing between them.
+// DATA_LOSS says at which revision that failed, in a clause that may follow a colon.
 class Reader {
  public:
   static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& path,
@@ -34,28 +38,48 @@ class Reader {
   absl::StatusOr<RowPtr> FindIteration(int64_t job, int64_t head_revision, int32_t branch,
                                        int64_t iteration);
 
+  // As JobJournal::FindRequest and FindEvaluations.
+  absl::StatusOr<std::vector<RowPtr>> FindRequest(int64_t job, const std::string& request_id);
+  absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int64_t job, int32_t branch,
+                                                      int64_t iteration);
+
   struct JobRecord {
     int64_t number = 0;
     std::string job_id;
-    std::string snapshot;
+    v1::Job snapshot;  // as StoredJob's
     int64_t head_revision = 0;
+    // The first revision of the last row that is no ITERATION; 0: there is none.
+    int64_t last_other_revision = 0;
     int64_t compacted_revision = 0;
     int64_t final_revision = 0;
+    absl::Status damage;
   };
-  // Every job, oldest first.
+  // Every job, oldest first, its first and last rows checked.
   absl::StatusOr<std::vector<JobRecord>> Jobs();
+
+  // Looks through all rows of one job; DATA_LOSS is what is wrong with them.
+  absl::Status Check(int64_t job, int64_t compacted_revision);
+
+  // Whether a job was ever created, and the ids in folders_to_remove.
+  absl::StatusOr<bool> IsNew();
+  absl::StatusOr<std::vector<std::string>> FoldersToRemove();
 
  private:
   explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   absl::Status Prepare();
+  // `head_revision`: where the rows must end if all of them are read; 0: rows of other kinds than
+  // ITERATION alone are read, and are checked as the chain that they are.
   absl::StatusOr<std::vector<RowPtr>> ReadRows(Statement& statement, int64_t after_revision,
-                                               int64_t max_bytes,
+                                               int64_t head_revision, int64_t max_bytes,
                                                const std::vector<v1::EventKind>& kinds);
+  absl::StatusOr<std::vector<RowPtr>> ReadAll(Statement& statement);
+  absl::Status LoadRecord(JobRecord* record);
 
   std::unique_ptr<Connection> connection_;
   Statement begin_, end_;
-  Statement compacted_, row_at_, rows_, other_rows_, next_batch_, jobs_, head_, last_state_;
+  Statement compacted_, row_at_, rows_, other_rows_, next_batch_, jobs_, first_, last_, last_other_,
+      last_state_, request_, evaluations_, ever_, folders_;
 };
 
 // Readers for as many threads as read at once, at most `kMaxReaders`; more wait for their turn.

@@ -23,6 +23,8 @@ struct Row {
   int64_t first_iteration = -1;
   int64_t last_iteration = -1;
   int32_t branch = 0;
+  // Of a command's events: whose they are. For the writer; rows that were read leave it out.
+  std::string request_id;
   // The events, each as an entry of `repeated Event events = 1` on the wire (0x0A, length, bytes),
   // so that the whole string is a valid serialized WatchJobResponse.
   std::string entries;

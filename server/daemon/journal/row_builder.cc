@@ -32,6 +32,7 @@ std::vector<RowPtr> BuildRows(const std::vector<PendingEvent>& events, int64_t f
       row->branch = event.branch;
       row->first_revision = revision;
       row->first_iteration = event.iteration;
+      row->request_id = event.request_id;
       if (event.kind == v1::ITERATION) {
         // Iterations of a job are alike in size: room for the rest of them, no more than a row's.
         row->entries.reserve(std::max<size_t>(

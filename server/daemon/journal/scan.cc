@@ -54,6 +54,19 @@ absl::StatusOr<int64_t> ScanIteration(std::string_view bytes) {
   return index;
 }
 
+std::string RequestOf(const v1::Event& event) {
+  switch (event.kind_case()) {
+    case v1::Event::kCommandAccepted:
+      return event.command_accepted().request_id();
+    case v1::Event::kCommandApplied:
+      return event.command_applied().request_id();
+    case v1::Event::kCommandRejected:
+      return event.command_rejected().request_id();
+    default:
+      return "";
+  }
+}
+
 int64_t IterationOf(const v1::Event& event) {
   switch (event.kind_case()) {
     case v1::Event::kIteration:
@@ -121,6 +134,7 @@ absl::StatusOr<PendingEvent> ScanEvent(std::string bytes) {
     v1::Event event;
     if (!event.ParseFromString(bytes)) return Malformed("it does not parse");
     pending.iteration = IterationOf(event);
+    pending.request_id = RequestOf(event);
     if (event.has_state_changed()) pending.state = event.state_changed().state();
   }
   pending.bytes = std::move(bytes);
@@ -131,6 +145,7 @@ PendingEvent ToPending(const v1::Event& event) {
   PendingEvent pending;
   pending.kind = static_cast<v1::EventKind>(event.kind_case());
   pending.iteration = IterationOf(event);
+  pending.request_id = RequestOf(event);
   pending.branch = event.branch();
   pending.attempt = event.attempt();
   pending.sequence = event.sequence();

@@ -16,10 +16,18 @@ inline constexpr int64_t kMaxRevision = (int64_t{1} << kRevisionBits) - 1;
 
 inline int64_t RowId(int64_t job, int64_t revision) { return (job << kRevisionBits) | revision; }
 inline int64_t RevisionOf(int64_t row_id) { return row_id & kMaxRevision; }
+inline int64_t JobOf(int64_t row_id) { return row_id >> kRevisionBits; }
 
 // Creates the tables or brings them up to date, in one transaction. FAILED_PRECONDITION: made by a
-// newer version, or the file is not Descent's.
+// newer version, or the file is not Descent's. Reads and rewrites all rows of a store of version 1.
 absl::Status Migrate(Connection& connection);
+
+// Whether it is as Migrate leaves it. FAILED_PRECONDITION: it is not.
+absl::Status CheckVersion(Connection& connection);
+
+// Has the file give back what is no longer used, a little at a time (`PRAGMA incremental_vacuum`):
+// rewrites a store that was made without that, if there is room for a copy.
+absl::Status UseIncrementalVacuum(Connection& connection);
 
 }  // namespace descent::daemon
 

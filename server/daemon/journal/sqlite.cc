@@ -29,6 +29,8 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   }
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, kBusyMillis);
+  // Else a page of random bytes may pass for one of the tree.
+  sqlite3_exec(db, "PRAGMA cell_size_check = ON", nullptr, nullptr, nullptr);
   return connection;
 }
 
@@ -56,6 +58,8 @@ absl::StatusOr<int64_t> Connection::QueryInt(std::string_view sql) {
   return *row ? statement->Int(0) : 0;
 }
 
+void Connection::SetBusyTimeout(int millis) { sqlite3_busy_timeout(db_, millis); }
+
 int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid(db_); }
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
@@ -68,8 +72,18 @@ absl::Status Connection::Error(std::string_view doing) const {
                    sqlite3_errmsg(db_), " (SQLite code ", code);
   if (system != 0) absl::StrAppend(&text, ", errno ", system);
   text += ")";
-  if ((code & 0xFF) == SQLITE_FULL) return absl::ResourceExhaustedError(text);
-  return absl::UnavailableError(text);
+  switch (code & 0xFF) {
+    case SQLITE_FULL:
+      return absl::ResourceExhaustedError(text);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(text);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::AbortedError(text);
+    default:
+      return absl::UnavailableError(text);
+  }
 }
 
 Statement::Statement(Statement&& other) noexcept

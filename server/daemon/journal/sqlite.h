@@ -34,10 +34,15 @@ class Connection {
   // The first column of the first row.
   absl::StatusOr<int64_t> QueryInt(std::string_view sql);
 
+  // How long a lock of another program is waited for before ABORTED.
+  void SetBusyTimeout(int millis);
+
   int64_t last_insert_rowid() const;
   bool in_transaction() const;
 
-  // What went wrong with the last call, as UNAVAILABLE (RESOURCE_EXHAUSTED: disk full).
+  // What went wrong with the last call: DATA_LOSS if the file is damaged, ABORTED if another
+  // program has it locked (nothing was done), RESOURCE_EXHAUSTED if the disk is full, else
+  // UNAVAILABLE.
   absl::Status Error(std::string_view doing) const;
 
  private:

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "server/common/log.h"
 #include "server/daemon/journal/row_builder.h"
 #include "server/daemon/journal/writer.h"
 
@@ -20,8 +23,10 @@ StoredJournal::StoredJournal(const Reader::JobRecord& record, int64_t tail_bytes
       tail_(tail_bytes),
       next_revision_(record.head_revision + 1) {
   notes.stored_revision = record.head_revision;
+  notes.last_other_revision = record.last_other_revision;
   if (record.number == 0) notes.iteration_bytes = 0;
   tail_.SetHead(record.head_revision);
+  if (!record.damage.ok()) NoteDamage(record.damage);
 }
 
 int64_t StoredJournal::Append(std::vector<PendingEvent> events, std::optional<v1::Job> snapshot,
@@ -58,13 +63,13 @@ int64_t StoredJournal::Enqueue(std::vector<PendingEvent> events,
 absl::StatusOr<std::vector<RowPtr>> StoredJournal::Read(int64_t after_revision, int64_t max_bytes,
                                                         const std::vector<v1::EventKind>& kinds) {
   const int64_t head = head_revision();
-  return readers_->With([&](Reader& reader) {
+  return With([&](Reader& reader) {
     return reader.Read(number(), after_revision, head, max_bytes, kinds);
   });
 }
 
 std::optional<std::vector<RowPtr>> StoredJournal::Tail(int64_t after_revision, int64_t max_bytes) {
-  if (deleted_.load()) return std::nullopt;
+  if (deleted_.load() || damaged_.load()) return std::nullopt;
   return tail_.After(after_revision, max_bytes);
 }
 
@@ -74,9 +79,78 @@ std::unique_ptr<Subscription> StoredJournal::Subscribe(std::function<void()> on_
 
 absl::StatusOr<RowPtr> StoredJournal::FindIteration(int32_t branch, int64_t iteration) {
   const int64_t head = head_revision();
-  return readers_->With(
+  return With(
       [&](Reader& reader) { return reader.FindIteration(number(), head, branch, iteration); });
 }
+
+absl::StatusOr<std::vector<RowPtr>> StoredJournal::FindRequest(const std::string& request_id) {
+  return With([&](Reader& reader) { return reader.FindRequest(number(), request_id); });
+}
+
+absl::StatusOr<std::vector<RowPtr>> StoredJournal::FindEvaluations(int32_t branch,
+                                                                   int64_t iteration) {
+  return With([&](Reader& reader) { return reader.FindEvaluations(number(), branch, iteration); });
+}
+
+template <class Use>
+auto StoredJournal::With(Use use) -> decltype(use(std::declval<Reader&>())) {
+  if (damaged_.load()) return damage();
+  auto result = readers_->With(use);
+  if (absl::IsDataLoss(result.status()) && !deleted_.load()) return SetDamage(result.status());
+  return result;
+}
+
+// ----------------------------------------------------------------------------------------- Damage
+
+absl::Status StoredJournal::damage() const {
+  MutexLock lock(damage_mutex_);
+  return damage_;
+}
+
+void StoredJournal::OnDamage(std::function<void(const absl::Status&)> on_damage) {
+  absl::Status damage;
+  {
+    MutexLock lock(damage_mutex_);
+    on_damage_ = on_damage;
+    damage = damage_;
+  }
+  if (!damage.ok()) on_damage(damage);
+}
+
+absl::Status StoredJournal::SetDamage(const absl::Status& what) {
+  if (!NoteDamage(what)) return damage();
+  std::function<void(const absl::Status&)> on_damage;
+  {
+    MutexLock lock(damage_mutex_);
+    on_damage = on_damage_;
+  }
+  tail_.Clear();
+  if (on_damage) on_damage(damage());
+  // Subscribers are told on the writer's thread, as always.
+  Writer::Operation operation;
+  operation.kind = Writer::Operation::kDamage;
+  operation.journal = shared_from_this();
+  writer_->Enqueue(std::move(operation));
+  return damage();
+}
+
+bool StoredJournal::NoteDamage(const absl::Status& what) {
+  const std::string text = absl::StrCat("The stored journal of jobs/", job_id_,
+                                        " is damaged: ", std::string(what.message()),
+                                        ". The job is out of service, others are not concerned: "
+                                        "stop descentd and put descent.db back "
+                                        "from a copy, or delete the job");
+  {
+    MutexLock lock(damage_mutex_);
+    if (!damage_.ok()) return false;
+    damage_ = MakeError(absl::StatusCode::kDataLoss, text, "JOURNAL_DAMAGED");
+    damaged_.store(true);
+  }
+  server::LogError(absl::StrCat("jobs/", job_id_), text);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------- Writing
 
 void StoredJournal::Retain(int64_t max_bytes) {
   Writer::Operation operation;

@@ -39,12 +39,22 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   std::optional<std::vector<RowPtr>> Tail(int64_t after_revision, int64_t max_bytes) override;
   std::unique_ptr<Subscription> Subscribe(std::function<void()> on_append) override;
   absl::StatusOr<RowPtr> FindIteration(int32_t branch, int64_t iteration) override;
+  absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string& request_id) override;
+  absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch, int64_t iteration) override;
+  absl::Status damage() const override ABSL_LOCKS_EXCLUDED(damage_mutex_);
+  void OnDamage(std::function<void(const absl::Status&)> on_damage) override
+      ABSL_LOCKS_EXCLUDED(damage_mutex_);
   void Retain(int64_t max_bytes) override;
+
+  // Takes the journal out of service: `what` is a clause that says what is wrong and where. The
+  // first call counts. Gives damage(). Any thread.
+  absl::Status SetDamage(const absl::Status& what) ABSL_LOCKS_EXCLUDED(damage_mutex_);
 
   // Takes the events of a job that the writer is to create.
   void Create(std::vector<PendingEvent> events, const v1::Job& snapshot, Done done);
 
   // For the writer, on its thread.
+  bool is_damaged() const { return damaged_.load(); }
   int64_t number() const { return number_.load(); }
   void set_number(int64_t number) { number_.store(number); }
   void Publish(const std::vector<RowPtr>& rows, int64_t final_revision);
@@ -58,7 +68,9 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
     bool deleted = false;
     // Bytes of stored iteration rows; −1: not counted yet since the start.
     int64_t iteration_bytes = -1;
-    int64_t stored_revision = 0;    // the last one committed
+    int64_t stored_revision = 0;  // the last one committed
+    // The first revision of the last row that is no ITERATION; 0: there is none.
+    int64_t last_other_revision = 0;
     bool thinning = false;          // has begun to
     int64_t retain_bytes = -1;      // what Retain asked for and is still to be done; −1: nothing
     int64_t last_append_nanos = 0;  // monotonic
@@ -69,6 +81,10 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
  private:
   int64_t Enqueue(std::vector<PendingEvent> events, std::optional<std::string> snapshot, Done done,
                   bool create);
+  bool NoteDamage(const absl::Status& what) ABSL_LOCKS_EXCLUDED(damage_mutex_);
+  // Takes a reader and calls `use` with it, unless the journal is damaged; notes if it is found so.
+  template <class Use>
+  auto With(Use use) -> decltype(use(std::declval<Reader&>()));
 
   const std::string job_id_;
   const std::shared_ptr<Writer> writer_;
@@ -77,8 +93,13 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   std::atomic<int64_t> compacted_revision_;
   std::atomic<int64_t> final_revision_;
   std::atomic<bool> deleted_{false};
+  std::atomic<bool> damaged_{false};  // damage_ is set
   daemon::Tail tail_;
   Subscribers subscribers_;
+
+  mutable server::Mutex damage_mutex_;
+  absl::Status damage_ ABSL_GUARDED_BY(damage_mutex_);
+  std::function<void(const absl::Status&)> on_damage_ ABSL_GUARDED_BY(damage_mutex_);
 
   // Held while revisions are given and rows are queued, so that both have one order.
   server::Mutex mutex_;

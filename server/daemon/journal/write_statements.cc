@@ -3,7 +3,9 @@
 #include <string>
 #include <utility>
 
+#include "server/daemon/journal/checksum.h"
 #include "server/daemon/journal/schema.h"
+#include "server/daemon/journal/stored_row.h"
 
 namespace descent::daemon {
 namespace {
@@ -55,9 +57,13 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
   const std::pair<Statement*, std::string> statements[] = {
       {&s->begin_, "BEGIN IMMEDIATE"},
       {&s->commit_, "COMMIT"},
-      {&s->insert_job_, "INSERT INTO jobs (job_id, snapshot) VALUES (?1, ?2)"},
-      {&s->insert_row_, "INSERT INTO rows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
-      {&s->update_snapshot_, "UPDATE jobs SET snapshot = ?2 WHERE number = ?1"},
+      {&s->insert_job_,
+       "INSERT INTO jobs (job_id, snapshot, snapshot_checksum) VALUES (?1, ?2, ?3)"},
+      {&s->insert_row_,
+       "INSERT INTO rows (id, last_revision, kind, branch, first_iteration, last_iteration, "
+       "entries, checksum, previous, request_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"},
+      {&s->update_snapshot_,
+       "UPDATE jobs SET snapshot = ?2, snapshot_checksum = ?3 WHERE number = ?1"},
       {&s->update_count_,
        "UPDATE jobs SET iteration_bytes = ?2, counted_revision = ?3 WHERE number = ?1"},
       {&s->counted_, "SELECT iteration_bytes, counted_revision FROM jobs WHERE number = ?1"},
@@ -66,14 +72,16 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
        "WHERE id BETWEEN ?1 AND ?2 AND kind = 13"},
       {&s->delete_job_, "DELETE FROM jobs WHERE number = ?1"},
       {&s->mark_deleted_, "INSERT INTO deleted_jobs VALUES (?1)"},
+      {&s->mark_folder_, "INSERT OR IGNORE INTO folders_to_remove VALUES (?1)"},
+      {&s->forget_folder_, "DELETE FROM folders_to_remove WHERE job_id = ?1"},
       {&s->deleted_job_, "SELECT number FROM deleted_jobs LIMIT 1"},
       {&s->rows_of_, "SELECT id, length(entries) FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id"},
       {&s->remove_row_, "DELETE FROM rows WHERE id = ?1"},
       {&s->remove_rollups_, "DELETE FROM rollups WHERE job = ?1"},
       {&s->unmark_deleted_, "DELETE FROM deleted_jobs WHERE number = ?1"},
       {&s->oldest_batches_,
-       "SELECT id, last_revision, branch, first_iteration, last_iteration, entries FROM rows "
-       "WHERE id BETWEEN ?1 AND ?2 AND kind = 13 AND last_revision < ?3 ORDER BY id"},
+       "SELECT " DESCENT_ROW_COLUMNS
+       " FROM rows WHERE id BETWEEN ?1 AND ?2 AND kind = 13 AND last_revision < ?3 ORDER BY id"},
       {&s->merge_rollup_, MergeRollupSql()},
       {&s->update_compacted_, "UPDATE jobs SET compacted_revision = ?2 WHERE number = ?1"},
   };
@@ -87,25 +95,56 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
 
 absl::StatusOr<int64_t> WriteStatements::InsertJob(std::string_view job_id,
                                                    std::string_view snapshot) {
-  absl::Status status = insert_job_.Reset().BindText(1, job_id).BindBlob(2, snapshot).Run();
+  // A namesake's folder is this job's from now on.
+  if (absl::Status status = ForgetFolder(job_id); !status.ok()) return status;
+  absl::Status status = insert_job_.Reset()
+                            .BindText(1, job_id)
+                            .BindBlob(2, snapshot)
+                            .Bind(3, int64_t{Checksum(job_id, snapshot)})
+                            .Run();
   if (!status.ok()) return status;
   return connection_.last_insert_rowid();
 }
 
-absl::Status WriteStatements::InsertRow(int64_t job, const Row& row) {
-  return insert_row_.Reset()
-      .Bind(1, RowId(job, row.first_revision))
-      .Bind(2, row.last_revision)
-      .Bind(3, static_cast<int64_t>(row.kind))
-      .Bind(4, int64_t{row.branch})
-      .Bind(5, row.first_iteration)
-      .Bind(6, row.last_iteration)
-      .BindBlob(7, row.entries)
-      .Run();
+absl::Status WriteStatements::InsertRow(int64_t job, const Row& row, int64_t previous) {
+  const StoredRow stored{.id = RowId(job, row.first_revision),
+                         .last_revision = row.last_revision,
+                         .kind = static_cast<int64_t>(row.kind),
+                         .branch = row.branch,
+                         .first_iteration = row.first_iteration,
+                         .last_iteration = row.last_iteration,
+                         .previous = row.kind == v1::ITERATION ? 0 : previous,
+                         .request_id = row.request_id,
+                         .entries = row.entries};
+  insert_row_.Reset()
+      .Bind(1, stored.id)
+      .Bind(2, stored.last_revision)
+      .Bind(3, stored.kind)
+      .Bind(4, stored.branch)
+      .Bind(5, stored.first_iteration)
+      .Bind(6, stored.last_iteration)
+      .BindBlob(7, stored.entries)
+      .Bind(8, int64_t{Checksum(stored)});
+  if (row.kind == v1::ITERATION) {
+    insert_row_.BindNull(9);
+  } else {
+    insert_row_.Bind(9, stored.previous);
+  }
+  if (row.request_id.empty()) {
+    insert_row_.BindNull(10);
+  } else {
+    insert_row_.BindText(10, row.request_id);
+  }
+  return insert_row_.Run();
 }
 
-absl::Status WriteStatements::UpdateSnapshot(int64_t job, std::string_view snapshot) {
-  return update_snapshot_.Reset().Bind(1, job).BindBlob(2, snapshot).Run();
+absl::Status WriteStatements::UpdateSnapshot(int64_t job, std::string_view job_id,
+                                             std::string_view snapshot) {
+  return update_snapshot_.Reset()
+      .Bind(1, job)
+      .BindBlob(2, snapshot)
+      .Bind(3, int64_t{Checksum(job_id, snapshot)})
+      .Run();
 }
 
 absl::Status WriteStatements::UpdateCount(int64_t job, int64_t iteration_bytes,
@@ -136,9 +175,28 @@ absl::StatusOr<int64_t> WriteStatements::CountIterationBytes(int64_t job) {
   return bytes + count_after_.Int(0);
 }
 
-absl::Status WriteStatements::DeleteJob(int64_t job) {
+absl::Status WriteStatements::DeleteJob(int64_t job, std::string_view job_id) {
   if (absl::Status status = delete_job_.Reset().Bind(1, job).Run(); !status.ok()) return status;
+  if (absl::Status status = mark_folder_.Reset().BindText(1, job_id).Run(); !status.ok()) {
+    return status;
+  }
   return mark_deleted_.Reset().Bind(1, job).Run();
+}
+
+absl::Status WriteStatements::ForgetFolder(std::string_view job_id) {
+  return forget_folder_.Reset().BindText(1, job_id).Run();
+}
+
+absl::StatusOr<int64_t> WriteStatements::UnusedPages() {
+  return connection_.QueryInt("PRAGMA freelist_count");
+}
+
+absl::Status WriteStatements::Shrink() {
+  return connection_.Execute("PRAGMA incremental_vacuum(256)");
+}
+
+absl::Status WriteStatements::FoldLog() {
+  return connection_.Execute("PRAGMA wal_checkpoint(PASSIVE)");
 }
 
 absl::StatusOr<bool> WriteStatements::RemoveSome(int64_t bytes) {
@@ -185,14 +243,9 @@ absl::StatusOr<std::vector<RowPtr>> WriteStatements::OldestBatches(int64_t job,
     absl::StatusOr<bool> found = oldest_batches_.Step();
     if (!found.ok()) return found.status();
     if (!*found) break;
-    auto row = std::make_shared<Row>();
-    row->kind = v1::ITERATION;
-    row->first_revision = RevisionOf(oldest_batches_.Int(0));
-    row->last_revision = oldest_batches_.Int(1);
-    row->branch = static_cast<int32_t>(oldest_batches_.Int(2));
-    row->first_iteration = oldest_batches_.Int(3);
-    row->last_iteration = oldest_batches_.Int(4);
-    row->entries = oldest_batches_.Blob(5);
+    absl::StatusOr<RowPtr> checked = RowOf(oldest_batches_);
+    if (!checked.ok()) return checked.status();
+    RowPtr row = *std::move(checked);
     sum += static_cast<int64_t>(row->entries.size());
     rows.push_back(std::move(row));
   }

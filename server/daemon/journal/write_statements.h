@@ -25,16 +25,23 @@ class WriteStatements {
 
   // The new job's number.
   absl::StatusOr<int64_t> InsertJob(std::string_view job_id, std::string_view snapshot);
-  absl::Status InsertRow(int64_t job, const Row& row);
-  absl::Status UpdateSnapshot(int64_t job, std::string_view snapshot);
+  // `previous`: StoredRow::previous.
+  absl::Status InsertRow(int64_t job, const Row& row, int64_t previous);
+  absl::Status UpdateSnapshot(int64_t job, std::string_view job_id, std::string_view snapshot);
   // What CountIterationBytes need not count again.
   absl::Status UpdateCount(int64_t job, int64_t iteration_bytes, int64_t counted_revision);
   absl::StatusOr<int64_t> CountIterationBytes(int64_t job);
 
-  // Marks the job's rows for RemoveSome.
-  absl::Status DeleteJob(int64_t job);
+  // Marks the job's rows for RemoveSome, and its folder for removal.
+  absl::Status DeleteJob(int64_t job, std::string_view job_id);
+  absl::Status ForgetFolder(std::string_view job_id);
   // Removes about `bytes` of deleted jobs' rows; false: there are none.
   absl::StatusOr<bool> RemoveSome(int64_t bytes);
+  // Pages of the file that nothing uses, and gives some of them back to the file system (which has
+  // them once the log is folded in: FoldLog, outside of a transaction).
+  absl::StatusOr<int64_t> UnusedPages();
+  absl::Status Shrink();
+  absl::Status FoldLog();
 
   // The oldest iteration rows before `head_revision`, about `bytes` of them, at least one if there
   // is any.
@@ -49,8 +56,9 @@ class WriteStatements {
 
   Connection& connection_;
   Statement begin_, commit_, insert_job_, insert_row_, update_snapshot_, update_count_, counted_,
-      count_after_, delete_job_, mark_deleted_, deleted_job_, rows_of_, remove_row_,
-      remove_rollups_, unmark_deleted_, oldest_batches_, merge_rollup_, update_compacted_;
+      count_after_, delete_job_, mark_deleted_, mark_folder_, forget_folder_, deleted_job_,
+      rows_of_, remove_row_, remove_rollups_, unmark_deleted_, oldest_batches_, merge_rollup_,
+      update_compacted_;
 };
 
 }  // namespace descent::daemon

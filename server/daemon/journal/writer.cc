@@ -18,6 +18,10 @@ using server::MutexLock;
 
 // How much of what can wait is done between two commits: about 5 ms.
 constexpr int64_t kChoreBytes = 1 << 20;
+// Kept in the file for what comes next: 1 MiB.
+constexpr int64_t kSparePages = 256;
+// How long SQLite tries before it says that another program has the database locked.
+constexpr int kBusyMillis = 1000;
 constexpr int64_t kSweepNanos = 10'000'000'000;
 
 int64_t BatchBytes(const std::vector<RowPtr>& rows) {
@@ -42,16 +46,24 @@ struct Writer::Change {
   std::vector<RowPtr> rows;
   int64_t iteration_bytes = -1;
   int64_t stored_revision = 0;
+  int64_t last_other_revision = 0;
 };
 
 Writer::Writer(std::unique_ptr<Connection> connection, const Journal::Options& options)
-    : connection_(std::move(connection)), options_(options) {}
+    : connection_(std::move(connection)), options_(options), files_(options.path) {}
 
 absl::Status Writer::Start() {
   absl::StatusOr<std::unique_ptr<WriteStatements>> statements =
       WriteStatements::Prepare(*connection_);
   if (!statements.ok()) return statements.status();
   statements_ = *std::move(statements);
+  connection_->SetBusyTimeout(kBusyMillis);
+  const absl::StatusOr<int64_t> pages = connection_->QueryInt("PRAGMA page_count");
+  if (!pages.ok()) return pages.status();
+  const absl::StatusOr<int64_t> unused = statements_->UnusedPages();
+  if (!unused.ok()) return unused.status();
+  shrinking_ = *unused > *pages / 4;
+  if (absl::Status status = files_.Check(); !status.ok()) return status;
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -82,9 +94,19 @@ void Writer::Stop() {
   connection_.reset();
 }
 
-absl::Status Writer::health() const {
+absl::Status Writer::health() {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  if (absl::Status status = files_.Check(); !status.ok()) {
+    Fail(status);
+    return failure();
+  }
   MutexLock lock(mutex_);
-  return health_;
+  return lock_;
+}
+
+absl::Status Writer::failure() const {
+  MutexLock lock(mutex_);
+  return failure_;
 }
 
 Journal::Statistics Writer::statistics() const {
@@ -120,19 +142,51 @@ void Writer::Run() {
 
 template <class Body>
 absl::Status Writer::Transact(Body body) {
-  absl::Status status = statements_->Begin();
+  absl::Status status = WaitForLock([&] { return statements_->Begin(); });
   if (status.ok()) status = body();
-  if (status.ok()) status = statements_->Commit();
+  if (status.ok()) status = WaitForLock([&] { return statements_->Commit(); });
   if (!status.ok() && connection_->in_transaction()) {
     connection_->Execute("ROLLBACK").IgnoreError();
   }
+  // What went to a file that nobody will find again is not durable.
+  if (status.ok()) status = files_.Check();
   return status;
+}
+
+template <class Step>
+absl::Status Writer::WaitForLock(Step step) {
+  absl::Status status = step();
+  if (!absl::IsAborted(status)) return status;
+  SetWaiting(status);
+  while (true) {
+    status = step();  // takes kBusyMillis
+    if (!absl::IsAborted(status)) break;
+    MutexLock lock(mutex_);
+    if (stop_) break;
+  }
+  SetWaiting(absl::OkStatus());
+  return status;
+}
+
+void Writer::SetWaiting(const absl::Status& status) {
+  if (status.ok()) {
+    server::LogInfo("journal", "the database is no longer locked by another program");
+    MutexLock lock(mutex_);
+    lock_ = absl::OkStatus();
+    return;
+  }
+  const std::string text =
+      absl::StrCat("another program has the database locked, nothing is written until it lets go: ",
+                   std::string(status.message()));
+  server::LogWarning("journal", text);
+  MutexLock lock(mutex_);
+  lock_ = absl::UnavailableError(text);
 }
 
 void Writer::Commit(Operations operations) {
   std::vector<absl::Status> results(operations.size());
   std::vector<Change> changes;
-  absl::Status status = health();
+  absl::Status status = failure();
   if (status.ok()) {
     const int64_t start = options_.clock->MonotonicNanos();
     status = Write(operations, results, changes);
@@ -147,29 +201,50 @@ void Writer::Commit(Operations operations) {
       return;
     }
     Fail(status);
-    status = health();
+    status = failure();
   }
   for (Operation& operation : operations) {
+    if (operation.kind == Operation::kDamage) operation.journal->NotifySubscribers();
     if (operation.done) operation.done(status);
   }
 }
 
 absl::Status Writer::Write(Operations& operations, std::vector<absl::Status>& results,
                            std::vector<Change>& changes) {
+  while (true) {
+    JournalPtr damaged;
+    const absl::Status status = TryWrite(operations, results, changes, &damaged);
+    if (damaged == nullptr || !absl::IsDataLoss(status)) return status;
+    // Nothing was written: once more, without the journal whose pages can't be read.
+    damaged->SetDamage(status).IgnoreError();
+    changes.clear();
+    results.assign(operations.size(), absl::OkStatus());
+  }
+}
+
+absl::Status Writer::TryWrite(Operations& operations, std::vector<absl::Status>& results,
+                              std::vector<Change>& changes, JournalPtr* failed) {
   std::unordered_map<const StoredJournal*, size_t> index;
   const auto change_of = [&](const JournalPtr& journal) -> Change& {
     const auto [it, is_new] = index.try_emplace(journal.get(), changes.size());
     if (is_new) changes.emplace_back(journal);
     return changes[it->second];
   };
-  if (std::all_of(operations.begin(), operations.end(),
-                  [](const Operation& o) { return o.kind == Operation::kRetain; })) {
+  if (std::all_of(operations.begin(), operations.end(), [](const Operation& o) {
+        return o.kind == Operation::kRetain || o.kind == Operation::kDamage;
+      })) {
     return absl::OkStatus();
   }
   return Transact([&]() -> absl::Status {
     for (size_t i = 0; i < operations.size(); ++i) {
       Operation& operation = operations[i];
-      if (operation.kind == Operation::kRetain) continue;
+      if (operation.kind == Operation::kRetain || operation.kind == Operation::kDamage) continue;
+      if (operation.kind == Operation::kForgetFolder) {
+        if (absl::Status status = statements_->ForgetFolder(operation.folder); !status.ok()) {
+          return status;
+        }
+        continue;
+      }
       Change& change = change_of(operation.journal);
       if (change.deleted || operation.journal->notes.deleted) {
         results[i] = absl::NotFoundError(
@@ -178,10 +253,15 @@ absl::Status Writer::Write(Operations& operations, std::vector<absl::Status>& re
       }
       if (operation.kind == Operation::kDelete) {
         change.deleted = true;
-        if (absl::Status status = statements_->DeleteJob(operation.journal->number());
+        if (absl::Status status =
+                statements_->DeleteJob(operation.journal->number(), operation.journal->job_id());
             !status.ok()) {
           return status;
         }
+        continue;
+      }
+      if (operation.journal->is_damaged()) {
+        results[i] = operation.journal->damage();
         continue;
       }
       if (operation.kind == Operation::kCreate) {
@@ -196,7 +276,10 @@ absl::Status Writer::Write(Operations& operations, std::vector<absl::Status>& re
       if (operation.final_revision > 0) change.final_revision = operation.final_revision;
     }
     for (Change& change : changes) {
-      if (absl::Status status = WriteChange(change); !status.ok()) return status;
+      if (absl::Status status = WriteChange(change); !status.ok()) {
+        *failed = change.journal;
+        return status;
+      }
     }
     return absl::OkStatus();
   });
@@ -211,11 +294,16 @@ absl::Status Writer::WriteChange(Change& change) {
   change.stored_revision = notes.stored_revision;
   if (change.iteration_bytes >= 0) change.iteration_bytes += BatchBytes(change.rows);
   if (!change.rows.empty()) change.stored_revision = change.rows.back()->last_revision;
+  change.last_other_revision = notes.last_other_revision;
   for (const RowPtr& row : change.rows) {
-    if (absl::Status status = statements_->InsertRow(number, *row); !status.ok()) return status;
+    absl::Status status = statements_->InsertRow(number, *row, change.last_other_revision);
+    if (!status.ok()) return status;
+    if (row->kind != v1::ITERATION) change.last_other_revision = row->first_revision;
   }
   if (change.snapshot == nullptr) return absl::OkStatus();
-  if (absl::Status status = statements_->UpdateSnapshot(number, *change.snapshot); !status.ok()) {
+  if (absl::Status status =
+          statements_->UpdateSnapshot(number, change.journal->job_id(), *change.snapshot);
+      !status.ok()) {
     return status;
   }
   if (change.iteration_bytes < 0) return absl::OkStatus();
@@ -235,6 +323,7 @@ void Writer::Publish(Operations& operations, const std::vector<absl::Status>& re
     if (notes.deleted) continue;
     notes.iteration_bytes = change.iteration_bytes;
     notes.stored_revision = change.stored_revision;
+    notes.last_other_revision = change.last_other_revision;
     notes.last_append_nanos = now;
     if (!notes.has_tail) {
       notes.has_tail = true;
@@ -249,6 +338,7 @@ void Writer::Publish(Operations& operations, const std::vector<absl::Status>& re
       if (operation.journal->notes.retain_bytes < 0) thinning_.push_back(operation.journal);
       operation.journal->notes.retain_bytes = std::max<int64_t>(operation.retain_bytes, 0);
     }
+    if (operation.kind == Operation::kDamage) operation.journal->NotifySubscribers();
     if (!operation.done) continue;
     if (results[i].ok()) {
       appended.rows = std::move(operation.rows);
@@ -261,23 +351,45 @@ void Writer::Publish(Operations& operations, const std::vector<absl::Status>& re
 }
 
 bool Writer::Chore() {
-  if (!health().ok()) return false;
+  if (!failure().ok()) return false;
   SweepTails();
   absl::Status status;
   if (!thinning_.empty()) {
     bool finished = false;
     status = Thin(thinning_.front(), &finished);
-    if (finished) thinning_.erase(thinning_.begin());
+    if (absl::IsDataLoss(status)) status = thinning_.front()->SetDamage(status);
+    if (finished || !status.ok()) thinning_.erase(thinning_.begin());
   } else if (removing_) {
     status = Transact([&]() -> absl::Status {
       absl::StatusOr<bool> more = statements_->RemoveSome(kChoreBytes);
       if (!more.ok()) return more.status();
+      shrinking_ = shrinking_ || *more;
       removing_ = *more;
       return absl::OkStatus();
     });
+    if (absl::IsDataLoss(status)) removing_ = false;
+  } else if (shrinking_) {
+    status = ShrinkSome();
+    if (absl::IsDataLoss(status)) shrinking_ = false;
   }
-  if (!status.ok()) Fail(status);
-  return status.ok() && (removing_ || !thinning_.empty());
+  // Damage concerns what is read; what is appended goes elsewhere.
+  if (absl::IsDataLoss(status)) server::LogError("journal", std::string(status.message()));
+  if (!status.ok() && !absl::IsDataLoss(status)) Fail(status);
+  return failure().ok() && (removing_ || shrinking_ || !thinning_.empty());
+}
+
+absl::Status Writer::ShrinkSome() {
+  const absl::StatusOr<int64_t> unused = statements_->UnusedPages();
+  if (!unused.ok()) return unused.status();
+  if (*unused > kSparePages) {
+    absl::Status status = Transact([&] { return statements_->Shrink(); });
+    if (!status.ok()) return status;
+    const absl::StatusOr<int64_t> left = statements_->UnusedPages();
+    if (!left.ok()) return left.status();
+    if (*left < *unused) return absl::OkStatus();
+  }
+  shrinking_ = false;  // or the file can't shrink
+  return statements_->FoldLog();
 }
 
 absl::Status Writer::Thin(const JournalPtr& journal, bool* finished) {
@@ -348,7 +460,7 @@ void Writer::Fail(const absl::Status& status) {
                    "; repair what is wrong with the disk or folder, then start descentd again");
   server::LogError("journal", text);
   MutexLock lock(mutex_);
-  health_ = absl::UnavailableError(text);
+  failure_ = absl::UnavailableError(text);
 }
 
 void Writer::Count(int64_t events, int64_t bytes, int64_t nanos) {

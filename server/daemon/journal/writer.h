@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "server/common/mutex.h"
+#include "server/daemon/journal/database_files.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/journal/write_statements.h"
 
@@ -25,13 +26,16 @@ class StoredJournal;
 // rows of deleted ones, gives idle tails back; a little at a time, so that no append waits long.
 //
 // After the first failure of the store it writes nothing any more and fails what is queued: after a
-// failed fsync nobody knows what is on the disk, and trying again would only hide that.
+// failed fsync nobody knows what is on the disk, and trying again would only hide that. The same if
+// the database's files are no longer there. Two things are no such failure: another program's lock
+// is waited for, and a journal whose rows are damaged is taken out of service alone.
 class Writer {
  public:
   struct Operation {
-    enum Kind { kCreate, kAppend, kDelete, kRetain };
+    enum Kind { kCreate, kAppend, kDelete, kRetain, kDamage, kForgetFolder };
     Kind kind = kAppend;
-    std::shared_ptr<StoredJournal> journal;
+    std::shared_ptr<StoredJournal> journal;  // none of kForgetFolder
+    std::string folder;                      // of kForgetFolder: the job's id
     std::vector<RowPtr> rows;
     int64_t events = 0;
     int64_t final_revision = 0;  // 0: none of the events ends the job
@@ -50,7 +54,8 @@ class Writer {
   // Commits what is queued, ends the thread, and closes the connection.
   void Stop();
 
-  absl::Status health() const;
+  // Looks at the files too.
+  absl::Status health() ABSL_LOCKS_EXCLUDED(mutex_);
   Journal::Statistics statistics() const;
 
  private:
@@ -64,6 +69,9 @@ class Writer {
   void Commit(Operations operations);
   absl::Status Write(Operations& operations, std::vector<absl::Status>& results,
                      std::vector<Change>& changes);
+  // `failed`: the journal whose rows could not be written, if that was it.
+  absl::Status TryWrite(Operations& operations, std::vector<absl::Status>& results,
+                        std::vector<Change>& changes, JournalPtr* failed);
   absl::Status WriteChange(Change& change);
   void Publish(Operations& operations, const std::vector<absl::Status>& results,
                const std::vector<Change>& changes);
@@ -73,19 +81,28 @@ class Writer {
   absl::Status Thin(const JournalPtr& journal, bool* finished);
   void SweepTails();
 
-  // Runs `body` as one durable transaction.
+  // Runs `body` as one durable transaction. Waits for other programs' locks.
   template <class Body>
   absl::Status Transact(Body body);
-  void Fail(const absl::Status& status);
+  // Calls `step` until no other program has the database locked, or until Stop.
+  template <class Step>
+  absl::Status WaitForLock(Step step);
+  void SetWaiting(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Why nothing is written any more.
+  absl::Status failure() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status ShrinkSome();
   void Count(int64_t events, int64_t bytes, int64_t nanos);
 
   std::unique_ptr<Connection> connection_;
   const Journal::Options options_;
   std::unique_ptr<WriteStatements> statements_;
+  DatabaseFiles files_;
 
   // The writer thread's own.
   std::vector<JournalPtr> thinning_;
-  bool removing_ = true;  // there may be rows of deleted jobs
+  bool removing_ = true;    // there may be rows of deleted jobs
+  bool shrinking_ = false;  // they have left room in the file
   std::vector<JournalPtr> with_tails_;
   int64_t next_sweep_nanos_ = 0;
 
@@ -95,7 +112,8 @@ class Writer {
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  absl::Status lock_ ABSL_GUARDED_BY(mutex_);  // of another program, waited for
   Journal::Statistics statistics_ ABSL_GUARDED_BY(mutex_);
 
   std::thread thread_;

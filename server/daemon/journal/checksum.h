@@ -1,0 +1,35 @@
+#ifndef DESCENT_SERVER_DAEMON_JOURNAL_CHECKSUM_H_
+#define DESCENT_SERVER_DAEMON_JOURNAL_CHECKSUM_H_
+
+#include <cstdint>
+#include <string_view>
+
+namespace descent::daemon {
+
+// What SQLite does not tell: whether a row still says what was written. CRC-32 (zlib's), which
+// finds every change of up to 32 bits in a row and misses one of 4 billion others.
+
+// Everything that is stored of one row, as it is stored.
+struct StoredRow {
+  int64_t id = 0;
+  int64_t last_revision = 0;
+  int64_t kind = 0;
+  int64_t branch = 0;
+  int64_t first_iteration = 0;
+  int64_t last_iteration = 0;
+  // Of any kind but ITERATION: the first revision of the row of another kind before it, 0: it is
+  // the first. So these rows are a chain of their own, which thinning leaves whole. Of ITERATION:
+  // 0.
+  int64_t previous = 0;
+  std::string_view request_id;
+  std::string_view entries;
+};
+
+uint32_t Checksum(const StoredRow& row);
+
+// Of a job's snapshot.
+uint32_t Checksum(std::string_view job_id, std::string_view snapshot);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOURNAL_CHECKSUM_H_
