@@ -81,6 +81,7 @@ std::string JobText(const Io& io, const v1::Job& job) {
   std::sort(labels.begin(), labels.end());
   row("labels", absl::StrJoin(labels, ", "));
   row("reason", Visible(job.state_reason()));
+  row("damage", Visible(job.damage()));
   if (job.has_last_iteration()) {
     const v1::Iteration& last = job.last_iteration();
     const int64_t total = job.summary().iterations();

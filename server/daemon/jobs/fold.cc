@@ -47,6 +47,12 @@ v1::Job JobFold::Full() const {
   return job;
 }
 
+v1::Job JobFold::Stored() const {
+  v1::Job job = light_;
+  if (job.has_last_evaluation()) LeaveOutMatrices(0, job.mutable_last_evaluation());
+  return job;
+}
+
 void JobFold::Apply(const v1::Event& event) {
   light_.set_head_revision(event.revision());
   switch (event.kind_case()) {

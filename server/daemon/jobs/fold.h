@@ -26,6 +26,15 @@ class JobFold {
   explicit JobFold(const v1::Job& snapshot);
 
   void Apply(const v1::Event& event);
+  // Of an evaluation of before as well: the store has none of its matrices.
+  void ApplyEvaluation(const v1::Evaluated& evaluation);
+
+  // For a fold that was made out of order.
+  void set_head_revision(int64_t revision) { light_.set_head_revision(revision); }
+
+  // What is stored with the journal, again and again: without what its events have, that is spec,
+  // summary, and an evaluation's matrices.
+  v1::Job Stored() const;
 
   // Without spec and summary.
   const v1::Job& light() const { return light_; }
@@ -36,7 +45,6 @@ class JobFold {
   bool is_final() const { return IsFinal(light_.state()); }
 
  private:
-  void ApplyEvaluation(const v1::Evaluated& evaluation);
   void ApplyIteration(const v1::Iteration& iteration);
   v1::DialState* Dial(const std::string& path);
 

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace descent::daemon {
+namespace {
+
+// Of what was applied; some 100 bytes each.
+constexpr int kMaxApplied = 1024;
+
+}  // namespace
 
 void History::Apply(const v1::Event& event) {
   if (event.sequence() > 0 && event.attempt() == attempt_.number) {
@@ -17,32 +23,20 @@ void History::Apply(const v1::Event& event) {
     case v1::Event::kSeries:
       series_.assign(event.series().names().begin(), event.series().names().end());
       break;
-    case v1::Event::kEvaluation:
-      evaluations_.insert_or_assign(KeyOf(event.evaluation()), event.evaluation());
-      break;
     case v1::Event::kCommandAccepted: {
-      const std::string& id = event.command_accepted().request_id();
-      if (requests_.try_emplace(id, Request{event.command_accepted(), std::nullopt}).second) {
-        order_.push_back(id);
+      const v1::CommandAccepted& accepted = event.command_accepted();
+      if (requests_.try_emplace(accepted.request_id(), Request{accepted, event.revision()})
+              .second) {
+        open_bytes_ += static_cast<int64_t>(accepted.ByteSizeLong());
       }
       break;
     }
-    case v1::Event::kCommandApplied: {
-      const v1::CommandApplied& applied = event.command_applied();
-      Request& request = requests_[applied.request_id()];
-      if (!request.resolution.has_value()) request.resolution = event;
-      const auto same = [&](const Application& other) {
-        return other.request_id == applied.request_id();
-      };
-      std::erase_if(to_reapply_, same);
-      std::optional<int64_t> from;
-      if (applied.has_reapplied_from()) from = applied.reapplied_from();
-      applied_.push_back({applied.request_id(), applied.iteration(), event.revision(), from});
+    case v1::Event::kCommandApplied:
+      ApplyApplied(event.command_applied(), event.revision());
       break;
-    }
     case v1::Event::kCommandRejected: {
-      Request& request = requests_[event.command_rejected().request_id()];
-      if (!request.resolution.has_value()) request.resolution = event;
+      const auto it = requests_.find(event.command_rejected().request_id());
+      if (it != requests_.end()) it->second.resolved = true;
       break;
     }
     case v1::Event::kStateChanged:
@@ -68,6 +62,23 @@ void History::Apply(const v1::Event& event) {
   }
 }
 
+void History::ApplyApplied(const v1::CommandApplied& applied, int64_t revision) {
+  Application application{{}, applied.iteration(), revision, std::nullopt};
+  if (applied.has_reapplied_from()) application.reapplied_from = applied.reapplied_from();
+  const auto again = std::find_if(to_reapply_.begin(), to_reapply_.end(), [&](const auto& other) {
+    return other.accepted.request_id() == applied.request_id();
+  });
+  if (again != to_reapply_.end()) {
+    application.accepted = std::move(again->accepted);
+    to_reapply_.erase(again);
+  }
+  if (const auto it = requests_.find(applied.request_id()); it != requests_.end()) {
+    it->second.resolved = true;
+    application.accepted = it->second.accepted;
+  }
+  applied_.push_back(std::move(application));
+}
+
 void History::ApplyRewound(const v1::Rewound& rewound) {
   const int64_t to = rewound.to_iteration();
   lineage_.Rewind(to, rewound.to_branch());
@@ -84,10 +95,6 @@ void History::ApplyRewound(const v1::Rewound& rewound) {
   again.insert(again.end(), to_reapply_.begin(), to_reapply_.end());
   std::ranges::stable_sort(again, {}, &Application::iteration);
   to_reapply_ = std::move(again);
-  std::erase_if(evaluations_, [&](const auto& entry) {
-    const auto& [iteration, dataset, request_id, part] = entry.first;
-    return iteration > to || (iteration == to && !request_id.empty());
-  });
 }
 
 const Request* History::FindRequest(const std::string& request_id) const {
@@ -95,22 +102,43 @@ const Request* History::FindRequest(const std::string& request_id) const {
   return it == requests_.end() ? nullptr : &it->second;
 }
 
-std::vector<v1::CommandAccepted> History::Unresolved() const {
-  std::vector<v1::CommandAccepted> unresolved;
-  for (const std::string& id : order_) {
-    const Request& request = requests_.at(id);
-    if (!request.resolution.has_value()) unresolved.push_back(request.accepted);
+std::vector<v1::CommandAccepted> History::Unresolved(bool deliverable) const {
+  std::vector<const Request*> open;
+  for (const auto& [id, request] : requests_) {
+    if (!request.resolved && (request.deliverable || !deliverable)) open.push_back(&request);
   }
+  std::ranges::sort(open, {}, &Request::revision);
+  std::vector<v1::CommandAccepted> unresolved;
+  for (const Request* request : open) unresolved.push_back(request->accepted);
   return unresolved;
 }
 
-History::EvaluationKey History::KeyOf(const v1::Evaluated& evaluated) {
-  return {evaluated.iteration(), evaluated.dataset(), evaluated.request_id(), evaluated.part()};
+void History::MakeDeliverable(const std::string& request_id) {
+  const auto it = requests_.find(request_id);
+  if (it != requests_.end()) it->second.deliverable = true;
 }
 
-const v1::Evaluated* History::FindEvaluation(const v1::Evaluated& like) const {
-  const auto it = evaluations_.find(KeyOf(like));
-  return it == evaluations_.end() ? nullptr : &it->second;
+void History::Retire(const std::string& request_id) {
+  const auto it = requests_.find(request_id);
+  if (it == requests_.end() || !it->second.resolved) return;
+  open_bytes_ -= static_cast<int64_t>(it->second.accepted.ByteSizeLong());
+  requests_.erase(it);
+}
+
+void History::Forget(int64_t durable_revision) {
+  if (applied_.size() <= kMaxApplied) return;
+  const auto keep = applied_.end() - kMaxApplied / 2;
+  auto end = applied_.begin();
+  while (end != keep && end->revision <= durable_revision) ++end;
+  if (end == applied_.begin()) return;
+  forgotten_iteration_ = std::prev(end)->iteration;
+  applied_.erase(applied_.begin(), end);
+}
+
+void History::Recall(const History& whole) {
+  applied_ = whole.applied_;
+  to_reapply_ = whole.to_reapply_;
+  forgotten_iteration_ = whole.forgotten_iteration_;
 }
 
 bool History::HasCheckpoint(const v1::CheckpointSaved& saved) const {
@@ -121,12 +149,12 @@ bool History::HasCheckpoint(const v1::CheckpointSaved& saved) const {
 
 bool History::IsApplied(const std::string& request_id) const {
   return std::any_of(applied_.begin(), applied_.end(),
-                     [&](const auto& it) { return it.request_id == request_id; });
+                     [&](const auto& it) { return it.accepted.request_id() == request_id; });
 }
 
 bool History::IsToBeReapplied(const std::string& request_id) const {
   return std::any_of(to_reapply_.begin(), to_reapply_.end(),
-                     [&](const auto& it) { return it.request_id == request_id; });
+                     [&](const auto& it) { return it.accepted.request_id() == request_id; });
 }
 
 void History::ForgetCheckpoint(const std::string& name) {
@@ -143,7 +171,7 @@ std::vector<worker::v1::Scripted> History::Script(int64_t checkpoint_iteration) 
   std::vector<worker::v1::Scripted> scripted;
   for (const Application& application : script) {
     worker::v1::Scripted entry;
-    *entry.mutable_request() = requests_.at(application.request_id).accepted;
+    *entry.mutable_request() = application.accepted;
     entry.set_iteration(application.iteration);
     if (application.reapplied_from) entry.set_reapplied_from(*application.reapplied_from);
     scripted.push_back(std::move(entry));
@@ -151,10 +179,11 @@ std::vector<worker::v1::Scripted> History::Script(int64_t checkpoint_iteration) 
   return scripted;
 }
 
-int History::FruitlessAttempts(int64_t last_iteration_revision) const {
-  return static_cast<int>(
-      std::count_if(attempt_revisions_.begin(), attempt_revisions_.end(),
-                    [&](int64_t revision) { return revision > last_iteration_revision; }));
+int History::FruitlessAttempts(int64_t last_iteration_revision) {
+  // Those before will never count again.
+  std::erase_if(attempt_revisions_,
+                [&](int64_t revision) { return revision <= last_iteration_revision; });
+  return static_cast<int>(attempt_revisions_.size());
 }
 
 }  // namespace descent::daemon

@@ -1,6 +1,8 @@
 #include "server/daemon/jobs/job.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +25,9 @@ constexpr int64_t kDefaultRetention = int64_t{1} << 30;
 constexpr int64_t kAcknowledgeNanos = 10'000'000;
 constexpr int64_t kAcknowledgeEvents = 4096;
 
+// So many checkpoints are looked for in the job's folder.
+constexpr size_t kManyCheckpoints = 1024;
+
 // Every kind but iterations, which come by the million.
 std::vector<v1::EventKind> OtherKinds() {
   std::vector<v1::EventKind> kinds;
@@ -30,6 +35,12 @@ std::vector<v1::EventKind> OtherKinds() {
     if (kind != v1::ITERATION) kinds.push_back(static_cast<v1::EventKind>(kind));
   }
   return kinds;
+}
+
+// A snapshot that was damaged is folded anew, from nothing.
+JobFold FoldOf(const StoredJob& stored) {
+  if (stored.snapshot.head_revision() == 0) return JobFold(stored.journal->job_id());
+  return JobFold(stored.snapshot);
 }
 
 absl::StatusOr<v1::Event> ParseEntry(const Entry& entry) {
@@ -64,43 +75,55 @@ Job::Job(Environment environment, const StoredJob& stored)
     : environment_(std::move(environment)),
       id_(stored.journal->job_id()),
       journal_(stored.journal),
-      pending_(stored.snapshot),
-      durable_(stored.snapshot),
+      pending_(FoldOf(stored)),
+      durable_(pending_),
       next_revision_(journal_->head_revision() + 1) {}
 
 absl::Status Job::LoadHistory() {
-  int64_t snapshot_revision = 0;
+  if (absl::Status status = damage(); !status.ok()) return status;
+  History history;
+  JobFold fold(id_);
   {
     MutexLock lock(mutex_);
     if (history_loaded_) return absl::OkStatus();
-    snapshot_revision = pending_.light().head_revision();
+    fold = pending_;
   }
-  std::vector<v1::Event> events;
-  int64_t cursor = 0;
-  while (true) {
-    const absl::StatusOr<std::vector<RowPtr>> rows = journal_->Read(cursor, 1 << 20, OtherKinds());
-    if (!rows.ok()) return rows.status();
-    if (rows->empty()) break;
-    for (const RowPtr& row : *rows) {
-      cursor = std::max(cursor, row->last_revision);
-      if (row->kind == v1::ITERATION) continue;
-      for (const Entry& entry : Entries(*row)) {
-        absl::StatusOr<v1::Event> event = ParseEntry(entry);
-        if (!event.ok()) return event.status();
-        events.push_back(*std::move(event));
-      }
+  const int64_t snapshot_revision = fold.light().head_revision();
+  int64_t iteration = -1;  // the last one that an event speaks of
+  size_t many = kManyCheckpoints;
+  // Event by event: those of a long job would not fit into memory together.
+  absl::Status read = ReadOthers(OtherKinds(), [&](const v1::Event& event) {
+    history.Apply(event);
+    if (event.revision() > snapshot_revision) {
+      fold.Apply(event);
+    } else if (event.has_evaluation()) {
+      fold.ApplyEvaluation(event.evaluation());
     }
-  }
+    if (event.has_command_accepted()) {
+      history.MakeDeliverable(event.command_accepted().request_id());
+    } else if (event.has_command_applied()) {
+      history.Retire(event.command_applied().request_id());
+      history.Forget(event.revision());
+    } else if (event.has_command_rejected()) {
+      history.Retire(event.command_rejected().request_id());
+    } else if (event.state_changed().has_iteration()) {
+      iteration = event.state_changed().iteration();
+    } else if (event.has_checkpoint_saved()) {
+      iteration = event.checkpoint_saved().iteration();
+      if (history.checkpoints().size() > many) {
+        ForgetRemoved(&history);
+        many = std::max(many, 2 * history.checkpoints().size());
+      }
+    } else if (event.has_rewound()) {
+      iteration = event.rewound().to_iteration();
+    }
+  });
+  if (!read.ok()) return read;
+  ForgetRemoved(&history);
   MutexLock lock(mutex_);
   if (history_loaded_) return absl::OkStatus();
-  for (const v1::Event& event : events) {
-    history_.Apply(event);
-    if (event.revision() > snapshot_revision) pending_.Apply(event);
-    if (event.has_command_accepted()) accepted_.insert(event.command_accepted().request_id());
-  }
-  for (const auto& [id, request] : history_.requests()) {
-    if (request.resolution.has_value()) answers_.emplace(id, *request.resolution);
-  }
+  history_ = std::move(history);
+  pending_ = std::move(fold);
   // The last iteration: whatever follows the snapshot is iterations alone, as every other append
   // brings a snapshot; else it is where the snapshot says.
   absl::StatusOr<std::vector<RowPtr>> last = journal_->Read(journal_->head_revision() - 1, 1, {});
@@ -110,7 +133,8 @@ absl::Status Job::LoadHistory() {
   const int64_t index = at_head ? row->last_iteration
                         : pending_.light().has_last_iteration()
                             ? pending_.light().last_iteration().index()
-                            : -1;
+                        : snapshot_revision == 0 ? iteration  // the fold was made anew
+                                                 : -1;
   head_iteration_ = index;
   if (!at_head) {
     // Not there: thinned away, or nothing was computed since a rewind to the starting point.
@@ -124,7 +148,11 @@ absl::Status Job::LoadHistory() {
       absl::StatusOr<v1::Event> event = ParseEntry(entry);
       if (!event.ok()) return event.status();
       last_iteration_revision_ = event->revision();
-      if (event->revision() > snapshot_revision) pending_.Apply(*event);
+      if (event->revision() > snapshot_revision || !pending_.light().has_last_iteration()) {
+        const int64_t head = pending_.light().head_revision();
+        pending_.Apply(*event);
+        pending_.set_head_revision(std::max(head, event->revision()));
+      }
       if (event->attempt() == history_.attempt().number) {
         attempt_.taken_sequence = event->sequence();
       }
@@ -136,6 +164,66 @@ absl::Status Job::LoadHistory() {
   return absl::OkStatus();
 }
 
+void Job::ForgetRemoved(History* history) const {
+  int64_t kept = 0;
+  {
+    MutexLock lock(mutex_);
+    kept = KeptCheckpoints();
+  }
+  const auto& records = history->checkpoints();
+  std::vector<std::string> removed;
+  // The newest ones ought to be there: if one is not, people are told.
+  for (int64_t i = 0; i + kept < static_cast<int64_t>(records.size()); ++i) {
+    std::error_code error;
+    const std::string& name = records[static_cast<size_t>(i)].name;
+    if (!std::filesystem::exists(CheckpointPath(name), error)) removed.push_back(name);
+  }
+  for (const std::string& name : removed) history->ForgetCheckpoint(name);
+}
+
+absl::Status Job::ReadOthers(const std::vector<v1::EventKind>& kinds,
+                             const std::function<void(const v1::Event&)>& take) const {
+  int64_t cursor = 0;
+  while (true) {
+    const absl::StatusOr<std::vector<RowPtr>> rows = journal_->Read(cursor, 1 << 20, kinds);
+    if (!rows.ok()) return rows.status();
+    if (rows->empty()) return absl::OkStatus();
+    for (const RowPtr& row : *rows) {
+      cursor = std::max(cursor, row->last_revision);
+      for (const Entry& entry : Entries(*row)) {
+        const absl::StatusOr<v1::Event> event = ParseEntry(entry);
+        if (!event.ok()) return event.status();
+        take(*event);
+      }
+    }
+  }
+}
+
+absl::Status Job::RecallScript(int64_t checkpoint_iteration) {
+  {
+    MutexLock lock(mutex_);
+    if (history_.HasScript(checkpoint_iteration)) return absl::OkStatus();
+    // What is read must be all that was appended. No worker adds to it meanwhile, nor, as this is
+    // the loop, anybody else.
+    while (in_flight_ > 0) landed_.Wait(mutex_);
+  }
+  History whole;
+  absl::Status read =
+      ReadOthers({v1::COMMAND_ACCEPTED, v1::COMMAND_APPLIED, v1::COMMAND_REJECTED, v1::REWOUND},
+                 [&](const v1::Event& event) {
+                   whole.Apply(event);
+                   if (event.has_command_applied()) {
+                     whole.Retire(event.command_applied().request_id());
+                   } else if (event.has_command_rejected()) {
+                     whole.Retire(event.command_rejected().request_id());
+                   }
+                 });
+  if (!read.ok()) return read;
+  MutexLock lock(mutex_);
+  history_.Recall(whole);
+  return absl::OkStatus();
+}
+
 // --------------------------------------------------------------------------------- What people see
 
 v1::Job Job::Durable() const {
@@ -143,6 +231,7 @@ v1::Job Job::Durable() const {
   v1::Job job = durable_.Full();
   job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
   job.set_compacted_revision(journal_->compacted_revision());
+  job.set_damage(std::string(journal_->damage().message()));
   return job;
 }
 
@@ -151,6 +240,7 @@ v1::Job Job::DurableLight() const {
   v1::Job job = durable_.light();
   job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
   job.set_compacted_revision(journal_->compacted_revision());
+  job.set_damage(std::string(journal_->damage().message()));
   return job;
 }
 
@@ -267,7 +357,7 @@ void Job::Append(Draft draft, std::function<void()> then) {
   commit->has_end = draft.has_end;
   commit->then = std::move(then);
   std::optional<v1::Job> snapshot;
-  if (!draft.only_iterations) snapshot = pending_.Full();
+  if (!draft.only_iterations) snapshot = pending_.Stored();
   ++in_flight_;
   journal_->Append(
       std::move(draft.pending), std::move(snapshot),
@@ -283,8 +373,9 @@ void Job::Append(Draft draft, std::function<void()> then) {
 
 void Job::OnDurable(const absl::Status& status, const Commit& commit) {
   MutexLock lock(mutex_);
-  --in_flight_;
+  if (--in_flight_ == 0) landed_.SignalAll();
   if (!status.ok()) {
+    if (absl::IsDataLoss(status)) return AnswerWaitersLocked(status);
     // For good. Nothing is acknowledged; the worker stops when its buffer is full.
     AnswerWaitersLocked(
         MakeError(absl::StatusCode::kUnavailable,
@@ -295,7 +386,7 @@ void Job::OnDurable(const absl::Status& status, const Commit& commit) {
   for (const v1::Event& event : commit.events) {
     durable_.Apply(event);
     if (event.has_command_accepted()) {
-      accepted_.insert(event.command_accepted().request_id());
+      history_.MakeDeliverable(event.command_accepted().request_id());
       ForwardAccepted(event.command_accepted());
     } else if (event.has_command_applied()) {
       Answer(event.command_applied().request_id(), event);
@@ -305,6 +396,9 @@ void Job::OnDurable(const absl::Status& status, const Commit& commit) {
   }
   if (commit.has_checkpoint) DeleteOldCheckpoints();
   if (commit.then) commit.then();
+  if (attempt_.phase == Phase::kLive && !attempt_.comparing && !commit.events.empty()) {
+    history_.Forget(commit.events.back().revision());
+  }
   if (commit.attempt == attempt_.number) {
     Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : commit.sequence,
                 /*at_once=*/!commit.only_iterations);

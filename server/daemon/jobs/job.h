@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -77,6 +78,11 @@ class Job : public std::enable_shared_from_this<Job> {
   // Those who wait for an answer get this one; their requests stay accepted.
   void AnswerWaiters(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // OK, or why the job is out of service: its stored journal is damaged.
+  absl::Status damage() const { return journal_->damage(); }
+  // Ends what is under way without an event: nothing can be appended. On the loop.
+  void LeaveService(const absl::Status& damage) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // ---- For the scheduler, on the loop.
   // Journals the attempt, then sends Start. Blocks (reads the store and the checkpoint). False: the
   // job wants no worker any more.
@@ -118,6 +124,8 @@ class Job : public std::enable_shared_from_this<Job> {
     double elapsed_seconds = 0;
     int64_t recompute_until = -1;
     bool recomputing = false;
+    // No iteration beyond recompute_until has come: what comes may be in the journal already.
+    bool comparing = false;
     int64_t taken_sequence = 0;    // appended or compared
     int64_t durable_sequence = 0;  // may be acknowledged
     int64_t acknowledged_sequence = 0;
@@ -144,6 +152,8 @@ class Job : public std::enable_shared_from_this<Job> {
     bool has_end = false;
   };
   using Waiter = Jobs::Callback<v1::CommandJobResponse>;
+  // What names an evaluation's event in the present history: iteration, dataset, request_id, part.
+  using EvaluationKey = std::tuple<int64_t, std::string, std::string, int32_t>;
 
   // All with the mutex held:
   v1::Event NewEvent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -176,7 +186,11 @@ class Job : public std::enable_shared_from_this<Job> {
   void Fail(const std::string& cause, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WantWorker(int64_t delay_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CommandLocked(const v1::CommandJobRequest& request, const std::string& principal,
-                     Waiter waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+                     const std::vector<RowPtr>& known, Waiter waiter)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Why no more requests may be open; OK: one more may.
+  absl::Status CheckOpenRequests(const v1::CommandJobRequest& request) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StopQueued(const v1::CommandAccepted& accepted, Draft* draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeleteOldCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -184,8 +198,6 @@ class Job : public std::enable_shared_from_this<Job> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What is durable is acknowledged at once if something waits for it, else with what comes later.
   void Acknowledge(int64_t sequence, bool at_once) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::vector<v1::CommandAccepted> DeliverableRequests() const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeOther(PendingEvent pending, Draft* draft, std::string* diverged)
@@ -196,8 +208,23 @@ class Job : public std::enable_shared_from_this<Job> {
   void Fence(const std::string& reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Without:
-  // Reads what the journal has of the iterations in a batch into compared_.
+  // Forgets checkpoints whose files were removed as it is due.
+  void ForgetRemoved(History* history) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // How many are kept.
+  int64_t KeptCheckpoints() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BeginAwait(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Has history_ know all that an attempt from this checkpoint must be told. Blocks; while no
+  // attempt is under way, on the loop.
+  absl::Status RecallScript(int64_t checkpoint_iteration) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls `take` with every event but iterations, in order, with revision.
+  absl::Status ReadOthers(const std::vector<v1::EventKind>& kinds,
+                          const std::function<void(const v1::Event&)>& take) const;
+  // Reads what the journal has of the iterations and evaluations in a batch into compared_.
   void ReadJournaled(const worker::v1::EventBatch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::string CheckpointPath(const std::string& name) const;
+  // What the journal has at the evaluation's iteration in the present history.
+  void ReadEvaluations(const std::string& event, const Lineage& lineage,
+                       std::map<EvaluationKey, v1::Evaluated>* evaluations) const;
   absl::Status ReadRow(const Lineage& lineage, int64_t iteration,
                        std::map<int64_t, v1::Iteration>* iterations) const;
 
@@ -215,13 +242,12 @@ class Job : public std::enable_shared_from_this<Job> {
   int64_t last_iteration_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   Attempt attempt_ ABSL_GUARDED_BY(mutex_);
   int64_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // appends
+  server::CondVar landed_;                              // none is in flight
   int64_t appended_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // since the last call of Retain
   std::map<std::string, std::vector<Waiter>> waiters_ ABSL_GUARDED_BY(mutex_);
-  // Accepted requests and resolutions that are durable.
-  std::set<std::string> accepted_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, v1::Event> answers_ ABSL_GUARDED_BY(mutex_);
-  // The journal's iterations that the next batch will be compared with.
+  // The journal's iterations and evaluations that the next batch will be compared with.
   std::map<int64_t, v1::Iteration> compared_ ABSL_GUARDED_BY(mutex_);
+  std::map<EvaluationKey, v1::Evaluated> compared_evaluations_ ABSL_GUARDED_BY(mutex_);
   // Names of checkpoints that somebody reads.
   std::multiset<std::string> held_ ABSL_GUARDED_BY(mutex_);
   // The last attempt came to nothing: perhaps because of a damaged checkpoint.

@@ -27,10 +27,6 @@ constexpr int kMaxFruitlessAttempts = 3;
 constexpr int64_t kFirstBackOff = 100'000'000;
 constexpr int64_t kDefaultKeep = 3;
 
-std::string CheckpointPath(const std::string& dir, const std::string& name) {
-  return absl::StrCat(dir, "/checkpoints/", name, ".safetensors");
-}
-
 bool IsIntact(const CheckpointRecord& record, const std::string& path, bool read_it) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
@@ -58,6 +54,7 @@ void RemoveUnfinished(const std::string& dir) {
 }  // namespace
 
 bool Job::StartAttempt(const WorkerPtr& worker) {
+  if (!damage().ok()) return false;
   std::vector<CheckpointRecord> candidates;
   bool suspicious = false;
   Lineage lineage;
@@ -76,11 +73,15 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
   checkpoint.iteration = -1;
   std::vector<std::string> damaged;
   for (auto it = candidates.rbegin(); it != candidates.rend(); ++it) {
-    if (IsIntact(*it, CheckpointPath(environment_.dir, it->name), suspicious)) {
+    if (IsIntact(*it, CheckpointPath(it->name), suspicious)) {
       checkpoint = *it;
       break;
     }
     damaged.push_back(it->name);
+  }
+  if (absl::Status status = RecallScript(checkpoint.iteration); !status.ok()) {
+    LogWarning(absl::StrCat("jobs/", id_), std::string(status.message()));
+    return false;
   }
   double elapsed_seconds = 0;
   if (checkpoint.iteration >= 0) {
@@ -102,6 +103,7 @@ bool Job::StartAttempt(const WorkerPtr& worker) {
   attempt_.elapsed_seconds = elapsed_seconds;
   attempt_.recompute_until = head_iteration_;
   attempt_.recomputing = head_iteration_ > checkpoint.iteration;
+  attempt_.comparing = head_iteration_ >= 0;
   compared_.clear();
 
   Draft draft;
@@ -152,7 +154,7 @@ void Job::SendStart() {
   for (worker::v1::Scripted& scripted : history_.Script(attempt_.checkpoint_iteration)) {
     *start.add_script() = std::move(scripted);
   }
-  for (v1::CommandAccepted& accepted : DeliverableRequests()) {
+  for (v1::CommandAccepted& accepted : history_.Unresolved(/*deliverable=*/true)) {
     *start.add_unresolved() = std::move(accepted);
   }
   start.set_elapsed_seconds(attempt_.elapsed_seconds);
@@ -160,6 +162,13 @@ void Job::SendStart() {
 }
 
 void Job::OnUnstarted(const WorkerPtr& worker) {
+  int64_t checkpoint_iteration = -1;
+  {
+    MutexLock lock(mutex_);
+    checkpoint_iteration = attempt_.checkpoint_iteration;
+  }
+  // Damage: the job is being taken out of service.
+  if (!RecallScript(checkpoint_iteration).ok()) return;
   MutexLock lock(mutex_);
   if (attempt_.worker != worker || pending_.is_final()) return;
   if (attempt_.phase == Phase::kStarting) return;  // Start follows
@@ -175,6 +184,17 @@ ProcessId Job::RunningProcess() const {
 }
 
 void Job::AwaitWorker(const WorkerPtr& worker) {
+  BeginAwait(worker);
+  int64_t checkpoint_iteration = -1;
+  {
+    MutexLock lock(mutex_);
+    checkpoint_iteration = attempt_.checkpoint_iteration;
+  }
+  // What it re-computes may differ and be rewound to there. Damage: the job leaves service.
+  RecallScript(checkpoint_iteration).IgnoreError();
+}
+
+void Job::BeginAwait(const WorkerPtr& worker) {
   MutexLock lock(mutex_);
   const History::Attempt& started = history_.attempt();
   const int64_t taken = attempt_.taken_sequence;  // found by LoadHistory
@@ -189,6 +209,7 @@ void Job::AwaitWorker(const WorkerPtr& worker) {
   attempt_.recompute_until = head_iteration_;
   attempt_.recomputing = last_iteration_revision_ < started.revision &&
                          head_iteration_ > attempt_.checkpoint_iteration;
+  attempt_.comparing = last_iteration_revision_ < started.revision && head_iteration_ >= 0;
   attempt_.taken_sequence = attempt_.durable_sequence = attempt_.acknowledged_sequence = taken;
 }
 
@@ -211,7 +232,7 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
   worker::v1::Welcome welcome;
   attempt_.acknowledged_sequence = attempt_.durable_sequence;
   welcome.set_acknowledged_sequence(attempt_.durable_sequence);
-  for (v1::CommandAccepted& accepted : DeliverableRequests()) {
+  for (v1::CommandAccepted& accepted : history_.Unresolved(/*deliverable=*/true)) {
     *welcome.add_unresolved() = std::move(accepted);
   }
   LogInfo(absl::StrCat("jobs/", id_), absl::StrCat("worker ", worker->process().pid, " is back"));
@@ -237,8 +258,16 @@ void Job::OnLost(const WorkerPtr& worker, const std::string& cause, bool clean,
 void Job::Unbind() {
   attempt_.phase = Phase::kIdle;
   attempt_.worker = nullptr;
-  attempt_.recomputing = false;
+  attempt_.recomputing = attempt_.comparing = false;
   compared_.clear();
+  compared_evaluations_.clear();
+}
+
+void Job::LeaveService(const absl::Status& damage) {
+  MutexLock lock(mutex_);
+  if (attempt_.worker != nullptr) attempt_.worker->Fence("The job's stored journal is damaged");
+  Unbind();
+  AnswerWaitersLocked(damage);
 }
 
 void Job::EndAttempt(const std::string& cause, Draft draft) {
@@ -269,7 +298,7 @@ void Job::WantWorker(int64_t delay_nanos) {
 WorkerPtr Job::Abandon(const std::string& reason) {
   MutexLock lock(mutex_);
   WorkerPtr worker = attempt_.worker;
-  if (!pending_.is_final()) {
+  if (!pending_.is_final() && damage().ok()) {
     Draft draft;
     AddFinal(NewState(v1::STOPPED, reason), &draft);
     Append(std::move(draft));
@@ -279,9 +308,17 @@ WorkerPtr Job::Abandon(const std::string& reason) {
   return worker;
 }
 
-void Job::DeleteOldCheckpoints() {
+std::string Job::CheckpointPath(const std::string& name) const {
+  return absl::StrCat(environment_.dir, "/checkpoints/", name, ".safetensors");
+}
+
+int64_t Job::KeptCheckpoints() const {
   const v1::Checkpoints& policy = pending_.given().spec().checkpoints();
-  const int64_t keep = std::max<int64_t>(1, policy.has_keep() ? policy.keep() : kDefaultKeep);
+  return std::max<int64_t>(1, policy.has_keep() ? policy.keep() : kDefaultKeep);
+}
+
+void Job::DeleteOldCheckpoints() {
+  const int64_t keep = KeptCheckpoints();
   std::vector<std::string> paths;
   std::vector<std::string> names;
   const auto& records = history_.checkpoints();
@@ -290,7 +327,7 @@ void Job::DeleteOldCheckpoints() {
     if (attempt_.recomputing && name == attempt_.checkpoint) continue;  // a rewind starts there
     if (held_.count(name) > 0) continue;
     names.push_back(name);
-    paths.push_back(CheckpointPath(environment_.dir, name));
+    paths.push_back(CheckpointPath(name));
   }
   for (const std::string& name : names) history_.ForgetCheckpoint(name);
   if (paths.empty()) return;

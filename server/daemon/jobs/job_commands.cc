@@ -3,18 +3,53 @@
 #include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/job.h"
+#include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
 namespace {
 
 using google::protobuf::util::MessageDifferencer;
 using server::MutexLock;
+
+// So many requests of a job may wait for an iteration to come; twice as many may be open in all. A
+// worker is told all of them when it starts, in one message.
+constexpr size_t kMaxWaitingRequests = 1000;
+constexpr int64_t kMaxWaitingBytes = 1 << 20;
+// Who waits for one request.
+constexpr size_t kMaxWaiters = 16;
+
+// What the store has of a request.
+struct Stored {
+  v1::Event accepted;
+  std::optional<v1::Event> resolution;  // the first
+};
+
+absl::StatusOr<Stored> ReadRequest(const std::vector<RowPtr>& rows) {
+  Stored stored;
+  for (const RowPtr& row : rows) {
+    for (const Entry& entry : Entries(*row)) {
+      v1::Event event;
+      if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) {
+        return absl::DataLossError(
+            absl::StrCat("The journal's event of revision ", entry.revision, " can't be read"));
+      }
+      if (event.has_command_accepted()) {
+        stored.accepted = std::move(event);
+      } else if (!stored.resolution.has_value()) {
+        stored.resolution = std::move(event);
+      }
+    }
+  }
+  return stored;
+}
 
 bool IsStop(const v1::Command& command) { return command.has_stop(); }
 
@@ -45,20 +80,37 @@ absl::StatusOr<v1::CommandJobResponse> ToAnswer(const v1::Event& resolution) {
 
 void Job::Command(const v1::CommandJobRequest& request, const std::string& principal,
                   Jobs::Callback<v1::CommandJobResponse> done) {
-  {
-    MutexLock lock(mutex_);
-    if (history_loaded_) return CommandLocked(request, principal, std::move(done));
-  }
-  // A job that ended before the daemon was started: what was asked of it has to be read first.
+  // The store is asked whether the request was made before. On the loop alone, so that between the
+  // question and what follows from it nobody makes it.
   environment_.loop->Post([self = shared_from_this(), request, principal, done] {
     if (absl::Status status = self->LoadHistory(); !status.ok()) return done(status);
+    absl::StatusOr<std::vector<RowPtr>> known = self->journal_->FindRequest(request.request_id());
+    if (!known.ok()) return done(known.status());
     MutexLock lock(self->mutex_);
-    self->CommandLocked(request, principal, done);
+    self->CommandLocked(request, principal, *known, done);
   });
 }
 
+absl::Status Job::CheckOpenRequests(const v1::CommandJobRequest& request) const {
+  // Who ends the run is let through.
+  if (std::all_of(request.commands().begin(), request.commands().end(), IsStop)) {
+    return absl::OkStatus();
+  }
+  const bool waits = request.has_at_iteration();
+  const size_t limit = waits ? kMaxWaitingRequests : 2 * kMaxWaitingRequests;
+  const int64_t bytes = waits ? kMaxWaitingBytes : 2 * kMaxWaitingBytes;
+  if (history_.open_requests() < limit && history_.open_bytes() < bytes) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("jobs/", id_, " has ", history_.open_requests(),
+                   " requests already that wait to be applied, and takes ", limit, " (or ",
+                   bytes >> 20,
+                   " MiB of them): send those for later iterations when the run is nearer to them"),
+      "TOO_MANY_OPEN_REQUESTS");
+}
+
 void Job::CommandLocked(const v1::CommandJobRequest& request, const std::string& principal,
-                        Waiter waiter) {
+                        const std::vector<RowPtr>& rows, Waiter waiter) {
   v1::Event event = NewEvent();
   v1::CommandAccepted& accepted = *event.mutable_command_accepted();
   accepted.set_request_id(request.request_id());
@@ -66,8 +118,12 @@ void Job::CommandLocked(const v1::CommandJobRequest& request, const std::string&
   *accepted.mutable_commands() = request.commands();
   if (request.has_at_iteration()) accepted.set_at_iteration(request.at_iteration());
 
-  if (const Request* known = history_.FindRequest(request.request_id())) {
-    if (!SameBody(known->accepted, accepted)) {
+  const Request* open = history_.FindRequest(request.request_id());
+  const absl::StatusOr<Stored> stored = ReadRequest(rows);
+  if (!stored.ok()) return Post(std::move(waiter), stored.status());
+  if (open != nullptr || stored->accepted.has_command_accepted()) {
+    if (!SameBody(open != nullptr ? open->accepted : stored->accepted.command_accepted(),
+                  accepted)) {
       return Post(std::move(waiter),
                   MakeError(absl::StatusCode::kAlreadyExists,
                             absl::StrCat("request_id \"", request.request_id(),
@@ -75,9 +131,19 @@ void Job::CommandLocked(const v1::CommandJobRequest& request, const std::string&
                                          "fresh one for each request"),
                             "REQUEST_ID_REUSED"));
     }
-    const auto answer = answers_.find(request.request_id());
-    if (answer != answers_.end()) return Post(std::move(waiter), ToAnswer(answer->second));
-    waiters_[request.request_id()].push_back(std::move(waiter));
+    if (stored->resolution.has_value()) {
+      return Post(std::move(waiter), ToAnswer(*stored->resolution));
+    }
+    std::vector<Waiter>& waiters = waiters_[request.request_id()];
+    if (waiters.size() == kMaxWaiters) {  // who asked first has hardly waited for so long
+      Post(std::move(waiters.front()),
+           MakeError(absl::StatusCode::kAborted,
+                     "The request was made again too often to wait for all; it stays accepted: ask "
+                     "for it again",
+                     "TOO_MANY_OPEN_REQUESTS"));
+      waiters.erase(waiters.begin());
+    }
+    waiters.push_back(std::move(waiter));
     return;
   }
   if (pending_.is_final()) {
@@ -95,6 +161,9 @@ void Job::CommandLocked(const v1::CommandJobRequest& request, const std::string&
                           "ITERATION_PASSED"));
   }
   if (absl::Status status = CheckDials(request, pending_.given().summary()); !status.ok()) {
+    return Post(std::move(waiter), std::move(status));
+  }
+  if (absl::Status status = CheckOpenRequests(request); !status.ok()) {
     return Post(std::move(waiter), std::move(status));
   }
   waiters_[request.request_id()].push_back(std::move(waiter));
@@ -125,19 +194,10 @@ void Job::StopQueued(const v1::CommandAccepted& accepted, Draft* draft) {
 void Job::ForwardAccepted(const v1::CommandAccepted& accepted) {
   if (attempt_.phase != Phase::kLive || attempt_.worker == nullptr) return;
   const Request* request = history_.FindRequest(accepted.request_id());
-  if (request == nullptr || request->resolution.has_value()) return;
+  if (request == nullptr || request->resolved) return;
   worker::v1::DaemonMessage message;
   *message.mutable_command()->mutable_request() = accepted;
   attempt_.worker->Send(std::move(message));
-}
-
-std::vector<v1::CommandAccepted> Job::DeliverableRequests() const {
-  std::vector<v1::CommandAccepted> requests = history_.Unresolved();
-  // Those not durable yet follow when they are.
-  std::erase_if(requests, [&](const v1::CommandAccepted& accepted) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return accepted_.count(accepted.request_id()) == 0;
-  });
-  return requests;
 }
 
 void Job::AnswerWaiters(const absl::Status& status) {
@@ -153,11 +213,12 @@ void Job::AnswerWaitersLocked(const absl::Status& status) {
 }
 
 void Job::Answer(const std::string& request_id, const v1::Event& resolution) {
-  // The first one counts: after a rewind a request is applied once more.
-  const auto [answer, is_first] = answers_.emplace(request_id, resolution);
+  // The first one counts: when a request is applied once more after a rewind, nobody waits. From
+  // now on the store knows it.
+  history_.Retire(request_id);
   const auto it = waiters_.find(request_id);
   if (it == waiters_.end()) return;
-  for (Waiter& waiter : it->second) Post(std::move(waiter), ToAnswer(answer->second));
+  for (Waiter& waiter : it->second) Post(std::move(waiter), ToAnswer(resolution));
   waiters_.erase(it);
 }
 

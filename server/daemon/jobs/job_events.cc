@@ -2,6 +2,7 @@
 // and 6).
 
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,10 @@ using server::LogWarning;
 using server::MutexLock;
 
 constexpr size_t kStampBytes = 64;  // times, attempt, sequence
+
+std::tuple<int64_t, std::string, std::string, int32_t> KeyOf(const v1::Evaluated& evaluation) {
+  return {evaluation.iteration(), evaluation.dataset(), evaluation.request_id(), evaluation.part()};
+}
 
 absl::Status Unexpected(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("the worker sent ", what));
@@ -43,7 +48,7 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
     worker->Fence("Another attempt has taken over");
     return AttemptHost::Taken::kTaken;
   }
-  if (attempt_.recomputing && !on_loop) return AttemptHost::Taken::kOnLoop;
+  if (attempt_.comparing && !on_loop) return AttemptHost::Taken::kOnLoop;
   Draft draft;
   std::string diverged;
   const absl::Status status = TakeEvents(batch, &draft, &diverged);
@@ -123,7 +128,7 @@ absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string*
     if (pending.branch != history_.lineage().branch()) {
       return Unexpected(absl::StrCat("iteration ", index, " of branch ", pending.branch));
     }
-    attempt_.recomputing = false;
+    attempt_.recomputing = attempt_.comparing = false;
     AddIteration(std::move(pending), draft);
     return absl::OkStatus();
   }
@@ -162,36 +167,35 @@ absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* div
       if (names == history_.series()) return absl::OkStatus();
       break;
     }
-    case v1::Event::kEvaluation:
-      if (const v1::Evaluated* journaled = history_.FindEvaluation(event.evaluation())) {
-        const std::string difference = Difference(*journaled, event.evaluation());
-        if (!difference.empty()) {
-          *diverged = absl::StrCat("evaluation of ", journaled->dataset(), " at iteration ",
-                                   journaled->iteration(), ": ", difference);
-        }
-        return absl::OkStatus();
+    case v1::Event::kEvaluation: {
+      const auto found = compared_evaluations_.find(KeyOf(event.evaluation()));
+      if (found == compared_evaluations_.end()) break;
+      const v1::Evaluated& journaled = found->second;
+      const std::string difference = Difference(journaled, event.evaluation());
+      if (!difference.empty()) {
+        *diverged = absl::StrCat("evaluation of ", journaled.dataset(), " at iteration ",
+                                 journaled.iteration(), ": ", difference);
       }
-      break;
+      return absl::OkStatus();
+    }
     case v1::Event::kCheckpointSaved:
       if (history_.HasCheckpoint(event.checkpoint_saved())) return absl::OkStatus();
       break;
     case v1::Event::kCommandApplied: {
       const std::string& id = event.command_applied().request_id();
+      if (history_.IsApplied(id)) return absl::OkStatus();
+      if (history_.IsToBeReapplied(id)) break;
       const Request* request = history_.FindRequest(id);
       if (request == nullptr) return Unexpected(absl::StrCat("an unknown request \"", id, "\""));
-      if (history_.IsApplied(id)) return absl::OkStatus();
-      if (request->resolution.has_value() && !history_.IsToBeReapplied(id)) {
-        return absl::OkStatus();
-      }
+      if (request->resolved) return absl::OkStatus();
       break;
     }
     case v1::Event::kCommandRejected: {
       const std::string& id = event.command_rejected().request_id();
+      if (history_.IsToBeReapplied(id)) break;
       const Request* request = history_.FindRequest(id);
       if (request == nullptr) return Unexpected(absl::StrCat("an unknown request \"", id, "\""));
-      if (request->resolution.has_value() && !history_.IsToBeReapplied(id)) {
-        return absl::OkStatus();
-      }
+      if (request->resolved) return absl::OkStatus();
       break;
     }
     case v1::Event::kStateChanged: {
@@ -269,15 +273,17 @@ void Job::ReadJournaled(const worker::v1::EventBatch& batch) {
   std::map<int64_t, v1::Iteration> iterations;
   {
     MutexLock lock(mutex_);
-    if (!attempt_.recomputing) return;
+    if (!attempt_.comparing) return;
     lineage = history_.lineage();
     head = head_iteration_;
     iterations = std::move(compared_);
     compared_.clear();
   }
+  std::map<EvaluationKey, v1::Evaluated> evaluations;
   int64_t first = std::numeric_limits<int64_t>::max();
   for (const std::string& bytes : batch.events()) {
     const absl::StatusOr<PendingEvent> event = ScanEvent(bytes);
+    if (event.ok() && event->kind == v1::EVALUATION) ReadEvaluations(bytes, lineage, &evaluations);
     if (!event.ok() || event->kind != v1::ITERATION || event->iteration > head) continue;
     const int64_t index = event->iteration;
     first = std::min(first, index);
@@ -288,6 +294,28 @@ void Job::ReadJournaled(const worker::v1::EventBatch& batch) {
   }
   MutexLock lock(mutex_);
   compared_ = std::move(iterations);
+  compared_evaluations_ = std::move(evaluations);
+}
+
+void Job::ReadEvaluations(const std::string& event, const Lineage& lineage,
+                          std::map<EvaluationKey, v1::Evaluated>* evaluations) const {
+  v1::Event parsed;
+  if (!parsed.ParseFromString(event)) return;
+  const v1::Evaluated& evaluation = parsed.evaluation();
+  // One that a request asked for is of the boundary's commands, which come after a state that a
+  // branch begins at.
+  const int64_t iteration = evaluation.iteration();
+  const int32_t branch =
+      lineage.BranchOf(evaluation.request_id().empty() ? iteration : iteration + 1);
+  const absl::StatusOr<std::vector<RowPtr>> rows = journal_->FindEvaluations(branch, iteration);
+  if (!rows.ok()) return;  // damage: the job is being taken out of service
+  for (const RowPtr& row : *rows) {
+    for (const Entry& entry : Entries(*row)) {
+      if (!parsed.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size())))
+        continue;
+      (*evaluations)[KeyOf(parsed.evaluation())] = parsed.evaluation();
+    }
+  }
 }
 
 }  // namespace descent::daemon

@@ -26,6 +26,8 @@ class JobsService : public Jobs {
     // As Supervisor::Options.
     int max_validations = 4;
     double validation_seconds = 300;
+    // Folders of jobs beside an empty store are no reason not to begin.
+    bool new_store = false;
   };
 
   // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,

@@ -152,7 +152,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
     pending.push_back(ToPending(unnumbered));
   }
   absl::StatusOr<std::shared_ptr<JobJournal>> journal =
-      journal_->CreateJob(creation.job_id, std::move(pending), fold.Full());
+      journal_->CreateJob(creation.job_id, std::move(pending), fold.Stored());
   if (!journal.ok()) return journal.status();
   auto job = std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
   Insert(job);
@@ -174,7 +174,7 @@ void JobsServiceImpl::DeleteOnLoop(const v1::DeleteJobRequest& request,
   const absl::StatusOr<JobPtr> found = Find(request.name());
   if (!found.ok()) return done(found.status());
   const JobPtr& job = *found;
-  if (!IsFinal(job->pending_state()) && !request.force()) {
+  if (!IsFinal(job->pending_state()) && !request.force() && job->damage().ok()) {
     return done(MakeError(
         absl::StatusCode::kFailedPrecondition,
         absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->pending_state()),
@@ -202,8 +202,7 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
   Finished(job);
   if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) return done(status);
-  std::error_code ignored;
-  std::filesystem::remove_all(DirOf(job->id()), ignored);
+  RemoveFolder(job->id());
   done(v1::DeleteJobResponse());
 }
 

@@ -89,6 +89,11 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   absl::Status Load();
   void TakeUp(const JobPtr& job);
   void ReadRequestIds();
+  // Removes what kills have left behind in the folder of the jobs; moves away what is not known.
+  // FAILED_PRECONDITION: there are jobs' folders, but the store is new.
+  absl::Status SweepFolders();
+  // What a deleted job had outside the store.
+  void RemoveFolder(const std::string& id);
 
   // The queue:
   void Schedule();

@@ -1,9 +1,13 @@
 // The part of the service that is confined to its loop: the start, the queue, the end of a job.
 
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/job.h"
@@ -13,7 +17,20 @@
 namespace descent::daemon {
 
 using server::LogInfo;
+using server::LogWarning;
 using server::MutexLock;
+
+namespace {
+
+bool HasFiles(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, error)) {
+    if (!entry.is_directory(error)) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string JobsServiceImpl::DirOf(const std::string& job_id) const {
   return absl::StrCat(options_.data_dir, "/jobs/", job_id);
@@ -34,9 +51,23 @@ Job::Environment JobsServiceImpl::EnvironmentOf(const std::string& job_id) {
 
 void JobsServiceImpl::Insert(const JobPtr& job) {
   const uint64_t created = job->DurableLight().create_time_unix_nanos();
-  MutexLock lock(mutex_);
-  jobs_[job->id()] = job;
-  by_age_[{created, job->id()}] = job;
+  {
+    MutexLock lock(mutex_);
+    jobs_[job->id()] = job;
+    by_age_[{created, job->id()}] = job;
+  }
+  // Found by whoever reads or writes the journal, on any thread.
+  job->journal()->OnDamage([this, loop = std::weak_ptr<server::Loop>(loop_),
+                            weak = std::weak_ptr<Job>(job)](const absl::Status& damage) {
+    const std::shared_ptr<server::Loop> here = loop.lock();
+    if (here == nullptr) return;
+    here->Post([this, weak, damage] {
+      const JobPtr damaged = weak.lock();
+      if (damaged == nullptr) return;
+      damaged->LeaveService(damage);
+      Finished(damaged);
+    });
+  });
 }
 
 // --------------------------------------------------------------------------------------- The start
@@ -47,11 +78,13 @@ absl::Status JobsServiceImpl::Load() {
   for (const StoredJob& stored : *stored_jobs) {
     auto job = std::make_shared<Job>(EnvironmentOf(stored.journal->job_id()), stored);
     if (!IsFinal(stored.snapshot.state())) {
-      if (absl::Status status = job->LoadHistory(); !status.ok()) return status;
-      TakeUp(job);
+      absl::Status status = job->LoadHistory();
+      if (!status.ok() && !absl::IsDataLoss(status)) return status;
+      if (status.ok()) TakeUp(job);
     }
     Insert(job);
   }
+  if (absl::Status status = SweepFolders(); !status.ok()) return status;
   Schedule();
   return absl::OkStatus();
 }
@@ -83,13 +116,67 @@ void JobsServiceImpl::ReadRequestIds() {
   }
 }
 
+absl::Status JobsServiceImpl::SweepFolders() {
+  absl::StatusOr<std::vector<std::string>> deleted = journal_->FoldersToRemove();
+  if (!deleted.ok()) return deleted.status();
+  for (const std::string& id : *deleted) RemoveFolder(id);
+
+  const std::string folder = options_.data_dir + "/jobs";
+  std::error_code error;
+  std::vector<std::string> strangers;  // no job's, with files in them
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    {
+      MutexLock lock(mutex_);
+      if (jobs_.count(name) > 0) continue;
+    }
+    if (!entry.is_directory(error)) continue;
+    if (HasFiles(entry.path())) {
+      strangers.push_back(name);
+    } else {  // of a creation that was cut short
+      std::filesystem::remove_all(entry.path(), error);
+    }
+  }
+  if (strangers.empty()) return absl::OkStatus();
+  std::sort(strangers.begin(), strangers.end());
+  const size_t more = strangers.size() - std::min<size_t>(strangers.size(), 5);
+  const std::string named = absl::StrCat(
+      absl::StrJoin(strangers.begin(), strangers.end() - static_cast<int64_t>(more), ", "),
+      more > 0 ? absl::StrCat(" and ", more, " more") : "");
+  if (journal_->is_new() && !options_.new_store) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "The store has no jobs, but ", folder, " has folders of jobs (", named,
+        "): descent.db was lost. Put it back from a copy; or begin anew with --new_store, which "
+        "moves the folders to ",
+        options_.data_dir, "/orphans"));
+  }
+  const std::string orphans = options_.data_dir + "/orphans";
+  std::filesystem::create_directories(orphans, error);
+  for (const std::string& name : strangers) {
+    std::string to = absl::StrCat(orphans, "/", name);
+    for (int i = 2; std::filesystem::exists(to, error); ++i) {
+      to = absl::StrCat(orphans, "/", name, ".", i);
+    }
+    std::filesystem::rename(absl::StrCat(folder, "/", name), to, error);
+  }
+  LogWarning("store", absl::StrCat("folders of jobs that are not in the store were moved to ",
+                                   orphans, ": ", named));
+  return absl::OkStatus();
+}
+
+void JobsServiceImpl::RemoveFolder(const std::string& id) {
+  std::error_code error;
+  std::filesystem::remove_all(DirOf(id), error);
+  if (!error) journal_->ForgetFolder(id);
+}
+
 // --------------------------------------------------------------------------------------- The queue
 
 void JobsServiceImpl::Schedule() {
   while (!queue_.empty() && static_cast<int>(running_.size()) < options_.max_running_jobs) {
     const JobPtr job = queue_.front();
     queue_.pop_front();
-    if (IsFinal(job->pending_state())) continue;
+    if (IsFinal(job->pending_state()) || !job->damage().ok()) continue;
     running_.insert(job->id());
     Acquire(job);
   }
@@ -97,7 +184,7 @@ void JobsServiceImpl::Schedule() {
 }
 
 void JobsServiceImpl::Acquire(const JobPtr& job) {
-  if (stopping_ || IsFinal(job->pending_state())) return;
+  if (stopping_ || IsFinal(job->pending_state()) || !job->damage().ok()) return;
   supervisor_.Acquire(job->id(), [this, job](const WorkerPtr& worker) {
     // Nobody is told of the end of a fenced one.
     std::erase_if(assigned_, [](const auto& entry) { return entry.first->fenced(); });

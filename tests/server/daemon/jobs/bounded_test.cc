@@ -1,0 +1,217 @@
+// What a job holds in memory is what is unfinished; the rest is asked of the store.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "proto/rpc_status.h"
+#include "tests/server/daemon/jobs/harness.h"
+
+namespace descent::daemon {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class BoundedTest : public JobsTest {
+ protected:
+  static constexpr int kCommands = 1500;  // more than a job remembers as applied
+
+  static std::string Id(int i) { return absl::StrCat("r", i); }
+
+  static void EmitEvaluation(FakeWorker& worker, double loss, const std::string& request_id = "",
+                             int classes = 100) {
+    v1::Event event;
+    v1::Evaluated& evaluation = *event.mutable_evaluation();
+    evaluation.set_iteration(worker.state().iteration);
+    evaluation.set_dataset("test");
+    evaluation.set_request_id(request_id);
+    v1::Metric& metric = *evaluation.add_metrics();
+    metric.set_name("loss");
+    metric.set_value(loss);
+    v1::Metric& matrix = *evaluation.add_metrics();
+    matrix.set_name("confusion_matrix");
+    for (int i = 0; i < classes * classes; ++i) matrix.add_values(i);
+    worker.Emit(event);
+    worker.Flush();
+  }
+  int Evaluations() {
+    return Count("a", [](const v1::Event& event) { return event.has_evaluation(); });
+  }
+  int Rewinds() {
+    return Count("a", [](const v1::Event& event) { return event.has_rewound(); });
+  }
+
+  // Of a query for one number.
+  int64_t Query(const std::string& sql) {
+    sqlite3* db = nullptr;
+    sqlite3_open(folder_.File("descent.db").c_str(), &db);
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(db, sql.c_str(), -1, &statement, nullptr), SQLITE_OK);
+    EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return value;
+  }
+};
+
+TEST_F(BoundedTest, RequestsAreKnownForEverAndScriptedWhole) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  std::vector<Answer<v1::CommandJobResponse>> answers;
+  for (int i = 0; i < kCommands; ++i) answers.push_back(Command(SetOf("a", Id(i), 0.25)));
+  ASSERT_TRUE(worker->AwaitCommand(Id(kCommands - 1)));
+  worker->Train(5);
+  std::vector<int64_t> revisions;
+  for (auto& answer : answers) {
+    const auto response = answer.Get();
+    ASSERT_TRUE(response.ok()) << response.status();
+    revisions.push_back(response->event().revision());
+  }
+  const auto known = [&](int i) {
+    EXPECT_EQ(Command(SetOf("a", Id(i), 0.25)).Get()->event().revision(),
+              revisions[static_cast<size_t>(i)]);
+    EXPECT_EQ(GetErrorDetail(Command(SetOf("a", Id(i), 0.5)).Get().status()).reason,
+              "REQUEST_ID_REUSED");
+  };
+  known(0);
+  known(kCommands - 1);
+  worker->AwaitAcknowledged();
+  Kill(*worker);  // without a checkpoint: all of it is told again
+
+  auto second = ConnectSpare();
+  second->Begin();
+  ASSERT_THAT(second->start().script(), SizeIs(kCommands));
+  for (int i = 0; i < kCommands; ++i) {
+    EXPECT_EQ(second->start().script(i).request().request_id(), Id(i));
+  }
+  second->Train(8);
+  ASSERT_TRUE(second->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8, {{3, 0.25}}));
+  Kill(*second);
+  StopDaemon();
+  StartDaemon();
+  known(0);
+  auto third = ConnectSpare();
+  third->Begin();
+  EXPECT_THAT(third->start().script(), SizeIs(kCommands));
+  third->Train(9);
+  third->Finish();
+  ASSERT_TRUE(third->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(9, {{3, 0.25}}));
+  for (const int i : {0, 700, kCommands - 1}) EXPECT_EQ(CountApplied("a", Id(i)), 1);
+}
+
+TEST_F(BoundedTest, SoManyRequestsMayWaitAndNoMore) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  const auto later = [](int i) {
+    v1::CommandJobRequest request = SetOf("a", Id(i), 0.25);
+    request.set_at_iteration(900);
+    return request;
+  };
+  std::vector<Answer<v1::CommandJobResponse>> waiting;
+  for (int i = 0; i < 1000; ++i) waiting.push_back(Command(later(i)));
+  ASSERT_TRUE(worker->AwaitCommand(Id(999)));
+  const absl::Status refused = Command(later(1000)).Get().status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(GetErrorDetail(refused).reason, "TOO_MANY_OPEN_REQUESTS");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1000"));
+  // What is for now is not held up by what is for later, nor is the end.
+  auto now = Command(SetOf("a", "now", 0.5));
+  ASSERT_TRUE(worker->AwaitCommand("now"));
+  worker->Train(3);
+  EXPECT_TRUE(now.Get().ok());
+  EXPECT_FALSE(waiting[0].ready());
+  worker->Finish();
+  for (auto& answer : waiting) {
+    EXPECT_EQ(GetErrorDetail(answer.Get().status()).reason, "RUN_ENDED");
+  }
+}
+
+TEST_F(BoundedTest, TheStoredFoldIsSmall) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  EmitEvaluation(*worker, 0.5);
+  worker->AwaitAcknowledged();
+  EXPECT_LT(Query("SELECT length(snapshot) FROM jobs"), 1000);
+  v1::Job job = *jobs_->Get("jobs/a");
+  ASSERT_THAT(job.last_evaluation().metrics(), SizeIs(2));
+  EXPECT_EQ(job.last_evaluation().metrics(0).value(), 0.5);
+  EXPECT_EQ(job.last_evaluation().metrics(1).size(), 100);
+  StopDaemon();
+  StartDaemon();
+  EXPECT_EQ(jobs_->Get("jobs/a")->SerializeAsString(), job.SerializeAsString());
+}
+
+TEST_F(BoundedTest, ASmallMatrixIsAtHandAgainAfterARestart) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  EmitEvaluation(*worker, 0.5, "", /*classes=*/10);
+  worker->AwaitAcknowledged();
+  EXPECT_LT(Query("SELECT length(snapshot) FROM jobs"), 500);
+  EXPECT_THAT(jobs_->Get("jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
+  StopDaemon();
+  StartDaemon();
+  EXPECT_THAT(jobs_->Get("jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
+}
+
+TEST_F(BoundedTest, ARecomputedEvaluationIsComparedWithTheStore) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->SaveCheckpoint();
+  worker->Train(4);
+  EmitEvaluation(*worker, 0.5);
+  worker->Train(6);
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+  auto same = ConnectSpare();
+  same->Begin();
+  same->Train(4);
+  EmitEvaluation(*same, 0.5);
+  same->Train(8);
+  EXPECT_TRUE(same->AwaitAcknowledged());
+  EXPECT_EQ(Evaluations(), 1);
+  EXPECT_EQ(Rewinds(), 0);
+  Kill(*same);
+  auto different = ConnectSpare();
+  different->Begin();
+  different->Train(4);
+  EmitEvaluation(*different, 0.25);
+  EXPECT_THAT(
+      AwaitEvent("a", [](const v1::Event& e) { return e.has_rewound(); }).rewound().detail(),
+      HasSubstr("evaluation of test at iteration 4: loss"));
+  Kill(*different);
+  // On the new branch it is another one, which the next attempt is compared with.
+  for (int i = 0; i < 2; ++i) {
+    auto next = ConnectSpare();
+    next->Begin();
+    next->Train(4);
+    EmitEvaluation(*next, 0.25);
+    next->Train(9 + i);
+    EXPECT_TRUE(next->AwaitAcknowledged());
+    EXPECT_EQ(Evaluations(), 2);
+    EXPECT_EQ(Rewinds(), 1);
+    Kill(*next);
+  }
+}
+
+TEST_F(BoundedTest, AnEvaluationAtTheVeryCheckpointIsNotDoubled) {
+  auto worker = RunJob("a");
+  worker->Train(4);
+  EmitEvaluation(*worker, 0.5);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+  auto next = ConnectSpare();
+  next->Begin();
+  EXPECT_EQ(next->start().checkpoint(), "0-4");
+  EmitEvaluation(*next, 0.5);
+  next->Train(6);
+  EXPECT_TRUE(next->AwaitAcknowledged());
+  EXPECT_EQ(Evaluations(), 1);
+}
+
+}  // namespace
+}  // namespace descent::daemon

@@ -1,0 +1,159 @@
+// What the jobs do when the store, or what lies beside it, is not as they left it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "proto/rpc_status.h"
+#include "tests/server/daemon/jobs/harness.h"
+
+namespace descent::daemon {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class StoreTest : public JobsTest {
+ protected:
+  void Sql(const std::string& sql) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(folder_.File("descent.db").c_str(), &db), SQLITE_OK);
+    char* error = nullptr;
+    EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+    sqlite3_close(db);
+  }
+  void ExpectOutOfService(const std::string& id) {
+    const absl::Status status = Command(SetOf(id, "s9", 0.25)).Get().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+    EXPECT_EQ(GetErrorDetail(status).reason, "JOURNAL_DAMAGED");
+    EXPECT_THAT(std::string(status.message()), HasSubstr("jobs/" + id));
+    EXPECT_THAT(jobs_->Get("jobs/" + id)->damage(), HasSubstr("revision"));
+    EXPECT_FALSE(JournalOf(id)->Read(0, 1 << 20, {}).ok());
+    EXPECT_FALSE(journal_->damage().ok());
+  }
+  absl::Status Delete(const std::string& id) {
+    v1::DeleteJobRequest request;
+    request.set_name("jobs/" + id);
+    auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
+    jobs_->Delete(request, "ann", done);
+    return answer.Get().status();
+  }
+  // A start that is expected to be refused.
+  absl::Status Start(bool new_store = false) {
+    journal_ = *Journal::Open({.path = folder_.File("descent.db")});
+    auto jobs =
+        JobsService::Open({.data_dir = folder_.path(), .socket = socket(), .new_store = new_store},
+                          journal_.get(), &processes_, &clock_);
+    if (jobs.ok()) jobs_ = *std::move(jobs);
+    return jobs.status();
+  }
+  bool Exists(const std::string& path) {
+    return std::filesystem::exists(folder_.path() + "/" + path);
+  }
+};
+
+TEST_F(StoreTest, AJobWhoseJournalIsDamagedIsOutOfServiceAlone) {
+  auto worker = RunJob("a");
+  worker->Train(9);
+  worker->AwaitAcknowledged();
+  Kill(*worker);
+  StopDaemon();
+  Sql("UPDATE rows SET entries = zeroblob(length(entries)) WHERE id & 1099511627775 = 1");
+  StartDaemon();
+  ExpectOutOfService("a");
+  // Its place is free for others.
+  auto other = RunJob("b");
+  other->Train(3);
+  EXPECT_TRUE(other->AwaitAcknowledged());
+  EXPECT_TRUE(jobs_->Get("jobs/b")->damage().empty());
+  EXPECT_TRUE(Delete("a").ok());
+  EXPECT_TRUE(journal_->damage().ok());
+}
+
+TEST_F(StoreTest, DamageThatIsFoundDuringTheRunEndsItsService) {
+  auto worker = RunJob("a");
+  worker->Train(9);
+  worker->AwaitAcknowledged();
+  v1::CommandJobRequest later = SetOf("a", "s1", 0.25);
+  later.set_at_iteration(500);
+  auto waiting = Command(later);
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
+  Sql("DELETE FROM rows WHERE kind = 13");
+  EXPECT_FALSE(JournalOf("a")->Read(0, 1 << 20, {}).ok());  // somebody watches
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  EXPECT_EQ(waiting.Get().status().code(), absl::StatusCode::kDataLoss);
+  ExpectOutOfService("a");
+  Kill(*worker);
+  ConnectSpare();
+  EXPECT_TRUE(Create("b").Get().ok());
+}
+
+TEST_F(StoreTest, ADamagedSnapshotIsMadeAnew) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
+  worker->Train(7);
+  worker->SaveCheckpoint();
+  worker->Finish();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  const v1::Job before = *jobs_->Get("jobs/a");
+  StopDaemon();
+  Sql("UPDATE jobs SET snapshot = randomblob(50)");
+  StartDaemon();
+  EXPECT_EQ(jobs_->Get("jobs/a")->DebugString(), before.DebugString());
+}
+
+TEST_F(StoreTest, FoldersThatAKillLeftBehindAreSwept) {
+  auto worker = RunJob("a");
+  worker->Finish();
+  AwaitState("a", v1::SUCCEEDED);
+  // Killed between the store's commit and the removal of the files.
+  ASSERT_TRUE(journal_->DeleteJob("a").ok());
+  std::ofstream(folder_.File("jobs/a/checkpoints/0-9.safetensors")) << "x";
+  // Or in the middle of a creation.
+  std::filesystem::create_directories(folder_.File("jobs/b/checkpoints"));
+  StopDaemon();
+  StartDaemon();
+  EXPECT_FALSE(Exists("jobs/a"));
+  EXPECT_FALSE(Exists("jobs/b"));
+  Settle();
+  StopDaemon();
+  StartDaemon();
+  EXPECT_THAT(*journal_->FoldersToRemove(), SizeIs(0));
+}
+
+TEST_F(StoreTest, FoldersOfUnknownJobsAreMovedAway) {
+  auto worker = RunJob("a");
+  StopDaemon();
+  std::filesystem::create_directories(folder_.File("jobs/x/checkpoints"));
+  std::ofstream(folder_.File("jobs/x/checkpoints/0-9.safetensors")) << "x";
+  StartDaemon();
+  EXPECT_TRUE(Exists("jobs/a"));
+  EXPECT_FALSE(Exists("jobs/x"));
+  EXPECT_TRUE(Exists("orphans/x/checkpoints/0-9.safetensors"));
+}
+
+TEST_F(StoreTest, ALostDatabaseIsSaid) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  worker->AwaitAcknowledged();
+  StopDaemon();
+  std::filesystem::remove(folder_.File("descent.db"));
+  const absl::Status status = Start();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(a): descent.db was lost"));
+  EXPECT_TRUE(Exists("jobs/a/checkpoints/0-2.safetensors"));
+  StopDaemon();
+  EXPECT_FALSE(Start().ok());  // the next time, too
+  StopDaemon();
+  EXPECT_TRUE(Start(/*new_store=*/true).ok());
+  EXPECT_TRUE(Exists("orphans/a/checkpoints/0-2.safetensors"));
+}
+
+}  // namespace
+}  // namespace descent::daemon
