@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -28,6 +29,7 @@
 #include "server/daemon/api/server.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/jobs/service.h"
+#include "server/daemon/journal/check.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
@@ -50,6 +52,7 @@ struct Flags {
   double worker_lease = 10;
   int max_validations = 4;
   double validation_seconds = 300;
+  bool new_store = false;
   int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
 
@@ -81,6 +84,63 @@ absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std
 int Refuse(const absl::Status& status) {
   std::cerr << "descentd: " << std::string(status.message()) << "\n";
   return 1;
+}
+
+// SQLite takes the log of a database that is not there for rubbish, and removes it: before that, it
+// is said.
+absl::Status CheckLog(const std::string& database) {
+  std::error_code error;
+  const std::string log = database + "-wal";
+  if (std::filesystem::exists(database, error) || !std::filesystem::exists(log, error) ||
+      std::filesystem::file_size(log, error) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("There is ", log, ", but no ", database,
+                   ": the database was lost. Put it back from a copy, and move the log away; or "
+                   "begin anew with --new_store"));
+}
+
+// `descentd check`: 0 if the store is whole, 1 if it is not, 2 if it can't be looked at.
+int Check(const Flags& flags, bool json) {
+  const std::string path = flags.data_dir + "/descent.db";
+  const absl::StatusOr<StoreReport> report = CheckStore(path);
+  if (!report.ok()) {
+    std::cerr << "descentd: can't check " << path << ": " << std::string(report.status().message())
+              << "\n";
+    return 2;
+  }
+  if (json) {
+    nlohmann::json jobs = nlohmann::json::array();
+    for (const StoreReport::Job& job : report->jobs) {
+      nlohmann::json& entry = jobs.emplace_back();
+      entry = {{"job", "jobs/" + job.job_id},
+               {"head_revision", job.head_revision},
+               {"whole", job.damage.empty()}};
+      if (!job.damage.empty()) entry["damage"] = job.damage;
+    }
+    const nlohmann::json all = {{"path", path},
+                                {"whole", report->whole()},
+                                {"jobs", std::move(jobs)},
+                                {"problems", report->problems}};
+    std::cout << all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    return report->whole() ? 0 : 1;
+  }
+  for (const std::string& problem : report->problems) std::cout << path << ": " << problem << "\n";
+  size_t damaged = 0;
+  for (const StoreReport::Job& job : report->jobs) {
+    if (job.damage.empty()) continue;
+    ++damaged;
+    std::cout << "jobs/" << job.job_id << ": " << job.damage << "\n";
+  }
+  std::cout << report->jobs.size() << (report->jobs.size() == 1 ? " job, " : " jobs, ");
+  if (report->whole()) {
+    std::cout << "all whole\n";
+  } else {
+    std::cout << damaged << " damaged"
+              << (report->problems.empty() ? "" : ", and the database itself") << "\n";
+  }
+  return report->whole() ? 0 : 1;
 }
 
 // Blocks until SIGTERM or SIGINT.
@@ -127,6 +187,9 @@ int Serve(const Flags& flags) {
   const server::Clock* clock = server::Clock::Real();
   Journal::Options journal_options;
   journal_options.path = (*data_dir)->path() + "/descent.db";
+  if (absl::Status status = CheckLog(journal_options.path); !status.ok() && !flags.new_store) {
+    return Refuse(status);
+  }
   absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(journal_options);
   if (!journal.ok()) return Refuse(journal.status());
   absl::StatusOr<std::unique_ptr<JobsService>> jobs =
@@ -135,11 +198,19 @@ int Serve(const Flags& flags) {
                          .max_running_jobs = flags.max_running_jobs,
                          .worker_lease_seconds = flags.worker_lease,
                          .max_validations = flags.max_validations,
-                         .validation_seconds = flags.validation_seconds},
+                         .validation_seconds = flags.validation_seconds,
+                         .new_store = flags.new_store},
                         journal->get(), processes->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
+  // A damaged journal is one job's trouble, for which clients need not turn away; but whoever asks
+  // how the daemon is should hear of it.
+  const auto ready = [journal = journal->get()] {
+    absl::Status status = journal->health();
+    status.Update(journal->damage());
+    return status;
+  };
   absl::StatusOr<std::unique_ptr<ApiServer>> api =
       ApiServer::Create(**jobs, {.listen = flags.listen, .health = health});
   if (!api.ok()) return Refuse(api.status());
@@ -156,7 +227,7 @@ int Serve(const Flags& flags) {
                            }});
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
       **jobs,
-      {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = health});
+      {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = ready});
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 
@@ -222,6 +293,16 @@ int Main(int argc, char** argv) {
   app.add_option("--validation_seconds", flags.validation_seconds,
                  "Seconds that the validation of a spec may take; its data are read in them")
       ->check(CLI::Range(0.1, 86400.0));
+  app.add_flag("--new_store", flags.new_store,
+               "Begins with an empty store although there are folders of jobs, whose database was "
+               "lost; they are moved to orphans/");
+  bool json = false;
+  CLI::App* check = app.add_subcommand(
+      "check",
+      "Reads all of the store in --data_dir and says what is damaged. Exit status: 0 all is "
+      "whole, 1 something is damaged, 2 it can't be read. The daemon may run meanwhile");
+  check->add_flag("--json", json, "As JSON");
+  check->fallthrough();  // --data_dir after it
   app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
   try {
     app.parse(argc, argv);
@@ -229,7 +310,7 @@ int Main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
-  return Serve(flags);
+  return check->parsed() ? Check(flags, json) : Serve(flags);
 }
 
 }  // namespace
