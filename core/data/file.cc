@@ -187,7 +187,7 @@ absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoo
     }
     done += static_cast<size_t>(n);
   }
-  contents.digest = {path, Sha256Hex(contents.bytes), static_cast<int64_t>(done)};
+  contents.digest = {path, Sha256Hex(contents.bytes), static_cast<int64_t>(done), std::nullopt};
   return contents;
 }
 
@@ -202,8 +202,32 @@ absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots&
   mapped.owner =
       std::shared_ptr<const void>(data, [size](void* address) { munmap(address, size); });
   mapped.bytes = {static_cast<const char*>(data), size};
-  mapped.digest = {path, Sha256Hex(mapped.bytes), static_cast<int64_t>(size)};
+  // The time is from before the reading: who writes meanwhile is noticed later.
+  mapped.digest = {path, Sha256Hex(mapped.bytes), static_cast<int64_t>(size),
+                   StampOf(path, opened->info)};
   return mapped;
+}
+
+absl::Status CheckUnchanged(FileDigest* file, const DataRoots& roots) {
+  if (!file->mapped.has_value()) return absl::OkStatus();
+  const absl::StatusOr<FileStamp> stamp = StampDataFile(file->path, roots);
+  if (!stamp.ok() && stamp.status().code() != absl::StatusCode::kInvalidArgument) {
+    return absl::OkStatus();  // removed: its contents stay for whoever has mapped it
+  }
+  if (stamp.ok() && (stamp->inode != file->mapped->inode || *stamp == *file->mapped)) {
+    return absl::OkStatus();
+  }
+  if (stamp.ok() && stamp->bytes == file->bytes) {
+    const absl::StatusOr<MappedFile> now = MapDataFile(file->path, roots);
+    if (now.ok() && now->digest.sha256 == file->sha256) {  // only touched
+      file->mapped = now->digest.mapped;
+      return absl::OkStatus();
+    }
+  }
+  return absl::DataLossError(
+      absl::StrCat(file->path,
+                   " was overwritten while it was in use, so that nobody can say of which "
+                   "contents the results are; put new data into a new file instead."));
 }
 
 absl::StatusOr<FileStamp> StampDataFile(const std::string& path, const DataRoots& roots) {

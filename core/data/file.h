@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,12 +19,23 @@
 
 namespace descent {
 
+// Names a file's present contents without reading them: a changed file differs in one of these.
+struct FileStamp {
+  std::string path;
+  int64_t bytes = 0;
+  int64_t modified_nanos = 0;
+  uint64_t inode = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+
 // What a file held when it was read: the run's journal keeps it, and a later attempt refuses other
 // contents.
 struct FileDigest {
   std::string path;
   std::string sha256;  // hexadecimal
   int64_t bytes = 0;
+  // Of a file that is mapped, and so may still change under its user.
+  std::optional<FileStamp> mapped = std::nullopt;
 };
 
 struct FileContents {
@@ -39,15 +51,6 @@ struct MappedFile {
   FileDigest digest;
 };
 
-// Names a file's present contents without reading them: a changed file differs in one of these.
-struct FileStamp {
-  std::string path;
-  int64_t bytes = 0;
-  int64_t modified_nanos = 0;
-  uint64_t inode = 0;
-  bool operator==(const FileStamp&) const = default;
-};
-
 // NotFound: there is no such file; PermissionDenied, also if it is outside the roots;
 // InvalidArgument: a folder, device or FIFO, an empty file, a NUL in the name; ResourceExhausted:
 // it is larger than the machine's memory; DataLoss: it could not be read to its end.
@@ -56,6 +59,11 @@ absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoo
 // The same errors, but that it may be larger than memory, unless (InvalidArgument) hardly any of it
 // is on the disk. Reads it once, for its digest.
 absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots = {});
+
+// DataLoss, naming the file, if it is mapped and was written into since. Looks at its time, and
+// reads it only if that has changed: then `file` notes the new one. What was put in its place
+// meanwhile is another file, which nobody has mapped.
+absl::Status CheckUnchanged(FileDigest* file, const DataRoots& roots = {});
 
 // The same errors, except that the file is not read. A folder: what is in it, two levels deep.
 absl::StatusOr<FileStamp> StampDataFile(const std::string& path, const DataRoots& roots = {});

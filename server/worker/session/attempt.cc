@@ -2,10 +2,12 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -26,6 +28,28 @@ constexpr int kFailedPrecondition = 9;     // google.rpc.Code
 constexpr size_t kMaxText = 4096;          // of a reason or a notice
 constexpr std::chrono::seconds kRetry(1);  // until a checkpoint that failed is tried again
 
+// Data files are looked at no more often than this.
+constexpr int64_t kDataCheckNanos = 100'000'000;
+
+// More than can be open at a time, so that whatever is delivered again is known.
+constexpr size_t kAnsweredKept = 4096;
+
+std::vector<FileDigest> MappedFiles(const Prepared& prepared) {
+  std::vector<FileDigest> mapped;
+  const auto add = [&](const Dataset& data) {
+    for (const FileDigest& file : data.files) {
+      if (file.mapped.has_value()) mapped.push_back(file);
+    }
+  };
+  add(prepared.train);
+  if (prepared.test) add(*prepared.test);
+  for (const PreparedPlayer& player : prepared.players) {
+    add(player.train);
+    if (player.test) add(*player.test);
+  }
+  return mapped;
+}
+
 std::string Describe(const Violations& violations) {
   const Violation& first = violations.list().front();
   return first.field.empty() ? first.description
@@ -44,7 +68,7 @@ Attempt::Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox
     known_.insert(scripted.request().request_id());
   }
   for (const Accepted& request : start_.unresolved()) {
-    if (known_.insert(request.request_id()).second) waiting_.push_back(request);
+    Await(request);
   }
 }
 
@@ -114,6 +138,7 @@ absl::Status Attempt::Build() try {
   }
   Prepared& prepared = std::get<Prepared>(result);
   if (absl::Status s = CheckDigests(prepared, start_.summary()); !s.ok()) return s;
+  mapped_ = MappedFiles(prepared);
   at::set_num_threads(prepared.spec.execution().threads());
   absl::StatusOr<std::unique_ptr<Trainer>> trainer = MakeTrainer(std::move(prepared));
   if (!trainer.ok()) return trainer.status();
@@ -180,6 +205,10 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
     return Next::kFailed;
   }
   stop_reasons_ = *std::move(reasons);
+  if (absl::Status status = CheckData(); !status.ok()) {
+    Fail(std::string(status.message()), "DATA_CHANGED");
+    return Next::kFailed;
+  }
   absl::StatusOr<std::vector<Event>> events = DueEvents();
   if (!events.ok()) {
     Fail(std::string(events.status().message()), "EVALUATION_FAILED");
@@ -201,6 +230,19 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   events->push_back(StateEvent(state(), api::SUCCEEDED, reason));
   journal_.Write(*std::move(events));
   return Next::kStop;
+}
+
+absl::Status Attempt::CheckData() {
+  if (mapped_.empty() || k_ == 0) return absl::OkStatus();
+  if (!last() && k_ % trainer_->agenda().iterations_per_epoch != 0) return absl::OkStatus();
+  const int64_t now = clock_->MonotonicNanos();
+  // An epoch may take no longer than to look at a file.
+  if (!last() && now - data_checked_nanos_ < kDataCheckNanos) return absl::OkStatus();
+  data_checked_nanos_ = now;
+  for (FileDigest& file : mapped_) {
+    if (absl::Status status = CheckUnchanged(&file, cache_->roots()); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Attempt::Event>> Attempt::DueEvents() {
@@ -280,7 +322,7 @@ Attempt::Next Attempt::CommandStage() {
   const bool scripted =
       next_scripted_ < start_.script_size() && start_.script(next_scripted_).iteration() == k_;
   const bool last = this->last();
-  if (announced_ && !scripted && !paused_ && !last && waiting_.empty() && !inbox_->HasNews()) {
+  if (announced_ && !scripted && !paused_ && !last && k_ < due_ && !inbox_->HasNews()) {
     return Next::kStep;
   }
   ApplyScript();
@@ -326,14 +368,21 @@ void Attempt::TakeNews() {
     if (message->has_leave()) {
       leave_ = true;
     } else if (message->has_command()) {
-      Accepted* request = message->mutable_command()->mutable_request();
-      if (known_.insert(request->request_id()).second) waiting_.push_back(std::move(*request));
+      Await(std::move(*message->mutable_command()->mutable_request()));
     }
   }
 }
 
+void Attempt::Await(Accepted request) {
+  if (!known_.insert(request.request_id()).second) return;
+  due_ = 0;  // looked at once: it may be for an iteration that will never come
+  waiting_.push_back(std::move(request));
+}
+
 void Attempt::ApplyDue() {
+  if (k_ < due_) return;
   std::vector<Accepted> requests = std::exchange(waiting_, {});
+  due_ = std::numeric_limits<int64_t>::max();
   for (Accepted& request : requests) {
     const bool timed = request.has_at_iteration();
     if (stop_) {
@@ -352,6 +401,7 @@ void Attempt::ApplyDue() {
                            "; a command has an effect at 0 to ", last_iteration() - 1, "."),
               "RUN_ENDED", "at_iteration"});
     } else if (timed && request.at_iteration() > k_) {
+      due_ = std::min(due_, request.at_iteration());
       waiting_.push_back(std::move(request));
     } else {
       Apply(request, std::nullopt);
@@ -411,6 +461,7 @@ void Attempt::Apply(const Accepted& request, std::optional<int64_t> reapplied_fr
   if (reapplied_from) applied->set_reapplied_from(*reapplied_from);
   if (announced_ && !stop_ && state() != before) events.push_back(StateEvent(before, state(), ""));
   journal_.Write(std::move(events));
+  Answered(request.request_id());
 }
 
 void Attempt::Reject(const Accepted& request, const Refusal& refusal) {
@@ -423,6 +474,14 @@ void Attempt::Reject(const Accepted& request, const Refusal& refusal) {
   rejected->set_reason(refusal.reason);
   rejected->set_field(refusal.field);
   journal_.Write(std::move(event));
+  Answered(request.request_id());
+}
+
+void Attempt::Answered(const std::string& request_id) {
+  answered_.push_back(request_id);
+  if (answered_.size() <= kAnsweredKept) return;
+  known_.erase(answered_.front());
+  answered_.pop_front();
 }
 
 void Attempt::Announce() {

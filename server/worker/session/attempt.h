@@ -15,6 +15,8 @@
 // `recompute_until` such tests don't decide.
 
 #include <cstdint>
+#include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -22,6 +24,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/data/file.h"
 #include "core/train/trainer.h"
 #include "descent/worker/v1/worker.pb.h"
 #include "server/common/clock.h"
@@ -64,14 +67,20 @@ class Attempt {
   // What is due at k: the events of an evaluation and a checkpoint. The error ends the run.
   absl::StatusOr<std::vector<Event>> DueEvents();
 
+  // At the end of an epoch, and of the run: whether the data are those that it began with.
+  absl::Status CheckData();
+
   Next CommandStage();
   void ApplyScript();
   void ApplyDue();
   void TakeNews();
+  void Await(Accepted request);
   void RejectAll(const std::string& why);
   void Apply(const Accepted& request, std::optional<int64_t> reapplied_from);
   void Reject(const Accepted& request, const Refusal& refusal);
   void Announce();
+  // No more need to know that this request was delivered, once many others were.
+  void Answered(const std::string& request_id);
 
   // Events of an evaluation or a checkpoint at the present iteration; each made once. Of an
   // evaluation in parts the last one, the others being written.
@@ -118,10 +127,16 @@ class Attempt {
   std::string non_finite_;                    // what is, at k
   bool non_finite_said_ = false;
 
+  std::vector<FileDigest> mapped_;  // data files that may change meanwhile
+  int64_t data_checked_nanos_ = 0;
+
   int next_scripted_ = 0;
-  std::set<std::string> known_;    // request ids
+  std::set<std::string> known_;  // request ids: open ones, and the last that were answered
+  std::deque<std::string> answered_;
   std::vector<Accepted> waiting_;  // in order of arrival
-  bool announced_ = false;         // RUNNING or PAUSED was said
+  // No waiting request is for an iteration before this one, so that those for later cost nothing.
+  int64_t due_ = std::numeric_limits<int64_t>::max();
+  bool announced_ = false;  // RUNNING or PAUSED was said
   bool paused_ = false;
   bool stop_ = false;
   bool leave_ = false;

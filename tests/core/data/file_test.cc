@@ -1,5 +1,6 @@
 #include "core/data/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -60,6 +61,36 @@ TEST_F(FileTest, RefusesWhatIsLargerThanMemoryAndWhatIsMadeOfHoles) {
   const absl::Status mapped = MapDataFile(path, roots_).status();
   EXPECT_EQ(mapped.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(mapped.message().find("is sparse: it claims 8796 GB") != std::string::npos) << mapped;
+}
+
+TEST_F(FileTest, AMappedFileThatIsOverwrittenIsNoticed) {
+  const std::string path = folder_.Write("root/data.npy", "0123456789");
+  FileDigest file = MapDataFile(path, roots_)->digest;
+  FileDigest read = ReadDataFile(path, roots_)->digest;
+  EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
+  const auto write = [&](const char* text) {
+    const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    ASSERT_EQ(pwrite(fd, text, 10, 0), 10);
+    const timespec times[2] = {{0, UTIME_OMIT}, {1'000'000'000, 7}};  // not that of before
+    ASSERT_EQ(futimens(fd, times), 0);
+    close(fd);
+  };
+  write("0123456789");  // only its time is another
+  EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
+  write("0123456780");
+  file.mapped->modified_nanos = 0;
+  const absl::Status status = CheckUnchanged(&file, roots_);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(status.message().find(path), std::string::npos);
+  EXPECT_TRUE(CheckUnchanged(&read, roots_).ok());  // of that there is a copy
+  ASSERT_EQ(truncate(path.c_str(), 0), 0);
+  EXPECT_FALSE(CheckUnchanged(&file, roots_).ok());
+  // Another file in its place: what is mapped is the old one.
+  unlink(path.c_str());
+  EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
+  folder_.Write("root/data.npy", "other");
+  file.mapped->inode = 0;
+  EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
 }
 
 TEST_F(FileTest, RefusesWhatIsOutsideTheRootsHoweverItIsNamed) {
