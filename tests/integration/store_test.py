@@ -1,0 +1,125 @@
+"""A store, or data, that others have laid their hands on."""
+
+import json
+import os
+import pathlib
+import sqlite3
+import subprocess
+
+import grpc
+import pytest
+from descent.v1 import event_pb2
+
+from helpers import programs, specs
+
+
+def check(daemon, *flags: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(programs.descentd()), "check", "--data_dir", str(daemon.data_dir), *flags],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def finished_job(client, folder, job_id: str) -> str:
+    job = client.create(specs.linear_regression(folder, iterations=2000), job_id=job_id).name
+    client.wait_until_final(job)
+    return job
+
+
+def test_a_damaged_job_is_out_of_service_and_the_others_go_on(daemon, connect, folder, descent):
+    client = connect(daemon.grpc)
+    finished_job(client, folder, "a")
+    finished_job(client, folder, "b")
+    assert check(daemon).stdout == "2 jobs, all whole\n"  # beside the daemon
+    daemon.stop()
+    with sqlite3.connect(daemon.data_dir / "descent.db") as database:
+        rows = database.execute("SELECT id FROM rows WHERE id >> 40 = 1 AND kind = 13").fetchall()
+        assert len(rows) > 2
+        removed = rows[len(rows) // 2][0]
+        database.execute("DELETE FROM rows WHERE id = ?", (removed,))
+    database.close()
+    revision = str(removed & ((1 << 40) - 1))
+
+    found = check(daemon)
+    assert found.returncode == 1
+    assert found.stdout.startswith(f"jobs/a: revisions {revision} to ")
+    assert found.stdout.endswith("2 jobs, 1 damaged\n")
+    report = json.loads(check(daemon, "--json").stdout)
+    assert [job["whole"] for job in report["jobs"]] == [False, True]
+    assert not report["whole"] and report["problems"] == []
+
+    daemon.start()
+    client = connect(daemon.grpc)
+    assert daemon.get("/readyz") == (200, "ok\n")  # nobody has looked yet
+    with pytest.raises(grpc.RpcError) as lost:
+        list(client.watch("jobs/a"))
+    assert lost.value.code() == grpc.StatusCode.DATA_LOSS
+    assert "jobs/a" in lost.value.details() and revision in lost.value.details()
+    status, text = daemon.get("/readyz")
+    assert status == 503 and "jobs/a" in text
+    assert "descent_journal_damaged_jobs 1" in daemon.get("/metrics")[1]
+    assert revision in client.get("jobs/a").damage
+    assert len(list(client.watch("jobs/b"))) == client.get("jobs/b").head_revision
+    finished_job(client, folder, "c")
+    client.delete("jobs/a")
+    assert daemon.get("/readyz") == (200, "ok\n")
+
+
+def test_a_database_that_is_taken_away_is_said_at_once_and_at_the_next_start(
+    daemon, connect, folder
+):
+    client = connect(daemon.grpc)
+    job = client.create(specs.linear_regression(folder, iterations=10**9), job_id="a").name
+    client.wait_for_iteration(job, 100)
+    client.checkpoint(job)
+    (daemon.data_dir / "descent.db").unlink()
+    status, text = daemon.get("/readyz")
+    assert status == 503 and "descent.db was deleted" in text
+    with pytest.raises(grpc.RpcError) as refused:
+        client.pause(job)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    daemon.kill()
+    with pytest.raises(RuntimeError, match="the database was lost"):
+        daemon.start()
+    for file in daemon.data_dir.glob("descent.db-*"):
+        file.unlink()
+    with pytest.raises(RuntimeError, match=r"folders of jobs \(a\): descent.db was lost"):
+        daemon.start()
+    daemon.flags = ("--new_store",)
+    daemon.start()
+    assert not connect(daemon.grpc).list_jobs().jobs
+    assert list((daemon.data_dir / "orphans" / "a" / "checkpoints").iterdir())
+
+
+def test_there_is_nothing_to_check_where_there_is_no_store(folder):
+    found = subprocess.run(
+        [str(programs.descentd()), "check", "--data_dir", str(folder / "none")],
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert "there is no database" in found.stderr
+
+
+def test_data_that_are_overwritten_end_the_run(daemon, client, folder):
+    spec = specs.classifier(folder, iterations=10**9)
+    path = spec.data.train.idx.inputs
+    job = client.create(spec).name
+    client.wait_for_iteration(job, 100)
+    with open(path, "r+b") as file:  # in place: the run has it mapped
+        file.seek(1000)
+        file.write(os.urandom(1000))
+    done = client.wait_until_final(job)
+    assert done.state == event_pb2.FAILED
+    assert f"{path} was overwritten while it was in use" in done.state_reason
+
+
+def test_new_data_in_a_new_file_do_not_concern_the_run(daemon, client, folder):
+    spec = specs.classifier(folder, iterations=400)
+    path = pathlib.Path(spec.data.train.idx.inputs)
+    job = client.create(spec, job_id="a").name
+    client.wait_for_iteration(job, 1)
+    specs.write_whole(path, os.urandom(1000))
+    assert client.wait_until_final(job).state == event_pb2.SUCCEEDED
