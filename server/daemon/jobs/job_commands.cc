@@ -84,10 +84,15 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
   // question and what follows from it nobody makes it.
   environment_.loop->Post([self = shared_from_this(), request, principal, done] {
     if (absl::Status status = self->LoadHistory(); !status.ok()) return done(status);
-    absl::StatusOr<std::vector<RowPtr>> known = self->journal_->FindRequest(request.request_id());
-    if (!known.ok()) return done(known.status());
-    MutexLock lock(self->mutex_);
-    self->CommandLocked(request, principal, *known, done);
+    while (true) {
+      const auto known = self->journal_->FindRequest(request.request_id());
+      if (!known.ok()) return done(known.status());
+      MutexLock lock(self->mutex_);
+      // Accepted alone, and no longer open: what came of it has become durable just now.
+      const bool is_open = self->history_.FindRequest(request.request_id()) != nullptr;
+      if (known->size() == 1 && !is_open) continue;
+      return self->CommandLocked(request, principal, *known, done);
+    }
   });
 }
 
