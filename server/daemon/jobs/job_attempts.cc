@@ -188,6 +188,7 @@ void Job::AwaitWorker(const WorkerPtr& worker) {
   int64_t checkpoint_iteration = -1;
   {
     MutexLock lock(mutex_);
+    if (!attempt_.comparing) return;
     checkpoint_iteration = attempt_.checkpoint_iteration;
   }
   // What it re-computes may differ and be rewound to there. Damage: the job leaves service.
