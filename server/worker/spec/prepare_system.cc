@@ -19,6 +19,7 @@
 #include "server/worker/spec/optimizer_spec.h"
 #include "server/worker/spec/prepare_parts.h"
 #include "server/worker/spec/resolve.h"
+#include "server/worker/spec/sequence_spec.h"
 #include "server/worker/spec/stop_spec.h"
 #include "server/worker/spec/system_spec.h"
 
@@ -337,6 +338,14 @@ void PrepareSystem(DataCache* cache, Prepared* prepared, Violations* violations)
   CheckTerms(*prepared, built, violations);
   if (!violations->empty()) return;
   SummarizeSystem(built, prepared);
+  VisitPlateaus(prepared->spec.system(), "system",
+                [&](const std::string& path, const api::PlateauSequence& plateau) {
+                  if (plateau.metric() == descent::Sequence::kValue) return;
+                  violations->Add(absl::StrCat(path, ".metric"),
+                                  "A system's plateaus go by the player's value: leave out metric.",
+                                  "UNSUPPORTED");
+                });
+  if (!violations->empty()) return;
   if (absl::Status status = AddSystem(built, prepared); !status.ok()) {
     violations->Add("system", Sentence(status), "INVALID_SYSTEM");
   }

@@ -21,8 +21,11 @@
 #include "core/objective/binary_cross_entropy.h"
 #include "core/objective/mean_squared_error.h"
 #include "core/optimizer/adam.h"
+#include "core/optimizer/freeze.h"
 #include "core/optimizer/gradient_descent.h"
+#include "core/optimizer/grouped.h"
 #include "core/optimizer/nesterov.h"
+#include "core/optimizer/weight_decay.h"
 #include "core/sequence/cosine.h"
 #include "core/train/system_trainer.h"
 #include "tests/core/data/temporary_folder.h"
@@ -260,6 +263,40 @@ TEST(System, APlayersRunningAveragesAreItsOwn) {
           << moved.states()[i].name << " at " << k;
     }
     ASSERT_TRUE(system->advance().ok());
+  }
+}
+
+TEST(System, APlayersFrozenParametersStayAndCountNowhere) {
+  Gan gan;
+  const Grouped<Adam> grouped{.optimizer = Adam{.step_size = 0.01},
+                              .groups = {{.name = "still", .pattern = "2.*", .frozen = true}}};
+  gan.first = DecoupledWeightDecay{.weight_decay = 0.5, .optimizer = grouped};
+  const Freeze inside{.pattern = "*.bias", .optimizer = Adam{.step_size = 0.01}};
+  gan.second = DecoupledWeightDecay{.weight_decay = 0.5, .optimizer = inside};
+  for (const Turns turns : {Turns::kAlternating, Turns::kJoint}) {
+    gan.turns = turns;
+    const std::unique_ptr<System> system = gan.Make();
+    for (int k = 0; k < 6; ++k) {
+      const auto it = system->current();
+      ASSERT_TRUE(it.ok()) << it.status();
+      double squares = 0;
+      for (size_t p = 0; p < 2; ++p) {
+        const Model& start = p == 0 ? gan.discriminator : gan.generator;
+        const ModelRun::View& player = it->players[p];
+        for (size_t i = 0; i < start.parameters().size(); ++i) {
+          const std::string& name = start.parameters()[i].name;
+          const bool frozen = p == 0 ? name.starts_with("2.") : name.ends_with(".bias");
+          const bool moved =
+              !at::equal(player.solution.parameters()[i].tensor, start.parameters()[i].tensor);
+          EXPECT_EQ(moved, !frozen && k > 0) << p << " " << name << " " << k;
+          const double norm = player.gradient.parameters()[i].tensor.norm().item<double>();
+          EXPECT_EQ(norm == 0, frozen) << p << " " << name << " " << k;
+          squares += norm * norm;
+        }
+      }
+      EXPECT_NEAR(it->gradient_norm, std::sqrt(squares), 1e-12);
+      ASSERT_TRUE(system->advance().ok());
+    }
   }
 }
 

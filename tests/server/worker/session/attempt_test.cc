@@ -159,6 +159,27 @@ TEST_F(AttemptTest, AFunctionIsAJobLikeAnyOther) {
   EXPECT_LE(iterations.back().scalars(0), 70);
 }
 
+TEST_F(AttemptTest, AMethodThatIsStuckEndsTheRunAndSaysWhy) {
+  for (const char* optimizer : {"lbfgs {}", "nonlinear_cg {}", "barzilai_borwein {}"}) {
+    FakeDaemon daemon;
+    WorkerProcess worker(daemon);
+    daemon.WaitForHello(1);
+    api::Spec spec;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        absl::StrCat("objective { function { beale {} } } iterations: 5000 seed: 1 optimizer { ",
+                     optimizer, " }"),
+        &spec));
+    daemon.Send(StartOf(daemon, spec));
+    const Events events = daemon.WaitForEvents(Ended);
+    EXPECT_EQ(worker.Wait(), 0);
+    EXPECT_EQ(events.back().state_changed().state(), api::SUCCEEDED);
+    EXPECT_EQ(events.back().state_changed().reason().rfind("stuck: no step moves", 0), 0u)
+        << optimizer << events.back().state_changed().reason();
+    EXPECT_LT(Iterations(events).size(), 5000u) << optimizer;
+    EXPECT_LT(Iterations(events).back().gradient_norm(), 1e-6) << optimizer;
+  }
+}
+
 TEST_F(AttemptTest, AStepSizeSetAtAnIterationFirstShowsInTheNext) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);
