@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "core/data/examples.h"
 #include "core/data/file.h"
+#include "core/data/normalization.h"
 
 namespace descent {
 
@@ -32,6 +33,8 @@ struct Dataset {
   std::vector<FileDigest> files;
   Origin origin;                   // of the targets
   std::vector<std::string> notes;  // of Examples
+  // What was done to targets that are numbers; empty: nothing.
+  NormalizationNumbers target_normalization;
 
   int64_t size() const { return inputs.size(0); }
 };

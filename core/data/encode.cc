@@ -94,6 +94,16 @@ absl::Status Guarded(const std::string& path, absl::FunctionRef<absl::Status()> 
   }
 }
 
+absl::Status CheckScale(const NormalizationNumbers& numbers, const Origin& origin,
+                        const char* what) {
+  if (std::all_of(numbers.scale.begin(), numbers.scale.end(),
+                  [](double s) { return std::isfinite(s); })) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(origin.path(), ": the ", what, " are too far apart to be normalized."));
+}
+
 }  // namespace
 
 double DefaultDivisor(at::ScalarType type) { return type == at::kByte ? kPixels : 1; }
@@ -131,14 +141,20 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
       if (!status.ok()) return status;
     }
     encoder.normalization_ = FitNormalization(*options.normalization, raw, train.one_hot);
-    const std::vector<double>& scale = encoder.normalization_.scale;
-    if (std::all_of(scale.begin(), scale.end(), [](double s) { return std::isfinite(s); })) {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(absl::StrCat(
-        train.inputs_origin.path(), ": the inputs are too far apart to be normalized."));
+    return CheckScale(encoder.normalization_, train.inputs_origin, "inputs");
   });
   if (!learned.ok()) return learned;
+  if (options.target_normalization) {
+    const Origin& origin = train.targets_origin;
+    const absl::Status status = Guarded(origin.path(), [&] {
+      const at::Tensor targets = AsRows(train.targets);
+      if (absl::Status s = CheckFinite(targets, origin, "the target"); !s.ok()) return s;
+      encoder.target_normalization_ =
+          FitNormalization(*options.target_normalization, {.values = targets}, {});
+      return CheckScale(encoder.target_normalization_, origin, "targets");
+    });
+    if (!status.ok()) return status;
+  }
   absl::StatusOr<Dataset> dataset = encoder.Encode(train);
   if (!dataset.ok()) return dataset.status();
   *encoded = *std::move(dataset);
@@ -237,9 +253,11 @@ absl::Status Encoder::SetTargets(const Examples& examples, Dataset* dataset) con
   const at::Tensor& read = examples.targets;
   if (absl::Status s = CheckFinite(read, origin, "the target"); !s.ok()) return s;
   if (options_.targets == TargetKind::kValues) {
-    at::Tensor values = read.to(options_.dtype);
-    if (values.dim() < 2) values = values.unsqueeze(1);
-    dataset->targets = values.contiguous();
+    const at::Tensor rows = AsRows(read);
+    dataset->target_normalization = target_normalization_;
+    dataset->targets = target_normalization_.offset.empty()
+                           ? rows.to(options_.dtype)
+                           : Normalize(target_normalization_, {.values = rows}, options_.dtype);
     return CheckFinite(dataset->targets, origin, "the target");
   }
   at::Tensor classes = read;

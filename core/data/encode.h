@@ -38,6 +38,8 @@ struct EncodeOptions {
   // The inputs are places in a table, whole numbers from 0: they become int64.
   bool indices = false;
   std::optional<Normalization> normalization = {};
+  // Of targets that are values.
+  std::optional<Normalization> target_normalization = {};
   // Classes that become kIgnoredClass. Nothing: none do.
   std::optional<int64_t> ignore_index = {};
   // Its divisor may be given; of data that are not for training, all that was learned.
@@ -65,6 +67,7 @@ class Encoder {
   // What was learned; empty if nothing was.
   const std::vector<double>& means() const { return means_; }  // of missing values, by feature
   const NormalizationNumbers& normalization() const { return normalization_; }
+  const NormalizationNumbers& target_normalization() const { return target_normalization_; }
   const InputEncoding& encoding() const { return options_.encoding; }
 
  private:
@@ -78,6 +81,7 @@ class Encoder {
   int64_t features_ = 0;  // of an example, if anything was learned
   std::vector<double> means_;
   NormalizationNumbers normalization_;
+  NormalizationNumbers target_normalization_;
 };
 
 // Of training data.

@@ -158,6 +158,20 @@ at::Tensor Normalize(const NormalizationNumbers& numbers, const RawNumbers& raw,
   return normalized;
 }
 
+at::Tensor Denormalize(const NormalizationNumbers& numbers, const at::Tensor& values) {
+  if (numbers.offset.empty()) return values;
+  const at::Tensor whole = values.to(at::kCPU, at::kDouble).contiguous();
+  at::Tensor original = at::empty(whole.sizes(), at::kDouble);
+  const size_t features = static_cast<size_t>(whole.numel() / whole.size(0));
+  const size_t width = features / numbers.offset.size();
+  auto* to = original.mutable_data_ptr<double>();
+  ForEach({.values = whole}, [&](int64_t place, size_t f, double x) {
+    const long double y = static_cast<long double>(x) * numbers.scale[f / width];
+    to[place] = static_cast<double>(y + numbers.offset[f / width]);
+  });
+  return original;
+}
+
 std::vector<double> FeatureMeans(const RawNumbers& raw) {
   std::vector<double> means;
   InWidth(raw.values, [&](auto zero) {

@@ -51,6 +51,9 @@ NormalizationNumbers FitNormalization(const Normalization& normalization, const 
 at::Tensor Normalize(const NormalizationNumbers& numbers, const RawNumbers& raw,
                      at::ScalarType dtype);
 
+// x·scale + offset, float64: undoes it for the run's numbers [n, …]. As they are without `numbers`.
+at::Tensor Denormalize(const NormalizationNumbers& numbers, const at::Tensor& values);
+
 // The mean of each feature's numbers that are not NaN; 0 if there are none. [features].
 std::vector<double> FeatureMeans(const RawNumbers& raw);
 

@@ -63,7 +63,10 @@ absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& los
     for (size_t i = 0; i < means.size(); ++i) {
       means[i].Add(loss.terms[i].loss, predictions, batch_targets);
     }
-    for (const std::unique_ptr<Tally>& tally : tallies) tally->Add(predictions, batch_targets);
+    const bool scaled = options.original && !tallies.empty();
+    const at::Tensor given = scaled ? options.original(predictions) : predictions;
+    const at::Tensor truth = scaled ? options.original(batch_targets) : batch_targets;
+    for (const std::unique_ptr<Tally>& tally : tallies) tally->Add(given, truth);
   }
   EvaluationResult result{.loss = 0, .metrics = {}, .examples = examples};
   for (size_t i = 0; i < means.size(); ++i) {

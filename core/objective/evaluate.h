@@ -3,6 +3,7 @@
 #define DESCENT_CORE_OBJECTIVE_EVALUATE_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct EvaluateOptions {
   // Of the loss's terms; empty: those at iteration 0.
   std::span<const double> weights = {};
   int64_t batch_size = 1024;
+  // Of predictions and of targets: what metrics, but not the loss, are of. Null: of those
+  // themselves.
+  std::function<at::Tensor(const at::Tensor&)> original = nullptr;
 };
 
 struct EvaluationResult {

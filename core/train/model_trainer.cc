@@ -102,7 +102,8 @@ ModelTrainer::ModelTrainer(TrainerOptions options)
       loss_(std::move(options.loss)),
       metrics_(std::move(options.metrics)),
       batches_(std::move(options.batches)),
-      test_(std::move(options.test)) {}
+      test_(std::move(options.test)),
+      evaluated_train_(std::move(options.evaluated_train)) {}
 
 absl::StatusOr<Trainer::Boundary> ModelTrainer::Current() {
   absl::StatusOr<ModelRun::View> view = run_->current();
@@ -149,14 +150,32 @@ absl::StatusOr<EvaluationResult> ModelTrainer::Evaluate() {
     if (!average_) {
       if (absl::StatusOr<Boundary> current = Current(); !current.ok()) return current.status();
     }
-    absl::StatusOr<EvaluationResult> result =
-        descent::Evaluate(*average_, *loss_, test_->inputs, test_->targets,
-                          {.metrics = metrics_, .weights = weights_});
+    absl::StatusOr<EvaluationResult> result = EvaluateOn(*test_);
     if (!result.ok()) return result.status();
+    if (evaluated_train_) {
+      absl::StatusOr<EvaluationResult> train = EvaluateOn(*evaluated_train_);
+      if (!train.ok()) return train.status();
+      result->metrics.push_back({absl::StrCat(kTrainPrefix, "loss"), train->loss});
+      for (MetricValue& metric : train->metrics) {
+        if (!metric.values.empty() || metric.size > 0) continue;
+        metric.name = absl::StrCat(kTrainPrefix, metric.name);
+        result->metrics.push_back(std::move(metric));
+      }
+    }
     if (absl::Status status = Tell(*result); !status.ok()) return status;
     evaluation_ = *std::move(result);
   }
   return *evaluation_;
+}
+
+absl::StatusOr<EvaluationResult> ModelTrainer::EvaluateOn(const Dataset& data) const {
+  EvaluateOptions options{.metrics = metrics_, .weights = weights_};
+  if (!data.target_normalization.offset.empty()) {
+    options.original = [&](const at::Tensor& values) {
+      return Denormalize(data.target_normalization, values);
+    };
+  }
+  return descent::Evaluate(*average_, *loss_, data.inputs, data.targets, options);
 }
 
 absl::Status ModelTrainer::Tell(const EvaluationResult& evaluation) {

@@ -31,12 +31,14 @@ class ModelTrainer final : public Trainer {
   explicit ModelTrainer(TrainerOptions options);
 
   std::span<const double> Scalars();
+  absl::StatusOr<EvaluationResult> EvaluateOn(const Dataset& data) const;
   absl::Status Tell(const EvaluationResult& evaluation);
 
   const std::optional<LossSum> loss_;
   const std::vector<Metric> metrics_;
   const std::shared_ptr<Batches> batches_;  // null: without data
   const std::optional<Dataset> test_;
+  const std::optional<Dataset> evaluated_train_;
   std::unique_ptr<ModelRun> run_;
   std::optional<Stopper<Model>> stopper_;  // if there are tests
   std::optional<double> seconds_;          // what StopReasons was told

@@ -41,6 +41,9 @@
 
 namespace descent {
 
+// Before the names of metrics of the training data.
+inline constexpr char kTrainPrefix[] = "train_";
+
 struct TrainerOptions {
   const Model* starting_point = nullptr;  // copied
   OptimizerOptions optimizer;
@@ -49,7 +52,10 @@ struct TrainerOptions {
   std::optional<at::ScalarType> compute_dtype = {};
   std::unique_ptr<Batches> batches = {};
   std::optional<Dataset> test = {};
-  // At evaluations; of those that go with the loss.
+  // Evaluated beside the test data, with names that begin with `train_`; metrics of several numbers
+  // are left out.
+  std::optional<Dataset> evaluated_train = {};
+  // At evaluations; of those that go with the loss. In the targets' own units.
   std::vector<Metric> metrics = {};
   // What is minimized without data, in place of a loss on batches.
   std::optional<AnyObjective<Model>> objective = {};

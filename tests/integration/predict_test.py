@@ -122,6 +122,58 @@ def test_other_data_need_no_targets(trained, client, descent, folder):
     assert (few[2] == classes).all()
 
 
+def test_the_same_numbers_of_another_type_are_the_same(trained, client, folder):
+    spec, name = trained
+    scores = predict(client, name)[1]
+    with open(spec.data.test.idx.inputs, "rb") as file:
+        pixels = np.frombuffer(file.read()[16:], np.uint8).reshape(80, 6, 6)
+    others = {
+        "int64": pixels.astype(np.int64),
+        "big_endian": pixels.astype(">i4"),
+        "fortran": np.asfortranarray(pixels.astype(np.float64)),
+    }
+    for other, array in others.items():
+        np.save(folder / f"{other}.npy", array)
+        data = data_pb2.DataSource(npy={"inputs": str(folder / f"{other}.npy")})
+        assert (predict(client, name, data=data)[1] == scores).all(), other
+    np.save(folder / "scaled.npy", pixels / 255)
+    data = data_pb2.DataSource(npy={"inputs": str(folder / "scaled.npy")})
+    refusal = refused(grpc.StatusCode.INVALID_ARGUMENT, client, name, data=data)
+    assert "the training inputs are unsigned bytes" in refusal.message
+
+
+def test_targets_are_normalized_and_predictions_are_not(client, folder):
+    x = np.linspace(-3, 3, 200)
+    y = 1e6 + 1000 * x
+    table = folder / "far.csv"
+    rows = zip(x.tolist(), y.tolist(), strict=True)
+    table.write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in rows))
+    spec = specs.linear_regression(
+        folder,
+        iterations=300,
+        step_size=0.2,
+        data={
+            "train": {"csv": {"path": str(table), "targets": ["y"]}},
+            "split": {"test_fraction": 0.25},
+            "normalization": {},
+            "target_normalization": {},
+            "batch_size": "150",
+        },
+        evaluation={"metrics": [{"absolute_error": {}}], "training_data": True},
+    )
+    job = client.create(spec).name
+    assert client.wait_until_final(job).state == event_pb2.SUCCEEDED
+    known = evaluations(client, job)
+    assert known[1]["absolute_error"] > 5 > known[1]["loss"]
+    metrics = known[300]
+    assert set(metrics) == {"loss", "absolute_error", "train_loss", "train_absolute_error"}
+    assert metrics["loss"] < 1e-6 and metrics["train_loss"] < 1e-6  # of normalized targets
+    assert metrics["absolute_error"] < 5
+    header, values, _ = predict(client, job, data=data_pb2.DataSource(csv={"path": str(table)}))
+    assert header.dtype == "float64"
+    assert np.abs(values[:, 0] - y).max() < 20
+
+
 def test_a_table_is_read_as_in_training(client, folder):
     spec = specs.linear_regression(
         folder, iterations=50, data={"normalization": {}, "split": {"test_fraction": 0.25}}
@@ -141,6 +193,8 @@ def test_a_table_is_read_as_in_training(client, folder):
     same = predict(client, job, data=data_pb2.DataSource(csv={"path": str(train)}))
     reordered = predict(client, job, data=data_pb2.DataSource(csv={"path": str(other)}))
     assert (reordered[1] == same[1][:10]).all()
+    assert [note.endswith("no such input: note.") for note in reordered[0].notes] == [True]
+    assert not same[0].notes
     assert reordered[2] is None
     assert predict(client, job)[0].rows == 64  # the split's part
     # What normalizes is no longer what it was.

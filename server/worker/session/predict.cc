@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/data/normalization.h"
 #include "core/objective/evaluate.h"
 #include "core/objective/predict.h"
 #include "core/text/exception_text.h"
@@ -76,8 +77,9 @@ class Prediction {
         request_.has_batch_size() ? request_.batch_size() : EvaluateOptions().batch_size;
     absl::Status status = SendHeader(ready);
     if (status.ok()) {
-      status = Predict(ready.model, ready.inputs, batch_size,
-                       [&](const at::Tensor& outputs) { return SendRows(ready.loss, outputs); });
+      status = Predict(ready.model, ready.inputs, batch_size, [&](const at::Tensor& outputs) {
+        return SendRows(ready.loss, Denormalize(ready.target_normalization, outputs));
+      });
     }
     End(PredictionRefusal{status, status.ok() ? "" : "PREDICTION_FAILED", {}});
   }

@@ -30,6 +30,9 @@ std::string Key(const api::Spec& spec, const EncodeOptions& options) {
   if (spec.data().has_normalization()) {
     *data.mutable_normalization() = spec.data().normalization();
   }
+  if (spec.data().has_target_normalization()) {
+    *data.mutable_target_normalization() = spec.data().target_normalization();
+  }
   data.mutable_order()->set_weight_column(spec.data().order().weight_column());
   return absl::StrCat(static_cast<int>(options.dtype), " ", static_cast<int>(options.targets), " ",
                       options.indices, " ",

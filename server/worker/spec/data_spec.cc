@@ -38,17 +38,17 @@ void ResolveSplit(const api::Spec& spec, api::Data* data, Violations* violations
   if (!split->has_stratified()) split->set_stratified(false);
 }
 
-void ResolveNormalization(api::Normalization* normalization, Violations* violations) {
+void ResolveNormalization(const std::string& field, api::Normalization* normalization,
+                          Violations* violations) {
   if (!normalization->has_kind()) normalization->set_kind(api::Normalization::STANDARD);
   if (!normalization->has_per()) normalization->set_per(api::Normalization::FEATURE);
   if (normalization->kind() != api::Normalization::STANDARD &&
       normalization->kind() != api::Normalization::MIN_MAX) {
-    violations->Add("data.normalization.kind", "It must be STANDARD or MIN_MAX.", "OUT_OF_RANGE");
+    violations->Add(field + ".kind", "It must be STANDARD or MIN_MAX.", "OUT_OF_RANGE");
   }
   if (normalization->per() < api::Normalization::FEATURE ||
       normalization->per() > api::Normalization::ALL) {
-    violations->Add("data.normalization.per", "It must be FEATURE, CHANNEL or ALL.",
-                    "OUT_OF_RANGE");
+    violations->Add(field + ".per", "It must be FEATURE, CHANNEL or ALL.", "OUT_OF_RANGE");
   }
 }
 
@@ -122,6 +122,32 @@ TargetKind Targets(const api::Objective& objective) {
   }
 }
 
+// Targets must be numbers of any size for the loss.
+void CheckTargetNormalization(const api::Spec& spec, Violations* violations) {
+  const auto any = [](const api::Objective& objective) {
+    return objective.has_mean_squared_error() || objective.has_mean_absolute_error() ||
+           objective.has_huber();
+  };
+  const auto& terms = spec.objective().sum().terms();
+  const bool all = spec.objective().has_sum()
+                       ? std::all_of(terms.begin(), terms.end(),
+                                     [&](const auto& term) { return any(term.objective()); })
+                       : any(spec.objective());
+  if (all) return;
+  violations->Add("data.target_normalization",
+                  "The objective's targets are classes or probabilities, not to be normalized.",
+                  "CONFLICT");
+}
+
+Normalization ToNormalization(const api::Normalization& given) {
+  Normalization normalization;
+  if (given.kind() == api::Normalization::MIN_MAX)
+    normalization.kind = Normalization::Kind::kMinMax;
+  if (given.per() == api::Normalization::CHANNEL) normalization.per = Normalization::Per::kChannel;
+  if (given.per() == api::Normalization::ALL) normalization.per = Normalization::Per::kAll;
+  return normalization;
+}
+
 // Whether the loss leaves targets out. In a sum all must: they have the same ones.
 bool CanIgnore(const api::Objective& objective) {
   const auto& terms = objective.sum().terms();
@@ -156,7 +182,17 @@ void ResolveData(api::Spec* spec, Violations* violations) {
   if (!data->has_shuffle()) data->set_shuffle(true);
   if (data->has_split()) ResolveSplit(*spec, data, violations);
   if (data->has_normalization()) {
-    ResolveNormalization(data->mutable_normalization(), violations);
+    ResolveNormalization("data.normalization", data->mutable_normalization(), violations);
+  }
+  if (data->has_target_normalization()) {
+    ResolveNormalization("data.target_normalization", data->mutable_target_normalization(),
+                         violations);
+    CheckTargetNormalization(*spec, violations);
+  }
+  if (spec->evaluation().training_data() && !data->has_test() && !data->has_split()) {
+    violations->Add("evaluation.training_data",
+                    "It is evaluated beside the test data: give data.test or data.split.",
+                    "CONFLICT");
   }
   if (data->has_ignore_index() && !CanIgnore(spec->objective())) {
     violations->Add(
@@ -203,15 +239,10 @@ EncodeOptions ToEncodeOptions(const api::Spec& spec) {
                            .targets = Targets(spec.objective()),
                            .indices = TakesIndices(spec.model())};
   if (spec.data().has_normalization()) {
-    const api::Normalization& given = spec.data().normalization();
-    Normalization normalization;
-    if (given.kind() == api::Normalization::MIN_MAX) {
-      normalization.kind = Normalization::Kind::kMinMax;
-    }
-    if (given.per() == api::Normalization::CHANNEL)
-      normalization.per = Normalization::Per::kChannel;
-    if (given.per() == api::Normalization::ALL) normalization.per = Normalization::Per::kAll;
-    options.normalization = normalization;
+    options.normalization = ToNormalization(spec.data().normalization());
+  }
+  if (spec.data().has_target_normalization()) {
+    options.target_normalization = ToNormalization(spec.data().target_normalization());
   }
   if (CanIgnore(spec.objective())) {
     const bool given = spec.data().has_ignore_index();

@@ -79,6 +79,7 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
   Refuse(spec->has_epochs(), "epochs", "epochs; give iterations", violations);
   Refuse(spec->objective().penalties_size() > 0, "objective.penalties", "penalties", violations);
   Refuse(spec->evaluation().metrics_size() > 0, "evaluation.metrics", "metrics", violations);
+  Refuse(spec->evaluation().training_data(), "evaluation.training_data", "data", violations);
   api::Function* function = spec->mutable_objective()->mutable_function();
   if (function->has_rosenbrock() && !function->rosenbrock().has_dimension()) {
     function->mutable_rosenbrock()->set_dimension(2);

@@ -60,7 +60,8 @@ std::string ChangedFile(const Dataset& dataset, const api::SpecSummary& summary)
 
 bool Learned(const api::Spec& spec, const LoadedData& training) {
   return !training.categories.empty() || !spec.data().encoding().has_dtype() ||
-         !training.encoder->means().empty() || !training.encoder->normalization().offset.empty();
+         !training.encoder->means().empty() || !training.encoder->normalization().offset.empty() ||
+         !training.encoder->target_normalization().offset.empty();
 }
 
 std::vector<std::string> NamesOfClasses(const api::Spec& spec, const LoadedData* training,
@@ -176,14 +177,18 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
     return Refuse(missing ? absl::StatusCode::kDataLoss : model.status().code(),
                   std::string(model.status().message()), "CHECKPOINT_UNREADABLE");
   }
-  return PreparedPrediction{.model = std::move(model->model),
-                            .iteration = model->iteration,
-                            .inputs = std::move(inputs),
-                            .loss = loss.terms[0].loss,
-                            .output_shape = built->output_shape,
-                            .dtype = ToEncodeOptions(spec).dtype,
-                            .class_names = NamesOfClasses(spec, training, source.summary),
-                            .notes = std::move(data.notes)};
+  NormalizationNumbers numbers;
+  if (training != nullptr) numbers = training->encoder->target_normalization();
+  return PreparedPrediction{
+      .model = std::move(model->model),
+      .iteration = model->iteration,
+      .inputs = std::move(inputs),
+      .loss = loss.terms[0].loss,
+      .output_shape = built->output_shape,
+      .dtype = numbers.offset.empty() ? ToEncodeOptions(spec).dtype : at::kDouble,
+      .target_normalization = numbers,
+      .class_names = NamesOfClasses(spec, training, source.summary),
+      .notes = std::move(data.notes)};
 }
 
 }  // namespace descent::worker

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/data/normalization.h"
 #include "core/model/layers.h"
 #include "core/objective/loss.h"
 #include "descent/v1/event.pb.h"
@@ -36,7 +37,9 @@ struct PreparedPrediction {
   at::Tensor inputs;
   Loss loss;  // says what outputs stand for
   Shape output_shape;
-  at::ScalarType dtype = at::kFloat;     // of its outputs
+  at::ScalarType dtype = at::kFloat;  // of what is predicted
+  // To be undone in its outputs.
+  NormalizationNumbers target_normalization;
   std::vector<std::string> class_names;  // empty: they have none
   std::vector<std::string> notes;        // on the data: sentences
 };

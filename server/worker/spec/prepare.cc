@@ -128,6 +128,9 @@ std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
   for (Metric& metric : ToMetrics(spec.evaluation())) {
     if (metric.better != Better::kNeither) numbers.push_back(std::move(metric));
   }
+  for (size_t i = 0, n = numbers.size(); i < n && spec.evaluation().training_data(); ++i) {
+    numbers.push_back({.name = kTrainPrefix + numbers[i].name, .better = numbers[i].better});
+  }
   return numbers;
 }
 
@@ -297,6 +300,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
     options.agenda = ToAgenda(spec.iterations(), spec);
   } else {
     options.agenda = ToAgenda(IterationsPerEpoch(prepared.train.size(), spec), spec);
+    if (spec.evaluation().training_data()) options.evaluated_train = prepared.train;
     absl::StatusOr<std::unique_ptr<Batches>> batches =
         Batches::Create(std::move(prepared.train), ToBatchOptions(spec));
     if (!batches.ok()) return batches.status();

@@ -50,6 +50,19 @@ void CheckNothingElse(const api::Spec& spec, Violations* violations) {
                     "Leave them out: of a system each player's objective is evaluated.",
                     "UNSUPPORTED");
   }
+  if (spec.evaluation().training_data()) {
+    violations->Add("evaluation.training_data", "Of a system the test data alone are evaluated.",
+                    "UNSUPPORTED");
+  }
+  const auto check = [&](const std::string& field, const api::Data& data) {
+    if (!data.has_target_normalization()) return;
+    violations->Add(field + ".target_normalization", "The targets of a system stay as they are.",
+                    "UNSUPPORTED");
+  };
+  check("data", spec.data());
+  for (int p = 0; p < spec.system().players_size(); ++p) {
+    check(PlayerField(p) + ".data", spec.system().players(p).data());
+  }
 }
 
 void ResolveNoise(const std::string& path, api::Noise* noise, Violations* violations) {

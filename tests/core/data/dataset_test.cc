@@ -245,6 +245,21 @@ TEST_F(DatasetTest, NormalizesBeforeItRounds) {
   }
 }
 
+TEST_F(DatasetTest, NormalizedTargetsAreUndone) {
+  Examples examples = Numbers(at::zeros({4, 1}));
+  examples.targets =
+      at::tensor({1700000000.0, 1700000001.0, 1700000002.0, 1700000003.0}, at::kDouble);
+  Dataset data;
+  const absl::StatusOr<Encoder> encoder = Encoder::Fit(
+      examples, {.targets = TargetKind::kValues, .target_normalization = Normalization{}}, &data);
+  ASSERT_TRUE(encoder.ok()) << encoder.status();
+  const double deviation = std::sqrt(1.25);
+  const at::Tensor expected = at::tensor({-1.5, -0.5, 0.5, 1.5}, at::kDouble).div(deviation);
+  EXPECT_TRUE(at::equal(data.targets, expected.to(at::kFloat).view({4, 1})));
+  const at::Tensor original = Denormalize(encoder->target_normalization(), data.targets);
+  EXPECT_TRUE(at::allclose(original.view({4}), examples.targets, /*rtol=*/0, /*atol=*/1e-6));
+}
+
 TEST_F(DatasetTest, ConstantsAndWhatIsNearlyConstant) {
   const auto normalized = [](std::vector<double> numbers) {
     const at::Tensor column = at::tensor(numbers, at::kDouble).view({-1, 1});

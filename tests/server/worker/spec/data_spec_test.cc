@@ -171,6 +171,15 @@ TEST_F(DataSpecTest, TokensAloneMeanTheMean) {
   EXPECT_EQ(data_.train.inputs[1].item<float>(), 2);
 }
 
+TEST_F(DataSpecTest, TargetsAreNormalizedWhereTheyAreNumbers) {
+  const std::string train = "train { linear {} } target_normalization { kind: MIN_MAX }";
+  EXPECT_EQ(Load(Spec(train, "mean_squared_error {}")), "");
+  EXPECT_EQ(data_.train.targets.min().item<float>(), 0);
+  EXPECT_EQ(data_.train.targets.max().item<float>(), 1);
+  EXPECT_EQ(resolved_.target_normalization().per(), api::Normalization::FEATURE);
+  EXPECT_EQ(Load(train), "data.target_normalization CONFLICT");
+}
+
 TEST_F(DataSpecTest, WeightsAreOfTheTrainingDataAlone) {
   EXPECT_EQ(
       Load("train {" + Csv("t.csv", "a,w,y\n1,2,0\n3,4,1\n") + "} test {" +
