@@ -252,10 +252,12 @@ TEST_F(PrepareTest, APlateauGoesByEvaluationsOrByTheMeansOfEpochs) {
     return absl::StrCat(resolved.metric(), " ", resolved.average());
   };
   EXPECT_EQ(plateau(0.25, 20, 1), "loss 1");
-  EXPECT_EQ(plateau(0, 20, 1), absl::StrCat("value ", per_epoch_));
+  std::string resolved = plateau(0, 20, 1);
+  EXPECT_EQ(resolved, absl::StrCat("value ", per_epoch_));
   EXPECT_GT(per_epoch_, 1);
   // Evaluations at the end alone come too late.
-  EXPECT_EQ(plateau(0.25, 20, 0), absl::StrCat("value ", per_epoch_));
+  resolved = plateau(0.25, 20, 0);
+  EXPECT_EQ(resolved, absl::StrCat("value ", per_epoch_));
   // A short run: a hundredth of it.
   EXPECT_EQ(plateau(0, 2, 1), "value 1");
 
