@@ -1,5 +1,6 @@
 #include "core/sequence/settable.h"
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -39,6 +40,16 @@ TEST(SettableTest, ScaleTakesOverWithTheProduct) {
   ASSERT_TRUE(dial.scale(2).ok());
   EXPECT_EQ(dial.next(), 0.5);
   EXPECT_TRUE(dial.overridden());
+}
+
+TEST(SettableTest, IsNeverMinusZero) {
+  Settable dial = settable(0.5);
+  ASSERT_TRUE(dial.scale(-0.0).ok());
+  EXPECT_FALSE(std::signbit(dial.value()));
+  ASSERT_TRUE(dial.scale(-2).ok());
+  EXPECT_FALSE(std::signbit(dial.value()));
+  ASSERT_TRUE(dial.set(-0.0).ok());
+  EXPECT_FALSE(std::signbit(dial.value()));
 }
 
 TEST(SettableTest, CopiesAndSequencesMadeFromItAreTheSameDial) {
