@@ -53,6 +53,17 @@ absl::Status CheckWhole(const at::Tensor& values, const Origin& origin, const ch
 
 constexpr double kPixels = 255;
 
+// Samples of 16 bits, which pictures alone have, are bytes in finer steps: 65535 is a byte's 255.
+at::ScalarType Stored(const at::Tensor& read) {
+  return read.scalar_type() == at::kUInt16 ? at::kByte : read.scalar_type();
+}
+double Steps(const at::Tensor& read) { return read.scalar_type() == at::kUInt16 ? 257 : 1; }
+
+// Of a type that has all operators.
+at::Tensor Computable(const at::Tensor& read) {
+  return read.scalar_type() == at::kUInt16 ? read.to(at::kInt) : read;
+}
+
 // [n, …] with an example of at least one dimension.
 at::Tensor AsRows(const at::Tensor& read) {
   return (read.dim() < 2 ? read.unsqueeze(1) : read).contiguous();
@@ -116,7 +127,7 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
   }
   Encoder encoder(options);
   InputEncoding& encoding = encoder.options_.encoding;
-  const at::ScalarType type = train.inputs.scalar_type();
+  const at::ScalarType type = Stored(train.inputs);
   if (encoding.type && (*encoding.type != type || encoding.shape != ExampleShape(train.inputs))) {
     return absl::InvalidArgumentError(absl::StrCat(
         train.inputs_origin.path(), " holds examples of ", NumberTypeName(type), " [",
@@ -129,9 +140,9 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
   const absl::Status learned = Guarded(train.inputs_origin.path(), [&] {
     const bool table = !train.columns.empty();
     if ((!table && !options.normalization) || options.indices) return absl::OkStatus();
-    const at::Tensor inputs = AsRows(train.inputs);
+    const at::Tensor inputs = Computable(AsRows(train.inputs));
     encoder.features_ = inputs.numel() / inputs.size(0);
-    RawNumbers raw{.values = inputs, .divisor = *encoding.divisor};
+    RawNumbers raw{.values = inputs, .divisor = *encoding.divisor * Steps(train.inputs)};
     // Other data may lack what these have.
     if (table) encoder.means_ = FeatureMeans(raw);
     if (train.missing) raw.missing = encoder.means_;
@@ -179,7 +190,7 @@ absl::Status Encoder::CheckEncoding(const Examples& examples) const {
   const InputEncoding& training = options_.encoding;
   if (!training.type) return absl::OkStatus();
   const Origin& origin = examples.inputs_origin;
-  const at::ScalarType type = examples.inputs.scalar_type();
+  const at::ScalarType type = Stored(examples.inputs);
   const std::vector<int64_t> shape = ExampleShape(examples.inputs);
   if (Permuted(shape, training.shape)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -209,9 +220,9 @@ absl::Status Encoder::CheckEncoding(const Examples& examples) const {
 }
 
 at::Tensor Encoder::Convert(const at::Tensor& read, bool missing) const {
-  const double divisor = options_.encoding.divisor.value_or(1);
+  const double divisor = options_.encoding.divisor.value_or(1) * Steps(read);
   if (missing || !normalization_.offset.empty()) {
-    RawNumbers raw{.values = read, .divisor = divisor};
+    RawNumbers raw{.values = Computable(read), .divisor = divisor};
     if (missing) raw.missing = means_;
     return Normalize(normalization_, raw, options_.dtype);
   }

@@ -112,12 +112,28 @@ absl::StatusOr<Listing> List(const ImageFolder& folder, const ReadOptions& optio
   return listing;
 }
 
+PictureOptions Decoding(const ImageFolder& folder) {
+  PictureOptions options{.channels = folder.channels,
+                         .alpha = folder.alpha,
+                         .exif_orientation = folder.exif_orientation};
+  for (size_t i = 0; i < 3 && !folder.background.empty(); ++i) {
+    options.background[i] = folder.background[folder.background.size() == 1 ? 0 : i];
+  }
+  return options;
+}
+
+// Where one picture of a folder has 16 bits, all have: x/255 = 257·x/65535.
+at::Tensor ToSixteenBits(const at::Tensor& bytes) {
+  return bytes.to(at::kInt).mul_(257).to(at::kUInt16);
+}
+
 // Decodes the pictures one by one into the tensor, which is made at the first.
 absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& options,
                                 Listing listing) {
   Examples examples;
   Sha256 sha;
   int64_t bytes = 0;
+  const PictureOptions decoding = Decoding(folder);
   for (size_t i = 0; i < listing.files.size(); ++i) {
     const std::string path = absl::StrCat(folder.path, "/", listing.files[i]);
     absl::StatusOr<FileContents> file = ReadDataFile(path, options.roots);
@@ -125,7 +141,7 @@ absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& op
     const std::string line = absl::StrCat(listing.files[i], "\n", file->digest.sha256, "\n");
     sha.Update(line.data(), line.size());
     bytes += file->digest.bytes;
-    absl::StatusOr<at::Tensor> picture = DecodePicture(file->bytes, path, folder.channels);
+    absl::StatusOr<at::Tensor> picture = DecodePicture(file->bytes, path, decoding);
     if (!picture.ok()) return picture.status();
     const int64_t height = folder.height.value_or(picture->size(1));
     const int64_t width = folder.width.value_or(picture->size(2));
@@ -133,14 +149,19 @@ absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& op
       *picture = ResizePicture(*picture, height, width);
     }
     if (i == 0) {
-      examples.inputs = at::empty(
-          {static_cast<int64_t>(listing.files.size()), folder.channels, height, width}, at::kByte);
+      examples.inputs =
+          at::empty({static_cast<int64_t>(listing.files.size()), folder.channels, height, width},
+                    picture->scalar_type());
     }
     if (!picture->sizes().equals(examples.inputs.sizes().slice(1))) {
       return absl::InvalidArgumentError(absl::StrCat(
           path, " is ", width, " pixels wide and ", height, " high, but ", listing.files[0], " ",
           examples.inputs.size(3), " and ", examples.inputs.size(2),
           "; give height and width to scale all pictures to."));
+    }
+    if (picture->scalar_type() != examples.inputs.scalar_type()) {
+      at::Tensor& bytes = picture->scalar_type() == at::kByte ? *picture : examples.inputs;
+      bytes = ToSixteenBits(bytes);
     }
     examples.inputs.select(0, static_cast<int64_t>(i)).copy_(*picture);
   }
@@ -165,6 +186,12 @@ absl::Status ImageFolder::Check() const {
   }
   if (height && (*height > 65536 || *width > 65536)) {
     return absl::InvalidArgumentError("height: pictures are at most 65536 high and wide");
+  }
+  if (background.size() == 2 || background.size() > 3) {
+    return absl::InvalidArgumentError("background: give one number (a grey) or three (a color)");
+  }
+  for (const double number : background) {
+    if (number > 1) return absl::InvalidArgumentError("background: its numbers are in [0, 1]");
   }
   return absl::OkStatus();
 }

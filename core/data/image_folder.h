@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
+#include "core/data/picture.h"
 #include "core/data/source.h"
 
 namespace descent {
@@ -20,18 +22,26 @@ struct ImageFolder {
   std::optional<int64_t> height;  // pictures are scaled; else all must be of one size
   std::optional<int64_t> width;
   int64_t channels = 3;  // 1 or 3
+  Alpha alpha = Alpha::kRefuse;
+  // Behind what is transparent, in [0, 1]: a grey, or red, green and blue. Empty: white.
+  std::vector<double> background;
+  bool exif_orientation = false;
 
   void Declare(SourceVisitor& visit) {
     visit.Path("path", path);
     visit.Count("height", height, 1);
     visit.Count("width", width, 1);
     visit.Count("channels", channels, 1);
+    visit.Choice("alpha", {"REFUSE", "DROP", "COMPOSE"}, alpha);
+    visit.Numbers("background", background, 0);
+    visit.Flag("exif_orientation", exif_orientation);
   }
   absl::Status Check() const;
-  // Inputs [n, channels, height, width], uint8; targets [n], int64: the classes' places. Their
-  // names are the category `class`. One digest stands for all files. InvalidArgument, naming the
-  // file or folder: no class, a class without pictures, one that the training data does not have, a
-  // name that does not end as a picture's, pictures of different sizes.
+  // Inputs [n, channels, height, width], uint8, or uint16 if a picture has 16 bits: DecodePicture's
+  // samples, of which 255 or 65535 means 1. Targets [n], int64: the classes' places. Their names
+  // are the category `class`. One digest stands for all files. InvalidArgument, naming the file or
+  // folder: no class, a class without pictures, one that the training data does not have, a name
+  // that does not end as a picture's, pictures of different sizes.
   //
   // With inputs_only pictures may lie in the folder itself too, and classes may be any.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;

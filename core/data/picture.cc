@@ -2,104 +2,165 @@
 
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 #include <ATen/ops/empty.h>
-#include <png.h>
-#include <turbojpeg.h>
 
-#include <memory>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/data/picture_samples.h"
 
 namespace descent {
 namespace {
 
-// A header is cheap to fake; a picture of 16384 × 16384 is larger than anybody trains on.
-constexpr int64_t kMaxNumbers = int64_t{1} << 28;
-constexpr std::string_view kPngEnd("IEND\xae\x42\x60\x82");
+// Of T, the type of a sample; formulas in 64 bits, where none of them overflows.
+template <class T>
+constexpr int64_t kMax = std::numeric_limits<T>::max();
 
-absl::Status Damaged(const std::string& path, const char* kind, const char* problem) {
-  return absl::DataLossError(
-      absl::StrCat(path, " is a damaged or truncated ", kind, " picture: ", problem, "."));
+// The rounded quotient; the divisor is odd, so there are no ties.
+template <class T>
+int64_t OverMax(int64_t number) {
+  return (number + kMax<T> / 2) / kMax<T>;
 }
 
-absl::Status CheckSize(const std::string& path, int64_t height, int64_t width, int64_t channels) {
-  if (height <= kMaxNumbers && width <= kMaxNumbers && height * width <= kMaxNumbers / channels) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, " is a picture of ", width, " × ", height, ", which is too large."));
+// ITU-R 601-2, as Pillow rounds it.
+int64_t Luma(const std::array<int64_t, 3>& color) {
+  return (color[0] * 19595 + color[1] * 38470 + color[2] * 7471 + 0x8000) >> 16;
 }
 
-// [height, width, channels].
-at::Tensor EmptyPicture(int64_t height, int64_t width, int64_t channels) {
-  return at::empty({height, width, channels}, at::kByte);
+// Makes red, green and blue of what a file stores.
+template <class T>
+class Colors {
+ public:
+  Colors(const PictureSamples& picture, const PictureOptions& options)
+      : samples_(picture.pixels.size(2)),
+        cmyk_(picture.cmyk),
+        composed_(options.alpha == Alpha::kCompose) {
+    for (size_t i = 0; i < 3; ++i) {
+      background_[i] = std::llround(options.background[i] * static_cast<double>(kMax<T>));
+    }
+  }
+
+  std::array<int64_t, 3> operator()(const T* pixel) const {
+    if (cmyk_) return FromCmyk(pixel);
+    std::array<int64_t, 3> color = {pixel[0], pixel[0], pixel[0]};
+    if (samples_ >= 3) color = {pixel[0], pixel[1], pixel[2]};
+    if (composed_ && samples_ % 2 == 0) {
+      const int64_t alpha = pixel[samples_ - 1];
+      for (size_t i = 0; i < 3; ++i) {
+        color[i] = OverMax<T>(color[i] * alpha + background_[i] * (kMax<T> - alpha));
+      }
+    }
+    return color;
+  }
+
+ private:
+  // Pillow's cmyk2rgb: black takes its share of what the other inks leave.
+  static std::array<int64_t, 3> FromCmyk(const T* pixel) {
+    const int64_t light = pixel[3];
+    std::array<int64_t, 3> color;
+    for (size_t i = 0; i < 3; ++i) color[i] = light - OverMax<T>((kMax<T> - pixel[i]) * light);
+    return color;
+  }
+
+  int64_t samples_;
+  bool cmyk_, composed_;
+  std::array<int64_t, 3> background_;
+};
+
+// Whether the alpha channel, the last of an even number of samples, says anything.
+template <class T>
+bool HasTransparency(const PictureSamples& picture) {
+  const int64_t samples = picture.pixels.size(2);
+  if (picture.cmyk || samples % 2 == 1) return false;
+  const T* pixels = picture.pixels.const_data_ptr<T>();
+  for (int64_t i = samples - 1; i < picture.pixels.numel(); i += samples) {
+    if (pixels[i] != kMax<T>) return true;
+  }
+  return false;
 }
 
-absl::StatusOr<at::Tensor> DecodePng(std::string_view bytes, const std::string& path,
-                                     int64_t channels) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  const std::unique_ptr<png_image, void (*)(png_image*)> freed(&image, png_image_free);
-  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0) {
-    return Damaged(path, "PNG", image.message);
-  }
-  // The decoder stops at the last pixel.
-  if (bytes.find(kPngEnd) == std::string_view::npos) return Damaged(path, "PNG", "it has no end");
-  image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-  if (absl::Status s = CheckSize(path, image.height, image.width, channels); !s.ok()) return s;
-  at::Tensor pixels = EmptyPicture(image.height, image.width, channels);
-  const png_color black{};
-  if (png_image_finish_read(&image, &black, pixels.data_ptr(), 0, nullptr) == 0) {
-    return Damaged(path, "PNG", image.message);
-  }
-  return pixels;
-}
+// Where a pixel of the upright picture is in the stored one: at first + y·down + x·right.
+struct Walk {
+  int64_t height, width;  // of the upright picture
+  int64_t first, down, right;
 
-absl::StatusOr<at::Tensor> DecodeJpeg(std::string_view bytes, const std::string& path,
-                                      int64_t channels) {
-  const std::unique_ptr<void, int (*)(void*)> decoder(tjInitDecompress(), tjDestroy);
-  if (!decoder) return absl::ResourceExhaustedError("No memory to decode JPEG pictures.");
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  int width = 0;
-  int height = 0;
-  int subsampling = 0;
-  int colors = 0;
-  if (tjDecompressHeader3(decoder.get(), data, bytes.size(), &width, &height, &subsampling,
-                          &colors) != 0) {
-    return Damaged(path, "JPEG", tjGetErrorStr2(decoder.get()));
+  // EXIF 2.32, 4.6.4, tag Orientation: which of the visual sides row 0 and column 0 are.
+  Walk(int orientation, int64_t rows, int64_t columns) {
+    const bool turned = orientation >= 5;  // row 0 is the left or the right side
+    height = turned ? columns : rows;
+    width = turned ? rows : columns;
+    // Going down, or to the right, goes backwards through the stored rows or columns.
+    const bool rows_back =
+        orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const bool columns_back =
+        orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const int64_t row = rows_back ? -columns : columns, column = columns_back ? -1 : 1;
+    first = (rows_back ? (rows - 1) * columns : 0) + (columns_back ? columns - 1 : 0);
+    down = turned ? column : row;
+    right = turned ? row : column;
   }
-  if (absl::Status s = CheckSize(path, height, width, channels); !s.ok()) return s;
-  at::Tensor pixels = EmptyPicture(height, width, channels);
-  // A warning, such as a premature end, is an error here too. Many scans of a few bytes each would
-  // take for ever.
-  if (tjDecompress2(decoder.get(), data, bytes.size(), pixels.mutable_data_ptr<unsigned char>(),
-                    width, 0, height, channels == 1 ? TJPF_GRAY : TJPF_RGB,
-                    TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0) {
-    return Damaged(path, "JPEG", tjGetErrorStr2(decoder.get()));
+};
+
+template <class T>
+absl::StatusOr<at::Tensor> ToChannels(const PictureSamples& picture, const std::string& path,
+                                      const PictureOptions& options) {
+  if (options.alpha == Alpha::kRefuse && HasTransparency<T>(picture)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path,
+                     " is transparent in places. Say what to do with that: alpha: drop takes the "
+                     "colors as they are stored, alpha: compose lays them on a background."));
   }
-  return pixels;
+  const int64_t samples = picture.pixels.size(2);
+  const Walk walk(options.exif_orientation ? picture.orientation : 1, picture.pixels.size(0),
+                  picture.pixels.size(1));
+  at::Tensor channels =
+      at::empty({options.channels, walk.height, walk.width}, picture.pixels.options());
+  const T* from = picture.pixels.const_data_ptr<T>();
+  T* to = channels.mutable_data_ptr<T>();
+  const int64_t size = walk.height * walk.width;
+  const Colors<T> colors(picture, options);
+  for (int64_t y = 0; y < walk.height; ++y) {
+    for (int64_t x = 0; x < walk.width; ++x, ++to) {
+      const std::array<int64_t, 3> color =
+          colors(from + (walk.first + y * walk.down + x * walk.right) * samples);
+      if (options.channels == 1) {
+        *to = static_cast<T>(Luma(color));
+        continue;
+      }
+      for (size_t i = 0; i < 3; ++i) to[static_cast<int64_t>(i) * size] = static_cast<T>(color[i]);
+    }
+  }
+  return channels;
 }
 
 }  // namespace
 
 absl::StatusOr<at::Tensor> DecodePicture(std::string_view bytes, const std::string& path,
-                                         int64_t channels) {
+                                         const PictureOptions& options) {
   const bool png = bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n";
   const bool jpeg = bytes.substr(0, 2) == "\xff\xd8";
   if (!png && !jpeg) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is neither a PNG nor a JPEG picture by its first bytes."));
   }
-  absl::StatusOr<at::Tensor> pixels =
-      png ? DecodePng(bytes, path, channels) : DecodeJpeg(bytes, path, channels);
-  if (!pixels.ok()) return pixels.status();
-  return pixels->permute({2, 0, 1}).contiguous();
+  const absl::StatusOr<PictureSamples> picture =
+      png ? DecodePng(bytes, path) : DecodeJpeg(bytes, path);
+  if (!picture.ok()) return picture.status();
+  return picture->pixels.scalar_type() == at::kByte ? ToChannels<uint8_t>(*picture, path, options)
+                                                    : ToChannels<uint16_t>(*picture, path, options);
 }
 
 at::Tensor ResizePicture(const at::Tensor& picture, int64_t height, int64_t width) {
   const at::Tensor resized = at::_upsample_bilinear2d_aa(picture.to(at::kFloat).unsqueeze(0),
                                                          {height, width}, /*align_corners=*/false);
-  return resized.squeeze(0).round_().clamp_(0, 255).to(at::kByte);
+  const int64_t greatest = picture.scalar_type() == at::kByte ? kMax<uint8_t> : kMax<uint16_t>;
+  return resized.squeeze(0).round_().clamp_(0, greatest).to(picture.scalar_type());
 }
 
 }  // namespace descent

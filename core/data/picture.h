@@ -1,10 +1,11 @@
 #ifndef DESCENT_CORE_DATA_PICTURE_H_
 #define DESCENT_CORE_DATA_PICTURE_H_
 
-// PNG and JPEG pictures (by libpng and libjpeg-turbo). Free functions; any thread.
+// PNG and JPEG pictures, as Pillow reads them. Free functions; any thread.
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,13 +14,34 @@
 
 namespace descent {
 
-// [channels, height, width], uint8; channels is 1 (grey) or 3 (red, green, blue). What is
-// transparent is seen on black. `path` is for messages. InvalidArgument: neither PNG nor JPEG, or
-// more than 2^28 numbers; DataLoss: truncated or damaged.
-absl::StatusOr<at::Tensor> DecodePicture(std::string_view bytes, const std::string& path,
-                                         int64_t channels);
+// What becomes of an alpha channel, or of a color that a PNG calls transparent. Where all of a
+// picture is opaque it makes no difference, and nothing is refused.
+enum class Alpha {
+  kRefuse,
+  kDrop,     // the colors as they are stored: Pillow's convert("RGB")
+  kCompose,  // laid on a background: color·alpha + background·(1 − alpha), Pillow's paste(mask)
+};
 
-// Bilinear, without aliasing where it gets smaller; uint8 in and out.
+struct PictureOptions {
+  int64_t channels = 3;  // 1 (grey) or 3 (red, green, blue)
+  Alpha alpha = Alpha::kRefuse;
+  std::array<double, 3> background = {1, 1, 1};  // each in [0, 1]
+  // Turned and mirrored upright, as the EXIF data of a camera say (Pillow's exif_transpose).
+  bool exif_orientation = false;
+};
+
+// [channels, height, width]: samples as they are stored, uint8, or uint16 where a picture has 16
+// bits; those of fewer bits are stretched to 0…255, so that sample ÷ maximum is the same. No gamma,
+// no color profile. Colors become grey by ITU-R 601 (Pillow's convert("L"), of all formats; of 16
+// bits with all of them), CMYK becomes RGB by Pillow's formula.
+//
+// A JPEG's flaws that change no pixel (bytes before a marker, say) are none; where the decoder had
+// to make pixels up the picture is damaged. `path` is for messages. InvalidArgument: neither PNG
+// nor JPEG, more than 2^28 numbers, alpha that is refused; DataLoss: truncated or damaged.
+absl::StatusOr<at::Tensor> DecodePicture(std::string_view bytes, const std::string& path,
+                                         const PictureOptions& options);
+
+// Bilinear, without aliasing where it gets smaller; uint8 or uint16 in, the same out.
 at::Tensor ResizePicture(const at::Tensor& picture, int64_t height, int64_t width);
 
 }  // namespace descent

@@ -20,6 +20,7 @@
 //     absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 //   };
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -81,9 +82,21 @@ class SourceVisitor {
   virtual void Count(const char* name, int64_t& count, int64_t least) = 0;
   virtual void Count(const char* name, std::optional<int64_t>& count, int64_t least) = 0;
   virtual void Number(const char* name, double& number, double least) = 0;
+  // None: the default. Otherwise each is at least `least`.
+  virtual void Numbers(const char* name, std::vector<double>& numbers, double least) = 0;
   virtual void Flag(const char* name, bool& flag) = 0;
   virtual void Seed(const char* name, std::optional<uint64_t>& seed) = 0;
   virtual void Missing(const char* name, MissingValues& missing) = 0;
+  // Of an enumeration whose values are 0, 1, …; `names` are those that the spec has, in order.
+  template <class E>
+  void Choice(const char* name, const std::vector<const char*>& names, E& chosen) {
+    auto place = static_cast<size_t>(chosen);
+    Place(name, names, place);
+    chosen = static_cast<E>(place);
+  }
+
+ protected:
+  virtual void Place(const char* name, const std::vector<const char*>& names, size_t& place) = 0;
 };
 
 }  // namespace descent

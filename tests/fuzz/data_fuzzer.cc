@@ -72,7 +72,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 4:
     case 5:
-      Look(descent::DecodePicture(bytes, "f", kind == 4 ? 1 : 3));
+      Look(descent::DecodePicture(bytes, "f",
+                                  {.channels = kind == 4 ? 1 : 3,
+                                   .alpha = static_cast<descent::Alpha>(variant % 3),
+                                   .exif_orientation = (variant & 4) != 0}));
       break;
     default:
       ReadText(bytes, variant);

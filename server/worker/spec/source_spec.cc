@@ -3,7 +3,9 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -101,6 +103,16 @@ class Resolver final : public SourceVisitor {
              "OUT_OF_RANGE");
     }
   }
+  void Numbers(const char* name, std::vector<double>& numbers, double least) override {
+    for (int i = 0; i < reflection_.FieldSize(*message_, Field(name)); ++i) {
+      numbers.push_back(reflection_.GetRepeatedDouble(*message_, Field(name), i));
+      if (numbers.back() >= least && std::isfinite(numbers.back())) continue;
+      Refuse(name,
+             absl::StrCat("One is ", numbers.back(), ", but each must be a finite number ≥ ", least,
+                          "."),
+             "OUT_OF_RANGE");
+    }
+  }
   void Flag(const char* name, bool& flag) override {
     if (Has(name)) flag = reflection_.GetBool(*message_, Field(name));
     reflection_.SetBool(message_, Field(name), flag);
@@ -130,6 +142,23 @@ class Resolver final : public SourceVisitor {
   }
 
   bool right() const { return right_; }
+
+ protected:
+  void Place(const char* name, const std::vector<const char*>& names, size_t& place) override {
+    const google::protobuf::EnumDescriptor& values = *Field(name)->enum_type();
+    if (Has(name)) {
+      const google::protobuf::EnumValueDescriptor* given =
+          values.FindValueByNumber(reflection_.GetEnumValue(*message_, Field(name)));
+      const auto found =
+          given == nullptr ? names.end() : std::find(names.begin(), names.end(), given->name());
+      if (found == names.end()) {
+        return Refuse(name, absl::StrCat("Give one of ", absl::StrJoin(names, ", "), "."),
+                      "OUT_OF_RANGE");
+      }
+      place = static_cast<size_t>(found - names.begin());
+    }
+    reflection_.SetEnum(message_, Field(name), values.FindValueByName(names[place]));
+  }
 
  private:
   bool Unwanted(std::string_view name) const { return inputs_only_ && name == "targets"; }

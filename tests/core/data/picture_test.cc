@@ -3,13 +3,23 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <png.h>
-#include <turbojpeg.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
+// After <cstdio>, which it relies on.
+#include <jpeglib.h>
+
+#include "absl/strings/str_cat.h"
 #include "core/data/encode.h"
 #include "core/data/image_folder.h"
+#include "core/data/npz.h"
 #include "tests/core/data/temporary_folder.h"
 
 namespace descent {
@@ -48,23 +58,142 @@ std::string Png(const at::Tensor& picture) {
 
 std::string Jpeg(const at::Tensor& picture) {
   const at::Tensor pixels = picture.permute({1, 2, 0}).contiguous();
-  tjhandle encoder = tjInitCompress();
+  jpeg_compress_struct encoder = {};
+  jpeg_error_mgr errors = {};
+  encoder.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&encoder);
   unsigned char* data = nullptr;
   unsigned long size = 0;
-  EXPECT_EQ(
-      tjCompress2(encoder, pixels.const_data_ptr<unsigned char>(), static_cast<int>(pixels.size(1)),
-                  0, static_cast<int>(pixels.size(0)), TJPF_RGB, &data, &size, TJSAMP_444, 95, 0),
-      0);
+  jpeg_mem_dest(&encoder, &data, &size);
+  encoder.image_height = static_cast<JDIMENSION>(pixels.size(0));
+  encoder.image_width = static_cast<JDIMENSION>(pixels.size(1));
+  encoder.input_components = 3;
+  encoder.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&encoder);
+  jpeg_set_quality(&encoder, 95, TRUE);
+  jpeg_start_compress(&encoder, TRUE);
+  for (int64_t y = 0; y < pixels.size(0); ++y) {
+    JSAMPROW row = pixels[y].mutable_data_ptr<unsigned char>();
+    jpeg_write_scanlines(&encoder, &row, 1);
+  }
+  jpeg_finish_compress(&encoder);
+  jpeg_destroy_compress(&encoder);
   std::string bytes(reinterpret_cast<char*>(data), size);
-  tjFree(data);
-  tjDestroy(encoder);
+  std::free(data);
   return bytes;
+}
+
+absl::StatusOr<at::Tensor> Decode(std::string_view bytes, int64_t channels,
+                                  const std::string& path = "a.png") {
+  return DecodePicture(bytes, path, {.channels = channels});
+}
+
+// What tests/data/pictures.py wrote.
+class PillowTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kFolder = "tests/data/pictures";
+
+  static std::string Bytes(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    EXPECT_TRUE(file) << path;
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+  static std::vector<std::string> Names() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
+      names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+
+  // Undefined if there is no such array.
+  at::Tensor Expected(const std::string& name) const {
+    absl::StatusOr<at::Tensor> array = ParseNpz(arrays_, "pictures.npz", name);
+    return array.ok() ? *array : at::Tensor();
+  }
+  static at::Tensor Read(const std::string& name, const PictureOptions& options) {
+    absl::StatusOr<at::Tensor> read =
+        DecodePicture(Bytes(absl::StrCat(kFolder, "/", name)), name, options);
+    EXPECT_TRUE(read.ok()) << read.status();
+    return read.ok() ? *read : at::Tensor();
+  }
+  void ExpectEqual(const at::Tensor& read, const std::string& name) const {
+    const at::Tensor expected = Expected(name);
+    ASSERT_TRUE(read.defined() && expected.defined()) << name;
+    ASSERT_EQ(read.sizes(), expected.sizes()) << name;
+    EXPECT_TRUE(at::equal(read.to(at::kInt), expected.to(at::kInt)))
+        << name << ": off by up to "
+        << (read.to(at::kInt) - expected.to(at::kInt)).abs().max().item<int>();
+  }
+
+  const std::string arrays_ = Bytes("tests/data/pictures.npz");
+};
+
+TEST_F(PillowTest, ReadsTheSameColorsAndGreyOfEveryKindOfFile) {
+  const std::vector<std::string> names = Names();
+  EXPECT_GT(names.size(), 100u);
+  for (const std::string& name : names) {
+    ExpectEqual(Read(name, {.channels = 3, .alpha = Alpha::kDrop}), name + ".color");
+    ExpectEqual(Read(name, {.channels = 1, .alpha = Alpha::kDrop}), name + ".grey");
+  }
+}
+
+TEST_F(PillowTest, WhatIsTransparentIsRefusedOrLaidOnTheBackground) {
+  int transparent = 0;
+  for (const std::string& name : Names()) {
+    const std::string bytes = Bytes(absl::StrCat(kFolder, "/", name));
+    const absl::Status refused = DecodePicture(bytes, name, {}).status();
+    if (!Expected(name + ".compose").defined()) {
+      EXPECT_TRUE(refused.ok()) << refused;
+      continue;
+    }
+    ++transparent;
+    EXPECT_EQ(refused.message(),
+              name +
+                  " is transparent in places. Say what to do with that: alpha: drop takes the "
+                  "colors as they are stored, alpha: compose lays them on a background.");
+    ExpectEqual(Read(name, {.alpha = Alpha::kCompose, .background = {0.2, 0.4, 0.8}}),
+                name + ".compose");
+  }
+  EXPECT_GT(transparent, 20);
+}
+
+TEST_F(PillowTest, TurnsPicturesUprightIfAsked) {
+  int turned = 0;
+  for (const std::string& name : Names()) {
+    if (!Expected(name + ".upright").defined()) continue;
+    ++turned;
+    ExpectEqual(Read(name, {.exif_orientation = true}), name + ".upright");
+  }
+  EXPECT_EQ(turned, 17);
+}
+
+TEST_F(PillowTest, SamplesAreSharesOfTheGreatest) {
+  const TemporaryFolder folder;
+  folder.Write("a/1.png", Bytes(absl::StrCat(kFolder, "/grey_4.png")));
+  ImageFolder images;
+  images.path = folder.path();
+  images.channels = 1;
+  const auto inputs = [&] { return Encode(*images.Read({}))->inputs; };
+  const at::Tensor four = Expected("grey_4.png.grey").to(at::kFloat).div(255);
+  EXPECT_TRUE(at::equal(inputs()[0], four));
+  // 16 bits keep theirs, and eight mean the same beside them, whichever comes first.
+  folder.Write("a/0.png", Bytes(absl::StrCat(kFolder, "/grey_16.png")));
+  folder.Write("b/0.png", Bytes(absl::StrCat(kFolder, "/grey_8.png")));
+  const at::Tensor mixed = inputs();
+  EXPECT_TRUE(at::equal(mixed[0], Expected("grey_16.png.grey").to(at::kFloat).div(65535)));
+  EXPECT_TRUE(at::equal(mixed[1], four));
+  EXPECT_TRUE(at::equal(mixed[2], Expected("grey_8.png.grey").to(at::kFloat).div(255)));
+  images.height = 3;
+  images.width = 4;
+  EXPECT_LE(inputs().max().item<float>(), 1);
+  EXPECT_GE(inputs().max().item<float>(), 0.5);
 }
 
 TEST(Picture, ReadsPngExactly) {
   for (const int64_t channels : {1, 3}) {
     const at::Tensor colors = Colors(channels, 6, 9);
-    absl::StatusOr<at::Tensor> read = DecodePicture(Png(colors), "a.png", channels);
+    absl::StatusOr<at::Tensor> read = Decode(Png(colors), channels);
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_TRUE(at::equal(*read, colors));
   }
@@ -72,22 +201,14 @@ TEST(Picture, ReadsPngExactly) {
 
 TEST(Picture, ConvertsBetweenGreyAndColor) {
   const at::Tensor grey = Colors(1, 4, 4);
-  EXPECT_TRUE(at::equal(*DecodePicture(Png(grey), "a.png", 3), grey.expand({3, 4, 4})));
-  EXPECT_EQ(DecodePicture(Png(Colors(3, 4, 5)), "a.png", 1)->sizes().vec(),
-            (std::vector<int64_t>{1, 4, 5}));
-  EXPECT_EQ(DecodePicture(Jpeg(Colors(3, 4, 5)), "a.jpg", 1)->sizes().vec(),
-            (std::vector<int64_t>{1, 4, 5}));
-}
-
-TEST(Picture, ShowsWhatIsTransparentOnBlack) {
-  at::Tensor clear = at::full({4, 2, 2}, 255, at::kByte);
-  clear[3].zero_();
-  EXPECT_EQ(DecodePicture(Png(clear), "a.png", 3)->max().item<int>(), 0);
+  EXPECT_TRUE(at::equal(*Decode(Png(grey), 3), grey.expand({3, 4, 4})));
+  EXPECT_EQ(Decode(Png(Colors(3, 4, 5)), 1)->sizes().vec(), (std::vector<int64_t>{1, 4, 5}));
+  EXPECT_EQ(Decode(Jpeg(Colors(3, 4, 5)), 1)->sizes().vec(), (std::vector<int64_t>{1, 4, 5}));
 }
 
 TEST(Picture, ReadsJpegClosely) {
   const at::Tensor colors = Colors(3, 16, 24);
-  absl::StatusOr<at::Tensor> read = DecodePicture(Jpeg(colors), "a.jpg", 3);
+  absl::StatusOr<at::Tensor> read = Decode(Jpeg(colors), 3);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_LE((read->to(at::kInt) - colors.to(at::kInt)).abs().max().item<int>(), 6);
 }
@@ -95,17 +216,17 @@ TEST(Picture, ReadsJpegClosely) {
 TEST(Picture, RefusesTruncationAtEveryByteAndSurvivesFlippedBits) {
   for (const std::string& whole : {Png(Colors(3, 6, 9)), Jpeg(Colors(3, 16, 16))}) {
     for (size_t n = 0; n < whole.size(); ++n) {
-      const absl::Status status = DecodePicture(whole.substr(0, n), "a.png", 3).status();
+      const absl::Status status = Decode(whole.substr(0, n), 3).status();
       EXPECT_FALSE(status.ok()) << n << " of " << whole.size();
       EXPECT_NE(status.message().find("a.png"), absl::string_view::npos);
     }
     for (size_t i = 0; i < whole.size(); ++i) {
       std::string flipped = whole;
       flipped[i] ^= static_cast<char>(1 << (i % 8));
-      (void)DecodePicture(flipped, "a.png", 3).ok();
+      (void)Decode(flipped, 3).ok();
     }
   }
-  EXPECT_EQ(DecodePicture("GIF89a", "a.gif", 3).status().message(),
+  EXPECT_EQ(Decode("GIF89a", 3, "a.gif").status().message(),
             "a.gif is neither a PNG nor a JPEG picture by its first bytes.");
 }
 
@@ -120,7 +241,7 @@ TEST(Picture, RefusesAHeaderThatPromisesTooMuchBeforeAllocating) {
   }
   crc = ~crc;
   for (int i = 0; i < 4; ++i) huge[29 + i] = static_cast<char>(crc >> (24 - 8 * i));
-  EXPECT_FALSE(DecodePicture(huge, "a.png", 3).ok());
+  EXPECT_FALSE(Decode(huge, 3).ok());
 }
 
 class ImageFolderTest : public ::testing::Test {
@@ -173,6 +294,17 @@ TEST_F(ImageFolderTest, ScalesOrNamesThePictureOfAnotherSize) {
   EXPECT_EQ(examples->inputs.sizes().vec(), (std::vector<int64_t>{2, 3, 4, 6}));
   images_.width.reset();
   EXPECT_FALSE(images_.Check().ok());
+}
+
+TEST_F(ImageFolderTest, ChecksTheBackground) {
+  for (const std::vector<double>& good : {std::vector<double>{}, {0.5}, {0, 0.5, 1}}) {
+    images_.background = good;
+    EXPECT_TRUE(images_.Check().ok()) << images_.Check();
+  }
+  images_.background = {0, 1};
+  EXPECT_EQ(images_.Check().message(), "background: give one number (a grey) or three (a color)");
+  images_.background = {255};
+  EXPECT_EQ(images_.Check().message(), "background: its numbers are in [0, 1]");
 }
 
 TEST_F(ImageFolderTest, TestDataHaveTheTrainingDatasClasses) {

@@ -197,9 +197,11 @@ class Filler final : public SourceVisitor {
   }
   void Count(const char* name, std::optional<int64_t>&, int64_t) override { Note(name); }
   void Number(const char* name, double&, double) override { Note(name); }
+  void Numbers(const char* name, std::vector<double>&, double) override { Note(name); }
   void Flag(const char* name, bool&) override { Note(name); }
   void Seed(const char* name, std::optional<uint64_t>&) override { Note(name); }
   void Missing(const char* name, MissingValues&) override { Note(name); }
+  void Place(const char* name, const std::vector<const char*>&, size_t&) override { Note(name); }
 
  private:
   void Note(const char* name) { EXPECT_TRUE(names_.insert(name).second) << name; }

@@ -64,9 +64,13 @@ class NameCollector final : public SourceVisitor {
   void Count(const char* name, int64_t&, int64_t) override { Note(name, false); }
   void Count(const char* name, std::optional<int64_t>&, int64_t) override { Note(name, false); }
   void Number(const char* name, double&, double) override { Note(name, false); }
+  void Numbers(const char* name, std::vector<double>&, double) override { Note(name, false); }
   void Flag(const char* name, bool&) override { Note(name, false); }
   void Seed(const char* name, std::optional<uint64_t>&) override { Note(name, false); }
   void Missing(const char* name, MissingValues&) override { Note(name, false); }
+  void Place(const char* name, const std::vector<const char*>&, size_t&) override {
+    Note(name, false);
+  }
 
   std::set<std::string> names, paths;
 
@@ -247,6 +251,15 @@ TEST_F(DataSpecTest, NamesTheFieldOfWhatIsWrong) {
             "data.train.image_folder.channels OUT_OF_RANGE");
   EXPECT_EQ(Load("train { image_folder { path: '" + folder_.path() + "' } }"),
             "data.train.image_folder.path INVALID_DATA");
+  EXPECT_EQ(resolved_.train().image_folder().alpha(), api::ImageFolder::REFUSE);
+  EXPECT_EQ(
+      Load("train { image_folder { path: '" + folder_.path() + "' alpha: ALPHA_UNSPECIFIED } }"),
+      "data.train.image_folder.alpha OUT_OF_RANGE");
+  EXPECT_EQ(Load("train { image_folder { path: '" + folder_.path() + "' background: -1 } }"),
+            "data.train.image_folder.background OUT_OF_RANGE");
+  EXPECT_EQ(Load("train { image_folder { path: '" + folder_.path() +
+                 "' alpha: COMPOSE background: [0.5, 2, 0] } }"),
+            "data.train.image_folder.background OUT_OF_RANGE");
   EXPECT_EQ(Load("train { linear { noise: -1 } }"), "data.train.linear.noise OUT_OF_RANGE");
   EXPECT_EQ(Load(train + "split {}"), "data.split.test_fraction MISSING_FIELD");
   EXPECT_EQ(Load(train + "split { test_fraction: 2 }"), "data.split.test_fraction OUT_OF_RANGE");

@@ -1,0 +1,68 @@
+#include "core/data/picture_samples.h"
+
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+
+namespace descent {
+namespace {
+
+constexpr int64_t kMaxNumbers = int64_t{1} << 28;
+constexpr unsigned kOrientationTag = 0x0112;
+constexpr unsigned kShort = 3;
+
+// Unsigned numbers in either order of bytes; 0 beyond the end.
+class Tiff {
+ public:
+  Tiff(std::string_view bytes, bool little) : bytes_(bytes), little_(little) {}
+
+  size_t Number(size_t place, size_t size) const {
+    if (place > bytes_.size() || size > bytes_.size() - place) return 0;
+    size_t number = 0;
+    for (size_t i = 0; i < size; ++i) {
+      const size_t at = little_ ? place + size - 1 - i : place + i;
+      number = number << 8 | static_cast<unsigned char>(bytes_[at]);
+    }
+    return number;
+  }
+
+ private:
+  std::string_view bytes_;
+  bool little_;
+};
+
+}  // namespace
+
+int ExifOrientation(std::string_view tiff) {
+  const bool little = tiff.substr(0, 2) == "II";
+  if (!little && tiff.substr(0, 2) != "MM") return 1;
+  const Tiff numbers(tiff, little);
+  if (numbers.Number(2, 2) != 42) return 1;
+  // The first directory: a count, then twelve bytes for each entry (tag, type, count, value).
+  const size_t directory = numbers.Number(4, 4);
+  const size_t entries = numbers.Number(directory, 2);
+  for (size_t i = 0; i < entries; ++i) {
+    const size_t entry = directory + 2 + 12 * i;
+    if (numbers.Number(entry, 2) != kOrientationTag) continue;
+    const size_t value = numbers.Number(entry + 8, numbers.Number(entry + 2, 2) == kShort ? 2 : 4);
+    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+  }
+  return 1;
+}
+
+absl::Status DamagedPicture(const std::string& path, std::string_view format,
+                            std::string_view problem) {
+  return absl::DataLossError(absl::StrCat(path, " is a damaged or truncated ", std::string(format),
+                                          " picture: ", std::string(problem), "."));
+}
+
+absl::Status CheckPictureSize(const std::string& path, int64_t height, int64_t width,
+                              int64_t samples) {
+  if (height <= kMaxNumbers && width <= kMaxNumbers && height * width <= kMaxNumbers / samples) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, " is a picture of ", width, " × ", height, ", which is too large."));
+}
+
+}  // namespace descent
