@@ -6,6 +6,7 @@
 #include "core/plan/kernel.h"
 #include "core/plan/matrix.h"
 #include "core/plan/reduce.h"
+#include "core/plan/vector.h"
 
 namespace descent {
 namespace {
@@ -13,11 +14,11 @@ namespace {
 using enum matrix::Form;
 
 // sums[k] += the sum of map k.
-#define DESCENT_ADD_SUMS(T)                                                              \
-  DESCENT_VECTORIZED void AddSums(const T* maps, int64_t count, int64_t size, T* sums) { \
-    for (int64_t k = 0; k < count; ++k, maps += size) {                                  \
-      sums[k] += SumOf<T>(size, [=](int64_t i) { return maps[i]; });                     \
-    }                                                                                    \
+#define DESCENT_ADD_SUMS(T)                                                                    \
+  DESCENT_VECTORIZED void AddSums(const T* maps, int64_t count, int64_t size, double* sums) {  \
+    for (int64_t k = 0; k < count; ++k, maps += size) {                                        \
+      sums[k] += SumOf<double>(size, [=](int64_t i) { return static_cast<double>(maps[i]); }); \
+    }                                                                                          \
   }
 DESCENT_ADD_SUMS(float)
 DESCENT_ADD_SUMS(double)
@@ -53,14 +54,17 @@ void Convolution::Forward(const T* x, int64_t batch, const T* w, const T* bias, 
 template <class T>
 void Convolution::Backward(const T* dy, const T* x, int64_t batch, const T* w, T* scratch, T* dx,
                            T* dw, T* dbias) const {
-  T *padded = scratch, *columns = padded + this->padded(), *places = columns + this->columns();
+  // First of all, where the alignment is that of any type.
+  auto* sums = reinterpret_cast<double*>(scratch);
+  T* padded = scratch + kSumElements * out_channels;
+  T *columns = padded + this->padded(), *places = columns + this->columns();
   // Columns that are no windows have no derivative.
   std::fill_n(places, this->places(), T{0});
   std::fill_n(dw, groups * weights(), T{0});
-  if (dbias != nullptr) std::fill_n(dbias, out_channels, T{0});
+  std::fill_n(sums, out_channels, 0.0);
   for (int64_t n = 0; n < batch; ++n) {
     for (int64_t g = 0; g < groups; ++g, x += image(), dy += out() * map()) {
-      if (dbias != nullptr) AddSums(dy, out(), map(), dbias + g * out());
+      if (dbias != nullptr) AddSums(dy, out(), map(), sums + g * out());
       group.Scatter(dy, out(), places);
       std::fill_n(padded, this->padded(), T{0});  // Fold has written there
       const T* matrix = Columns(x, padded, columns);
@@ -79,6 +83,8 @@ void Convolution::Backward(const T* dy, const T* x, int64_t batch, const T* w, T
       dx += image();
     }
   }
+  if (dbias == nullptr) return;
+  for (int64_t k = 0; k < out_channels; ++k) dbias[k] = static_cast<T>(sums[k]);
 }
 
 #define DESCENT_INSTANTIATE(T)                                                             \

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/model/unfold.h"
+#include "core/plan/vector.h"
 
 namespace descent {
 
@@ -18,7 +19,7 @@ struct Convolution {
   int64_t groups, out_channels;
 
   // Elements of scratch, which holds nothing from one call to the next.
-  int64_t scratch() const { return padded() + columns() + places(); }
+  int64_t scratch() const { return kSumElements * out_channels + padded() + columns() + places(); }
 
   // y ← the maps of `batch` images x; bias: [out_channels] or null.
   template <class T>

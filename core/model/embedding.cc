@@ -39,6 +39,24 @@ void Gather(const T* table, int64_t rows, int64_t dim, const int64_t* x, int64_t
   }
 }
 
+// table [rows, dim] ← the sums of those rows of dy that were gathered from each. begins [rows + 1],
+// places [count]: scratch.
+template <class T>
+void Scatter(const T* dy, int64_t rows, int64_t dim, const int64_t* x, int64_t count,
+             int64_t* begins, int64_t* places, T* table) {
+  // Where each row was gathered to, one row's places after the other's, each in order.
+  std::fill_n(begins, rows + 1, int64_t{0});
+  for (int64_t i = 0; i < count; ++i) ++begins[x[i] + 1];
+  for (int64_t r = 0; r < rows; ++r) begins[r + 1] += begins[r];
+  for (int64_t i = 0; i < count; ++i) places[begins[x[i]]++] = i;
+  // By now each begins where its places end.
+  int64_t first = 0;
+  for (int64_t r = 0; r < rows; ++r, table += dim) {
+    SumOfListed(dy, places + first, begins[r] - first, dim, table);
+    first = begins[r];
+  }
+}
+
 class EmbeddingLayer final : public Layer {
  public:
   explicit EmbeddingLayer(at::Tensor weight) : weight_(std::move(weight)) {}
@@ -62,15 +80,14 @@ class EmbeddingLayer final : public Layer {
                     if (!done) y->copy_(at::embedding(*w, *x));
                   }});
     const PlanTensor dy = plan.Gradient(y), dw = plan.Contribution(w);
-    plan.Backward({.reads = {dy, x}, .writes = {dw}, .run = [=] {
+    int64_t count = 1;
+    for (const int64_t size : x.sizes()) count *= size;
+    const PlanTensor places = plan.Scratch({rows + 1 + count}, at::kLong);
+    plan.Backward({.reads = {dy, x}, .writes = {dw, places}, .run = [=] {
                      const bool done = OnCpu(*dw, [&]<class T>(T*) {
-                       T* table = dw->mutable_data_ptr<T>();
-                       const auto* index = x->const_data_ptr<int64_t>();
-                       const T* row = dy->const_data_ptr<T>();
-                       std::fill_n(table, rows * dim, T{0});
-                       for (int64_t i = 0; i < x->numel(); ++i, row += dim) {
-                         AddTo(row, dim, table + index[i] * dim);
-                       }
+                       auto* begins = places->mutable_data_ptr<int64_t>();
+                       Scatter(dy->const_data_ptr<T>(), rows, dim, x->const_data_ptr<int64_t>(),
+                               count, begins, begins + rows + 1, dw->mutable_data_ptr<T>());
                      });
                      if (done) return;
                      dw->copy_(at::embedding_dense_backward(*dy, *x, rows, /*padding_idx=*/-1,
@@ -130,11 +147,9 @@ class PositionalEmbeddingLayer final : public Layer {
     // Stated later, run earlier: before dy's memory becomes that of dx.
     plan.Backward({.reads = {dy}, .writes = {dw}, .run = [=] {
                      const bool done = OnCpu(*dy, [&]<class T>(T*) {
-                       const T* from = dy->const_data_ptr<T>();
                        T* to = dw->mutable_data_ptr<T>();
-                       std::fill_n(to, dw->numel(), T{0});
-                       for (int64_t n = 0; n < batch; ++n, from += example)
-                         AddTo(from, example, to);
+                       SumOfRows(dy->const_data_ptr<T>(), batch, example, example, to);
+                       std::fill_n(to + example, dw->numel() - example, T{0});
                      });
                      if (done) return;
                      dw->zero_();

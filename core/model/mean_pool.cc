@@ -42,11 +42,13 @@ struct Means {
     for (int64_t p = 0; p < planes; ++p, x += input[0] * input[1]) {
       for (const Span& r : rows) {
         for (const Span& c : columns) {
-          T sum = 0;
+          double sum = 0;
           for (int64_t i = r.begin; i < r.end; ++i) {
-            for (int64_t j = c.begin; j < c.end; ++j) sum += x[i * input[1] + j];
+            for (int64_t j = c.begin; j < c.end; ++j) {
+              sum += static_cast<double>(x[i * input[1] + j]);
+            }
           }
-          *y++ = sum * Share<T>(r, c);
+          *y++ = static_cast<T>(sum * Share<double>(r, c));
         }
       }
     }

@@ -16,6 +16,9 @@
 namespace descent::normalize {
 namespace {
 
+// Groups whose sums stay in the nearest cache.
+constexpr int64_t kTile = 128;
+
 // Σ term(i) for i < count, in an order that is the same for each vector width.
 template <class Term>
 DESCENT_INLINE double Sum(int64_t count, Term term) {
@@ -63,25 +66,29 @@ DESCENT_INLINE void MomentsBody(const Extent& e, double epsilon, const T* x, T* 
     }
     return;
   }
-  // Groups side by side: each row is added to all of them at once.
-  for (int64_t g = 0; g < e.groups; ++g) mean[g] = inverse[g] = 0;
-  for (int64_t o = 0; o < e.outer; ++o) {
-    const T* row = x + o * e.groups;
-    for (int64_t g = 0; g < e.groups; ++g) mean[g] += row[g];
-  }
-  const T share = static_cast<T>(1 / count);
-  for (int64_t g = 0; g < e.groups; ++g) mean[g] *= share;
-  for (int64_t o = 0; o < e.outer; ++o) {
-    const T* row = x + o * e.groups;
-    for (int64_t g = 0; g < e.groups; ++g) {
-      const T difference = row[g] - mean[g];
-      inverse[g] += difference * difference;
+  // Groups side by side: each row is added to a tile of them at once.
+  const double share = 1 / count;
+  for (int64_t first = 0; first < e.groups; first += kTile) {
+    const int64_t width = e.groups - first < kTile ? e.groups - first : kTile;
+    double m[kTile] = {}, v[kTile] = {};
+    for (int64_t o = 0; o < e.outer; ++o) {
+      const T* row = x + o * e.groups + first;
+      for (int64_t g = 0; g < width; ++g) m[g] += static_cast<double>(row[g]);
     }
-  }
-  for (int64_t g = 0; g < e.groups; ++g) {
-    const double v = static_cast<double>(inverse[g]) / count;
-    inverse[g] = static_cast<T>(1 / std::sqrt(v + epsilon));
-    variance[g] = static_cast<T>(v);
+    for (int64_t g = 0; g < width; ++g) m[g] *= share;
+    for (int64_t o = 0; o < e.outer; ++o) {
+      const T* row = x + o * e.groups + first;
+      for (int64_t g = 0; g < width; ++g) {
+        const double difference = static_cast<double>(row[g]) - m[g];
+        v[g] += difference * difference;
+      }
+    }
+    for (int64_t g = 0; g < width; ++g) {
+      v[g] /= count;
+      mean[first + g] = static_cast<T>(m[g]);
+      inverse[first + g] = static_cast<T>(1 / std::sqrt(v[g] + epsilon));
+      variance[first + g] = static_cast<T>(v[g]);
+    }
   }
 }
 
@@ -116,11 +123,21 @@ DESCENT_INLINE void SumsBody(const Extent& e, const T* y, const T* dy, T* sum, T
     }
     return;
   }
-  for (int64_t g = 0; g < e.groups; ++g) sum[g] = product[g] = 0;
-  for (int64_t o = 0; o < e.outer; ++o) {
-    const int64_t first = o * e.groups;
-    for (int64_t g = 0; g < e.groups; ++g) sum[g] += dy[first + g];
-    for (int64_t g = 0; g < e.groups; ++g) product[g] += dy[first + g] * y[first + g];
+  for (int64_t first = 0; first < e.groups; first += kTile) {
+    const int64_t width = e.groups - first < kTile ? e.groups - first : kTile;
+    double s[kTile] = {}, p[kTile] = {};
+    for (int64_t o = 0; o < e.outer; ++o) {
+      const T *slopes = dy + o * e.groups + first, *values = y + o * e.groups + first;
+      for (int64_t g = 0; g < width; ++g) {
+        const double slope = static_cast<double>(slopes[g]);
+        s[g] += slope;
+        p[g] += slope * static_cast<double>(values[g]);
+      }
+    }
+    for (int64_t g = 0; g < width; ++g) {
+      sum[first + g] = static_cast<T>(s[g]);
+      product[first + g] = static_cast<T>(p[g]);
+    }
   }
 }
 
@@ -233,6 +250,17 @@ void Moments(const Extent& extent, double epsilon, const at::Tensor& x, const at
   mean.view_as(m).copy_(m);
   variance.view_as(v).copy_(v);
   inverse.view_as(v).copy_(at::rsqrt(v + epsilon));
+}
+
+void Invert(double epsilon, const at::Tensor& variance, const at::Tensor& inverse) {
+  const bool done = OnCpu(variance, [&]<class T>(T*) {
+    const T* from = variance.const_data_ptr<T>();
+    T* to = inverse.mutable_data_ptr<T>();
+    for (int64_t i = 0; i < variance.numel(); ++i) {
+      to[i] = static_cast<T>(1 / std::sqrt(static_cast<double>(from[i]) + epsilon));
+    }
+  });
+  if (!done) inverse.copy_(at::rsqrt(variance + epsilon));
 }
 
 void Normalize(const Extent& extent, const at::Tensor& x, const at::Tensor& mean,

@@ -24,6 +24,9 @@ struct Extent {
 void Moments(const Extent& extent, double epsilon, const at::Tensor& x, const at::Tensor& mean,
              const at::Tensor& variance, const at::Tensor& inverse);
 
+// inverse ← 1/√(variance + epsilon).
+void Invert(double epsilon, const at::Tensor& variance, const at::Tensor& inverse);
+
 // y ← (x − mean)·inverse; y may be x.
 void Normalize(const Extent& extent, const at::Tensor& x, const at::Tensor& mean,
                const at::Tensor& inverse, const at::Tensor& y);

@@ -6,6 +6,7 @@
 #include "core/plan/exponential.h"
 #include "core/plan/kernel.h"
 #include "core/plan/matrix.h"
+#include "core/plan/vector.h"
 
 namespace descent {
 namespace {
@@ -109,10 +110,12 @@ void LstmLoops::Backward(const T* dy, const T* w, const T* gates, const T* kept,
                          T* scratch, T* dgates, T* dw, T* db) const {
   const int64_t columns = kGates * hidden;
   const T* tanhs = kept + batch * time * hidden;
-  T *dh = scratch, *dc = scratch + batch * hidden;
+  // First of all, where the alignment is that of any type.
+  auto* sums = reinterpret_cast<double*>(scratch);
+  T *dh = scratch + kSumElements * columns, *dc = dh + batch * hidden;
   std::fill_n(dc, batch * hidden, T{0});
   std::fill_n(dw, columns * hidden, T{0});
-  std::fill_n(db, columns, T{0});
+  std::fill_n(sums, columns, 0.0);
   for (int64_t t = time; t-- > 0;) {
     for (int64_t n = 0; n < batch; ++n) {
       std::copy_n(dy + (n * time + t) * hidden, hidden, dh + n * hidden);
@@ -125,13 +128,14 @@ void LstmLoops::Backward(const T* dy, const T* w, const T* gates, const T* kept,
       const int64_t row = n * time + t, place = row * hidden;
       LstmCellBackward(hidden, gates + row * columns, t > 0 ? kept + place - hidden : nullptr,
                        tanhs + place, dh + n * hidden, dc + n * hidden, dgates + row * columns);
-      Add(dgates + row * columns, columns, db);
     }
+    AddRowsTo(dgates + t * columns, batch, time * columns, columns, sums);
     if (t == 0) break;
     matrix::MultiplyBlocks<T>(kTransposed, {dgates + t * columns, time * columns}, kPlain,
                               {y + (t - 1) * hidden, time * hidden}, columns, hidden, batch, 1, 1,
                               {dw, hidden});
   }
+  for (int64_t c = 0; c < columns; ++c) db[c] = static_cast<T>(sums[c]);
 }
 
 template <class T>
@@ -157,10 +161,11 @@ template <class T>
 void GruLoops::Backward(const T* dy, const T* w, const T* gates, const T* kept, const T* y,
                         T* scratch, T* dgates, T* dw, T* db) const {
   const int64_t columns = kGates * hidden;
-  T *dh = scratch, *dhidden = scratch + batch * hidden;
+  auto* sums = reinterpret_cast<double*>(scratch);
+  T *dh = scratch + kSumElements * columns, *dhidden = dh + batch * hidden;
   std::fill_n(dh, batch * hidden, T{0});
   std::fill_n(dw, columns * hidden, T{0});
-  std::fill_n(db, columns, T{0});
+  std::fill_n(sums, columns, 0.0);
   for (int64_t t = time; t-- > 0;) {
     for (int64_t n = 0; n < batch; ++n) {
       const int64_t row = n * time + t;
@@ -169,8 +174,8 @@ void GruLoops::Backward(const T* dy, const T* w, const T* gates, const T* kept, 
       GruCellBackward(hidden, gates + row * columns, kept + row * columns,
                       t > 0 ? now - hidden : nullptr, dh + n * hidden, dgates + row * columns,
                       dhidden + n * columns);
-      Add(dhidden + n * columns, columns, db);
     }
+    AddRowsTo(dhidden, batch, columns, columns, sums);
     if (t == 0) break;
     matrix::MultiplyBlocks<T>(kTransposed, {dhidden, columns}, kPlain,
                               {y + (t - 1) * hidden, time * hidden}, columns, hidden, batch, 1, 1,
@@ -178,6 +183,7 @@ void GruLoops::Backward(const T* dy, const T* w, const T* gates, const T* kept, 
     matrix::MultiplyBlocks<T>(kPlain, {dhidden, columns}, kPlain, {w, hidden}, batch, hidden,
                               columns, 1, 1, {dh, hidden});
   }
+  for (int64_t c = 0; c < columns; ++c) db[c] = static_cast<T>(sums[c]);
 }
 
 #define DESCENT_INSTANTIATE(Loops, T)                                                             \

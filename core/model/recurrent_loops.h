@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "core/plan/vector.h"
+
 namespace descent {
 
 struct LstmLoops {
@@ -16,7 +18,7 @@ struct LstmLoops {
   // Elements of what is kept for the way back: cells and their tanh.
   int64_t kept() const { return 2 * batch * time * hidden; }
   // Elements of scratch for the way back.
-  int64_t scratch() const { return 2 * batch * hidden; }
+  int64_t scratch() const { return (kSumElements * kGates + 2 * batch) * hidden; }
 
   // gates: on entry x weight_ih' + bias_ih, on exit the gates i, f, g, o after their functions.
   // w: weight_hh [4·H, H], b: bias_hh [4·H].
@@ -34,7 +36,7 @@ struct GruLoops {
 
   // h weight_hh' + bias_hh.
   int64_t kept() const { return kGates * batch * time * hidden; }
-  int64_t scratch() const { return 4 * batch * hidden; }
+  int64_t scratch() const { return (kSumElements * kGates + 4 * batch) * hidden; }
 
   // gates: r, z, n. The same otherwise, with 3·H.
   template <class T>

@@ -12,19 +12,19 @@
 namespace descent::factors {
 namespace {
 
-// The sums of squares.
+// The sums of squares; over rows, of which there may be many, in double.
 template <class T>
 [[gnu::always_inline]] inline void Sum(const T* g, int64_t rows, int64_t columns, T* by_row,
-                                       T* by_column) {
-  std::fill_n(by_column, columns, T{0});
+                                       double* by_column) {
+  std::fill_n(by_column, columns, 0.0);
   for (int64_t r = 0; r < rows; ++r) {
     const T* row = g + r * columns;
     by_row[r] = SumOf<T>(columns, [=](int64_t c) { return row[c] * row[c]; });
-    for (int64_t c = 0; c < columns; ++c) by_column[c] += row[c] * row[c];
+    for (int64_t c = 0; c < columns; ++c) by_column[c] += static_cast<double>(row[c] * row[c]);
   }
 }
 DESCENT_VECTORIZED void SumSquares(const float* g, int64_t rows, int64_t columns, float* by_row,
-                                   float* by_column) {
+                                   double* by_column) {
   Sum(g, rows, columns, by_row, by_column);
 }
 DESCENT_VECTORIZED void SumSquares(const double* g, int64_t rows, int64_t columns, double* by_row,
@@ -64,18 +64,21 @@ T Moved(T average, T mean, T weight) {
 template <class T>
 void ScaleMatrix(double weight, double epsilon, int64_t rows, int64_t columns, T* row_means,
                  T* column_means, T* g) {
-  std::vector<T> by_row(static_cast<size_t>(rows)), by_column(static_cast<size_t>(columns));
+  std::vector<T> by_row(static_cast<size_t>(rows));
+  std::vector<double> by_column(static_cast<size_t>(columns));
   SumSquares(g, rows, columns, by_row.data(), by_column.data());
   const T w = static_cast<T>(weight);
-  T sum = 0;
+  double sum = 0;
   for (int64_t r = 0; r < rows; ++r) {
     row_means[r] = Moved(row_means[r], by_row[r] / static_cast<T>(columns), w);
-    sum += row_means[r];
+    sum += static_cast<double>(row_means[r]);
   }
   for (int64_t c = 0; c < columns; ++c) {
-    column_means[c] = Moved(column_means[c], by_column[c] / static_cast<T>(rows), w);
+    column_means[c] =
+        Moved(column_means[c],
+              static_cast<T>(by_column[static_cast<size_t>(c)] / static_cast<double>(rows)), w);
   }
-  const T mean = sum / static_cast<T>(rows), least = static_cast<T>(epsilon);
+  const T mean = static_cast<T>(sum / static_cast<double>(rows)), least = static_cast<T>(epsilon);
   const T divisor = mean < least ? least : mean;
   for (int64_t r = 0; r < rows; ++r) by_row[r] = row_means[r] / divisor;
   DivideByRoots(by_row.data(), column_means, static_cast<T>(epsilon * epsilon), rows, columns, g);

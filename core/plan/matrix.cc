@@ -12,6 +12,7 @@
 #include "c10/core/ScalarType.h"
 #include "c10/core/TensorOptions.h"
 #include "core/plan/kernel.h"
+#include "core/plan/vector.h"
 
 // The Fortran interface of the BLAS inside libtorch_cpu; null where LibTorch was built with another
 // one. Matrices are column-major there: a row-major matrix is its transposed one.
@@ -37,22 +38,6 @@ auto Gemm() {
 
 // Dimensions that the BLAS counts in int.
 bool Small(const at::Tensor& x) { return x.size(0) <= INT32_MAX && x.size(1) <= INT32_MAX; }
-
-DESCENT_VECTORIZED void SumRowsOf(const float* x, int64_t rows, int64_t columns, float* sums) {
-  std::memcpy(sums, x, columns * sizeof(float));
-  for (int64_t r = 1; r < rows; ++r) {
-    const float* row = x + r * columns;
-    for (int64_t c = 0; c < columns; ++c) sums[c] += row[c];
-  }
-}
-
-DESCENT_VECTORIZED void SumRowsOf(const double* x, int64_t rows, int64_t columns, double* sums) {
-  std::memcpy(sums, x, columns * sizeof(double));
-  for (int64_t r = 1; r < rows; ++r) {
-    const double* row = x + r * columns;
-    for (int64_t c = 0; c < columns; ++c) sums[c] += row[c];
-  }
-}
 
 }  // namespace
 
@@ -126,10 +111,10 @@ void FillRows(const at::Tensor& row, const at::Tensor& x) {
 }
 
 void SumRows(const at::Tensor& x, const at::Tensor& sums) {
-  const bool done =
-      x.size(0) > 0 && OnCpu(x, [&]<class T>(T*) {
-        SumRowsOf(x.const_data_ptr<T>(), x.size(0), x.size(1), sums.mutable_data_ptr<T>());
-      });
+  const bool done = x.size(0) > 0 && OnCpu(x, [&]<class T>(T*) {
+                      SumOfRows(x.const_data_ptr<T>(), x.size(0), x.size(1), x.size(1),
+                                sums.mutable_data_ptr<T>());
+                    });
   if (done) return;
   at::Tensor result = sums;
   at::sum_out(result, x, at::IntArrayRef{0});

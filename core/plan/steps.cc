@@ -9,6 +9,7 @@
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/add.h"
 #include "ATen/ops/mul.h"
+#include "c10/core/ScalarType.h"
 #include "core/plan/kernel.h"
 #include "core/plan/plan_builder.h"
 
@@ -145,7 +146,9 @@ PlanTensor PlanCast(PlanBuilder& plan, const PlanTensor& x) {
 PlanTensor PlanConcat(PlanBuilder& plan, const std::vector<PlanTensor>& inputs, size_t dimension) {
   std::vector<int64_t> sizes = inputs.front().sizes();
   for (size_t i = 1; i < inputs.size(); ++i) sizes[dimension] += inputs[i].size(dimension);
-  const PlanTensor y = OutputOf(plan, std::move(sizes), inputs);
+  const bool indices = !c10::isFloatingType(inputs.front().dtype());
+  const PlanTensor y = indices ? plan.Scratch(std::move(sizes), inputs.front().dtype())
+                               : OutputOf(plan, std::move(sizes), inputs);
   std::vector<int64_t> places = {0};
   for (const PlanTensor& input : inputs) places.push_back(places.back() + input.size(dimension));
   const auto d = static_cast<int64_t>(dimension);

@@ -10,6 +10,26 @@ namespace descent {
 void AddTo(const float* x, int64_t count, float* y);
 void AddTo(const double* x, int64_t count, double* y);
 
+// Sums over the rows of an array, `stride` elements from one to the next, are taken in double and
+// in the order of the rows: float32 serial sums of 20,000 rows lose four bits and more.
+//
+// sums ← Σ x[r·stride .. + columns) for r < rows; rows ≥ 1.
+void SumOfRows(const float* x, int64_t rows, int64_t stride, int64_t columns, float* sums);
+void SumOfRows(const double* x, int64_t rows, int64_t stride, int64_t columns, double* sums);
+
+// sums ← Σ of the rows that `places` lists; of none: 0.
+void SumOfListed(const float* x, const int64_t* places, int64_t count, int64_t columns,
+                 float* sums);
+void SumOfListed(const double* x, const int64_t* places, int64_t count, int64_t columns,
+                 double* sums);
+
+// Elements, of float or double, that hold a double: for such sums in a layer's scratch.
+inline constexpr int64_t kSumElements = 2;
+
+// sums ← sums + Σ of the rows.
+void AddRowsTo(const float* x, int64_t rows, int64_t stride, int64_t columns, double* sums);
+void AddRowsTo(const double* x, int64_t rows, int64_t stride, int64_t columns, double* sums);
+
 }  // namespace descent
 
 #endif  // DESCENT_CORE_PLAN_VECTOR_H_
