@@ -10,24 +10,40 @@
 
 namespace descent {
 
+namespace {
+
+absl::Status NoMemory(int64_t batch_size, const std::exception& error) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("No memory for a batch of ", batch_size, ": ", ExceptionText(error), "."));
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<Batches>> Batches::Create(Dataset dataset,
-                                                         const BatchOptions& options) {
-  try {
-    absl::StatusOr<BatchMaker> maker = BatchMaker::Create(std::move(dataset), options);
-    if (!maker.ok()) return maker.status();
-    std::unique_ptr<Batches> batches = absl::WrapUnique(new Batches(*std::move(maker)));
-    if (!options.device.is_cpu()) batches->there_ = batches->maker_.MakeDeviceBuffers();
-    if (batches->maker_.views()) return batches;
-    if (options.prefetch > 0) {
-      batches->prefetcher_ = std::make_unique<Prefetcher>(batches->maker_, options.prefetch);
-    } else {
-      batches->buffers_ = batches->maker_.MakeBuffers();
-    }
-    return batches;
-  } catch (const std::exception& error) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "No memory for a batch of ", options.batch_size, ": ", ExceptionText(error), "."));
+                                                         const BatchOptions& options) try {
+  absl::StatusOr<BatchMaker> maker = BatchMaker::Create(std::move(dataset), options);
+  if (!maker.ok()) return maker.status();
+  return Of(*std::move(maker), options.prefetch);
+} catch (const std::exception& error) {
+  return NoMemory(options.batch_size, error);
+}
+
+absl::StatusOr<std::unique_ptr<Batches>> Batches::Others() const try {
+  return Of(maker_, /*prefetch=*/0);
+} catch (const std::exception& error) {
+  return NoMemory(batch_size(), error);
+}
+
+std::unique_ptr<Batches> Batches::Of(BatchMaker maker, int64_t prefetch) {
+  std::unique_ptr<Batches> batches = absl::WrapUnique(new Batches(std::move(maker)));
+  if (!batches->maker_.device().is_cpu()) batches->there_ = batches->maker_.MakeDeviceBuffers();
+  if (batches->maker_.views()) return batches;
+  if (prefetch > 0) {
+    batches->prefetcher_ = std::make_unique<Prefetcher>(batches->maker_, prefetch);
+  } else {
+    batches->buffers_ = batches->maker_.MakeBuffers();
   }
+  return batches;
 }
 
 const Batch& Batches::At(int64_t k) {

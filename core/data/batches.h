@@ -31,6 +31,10 @@ class Batches {
   static absl::StatusOr<std::unique_ptr<Batches>> Create(Dataset dataset,
                                                          const BatchOptions& options);
 
+  // The same batches in memory of their own, none made ahead: to look at some without disturbing
+  // the run. ResourceExhausted.
+  absl::StatusOr<std::unique_ptr<Batches>> Others() const;
+
   // Batch k ≥ 0. The tensors are overwritten by the next call; their addresses stay the same for
   // batches of the same size if the run is shuffled and nothing is made ahead. Throws
   // std::bad_alloc.
@@ -46,6 +50,9 @@ class Batches {
 
  private:
   explicit Batches(BatchMaker maker) : maker_(std::move(maker)) {}
+
+  // Throws std::bad_alloc.
+  static std::unique_ptr<Batches> Of(BatchMaker maker, int64_t prefetch);
 
   const Batch& OnCpu(int64_t k);
 

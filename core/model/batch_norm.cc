@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -23,22 +24,28 @@
 namespace descent {
 namespace {
 
+void RefuseSingle(int64_t count) {
+  if (count > 1) return;
+  throw std::invalid_argument(
+      "batch_norm: in training it needs more than one value for each channel, and a batch of one "
+      "example has one; give larger batches");
+}
+
 // Running averages. A value: the numbers are elsewhere.
 struct Running {
   double momentum;
 
   // Once for each iteration. mean, variance (÷ count): those of the batch; count: how many numbers
-  // each is of.
+  // each is of, more than one.
   void Update(int64_t iteration, int64_t count, const at::Tensor& mean, const at::Tensor& variance,
               const at::Tensor& running_mean, const at::Tensor& running_var,
               const at::Tensor& tracked) const {
-    const double unbiased =
-        count > 1 ? static_cast<double>(count) / static_cast<double>(count - 1) : 0;
+    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
     if (!tracked.is_cpu()) {
       // Nothing is read back: a weight on the device decides.
       const at::Tensor share = tracked.ne(iteration + 1).to(mean.scalar_type()).mul_(momentum);
       running_mean.add_(share * (mean - running_mean));
-      if (count > 1) running_var.add_(share * (variance * unbiased - running_var));
+      running_var.add_(share * (variance * unbiased - running_var));
       tracked.fill_(iteration + 1);
       return;
     }
@@ -47,12 +54,25 @@ struct Running {
     seen = iteration + 1;
     const bool done = OnCpu(mean, [&]<class T>(T*) {
       Move(mean.const_data_ptr<T>(), mean.numel(), 1.0, running_mean.mutable_data_ptr<T>());
-      if (count == 1) return;
       Move(variance.const_data_ptr<T>(), mean.numel(), unbiased, running_var.mutable_data_ptr<T>());
     });
     if (done) return;
     running_mean.mul_(1 - momentum).add_(mean, momentum);
-    if (count > 1) running_var.mul_(1 - momentum).add_(variance, momentum * unbiased);
+    running_var.mul_(1 - momentum).add_(variance, momentum * unbiased);
+  }
+
+  // The means over the batches 0 … batch, of which these are the last one's numbers.
+  static void Estimate(int64_t batch, int64_t count, const at::Tensor& mean,
+                       const at::Tensor& variance, const at::Tensor& running_mean,
+                       const at::Tensor& running_var) {
+    const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
+    if (batch == 0) {
+      running_mean.zero_();
+      running_var.zero_();
+    }
+    const double share = 1 / static_cast<double>(batch + 1);
+    running_mean.mul_(1 - share).add_(mean, share);
+    running_var.mul_(1 - share).add_(variance, share * unbiased);
   }
 
   template <class T>
@@ -73,17 +93,23 @@ class BatchNormLayer final : public Layer {
   }
 
   at::Tensor forward(const at::Tensor& x, const Pass& pass) const override {
-    if (!pass.training) {
+    if (!pass.training || held_) {
       return at::batch_norm(x, affine_.weight, affine_.bias, running_mean_, running_var_,
                             /*training=*/false, 0, epsilon_, /*cudnn_enabled=*/true);
     }
     {
       const at::NoGradGuard no_graph;
+      const int64_t count = x.numel() / x.size(1);
+      RefuseSingle(count);
       std::vector<int64_t> dimensions = {0};
       for (int64_t d = 2; d < x.dim(); ++d) dimensions.push_back(d);
       const auto [variance, mean] = at::var_mean(x, dimensions, /*unbiased=*/false);
-      running_.Update(pass.iteration, x.numel() / x.size(1), mean, variance, running_mean_,
-                      running_var_, tracked_);
+      if (pass.estimation) {
+        Running::Estimate(*pass.estimation, count, mean, variance, running_mean_, running_var_);
+      } else {
+        running_.Update(pass.iteration, count, mean, variance, running_mean_, running_var_,
+                        tracked_);
+      }
     }
     return at::batch_norm(x, affine_.weight, affine_.bias, {}, {}, /*training=*/true, 0, epsilon_,
                           /*cudnn_enabled=*/true);
@@ -93,13 +119,15 @@ class BatchNormLayer final : public Layer {
     int64_t positions = 1;
     for (size_t i = 2; i < x.sizes().size(); ++i) positions *= x.size(i);
     const normalize::Extent extent{batch, channels, positions};
-    const PlannedNorm norm = PlanNorm(plan, x, extent, extent, epsilon_, affine_);
     const PlanTensor mean = plan.State(running_mean_), var = plan.State(running_var_);
+    if (held_) return PlanNormBy(plan, x, extent, mean, var, epsilon_, affine_);
+    const PlannedNorm norm = PlanNorm(plan, x, extent, extent, epsilon_, affine_);
     const PlanTensor tracked = plan.State(tracked_);
     const auto iteration = plan.Iteration();
     plan.Forward({.reads = {norm.mean, norm.variance, mean, var, tracked},
                   .writes = {mean, var, tracked},
                   .run = [=, running = running_, count = batch * positions] {
+                    RefuseSingle(count);
                     running.Update(*iteration, count, *norm.mean, *norm.variance, *mean, *var,
                                    *tracked);
                   }});
@@ -110,6 +138,7 @@ class BatchNormLayer final : public Layer {
     list.state("running_mean", running_mean_);
     list.state("running_var", running_var_);
     list.state("num_batches_tracked", tracked_);
+    list.held(held_);
   }
   std::unique_ptr<Layer> Clone() const override { return std::make_unique<BatchNormLayer>(*this); }
 
@@ -119,6 +148,7 @@ class BatchNormLayer final : public Layer {
   at::Tensor tracked_;                     // [] of int64
   Running running_;
   double epsilon_;
+  bool held_ = false;
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #define DESCENT_CORE_MODEL_FIELDS_H_
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -48,6 +49,8 @@ class Fields {
 
   Fields& operator()(std::string_view name, at::Tensor& tensor);
   Fields& state(std::string_view name, at::Tensor& tensor);
+  // Whether the states of this struct are held: the layer is used as it is, in training too.
+  Fields& held(bool& held);
 
   // A submodel; its fields get the prefix `name.`.
   template <class Submodel>
@@ -63,11 +66,24 @@ class Fields {
   const std::vector<Field>& list() const { return list_; }
   const std::vector<Field>& states() const { return states_; }
 
+  struct Held {
+    std::string prefix;  // of the struct's names: `first.`; empty: the root
+    bool* held;
+  };
+  const std::vector<Held>& held() const { return held_; }
+
  private:
   std::string prefix_;
   std::vector<Field> list_;
   std::vector<Field> states_;
+  std::vector<Held> held_;
 };
+
+// Holds the states of a struct if the parameters in it are all frozen, or if there are none, those
+// of the nearest struct around it that has some. `frozen`: places in list().
+void HoldStates(const Fields& fields, std::span<const size_t> frozen);
+// The paths of structs whose states are held: `body.0`.
+std::vector<std::string> HeldStates(const Fields& fields);
 
 template <class S>
   requires requires(S& s, Fields& fields) { s.fields(fields); }

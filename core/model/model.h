@@ -13,10 +13,13 @@
 #define DESCENT_CORE_MODEL_MODEL_H_
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "c10/core/ScalarType.h"
@@ -67,6 +70,15 @@ class ModelOf {
     FlatParameters parameters = parameters_.To(dtype, fields.list());
     FlatParameters states = states_.Clone(fields.states());
     return ModelOf(std::move(structure), std::move(parameters), std::move(states));
+  }
+
+  // That these parameters (places in parameters()) won't move: layers all of which stays hold what
+  // they remember, too, and are used as they are. Copies made later know it.
+  void Freeze(std::span<const size_t> frozen) { HoldStates(Listed(structure_), frozen); }
+  // The paths of those layers.
+  std::vector<std::string> held() const {
+    S copy(structure_);
+    return HeldStates(Listed(copy));
   }
 
   template <class... Args>

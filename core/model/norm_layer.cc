@@ -23,6 +23,32 @@ absl::StatusOr<Affine> Affine::Create(const BuildContext& context, std::string_v
   return Affine{*std::move(weight), *std::move(bias)};
 }
 
+namespace {
+
+// z scaled by channel, if the affine has tensors.
+PlanTensor PlanScale(PlanBuilder& plan, const PlanTensor& z, const normalize::Extent& channels,
+                     const Affine& affine) {
+  if (!affine.weight.defined()) return z;
+  const PlanTensor w = plan.Parameter(affine.weight), b = plan.Parameter(affine.bias);
+  const PlanTensor y = plan.Output(z.sizes(), {z, w});
+  plan.Forward({.reads = {z, w, b}, .writes = {y}, .run = [=] {
+                  normalize::Scale(channels, *z, *w, *b, *y);
+                }});
+  const PlanTensor dy = plan.Gradient(y);
+  const PlanTensor from = plan.Contribution(z), dw = plan.Contribution(w),
+                   db = plan.Contribution(b);
+  plan.Backward({.reads = {dy, w},
+                 .writes = {from},
+                 .run = [=] { normalize::Scale(channels, *dy, *w, at::Tensor(), *from); },
+                 .in_place = true});
+  plan.Backward({.reads = {dy, z}, .writes = {dw, db}, .run = [=] {
+                   normalize::Sums(channels, *z, *dy, *db, *dw);
+                 }});
+  return y;
+}
+
+}  // namespace
+
 PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& groups,
                      const normalize::Extent& channels, double epsilon, const Affine& affine) {
   const at::ScalarType exact = at::toOpMathType(plan.dtype());
@@ -51,23 +77,27 @@ PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Ex
                      normalize::Sums(groups, *z, *dz, *sum, *product);
                    }});
   }
-  if (!affine.weight.defined()) return {z, mean, variance};
-  const PlanTensor w = plan.Parameter(affine.weight), b = plan.Parameter(affine.bias);
-  const PlanTensor y = plan.Output(x.sizes(), {z, w});
-  plan.Forward({.reads = {z, w, b}, .writes = {y}, .run = [=] {
-                  normalize::Scale(channels, *z, *w, *b, *y);
+  return {PlanScale(plan, z, channels, affine), mean, variance};
+}
+
+PlanTensor PlanNormBy(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& extent,
+                      const PlanTensor& mean, const PlanTensor& variance, double epsilon,
+                      const Affine& affine) {
+  const PlanTensor inverse = plan.Scratch({extent.groups}, variance.dtype());
+  const PlanTensor z = plan.Output(x.sizes(), {x});
+  plan.Forward({.reads = {variance}, .writes = {inverse}, .run = [=] {
+                  normalize::Invert(epsilon, *variance, *inverse);
                 }});
-  const PlanTensor dy = plan.Gradient(y);
-  const PlanTensor from = plan.Contribution(z), dw = plan.Contribution(w),
-                   db = plan.Contribution(b);
-  plan.Backward({.reads = {dy, w},
-                 .writes = {from},
-                 .run = [=] { normalize::Scale(channels, *dy, *w, at::Tensor(), *from); },
+  plan.Forward({.reads = {x, mean, inverse},
+                .writes = {z},
+                .run = [=] { normalize::Normalize(extent, *x, *mean, *inverse, *z); },
+                .in_place = true});
+  const PlanTensor dz = plan.Gradient(z), dx = plan.Contribution(x);
+  plan.Backward({.reads = {dz, inverse},
+                 .writes = {dx},
+                 .run = [=] { normalize::Scale(extent, *dz, *inverse, at::Tensor(), *dx); },
                  .in_place = true});
-  plan.Backward({.reads = {dy, z}, .writes = {dw, db}, .run = [=] {
-                   normalize::Sums(channels, *z, *dy, *db, *dw);
-                 }});
-  return {y, mean, variance};
+  return PlanScale(plan, z, extent, affine);
 }
 
 }  // namespace descent

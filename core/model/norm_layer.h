@@ -35,6 +35,11 @@ struct PlannedNorm {
 PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& groups,
                      const normalize::Extent& channels, double epsilon, const Affine& affine);
 
+// The same with a mean and variance [groups] that are given, and constant.
+PlanTensor PlanNormBy(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& extent,
+                      const PlanTensor& mean, const PlanTensor& variance, double epsilon,
+                      const Affine& affine);
+
 }  // namespace descent
 
 #endif  // DESCENT_CORE_MODEL_NORM_LAYER_H_

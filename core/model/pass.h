@@ -3,6 +3,7 @@
 #define DESCENT_CORE_MODEL_PASS_H_
 
 #include <cstdint>
+#include <optional>
 
 namespace descent {
 
@@ -13,6 +14,9 @@ namespace descent {
 struct Pass {
   bool training = false;
   int64_t iteration = 0;  // in training
+  // In training, for running averages alone: they become the mean over this batch and the so many
+  // before it, whatever they were.
+  std::optional<int64_t> estimation = {};
 };
 
 }  // namespace descent

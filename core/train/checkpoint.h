@@ -7,12 +7,17 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/optimizer/model_run.h"
 
 namespace descent {
+
+// Before the names of the states that evaluations give the averaged solution; a run goes on without
+// them.
+inline constexpr std::string_view kAverageStates = "average_state/";
 
 struct CheckpointInfo {
   int64_t branch = 0;

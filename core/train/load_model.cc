@@ -1,7 +1,9 @@
 #include "core/train/load_model.h"
 
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -42,6 +44,13 @@ absl::StatusOr<LoadedModel> LoadModel(const Model& model, const OptimizerOptions
   std::erase_if(checkpoint->state.numbers, [](const auto& named) {
     return std::string_view(named.first).starts_with(kStopTests);
   });
+  // Of what evaluations look at, if that is an average: the run itself has those of the solution.
+  std::map<std::string, at::Tensor> average_states;
+  std::erase_if(checkpoint->state.tensors, [&](const auto& named) {
+    if (!std::string_view(named.first).starts_with(kAverageStates)) return false;
+    average_states.emplace(named.first.substr(kAverageStates.size()), named.second);
+    return true;
+  });
   absl::StatusOr<std::unique_ptr<ModelRun>> run =
       ModelRun::Create(optimizer, model, DialsAlone(weights));
   if (!run.ok()) return run.status();
@@ -52,7 +61,18 @@ absl::StatusOr<LoadedModel> LoadModel(const Model& model, const OptimizerOptions
   }
   const absl::StatusOr<ModelRun::View> view = (*run)->current();
   if (!view.ok()) return view.status();
-  return LoadedModel{.model = view->average, .iteration = view->index};
+  LoadedModel loaded{.model = view->average, .iteration = view->index};
+  for (const Parameter& state : loaded.model.states()) {
+    const auto found = average_states.find(state.name);
+    if (found == average_states.end()) continue;
+    if (!found->second.sizes().equals(state.tensor.sizes())) {
+      return absl::InvalidArgumentError(absl::StrCat(path, " is no checkpoint of this model: `",
+                                                     found->first,
+                                                     "` of its average has another shape"));
+    }
+    state.tensor.copy_(found->second);
+  }
+  return loaded;
 }
 
 }  // namespace descent

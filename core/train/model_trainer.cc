@@ -8,7 +8,9 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "core/objective/estimate_states.h"
 #include "core/objective/supervised_objective.h"
+#include "core/train/checkpoint.h"
 #include "core/train/non_finite.h"
 
 namespace descent {
@@ -110,6 +112,7 @@ absl::StatusOr<Trainer::Boundary> ModelTrainer::Current() {
   if (!view.ok()) return view.status();
   index_ = view->index;
   average_ = &view->average;
+  averaged_ = average_ != &view->solution;
   weights_ = view->weights;
   const int64_t samples = batches_ ? batches_->SamplesBefore(index_) : 0;
   const int64_t per_epoch = batches_ ? batches_->samples_per_epoch() : 1;
@@ -139,6 +142,7 @@ absl::Status ModelTrainer::Advance() {
     if (absl::StatusOr<EvaluationResult> result = Evaluate(); !result.ok()) return result.status();
   }
   evaluation_.reset();
+  estimated_ = false;
   return run_->advance();
 }
 
@@ -150,6 +154,7 @@ absl::StatusOr<EvaluationResult> ModelTrainer::Evaluate() {
     if (!average_) {
       if (absl::StatusOr<Boundary> current = Current(); !current.ok()) return current.status();
     }
+    if (absl::Status status = EstimateStates(); !status.ok()) return status;
     absl::StatusOr<EvaluationResult> result = EvaluateOn(*test_);
     if (!result.ok()) return result.status();
     if (evaluated_train_) {
@@ -176,6 +181,21 @@ absl::StatusOr<EvaluationResult> ModelTrainer::EvaluateOn(const Dataset& data) c
     };
   }
   return descent::Evaluate(*average_, *loss_, data.inputs, data.targets, options);
+}
+
+absl::Status ModelTrainer::EstimateStates() {
+  if (!EstimatesStates() || estimated_) return absl::OkStatus();
+  if (!estimation_) {
+    absl::StatusOr<std::unique_ptr<Batches>> others = batches_->Others();
+    if (!others.ok()) return others.status();
+    estimation_ = *std::move(others);
+  }
+  const int64_t count = batches_->per_epoch();
+  const absl::Status status =
+      descent::EstimateStates(*average_, index_ / count * count, count,
+                              [&](int64_t k) -> const Batch& { return estimation_->At(k); });
+  estimated_ = status.ok();
+  return status;
 }
 
 absl::Status ModelTrainer::Tell(const EvaluationResult& evaluation) {
@@ -234,6 +254,12 @@ RunState ModelTrainer::Snapshot() {
   }
   if (still_at_ != index_) StopReasons(std::nullopt).IgnoreError();
   if (still_ > 0) state.numbers.emplace_back(kStill, static_cast<double>(still_));
+  if (average_ && EstimatesStates() && EstimateStates().ok()) {
+    for (const Parameter& state_of_average : average_->states()) {
+      state.tensors.emplace_back(absl::StrCat(std::string(kAverageStates), state_of_average.name),
+                                 state_of_average.tensor);
+    }
+  }
   return state;
 }
 
@@ -247,10 +273,14 @@ absl::Status ModelTrainer::LoadState(int64_t iteration, RunState state) {
     if (named.first == kStill) still = named.second;
     return named.first == kSolutionChange || named.first == kValueChange || named.first == kStill;
   });
+  // Estimated again when they are wanted.
+  std::erase_if(state.tensors,
+                [](const auto& named) { return named.first.starts_with(kAverageStates); });
   if (absl::Status status = run_->Load(state); !status.ok()) return status;
   if (stopper_) stopper_->Restore(changes);
   still_at_ = iteration;
   still_ = static_cast<int64_t>(still);
+  estimated_ = averaged_ = false;
   evaluation_.reset();
   average_ = nullptr;
   return absl::OkStatus();

@@ -33,6 +33,10 @@ class ModelTrainer final : public Trainer {
   std::span<const double> Scalars();
   absl::StatusOr<EvaluationResult> EvaluateOn(const Dataset& data) const;
   absl::Status Tell(const EvaluationResult& evaluation);
+  // Whether the average has running averages of its own, which nothing has trained.
+  bool EstimatesStates() const { return averaged_ && batches_ && !average_->states().empty(); }
+  // Once an iteration, by the batches of its epoch.
+  absl::Status EstimateStates();
 
   const std::optional<LossSum> loss_;
   const std::vector<Metric> metrics_;
@@ -47,6 +51,9 @@ class ModelTrainer final : public Trainer {
   std::vector<Dial*> observing_;           // go by evaluations
   std::vector<double> scalars_;            // of the present iteration
   const Model* average_ = nullptr;
+  bool averaged_ = false;                       // it is not the solution
+  bool estimated_ = false;                      // its states
+  std::unique_ptr<Batches> estimation_;         // made when it is needed
   std::span<const double> weights_;             // of the loss's parts
   std::optional<EvaluationResult> evaluation_;  // of the present iteration
 };

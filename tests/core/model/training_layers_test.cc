@@ -1,7 +1,9 @@
 // Layers that act differently in training: what they do, and that a run has it under control.
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "core/model/layers.h"
 #include "core/model/linear.h"
 #include "core/model/sequential.h"
+#include "core/objective/gradient.h"
 #include "core/objective/loss.h"
 #include "core/objective/supervised_objective.h"
 #include "core/optimizer/adam.h"
@@ -114,10 +117,67 @@ TEST(BatchNormTest, StatesAreCopiedAndNoPartOfTheSpace) {
   EXPECT_EQ(State(y, "num_batches_tracked").item<int64_t>(), 5);
 }
 
-TEST(BatchNormTest, OneExampleLeavesTheVarianceAlone) {
+TEST(BatchNormTest, RefusesASingleValueForEachChannel) {
   const Model x = Built({BatchNorm{}});
-  x(at::randn({1, 3}, at::kDouble), kTraining);
-  EXPECT_TRUE(at::equal(State(x, "running_var"), at::ones({3}, at::kDouble)));
+  EXPECT_THROW(x(at::randn({1, 3}, at::kDouble), kTraining), std::invalid_argument);
+  EXPECT_NO_THROW(x(at::randn({1, 3}, at::kDouble)));
+  for (const bool plan : {true, false}) {
+    Loss loss = mean_squared_error();
+    if (!plan) loss.plan = nullptr;
+    auto run = ModelRun::Create(Adam{}, x, SupervisedObjective(loss, [](int64_t) {
+                                  return Batch{at::randn({1, 3}, at::kDouble),
+                                               at::randn({1, 3}, at::kDouble)};
+                                }));
+    ASSERT_TRUE(run.ok()) << run.status();
+    const absl::Status status = (*run)->current().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(status.message().find("more than one value for each channel"),
+              absl::string_view::npos)
+        << status;
+  }
+}
+
+TEST(BatchNormTest, EstimatesAveragesAnew) {
+  const Model x = Built({BatchNorm{}});
+  x(at::randn({10, 3}, at::kDouble) + 7, kTraining);
+  at::manual_seed(2);
+  const at::Tensor a = at::randn({10, 3}, at::kDouble), b = at::randn({6, 3}, at::kDouble) - 1;
+  x(a, Pass{.training = true, .estimation = 0});
+  x(b, Pass{.training = true, .estimation = 1});
+  EXPECT_LE((State(x, "running_mean") - (a.mean(0) + b.mean(0)) / 2).abs().max().item<double>(),
+            1e-12);
+  EXPECT_LE((State(x, "running_var") - (a.var(0) + b.var(0)) / 2).abs().max().item<double>(),
+            1e-12);
+}
+
+// Frozen, it is used as it is: by autograd and by the plan.
+TEST(BatchNormTest, FrozenItIsTheSameInTrainingAndAfter) {
+  for (const BatchNorm& layer : {BatchNorm{}, BatchNorm{.affine = false}}) {
+    Model x = Built({{"body", Sequential{{Linear{.out_features = 3}, layer}}},
+                     {"head", Linear{.out_features = 2}}});
+    x(at::randn({10, 3}, at::kDouble) + 1, kTraining);
+    std::vector<size_t> body;
+    for (size_t i = 0; i < x.parameters().size(); ++i) {
+      if (x.parameters()[i].name.starts_with("body.")) body.push_back(i);
+    }
+    x.Freeze(body);
+    const Model y = x;
+    const at::Tensor input = at::randn({4, 3}, at::kDouble), before = State(y, "mean").clone();
+    EXPECT_TRUE(at::equal(y(input, kTraining), y(input)));
+    EXPECT_NO_THROW(y(input.narrow(0, 0, 1), kTraining));
+    Model g[2] = {y, y};
+    for (const bool plan : {true, false}) {
+      Loss loss = mean_squared_error();
+      if (!plan) loss.plan = nullptr;
+      SupervisedObjective objective(
+          loss, [&](int64_t) { return Batch{input, at::ones({4, 2}, at::kDouble)}; });
+      g[plan ? 1 : 0] = gradient(objective, y).gradient;
+    }
+    EXPECT_LE(descent::norm(g[0] - g[1]), 1e-12 * descent::norm(g[0]));
+    EXPECT_TRUE(at::equal(State(y, "mean"), before));
+    x.Freeze({});
+    EXPECT_FALSE(at::equal(x(input, kTraining), x(input)));
+  }
 }
 
 SupervisedObjective Objective(bool plan) {

@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "core/model/batch_norm.h"
@@ -95,6 +97,17 @@ TEST_F(LoadModelTest, EvaluatesAsInTheRun) {
     const auto here = Evaluate(loaded->model, Objective(), data.inputs, data.targets);
     ASSERT_TRUE(here.ok()) << here.status();
     EXPECT_EQ(here->loss, there.loss) << name;
+    // An average has running averages of its own: those of the epoch's one batch.
+    const auto named = [&](const std::string& end, std::span<const Parameter> list) {
+      return std::ranges::find_if(list, [&](const auto& p) { return p.name == end; })->tensor;
+    };
+    const Model& x = loaded->model;
+    const at::Tensor before =
+        at::linear(data.inputs, named("0.weight", x.parameters()), named("0.bias", x.parameters()));
+    const bool own =
+        at::allclose(named("1.running_mean", x.states()), before.mean(0), 1e-5, 1e-6) &&
+        at::allclose(named("1.running_var", x.states()), before.var(0), 1e-5, 1e-6);
+    EXPECT_EQ(own, name == "ema" || name == "swa" || name == "schedule_free") << name;
   }
 }
 
