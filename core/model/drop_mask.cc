@@ -40,6 +40,13 @@ DESCENT_VECTORIZED void Drop(uint32_t key, uint32_t other_key, uint32_t dropped,
   }
 }
 
+DESCENT_VECTORIZED void Drop(uint32_t key, uint32_t other_key, uint32_t dropped, int64_t,
+                             const int64_t* x, int64_t count, int64_t* y) {
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = Draw(static_cast<uint32_t>(i), key, other_key) < dropped ? 0 : x[i];
+  }
+}
+
 template <class T>
 void DropAll(uint64_t seed, double p, const T* x, int64_t count, T* y) {
   const auto dropped = static_cast<uint32_t>(p * 4294967296.0);
@@ -55,10 +62,15 @@ void DropAll(uint64_t seed, double p, const T* x, int64_t count, T* y) {
 
 void DropMask::Apply(int64_t iteration, const at::Tensor& x, const at::Tensor& y) const {
   const uint64_t drawn = DeriveSeed(seed, "iteration", static_cast<uint64_t>(iteration));
+  const bool indices = x.scalar_type() == at::kLong;
   const bool done = OnCpu(x, [&]<class T>(T*) {
     DropAll(drawn, p, x.const_data_ptr<T>(), x.numel(), y.mutable_data_ptr<T>());
   });
   if (done) return;
+  if (indices && x.is_cpu()) {
+    DropAll(drawn, p, x.const_data_ptr<int64_t>(), x.numel(), y.mutable_data_ptr<int64_t>());
+    return;
+  }
   // Elsewhere the same mask is drawn on the CPU and sent there.
   const bool exact = x.scalar_type() == at::kDouble;
   const at::Tensor mask = at::ones(x.sizes(), exact ? at::kDouble : at::kFloat);
@@ -66,7 +78,7 @@ void DropMask::Apply(int64_t iteration, const at::Tensor& x, const at::Tensor& y
     DropAll(drawn, p, mask.const_data_ptr<T>(), mask.numel(), mask.mutable_data_ptr<T>());
   });
   at::Tensor out = y;
-  at::mul_out(out, x, mask.to(x.device(), x.scalar_type()));
+  at::mul_out(out, x, (indices ? mask.ne(0) : mask).to(x.device(), x.scalar_type()));
 }
 
 }  // namespace descent

@@ -14,8 +14,8 @@ struct DropMask {
   uint64_t seed = 0;
   double p = 0.5;  // in [0, 1): the share that is dropped
 
-  // y ← x/(1 − p), or 0 where it is dropped; contiguous, of the same shape, y may be x. Doesn't
-  // allocate on CPU.
+  // y ← x/(1 − p), or 0 where it is dropped; whole numbers are indices, which are not divided.
+  // Contiguous, of the same shape, y may be x. Doesn't allocate on CPU.
   void Apply(int64_t iteration, const at::Tensor& x, const at::Tensor& y) const;
 };
 

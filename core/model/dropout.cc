@@ -25,7 +25,8 @@ class DropoutLayer final : public Layer {
     return x * ones;
   }
   PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
-    const PlanTensor y = plan.Output(x.sizes(), {x});
+    const PlanTensor y =
+        x.dtype() == at::kLong ? plan.Scratch(x.sizes(), at::kLong) : plan.Output(x.sizes(), {x});
     const auto iteration = plan.Iteration();
     plan.Forward({.reads = {x},
                   .writes = {y},
@@ -48,9 +49,11 @@ class DropoutLayer final : public Layer {
 }  // namespace
 
 absl::StatusOr<BuiltLayer> Dropout::Build(const BuildContext& context) const {
-  return BuiltLayer::Of(context, kind,
-                        std::make_unique<DropoutLayer>(DropMask{context.SeedOf("dropout"), p}),
-                        context.input_shape);
+  BuiltLayer built = BuiltLayer::Of(
+      context, kind, std::make_unique<DropoutLayer>(DropMask{context.SeedOf("dropout"), p}),
+      context.input_shape);
+  built.output_dtype = context.input_dtype;
+  return built;
 }
 
 }  // namespace descent

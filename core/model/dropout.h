@@ -15,6 +15,7 @@ namespace descent {
 // iteration, and the place in the batch.
 struct Dropout {
   static constexpr std::string_view kind = "dropout";
+  static constexpr bool takes_indices = true;
 
   double p = 0.5;  // in [0, 1)
 

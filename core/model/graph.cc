@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "c10/core/ScalarType.h"
 #include "core/model/children.h"
 #include "core/model/fields.h"
 #include "core/model/layer.h"
@@ -254,6 +255,12 @@ class GraphBuilder {
       return Wrong(absl::StrCat(": node `", node->name, "` joins along dimension ",
                                 concat->dimension, ", but ", Gives(*x)),
                    absl::StrCat(field, ".concat.dimension"));
+    }
+    if (concat == nullptr && !c10::isFloatingType(x->dtype)) {
+      return Wrong(
+          absl::StrCat(": node `", given.name, "` (", kind, ") computes with real numbers, but ",
+                       Gives(*x), " of indices; put an embedding before it"),
+          field);
     }
     node->dimension = concat != nullptr ? concat->dimension + 1 : 0;
     for (size_t i = 1; i < node->inputs.size(); ++i) {

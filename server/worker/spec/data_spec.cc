@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/data/number_type.h"
 #include "server/worker/spec/execution_spec.h"
+#include "server/worker/spec/index_readers.h"
 #include "server/worker/spec/source_spec.h"
 
 namespace descent::worker {
@@ -159,14 +160,6 @@ bool CanIgnore(const api::Objective& objective) {
          (objective.has_cross_entropy() && !objective.cross_entropy().probabilities());
 }
 
-// Whether the first layer that computes anything looks its inputs up.
-bool TakesIndices(const api::Layer& layer) {
-  for (const api::Layer& inner : layer.sequential().layers()) {
-    if (!inner.has_flatten() && !inner.has_reshape()) return TakesIndices(inner);
-  }
-  return layer.has_embedding();
-}
-
 }  // namespace
 
 void ResolveData(api::Spec* spec, Violations* violations) {
@@ -237,7 +230,7 @@ void ResolveEncoding(const InputEncoding& encoding, api::Data* data) {
 EncodeOptions ToEncodeOptions(const api::Spec& spec) {
   EncodeOptions options = {.dtype = ToDtype(spec.execution()),
                            .targets = Targets(spec.objective()),
-                           .indices = TakesIndices(spec.model())};
+                           .indices = !IndexReaders("model", spec.model()).empty()};
   if (spec.data().has_normalization()) {
     options.normalization = ToNormalization(spec.data().normalization());
   }

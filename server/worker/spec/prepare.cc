@@ -53,26 +53,6 @@ ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
           .seed = spec.seed()};
 }
 
-// That an embedding which reads the data has a row for each index.
-void CheckIndices(const Prepared& prepared, Violations* violations) {
-  if (prepared.train.inputs.scalar_type() != at::kLong) return;
-  const api::Layer* first = &prepared.spec.model();
-  std::string field = "model";
-  while (first->has_sequential() && !first->sequential().layers().empty()) {
-    field += ".sequential.layers[0]";
-    first = &first->sequential().layers(0);
-  }
-  if (!first->has_embedding()) return;
-  int64_t greatest = prepared.train.inputs.max().item<int64_t>();
-  if (prepared.test) greatest = std::max(greatest, prepared.test->inputs.max().item<int64_t>());
-  if (greatest < first->embedding().num_embeddings()) return;
-  violations->Add(field + ".embedding.num_embeddings",
-                  absl::StrCat("It is ", first->embedding().num_embeddings(),
-                               ", but the data have indices up to ", greatest, "; give at least ",
-                               greatest + 1, "."),
-                  "OUT_OF_RANGE");
-}
-
 // That test data, objective and labels go with the model's output, and penalties with its
 // parameters.
 void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violations* violations) {
@@ -182,7 +162,7 @@ AnyObjective<Model> UnevaluatedObjective(const api::Spec& spec) {
 }
 
 // The names of the dials are those that a run would have; so is the memory.
-absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
+absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* violations) {
   const api::Optimizer& optimizer = prepared->spec.optimizer();
   const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
   if (!options.ok()) return options.status();
@@ -203,6 +183,10 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared) {
     bytes += 2 * built.parameters * static_cast<int64_t>(c10::elementSize(dtype));
   }
   prepared->summary.set_memory_bytes(bytes);
+  if (prepared->spec.has_data()) {
+    CheckBatchNorms(built, (*run)->solution(), "data", prepared->spec.data(),
+                    prepared->train.size(), prepared->spec.iterations(), violations);
+  }
   return absl::OkStatus();
 }
 
@@ -253,7 +237,7 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
     return violations;
   }
   if (!function) {
-    CheckIndices(prepared, &violations);
+    CheckIndices("model", prepared.spec.model(), prepared.train, prepared.test, &violations);
     CheckAgainstModel(prepared, *built, &violations);
   }
   if (!violations.empty()) return violations;
@@ -264,10 +248,10 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   VisitPlateaus(prepared.spec.optimizer(), "optimizer", check);
   VisitPlateaus(prepared.spec.objective(), "objective", check);
   if (!violations.empty()) return violations;
-  if (absl::Status status = AddRun(*built, &prepared); !status.ok()) {
+  if (absl::Status status = AddRun(*built, &prepared, &violations); !status.ok()) {
     violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
-    return violations;
   }
+  if (!violations.empty()) return violations;
   return prepared;
 }
 

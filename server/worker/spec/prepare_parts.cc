@@ -7,7 +7,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/model/batch_norm.h"
 #include "core/text/utf8.h"
+#include "server/worker/spec/index_readers.h"
 #include "server/worker/spec/source_spec.h"
 
 namespace descent::worker {
@@ -76,6 +78,51 @@ void AddModel(const std::string& player, const BuiltModel& built, api::SpecSumma
   }
   summary->set_parameters(summary->parameters() + built.parameters);
   summary->set_parameter_bytes(summary->parameter_bytes() + built.parameter_bytes);
+}
+
+void CheckIndices(const std::string& field, const api::Layer& model, const Dataset& train,
+                  const std::optional<Dataset>& test, Violations* violations) {
+  if (train.inputs.scalar_type() != at::kLong) return;
+  int64_t greatest = train.inputs.max().item<int64_t>();
+  if (test) greatest = std::max(greatest, test->inputs.max().item<int64_t>());
+  for (const IndexReader& reader : IndexReaders(field, model)) {
+    const int64_t rows = reader.embedding->num_embeddings();
+    if (greatest < rows) continue;
+    violations->Add(reader.field + ".num_embeddings",
+                    absl::StrCat("It is ", rows, ", but the data have indices up to ", greatest,
+                                 "; give at least ", greatest + 1, "."),
+                    "OUT_OF_RANGE");
+  }
+}
+
+void CheckBatchNorms(const BuiltModel& built, const Model& model, const std::string& field,
+                     const api::Data& data, int64_t examples, int64_t iterations,
+                     Violations* violations) {
+  const int64_t size = data.batch_size(), last = examples % size;
+  // Value and gradient are taken at x_0 … x_iterations, on a batch each.
+  const bool keeps = data.order().last_batch() != api::Order::DROP;
+  const bool last_alone = keeps && last == 1 && iterations >= examples / size;
+  if (size > 1 && !last_alone) return;
+  const std::vector<std::string> held = model.held();
+  for (const LayerSummary& layer : built.layers) {
+    if (layer.kind != BatchNorm::kind) continue;
+    int64_t positions = 1;
+    for (size_t d = 1; d < layer.output_shape.size(); ++d) positions *= layer.output_shape[d];
+    if (positions > 1 || std::ranges::find(held, layer.name) != held.end()) continue;
+    const std::string name = absl::StrCat("layer `", layer.name, "` (batch_norm)");
+    violations->Add(
+        field + ".batch_size",
+        size == 1
+            ? absl::StrCat("It is 1, but ", name,
+                           " normalizes over a batch, and what is alone becomes 0: give at least "
+                           "2, or another norm (layer_norm, group_norm).")
+            : absl::StrCat("An epoch's last batch has one example (", examples, " in batches of ",
+                           size, "), which ", name,
+                           " can't normalize: give another batch_size, or order: {last_batch: "
+                           "drop}."),
+        "BATCH_OF_ONE");
+    return;
+  }
 }
 
 void AddDigest(const FileDigest& file, api::SpecSummary* summary) {

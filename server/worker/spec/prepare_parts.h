@@ -3,6 +3,7 @@
 
 // What preparing one model and preparing a system have in common. Free functions; any thread.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,16 @@ std::string SpecText(const api::Spec& spec);
 // That every target is one for the losses and a model with this output.
 void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
                   const LossSum& loss, const Shape& output, Violations* violations);
+
+// That embeddings which look the data up have a row for each index.
+void CheckIndices(const std::string& field, const api::Layer& model, const Dataset& train,
+                  const std::optional<Dataset>& test, Violations* violations);
+
+// That no batch of `examples` (0: none are read) leaves a batch norm with a single value for each
+// channel, up to that iteration. `field`: of the data. Layers whose states are held don't mind.
+void CheckBatchNorms(const BuiltModel& built, const Model& model, const std::string& field,
+                     const api::Data& data, int64_t examples, int64_t iterations,
+                     Violations* violations);
 
 // A model's layers, each with the player's name (if it has one) before its own, and what it adds to
 // the sums.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -241,6 +242,44 @@ void CheckTerms(const Prepared& prepared, const std::vector<BuiltModel>& built,
   }
 }
 
+// That embeddings have a row for each index of the data that terms read.
+void CheckLookups(const Prepared& prepared, Violations* violations) {
+  const api::System& system = prepared.spec.system();
+  for (int p = 0; p < Players(prepared.spec); ++p) {
+    const PreparedPlayer& player = prepared.players[p];
+    std::set<int> readers;
+    for (const api::PlayerTerm& term : system.players(p).objective()) {
+      if (!term.has_noise()) readers.insert(FindPlayer(system, term.through(0)));
+    }
+    for (const int q : readers) {
+      CheckIndices(PlayerField(q) + ".model", system.players(q).model(), player.train, player.test,
+                   violations);
+    }
+  }
+}
+
+// That batches are large enough for the models that a player's terms go through, which are all used
+// in training mode.
+void CheckBatches(const std::vector<BuiltModel>& built, const Prepared& prepared,
+                  Violations* violations) {
+  const api::Spec& spec = prepared.spec;
+  for (int p = 0; p < Players(spec); ++p) {
+    const api::Player& player = spec.system().players(p);
+    const api::Data& data = player.has_data() ? player.data() : spec.data();
+    const at::Tensor& inputs = prepared.players[p].train.inputs;
+    std::set<int> through;
+    for (const api::PlayerTerm& term : player.objective()) {
+      for (const std::string& name : term.through()) {
+        through.insert(FindPlayer(spec.system(), name));
+      }
+    }
+    for (const int q : through) {
+      CheckBatchNorms(built[q], built[q].model, PlayerDataField(spec, p), data,
+                      inputs.defined() ? inputs.size(0) : 0, spec.iterations(), violations);
+    }
+  }
+}
+
 absl::StatusOr<SystemOptions> ToSystemOptions(const api::Spec& spec,
                                               const std::vector<BuiltModel>& built) {
   SystemOptions options{.players = {},
@@ -336,6 +375,8 @@ void PrepareSystem(DataCache* cache, Prepared* prepared, Violations* violations)
   }
   const std::vector<BuiltModel> built = finder.Take();
   CheckTerms(*prepared, built, violations);
+  CheckLookups(*prepared, violations);
+  CheckBatches(built, *prepared, violations);
   if (!violations->empty()) return;
   SummarizeSystem(built, prepared);
   VisitPlateaus(prepared->spec.system(), "system",

@@ -184,6 +184,24 @@ TEST_F(PillowTest, SamplesAreSharesOfTheGreatest) {
   EXPECT_TRUE(at::equal(mixed[0], Expected("grey_16.png.grey").to(at::kFloat).div(65535)));
   EXPECT_TRUE(at::equal(mixed[1], four));
   EXPECT_TRUE(at::equal(mixed[2], Expected("grey_8.png.grey").to(at::kFloat).div(255)));
+  // So they do as test data of a training on bytes, and the other way round.
+  const TemporaryFolder other;
+  other.Write("a/0.png", Bytes(absl::StrCat(kFolder, "/grey_8.png")));
+  ImageFolder bytes = images;
+  bytes.path = other.path();
+  for (const bool bytes_train : {true, false}) {
+    const Examples deep = *images.Read({}), plain = *bytes.Read({});
+    for (const bool normalized : {false, true}) {
+      EncodeOptions options;
+      if (normalized) options.normalization = Normalization{};
+      Dataset data;
+      const auto encoder = Encoder::Fit(bytes_train ? plain : deep, options, &data);
+      ASSERT_TRUE(encoder.ok()) << encoder.status();
+      const auto a = encoder->Encode(deep), b = encoder->Encode(plain);
+      ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+      EXPECT_TRUE(at::allclose(a->inputs[2], b->inputs[0])) << bytes_train << normalized;
+    }
+  }
   images.height = 3;
   images.width = 4;
   EXPECT_LE(inputs().max().item<float>(), 1);

@@ -171,6 +171,14 @@ std::vector<Case> Cases() {
                 {.name = "product", .inputs = {"sum", "b", "sum"}, .operation = GraphMultiply{}},
                 {.name = "all", .inputs = {"product", "input", "d"}, .operation = GraphConcat{1}}}},
        {2, 3}},
+      {"indices_through_a_graph",
+       Graph{.nodes = {{.name = "flat", .operation = Flatten{}},
+                       {.name = "twice", .inputs = {"input", "flat"}, .operation = GraphConcat{}},
+                       {.name = "some", .operation = Dropout{.p = 0.3}},
+                       {.name = "rows",
+                        .operation = Embedding{.num_embeddings = 7, .embedding_dim = 3}}}},
+       {4},
+       7},
   };
 }
 
