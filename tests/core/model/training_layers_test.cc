@@ -24,6 +24,7 @@
 #include "core/objective/supervised_objective.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/averages.h"
+#include "core/optimizer/freeze.h"
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/model_run.h"
 #include "core/optimizer/nesterov.h"
@@ -219,6 +220,27 @@ at::Tensor RunningMean(ModelRun& run, int64_t k) {
 std::vector<OptimizerOptions> Optimizers() {
   return {GradientDescent{.step_size = 0.1}, Adam{}, Nesterov{.step_size = 0.05, .momentum = 0.5},
           Sam{.optimizer = Adam{}}, Ema{.optimizer = Adam{}}};
+}
+
+TEST(RunTest, AFrozenNormsAveragesStay) {
+  for (const bool plan : {true, false}) {
+    for (const std::string pattern : {"1.*", "*"}) {
+      const Model x = Mlp();
+      const OptimizerOptions optimizer =
+          Freeze<OptimizerOptions>{.pattern = pattern, .optimizer = Adam{}};
+      auto run = ModelRun::Create(optimizer, x, Objective(plan));
+      ASSERT_TRUE(run.ok()) << run.status();
+      for (int k = 0; k < 3; ++k) {
+        ASSERT_TRUE((*run)->current().ok());
+        ASSERT_TRUE((*run)->advance().ok());
+      }
+      const auto view = (*run)->current();
+      ASSERT_TRUE(view.ok()) << view.status();
+      for (const char* state : {"running_mean", "running_var"}) {
+        EXPECT_TRUE(at::equal(State(view->solution, state), State(x, state))) << pattern << state;
+      }
+    }
+  }
 }
 
 TEST(RunTest, HasOneSetOfStatesWhicheverIterateIsEvaluated) {
