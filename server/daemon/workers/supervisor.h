@@ -196,7 +196,7 @@ class Supervisor : public SessionHandler {
   void OnExit(const WorkerPtr& worker, const ProcessExit& exit);
   void Lost(const WorkerPtr& worker, const std::string& cause, bool clean);
   void LostSpare(const WorkerPtr& worker, const std::string& cause, bool clean);
-  // Lets the next launch wait, the longer the more spares failed in a row.
+  // Lets the next launch wait, the longer the more spares failed in a row that had nothing to do.
   void CountFailure(const WorkerPtr& worker);
   // Ends a spare that is about what nobody wants any more; another one takes its place.
   void Replace(const WorkerPtr& worker, const std::string& reason);

@@ -176,6 +176,11 @@ bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
 }
 
 void Supervisor::CountFailure(const WorkerPtr& worker) {
+  // What it was about may have ended it; the next who asks need not wait for that.
+  if (worker->state_ == Worker::State::kValidating ||
+      worker->state_ == Worker::State::kPredicting) {
+    return;
+  }
   const int64_t now = clock_->MonotonicNanos();
   const bool was_healthy = worker->state_ != Worker::State::kLaunched &&
                            now - worker->spare_since_nanos_ >= kHealthyAfter;

@@ -91,6 +91,22 @@ TEST_F(ValidationsTest, OnePrincipalLeavesOneOfThemToOthers) {
   EXPECT_EQ(processes_.launches(), 4);  // nothing grows with what waits
 }
 
+// Launches wait longer and longer if spares fail by themselves, not if somebody's specs kill them.
+TEST_F(ValidationsTest, SpecsThatKillTheirWorkersKeepNobodyWaiting) {
+  for (int i = 0; i < 5; ++i) {
+    Asked poison = Ask("ann", 1);
+    for (int death = 0; death < 2; ++death) {
+      auto spare = ConnectSlow();  // with no time between
+      spare->Await(DaemonMessage::kValidate);
+      Kill(*spare);
+    }
+    EXPECT_EQ(poison.answer.Get().status().code(), absl::StatusCode::kInternal);
+  }
+  Asked next = Ask("bob", 2);
+  ConnectSpare();
+  EXPECT_TRUE(next.answer.Get().ok());
+}
+
 TEST_F(ValidationsTest, OneThatTakesTooLongIsEndedAndItsSpareReplaced) {
   Asked slow = Ask("ann", 1);
   auto spare = ConnectSlow();
