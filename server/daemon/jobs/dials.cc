@@ -1,6 +1,7 @@
 #include "server/daemon/jobs/dials.h"
 
 #include <cmath>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -30,7 +31,27 @@ bool LeavesFieldsOut(const std::string& dial, const std::string& sought) {
   return found == some.size();
 }
 
+// Empty without an optimizer.
+std::string StepSizeOf(const v1::Optimizer& optimizer) {
+  const google::protobuf::FieldDescriptor* kind =
+      v1::Optimizer::GetReflection()->GetOneofFieldDescriptor(
+          optimizer, v1::Optimizer::GetDescriptor()->FindOneofByName("kind"));
+  return kind == nullptr ? "" : absl::StrCat("optimizer.", kind->name(), ".step_size");
+}
+
 }  // namespace
+
+void FindStepSizes(const v1::Spec& spec, v1::SpecSummary* summary) {
+  if (!summary->step_sizes().empty()) return;
+  const std::set<std::string> dials(summary->dials().begin(), summary->dials().end());
+  const auto add = [&](std::string path) {
+    if (dials.contains(path)) summary->add_step_sizes(std::move(path));
+  };
+  for (const v1::Player& player : spec.system().players()) {
+    add(absl::StrCat(player.name(), ".", StepSizeOf(player.optimizer())));
+  }
+  if (!spec.has_system()) add(StepSizeOf(spec.optimizer()));
+}
 
 std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSummary& summary) {
   const std::string sought = WithoutAlias(path);

@@ -19,6 +19,10 @@ std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSumma
 // are. Values and ranges are the worker's to judge.
 absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSummary& summary);
 
+// Fills in SpecSummary.step_sizes if it is empty: `optimizer.KIND.step_size`, of a system one of
+// each player, as far as they are among the summary's dials.
+void FindStepSizes(const v1::Spec& spec, v1::SpecSummary* summary);
+
 }  // namespace descent::daemon
 
 #endif  // DESCENT_SERVER_DAEMON_JOBS_DIALS_H_

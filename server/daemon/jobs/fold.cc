@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/daemon/jobs/dials.h"
 
 namespace descent::daemon {
 namespace {
@@ -37,7 +39,21 @@ JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {
   given->mutable_summary()->Swap(light_.mutable_summary());
   light_.clear_spec();
   light_.clear_summary();
+  Give(std::move(given));
+}
+
+// Older stores lack what was added since.
+void JobFold::Give(std::shared_ptr<v1::Job> given) {
+  if (given->has_summary()) FindStepSizes(given->spec(), given->mutable_summary());
+  for (v1::DialState& dial : *light_.mutable_dials()) {
+    dial.set_main_step_size(std::ranges::count(given->summary().step_sizes(), dial.path()) > 0);
+  }
   given_ = std::move(given);
+}
+
+void JobFold::RecallSeries(const std::vector<std::string>& names) {
+  if (!light_.series().empty()) return;
+  light_.mutable_series()->Assign(names.begin(), names.end());
 }
 
 v1::Job JobFold::Full() const {
@@ -61,7 +77,7 @@ void JobFold::Apply(const v1::Event& event) {
       auto given = std::make_shared<v1::Job>();
       *given->mutable_spec() = created.spec();
       *given->mutable_summary() = created.summary();
-      given_ = std::move(given);
+      Give(std::move(given));
       light_.set_display_name(created.display_name());
       *light_.mutable_labels() = created.labels();
       light_.set_create_time_unix_nanos(event.time_unix_nanos());
@@ -72,7 +88,8 @@ void JobFold::Apply(const v1::Event& event) {
       light_.set_attempt(event.attempt());
       break;
     case v1::Event::kSeries:
-      series_.assign(event.series().names().begin(), event.series().names().end());
+      *light_.mutable_series() = event.series().names();
+      series_dials_.clear();
       break;
     case v1::Event::kIteration:
       ApplyIteration(event.iteration());
@@ -136,29 +153,35 @@ void JobFold::ApplyEvaluation(const v1::Evaluated& evaluation) {
 
 void JobFold::ApplyIteration(const v1::Iteration& iteration) {
   *light_.mutable_last_iteration() = iteration;
-  if (iteration.has_step_size()) {
-    for (const std::string& path : given_->summary().dials()) {
-      if (path == "step_size" || absl::EndsWith(path, ".step_size")) {
-        Dial(path)->set_value(iteration.step_size());
-      }
-    }
+  if (iteration.has_step_size() && !given_->summary().step_sizes().empty()) {
+    Dial(given_->summary().step_sizes(0))->set_value(iteration.step_size());
   }
-  const int count = std::min(static_cast<int>(series_.size()), iteration.scalars_size());
-  for (int i = 0; i < count; ++i) {
-    const auto& dials = given_->summary().dials();
-    if (std::find(dials.begin(), dials.end(), series_[static_cast<size_t>(i)]) != dials.end()) {
-      Dial(series_[static_cast<size_t>(i)])->set_value(iteration.scalars(i));
-    }
+  if (iteration.scalars().empty()) return;
+  if (series_dials_.empty()) FindSeriesDials();
+  const size_t count =
+      std::min(series_dials_.size(), static_cast<size_t>(iteration.scalars_size()));
+  for (size_t i = 0; i < count; ++i) {
+    if (series_dials_[i] < 0) continue;
+    light_.mutable_dials(series_dials_[i])->set_value(iteration.scalars(static_cast<int>(i)));
   }
 }
 
-v1::DialState* JobFold::Dial(const std::string& path) {
-  for (v1::DialState& dial : *light_.mutable_dials()) {
-    if (dial.path() == path) return &dial;
+void JobFold::FindSeriesDials() {
+  const auto& dials = given_->summary().dials();
+  const std::set<std::string_view> known(dials.begin(), dials.end());
+  for (const std::string& name : light_.series()) {
+    series_dials_.push_back(known.contains(name) ? DialIndex(name) : -1);
+  }
+}
+
+int JobFold::DialIndex(const std::string& path) {
+  for (int i = 0; i < light_.dials_size(); ++i) {
+    if (light_.dials(i).path() == path) return i;
   }
   v1::DialState* dial = light_.add_dials();
   dial->set_path(path);
-  return dial;
+  dial->set_main_step_size(std::ranges::count(given_->summary().step_sizes(), path) > 0);
+  return light_.dials_size() - 1;
 }
 
 }  // namespace descent::daemon

@@ -22,7 +22,7 @@ class JobFold {
  public:
   // A job of this id without a single event.
   explicit JobFold(const std::string& job_id);
-  // As stored with the journal.
+  // As stored with the journal; older stores lack the names of the series.
   explicit JobFold(const v1::Job& snapshot);
 
   void Apply(const v1::Event& event);
@@ -35,6 +35,8 @@ class JobFold {
   // What is stored with the journal, again and again: without what its events have, that is spec,
   // summary, and an evaluation's matrices.
   v1::Job Stored() const;
+  // Those that the newest Series event names, if the stored fold did not say.
+  void RecallSeries(const std::vector<std::string>& names);
 
   // Without spec and summary.
   const v1::Job& light() const { return light_; }
@@ -45,12 +47,16 @@ class JobFold {
   bool is_final() const { return IsFinal(light_.state()); }
 
  private:
+  void Give(std::shared_ptr<v1::Job> given);
   void ApplyIteration(const v1::Iteration& iteration);
-  v1::DialState* Dial(const std::string& path);
+  void FindSeriesDials();
+  int DialIndex(const std::string& path);
+  v1::DialState* Dial(const std::string& path) { return light_.mutable_dials(DialIndex(path)); }
 
   v1::Job light_;
   std::shared_ptr<const v1::Job> given_;
-  std::vector<std::string> series_;
+  // For each of light_.series() its place among light_.dials(), or −1; empty: not looked for yet.
+  std::vector<int> series_dials_;
 };
 
 }  // namespace descent::daemon

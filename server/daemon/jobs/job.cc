@@ -124,6 +124,7 @@ absl::Status Job::LoadHistory() {
   if (history_loaded_) return absl::OkStatus();
   history_ = std::move(history);
   pending_ = std::move(fold);
+  pending_.RecallSeries(history_.series());
   // The last iteration: whatever follows the snapshot is iterations alone, as every other append
   // brings a snapshot; else it is where the snapshot says.
   absl::StatusOr<std::vector<RowPtr>> last = journal_->Read(journal_->head_revision() - 1, 1, {});

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "server/common/mutex.h"
+#include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/listing.h"
@@ -79,6 +80,7 @@ Jobs::Cancel JobsServiceImpl::Validate(const v1::ValidateSpecRequest& request,
       v1::ValidateSpecResponse response;
       response.mutable_spec()->Swap(valid->mutable_spec());
       response.mutable_summary()->Swap(valid->mutable_summary());
+      FindStepSizes(response.spec(), response.mutable_summary());
       done(std::move(response));
     };
     const int64_t number = supervisor_.Validate(principal, request.spec(), answer);

@@ -11,6 +11,7 @@
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/names.h"
@@ -126,6 +127,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   created.mutable_created()->set_display_name(creation.request.job().display_name());
   *created.mutable_created()->mutable_labels() = creation.request.job().labels();
   *created.mutable_created()->mutable_summary() = valid.summary();
+  FindStepSizes(valid.spec(), created.mutable_created()->mutable_summary());
   created.mutable_created()->set_principal(creation.principal);
   created.mutable_created()->set_request_id(creation.request.request_id());
   v1::Event queued;

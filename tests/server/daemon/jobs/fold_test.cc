@@ -1,0 +1,111 @@
+#include "server/daemon/jobs/fold.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace descent::daemon {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAreArray;
+
+// tests/data/journals.py wrote them: a journal's events, and what its dials are after some of them.
+class FoldTest : public testing::TestWithParam<const char*> {
+ protected:
+  static std::string File(const std::string& ending) {
+    return std::string("tests/data/journals/") + GetParam() + ending;
+  }
+
+  static std::vector<v1::Event> Events() {
+    std::vector<v1::Event> events;
+    std::ifstream file(File(".jsonl"));
+    for (std::string line; std::getline(file, line);) {
+      EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(line, &events.emplace_back()).ok())
+          << line;
+    }
+    EXPECT_GT(events.size(), 50u);
+    return events;
+  }
+
+  static json Expected() { return json::parse(std::ifstream(File(".folds.json"))); }
+
+  static json Dials(const v1::Job& job) {
+    json dials = json::object();
+    for (const v1::DialState& dial : job.dials()) {
+      dials[dial.path()] = {{"value", dial.value()}, {"overridden", dial.overridden()}};
+    }
+    return dials;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Journals, FoldTest, testing::Values("groups", "system"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(FoldTest, TellsEachDialByItsOwnPath) {
+  JobFold fold("golden");
+  const json expected = Expected();
+  size_t next = 0;
+  for (const v1::Event& event : Events()) {
+    fold.Apply(event);
+    const json& then = expected["folds"][next];
+    if (then["revision"] != event.revision()) continue;
+    EXPECT_EQ(Dials(fold.light()), then["dials"]) << "at revision " << event.revision();
+    EXPECT_THAT(fold.light().series(),
+                ElementsAreArray(then["series"].get<std::vector<std::string>>()));
+    ++next;
+  }
+  EXPECT_EQ(next, expected["folds"].size());
+  EXPECT_THAT(fold.given().summary().step_sizes(),
+              ElementsAreArray(expected["step_sizes"].get<std::vector<std::string>>()));
+  std::vector<std::string> main;
+  for (const v1::DialState& dial : fold.light().dials()) {
+    if (dial.main_step_size()) main.push_back(dial.path());
+  }
+  EXPECT_THAT(main, testing::UnorderedElementsAreArray(
+                        expected["step_sizes"].get<std::vector<std::string>>()));
+}
+
+TEST_P(FoldTest, GoesOnFromWhereItWasStored) {
+  const std::vector<v1::Event> events = Events();
+  JobFold whole("golden");
+  for (const v1::Event& event : events) whole.Apply(event);
+  JobFold before("golden");
+  for (size_t stored = 0; stored < events.size(); ++stored) {
+    before.Apply(events[stored]);
+    if (stored == 0) continue;
+    JobFold after(before.Full());
+    for (size_t i = stored + 1; i < events.size(); ++i) after.Apply(events[i]);
+    ASSERT_EQ(after.Full().DebugString(), whole.Full().DebugString())
+        << "stored after revision " << events[stored].revision();
+  }
+}
+
+TEST_P(FoldTest, TakesWhatOlderStoresHave) {
+  const std::vector<v1::Event> events = Events();
+  JobFold whole("golden");
+  std::vector<std::string> series;
+  v1::Job old;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (events[i].has_series()) {
+      series.assign(events[i].series().names().begin(), events[i].series().names().end());
+    }
+    whole.Apply(events[i]);
+    if (i == events.size() / 2) old = whole.Full();
+  }
+  old.clear_series();
+  old.mutable_summary()->clear_step_sizes();
+  for (v1::DialState& dial : *old.mutable_dials()) dial.clear_main_step_size();
+  JobFold fold(old);
+  fold.RecallSeries(series);
+  for (size_t i = events.size() / 2 + 1; i < events.size(); ++i) fold.Apply(events[i]);
+  EXPECT_EQ(fold.Full().DebugString(), whole.Full().DebugString());
+}
+
+}  // namespace
+}  // namespace descent::daemon
