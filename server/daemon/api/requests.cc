@@ -276,6 +276,7 @@ WatchFilter FilterOf(const v1::WatchJobRequest& request) {
   WatchFilter filter;
   for (int kind : request.kinds()) filter.kinds.push_back(static_cast<v1::EventKind>(kind));
   filter.every = std::max<int64_t>(1, request.every());
+  filter.extremes = request.extremes();
   return filter;
 }
 

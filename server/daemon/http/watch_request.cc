@@ -19,6 +19,12 @@ absl::Status ParseNumber(std::string_view field, const std::string& text, int64_
   return InvalidField(field, absl::StrCat("\"", ShortUtf8(text, 64), "\" is not a number"));
 }
 
+absl::Status ParseFlag(std::string_view field, const std::string& text, bool* value) {
+  if (absl::SimpleAtob(text, value)) return absl::OkStatus();
+  return InvalidField(field,
+                      absl::StrCat("\"", ShortUtf8(text, 64), "\" is neither true nor false"));
+}
+
 absl::Status AddKinds(std::string_view list, v1::WatchJobRequest* request) {
   while (!list.empty()) {
     const std::string_view item = list.substr(0, list.find(','));
@@ -45,6 +51,7 @@ absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
   v1::WatchJobRequest request;
   request.set_name(name);
   int64_t number = 0;
+  bool flag = false;
   for (const auto& [key, value] : target.query) {
     absl::Status status;
     if (key == "after_revision") {
@@ -53,11 +60,15 @@ absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
     } else if (key == "every") {
       status = ParseNumber(key, value, &number);
       request.set_every(number);
+    } else if (key == "extremes") {
+      status = ParseFlag(key, value, &flag);
+      request.set_extremes(flag);
     } else if (key == "kinds") {
       status = AddKinds(value, &request);
     } else {
-      status = InvalidField(ShortUtf8(key, 64),
-                            "is not a parameter of this path: after_revision, kinds, every");
+      status =
+          InvalidField(ShortUtf8(key, 64),
+                       "is not a parameter of this path: after_revision, kinds, every, extremes");
     }
     if (!status.ok()) return status;
   }

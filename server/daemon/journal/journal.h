@@ -48,6 +48,7 @@ bool IsFinal(v1::JobState state);
 struct WatchFilter {
   std::vector<v1::EventKind> kinds;  // empty: all
   int64_t every = 1;
+  bool extremes = false;  // with `every`: see extremes.h
 };
 
 class JobJournal;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/daemon/journal/extremes.h"
 #include "server/daemon/journal/wire.h"
 
 namespace descent::daemon {
@@ -134,6 +135,12 @@ bool WatchCursor::Take(const RowPtr& row, Builder& builder) const {
     return true;
   }
   if (!builder.HasRoomFor(row->entries.size())) return false;  // a bound is enough
+  if (thin && filter_.extremes) {
+    for (const Entry& entry : Extremes(*row, cursor_, filter_.every)) {
+      builder.Add(row, entry.bytes, 1);
+    }
+    return true;
+  }
   if (thin) {
     if (row->last_iteration / filter_.every * filter_.every < row->first_iteration) return true;
     for (const Entry& entry : Entries(*row)) {

@@ -277,7 +277,9 @@ TEST(Sse, SaysRevisionKindAndEvent) {
   AppendEvent(event.SerializeAsString(), &text);
   EXPECT_EQ(text,
             "id: 5\nevent: notice\n"
-            "data: {\"revision\":\"5\",\"notice\":{\"message\":\"two\\nlines\"}}\n\n");
+            "data: {\"revision\":\"5\",\"time_unix_nanos\":\"0\",\"attempt\":0,\"branch\":0,"
+            "\"sequence\":\"0\",\"notice\":{\"severity\":\"SEVERITY_UNSPECIFIED\","
+            "\"message\":\"two\\nlines\"}}\n\n");
 }
 
 }  // namespace

@@ -144,6 +144,55 @@ TEST_F(WatchCursorTest, KindsAndEveryAreTakenFromStoreAndTailAlike) {
   for (int i = 0; i <= 10; ++i) EXPECT_EQ(got[i].iteration().index(), i * 100);
 }
 
+// Noise between −1 and 1 with a spike, a dip of the gradient and a value that is no number.
+TEST_F(WatchCursorTest, ExtremesSpanWhatIsLeftOut) {
+  constexpr int64_t kEvery = 50;
+  std::mt19937 random(7);
+  std::uniform_real_distribution<double> noise(-1, 1);
+  std::vector<PendingEvent> events;
+  std::vector<double> least(20, 2), greatest(20, -2);
+  for (int64_t i = 0; i < 1000; ++i) {
+    v1::Event event;
+    event.mutable_iteration()->set_index(i);
+    const double value = i == 123 ? 7 : noise(random);
+    if (i != 456) {
+      least[i / kEvery] = std::min(least[i / kEvery], value);
+      greatest[i / kEvery] = std::max(greatest[i / kEvery], value);
+    }
+    event.mutable_iteration()->set_value(i == 456 ? std::nan("") : value);
+    event.mutable_iteration()->set_gradient_norm(i == 789 ? 1e-9 : 1 + 0.1 * noise(random));
+    events.push_back(*ScanEvent(event.SerializeAsString()));
+  }
+  Append(std::move(events));
+  WatchCursor cursor =
+      *WatchCursor::Create(job_, 1, {.kinds = {}, .every = kEvery, .extremes = true});
+  const std::vector<v1::Event> got = Drain(cursor);
+  EXPECT_LE(got.size(), 5 * 1000 / kEvery + 5);
+  int64_t before = -1, multiples = 0;
+  bool saw_nan = false, saw_dip = false;
+  std::vector<double> shown_least(20, 2), shown_greatest(20, -2);
+  for (const v1::Event& event : got) {
+    const v1::Iteration& it = event.iteration();
+    EXPECT_GT(it.index(), before);
+    before = it.index();
+    if (it.index() % kEvery == 0) ++multiples;
+    if (it.index() == 789) saw_dip = true;
+    if (std::isnan(it.value())) {
+      saw_nan = true;
+      continue;
+    }
+    const auto stretch = static_cast<size_t>(it.index() / kEvery);
+    shown_least[stretch] = std::min(shown_least[stretch], it.value());
+    shown_greatest[stretch] = std::max(shown_greatest[stretch], it.value());
+  }
+  EXPECT_EQ(multiples, 1000 / kEvery);
+  EXPECT_TRUE(saw_nan);
+  EXPECT_TRUE(saw_dip);
+  EXPECT_EQ(shown_least, least);
+  greatest[456 / kEvery] = shown_greatest[456 / kEvery];  // that of the stretch is the NaN
+  EXPECT_EQ(shown_greatest, greatest);
+}
+
 TEST_F(WatchCursorTest, ARetentionThatOvertakesTheWatcherIsOutOfRange) {
   for (int i = 0; i < 50; ++i) Append(MakeIterations(i * 500, 500));
   WatchCursor cursor = *WatchCursor::Create(job_, 0, {});
