@@ -2,7 +2,7 @@
 
 import {connection} from './connection.js';
 import {h} from './dom.js';
-import {clockTime} from './format.js';
+import {moment} from './format.js';
 import {JobPage} from './job_page.js';
 import {JobsPage} from './jobs_page.js';
 import {remember, remembered} from './settings.js';
@@ -30,7 +30,7 @@ function showConnection() {
   link.textContent = lost ? 'Disconnected' : heard ? 'Connected' : 'Connecting…';
   if (!lost) return banner.replaceChildren();
   const since = connection.lastHeard
-    ? ` What you see is as of ${clockTime(connection.lastHeard)}.`
+    ? ` What you see is as of ${moment(connection.lastHeard)}.`
     : '';
   return banner.replaceChildren(
     h('span', {}, h('strong', {}, 'Connection lost'), `: ${connection.reason}.${since} Trying again…`),

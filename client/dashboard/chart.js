@@ -1,45 +1,41 @@
-// One chart over the iterations of a run: a curve, its smoothed form, evaluations, and marks.
+// One chart over the iterations of a run: curves, their smoothed forms, evaluations, and marks.
 
 /* global uPlot */
-import {drawable, pick, smooth, smoothingSpan, within} from './curves.js';
-import {h, setText} from './dom.js';
-import {brief, count, duration, short, value} from './format.js';
+import {FONT, axisIterations, axisNumbers, axisWidth, logSplits} from './axes.js';
+import {drawable, nonFinite, pick, smooth, smoothingSpan, within} from './curves.js';
+import {h, setHidden, setText} from './dom.js';
+import {count, duration, toNumber, value} from './format.js';
 import {marksPlugin} from './marks.js';
 import {remember, remembered} from './settings.js';
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
+const FURTHER = 5;  // colours besides the chart's own
+const MOST_CURVES = 12;
 
 function colours(element) {
   const style = getComputedStyle(element);
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 
-// All of an axis in one notation.
-function axisNumbers(splits) {
-  const shown = splits.filter((y) => y != null && y !== 0).map(Math.abs);
-  const least = Math.min(...shown);
-  const greatest = Math.max(...shown);
-  const plain = (least >= 1e-4 && greatest < 1e5) || !shown.length;
-  return splits.map((y) => {
-    if (y == null) return '';
-    if (plain || y === 0) return String(+y.toPrecision(6));
-    return String(+y.toPrecision(4)).includes('e') ? brief(y) : y.toExponential().replace('e+', 'e');
-  });
-}
-
 export class Chart {
   #plot = null;
+  #drawn = '';     // the curves of #plot
+  #curves = [];
+  #gaps = [];      // stretches of iterations where a number is not finite
 
-  // column: of Points. curve: names the colour. `source()` gives the Points to draw now.
-  constructor({title, column, curve, height, range, history, source, last, noisy,
+  // key: under which settings are kept. colour: the first curve's. `curves()`: those there are now,
+  // {column: of Points, label, late: index 0 has none}. `source()` gives the Points to draw now.
+  constructor({title, key, colour, height, range, history, curves, source, last, noisy = () => false,
                smoothable = false, evaluations = false, log = false}) {
-    Object.assign(this, {title, column, curve, height, range, history, source, last, noisy, smoothable, evaluations});
-    this.wantsLog = remembered(`log ${column}`, log);
+    Object.assign(this, {title, key, colour, height, range, history, curves, source, last, noisy, smoothable, evaluations});
+    this.wantsLog = remembered(`log ${key}`, log);
     this.log = this.wantsLog;
     this.readout = h('span.readout');
+    this.gapNote = h('span.gaps', {hidden: true});
     this.logBox = h('input', {type: 'checkbox', onchange: () => this.#setLog(this.logBox.checked)});
     this.logBox.checked = this.wantsLog;
     this.smoothBox = h('input', {type: 'checkbox', onchange: () => this.#setSmooth(this.smoothBox.checked)});
+    this.nothing = h('p.nothing', {hidden: true});
     this.host = h('div.plot', {
       tabindex: 0,
       role: 'group',
@@ -47,17 +43,14 @@ export class Chart {
       onkeydown: (event) => this.#key(event),
       ondblclick: () => range.reset(),
     });
-    const legend = [h(`span.key.${curve}`, {}, smoothable ? 'iterations' : '')];
-    if (smoothable) legend.push(h(`span.key.strong.${curve}`, {}, 'smoothed'));
-    if (evaluations) legend.push(h('span.key.dot.evaluation', {}, 'test loss'));
-    this.legend = h('span.legend', {}, smoothable || evaluations ? legend : []);
-    this.element = h(`section.chart.card.${curve}-chart`, {'aria-label': title},
+    this.legend = h('span.legend', {hidden: true});
+    this.element = h(`section.chart.card.${key}-chart`, {'aria-label': title},
       h('div.chart-head', {},
-        h('h2', {}, title), this.readout, this.legend,
+        h('h2', {}, title), this.readout, this.gapNote, this.legend,
         h('span.options', {},
           smoothable && h('label', {}, this.smoothBox, ' Smooth') || null,
           h('label', {}, this.logBox, ' Log scale'))),
-      this.host);
+      h('div.plot-box', {}, this.host, this.nothing));
     range.addEventListener('change', this.#changed);
     dark.addEventListener('change', this.#rebuild);
     this.observer = new ResizeObserver(() => this.#resize());
@@ -68,26 +61,29 @@ export class Chart {
     this.range.removeEventListener('change', this.#changed);
     dark.removeEventListener('change', this.#rebuild);
     this.observer.disconnect();
-    this.#plot?.destroy();
-    this.#plot = null;
+    this.#forget();
   }
 
   #changed = () => this.draw();
 
   #rebuild = () => {
-    this.#plot?.destroy();
-    this.#plot = null;
+    this.#forget();
     this.draw();
   };
 
+  #forget() {
+    this.#plot?.destroy();
+    this.#plot = null;
+  }
+
   #setLog(on) {
     this.wantsLog = on;
-    remember(`log ${this.column}`, on);
+    remember(`log ${this.key}`, on);
     this.draw();
   }
 
   #setSmooth(on) {
-    remember(`smooth ${this.column}`, on);
+    remember(`smooth ${this.key}`, on);
     this.draw();
   }
 
@@ -113,35 +109,51 @@ export class Chart {
   }
 
   get #smoothed() {
-    return this.smoothable && (remembered(`smooth ${this.column}`, null) ?? this.noisy());
+    return this.smoothable && (remembered(`smooth ${this.key}`, null) ?? this.noisy());
   }
 
+  // x, the curves, and their smoothed forms.
   #data() {
     const points = this.source();
-    const {column} = this;
-    const window = within(points, this.range);
-    const positions = pick(points, column, window, Math.max(this.host.clientWidth, 200));
+    const columns = this.#curves.map(({column}) => column);
     const [min, max] = this.range.bounds(this.last());
+    const window = within(points, {min, max});
+    const positions = pick(points, columns, window, Math.max(this.host.clientWidth, 200));
     this.#chooseScale(points, positions);
-    const mean = this.#smoothed ? smooth(points, column, smoothingSpan(max - min)) : null;
+    this.#findGaps(points, window);
+    const span = smoothingSpan(max - min);
     return [
       positions.map((i) => points.index[i]),
-      positions.map((i) => drawable(points[column][i], this.log)),
-      positions.map((i) => (mean ? drawable(mean[i], this.log) : null)),
+      ...columns.map((column) => positions.map((i) => drawable(points[column][i], this.log))),
+      ...columns.map((column) => {
+        if (!this.#smoothed) return positions.map(() => null);
+        const mean = smooth(points, column, span);
+        return positions.map((i) => drawable(mean[i], this.log));
+      }),
     ];
+  }
+
+  #findGaps(points, [from, to]) {
+    const first = points.find(1);
+    this.#gaps = this.#curves.flatMap(({column, label, late}) =>
+      nonFinite(points, column, [late ? Math.max(from, first) : from, to]).map(([a, b]) => ({label, from: a, to: b})));
+    setHidden(this.gapNote, !this.#gaps.length);
+    if (!this.#gaps.length) return;
+    const [{label, from: a, to: b}] = this.#gaps;
+    const of = this.#curves.length > 1 ? `${label}: ` : '';
+    const more = this.#gaps.length > 1 ? ` and ${count(this.#gaps.length - 1)} more` : '';
+    const where = a === b ? `iteration ${count(a)}` : `iterations ${count(a)} to ${count(b)}`;
+    setText(this.gapNote, `${of}NaN or ∞ at ${where}${more}`);
   }
 
   // Logarithms need positive values. A step size of 0 alone (schedules end there) is left out.
   #chooseScale(points, positions) {
-    const y = points[this.column];
-    const possible = !positions.some((i) => y[i] < 0) && (!positions.length || positions.some((i) => y[i] > 0));
+    const all = this.#curves.map(({column}) => points[column]);
+    const possible = !all.some((y) => positions.some((i) => y[i] < 0)) &&
+      (!positions.length || all.some((y) => positions.some((i) => y[i] > 0)));
     this.logBox.disabled = !possible;
     this.logBox.parentElement.title = possible ? '' : 'Needs values above zero';
-    const log = this.wantsLog && possible;
-    if (log === this.log) return;
-    this.log = log;
-    this.#plot?.destroy();
-    this.#plot = null;
+    this.log = this.wantsLog && possible;
   }
 
   // The greatest and least evaluation in sight belong to the range too.
@@ -166,7 +178,11 @@ export class Chart {
   #losses() {
     if (!this.evaluations) return [];
     return this.history.evaluations.flatMap(({iteration, metrics}) =>
-      metrics.filter((m) => m.name === 'loss').map((m) => ({iteration, loss: Number(m.value)})));
+      metrics.filter((m) => m.name === 'loss').map((m) => ({iteration, loss: toNumber(m.value)})));
+  }
+
+  #colourName(i) {
+    return i === 0 ? this.colour : `further-${1 + ((i - 1) % FURTHER)}`;
   }
 
   #create(data) {
@@ -174,23 +190,24 @@ export class Chart {
     const grid = {stroke: colour('grid'), width: 1};
     const axis = {
       stroke: colour('muted'),
-      font: '12px system-ui, sans-serif',
+      font: FONT,
       grid,
       ticks: {...grid, size: 4},
     };
-    const stroke = colour(this.curve);
     const linear = uPlot.paths.linear();
     const stepped = uPlot.paths.stepped({align: -1});
     // Steps where there is room to see them: a step size holds from one iteration to the next.
     const paths = (u, ...rest) => {
       const [min, max] = this.range.bounds(this.last());
-      const roomy = this.column === 'step' && max - min < 2 * this.host.clientWidth;
+      const roomy = this.key === 'step' && max - min < 2 * this.host.clientWidth;
       return (roomy ? stepped : linear)(u, ...rest);
     };
+    const stroke = this.#curves.map((_, i) => colour(this.#colourName(i)));
+    const widest = () => count(this.range.bounds(this.last())[1]).length * 7 + 18;
     return new uPlot({
       width: this.host.clientWidth,
       height: this.height,
-      padding: [10, 14, 0, 0],
+      padding: [10, 30, 0, 0],
       legend: {show: false},
       cursor: {
         y: false,
@@ -203,10 +220,10 @@ export class Chart {
         y: {distr: this.log ? 3 : 1, range: this.#yRange},
       },
       axes: [
-        {...axis, space: 56, size: 44, gap: 14, values: (u, splits) => splits.map((x) => (Number.isInteger(x) ? short(x) : ''))},
+        {...axis, space: widest, size: 44, gap: 14, values: (u, splits) => axisIterations(splits)},
         {
           ...axis,
-          size: 62,
+          size: axisWidth,
           space: 34,
           ...(this.log ? {splits: logSplits, filter: (u, splits) => splits} : {}),
           values: (u, splits) => axisNumbers(splits),
@@ -214,17 +231,17 @@ export class Chart {
       ],
       series: [
         {},
-        {stroke, width: 1.25, alpha: this.#smoothed ? 0.4 : 1, paths, points: {show: (u) => u.data[0].length < 2}},
-        {stroke, width: 2.25, points: {show: false}},
+        ...stroke.map((own) => ({stroke: own, width: 1.25, paths, points: {show: false, filter: alone, size: 4}})),
+        ...stroke.map((own) => ({stroke: own, width: 2.25, points: {show: false}})),
       ],
       plugins: [marksPlugin(() => this.history.marks, {
         colour: (kind) => colour(kind === 'attempt' ? 'warn' : 'mark'),
-        focusable: this.column === 'value',
+        focusable: this.key === 'value',
       })],
       hooks: {
         setSelect: [(u) => this.#select(u)],
         setCursor: [(u) => this.#showReadout(u)],
-        draw: [(u) => this.#drawEvaluations(u, colour)],
+        draw: [(u) => this.#drawGaps(u, colour), (u) => this.#drawEvaluations(u, colour)],
       },
     }, data, this.host);
   }
@@ -234,6 +251,24 @@ export class Chart {
     if (width < 6) return;
     this.range.set(u.posToVal(left, 'x'), u.posToVal(left + width, 'x'));
     u.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
+  }
+
+  // Where a curve has a gap because there is no number to draw.
+  #drawGaps(u, colour) {
+    const {ctx, bbox} = u;
+    ctx.save();
+    ctx.fillStyle = colour('bad');
+    for (const {from, to} of this.#gaps) {
+      const left = Math.max(bbox.left, u.valToPos(from, 'x', true));
+      const right = Math.min(bbox.left + bbox.width, u.valToPos(to, 'x', true));
+      const width = Math.max(3 * devicePixelRatio, right - left);
+      if (right < bbox.left || left > bbox.left + bbox.width) continue;
+      ctx.globalAlpha = 0.1;
+      ctx.fillRect(left, bbox.top, width, bbox.height);
+      ctx.globalAlpha = 1;
+      ctx.fillRect(left, bbox.top, width, 5 * devicePixelRatio);
+    }
+    ctx.restore();
   }
 
   #drawEvaluations(u, colour) {
@@ -262,58 +297,64 @@ export class Chart {
 
   #showReadout(u) {
     const points = this.source();
-    if (!points.length) return setText(this.readout, '');
+    if (!points.length || !this.#curves.length) return setText(this.readout, '');
     const {idx} = u?.cursor ?? {};
     const x = idx == null ? points.lastIndex : u.data[0][idx];
     const row = points.row(Math.min(points.find(x), points.length - 1));
-    const parts = [value(row[this.column])];
+    const several = this.#curves.length > 1;
+    const parts = this.#curves.slice(0, 4).map(({column, label}) => (several ? `${label} ` : '') + value(row[column]));
     if (idx != null) {
       parts.unshift(`iteration ${count(row.index)}`);
       parts.push(`epoch ${row.epoch.toFixed(2)}`, duration(row.elapsed));
     }
-    setText(this.readout, parts.join(' · '));
+    return setText(this.readout, parts.join(' · '));
+  }
+
+  #showLegend() {
+    const several = this.#curves.length > 1;
+    const smoothed = this.#smoothed;
+    const dots = this.#losses().length > 0;
+    const key = [this.#drawn, smoothed, dots].join();
+    setHidden(this.legend, !several && !smoothed && !dots);
+    if (this.legend.dataset.key === key) return;
+    this.legend.dataset.key = key;
+    const curves = several
+      ? this.#curves.map(({label}, i) => h(`span.key.strong.${this.#colourName(i)}`, {}, label))
+      : smoothed ? [h(`span.key.${this.colour}`, {}, 'iterations'), h(`span.key.strong.${this.colour}`, {}, 'smoothed')] : [];
+    this.legend.replaceChildren(...curves, ...(dots ? [h('span.key.dot.evaluation', {}, 'test loss')] : []));
   }
 
   draw() {
-    this.element.hidden = !this.source().length;
-    if (!this.host.clientWidth) return;
+    const points = this.source();
+    this.#curves = this.curves().filter(({column}) => points[column]).slice(0, MOST_CURVES);
+    setHidden(this.element, !points.length || !this.#curves.length);
+    if (!this.host.clientWidth || !this.#curves.length) return;
     this.smoothBox.checked = this.#smoothed;
     const data = this.#data();
-    if (this.#plot) {
-      this.#plot.series[1].alpha = this.#smoothed ? 0.4 : 1;
-      this.#plot.setData(data);
-    } else {
-      this.#plot = this.#create(data);
-    }
+    const drawn = [this.log, ...this.#curves.map(({column}) => column)].join();
+    if (drawn !== this.#drawn) this.#forget();
+    this.#drawn = drawn;
+    if (!this.#plot) this.#plot = this.#create(data);
+    this.#curves.forEach((_, i) => (this.#plot.series[1 + i].alpha = this.#smoothed ? 0.4 : 1));
+    this.#plot.setData(data);
     this.host.dataset.last = this.last();
-    this.legend.hidden = !this.#smoothed && !this.#losses().length;
+    this.#showLegend();
     this.#showReadout(this.#plot);
-  }
-}
-
-// 1, 2 and 5 of each decade, or more where little more than one is in sight.
-function logSplits(u, axis, min, max) {
-  const decades = Math.log10(max / min);
-  const digits = decades > 4 ? [1] : decades > 1.2 ? [1, 2, 5] : decades > 0.4 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : null;
-  if (!digits) {
-    const step = niceStep((max - min) / 5);
-    const out = [];
-    for (let y = Math.ceil(min / step) * step; y <= max; y += step) out.push(+y.toPrecision(12));
-    return out;
-  }
-  const out = [];
-  const every = Math.max(1, Math.ceil(decades / 8));
-  for (let e = Math.floor(Math.log10(min)); e <= Math.log10(max); ++e) {
-    if (e % every) continue;
-    for (const digit of digits) {
-      const y = +(digit * 10 ** e).toPrecision(12);
-      if (y >= min && y <= max) out.push(y);
+    // Never axes alone.
+    const empty = !data.slice(1).some((curve) => curve.some((y) => y != null)) && !this.#losses().length;
+    setHidden(this.nothing, !empty);
+    if (empty) {
+      setText(this.nothing, this.#gaps.length
+        ? `${this.title} is not a finite number at any of these iterations.`
+        : 'There is nothing to draw at these iterations.');
     }
   }
-  return out;
 }
 
-function niceStep(x) {
-  const decade = 10 ** Math.floor(Math.log10(x));
-  return decade * [1, 2, 5, 10].find((m) => m * decade >= x);
+// The places of numbers between two gaps, which no line would show.
+function alone(u, series) {
+  const y = u.data[series];
+  const places = [];
+  for (let i = 0; i < y.length; ++i) if (y[i] != null && y[i - 1] == null && y[i + 1] == null) places.push(i);
+  return places.length ? places : null;
 }

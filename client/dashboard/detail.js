@@ -6,7 +6,7 @@ import {toMillis, toNumber} from './format.js';
 import {Points} from './points.js';
 import {messages} from './sse.js';
 import {rowOf} from './history.js';
-import {nice} from './watch.js';
+import {thinning} from './watch.js';
 
 const ROWS = 16000;
 const PATIENCE = 200;  // milliseconds: a window that is still being moved
@@ -14,7 +14,7 @@ const PATIENCE = 200;  // milliseconds: a window that is still being moved
 export class Detail {
   #abort = null;
   #timer = 0;
-  #found = null;  // {min, max, points}
+  #found = null;  // {min, max, points}; max Infinity: it goes along with the run
 
   constructor(job, history, range, onChange) {
     Object.assign(this, {job, history, range, onChange});
@@ -29,9 +29,20 @@ export class Detail {
 
   // What to draw now.
   get points() {
-    const {min, max, whole} = this.range;
+    const [min, max] = this.range.bounds(this.history.points.lastIndex);
     const found = this.#found;
-    return !whole && found && found.min <= min && max <= found.max ? found.points : this.history.points;
+    return !this.range.whole && found && found.min <= min && max <= found.max ? found.points : this.history.points;
+  }
+
+  // A row that has come since.
+  add(row) {
+    if (this.#found?.max === Infinity) this.#found.points.push(row);
+  }
+
+  // The run went back.
+  forget() {
+    this.#found = null;
+    this.#abort?.abort();
   }
 
   #changed = () => {
@@ -42,29 +53,32 @@ export class Detail {
 
   async #fetch() {
     const {points} = this.history;
-    const {min, whole} = this.range;
-    const max = Math.min(this.range.max, points.lastIndex - 1);
-    if (whole || max <= min || this.points !== points) return;
+    const {lastIndex} = points;
+    const [min, to] = this.range.bounds(lastIndex);
+    const max = Math.min(to, lastIndex);
+    if (this.range.whole || max <= min || this.points !== points) return;
     const shown = points.find(max + 1) - points.find(min);
-    const every = nice((max - min) / ROWS);
-    if (shown * 2 > (max - min) / every) return;
+    const every = thinning(max - min, ROWS);
+    if (shown * 1.5 > (max - min) * (every > 1 ? 4 / every : 1)) return;
     const before = points.find(min) - 1;
     const after = before < 0 ? 0 : points.revision[before];
-    this.#abort = new AbortController();
-    const {signal} = this.#abort;
+    const abort = (this.#abort = new AbortController());
     const fine = new Points();
-    const response = await watchJob(this.job, {after, every, kinds: ['iteration']}, {signal});
+    fine.nameSeries(this.history.series);
+    const response = await watchJob(this.job, {after, every, kinds: ['iteration']}, {signal: abort.signal});
     for await (const batch of messages(response.body)) {
       for (const {event, data} of batch) {
         if (event === 'end' || data === undefined) continue;
         const {iteration, revision, time_unix_nanos: time} = JSON.parse(data);
-        if (iteration) fine.push(rowOf(iteration, toNumber(revision), toMillis(time)));
+        if (iteration) fine.push(rowOf(iteration, toNumber(revision), toMillis(time), every));
       }
       if (fine.lastIndex >= max - every || batch.at(-1)?.event === 'end') break;
     }
-    this.#abort.abort();
-    if (this.range.max > points.lastIndex && fine.lastIndex < points.lastIndex - 2 * every) return;
-    this.#found = {min, max: this.range.max > points.lastIndex ? max : this.range.max, points: fine};
+    abort.abort();
+    // What has come meanwhile; a window up to the end goes along with the run from here on.
+    const open = to >= lastIndex;
+    if (open) for (let i = points.find(fine.lastIndex + 1); i < points.length; ++i) fine.push(points.row(i));
+    this.#found = {min, max: open ? Infinity : to, points: fine};
     this.onChange();
   }
 }

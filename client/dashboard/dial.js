@@ -3,7 +3,7 @@
 
 import {Answer} from './answer.js';
 import {h, setHidden, setText} from './dom.js';
-import {brief, lastPart, playerOf, typed, value as formatValue} from './format.js';
+import {brief, lastPart, ownerOf, typed, value as formatValue} from './format.js';
 
 const STEPS = 100;  // of the slider, a decade
 
@@ -16,8 +16,9 @@ export class Dial {
   constructor(job, path) {
     this.job = job;
     this.path = path;
-    const player = playerOf(path);
-    const name = lastPart(path).replaceAll('_', ' ') + (player && ` of ${player}`);
+    const {player, scope} = ownerOf(path);
+    const owner = [player, scope].filter(Boolean).join(' ');
+    const name = lastPart(path).replaceAll('_', ' ') + (owner && ` of ${owner}`);
     this.name = name;
     this.badge = h('span.badge');
     this.present = h('output.dial-value', {'aria-label': `present ${name}`});

@@ -68,25 +68,33 @@ export const toMillis = (nanos) => (nanos ? Number(nanos) / 1e6 : 0);
 export const clockTime = (millis) =>
   new Date(millis).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit', second: '2-digit'});
 
+// The time of a day; of another day with its date, of another year with that too.
 export function moment(millis) {
   if (!millis) return '–';
   const date = new Date(millis);
-  if (date.toDateString() === new Date().toDateString()) return clockTime(millis);
-  return date.toLocaleString('en-GB', {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit'});
+  const now = new Date();
+  if (date.toDateString() === now.toDateString()) return clockTime(millis);
+  const year = date.getFullYear() === now.getFullYear() ? {} : {year: 'numeric'};
+  return date.toLocaleString('en-GB', {day: 'numeric', month: 'short', ...year, hour: '2-digit', minute: '2-digit'});
 }
 
 export const shortName = (job) => job.replace(/^jobs\//, '');
 
 export const lastPart = (path) => path.slice(path.lastIndexOf('.') + 1);
 
-// The player of a system whose dial it is: `generator` of `generator.optimizer.adam.step_size`.
-export function playerOf(path) {
-  const first = path.slice(0, Math.max(0, path.indexOf('.')));
-  return ['optimizer', 'objective'].includes(first) ? '' : first;
+// Whose a dial or series is: of `generator.optimizer.groups.bias.step_size` the player `generator`
+// and the scope `groups.bias`; of the optimizer's own no scope, and of a run of one model no player.
+export function ownerOf(path) {
+  const parts = path.split('.').slice(0, -1);
+  const player = ['optimizer', 'objective'].includes(parts[0]) ? '' : parts.shift() ?? '';
+  return {player, scope: parts.length > 2 || parts[0] === 'objective' ? parts.slice(1).join('.') : ''};
 }
 
-// `step_size`, of a system `generator.step_size`.
-export const dialName = (path) => [playerOf(path), lastPart(path)].filter(Boolean).join('.');
+// As short as it says which: `step_size`, `groups.bias.step_size`, of a system `generator.step_size`.
+export function dialName(path) {
+  const {player, scope} = ownerOf(path);
+  return [player, scope, lastPart(path)].filter(Boolean).join('.');
+}
 
 export const FINAL_STATES = new Set(['SUCCEEDED', 'STOPPED', 'FAILED']);
 

@@ -8,9 +8,11 @@ import {Rate} from './rate.js';
 const EVALUATIONS = 4000;  // kept; of those beyond, every other one of the old is forgotten
 const NEWEST = 200;        // are all kept
 
-// A row of Points from an iteration of the journal.
-export const rowOf = (iteration, revision, time) => ({
+// A row of Points from an iteration of a journal that was read with this `every`.
+export const rowOf = (iteration, revision, time, every = 1) => ({
   index: toNumber(iteration.index),
+  sampled: toNumber(iteration.index) % every === 0 ? 1 : 0,
+  scalars: iteration.scalars?.map(Number) ?? [],
   value: toNumber(iteration.value),
   gradient: toNumber(iteration.gradient_norm),
   step: toNumber(iteration.step_size, NaN),
@@ -26,23 +28,48 @@ export class History {
   rate = new Rate();
   commands = new Map();    // key → entry, in order of acceptance
   evaluations = [];
+  evaluationsLeftOut = 0;
   marks = [];              // {iteration, kind, who, what: lines, time}
   notices = [];
   dials = new Map();       // full path → {value, overridden, revision}
+  stepSizes = [];          // of those the main one, of a system each player's
+  series = [];             // what an iteration's scalars are called
   state = undefined;
   stateReason = '';
   stateRevision = 0;
+  #known = new Set();      // paths of all dials
+
+  // onRow(row) is told each new row, onRewound() that the run went back.
+  constructor({onRow = () => {}, onRewound = () => {}} = {}) {
+    Object.assign(this, {onRow, onRewound});
+  }
 
   // The last iteration, where the stream was thinned and left it out.
   takeLast(iteration, revision) {
-    if (iteration && toNumber(iteration.index) > this.points.lastIndex) {
-      this.points.push(rowOf(iteration, revision, 0));
-    }
+    if (iteration && toNumber(iteration.index) > this.points.lastIndex) this.#push(rowOf(iteration, revision, 0));
+  }
+
+  #push(row) {
+    this.points.push(row);
+    this.onRow(row);
+  }
+
+  #takeSummary({dials = [], step_sizes: stepSizes = []} = {}) {
+    this.#known = new Set(dials);
+    this.stepSizes = stepSizes;
+  }
+
+  #nameSeries(names) {
+    this.series = names;
+    this.points.nameSeries(names);
   }
 
   // The server's own fold, as of job.head_revision.
   takeJob(job) {
     const head = toNumber(job.head_revision);
+    this.#takeSummary(job.summary);
+    // Until the journal itself has named them: it may be read from the middle on.
+    if (!this.series.length && job.series) this.#nameSeries(job.series);
     if (head < this.stateRevision) return;
     this.stateRevision = head;
     this.state = job.state;
@@ -52,10 +79,13 @@ export class History {
     }
   }
 
-  apply(event) {
+  // An event of a journal that was read with this `every`.
+  apply(event, every = 1) {
     const revision = toNumber(event.revision);
     const time = toMillis(event.time_unix_nanos);
-    if (event.iteration) this.#iteration(event.iteration, revision, time);
+    if (event.iteration) this.#iteration(event.iteration, revision, time, every);
+    else if (event.created) this.#takeSummary(event.created.summary);
+    else if (event.series) this.#nameSeries(event.series.names ?? []);
     else if (event.evaluation) this.#evaluation(event.evaluation);
     else if (event.command_accepted) this.#accepted(event.command_accepted, time);
     else if (event.command_applied) this.#applied(event.command_applied, revision, time);
@@ -66,19 +96,33 @@ export class History {
     else if (event.notice) this.notices = [...this.notices.slice(1 - NEWEST), {time, ...event.notice}];
   }
 
+  // Whether it ended, or goes on, without a number to go by.
+  get diverged() {
+    return this.points.length > 0 && !Number.isFinite(this.points.value[this.points.length - 1]);
+  }
+
+  isDial = (path) => this.#known.has(path);
+
   get final() {
     return FINAL_STATES.has(this.state);
   }
 
-  #iteration(iteration, revision, time) {
-    const row = rowOf(iteration, revision, time);
-    this.points.push(row);
+  #iteration(iteration, revision, time, every) {
+    const row = rowOf(iteration, revision, time, every);
+    this.#push(row);
     this.rate.add(row);
-    for (const [path, dial] of this.dials) {
-      if (path.endsWith('step_size') && dial.revision < revision && Number.isFinite(row.step)) {
-        dial.value = row.step;
-      }
+    // Players have theirs among the scalars.
+    if (iteration.step_size != null && this.stepSizes.length) this.#used(this.stepSizes[0], row.step, revision);
+    for (let i = 0; i < row.scalars.length && i < this.series.length; ++i) {
+      if (this.#known.has(this.series[i])) this.#used(this.series[i], row.scalars[i], revision);
     }
+  }
+
+  // What a step used of a dial.
+  #used(path, value, revision) {
+    const dial = this.dials.get(path);
+    if (!dial) this.dials.set(path, {value, overridden: false, revision});
+    else if (dial.revision < revision) Object.assign(dial, {value, revision});
   }
 
   // The newest word counts, whichever way it came.
@@ -101,7 +145,9 @@ export class History {
     });
     if (this.evaluations.length > EVALUATIONS) {
       const old = this.evaluations.length - NEWEST;
+      const before = this.evaluations.length;
       this.evaluations = this.evaluations.filter((_, i) => i >= old || i % 2);
+      this.evaluationsLeftOut += before - this.evaluations.length;
     }
   }
 
@@ -182,6 +228,7 @@ export class History {
   #rewound({to_iteration: to, cause = '', detail = ''}, time) {
     const iteration = toNumber(to);
     this.points.truncate(iteration);
+    this.onRewound();
     this.evaluations = this.evaluations.filter((e) => e.iteration <= iteration);
     this.marks = this.marks.filter((m) => m.iteration < iteration || m.kind !== 'command');
     for (const entry of this.commands.values()) {
@@ -192,7 +239,7 @@ export class History {
       iteration: Math.max(0, iteration),
       kind: 'attempt',
       who: '',
-      what: [`Went back to iteration ${iteration}: ${why}`, detail].filter(Boolean),
+      what: [`Went back to ${iteration < 0 ? 'the starting point' : `iteration ${iteration}`}: ${why}`, detail].filter(Boolean),
       time,
     });
   }

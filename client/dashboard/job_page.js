@@ -2,13 +2,13 @@
 
 import {Actions} from './actions.js';
 import {Refusal, getJob} from './api.js';
-import {Chart} from './chart.js';
 import {connection, pause} from './connection.js';
 import {Detail} from './detail.js';
 import {Dial} from './dial.js';
 import {h, setHidden, setText} from './dom.js';
-import {count, lastPart, moment, shortName, toMillis, toNumber} from './format.js';
+import {count, moment, shortName, toMillis, toNumber} from './format.js';
 import {History} from './history.js';
+import {JobCharts} from './job_charts.js';
 import {CommandLog, EvaluationTable, Notices} from './lists.js';
 import {Range} from './range.js';
 import {Stats, stateBadge} from './stats.js';
@@ -26,12 +26,12 @@ export class JobPage {
 
   constructor(root, name) {
     this.name = name;
-    this.history = new History();
+    this.history = new History({onRow: (row) => this.detail.add(row), onRewound: () => this.detail.forget()});
     this.range = new Range();
     this.#build(root);
     connection.addEventListener('change', this.#refresh);
     this.watch = new Watch(name, {
-      onEvents: (events) => this.#events(events),
+      onEvents: (events, every) => this.#events(events, every),
       onEnd: () => this.#end(),
       onRefusal: (error) => this.#gone(error),
       onReset: () => dispatchEvent(new Event('hashchange')),
@@ -47,7 +47,7 @@ export class JobPage {
     clearTimeout(this.frame);
     connection.removeEventListener('change', this.#refresh);
     connection.forget('job');
-    for (const chart of this.charts) chart.destroy();
+    this.charts.destroy();
   }
 
   #build(root) {
@@ -62,17 +62,13 @@ export class JobPage {
     // Batches make noise; a curve of whole passes over the data needs no smoothing.
     const noisy = () => toNumber(this.#job.summary?.iterations_per_epoch, 1) > 1;
     const shared = {range, history, source: () => this.detail.points, last: () => history.points.lastIndex, noisy};
-    this.charts = [
-      new Chart({...shared, title: 'Value', column: 'value', curve: 'value', height: 300, smoothable: true, evaluations: true, log: true}),
-      new Chart({...shared, title: 'Step size', column: 'step', curve: 'step', height: 200}),
-      new Chart({...shared, title: 'Gradient norm', column: 'gradient', curve: 'gradient', height: 190, smoothable: true}),
-    ];
+    this.charts = new JobCharts(history, shared);
     this.whole = h('button', {type: 'button', onclick: () => range.reset()}, 'Whole run');
+    this.lastTenth = h('button', {type: 'button', title: 'And go along with the run', onclick: () => range.follow(0.1)}, 'Last tenth');
     this.window = h('span.window');
     const last = () => history.points.lastIndex;
     this.toolbar = h('div.toolbar', {role: 'group', 'aria-label': 'Iterations shown'},
-      this.window, this.whole,
-      h('button', {type: 'button', onclick: () => range.set(last() * 0.9, last())}, 'Last tenth'),
+      this.window, this.whole, this.lastTenth,
       h('button', {type: 'button', 'aria-label': 'Zoom in', onclick: () => range.zoom(0.5, last())}, '+'),
       h('button', {type: 'button', 'aria-label': 'Zoom out', onclick: () => range.zoom(2, last())}, '−'));
     range.addEventListener('change', this.#refresh);
@@ -90,7 +86,7 @@ export class JobPage {
         this.actions.element),
       this.stats.element,
       h('div.columns', {},
-        h('div.curves', {}, this.toolbar, this.waiting, this.charts.map((chart) => chart.element)),
+        h('div.curves', {}, this.toolbar, this.waiting, this.charts.elements),
         h('div.side', {}, this.stepDials, this.more, this.log.element, this.evaluations.element, this.notices.element)));
   }
 
@@ -119,8 +115,8 @@ export class JobPage {
     this.#refresh();
   }
 
-  #events(events) {
-    for (const event of events) this.history.apply(event);
+  #events(events, every) {
+    for (const event of events) this.history.apply(event, every);
     this.#refresh();
   }
 
@@ -158,7 +154,7 @@ export class JobPage {
     setText(this.title, job.display_name || shortName(this.name));
     setText(this.id, [this.name, job.start_time_unix_nanos && `started ${moment(toMillis(job.start_time_unix_nanos))}`]
       .filter(Boolean).join(' · '));
-    this.state.update(history.state);
+    this.state.update(history.state, {diverged: history.diverged});
     setText(this.reason, history.stateReason);
     setHidden(this.reason, !history.stateReason);
     this.reason.classList.toggle('bad', history.state === 'FAILED');
@@ -166,14 +162,9 @@ export class JobPage {
     this.stats.update(job, history);
     this.#drawDials({enabled, ended});
     this.#drawWindow();
-    // Players have a step size each, and the iterations none.
-    const players = [...history.dials.keys()].filter((path) => lastPart(path) === 'step_size').length > 1;
-    for (const chart of this.charts) {
-      setHidden(chart.element, players && chart.column === 'step');
-      chart.draw();
-    }
+    this.charts.draw();
     this.log.update(history.commands);
-    this.evaluations.update(history.evaluations);
+    this.evaluations.update(history, job.summary?.class_names);
     this.notices.update(history.notices);
     const percent = Math.floor((100 * Math.max(0, history.points.lastIndex)) / toNumber(job.summary?.iterations, NaN));
     document.title = [Number.isNaN(percent) || ended ? '' : `${percent} %`, shortName(this.name), 'Descent']
@@ -181,12 +172,13 @@ export class JobPage {
   }
 
   #drawDials(how) {
-    for (const [path, state] of this.history.dials) {
+    const {history} = this;
+    for (const [path, state] of history.dials) {
       let dial = this.#dials.get(path);
       if (!dial) {
         dial = new Dial(this.name, path);
         this.#dials.set(path, dial);
-        const main = lastPart(path) === 'step_size';
+        const main = history.stepSizes.includes(path);
         (main ? this.stepDials : this.moreDials).append(dial.element);
         if (!main) this.more.hidden = false;
       }
@@ -202,12 +194,18 @@ export class JobPage {
     const [min, max] = range.bounds(last);
     const to = Math.max(min, Math.min(max, last));
     const {points} = this.detail;
+    const begin = Math.max(min, points.length ? points.index[0] : 0);
     const shown = points.find(to + 1) - points.find(min);
-    const ratio = Math.round((to - min + 1) / Math.max(shown, 1));
-    const which = ratio > 1 ? ` · about 1 of ${count(ratio)} is shown: zoom in for more` : '';
+    const total = to - begin + 1;
+    const parts = [`Iterations ${count(min)} to ${count(to)}`];
+    if (begin > min) parts.push(`those before ${count(begin)} are no longer kept`);
+    if (shown < total) {
+      parts.push(`${count(shown)} of ${count(total)} are drawn, with the lowest and highest of each stretch: zoom in for all`);
+    }
     const known = toNumber(this.#job.last_iteration?.index);
-    const behind = known - last > Math.max(2000, known / 20) ? ` · still reading, up to ${count(known)}` : '';
-    setText(this.window, `Iterations ${count(min)} to ${count(to)}${which}${behind}`);
+    if (known - last > Math.max(2000, known / 20)) parts.push(`still reading, up to ${count(known)}`);
+    setText(this.window, parts.join(' · '));
     this.whole.disabled = range.whole;
+    this.lastTenth.ariaPressed = String(range.part != null);
   }
 }

@@ -24,7 +24,7 @@ export class JobsPage {
       body);
     this.empty = h('div.empty', {hidden: true},
       h('p', {}, 'No jobs yet. Submit one:'),
-      h('pre', {}, 'descent example > job.yaml\ndescent submit job.yaml'));
+      h('pre', {}, 'descent example gan_moons > job.yaml\ndescent submit job.yaml'));
     this.more = h('button', {type: 'button', hidden: true, onclick: () => this.#more()}, 'Show more');
     this.problem = h('p.answer.bad', {hidden: true, role: 'alert'});
     root.replaceChildren(h('h1', {}, 'Jobs'), this.problem, this.empty, this.table, this.more);
@@ -102,7 +102,7 @@ export class JobsPage {
   #rate(job) {
     const {now, before} = this.#last.get(job.name) ?? {};
     if (job.state !== 'RUNNING' || !before) return meanRate(job.last_iteration);
-    const seconds = now.elapsed_seconds - before.elapsed_seconds;
+    const seconds = toNumber(now.elapsed_seconds) - toNumber(before.elapsed_seconds);
     if (!(seconds > 0)) return meanRate(job.last_iteration);
     const per = (field) => (toNumber(now[field]) - toNumber(before[field])) / seconds;
     return {iterations: per('index'), samples: per('samples')};
@@ -131,7 +131,7 @@ export class JobsPage {
         link.href = `#/${name}`;
         setText(link, job.display_name || shortName(name));
         setText(id, job.display_name ? shortName(name) : '');
-        state.update(now);
+        state.update(now, {diverged: last != null && !Number.isFinite(toNumber(last.value))});
         setText(reason, now === 'FAILED' ? job.state_reason ?? '' : '');
         const total = this.#totals.get(name);
         const index = last ? toNumber(last.index) : NaN;
@@ -139,10 +139,12 @@ export class JobsPage {
         progress.value = index || 0;
         progress.ariaLabel = `Progress of ${name}`;
         setText(done, last ? count(index) + (total ? ` of ${count(total)}` : '') : total ? `of ${count(total)}` : '');
-        const dial = job.dials?.find(({path}) => path.endsWith('step_size'));
+        // Of a system each player's.
+        const dials = (job.dials ?? []).filter((dial) => dial.main_step_size);
         setText(cells.Value, value(last && toNumber(last.value)));
-        setText(step, dial ? brief(toNumber(dial.value), 3) : '–');
-        setText(taken, dial?.overridden ? 'taken over' : '');
+        setText(step, dials.map((dial) => brief(toNumber(dial.value), 3)).join(' / ') || '–');
+        step.title = dials.length > 1 ? dials.map(({path}) => path).join(' / ') : '';
+        setText(taken, dials.some(({overridden}) => overridden) ? 'taken over' : '');
         const {metrics = []} = job.last_evaluation ?? {};
         const best = metrics.find((m) => m.name === 'accuracy') ?? metrics[0];
         setText(cells.Evaluation, best ? metric(best) : '–');

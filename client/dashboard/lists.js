@@ -1,20 +1,27 @@
 // The tables beside the curves: commands, evaluations, and what else happened.
 
 import {KeyedList, h, setHidden, setText} from './dom.js';
-import {clockTime, count, metric} from './format.js';
+import {count, metric, moment} from './format.js';
 
 const SHOWN = 200;
+const CLASSES = 30;  // of a matrix that is shown whole
+
+// What a list leaves out, said.
+const newest = (shown, all) => (shown < all ? `The newest ${count(shown)} of ${count(all)}.` : '');
 
 export class CommandLog {
   constructor() {
     const list = h('ol.log');
     this.empty = h('p.none', {}, 'None yet.');
     this.rows = new KeyedList(list, (entry) => entry.key, commandRow);
-    this.element = h('section.card', {'aria-label': 'Commands'}, h('h2', {}, 'Commands'), this.empty, list);
+    this.note = h('p.none', {hidden: true});
+    this.element = h('section.card', {'aria-label': 'Commands'}, h('h2', {}, 'Commands'), this.empty, this.note, list);
   }
 
   update(commands) {
     setHidden(this.empty, commands.size > 0);
+    setHidden(this.note, commands.size <= SHOWN);
+    setText(this.note, newest(SHOWN, commands.size));
     this.rows.update([...commands.values()].reverse().slice(0, SHOWN));
   }
 }
@@ -34,7 +41,7 @@ function commandRow() {
         rejected: `${by}refused: ${summary}`,
       }[status];
       const note = leftBehind ? ', left behind by a rewind' : again ? ', once more after a rewind' : '';
-      setText(how, `${where}${note} · ${clockTime(time)}`);
+      setText(how, `${where}${note} · ${moment(time)}`);
       element.className = leftBehind ? 'behind' : status;
     },
   };
@@ -46,39 +53,49 @@ export class EvaluationTable {
     this.body = h('tbody');
     this.empty = h('p.none', {}, 'None yet.');
     this.table = h('table', {}, h('thead', {}, this.head), this.body);
+    this.note = h('p.none', {hidden: true});
     this.matrices = h('div.matrices');
     this.element = h('section.card', {'aria-label': 'Evaluations'},
-      h('h2', {}, 'Evaluations'), this.empty,
+      h('h2', {}, 'Evaluations'), this.empty, this.note,
       h('div.scroll', {tabindex: 0, 'aria-label': 'Evaluations'}, this.table), this.matrices);
     this.drawn = null;
   }
 
-  update(evaluations) {
-    const newest = evaluations.at(-1);
-    if (newest === this.drawn) return;
-    this.drawn = newest;
+  // classes: their names, if they have any.
+  update({evaluations, evaluationsLeftOut}, classes = []) {
+    const last = evaluations.at(-1);
+    if (last === this.drawn) return;
+    this.drawn = last;
+    const note = newest(Math.min(SHOWN, evaluations.length), evaluations.length + evaluationsLeftOut);
+    setHidden(this.note, !note);
+    setText(this.note, note);
     setHidden(this.empty, evaluations.length > 0);
     setHidden(this.table, evaluations.length === 0);
-    const names = [...new Set(evaluations.flatMap(({metrics}) => metrics.map(({name}) => name)))];
+    // Matrices stand below.
+    const names = [...new Set(evaluations.flatMap(({metrics}) => metrics.filter((m) => !m.values?.length).map(({name}) => name)))];
     this.head.replaceChildren(...['iteration', ...names].map((name) => h('th', {scope: 'col'}, name)));
     this.body.replaceChildren(...evaluations.slice(-SHOWN).reverse().map(({iteration, metrics, asked}) =>
       h('tr', {title: asked ? 'by command' : ''},
         h('td', {}, count(iteration)),
         names.map((name) => h('td', {}, ((found) => (found ? metric(found) : '–'))(metrics.find((m) => m.name === name)))))));
-    this.matrices.replaceChildren(...(newest?.metrics ?? []).filter(({values = []}) => values.length)
-      .map((m) => matrixTable(m, newest.iteration)));
+    this.matrices.replaceChildren(...(last?.metrics ?? []).filter(({values = []}) => values.length)
+      .map((m) => matrixTable(m, last.iteration, classes)));
   }
 }
 
 // The newest confusion matrix: what is true row by row, what was taken for it column by column.
-function matrixTable({name, values}, iteration) {
+function matrixTable({name, values}, iteration, classes) {
   const size = Math.round(Math.sqrt(values.length));
-  const classes = [...Array(size).keys()];
+  const title = `${name.replaceAll('_', ' ')} at iteration ${count(iteration)}`;
+  if (size > CLASSES) return h('p.none', {}, `${title}: ${count(size)} × ${count(size)}, too large to be shown here.`);
+  const all = [...Array(size).keys()];
+  const label = (i) => (classes.length === size ? classes[i] : String(i));
+  const heading = (scope, i) => h('th', {scope, title: label(i)}, h('span.class', {}, label(i)));
   return h('table', {},
-    h('caption', {}, `${name} at iteration ${count(iteration)}`),
-    h('thead', {}, h('tr', {}, ['', ...classes].map((c) => h('th', {scope: 'col'}, String(c))))),
-    h('tbody', {}, classes.map((i) =>
-      h('tr', {}, h('th', {scope: 'row'}, String(i)), classes.map((j) => h('td', {}, count(Number(values[i * size + j]))))))));
+    h('caption', {}, title),
+    h('thead', {}, h('tr', {}, h('td', {}, 'true \\ predicted'), all.map((j) => heading('col', j)))),
+    h('tbody', {}, all.map((i) =>
+      h('tr', {}, heading('row', i), all.map((j) => h('td', {}, count(Number(values[i * size + j]))))))));
 }
 
 // Warnings of the journal: a worker died, …
@@ -94,6 +111,6 @@ export class Notices {
     this.drawn = notices;
     setHidden(this.element, notices.length === 0);
     this.list.replaceChildren(...notices.toReversed().map(({message = '', severity = 'INFO', time}) =>
-      h(`li.${severity.toLowerCase()}`, {}, h('span.what', {}, message), h('small', {}, clockTime(time)))));
+      h(`li.${severity.toLowerCase()}`, {}, h('span.what', {}, message), h('small', {}, moment(time)))));
   }
 }

@@ -2,7 +2,7 @@
 // would lie on each other are one, with their number.
 
 import {h} from './dom.js';
-import {clockTime, count} from './format.js';
+import {count, moment} from './format.js';
 import {hideTip, showTip} from './tip.js';
 
 const NEAR = 14;   // pixels
@@ -29,7 +29,7 @@ export function marksPlugin(getMarks, {colour, focusable}) {
     for (const {mark} of marks.slice(0, LINES)) {
       lines.push({strong: true, text: mark.what.join(', ')});
       const who = mark.who ? `by ${mark.who}, ` : '';
-      lines.push({faint: true, text: `${who}at iteration ${count(mark.iteration)}, ${clockTime(mark.time)}`});
+      lines.push({faint: true, text: `${who}at iteration ${count(mark.iteration)}, ${moment(mark.time)}`});
     }
     if (marks.length > LINES) lines.push({faint: true, text: `and ${marks.length - LINES} more: zoom in`});
     return lines;

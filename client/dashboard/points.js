@@ -1,26 +1,45 @@
-// A run's iterations, bounded: where they get too many, each four neighbours become the two with the
-// least and the greatest value (and both remember the mean), so that no spike is lost and a run of
-// any length costs the same.
+// A run's iterations, bounded: where they get too many, of each eight neighbours stay those with the
+// least and the greatest value and gradient norm, so that the range of a curve and each spike stay,
+// and one as a fair sample for means. A run of any length costs the same.
 
-const COLUMNS = ['index', 'value', 'mean', 'gradient', 'step', 'epoch', 'elapsed', 'samples', 'revision', 'time'];
+const COLUMNS = ['index', 'value', 'gradient', 'step', 'epoch', 'elapsed', 'samples', 'revision', 'time', 'sampled'];
+const GROUP = 8;
+const MOST_SERIES = 64;  // of a column each
+
+// The column of a series, whose name may be that of another column.
+export const seriesColumn = (name) => `series ${name}`;
 
 export class Points {
   constructor(capacity = 40000) {
     this.capacity = capacity;
     this.length = 0;
     this.thinned = false;
+    this.columns = [...COLUMNS];
+    this.scalars = [];  // the columns of a row's scalars, in order
     for (const column of COLUMNS) this[column] = new Float64Array(capacity);
+  }
+
+  // What the scalars of the rows to come are called; rows from before have none.
+  nameSeries(names) {
+    this.scalars = names.slice(0, MOST_SERIES).map(seriesColumn);
+    for (const column of this.scalars) {
+      if (this.columns.includes(column)) continue;
+      this.columns.push(column);
+      this[column] = new Float64Array(this.capacity).fill(NaN);
+    }
   }
 
   get lastIndex() {
     return this.length ? this.index[this.length - 1] : -1;
   }
 
+  // `sampled: 0` for a row that was chosen for being extreme: no sample that means could be taken of.
   push(row) {
     if (row.index <= this.lastIndex) this.truncate(row.index - 1);
     if (this.length === this.capacity) this.#thin();
-    for (const column of COLUMNS) this[column][this.length] = row[column] ?? NaN;
-    this.mean[this.length] = row.value;
+    for (const column of this.columns) this[column][this.length] = row[column] ?? NaN;
+    this.scalars.forEach((column, i) => (this[column][this.length] = row.scalars?.[i] ?? NaN));
+    this.sampled[this.length] = row.sampled ?? 1;
     this.length += 1;
   }
 
@@ -42,29 +61,35 @@ export class Points {
   }
 
   row(position) {
-    return Object.fromEntries(COLUMNS.map((column) => [column, this[column][position]]));
+    const row = Object.fromEntries(this.columns.map((column) => [column, this[column][position]]));
+    return {...row, scalars: this.scalars.map((column) => row[column])};
   }
 
   #thin() {
     let to = 0;
-    for (let from = 0; from < this.length; from += 4) {
-      const end = Math.min(from + 4, this.length);
-      let least = from;
-      let greatest = from;
-      let sum = 0;
-      for (let i = from; i < end; ++i) {
-        sum += this.mean[i];
-        // A value that is not finite is the most extreme there is.
-        if (this.value[i] < this.value[least]) least = i;
-        if (!(this.value[i] <= this.value[greatest])) greatest = i;
-      }
-      const mean = sum / (end - from);
-      for (const i of new Set([Math.min(least, greatest), Math.max(least, greatest)])) {
-        for (const column of COLUMNS) this[column][to] = this[column][i];
-        this.mean[to++] = mean;
+    for (let from = 0; from < this.length; from += GROUP) {
+      const end = Math.min(from + GROUP, this.length);
+      const sample = this.sampled.subarray(from, end).indexOf(1) + from;
+      const kept = new Set([...this.#ends('value', from, end), ...this.#ends('gradient', from, end)]);
+      if (sample >= from) kept.add(sample);
+      for (const i of [...kept].sort((a, b) => a - b)) {
+        for (const column of this.columns) this[column][to] = this[column][i];
+        this.sampled[to++] = i === sample ? 1 : 0;
       }
     }
     this.length = to;
     this.thinned = true;
+  }
+
+  // The positions of the least and the greatest; what is not finite counts as the greatest.
+  #ends(column, from, end) {
+    const size = (i) => (Number.isFinite(this[column][i]) ? this[column][i] : Infinity);
+    let least = from;
+    let greatest = from;
+    for (let i = from; i < end; ++i) {
+      if (size(i) < size(least)) least = i;
+      if (size(i) > size(greatest)) greatest = i;
+    }
+    return [least, greatest];
   }
 }

@@ -1,24 +1,31 @@
-// The iterations that the charts show, all of them the same: the whole run, or a window.
+// The iterations that the charts show, all of them the same: the whole run, a window, or the run's
+// last part, which goes along with it.
 
 export class Range extends EventTarget {
-  min = null;  // null: the whole run
-  max = null;
+  #window = null;  // [min, max]
+  #part = null;    // of the run: 0.1, the last tenth
 
   get whole() {
-    return this.min == null;
+    return this.#window == null && this.#part == null;
+  }
+
+  // The part that is followed; null: none.
+  get part() {
+    return this.#part;
   }
 
   set(min, max) {
     const width = Math.max(4, max - min);
-    const middle = (min + max) / 2;
-    this.min = Math.max(0, Math.round(middle - width / 2));
-    this.max = Math.round(this.min + width);
-    this.dispatchEvent(new Event('change'));
+    const low = Math.max(0, Math.round((min + max) / 2 - width / 2));
+    this.#change([low, Math.round(low + width)], null);
+  }
+
+  follow(part) {
+    this.#change(null, part);
   }
 
   reset() {
-    this.min = this.max = null;
-    this.dispatchEvent(new Event('change'));
+    this.#change(null, null);
   }
 
   // About the middle, or by a part of the width, out of `last` iterations.
@@ -32,12 +39,20 @@ export class Range extends EventTarget {
 
   move(part, last) {
     if (this.whole) return;
-    const shift = Math.min((this.max - this.min) * part, Math.max(0, last - this.max));
-    const by = part < 0 ? Math.max((this.max - this.min) * part, -this.min) : shift;
-    this.set(this.min + by, this.max + by);
+    const [min, max] = this.bounds(last);
+    const by = (max - min) * part;
+    const shift = part < 0 ? Math.max(by, -min) : Math.min(by, Math.max(0, last - max));
+    this.set(min + shift, max + shift);
   }
 
   bounds(last) {
-    return this.whole ? [0, Math.max(last, 1)] : [this.min, this.max];
+    if (this.#part != null) return [Math.floor(last * (1 - this.#part)), Math.max(last, 1)];
+    return this.#window ?? [0, Math.max(last, 1)];
+  }
+
+  #change(window, part) {
+    this.#window = window;
+    this.#part = part;
+    this.dispatchEvent(new Event('change'));
   }
 }

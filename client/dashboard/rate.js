@@ -1,5 +1,7 @@
 // How fast a run is now: over the last seconds of computing time (pauses excluded).
 
+import {toNumber} from './format.js';
+
 const SPAN = 5;  // seconds
 
 export class Rate {
@@ -45,8 +47,8 @@ export class Rate {
 
 // Of a whole run, from its last iteration: for lists and finished jobs.
 export function meanRate(iteration) {
-  const elapsed = iteration?.elapsed_seconds;
+  const elapsed = toNumber(iteration?.elapsed_seconds);
   return elapsed > 0
-    ? {iterations: Number(iteration.index ?? 0) / elapsed, samples: Number(iteration.samples ?? 0) / elapsed}
+    ? {iterations: toNumber(iteration.index) / elapsed, samples: toNumber(iteration.samples) / elapsed}
     : {iterations: NaN, samples: NaN};
 }

@@ -8,9 +8,11 @@ export function stateBadge() {
   const element = h('span.state');
   return {
     element,
-    update(state) {
-      setText(element, stateName(state));
+    // diverged: its last value is no finite number, so that even a success is none.
+    update(state, {diverged = false} = {}) {
+      setText(element, diverged ? `${stateName(state)}, diverged` : stateName(state));
       element.className = `state ${(state ?? 'unknown').toLowerCase()}`;
+      element.classList.toggle('diverged', diverged && state !== 'FAILED');
     },
   };
 }
@@ -33,6 +35,7 @@ export class Stats {
   #set(name, main, side = '') {
     const tile = this.#tiles.get(name);
     setText(tile.main, main);
+    tile.main.classList.toggle('bad', main === 'NaN' || main.endsWith('∞'));
     setText(tile.side, side);
   }
 

@@ -9,9 +9,9 @@ import {messages} from './sse.js';
 const SILENCE = 40000;        // milliseconds; the server sends a keep-alive every 15 s
 const HIDDEN = 60000;         // a page not looked at for so long lets go of its connection
 const HISTORY_EVENTS = 20000;  // of iterations, about so many at most to catch up
-const LIVE_EVENTS = 500;       // a second
-const BEHIND = 2000;           // iterations, and those of some seconds; less is as good as live
-const BEHIND_SECONDS = 4;
+const LIVE_EVENTS = 2000;      // a second
+const SLACK = 1.25;
+const OF_A_STRETCH = 5;        // events that stand for a thinned stretch: a sample and the extremes
 const IDLE = 500;              // milliseconds without a message: a thinned history was read
 const ALL_BUT_ITERATIONS = [
   'created', 'attempt_started', 'series', 'evaluation', 'command_accepted', 'command_applied',
@@ -25,32 +25,34 @@ export function nice(x) {
   return decade * [1, 2, 5, 10].find((m) => m * decade >= x);
 }
 
+// Every how many: 1, or so that about `most` of `count` iterations come.
+export const thinning = (count, most) => (count <= most ? 1 : nice((OF_A_STRETCH * count) / most));
+
 // Which of the iterations to ask for: every one, unless they are more than a chart can use or come
-// faster than a page should read. `pace` is what was seen of them, a second. `history`: only until
-// the head is reached.
-export function chooseEvery(job, lastIndex, pace = 0) {
+// faster than a page should read. `pace`: iterations a second as they were seen at the head, NaN
+// before: then the job's mean. `history`: only until the head is reached.
+export function chooseEvery(job, lastIndex, pace = NaN) {
   const {index, elapsed_seconds: elapsed} = job.last_iteration ?? {};
-  const gap = toNumber(index, -1) - lastIndex;
+  const gap = toNumber(index) - lastIndex;
   const ended = FINAL_STATES.has(job.state);
-  const rate = ended ? 0 : Math.max(pace, elapsed > 0 ? toNumber(index) / elapsed : 0);
-  const live = nice(rate / LIVE_EVENTS);
-  const every = gap > BEHIND + BEHIND_SECONDS * rate ? nice(gap / HISTORY_EVENTS) : live;
-  return {every, history: every !== live};
+  const rate = Number.isNaN(pace) ? (elapsed > 0 ? toNumber(index) / elapsed : 0) : pace;
+  const live = ended ? 1 : thinning(rate, LIVE_EVENTS);
+  const history = thinning(gap, HISTORY_EVENTS);
+  return history > live ? {every: history, history: true} : {every: live, history: false};
 }
 
-// Messages a second, over spells of two seconds; 0 within one. What a job was like when it was looked
-// up is not what it is like for ever.
+// How fast a run goes at the head of its journal, over spells of two seconds: not how fast what was
+// there before is read. What it was like once is not what it is like for ever.
 class Pace {
-  #count = 0;
-  #since = performance.now();
+  #start = null;  // {index, time} of the spell
 
-  add(count) {
-    this.#count += count;
-    const millis = performance.now() - this.#since;
-    if (millis < 2000) return 0;
-    const pace = (1000 * this.#count) / millis;
-    this.#count = 0;
-    this.#since = performance.now();
+  // Iterations a second at the end of a spell, else NaN.
+  at(index, time = performance.now()) {
+    if (!this.#start || index < this.#start.index) this.#start = {index, time};
+    const millis = time - this.#start.time;
+    if (millis < 2000) return NaN;
+    const pace = (1000 * (index - this.#start.index)) / millis;
+    this.#start = {index, time};
     return pace;
   }
 }
@@ -60,10 +62,10 @@ export class Watch {
   lastIndex = -1;
   #stopped = new AbortController();
   #stream = null;
-  #pace = 0;  // iterations a second, where they came faster than the job's mean let expect
+  #pace = NaN;  // iterations a second, as last seen
   #source = `watch ${Math.random()}`;
 
-  // onEvents(events) gets them in order; onEnd() after the last; onRefusal(error) if there is no
+  // onEvents(events, every) gets them in order, read with this `every`; onEnd() after the last; onRefusal(error) if there is no
   // such job; onReset() if another job has its name now; onJob(job) whenever it was looked up.
   constructor(job, {onEvents, onEnd, onRefusal, onReset, onJob}) {
     Object.assign(this, {job, onEvents, onEnd, onRefusal, onReset, onJob});
@@ -98,7 +100,7 @@ export class Watch {
         failures = 0;
         continue;
       } catch (error) {
-        this.#pace = 0;
+        this.#pace = NaN;
         if (this.#stopped.signal.aborted) return;
         if (error instanceof Refusal && (error.code === 404 || error.code === 403)) return this.onRefusal(error);
         connection.failed(this.#source, error.message);
@@ -138,11 +140,13 @@ export class Watch {
         listen();
         if (this.#take(batch, query)) return true;
         if (this.cursor >= query.until) return false;
-        const seen = query.until === Infinity ? pace.add(batch.length) : 0;
-        if (seen > 2.5 * LIVE_EVENTS) {
-          this.#pace = seen * query.every;
-          return false;
-        }
+        if (query.until < Infinity || this.cursor < query.head) continue;
+        const seen = pace.at(this.lastIndex);
+        if (Number.isNaN(seen)) continue;
+        this.#pace = seen;
+        // With some slack, so that a pace in between does not go back and forth.
+        if (thinning(seen / SLACK, LIVE_EVENTS) > query.every) return false;
+        if (thinning(seen * SLACK, LIVE_EVENTS) < query.every) return false;
       }
       throw new Error('the server closed the connection');
     } catch (error) {
@@ -170,11 +174,12 @@ export class Watch {
     const after = this.cursor;
     if (after < compacted) return {after, kinds: ALL_BUT_ITERATIONS, until: compacted, idle: IDLE};
     const {every, history} = chooseEvery(job, this.lastIndex, this.#pace);
-    return {after, every, until: history ? toNumber(job.head_revision) - 2 * every : Infinity, idle: SILENCE};
+    const head = toNumber(job.head_revision);
+    return {after, every, head, until: history ? head - 2 * every : Infinity, idle: SILENCE};
   }
 
   // Hands on what is new. True: that was the end.
-  #take(batch, {kinds, until}) {
+  #take(batch, {kinds, until, every}) {
     const events = [];
     let ended = false;
     for (const {id, event, data} of batch) {
@@ -195,7 +200,7 @@ export class Watch {
       if (parsed.rewound) this.lastIndex = toNumber(parsed.rewound.to_iteration);
       events.push(parsed);
     }
-    if (events.length) this.onEvents(events);
+    if (events.length) this.onEvents(events, every);
     return ended;
   }
 }

@@ -1,12 +1,13 @@
 """The dashboard in a real browser, on made-up runs."""
 
+import json
 import re
 import threading
 
 import pytest
 from browser import open_page
-from fake_run import FakeRun
-from fake_server import FakeServer
+from fake_run import FakeRun, RecordedRun
+from fake_server import ROOT, FakeServer
 from selenium.webdriver.common.keys import Keys
 
 
@@ -61,7 +62,8 @@ def test_list_shows_jobs_as_they_progress(page, run, server):
 def test_list_without_jobs_says_how_to_submit_one(page):
     server = FakeServer([])
     page.open(server.url)
-    page.one(".empty", "descent submit")
+    page.one(".empty pre", "descent example gan_moons > job.yaml")
+    page.one(".empty pre", "descent submit job.yaml")
     server.go_away()
 
 
@@ -128,10 +130,10 @@ def test_long_run_is_read_thinned_and_zoomed_into_in_full(page):
     page.wait(lambda: page.drawn_to() == 100_000)
     iterations = [r for _, _, r in server.sent if run.kind(r) == "iteration"]
     assert len(iterations) <= 30_000
-    page.one(".window", "about 1 of 10 is shown")
+    page.one(".window", "of 100,001 are drawn, with the lowest and highest of each stretch")
     for _ in range(5):
         page.one("button[aria-label='Zoom in']").click()
-    page.wait(lambda: "shown" not in page.text(".window"), "full detail")
+    page.wait(lambda: "drawn" not in page.text(".window"), "full detail")
     server.go_away()
 
 
@@ -152,6 +154,68 @@ def test_run_that_gets_fast_is_thinned_while_it_is_watched(page):
     server.go_away()
 
 
+def test_catching_up_is_not_taken_for_the_pace_of_the_run(page):
+    """A run of 10,000 iterations that goes on slowly is read, and then shown, in full."""
+    run = FakeRun("slow", iterations=1_000_000, seconds=0.01)
+    run.start()
+    run.advance(10_000)
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/slow")
+    page.wait(lambda: page.drawn_to() == run.index)
+    page.wait(lambda: page.drawn_to() > 10_400, tick=lambda: run.advance(5))
+    page.wait(lambda: page.drawn_to() == run.index)
+    assert "drawn" not in page.text(".window")
+    watches = [path for _, path, _ in server.requests if ":watch" in path]
+    assert len(watches) == 1 and "every=" not in watches[0]
+    server.go_away()
+
+
+def test_thinned_curve_is_as_wide_as_the_whole(page, server):
+    """What the server leaves, and then Points, spans what there was, and its mean is no other."""
+    run = FakeRun("noisy", iterations=200_000)
+    run.start()
+    run.advance(60_000)
+    server.runs[run.name] = run
+    page.open(server.url)
+    shown, smoothed = page.run(
+        """const {History} = await import('/history.js');
+        const {Watch} = await import('/watch.js');
+        const {smooth} = await import('/curves.js');
+        const history = new History();
+        await new Promise((done) => {
+          const watch = new Watch('jobs/noisy', {
+            onEvents: (events, every) => {
+              for (const event of events) history.apply(event, every);
+              if (history.points.lastIndex >= 59900) done(watch.stop());
+            },
+            onJob: (job) => history.takeJob(job), onRefusal() {}, onReset() {}, onEnd() {},
+          });
+        });
+        const {points} = history;
+        const at = (i) => [points.index[i], points.value[i], points.gradient[i]];
+        return [Array.from({length: points.length}, (_, i) => at(i)), smooth(points, 'value', 4000)[points.length - 1]];"""
+    )
+    assert len(shown) < 20_000
+    for column in (1, 2):
+        for start in range(10_000, 59_000, 1000):
+            own = [e[column] for e in run.journal if len(e) > 2 and start <= e[0] < start + 1000]
+            drawn = [row[column] for row in shown if start <= row[0] < start + 1000]
+            assert (min(drawn), max(drawn)) == (min(own), max(own))
+    last = [e[1] for e in run.journal if len(e) > 2][-8000:]
+    assert abs(smoothed / (sum(last) / len(last)) - 1) < 0.02
+
+
+def test_last_tenth_goes_along_with_the_run(watched, run):
+    button = watched.one(".toolbar button", "Last tenth")
+    button.click()
+    watched.one(".window", "Iterations 450 to 500")
+    run.advance(500)
+    watched.one(".window", "Iterations 900 to 1,000")
+    assert button.get_attribute("aria-pressed") == "true"
+    watched.one(".toolbar button", "Whole run").click()
+    watched.one(".window", "Iterations 0 to 1,000")
+
+
 def test_another_job_of_the_same_name_is_shown_from_its_start(watched, server):
     another = FakeRun("mlp", display_name="Another", seed=2)
     another.start()
@@ -170,6 +234,118 @@ def test_rewind_leaves_the_old_branch_behind(watched, run):
     run.advance(10)
     watched.wait(lambda: watched.drawn_to() == 948)
     watched.one("section[aria-label='Notices'] li", "killed by signal 9")
+
+
+# --- what is no number ------------------------------------------------------------------------------
+
+
+def diverged(state, iterations=40):
+    run = FakeRun("nan", step_size=2.0, iterations=iterations)
+    run.start()
+    run.advance(iterations - (state == "FAILED"))
+    if state == "FAILED":
+        run.fail("the value is NaN at iteration 1")
+    return run
+
+
+@pytest.mark.parametrize("state", ["FAILED", "SUCCEEDED"])
+def test_diverged_job_is_not_green_and_shows_where(page, state):
+    run = diverged(state)
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/nan")
+    page.one(".state.diverged, .state.failed", "diverged")
+    page.one(".value-chart .gaps", "NaN or ∞ at iterations 1 to")
+    green = page.run(
+        """const probe = document.createElement('i');
+        probe.style.color = 'var(--good)';
+        document.body.append(probe);
+        const colour = getComputedStyle(probe).color;
+        probe.remove();
+        return getComputedStyle(document.querySelector('.job-head .state')).color === colour;"""
+    )
+    assert not green
+    page.one(".tiles .main.bad", "NaN")
+    page.open(server.url)
+    page.one(".state.diverged, .state.failed", "diverged")
+    server.go_away()
+
+
+def test_charts_without_a_number_say_so(page):
+    run = diverged("SUCCEEDED")
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/nan")
+    page.one(".value-chart .gaps")
+    for _ in range(3):
+        page.one("button[aria-label='Zoom in']").click()
+    page.one(".value-chart .nothing", "Value is not a finite number at any of these iterations")
+    server.go_away()
+
+
+# --- the journals of the real service -----------------------------------------------------------------
+
+
+JOURNALS = ROOT / "tests/data/journals"
+
+
+@pytest.mark.parametrize("name", ["groups", "system"])
+def test_journal_is_folded_as_the_service_folds_it(page, server, name):
+    """The same journals as in fold_test.cc: groups, wrappers, players, and restarts between."""
+    run = RecordedRun(name, JOURNALS)
+    page.open(server.url)
+    wanted = {fold["revision"]: fold for fold in run.folds["folds"]}
+    lines = [json.loads(line) for line in (JOURNALS / f"{name}.jsonl").read_text().splitlines()]
+    folded = page.run(
+        """const {History} = await import('/history.js');
+        const [events, revisions] = given[0];
+        const history = new History();
+        const out = {};
+        for (const event of events) {
+          history.apply(event);
+          if (!revisions.includes(Number(event.revision))) continue;
+          const dials = Object.fromEntries([...history.dials].map(
+            ([path, {value, overridden}]) => [path, {value, overridden}]));
+          out[event.revision] = {revision: Number(event.revision), dials, series: history.series};
+        }
+        return [out, history.stepSizes];""",
+        [lines, list(wanted)],
+    )
+    assert folded[1] == run.folds["step_sizes"]
+    assert {int(k): v for k, v in folded[0].items()} == wanted
+
+
+def test_groups_and_wrappers_have_step_sizes_of_their_own(page):
+    run = RecordedRun("groups", JOURNALS)
+    server = FakeServer([run])
+    page.open(server.url)
+    dials = run.folds["folds"][-1]["dials"]
+    main = page.run(
+        "return (await import('/format.js')).brief(given[0], 3)", dials[run.main[0]]["value"]
+    )
+    page.wait(lambda: page.one("td[data-label='Step size'] span").text == main)
+    page.open(server.url + "#/jobs/groups")
+    page.one(".step-chart .legend", "main")
+    page.one(".step-chart .legend", "bias")
+    page.one(".side > .dials .path", run.main[0])
+    assert len(page.all(".side > .dials .path")) == 1
+    page.one(".more summary", "Further series").click()
+    page.one("section[aria-label='slow step size'] canvas")
+    server.go_away()
+
+
+def test_each_player_has_its_step_size_and_no_chart_is_empty(page):
+    run = RecordedRun("system", JOURNALS)
+    server = FakeServer([run])
+    page.open(server.url)
+    page.wait(lambda: " / " in page.one("td[data-label='Step size'] span").text)
+    page.open(server.url + "#/jobs/system")
+    for chart in (".value-chart", ".step-chart", ".gradient-chart"):
+        page.one(f"{chart} .legend", "generator")
+        page.one(f"{chart} .legend", "discriminator")
+    assert "NaN" not in page.text(".step-chart")
+    assert not page.all(".nothing")
+    assert {e.text for e in page.all(".side > .dials .path")} == set(run.main)
+    page.one(".parts-chart .legend", "discriminator")
+    server.go_away()
 
 
 # --- steering -----------------------------------------------------------------------------------------
@@ -295,6 +471,32 @@ def test_fits_a_telephone(run, server, where):
         assert width <= 360
         background = page.run("return getComputedStyle(document.body).backgroundColor")
         assert max(map(int, re.findall(r"\d+", background))) < 64
+
+
+def test_nothing_is_wider_than_the_page_or_its_column(page):
+    names = [f"a class with quite a long name, number {i}" for i in range(12)]
+    run = FakeRun("wide", display_name="x" * 80, summary={"class_names": names})
+    run.matrix = [i % 13 * 1000 for i in range(144)]
+    run.metrics = [{"name": f"metric_number_{i}", "value": 1e-7 * i} for i in range(9)]
+    run.start()
+    run.advance(1000)
+    run.command({"request_id": "x", "commands": [{"scale": {"path": "step_size", "factor": 2}}]})
+    run.fail("optimizer." + "adam_" * 30 + ": it is too long")
+    server = FakeServer([run])
+    for where in ("#/jobs", "#/jobs/wide"):
+        page.open(server.url + where)
+        page.one("#main", "x" * 80)
+        for width in (360, 800, 1100, 1250, 1400):
+            metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            assert page.run("return document.documentElement.scrollWidth") <= width, (where, width)
+            wide = page.run(
+                """return [...document.querySelectorAll('.card, .chart')]
+                    .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.className)"""
+            )
+            assert not wide, (where, width)
+    page.one(".matrices thead th", names[0][:10])
+    server.go_away()
 
 
 # --- the connection -------------------------------------------------------------------------------------
@@ -425,6 +627,29 @@ NUMBERS = {
     "nice(50)": "50",
     "nice(0)": "1",
 }
+
+
+def test_axes_say_each_number_once_and_whole(page, server):
+    page.open(server.url)
+    far, near, wide, narrow = page.run(
+        """const {axisIterations, axisWidth} = await import('/axes.js');
+        const u = {ctx: document.createElement('canvas').getContext('2d')};
+        return [axisIterations([0, 50000, 100000]), axisIterations([12340, 12345, 12350]),
+                axisWidth(u, ['-1.234567e-10', '0']), axisWidth(u, ['1', '2'])];"""
+    )
+    assert far == ["0", "50k", "100k"]
+    assert near == ["12,340", "12,345", "12,350"]
+    assert wide > 80 and narrow == 62
+
+
+def test_times_of_another_day_have_their_date(page, server):
+    page.open(server.url)
+    now, yesterday, past = page.run(
+        """const {moment} = await import('/format.js');
+        return [Date.now(), Date.now() - 864e5, 1.7e12].map(moment);"""
+    )
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", now)
+    assert re.match(r"\d+ \w+", yesterday) and "2023" in past
 
 
 def test_numbers_read_well(page, server):

@@ -1,5 +1,6 @@
 """A made-up training run that journals like descentd: an MLP on Fashion-MNIST, told by formulas."""
 
+import json
 import math
 import random
 import threading
@@ -52,14 +53,18 @@ class FakeRun:
         step_size=1e-3,
         seconds=0.0033,
         display_name="",
+        summary=None,
     ):
         self.name, self.display_name, self.iterations = f"jobs/{name}", display_name, iterations
         self.initial, self.seconds_per_iteration = step_size, seconds
+        self.more_summary = summary or {}
+        self.matrix, self.metrics = [870, 130, 71, 929], []
         self.changed = threading.Condition()
         self.journal = []  # (kind, event without revision) or, for iterations, a tuple
         self.state, self.reason = "QUEUED", ""
         self.index, self.progress, self.elapsed = -1, 0.0, 0.0
         self.override = None
+        self.diverged = False
         self.attempt, self.branch = 0, 0
         self.last_evaluation, self.last_checkpoint = None, ""
         self.requests = {}
@@ -116,7 +121,10 @@ class FakeRun:
         noise = self.random.gauss(0, 1) * (0.06 + 30 * min(used or 0, 5e-3))
         level = 0.18 + 2.12 / (1 + self.progress / 28) ** 0.62
         if used and used > 2e-2:
-            level = float("nan") if used > 1 else level + 60 * used
+            level += 60 * used
+            self.diverged |= used > 1
+        if self.diverged:
+            level = float("nan")
         value = level * math.exp(noise)
         gradient = (0.35 + 1.1 / (1 + self.progress / 60) ** 0.3) * math.exp(2 * noise)
         self.journal.append(
@@ -137,7 +145,8 @@ class FakeRun:
         self.last_evaluation["metrics"] = [
             {"name": "loss", "value": loss},
             {"name": "accuracy", "value": round(accuracy, 4)},
-            {"name": "confusion_matrix", "values": [870, 130, 71, 929]},
+            {"name": "confusion_matrix", "values": self.matrix},
+            *self.metrics,
         ]
         self.last_evaluation["seconds"] = 0.21
         self._append("evaluation", self.last_evaluation)
@@ -272,6 +281,11 @@ class FakeRun:
     def iteration_index(self, revision):
         return self.journal[revision - 1][0]
 
+    def number(self, revision, name):
+        """An iteration's value or gradient norm, to be ordered by: what is not finite is greatest."""
+        x = self.journal[revision - 1][{"value": 1, "gradient_norm": 2}[name]]
+        return x if math.isfinite(x) else math.inf
+
     def _iteration(self, index, value, gradient, used, elapsed):
         out = sparse(index=index, value=value, gradient_norm=gradient, samples=index * BATCH)
         if used is not None:
@@ -288,7 +302,8 @@ class FakeRun:
             "iterations": str(self.iterations),
             "iterations_per_epoch": str(PER_EPOCH),
             "dials": [DIAL, "optimizer.adam.beta1", "optimizer.adam.beta2"],
-        }
+            "step_sizes": [DIAL],
+        } | self.more_summary
 
     def job(self, full):
         with self.changed:
@@ -315,9 +330,55 @@ class FakeRun:
                 last = next(e for e in reversed(self.journal) if len(e) > 2)
                 out["last_iteration"] = self._iteration(*last[:5])
                 taken = sparse(overridden=self.override is not None or None)
-                out["dials"] = [{"path": DIAL} | sparse(value=self.step_size()) | taken]
+                out["series"] = ["optimizer.adam.beta1", "optimizer.adam.beta2"]
+                out["dials"] = [
+                    {"path": DIAL, "main_step_size": True} | sparse(value=self.step_size()) | taken
+                ]
                 out["dials"] += [{"path": "optimizer.adam.beta1", "value": 0.9}]
                 out["dials"] += [{"path": "optimizer.adam.beta2", "value": 0.999}]
             if self.last_evaluation:
                 out["last_evaluation"] = self.last_evaluation
             return out
+
+
+class RecordedRun:
+    """A run that the real service made, from its journal (tests/data/journals.py)."""
+
+    def __init__(self, name, journals):
+        self.name = f"jobs/{name}"
+        lines = (journals / f"{name}.jsonl").read_text().splitlines()
+        self.journal = [json.loads(line) for line in lines]
+        self.folds = json.loads((journals / f"{name}.folds.json").read_text())
+        self.changed = threading.Condition()
+        self.created = int(self.journal[0]["time_unix_nanos"]) / 1e9
+        states = [e["state_changed"]["state"] for e in self.journal if "state_changed" in e]
+        self.state = states[-1]
+        self.main = self.folds["step_sizes"]
+        for position, event in enumerate(self.journal):
+            event["revision"] = str(position + 1)
+
+    def event(self, revision):
+        return self.journal[revision - 1]
+
+    def kind(self, revision):
+        known = {"revision", "time_unix_nanos", "attempt", "branch", "sequence"}
+        return next(key for key in self.event(revision) if key not in known)
+
+    def iteration_index(self, revision):
+        return int(self.event(revision)["iteration"].get("index", 0))
+
+    def number(self, revision, name):
+        return self.event(revision)["iteration"].get(name, 0)
+
+    def job(self, full):
+        last = self.folds["folds"][-1]
+        out = {"name": self.name, "state": self.state, "head_revision": str(len(self.journal))}
+        out["last_iteration"] = [e["iteration"] for e in self.journal if "iteration" in e][-1]
+        out["create_time_unix_nanos"] = self.journal[0]["time_unix_nanos"]
+        out["series"] = last["series"]
+        out["dials"] = [
+            {"path": path} | sparse(main_step_size=path in self.main or None) | dial
+            for path, dial in last["dials"].items()
+        ]
+        created = self.journal[0]["created"]
+        return out | ({"spec": created["spec"], "summary": created["summary"]} if full else {})

@@ -44,6 +44,24 @@ def asset(path):
     return file if file.suffix in TYPES and "/" not in path[1:] and file.is_file() else None
 
 
+def chosen(run, first, last, every, extremes):
+    """The revisions of the iterations that `every` and `extremes` leave."""
+    stretches, out = {}, set()
+    for revision in range(first, last + 1):
+        if run.kind(revision) != "iteration":
+            continue
+        index = run.iteration_index(revision)
+        if index % every == 0:
+            out.add(revision)
+        if extremes:
+            stretches.setdefault(index // every, []).append(revision)
+    for revisions in stretches.values():
+        for number in ("value", "gradient_norm"):
+            out.add(min(revisions, key=lambda r: run.number(r, number)))
+            out.add(max(revisions, key=lambda r: run.number(r, number)))
+    return out
+
+
 class FakeServer:
     """Serves on 127.0.0.1 until `close`. `requests` holds what was asked: (method, path, body)."""
 
@@ -178,6 +196,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _watch(self, run, query):
         after = int(self.headers.get("Last-Event-ID") or query.get("after_revision", ["0"])[0])
         every = max(int(query.get("every", ["1"])[0]), 1)
+        extremes = query.get("extremes", ["false"])[0] == "true"
         kinds = {k.lower() for v in query.get("kinds", []) for k in v.split(",")}
         if after > len(run.journal):
             raise Refused(
@@ -195,11 +214,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         while True:
             head = len(run.journal)
             out = []
+            shown = chosen(run, after + 1, min(head, after + 50000), every, extremes)
             for revision in range(after + 1, min(head, after + 50000) + 1):
                 kind = run.kind(revision)
                 if kinds and kind not in kinds:
                     continue
-                if kind == "iteration" and run.iteration_index(revision) % every:
+                if kind == "iteration" and revision not in shown:
                     continue
                 data = json.dumps(run.event(revision), separators=(",", ":"))
                 out.append(f"id: {revision}\nevent: {kind}\ndata: {data}\n\n")
