@@ -25,12 +25,14 @@ std::string AttemptText(const v1::Event& event) {
           : absl::StrCat(", from checkpoint ", Visible(event.attempt_started().checkpoint())));
 }
 
-std::string IterationText(const v1::Iteration& it) {
-  return absl::StrCat(
-      "iteration ", Count(it.index()), "  value ", Number(it.value()), "  gradient norm ",
-      Number(it.gradient_norm()),
-      it.has_step_size() ? absl::StrCat("  step size ", Number(it.step_size())) : "", "  epoch ",
-      absl::StrFormat("%.2f", it.epoch()));
+std::string IterationText(const v1::Iteration& it, const SeriesNames& series) {
+  std::string text =
+      absl::StrCat("iteration ", Count(it.index()), "  value ", Number(it.value()),
+                   "  gradient norm ", Number(it.gradient_norm()),
+                   it.has_step_size() ? absl::StrCat("  step size ", Number(it.step_size())) : "",
+                   "  epoch ", absl::StrFormat("%.2f", it.epoch()));
+  for (const std::string& field : series.Fields(it)) absl::StrAppend(&text, "  ", field);
+  return text;
 }
 
 std::string CommandName(const v1::Command& command) {
@@ -137,7 +139,7 @@ bool IsFinal(v1::JobState state) {
   return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
 }
 
-std::string EventText(const v1::Event& event) {
+std::string EventText(const v1::Event& event, const SeriesNames& series) {
   switch (event.kind_case()) {
     case v1::Event::kCreated: {
       const v1::Created& created = event.created();
@@ -150,7 +152,7 @@ std::string EventText(const v1::Event& event) {
     case v1::Event::kSeries:
       return absl::StrCat("series: ", Visible(absl::StrJoin(event.series().names(), ", ")));
     case v1::Event::kIteration:
-      return IterationText(event.iteration());
+      return IterationText(event.iteration(), series);
     case v1::Event::kEvaluation:
       return absl::StrCat("iteration ", Count(event.evaluation().iteration()), ": ",
                           Visible(event.evaluation().dataset()), " ",

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "client/cli/series_names.h"
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
 
@@ -10,7 +11,8 @@ namespace descent::cli {
 
 // An event in one line for people, without its time: `iteration 1,200: step_size 0.001 → 0.0005,
 // by ann@host`.
-std::string EventText(const v1::Event& event);
+// `series` names an iteration's scalars.
+std::string EventText(const v1::Event& event, const SeriesNames& series = {});
 
 // `loss 0.41, accuracy 85.3%`
 std::string MetricsText(const v1::Evaluated& evaluation);

@@ -33,8 +33,9 @@ class Display {
         every_iteration_(options.every_iteration),
         all_kinds_(!options.kinds.empty() || (options.every_iteration && !live_)),
         progress_(options.job.summary().iterations()) {
+    progress_.Name(options.job);
     if (options.skip_old_iterations && options.job.has_last_iteration()) {
-      progress_.StartAt(options.job.last_iteration(), options.job.state());
+      progress_.StartAt(options.job);
     }
   }
 
@@ -100,13 +101,15 @@ class Display {
       }
     }
     Erase();
-    io_.out << TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) << "  " << Start(event)
-            << EventText(event) << (io_.colour ? "\x1b[0m" : "") << "\n";
+    const std::string time = TimeOfDay(static_cast<int64_t>(event.time_unix_nanos())) + "  ";
+    std::string text = EventText(event, progress_.series());
+    if (io_.terminal) text = Wrap(text, Columns(), time.size());
+    io_.out << time << Start(event) << text << (io_.colour ? "\x1b[0m" : "") << "\n";
   }
 
   // A line of its own with the newest iteration, which came at `time`.
   void TellProgress(int64_t time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    io_.out << TimeOfDay(time) << "  " << progress_.Line() << "\n";
+    io_.out << TimeOfDay(time) << "  " << progress_.Line(std::string::npos) << "\n";
     untold_ = 0;
   }
 
@@ -130,10 +133,11 @@ class Display {
     return "";
   }
 
+  size_t Columns() const { return static_cast<size_t>(std::max(2, io_.columns())); }
+
   void Draw() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     // A line as wide as the terminal would wrap, and could not be drawn over.
-    const size_t columns = static_cast<size_t>(std::max(2, io_.columns()) - 1);
-    io_.out << "\r" << Cut(progress_.Line(), columns) << "\x1b[K";
+    io_.out << "\r" << progress_.Line(Columns() - 1) << "\x1b[K";
     io_.out.flush();
     drawn_ = true;
     changed_ = false;

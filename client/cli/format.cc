@@ -93,24 +93,83 @@ std::string Cut(std::string_view text, size_t columns) {
 
 std::string Right(std::string text) { return Table::kRight + std::move(text); }
 
-std::string Table::Render() const {
+namespace {
+
+std::string_view Content(std::string_view cell) {
+  return !cell.empty() && cell[0] == Table::kRight ? cell.substr(1) : cell;
+}
+
+}  // namespace
+
+std::string Wrap(std::string_view text, size_t columns, size_t indent) {
+  constexpr size_t kLeastRoom = 16;
+  if (columns == std::string::npos || columns < indent + kLeastRoom) return std::string(text);
+  std::string out;
+  size_t at = indent;
+  while (!text.empty()) {
+    // A word with the spaces before it.
+    const size_t word = std::min(text.find_first_not_of(' '), text.size());
+    const size_t end = std::min(text.find(' ', word), text.size());
+    const size_t width = Width(text.substr(0, end));
+    if (at + width > columns && at > indent) {
+      absl::StrAppend(&out, "\n", std::string(indent, ' '));
+      text.remove_prefix(word);
+      at = indent;
+      continue;
+    }
+    out += text.substr(0, end);
+    at += width;
+    text.remove_prefix(end);
+  }
+  return out;
+}
+
+void Table::Drop(size_t column) {
+  for (auto& row : rows_) {
+    if (column < row.size()) row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
+  }
+}
+
+void Table::Shorten(size_t column, size_t columns) {
+  constexpr size_t kLeast = 4;
+  const size_t now = Columns();
+  if (now <= columns) return;
+  const size_t over = now - columns, width = Widths()[column];
+  const size_t room = std::max(kLeast, width > over ? width - over : 0);
+  for (auto& row : rows_) {
+    if (column >= row.size() || Width(row[column]) <= room) continue;
+    row[column] = Cut(row[column], room - 1) + "…";
+  }
+}
+
+std::vector<size_t> Table::Widths() const {
   std::vector<size_t> widths;
-  const auto content = [](const std::string& cell) {
-    return !cell.empty() && cell[0] == kRight ? std::string_view(cell).substr(1)
-                                              : std::string_view(cell);
-  };
   for (const auto& row : rows_) {
     if (widths.size() < row.size()) widths.resize(row.size());
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(content(row[i])));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(Content(row[i])));
   }
+  return widths;
+}
+
+size_t Table::Columns() const {
+  const std::vector<size_t> widths = Widths();
+  size_t columns = indent_.size();
+  for (const size_t width : widths) columns += width;
+  return widths.empty() ? columns : columns + 2 * (widths.size() - 1);
+}
+
+std::string Table::Render(size_t columns) const {
+  const std::vector<size_t> widths = Widths();
   std::string out;
   for (const auto& row : rows_) {
     std::string line = indent_;
     for (size_t i = 0; i < row.size(); ++i) {
-      const std::string_view cell = content(row[i]);
+      const std::string_view cell = Content(row[i]);
       const std::string pad(widths[i] - Width(cell), ' ');
       const bool right = cell.size() != row[i].size();
-      absl::StrAppend(&line, i > 0 ? "  " : "", right ? pad : "", std::string(cell),
+      absl::StrAppend(&line, i > 0 ? "  " : "", right ? pad : "");
+      absl::StrAppend(&line,
+                      i + 1 < row.size() ? std::string(cell) : Wrap(cell, columns, Width(line)),
                       right ? "" : pad);
     }
     line.erase(line.find_last_not_of(' ') + 1);

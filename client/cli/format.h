@@ -33,6 +33,10 @@ size_t Width(std::string_view text);
 // The first `columns` of a text.
 std::string Cut(std::string_view text, size_t columns);
 
+// Broken at spaces into lines of at most `columns`, all but the first indented; that begins at the
+// column `indent`. Longer words stay whole. Where there is no room, as it is.
+std::string Wrap(std::string_view text, size_t columns, size_t indent);
+
 // Lines of cells in columns as wide as their widest cell, two spaces apart. A cell that begins
 // with kRight is aligned to the right.
 class Table {
@@ -42,9 +46,19 @@ class Table {
   explicit Table(std::string indent = "") : indent_(std::move(indent)) {}
   void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
-  std::string Render() const;
+  // Leaves out this column of every row.
+  void Drop(size_t column);
+  // Cuts the cells of this column, by an ellipsis, so that no line is longer than `columns`; some
+  // characters of a cell stay in any case.
+  void Shorten(size_t column, size_t columns);
+  // Of the widest line.
+  size_t Columns() const;
+  // In so many columns: the last cell of a row that is too long is wrapped.
+  std::string Render(size_t columns = std::string::npos) const;
 
  private:
+  std::vector<size_t> Widths() const;
+
   std::string indent_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -28,7 +28,32 @@ std::string Coloured(const Io& io, v1::JobState state) {
   return absl::StrCat(colour, text, "\x1b[0m");
 }
 
+// As wide as the terminal; what goes elsewhere is not cut.
+size_t Columns(const Io& io) {
+  return io.terminal ? static_cast<size_t>(std::max(1, io.columns())) : std::string::npos;
+}
+
 // ----------------------------------------------------------------------------------------- list
+
+// The last step's, of a system each player's.
+std::string StepSizes(const v1::Job& job) {
+  if (job.last_iteration().has_step_size()) return Number(job.last_iteration().step_size());
+  std::vector<std::string> numbers;
+  for (const v1::DialState& dial : job.dials()) {
+    if (dial.main_step_size()) numbers.push_back(Number(dial.value()));
+  }
+  return numbers.empty() || !job.has_last_iteration() ? "-" : absl::StrJoin(numbers, "/");
+}
+
+// Without the columns that one can do without, as far as need be; then the first one is cut.
+std::string FitList(Table table, size_t columns) {
+  constexpr size_t kJob = 0, kValue = 3, kName = 7;
+  for (size_t column = kName; column >= kValue && table.Columns() > columns; --column) {
+    table.Drop(column);
+  }
+  table.Shorten(kJob, columns);
+  return table.Render();
+}
 
 int List(const Context& context, const std::string& filter, int limit) {
   const auto jobs = context.Connect().ListJobs(filter, limit);
@@ -49,13 +74,12 @@ int List(const Context& context, const std::string& filter, int limit) {
     const v1::Iteration& last = job.last_iteration();
     table.Add({Visible(client::JobId(job.name())), StateText(job.state()),
                Right(job.has_last_iteration() ? Count(last.index()) : "-"),
-               Right(job.has_last_iteration() ? Number(last.value()) : "-"),
-               Right(last.has_step_size() ? Number(last.step_size()) : "-"),
+               Right(job.has_last_iteration() ? Number(last.value()) : "-"), Right(StepSizes(job)),
                job.has_last_evaluation() ? MainMetricText(job.last_evaluation()) : "-",
                Ago(static_cast<int64_t>(job.create_time_unix_nanos())),
                Visible(job.display_name())});
   }
-  context.io.out << table.Render();
+  context.io.out << FitList(std::move(table), Columns(context.io));
   return kOk;
 }
 
@@ -109,8 +133,9 @@ std::string JobText(const Io& io, const v1::Job& job) {
   time("ended", job.end_time_unix_nanos());
   row("parameters", Count(job.summary().parameters()));
   row("revision", Count(job.head_revision()));
-  return absl::StrCat(Visible(job.name()), "  ", Coloured(io, job.state()), "\n", table.Render(),
-                      job.dials_size() > 0 ? "  dials\n" : "", DialsText(job, "    "));
+  return absl::StrCat(Visible(job.name()), "  ", Coloured(io, job.state()), "\n",
+                      table.Render(Columns(io)), job.dials_size() > 0 ? "  dials\n" : "",
+                      DialsText(job, "    "));
 }
 
 int Get(const Context& context, const std::string& name, bool spec) {

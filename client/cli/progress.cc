@@ -1,6 +1,7 @@
 #include "client/cli/progress.h"
 
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,16 +17,17 @@ constexpr int64_t kResolution = 100'000'000;  // between two samples kept
 
 }  // namespace
 
-void Progress::StartAt(const v1::Iteration& iteration, v1::JobState state) {
-  last_ = iteration;
+void Progress::StartAt(const v1::Job& job) {
+  last_ = job.last_iteration();
   has_iteration_ = true;
-  state_ = state;
+  state_ = job.state();
 }
 
 void Progress::OnEvent(const v1::Event& event) {
   if (event.has_created() && event.created().summary().iterations() > 0) {
     iterations_ = event.created().summary().iterations();
   }
+  if (event.has_series()) series_ = SeriesNames(event.series().names());
   if (event.has_state_changed()) {
     state_ = event.state_changed().state();
     window_.clear();
@@ -43,38 +45,49 @@ void Progress::OnEvent(const v1::Event& event) {
   while (window_.size() > 2 && newest_.time - window_.front().time > kWindow) window_.pop_front();
 }
 
-std::string Progress::Line() const {
-  std::string line;
+std::vector<std::string> Progress::Fields() const {
+  std::vector<std::string> fields;
   if (state_ != v1::RUNNING && state_ != v1::JOB_STATE_UNSPECIFIED) {
-    line = StateText(state_);
+    fields.push_back(StateText(state_));
   }
-  if (!has_iteration_) return line;
-  absl::StrAppend(&line, line.empty() ? "" : "  ", "iteration ", Count(last_.index()));
+  if (!has_iteration_) return fields;
+  std::string iteration = absl::StrCat("iteration ", Count(last_.index()));
   if (iterations_ > 0) {
     // 100% only when it is done.
     const double part = static_cast<double>(last_.index()) / static_cast<double>(iterations_);
-    absl::StrAppend(&line, "/", Count(iterations_), " (", std::floor(100 * part), "%)");
+    absl::StrAppend(&iteration, "/", Count(iterations_), " (", std::floor(100 * part), "%)");
   }
-  absl::StrAppend(&line, "  value ", Number(last_.value(), 4));
+  fields.push_back(std::move(iteration));
+  fields.push_back(absl::StrCat("value ", Number(last_.value(), 4)));
   if (last_.has_step_size()) {
-    absl::StrAppend(&line, "  step size ", Number(last_.step_size(), 4));
+    fields.push_back(absl::StrCat("step size ", Number(last_.step_size(), 4)));
   }
-  if (state_ == v1::PAUSED || window_.empty() || newest_.time <= window_.front().time) return line;
-  const double seconds = static_cast<double>(newest_.time - window_.front().time) * 1e-9;
-  const double examples =
-      static_cast<double>(newest_.examples - window_.front().examples) / seconds;
-  const double iterations = static_cast<double>(newest_.index - window_.front().index) / seconds;
-  if (examples > 0) {
-    absl::StrAppend(
-        &line, "  ",
-        examples < 100 ? absl::StrFormat("%.1f", examples) : Count(std::llround(examples)),
-        " examples/s");
+  if (state_ != v1::PAUSED && !window_.empty() && newest_.time > window_.front().time) {
+    const double seconds = static_cast<double>(newest_.time - window_.front().time) * 1e-9;
+    const double examples =
+        static_cast<double>(newest_.examples - window_.front().examples) / seconds;
+    const double iterations = static_cast<double>(newest_.index - window_.front().index) / seconds;
+    if (examples > 0) {
+      fields.push_back(absl::StrCat(
+          examples < 100 ? absl::StrFormat("%.1f", examples) : Count(std::llround(examples)),
+          " examples/s"));
+    }
+    if (iterations > 0 && iterations_ > last_.index() && !IsFinal(state_)) {
+      const double left = static_cast<double>(iterations_ - last_.index()) / iterations;
+      fields.push_back(absl::StrCat("ETA ", Duration(absl::Seconds(left))));
+    }
   }
-  if (iterations > 0 && iterations_ > last_.index() && !IsFinal(state_)) {
-    const double left = static_cast<double>(iterations_ - last_.index()) / iterations;
-    absl::StrAppend(&line, "  ETA ", Duration(absl::Seconds(left)));
+  for (std::string& field : series_.Fields(last_)) fields.push_back(std::move(field));
+  return fields;
+}
+
+std::string Progress::Line(size_t columns) const {
+  std::string line;
+  for (const std::string& field : Fields()) {
+    if (!line.empty() && Width(line) + 2 + Width(field) > columns) break;
+    absl::StrAppend(&line, line.empty() ? "" : "  ", field);
   }
-  return line;
+  return Cut(line, columns);
 }
 
 }  // namespace descent::cli

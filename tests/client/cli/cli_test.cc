@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/cli/app.h"
@@ -27,6 +28,7 @@ namespace descent::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -52,7 +54,7 @@ class CliTest : public ::testing::Test {
   }
 
   Result RunAt(const std::string& server, std::vector<std::string> arguments, bool terminal = false,
-               std::atomic<bool>* interrupted = nullptr) {
+               std::atomic<bool>* interrupted = nullptr, int columns = 80) {
     if (!server.empty()) {
       arguments.push_back("--server");
       arguments.push_back(server);
@@ -60,6 +62,7 @@ class CliTest : public ::testing::Test {
     std::ostringstream out, err;
     Io io{.out = out, .err = err};
     io.terminal = terminal;
+    io.columns = [columns] { return columns; };
     io.colour = terminal;
     io.interrupted = interrupted;
     const int code = cli::Run(arguments, io);
@@ -333,6 +336,77 @@ TEST_F(CliTest, WatchPrintsEveryEventOnceWithoutEscapeCodes) {
   EXPECT_THAT(lines.back(), EndsWith("FAILED: the data ?[31mis gone"));
   EXPECT_EQ(result.out.find(kEscape), std::string::npos);
   EXPECT_THAT(result.err, HasSubstr("connection lost"));
+}
+
+TEST_F(CliTest, WatchNamesTheSeries) {
+  const std::string name = service_.AddJob("gan");
+  v1::Event event;
+  for (const char* path :
+       {"generator.value", "discriminator.value", "discriminator.optimizer.adam.beta1",
+        "generator.optimizer.sgd.step_size"}) {
+    event.mutable_series()->add_names(path);
+  }
+  service_.AddEvent(name, event);
+  event.mutable_iteration()->set_index(0);
+  service_.AddEvent(name, event);
+  event.mutable_iteration()->set_index(1);
+  for (const double scalar : {0.75, 1.25, 0.9, 0.02})
+    event.mutable_iteration()->add_scalars(scalar);
+  service_.AddEvent(name, event);
+  service_.Finish(name, v1::SUCCEEDED);
+  const std::string fields =
+      "generator.value 0.75  discriminator.value 1.25  beta1 0.9  step_size 0.02\n";
+  const Result result = Descent({"watch", "gan"});
+  EXPECT_THAT(result.out, HasSubstr(fields));
+  // From the middle, where the event that names them is not read.
+  const Result later = Descent({"watch", "gan", "--from", "5"});
+  EXPECT_THAT(later.out, HasSubstr(fields));
+}
+
+TEST_F(CliTest, NarrowTerminalsGetWholeFields) {
+  const std::string name = service_.AddJob("x");
+  service_.AddJob("another-with-a-very-long-identifier-that-no-column-can-hold");
+  service_.AddIterations(name, 100);
+  const auto lines = [](const std::string& text) {
+    std::vector<std::string> shown;
+    for (const absl::string_view piece :
+         absl::StrSplit(text, absl::ByAnyChar("\r\n"), absl::SkipEmpty())) {
+      std::string line(piece);
+      for (const char* code : {"\x1b[K", "\x1b[0m", "\x1b[1m", "\x1b[1;31m"}) {
+        line = absl::StrReplaceAll(line, {{code, ""}});
+      }
+      shown.push_back(line);
+    }
+    return shown;
+  };
+  const Result list = RunAt(service_.address(), {"list"}, true, nullptr, 40);
+  EXPECT_THAT(list.out, AllOf(HasSubstr("JOB"), HasSubstr("STATE"), Not(HasSubstr("SUBMITTED"))));
+  for (const std::string& line : lines(list.out)) EXPECT_LE(Width(line), 40u) << line;
+  EXPECT_THAT(RunAt(service_.address(), {"list"}).out, HasSubstr("SUBMITTED"));
+
+  std::thread finish([&] {
+    // Long enough for the line to be drawn.
+    absl::SleepFor(absl::Milliseconds(200));
+    service_.Finish(name, v1::FAILED);
+  });
+  const Result watch = RunAt(service_.address(), {"watch", "x"}, true, nullptr, 40);
+  finish.join();
+  EXPECT_THAT(lines(watch.out), Contains("iteration 99/4,690 (2%)  value 0.01"));
+  for (const std::string& line : lines(watch.out)) EXPECT_LE(Width(line), 40u) << line;
+}
+
+TEST_F(CliTest, JsonSaysNumbersThatAreZero) {
+  const std::string name = service_.AddJob("x");
+  v1::Event event;
+  event.mutable_iteration()->set_index(0);
+  service_.AddEvent(name, event);
+  v1::Metric* metric = event.mutable_evaluation()->add_metrics();
+  metric->set_name("accuracy");
+  service_.AddEvent(name, event);
+  service_.Finish(name, v1::SUCCEEDED);
+  const std::string out = Descent({"watch", "x", "--json"}).out;
+  EXPECT_THAT(out, AllOf(HasSubstr("\"iteration\":{\"index\":\"0\",\"value\":0,"),
+                         HasSubstr("{\"name\":\"accuracy\",\"value\":0,")));
 }
 
 TEST_F(CliTest, WatchWritesJsonLines) {
