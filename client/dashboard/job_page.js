@@ -152,8 +152,8 @@ export class JobPage {
     const ended = history.final;
     const enabled = !connection.lost && !ended;
     setText(this.title, job.display_name || shortName(this.name));
-    setText(this.id, [this.name, job.start_time_unix_nanos && `started ${moment(toMillis(job.start_time_unix_nanos))}`]
-      .filter(Boolean).join(' · '));
+    const started = toMillis(job.start_time_unix_nanos);
+    setText(this.id, started ? `${this.name} · started ${moment(started)}` : this.name);
     this.state.update(history.state, {diverged: history.diverged});
     setText(this.reason, history.stateReason);
     setHidden(this.reason, !history.stateReason);

@@ -4,6 +4,7 @@ import {KeyedList, h, setHidden, setText} from './dom.js';
 import {count, metric, moment} from './format.js';
 
 const SHOWN = 200;
+const SEVERITIES = {WARNING: 'warning', ERROR: 'error'};
 const CLASSES = 30;  // of a matrix that is shown whole
 
 // What a list leaves out, said.
@@ -110,7 +111,7 @@ export class Notices {
     if (notices === this.drawn) return;
     this.drawn = notices;
     setHidden(this.element, notices.length === 0);
-    this.list.replaceChildren(...notices.toReversed().map(({message = '', severity = 'INFO', time}) =>
-      h(`li.${severity.toLowerCase()}`, {}, h('span.what', {}, message), h('small', {}, moment(time)))));
+    this.list.replaceChildren(...notices.toReversed().map(({message = '', severity, time}) =>
+      h(`li.${SEVERITIES[severity] ?? 'info'}`, {}, h('span.what', {}, message), h('small', {}, moment(time)))));
   }
 }

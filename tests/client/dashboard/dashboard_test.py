@@ -77,6 +77,29 @@ def test_names_are_text_not_markup(page):
     server.go_away()
 
 
+def test_zeros_are_numbers_whether_they_are_written_or_not(page):
+    """Not started, at iteration 0, with a value of exactly 0: said, or left out as JSON may."""
+    run = FakeRun("waits")
+    server = FakeServer([run])
+    page.open(server.url + "#/jobs/waits")
+    assert page.one(".id", "jobs/waits").text == "jobs/waits"
+    page.wait(lambda: "Queued" in page.text(".state"))
+    folded = page.run(
+        """const {History} = await import('/history.js');
+        const one = (iteration) => {
+          const history = new History();
+          history.apply({revision: '1', created: {summary: {dials: ['o.a.step_size'], step_sizes: ['o.a.step_size']}}});
+          history.apply({revision: '2', iteration});
+          history.apply({revision: '3', iteration: {...iteration, index: '1', step_size: 0}});
+          const {index, value, gradient} = history.points.row(0);
+          return [index, value, gradient, history.dials.get('o.a.step_size').value, history.diverged];
+        };
+        return [one({}), one({index: '0', value: 0, gradient_norm: 0, scalars: []})];"""
+    )
+    assert folded == [[0, 0, 0, 0, False]] * 2
+    server.go_away()
+
+
 # --- watching ---------------------------------------------------------------------------------------
 
 

@@ -322,8 +322,7 @@ class FakeRun:
                 ("start", self.started),
                 ("end", self.ended),
             ):
-                if seconds:
-                    out[f"{field}_time_unix_nanos"] = str(int(seconds * 1e9))
+                out[f"{field}_time_unix_nanos"] = str(int(seconds * 1e9))
             if full:
                 out |= {"spec": {"iterations": str(self.iterations)}, "summary": self.summary()}
             if self.index >= 0:
