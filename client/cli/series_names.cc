@@ -40,8 +40,8 @@ std::vector<std::string> SeriesNames::Fields(const v1::Iteration& iteration) con
   std::vector<std::string> fields;
   const size_t count = std::min(names_.size(), static_cast<size_t>(iteration.scalars_size()));
   for (size_t i = 0; i < count; ++i) {
-    fields.push_back(absl::StrCat(names_[i], " ",
-                                  absl::StrFormat("%.4g", iteration.scalars(static_cast<int>(i)))));
+    fields.push_back(
+        absl::StrCat(names_[i], " ", Number(iteration.scalars(static_cast<int>(i)), 4)));
   }
   return fields;
 }

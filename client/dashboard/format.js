@@ -44,11 +44,14 @@ const trim = (text) => text.replace(/(\.\d*?)0+(?=e|$)/, '$1').replace(/\.(?=e|$
 
 export const percent = (fraction) => `${(100 * fraction).toFixed(2)} %`;
 
-export function metric({name, value: x, values = [], size = 0}) {
-  if (values.length || Number(size) > 0) {
-    const rows = Number(size) || Math.round(Math.sqrt(values.length));
-    return `${rows} × ${rows}`;
-  }
+// How many classes a confusion matrix has; 0: the metric is a number. Large ones come as `size`, with
+// their entries apart.
+export const matrixSize = ({values = [], size}) => toNumber(size) || Math.round(Math.sqrt(values.length));
+
+export function metric(given) {
+  const {name, value: x} = given;
+  const rows = matrixSize(given);
+  if (rows) return `${rows} × ${rows}`;
   const number = toNumber(x);
   return name === 'accuracy' || name.startsWith('top_') ? percent(number) : value(number);
 }

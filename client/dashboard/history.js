@@ -1,7 +1,7 @@
 // What a job's journal says, folded event by event: curves, commands, evaluations, marks, rates.
 
 import {describeApplied, describeChange, describeCommand} from './commands.js';
-import {FINAL_STATES, toMillis, toNumber} from './format.js';
+import {FINAL_STATES, matrixSize, toMillis, toNumber} from './format.js';
 import {Points} from './points.js';
 import {Rate} from './rate.js';
 
@@ -36,6 +36,7 @@ export class History {
   series = [];             // what an iteration's scalars are called
   state = undefined;
   stateReason = '';
+  errorReason = '';        // of a failure, a code: DIVERGED
   stateRevision = 0;
   #known = new Set();      // paths of all dials
 
@@ -74,6 +75,7 @@ export class History {
     this.stateRevision = head;
     this.state = job.state;
     this.stateReason = job.state_reason ?? '';
+    this.errorReason = job.error_reason ?? '';
     for (const {path, value, overridden = false} of job.dials ?? []) {
       this.#dial(path, {value: toNumber(value), overridden, revision: head});
     }
@@ -98,7 +100,7 @@ export class History {
 
   // Whether it ended, or goes on, without a number to go by.
   get diverged() {
-    return this.points.length > 0 && !Number.isFinite(this.points.value[this.points.length - 1]);
+    return this.errorReason === 'DIVERGED' || this.points.length > 0 && !Number.isFinite(this.points.value[this.points.length - 1]);
   }
 
   isDial = (path) => this.#known.has(path);
@@ -131,23 +133,27 @@ export class History {
   }
 
   #evaluation(evaluation) {
-    if (Number(evaluation.part ?? 0) > 0) {
+    // Of a matrix too large to be shown the size; of those before the newest, too.
+    const shown = (evaluation.metrics ?? []).map(({name, value, values, size}) => ({name, value, values, size}));
+    const before = this.evaluations.at(-1);
+    if (toNumber(evaluation.part) > 0 && before) {
       // The rest of the last one; of a matrix that goes on nothing is shown.
-      const {metrics} = this.evaluations.at(-1) ?? {metrics: []};
-      metrics.push(...(evaluation.metrics ?? []).filter((m) => metrics.at(-1)?.name !== m.name));
+      const more = shown.filter(({name}) => before.metrics.at(-1)?.name !== name);
+      this.evaluations[this.evaluations.length - 1] = {...before, metrics: [...before.metrics, ...more]};
       return;
     }
+    if (before) before.metrics = before.metrics.map((m) => (m.values?.length ? {name: m.name, size: matrixSize(m)} : m));
     this.evaluations.push({
       iteration: toNumber(evaluation.iteration),
       dataset: evaluation.dataset ?? '',
-      metrics: evaluation.metrics ?? [],
+      metrics: shown,
       asked: Boolean(evaluation.request_id),
     });
     if (this.evaluations.length > EVALUATIONS) {
       const old = this.evaluations.length - NEWEST;
-      const before = this.evaluations.length;
+      const all = this.evaluations.length;
       this.evaluations = this.evaluations.filter((_, i) => i >= old || i % 2);
-      this.evaluationsLeftOut += before - this.evaluations.length;
+      this.evaluationsLeftOut += all - this.evaluations.length;
     }
   }
 
@@ -204,12 +210,13 @@ export class History {
     this.commands.set(entry.key, entry);
   }
 
-  #stateChanged({state, reason = ''}, revision) {
+  #stateChanged({state, reason = '', error_reason: errorReason = ''}, revision) {
     this.rate.interrupted();
     if (revision <= this.stateRevision) return;
     this.stateRevision = revision;
     this.state = state;
     this.stateReason = reason;
+    this.errorReason = errorReason;
   }
 
   #attempt({attempt, attempt_started: {checkpoint}}, time) {

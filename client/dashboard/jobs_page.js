@@ -131,7 +131,9 @@ export class JobsPage {
         link.href = `#/${name}`;
         setText(link, job.display_name || shortName(name));
         setText(id, job.display_name ? shortName(name) : '');
-        state.update(now, {diverged: last != null && !Number.isFinite(toNumber(last.value))});
+        state.update(now, {
+          diverged: job.error_reason === 'DIVERGED' || last != null && !Number.isFinite(toNumber(last.value)),
+        });
         setText(reason, now === 'FAILED' ? job.state_reason ?? '' : '');
         const total = this.#totals.get(name);
         const index = last ? toNumber(last.index) : NaN;

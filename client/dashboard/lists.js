@@ -1,7 +1,7 @@
 // The tables beside the curves: commands, evaluations, and what else happened.
 
 import {KeyedList, h, setHidden, setText} from './dom.js';
-import {count, metric, moment} from './format.js';
+import {count, matrixSize, metric, moment} from './format.js';
 
 const SHOWN = 200;
 const SEVERITIES = {WARNING: 'warning', ERROR: 'error'};
@@ -73,22 +73,23 @@ export class EvaluationTable {
     setHidden(this.empty, evaluations.length > 0);
     setHidden(this.table, evaluations.length === 0);
     // Matrices stand below.
-    const names = [...new Set(evaluations.flatMap(({metrics}) => metrics.filter((m) => !m.values?.length).map(({name}) => name)))];
+    const names = [...new Set(evaluations.flatMap(({metrics}) => metrics.filter((m) => !matrixSize(m)).map(({name}) => name)))];
     this.head.replaceChildren(...['iteration', ...names].map((name) => h('th', {scope: 'col'}, name)));
     this.body.replaceChildren(...evaluations.slice(-SHOWN).reverse().map(({iteration, metrics, asked}) =>
       h('tr', {title: asked ? 'by command' : ''},
         h('td', {}, count(iteration)),
         names.map((name) => h('td', {}, ((found) => (found ? metric(found) : '–'))(metrics.find((m) => m.name === name)))))));
-    this.matrices.replaceChildren(...(last?.metrics ?? []).filter(({values = []}) => values.length)
+    this.matrices.replaceChildren(...(last?.metrics ?? []).filter(matrixSize)
       .map((m) => matrixTable(m, last.iteration, classes)));
   }
 }
 
 // The newest confusion matrix: what is true row by row, what was taken for it column by column.
-function matrixTable({name, values}, iteration, classes) {
-  const size = Math.round(Math.sqrt(values.length));
+function matrixTable(given, iteration, classes) {
+  const {name, values = []} = given;
+  const size = matrixSize(given);
   const title = `${name.replaceAll('_', ' ')} at iteration ${count(iteration)}`;
-  if (size > CLASSES) return h('p.none', {}, `${title}: ${count(size)} × ${count(size)}, too large to be shown here.`);
+  if (size > CLASSES || !values.length) return h('p.none', {}, `${title}: ${count(size)} × ${count(size)}, too large to be shown here.`);
   const all = [...Array(size).keys()];
   const label = (i) => (classes.length === size ? classes[i] : String(i));
   const heading = (scope, i) => h('th', {scope, title: label(i)}, h('span.class', {}, label(i)));

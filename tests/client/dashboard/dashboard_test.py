@@ -293,6 +293,36 @@ def test_diverged_job_is_not_green_and_shows_where(page, state):
     server.go_away()
 
 
+def test_large_evaluation_comes_in_parts_and_old_matrices_go(page, server):
+    page.open(server.url)
+    metrics, sizes, kept = page.run(
+        """const {History} = await import('/history.js');
+        const {matrixSize} = await import('/format.js');
+        const history = new History();
+        const small = {name: 'confusion_matrix', values: [1, 2, 3, 4]};
+        history.apply({revision: '1', evaluation: {metrics: [{name: 'loss', value: 0.5}, small]}});
+        const large = {name: 'confusion_matrix', size: '3000', rows: [0], columns: [0], counts: [7]};
+        history.apply({revision: '2', evaluation: {parts: 2, metrics: [{name: 'loss', value: 0.5}, large]}});
+        history.apply({revision: '3', evaluation: {part: 1, parts: 2, metrics: [large, {name: 'auc'}]}});
+        const [first, second] = history.evaluations;
+        return [second.metrics.map(({name}) => name), [first, second].map(({metrics}) => matrixSize(metrics[1])),
+                [first, second].map(({metrics}) => metrics[1].values ?? metrics[1].rows ?? null)];"""
+    )
+    assert metrics == ["loss", "confusion_matrix", "auc"]
+    assert sizes == [2, 3000] and kept == [None, None]
+
+
+def test_failure_is_told_by_its_reason_where_the_last_value_is_finite(page, server):
+    page.open(server.url)
+    assert page.run(
+        """const {History} = await import('/history.js');
+        const history = new History();
+        history.apply({revision: '1', iteration: {index: '3', value: 1}});
+        history.apply({revision: '2', state_changed: {state: 'FAILED', reason: 'x', error_reason: 'DIVERGED'}});
+        return history.diverged;"""
+    )
+
+
 def test_charts_without_a_number_say_so(page):
     run = diverged("SUCCEEDED")
     server = FakeServer([run])
