@@ -102,7 +102,10 @@ export class Watch {
       } catch (error) {
         this.#pace = NaN;
         if (this.#stopped.signal.aborted) return;
-        if (error instanceof Refusal && (error.code === 404 || error.code === 403)) return this.onRefusal(error);
+        // For good: there is no such job, or its journal is damaged.
+        if (error instanceof Refusal && (error.code === 404 || error.code === 403 || error.status === 'DATA_LOSS')) {
+          return this.onRefusal(error);
+        }
         connection.failed(this.#source, error.message);
         failures = this.cursor > before ? 0 : failures + 1;
       }
