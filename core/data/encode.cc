@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/data/number_type.h"
+#include "core/data/rounding.h"
 #include "core/text/exception_text.h"
 
 namespace descent {
@@ -115,6 +116,36 @@ absl::Status CheckScale(const NormalizationNumbers& numbers, const Origin& origi
       absl::StrCat(origin.path(), ": the ", what, " are too far apart to be normalized."));
 }
 
+// Numbers far from zero, close together, that nobody normalizes: rounded, they are few.
+void NoteCoarse(const Examples& train, const EncodeOptions& options, Dataset* dataset) {
+  const auto note = [&](const Origin& origin, const std::string& what, int64_t steps,
+                        const char* field) {
+    dataset->notes.push_back(absl::StrCat(origin.path(), ": ", what, " varies by about ", steps,
+                                          steps == 1 ? " step" : " steps",
+                                          " of float32 alone, which tells no more numbers apart; ",
+                                          field, " or execution.dtype FLOAT64 keeps them."));
+  };
+  if (!options.normalization && !options.indices && !train.indices) {
+    if (const auto coarse = FindCoarse(train.inputs, options.dtype)) {
+      const auto place = static_cast<size_t>(coarse->feature);
+      const bool named =
+          train.one_hot.empty() && place < train.columns.size() &&
+          static_cast<int64_t>(train.columns.size()) == train.inputs.numel() / train.inputs.size(0);
+      note(train.inputs_origin,
+           named ? absl::StrCat("the column \"", train.columns[place], "\"")
+                 : absl::StrCat("number ", place, " (counted from 0) of the inputs"),
+           coarse->steps, "data.normalization");
+    }
+  }
+  if (options.targets == TargetKind::kValues && !options.target_normalization) {
+    if (const auto coarse = FindCoarse(train.targets, options.dtype)) {
+      note(train.targets_origin,
+           absl::StrCat("number ", coarse->feature, " (counted from 0) of the targets"),
+           coarse->steps, "data.target_normalization");
+    }
+  }
+}
+
 }  // namespace
 
 double DefaultDivisor(at::ScalarType type) { return type == at::kByte ? kPixels : 1; }
@@ -168,6 +199,7 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
   }
   absl::StatusOr<Dataset> dataset = encoder.Encode(train);
   if (!dataset.ok()) return dataset.status();
+  NoteCoarse(train, encoder.options_, &*dataset);
   *encoded = *std::move(dataset);
   return encoder;
 }

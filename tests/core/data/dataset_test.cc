@@ -260,6 +260,31 @@ TEST_F(DatasetTest, NormalizedTargetsAreUndone) {
   EXPECT_TRUE(at::allclose(original.view({4}), examples.targets, /*rtol=*/0, /*atol=*/1e-6));
 }
 
+TEST_F(DatasetTest, WhatRoundingWouldMakeAlikeIsNoted) {
+  CsvFile file;
+  file.path = "t.csv";
+  file.targets = {"y"};
+  const auto notes = [&](const char* text, EncodeOptions options) {
+    options.targets = TargetKind::kValues;
+    const absl::StatusOr<Examples> table = ParseCsv(text, file);
+    EXPECT_TRUE(table.ok()) << table.status();
+    Dataset data;
+    EXPECT_TRUE(Encoder::Fit(*table, options, &data).ok());
+    return data.notes;
+  };
+  const char* times = "a,t,y\n1,1700000000,1\n2,1700000399,2\n";
+  EXPECT_EQ(
+      notes(times, {}),
+      (std::vector<std::string>{
+          "t.csv: the column \"t\" varies by about 2 steps of float32 alone, which tells no more "
+          "numbers apart; data.normalization or execution.dtype FLOAT64 keeps them."}));
+  EXPECT_TRUE(notes(times, {.normalization = Normalization{}}).empty());
+  EXPECT_TRUE(notes(times, {.dtype = at::kDouble}).empty());
+  EXPECT_TRUE(notes("a,y\n1990,0.1\n2024,0.2\n", {}).empty());
+  EXPECT_TRUE(notes("a,y\n1700000000,0.1\n1700000000,0.2\n", {}).empty());
+  EXPECT_EQ(notes("a,y\n1,1700000000\n2,1700000399\n", {}).size(), 1u);
+}
+
 TEST_F(DatasetTest, ConstantsAndWhatIsNearlyConstant) {
   const auto normalized = [](std::vector<double> numbers) {
     const at::Tensor column = at::tensor(numbers, at::kDouble).view({-1, 1});
