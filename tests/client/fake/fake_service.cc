@@ -84,6 +84,7 @@ void FakeService::Append(Entry* entry, v1::Event event) {
     event.set_time_unix_nanos(kStart + static_cast<uint64_t>(revision) * 1'000'000);
   }
   entry->job.set_head_revision(revision);
+  if (event.has_series()) *entry->job.mutable_series() = event.series().names();
   if (event.has_iteration()) *entry->job.mutable_last_iteration() = event.iteration();
   if (event.has_evaluation()) *entry->job.mutable_last_evaluation() = event.evaluation();
   if (event.has_state_changed()) entry->job.set_state(event.state_changed().state());
