@@ -126,9 +126,10 @@ class FakeWorker {
     if (!start_->checkpoint().empty()) state_ = (*disk_)[start_->checkpoint()];
     start_iteration_ = state_.iteration;
     for (const auto& accepted : start_->unresolved()) commands_.push_back(accepted);
-    v1::Event series;
-    series.mutable_series();
-    Emit(series);
+    v1::Event named;
+    for (const std::string& name : series) named.mutable_series()->add_names(name);
+    named.mutable_series();
+    Emit(named);
     if (start_->recompute_until() < 0) EmitState(v1::RUNNING);
     return *start_;
   }
@@ -164,6 +165,11 @@ class FakeWorker {
     iteration.set_gradient_norm(2 * state_.x);
     if (state_.iteration > 0) iteration.set_step_size(state_.step_size);
     iteration.set_samples(state_.iteration * 64);
+    if (state_.iteration > 0) {
+      for (size_t i = 0; i < series.size(); ++i) {
+        iteration.add_scalars(0.5 / static_cast<double>(state_.iteration));
+      }
+    }
     iteration.set_elapsed_seconds(static_cast<double>(process_.pid));  // never the same twice
     Emit(event);
   }
@@ -274,6 +280,8 @@ class FakeWorker {
   int32_t protocol_version = 1;
   double perturbation = 0;  // not zero: this machine computes differently
   std::function<void(const std::string& path, const std::string& text)> write_file;
+  // What its iterations tell besides: 0.5/k each.
+  std::vector<std::string> series;
   // Set: what it says to Validate.
   std::optional<worker::v1::Invalid> invalid;
   bool answers_validate = true;  // else Await gives it

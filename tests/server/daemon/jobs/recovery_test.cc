@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 
 #include "tests/server/daemon/jobs/harness.h"
@@ -308,6 +309,33 @@ TEST_F(JobsTest, ANewDaemonAdoptsTheLiveWorker) {
   EXPECT_EQ(jobs_->Get("jobs/a")->last_iteration().index(), 9);
   EXPECT_THAT(Values("a"), SizeIs(10));
   EXPECT_EQ(CountApplied("a", "s1"), 1);
+}
+
+// The worker does not say again what its series are called.
+TEST_F(JobsTest, ANewDaemonTellsEachDialAsTheOldOneDid) {
+  Answer<v1::Job> created = Create("a");
+  auto worker = ConnectSpare();
+  worker->series = {"optimizer.adam.beta1"};
+  ASSERT_TRUE(created.Get().ok());
+  worker->Begin();
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  StopDaemon();
+  worker->Disconnect();
+  StartDaemon();
+  worker->Connect();
+  worker->Resend();
+  worker->Train(10);
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  const v1::Job job = *jobs_->Get("jobs/a");
+  EXPECT_THAT(job.series(), testing::ElementsAre("optimizer.adam.beta1"));
+  std::map<std::string, double> dials;
+  for (const v1::DialState& dial : job.dials()) {
+    dials[dial.path()] = dial.value();
+    EXPECT_EQ(dial.main_step_size(), dial.path() == "optimizer.adam.step_size");
+  }
+  EXPECT_EQ(dials, (std::map<std::string, double>{{"optimizer.adam.step_size", 0.5},
+                                                  {"optimizer.adam.beta1", 0.05}}));
 }
 
 TEST_F(JobsTest, ANewDaemonReplacesADeadWorker) {
