@@ -322,6 +322,9 @@ std::string Job::WhatIsKept() const {
 }
 
 void Job::AddIteration(PendingEvent pending, Draft* draft) {
+  if (environment_.iterations != nullptr) {
+    environment_.iterations->fetch_add(1, std::memory_order_relaxed);
+  }
   head_iteration_ = pending.iteration;
   last_iteration_revision_ = next_revision_++;
   appended_bytes_ += static_cast<int64_t>(pending.bytes.size());

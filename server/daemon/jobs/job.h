@@ -1,6 +1,7 @@
 #ifndef DESCENT_SERVER_DAEMON_JOBS_JOB_H_
 #define DESCENT_SERVER_DAEMON_JOBS_JOB_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -46,6 +47,8 @@ class Job : public std::enable_shared_from_this<Job> {
     std::shared_ptr<server::Loop> loop;
     Supervisor* supervisor = nullptr;
     std::string dir;  // of this job: checkpoints and logs
+    // Counts the new ones of every job; may be null.
+    std::atomic<int64_t>* iterations = nullptr;
     // Wants a worker, not before so long.
     std::function<void(const std::shared_ptr<Job>&, int64_t delay_nanos)> wants_worker;
     // Does not run any more, durably: it is final, or back in the queue at shutdown.

@@ -80,6 +80,14 @@ class Jobs {
   virtual absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(
       const std::string& name) const = 0;
 
+  // A worker's process on this machine.
+  struct WorkerProcess {
+    std::string id;
+    int64_t pid = 0;
+    int64_t start_ticks = 0;  // tells it from a later one of the same number: /proc/PID/stat
+    std::string job;          // its id; empty: a spare
+  };
+
   struct Statistics {
     int64_t workers = 0;  // live worker sessions
     int64_t spares = 0;   // of these, warm spares
@@ -87,6 +95,8 @@ class Jobs {
     int64_t commands = 0;
     int64_t fenced = 0;
     int64_t queued = 0;
+    int64_t iterations = 0;  // new ones of all jobs, since the daemon's start
+    std::vector<WorkerProcess> processes = {};
   };
   virtual Statistics statistics() const = 0;
 };

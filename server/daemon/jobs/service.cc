@@ -183,6 +183,11 @@ Jobs::Statistics JobsServiceImpl::statistics() const {
   statistics.commands = commands_;
   statistics.fenced = supervisor_.fenced();
   statistics.queued = queued_;
+  statistics.iterations = iterations_;
+  for (const LiveWorker& worker : supervisor_.live()) {
+    statistics.processes.push_back(
+        {worker.id, worker.process.pid, worker.process.start_ticks, worker.job});
+  }
   return statistics;
 }
 

@@ -40,6 +40,9 @@ class JobsService : public Jobs {
   // Afterwards nothing is started any more; reading still works.
   virtual void Shutdown(std::chrono::steady_clock::time_point deadline) = 0;
 
+  // OK, or why no worker can be launched at present.
+  virtual absl::Status launching() const = 0;
+
   // Without Shutdown: workers train on, and find the next daemon of this folder.
   ~JobsService() override = default;
 

@@ -59,6 +59,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // JobsService:
   void Shutdown(std::chrono::steady_clock::time_point deadline) override;
   void Wake() override { loop_->Wake(); }
+  absl::Status launching() const override { return supervisor_.launching(); }
 
   // AttemptHost:
   Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) override;
@@ -138,6 +139,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::atomic<int64_t> restarts_ = 0;
   std::atomic<int64_t> commands_ = 0;
   std::atomic<int64_t> queued_ = 0;
+  std::atomic<int64_t> iterations_ = 0;
   std::atomic<int64_t> predictions_ = 0;  // asked for
   std::atomic<int64_t> calls_ = 0;        // of Create and Validate
 

@@ -42,6 +42,7 @@ Job::Environment JobsServiceImpl::EnvironmentOf(const std::string& job_id) {
   environment.loop = loop_;
   environment.supervisor = &supervisor_;
   environment.dir = DirOf(job_id);
+  environment.iterations = &iterations_;
   environment.wants_worker = [this](const JobPtr& job, int64_t delay) {
     loop_->PostAfter(delay, [this, job] { Acquire(job); });
   };

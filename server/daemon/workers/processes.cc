@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/common/mutex.h"
+#include "server/daemon/sockets/descriptors.h"
 
 extern char** environ;
 
@@ -31,6 +32,8 @@ namespace descent::daemon {
 namespace {
 
 using server::MutexLock;
+
+constexpr int kRetryMillis = 100;
 
 // Owns a descriptor.
 class Descriptor {
@@ -74,11 +77,16 @@ class SystemProcessesImpl : public Processes {
 
   absl::StatusOr<ProcessId> Launch(const std::string& worker_id,
                                    const std::string& log_path) override {
+    // Closed clients may have left none: a worker is launched all the same.
+    const RoomForLaunch room(this);
     const Descriptor log(
         open(log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
     if (log.get() < 0) {
-      return absl::UnavailableError(
-          absl::StrCat("Can't write the worker's log ", log_path, ": ", Errno(errno)));
+      const int error = errno;
+      return absl::Status(
+          IsOutOfDescriptors(error) ? absl::StatusCode::kResourceExhausted
+                                    : absl::StatusCode::kUnavailable,
+          absl::StrCat("Can't write the worker's log ", log_path, ": ", Errno(error)));
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -124,19 +132,11 @@ class SystemProcessesImpl : public Processes {
 
   void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) override {
     MutexLock lock(mutex_);
-    const int fd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
-    const bool ours = children_.count(process.pid) > 0;
-    // The number may have been given to another process meanwhile; a child's can't have been.
-    const bool same = fd >= 0 && (ours || ProcessStartTicks(process.pid) == process.start_ticks);
-    if (!same) {
-      if (fd >= 0) close(fd);
-      gone_.push_back(std::move(on_exit));
+    Unwatched unwatched{process, std::move(on_exit)};
+    if (!TryWatch(&unwatched)) {
+      unwatched_.push_back(std::move(unwatched));
       Wake();
-      return;
     }
-    watched_.emplace(fd, Watched{process.pid, ours, std::move(on_exit)});
-    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
-    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
   }
 
  private:
@@ -146,6 +146,57 @@ class SystemProcessesImpl : public Processes {
     std::function<void(const ProcessExit&)> on_exit;
   };
 
+  // For want of a descriptor.
+  struct Unwatched {
+    ProcessId process;
+    std::function<void(const ProcessExit&)> on_exit;
+  };
+
+  // Room for what a launch opens: the log, and files of /proc.
+  class RoomForLaunch {
+   public:
+    explicit RoomForLaunch(SystemProcessesImpl* processes) : processes_(processes) {
+      MutexLock lock(processes_->mutex_);
+      for (SpareDescriptor& spare : processes_->spares_) spare.Release();
+    }
+    ~RoomForLaunch() {
+      MutexLock lock(processes_->mutex_);
+      for (SpareDescriptor& spare : processes_->spares_) spare.Take();
+    }
+
+   private:
+    SystemProcessesImpl* const processes_;
+  };
+
+  // False: not now, there is no descriptor. That must not be taken for the process's end.
+  bool TryWatch(Unwatched* unwatched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const ProcessId& process = unwatched->process;
+    const int fd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
+    if (fd < 0 && IsOutOfDescriptors(errno)) return false;
+    const bool ours = children_.count(process.pid) > 0;
+    // The number may have been given to another process meanwhile; a child's can't have been.
+    const bool same = fd >= 0 && (ours || ProcessStartTicks(process.pid) == process.start_ticks);
+    if (!same) {
+      const bool unknown = fd >= 0 && !CheckDescriptors().ok();
+      if (fd >= 0) close(fd);
+      if (unknown) return false;
+      gone_.push_back(std::move(unwatched->on_exit));
+      Wake();
+      return true;
+    }
+    watched_.emplace(fd, Watched{process.pid, ours, std::move(unwatched->on_exit)});
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    return true;
+  }
+
+  // What epoll waits for, in milliseconds.
+  int WatchRest() {
+    MutexLock lock(mutex_);
+    while (!unwatched_.empty() && TryWatch(&unwatched_.back())) unwatched_.pop_back();
+    return unwatched_.empty() ? -1 : kRetryMillis;
+  }
+
   void Wake() {
     const uint64_t one = 1;
     if (write(wake_.get(), &one, sizeof one) < 0) abort();
@@ -154,7 +205,7 @@ class SystemProcessesImpl : public Processes {
   void Run() {
     while (true) {
       epoll_event events[16];
-      const int count = epoll_wait(epoll_.get(), events, 16, -1);
+      const int count = epoll_wait(epoll_.get(), events, 16, WatchRest());
       for (int i = 0; i < count; ++i) {
         const int fd = events[i].data.fd;
         if (fd != wake_.get()) {
@@ -209,6 +260,8 @@ class SystemProcessesImpl : public Processes {
   std::set<int64_t> children_ ABSL_GUARDED_BY(mutex_);
   std::map<int, Watched> watched_ ABSL_GUARDED_BY(mutex_);  // by pidfd
   std::vector<std::function<void(const ProcessExit&)>> gone_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Unwatched> unwatched_ ABSL_GUARDED_BY(mutex_);
+  SpareDescriptor spares_[2] ABSL_GUARDED_BY(mutex_);
   std::thread thread_;  // last: it uses what is above
 };
 

@@ -39,11 +39,13 @@ class Processes {
   virtual ~Processes() = default;
 
   // Starts a worker that will say Hello with this id. Its stdout and stderr go to `log_path`.
+  // RESOURCE_EXHAUSTED: no descriptor is left; try again soon.
   virtual absl::StatusOr<ProcessId> Launch(const std::string& worker_id,
                                            const std::string& log_path) = 0;
 
   // Runs `on_exit` once, when the process has ended, on a thread of its own; soon if there is no
-  // such process (any more). Once the destructor has returned, never again.
+  // such process (any more); never because there is no descriptor to watch it by: then it is tried
+  // again. Once the destructor has returned, never again.
   virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
 };
 

@@ -1,8 +1,6 @@
 #include "server/daemon/workers/session.h"
 
 #include <grpcpp/grpcpp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <deque>
@@ -15,6 +13,7 @@
 #include "proto/message_text.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/daemon/sockets/grpc_listener.h"
 
 namespace descent::daemon {
 namespace {
@@ -188,26 +187,30 @@ class WorkerServerImpl final : public WorkerServer {
 
   ~WorkerServerImpl() override {
     if (server_ == nullptr) return;
+    listener_->Stop();
     server_->Shutdown(std::chrono::system_clock::now());
     server_->Wait();
   }
 
   absl::Status Listen(const std::string& socket) {
-    unlink(socket.c_str());
+    absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Unix(socket, {});
+    if (!listener.ok()) return listener.status();
+    listener_ = *std::move(listener);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(absl::StrCat("unix:", socket), grpc::InsecureServerCredentials());
+    listener_->AddTo(builder);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
       return absl::UnavailableError(absl::StrCat("Can't listen on the workers' socket ", socket));
     }
-    chmod(socket.c_str(), S_IRUSR | S_IWUSR);
+    listener_->Start();
     return absl::OkStatus();
   }
 
  private:
   Service service_;
+  std::unique_ptr<GrpcListener> listener_;
   std::unique_ptr<grpc::Server> server_;
 };
 

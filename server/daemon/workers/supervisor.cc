@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 
@@ -183,6 +184,7 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     }
     welcome = *std::move(adopted);
     worker->state_ = Worker::State::kAssigned;
+    worker->job_ = std::string(absl::StripPrefix(hello.job(), "jobs/"));
   } else if (!assigned && worker->state_ != Worker::State::kValidating) {
     // It gave up what it did for the old connection.
     EndPrediction(worker, PredictionLost("its worker lost the connection"));
@@ -362,15 +364,19 @@ void Supervisor::Count() {
   int64_t connected = 0;
   int64_t spares = 0;
   int64_t leaving = 0;
+  std::vector<LiveWorker> live;
   for (const WorkerPtr& worker : workers_) {
     if (worker->leaving_ && !worker->fenced()) ++leaving;
     if (worker->fenced() || worker->connection() == nullptr) continue;
     ++connected;
+    const bool assigned = worker->state_ == Worker::State::kAssigned;
+    live.push_back({worker->id(), worker->process(), assigned ? worker->job_ : ""});
     if (worker->state_ == Worker::State::kSpare) ++spares;
   }
   workers_count_ = connected;
   spares_count_ = spares;
   MutexLock lock(mutex_);
+  live_ = std::move(live);
   alive_ = leaving;
   gone_.SignalAll();
 }

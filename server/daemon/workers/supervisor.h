@@ -153,6 +153,16 @@ class Supervisor : public SessionHandler {
   int64_t workers() const { return workers_count_; }
   int64_t spares() const { return spares_count_; }
   int64_t fenced() const { return fenced_count_; }
+  // Those that are alive, as of the last change.
+  std::vector<LiveWorker> live() const {
+    server::MutexLock lock(mutex_);
+    return live_;
+  }
+  // OK, or why the last launch of a worker failed.
+  absl::Status launching() const {
+    server::MutexLock lock(mutex_);
+    return launching_;
+  }
 
   // SessionHandler:
   void OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) override;
@@ -203,6 +213,10 @@ class Supervisor : public SessionHandler {
   // Gives idle spares to who waits, launches what is wanted, sends home what is not.
   void Maintain();
   bool LaunchOne();
+  void SetLaunching(const absl::Status& status) {
+    server::MutexLock lock(mutex_);
+    launching_ = status;
+  }
   std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
   void SendToPredict(const WorkerPtr& worker, PendingPrediction prediction);
@@ -240,8 +254,10 @@ class Supervisor : public SessionHandler {
   std::atomic<int64_t> workers_count_ = 0;
   std::atomic<int64_t> spares_count_ = 0;
   std::atomic<int64_t> fenced_count_ = 0;
-  server::Mutex mutex_;
+  mutable server::Mutex mutex_;
   server::CondVar gone_;
+  std::vector<LiveWorker> live_ ABSL_GUARDED_BY(mutex_);
+  absl::Status launching_ ABSL_GUARDED_BY(mutex_);
   int64_t alive_ ABSL_GUARDED_BY(mutex_) = 0;  // workers_ that are connected
 
   std::unique_ptr<WorkerServer> server_;  // last: it calls

@@ -95,6 +95,7 @@ void Supervisor::Maintain() {
   size_t next = 0;
   while (next < idle.size() && !acquirers_.empty()) {
     const WorkerPtr& worker = idle[next++];
+    worker->job_ = acquirers_.front().first;
     const auto taken = std::move(acquirers_.front().second);
     acquirers_.pop_front();
     worker->state_ = Worker::State::kAssigned;
@@ -154,12 +155,20 @@ bool Supervisor::LaunchOne() {
   const std::string log_path = LogPath(id);
   const absl::StatusOr<ProcessId> process = processes_->Launch(id, log_path);
   if (!process.ok()) {
-    ++spare_failures_;
-    launch_after_nanos_ = clock_->MonotonicNanos() +
-                          std::min(kLongestBackOff, kFirstBackOff << std::min(spare_failures_, 20));
-    LogError("workers", std::string(process.status().message()));
+    const bool out_of_descriptors = absl::IsResourceExhausted(process.status());
+    // Other clients close theirs: there may be room at any moment.
+    const int64_t pause =
+        out_of_descriptors
+            ? kFirstBackOff
+            : std::min(kLongestBackOff, kFirstBackOff << std::min(++spare_failures_, 20));
+    launch_after_nanos_ = clock_->MonotonicNanos() + pause;
+    if (!out_of_descriptors || launching().ok()) {
+      LogError("workers", std::string(process.status().message()));
+    }
+    SetLaunching(process.status());
     return false;
   }
+  SetLaunching(absl::OkStatus());
   auto worker = std::make_shared<Worker>(id, *process);
   worker->log_path_ = log_path;
   Add(worker);

@@ -74,10 +74,18 @@ class Worker {
   int64_t busy_since_nanos_ = 0;  // validating or predicting
   bool replaced_ = false;         // fenced because what it did was no longer wanted
   bool leaving_ = false;          // was asked to, at shutdown
+  std::string job_;               // its id, of an assigned one
   std::string log_path_;          // empty: not launched by us
 };
 
 using WorkerPtr = std::shared_ptr<Worker>;
+
+// One that is alive.
+struct LiveWorker {
+  std::string id;
+  ProcessId process;
+  std::string job;  // its id; empty: a spare
+};
 
 }  // namespace descent::daemon
 

@@ -1,0 +1,54 @@
+#ifndef DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_
+#define DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace descent::daemon {
+
+// The process's file descriptors: how many there are, and whose they are.
+
+// Raises the soft limit to the hard one, and returns it. Before any connection is taken.
+int64_t RaiseDescriptorLimit();
+
+// The soft limit as it is now: somebody may have changed it (prlimit).
+int64_t DescriptorLimit();
+
+// How many connections of each kind may be open, so that together they leave to the daemon what it
+// needs itself: the store, the workers, their logs.
+struct ConnectionLimits {
+  int64_t http = 0;  // besides kHealthConnections
+  int64_t grpc = 0;
+};
+ConnectionLimits LimitsOf(int64_t descriptors, int running_jobs);
+
+// HTTP connections beyond all limits, for those that ask how the daemon is.
+inline constexpr int64_t kHealthConnections = 16;
+
+// Whether this errno says that no descriptor, or no memory of the kernel's, is left.
+bool IsOutOfDescriptors(int error);
+
+// OK if a file can be opened now; else RESOURCE_EXHAUSTED, with the limit.
+absl::Status CheckDescriptors();
+
+// A descriptor held open for when there is no other: closed, it makes room to accept one
+// connection and say so on it. Not thread-safe.
+class SpareDescriptor {
+ public:
+  SpareDescriptor() { Take(); }
+  ~SpareDescriptor() { Release(); }
+  SpareDescriptor(const SpareDescriptor&) = delete;
+  SpareDescriptor& operator=(const SpareDescriptor&) = delete;
+
+  void Take();  // again; nothing if there is none to be had
+  void Release();
+  bool held() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_

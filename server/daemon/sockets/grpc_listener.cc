@@ -1,0 +1,342 @@
+#include "server/daemon/sockets/grpc_listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "server/common/log.h"
+#include "server/daemon/sockets/census.h"
+#include "server/daemon/sockets/descriptors.h"
+
+namespace descent::daemon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBacklog = 1024;
+// As gRPC's keepalive: what is not acknowledged for so long ends the connection.
+constexpr int kUserTimeoutMillis = 20'000;
+// A client that was refused may still be writing: closed at once, the kernel would reset the
+// connection, and the refusal could be lost.
+constexpr size_t kMostLingering = 16;
+constexpr auto kLinger = std::chrono::seconds(1);
+constexpr int kTickMillis = 1000;
+constexpr int kShortTickMillis = 50;
+
+std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
+
+absl::Status CannotListen(const std::string& where, int error) {
+  return absl::UnavailableError(absl::StrCat("cannot listen on ", where, ": ", Errno(error)));
+}
+
+// RFC 9113: a frame's header is its length, type, flags and stream.
+void AppendFrame(char type, std::string_view payload, std::string* out) {
+  const size_t size = payload.size();
+  out->push_back(static_cast<char>(size >> 16));
+  out->push_back(static_cast<char>(size >> 8));
+  out->push_back(static_cast<char>(size));
+  out->push_back(type);
+  out->append(5, '\0');
+  out->append(payload);
+}
+
+// What a server says that wants no more: its preface, then why it ends the connection.
+std::string GoAway(std::string_view why) {
+  constexpr char kSettings = 4, kGoAway = 7, kEnhanceYourCalm = 11;
+  std::string payload(8, '\0');  // no stream was served; the error code
+  payload[7] = kEnhanceYourCalm;
+  payload.append(why);
+  std::string out;
+  AppendFrame(kSettings, "", &out);
+  AppendFrame(kGoAway, payload, &out);
+  return out;
+}
+
+class Listener final : public GrpcListener {
+ public:
+  explicit Listener(Options options) : options_(std::move(options)) {}
+
+  ~Listener() override {
+    Listener::Stop();
+    if (listener_ >= 0) close(listener_);
+    if (wake_ >= 0) close(wake_);
+    // Unless another one has replaced it.
+    if (!path_.empty() && FileOf(path_) == file_) unlink(path_.c_str());
+  }
+
+  absl::Status ListenTcp(const std::string& host, int port) {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+    auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+    if (inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
+      v4->sin_family = AF_INET;
+      v4->sin_port = htons(static_cast<uint16_t>(port));
+      size = sizeof(*v4);
+    } else if (inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
+      v6->sin6_family = AF_INET6;
+      v6->sin6_port = htons(static_cast<uint16_t>(port));
+      size = sizeof(*v6);
+    }
+    where_ = absl::StrCat(host, ":", port);
+    if (absl::Status status = Bind(storage, size); !status.ok()) return status;
+    size = sizeof(storage);
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&storage), &size);
+    port_ = ntohs(storage.ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
+    where_ = absl::StrCat(host, ":", port_);
+    return absl::OkStatus();
+  }
+
+  absl::Status ListenUnix(const std::string& path) {
+    where_ = path;
+    sockaddr_storage storage{};
+    auto* address = reinterpret_cast<sockaddr_un*>(&storage);
+    if (path.size() >= sizeof(address->sun_path)) return CannotListen(path, ENAMETOOLONG);
+    address->sun_family = AF_UNIX;
+    std::memcpy(address->sun_path, path.data(), path.size());
+    unlink(path.c_str());
+    if (absl::Status status = Bind(storage, sizeof(*address)); !status.ok()) return status;
+    chmod(path.c_str(), S_IRUSR | S_IWUSR);
+    path_ = path;
+    file_ = FileOf(path);
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+  void AddTo(grpc::ServerBuilder& builder) override {
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        grpc::InsecureServerCredentials());
+  }
+
+  void Start() override {
+    wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  void Stop() override {
+    if (!thread_.joinable()) return;
+    stopping_ = true;
+    const uint64_t one = 1;
+    if (write(wake_, &one, sizeof(one)) < 0) server::LogError("sockets", Errno(errno));
+    thread_.join();
+  }
+
+  int64_t connections() const override {
+    absl::MutexLock lock(&mutex_);
+    return census_.Count();
+  }
+  int64_t refused() const override { return refused_; }
+
+  absl::Status health() const override {
+    if (is_out_) return CheckDescriptors();
+    const int64_t open = connections();
+    return open < options_.max_connections() ? absl::OkStatus() : TooMany(open);
+  }
+
+ private:
+  absl::Status Bind(const sockaddr_storage& address, socklen_t size) {
+    const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return CannotListen(where_, errno);
+    // Not SO_REUSEPORT: a second daemon must not share the port silently.
+    const int one = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+        listen(fd, kBacklog) != 0) {
+      const int error = errno;
+      close(fd);
+      return CannotListen(where_, error);
+    }
+    if (listener_ >= 0) close(listener_);
+    listener_ = fd;
+    return absl::OkStatus();
+  }
+
+  // Which file stands there; 0: none.
+  static ino_t FileOf(const std::string& path) {
+    struct stat status{};
+    return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+  }
+
+  static absl::Status TooMany(int64_t open) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("descentd has ", open,
+                     " gRPC connections, as many as it may have; close some, or allow it more "
+                     "files (ulimit -n, LimitNOFILE= of systemd)"));
+  }
+
+  // ---- On the thread.
+
+  void Run() {
+    while (!stopping_) {
+      std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
+      const bool hurry = !lingering_.empty() || is_out_;
+      poll(polled.data(), polled.size(), hurry ? kShortTickMillis : kTickMillis);
+      if (stopping_) break;
+      spare_.Take();
+      if (is_out_ && CheckDescriptors().ok()) {
+        is_out_ = false;
+        server::LogInfo("sockets", absl::StrCat(where_, ": there are descriptors again"));
+      }
+      DropLingering();
+      if (!path_.empty()) ComeBack();
+      if (polled[1].revents != 0) AcceptAll();
+    }
+    for (const Refused& refused : lingering_) close(refused.fd);
+    lingering_.clear();
+  }
+
+  void AcceptAll() {
+    while (!stopping_) {
+      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (fd >= 0) {
+        Take(fd);
+      } else if (IsOutOfDescriptors(errno)) {
+        if (!RefuseWithSpare()) {
+          // Not even the spare one: somebody else was faster. The client waits in the backlog.
+          std::this_thread::sleep_for(std::chrono::milliseconds(kShortTickMillis));
+          return;
+        }
+      } else if (errno == EAGAIN) {
+        return;
+      } else if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
+        server::LogError("sockets", absl::StrCat(where_, ": ", Errno(errno)));
+        std::this_thread::sleep_for(std::chrono::milliseconds(kTickMillis));
+        return;
+      }  // else of that one connection, which is gone: accept(2)
+    }
+  }
+
+  void Take(int fd) {
+    const int64_t most = options_.max_connections();
+    {
+      absl::MutexLock lock(&mutex_);
+      if (census_.bound() < most || census_.Count() < most) {
+        census_.Add(fd);
+        if (path_.empty()) {
+          const int one = 1;
+          setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+          setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMillis,
+                     sizeof(kUserTimeoutMillis));
+        }
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+        connection.listener_fd = listener_;
+        connection.fd = fd;
+        acceptor_->HandleNewConnection(&connection);  // it is the server's from here on
+        return;
+      }
+    }
+    Refuse(fd, TooMany(most), /*linger=*/lingering_.size() < kMostLingering);
+  }
+
+  bool RefuseWithSpare() {
+    if (!is_out_.exchange(true)) {
+      server::LogError("sockets", absl::StrCat(where_, ": ", CheckDescriptors().ToString()));
+    }
+    if (!spare_.held()) return false;
+    spare_.Release();
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+      Refuse(fd,
+             absl::ResourceExhaustedError("descentd is out of file descriptors; try again when "
+                                          "other clients have closed their connections"),
+             /*linger=*/false);
+    }
+    spare_.Take();
+    return fd >= 0;
+  }
+
+  void Refuse(int fd, const absl::Status& why, bool linger) {
+    ++refused_;
+    const std::string text = GoAway(std::string(why.message()));
+    // A new connection's buffer has room for it.
+    [[maybe_unused]] const ssize_t sent = send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    shutdown(fd, SHUT_WR);
+    if (linger) {
+      lingering_.push_back({fd, Clock::now() + kLinger});
+    } else {
+      close(fd);
+    }
+  }
+
+  void DropLingering() {
+    const Clock::time_point now = Clock::now();
+    std::erase_if(lingering_, [now](const Refused& refused) {
+      char ignored[4096];
+      ssize_t count = 0;
+      while ((count = recv(refused.fd, ignored, sizeof(ignored), 0)) > 0) {
+      }
+      const bool waits = count < 0 && errno == EAGAIN && now < refused.until;
+      if (!waits) close(refused.fd);
+      return !waits;
+    });
+  }
+
+  // Listens anew if the socket's file was removed.
+  void ComeBack() {
+    if (access(path_.c_str(), F_OK) == 0 || errno != ENOENT) return;
+    const absl::Status status = ListenUnix(std::string(path_));
+    server::LogWarning("sockets", absl::StrCat(where_, " was removed; ",
+                                               status.ok() ? "made anew" : status.ToString()));
+  }
+
+  struct Refused {
+    int fd;
+    Clock::time_point until;
+  };
+
+  const Options options_;
+  std::string where_;
+  std::string path_;  // of a unix socket
+  ino_t file_ = 0;    // that stands there
+  int port_ = 0;
+  int listener_ = -1;
+  int wake_ = -1;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> is_out_ = false;  // of descriptors
+  std::atomic<int64_t> refused_ = 0;
+  mutable absl::Mutex mutex_;
+  mutable SocketCensus census_ ABSL_GUARDED_BY(mutex_);
+  SpareDescriptor spare_;         // the thread's, as what follows
+  std::list<Refused> lingering_;  // were told, may not have read it yet
+  std::thread thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Tcp(const std::string& host, int port,
+                                                                Options options) {
+  auto listener = std::make_unique<Listener>(std::move(options));
+  if (absl::Status status = listener->ListenTcp(host, port); !status.ok()) return status;
+  return listener;
+}
+
+absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Unix(const std::string& path,
+                                                                 Options options) {
+  auto listener = std::make_unique<Listener>(std::move(options));
+  if (absl::Status status = listener->ListenUnix(path); !status.ok()) return status;
+  return listener;
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,62 @@
+#ifndef DESCENT_SERVER_DAEMON_SOCKETS_GRPC_LISTENER_H_
+#define DESCENT_SERVER_DAEMON_SOCKETS_GRPC_LISTENER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace descent::daemon {
+
+// Listens for a gRPC server and hands it the connections. Thread-safe; one thread of its own.
+//
+// gRPC 1.51 gives up its own listener for good at the first accept that fails for want of a
+// descriptor (src/core/lib/iomgr/tcp_server_posix.cc, on_read): from then on connections are made
+// by the kernel and nobody ever answers. This one goes on, and also counts: a connection beyond
+// the limit is told so, in HTTP/2's own way (GOAWAY, ENHANCE_YOUR_CALM, and a sentence), and
+// closed.
+//
+// Legal order: Tcp or Unix; AddTo a builder; Start when the server stands; Stop; destruction.
+class GrpcListener {
+ public:
+  struct Options {
+    // Asked at every connection: may change.
+    std::function<int64_t()> max_connections = [] { return std::numeric_limits<int64_t>::max(); };
+  };
+
+  // `host` is numeric; port 0: any free one. Listens when it returns, so that clients wait rather
+  // than be refused. UNAVAILABLE: the reason as a sentence.
+  static absl::StatusOr<std::unique_ptr<GrpcListener>> Tcp(const std::string& host, int port,
+                                                           Options options);
+  // A socket in the file system, for its owner alone; one that is there already is replaced. Made
+  // anew if somebody removes it (a cleaner of /tmp).
+  static absl::StatusOr<std::unique_ptr<GrpcListener>> Unix(const std::string& path,
+                                                            Options options);
+
+  virtual ~GrpcListener() = default;  // as Stop
+
+  virtual int port() const = 0;  // 0 of a unix socket
+
+  // In place of AddListeningPort.
+  virtual void AddTo(grpc::ServerBuilder& builder) = 0;
+  virtual void Start() = 0;
+  // Takes no more; before the server's Shutdown. Idempotent, blocks for a moment.
+  virtual void Stop() = 0;
+
+  // Open now; turned away since the start.
+  virtual int64_t connections() const = 0;
+  virtual int64_t refused() const = 0;
+
+  // OK, or why the next client is turned away.
+  virtual absl::Status health() const = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_SOCKETS_GRPC_LISTENER_H_
