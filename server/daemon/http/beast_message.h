@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
@@ -25,7 +26,10 @@ inline HttpRequest Convert(
   for (const auto& field : from) {
     std::string name(field.name_string());
     for (char& c : name) c = absl::ascii_tolower(c);
-    request.headers[std::move(name)] = std::string(field.value());
+    const auto [header, is_first] = request.headers.emplace(name, std::string(field.value()));
+    if (is_first) continue;
+    absl::StrAppend(&header->second, ", ", std::string(field.value()));
+    request.repeated.insert(std::move(name));
   }
   request.body = from.body();
   return request;

@@ -15,16 +15,29 @@
 namespace descent::daemon {
 namespace {
 
+// Headers that this daemon reads and that hold one value.
+constexpr std::string_view kSingle[] = {
+    "host",          "origin",        "content-type", "content-length",
+    "last-event-id", "authorization", "referer",      "x-descent-principal",
+};
+
+// `:7601`, or nothing.
+bool IsPort(std::string_view text) {
+  if (text.empty()) return true;
+  if (text[0] != ':' || text.size() > 6) return false;
+  return std::all_of(text.begin() + 1, text.end(), absl::ascii_isdigit);
+}
+
 // `localhost:7601` → `localhost`, `[::1]:7601` → `::1`; empty if it is neither form.
 std::string HostName(std::string_view host) {
   if (!host.empty() && host[0] == '[') {
     const size_t end = host.find(']');
-    if (end == std::string_view::npos) return "";
-    const std::string_view after = host.substr(end + 1);
-    if (!after.empty() && after[0] != ':') return "";
+    if (end == std::string_view::npos || !IsPort(host.substr(end + 1))) return "";
     return std::string(host.substr(1, end - 1));
   }
-  std::string name(host.substr(0, host.find(':')));
+  const size_t colon = std::min(host.find(':'), host.size());
+  if (!IsPort(host.substr(colon))) return "";
+  std::string name(host.substr(0, colon));
   std::transform(name.begin(), name.end(), name.begin(), absl::ascii_tolower);
   return name;
 }
@@ -39,7 +52,19 @@ bool IsThisMachine(const std::string& name) {
 
 }  // namespace
 
+absl::Status CheckRepeated(const HttpRequest& request) {
+  for (const std::string_view name : kSingle) {
+    if (request.repeated.count(name) == 0) continue;
+    return InvalidField(name, "is given more than once; send one header of this name",
+                        "REPEATED_HEADER");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckHost(const HttpRequest& request) {
+  if (!request.Has("host")) {
+    return InvalidField("host", "is missing; every request names the host that it is for");
+  }
   const std::string_view host = request.Header("host");
   if (IsThisMachine(HostName(host))) return absl::OkStatus();
   return MakeError(
@@ -51,7 +76,7 @@ absl::Status CheckHost(const HttpRequest& request) {
 
 absl::Status CheckOrigin(const HttpRequest& request) {
   const std::string_view origin = request.Header("origin");
-  if (origin.empty()) return absl::OkStatus();
+  if (!request.Has("origin")) return absl::OkStatus();
   if (origin == absl::StrCat("http://", std::string(request.Header("host")))) {
     return absl::OkStatus();
   }

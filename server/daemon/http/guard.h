@@ -14,9 +14,14 @@ namespace descent::daemon {
 // What keeps a web page of somebody else, open in the browser of somebody on this machine, from
 // talking to the daemon. Pure functions.
 
+// Headers that may be given once only are: a proxy, or a check, that looks at one of two and a
+// server that looks at the other see different requests. INVALID_ARGUMENT.
+absl::Status CheckRepeated(const HttpRequest& request);
+
 // The Host header must name this machine (`localhost`, a loopback address), with any port, for a
 // tunnel may have another one. Else a name that an attacker points here would make his page of the
-// same origin as ours (DNS rebinding). PERMISSION_DENIED.
+// same origin as ours (DNS rebinding). PERMISSION_DENIED; INVALID_ARGUMENT if there is no such
+// header.
 absl::Status CheckHost(const HttpRequest& request);
 
 // A request that changes something comes from our own page or from no page at all: Origin, if

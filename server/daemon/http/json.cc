@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "server/daemon/http/strict_json.h"
 
 namespace descent::daemon {
 namespace {
@@ -155,6 +156,7 @@ std::string EventToJson(const v1::Event& event) {
 }
 
 absl::Status FromJson(std::string_view json, google::protobuf::Message* message) {
+  if (absl::Status status = CheckJson(json, message->GetDescriptor()); !status.ok()) return status;
   const auto status = json_util::JsonStringToMessage(
       google::protobuf::StringPiece(json.data(), json.size()), message);
   if (status.ok()) return absl::OkStatus();

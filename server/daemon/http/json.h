@@ -21,7 +21,8 @@ std::string ToJson(const google::protobuf::Message& message);
 // The same of an event, on one line; an iteration's is written by hand, some ten times as fast.
 std::string EventToJson(const v1::Event& event);
 
-// Unknown fields are refused; INVALID_ARGUMENT says where. Takes either spelling of field names.
+// Unknown fields are refused, as is what JSON does not allow; INVALID_ARGUMENT says where. Takes
+// either spelling of field names.
 absl::Status FromJson(std::string_view json, google::protobuf::Message* message);
 
 // google.rpc.Code to HTTP's, as google.rpc documents it.

@@ -1,5 +1,11 @@
 #include "server/daemon/http/message.h"
 
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 
 namespace descent::daemon {
@@ -59,6 +65,29 @@ absl::StatusOr<HttpTarget> ParseTarget(std::string_view target) {
     }
   }
   return parsed;
+}
+
+absl::Status CheckParameters(const HttpTarget& target,
+                             std::initializer_list<std::string_view> lists) {
+  std::set<std::string_view> seen;
+  for (const auto& [name, value] : target.query) {
+    if (std::find(lists.begin(), lists.end(), name) != lists.end()) continue;
+    if (!seen.insert(name).second) {
+      return InvalidField(ShortUtf8(name, 64), "is given twice; give it once");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> ParseInteger(std::string_view field, std::string_view text) {
+  int64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && stop == end) return value;
+  return InvalidField(field, absl::StrCat("\"", ShortUtf8(text, 64),
+                                          error == std::errc::result_out_of_range
+                                              ? "\" is out of range"
+                                              : "\" is not a number in decimal digits"));
 }
 
 }  // namespace descent::daemon

@@ -1,12 +1,12 @@
 #include "server/daemon/http/routes.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/dashboard/embedded.h"
@@ -98,8 +98,15 @@ Match MatchPath(const std::string& path) {
 
 }  // namespace
 
+bool Routes::IsAboutHealth(const HttpRequest& request) {
+  const Kind kind = MatchPath(request.target.substr(0, request.target.find('?'))).kind;
+  return kind == Kind::kHealth || kind == Kind::kReady || kind == Kind::kMetrics;
+}
+
 void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> done) const {
-  if (absl::Status status = CheckHost(request); !status.ok()) return done(ErrorResponse(status));
+  for (const auto check : {CheckRepeated, CheckHost}) {
+    if (absl::Status status = check(request); !status.ok()) return done(ErrorResponse(status));
+  }
   const absl::StatusOr<HttpTarget> target = ParseTarget(request.target);
   if (!target.ok()) return done(ErrorResponse(target.status()));
   const Match match = MatchPath(target->path);
@@ -160,17 +167,19 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
 
 HttpResponse Routes::ListJobs(const HttpTarget& target) const {
   v1::ListJobsRequest request;
+  if (absl::Status status = CheckParameters(target, /*lists=*/{}); !status.ok()) {
+    return ErrorResponse(status);
+  }
   for (const auto& [name, value] : target.query) {
     if (name == "filter") {
       request.set_filter(value);
     } else if (name == "page_token") {
       request.set_page_token(value);
     } else if (name == "page_size") {
-      int32_t size = 0;
-      if (!absl::SimpleAtoi(value, &size)) {
-        return ErrorResponse(InvalidField("page_size", "is not a number"));
-      }
-      request.set_page_size(size);
+      const absl::StatusOr<int64_t> size = ParseInteger(name, value);
+      if (!size.ok()) return ErrorResponse(size.status());
+      // What is more than a page can have is cut to that anyway.
+      request.set_page_size(static_cast<int32_t>(std::clamp<int64_t>(*size, -1, INT32_MAX)));
     } else {
       return ErrorResponse(InvalidField(
           ShortUtf8(name, 64), "is not a parameter of this path: filter, page_size, page_token"));

@@ -38,6 +38,9 @@ class Routes {
   // An answer; or a journal to be watched, whose request has been checked.
   using Outcome = std::variant<HttpResponse, v1::WatchJobRequest>;
 
+  // Whether it asks how the daemon is: /healthz, /readyz, /metrics.
+  static bool IsAboutHealth(const HttpRequest& request);
+
   // `done` runs exactly once, before this returns or later on a thread of the jobs', unless they
   // are destroyed first. It must not block.
   void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;

@@ -6,7 +6,10 @@
 #include <utility>
 // (a line of its own, so that it is not sorted away)
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -20,15 +23,20 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <cerrno>
 #include <chrono>
 #include <exception>
+#include <list>
 #include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <variant>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 #include "server/daemon/api/executor.h"
@@ -40,6 +48,7 @@
 #include "server/daemon/http/server.h"
 #include "server/daemon/http/sse.h"
 #include "server/daemon/http/sse_source.h"
+#include "server/daemon/sockets/descriptors.h"
 
 namespace descent::daemon {
 namespace {
@@ -53,6 +62,10 @@ constexpr uint64_t kMaxBodyBytes = 1 << 20;
 constexpr size_t kChunkBytes = 64 << 10;
 // How long a command's answer is waited for.
 constexpr std::chrono::seconds kAnswerTime(120);
+// The first thing that a client is sent that has gone makes its kernel answer with a reset, which
+// the second meets.
+constexpr int kProbes = 2;
+constexpr std::chrono::nanoseconds kProbePause = std::chrono::milliseconds(500);
 
 class HttpServerImpl final : public HttpServer {
  public:
@@ -93,6 +106,16 @@ class HttpServerImpl final : public HttpServer {
   const std::string& address() const override { return address_; }
   int port() const override { return port_; }
   int64_t watchers() const override { return watchers_.load(std::memory_order_relaxed); }
+  int64_t lag() const override {
+    absl::MutexLock lock(&feeds_mutex_);
+    int64_t most = 0;
+    for (const std::weak_ptr<Feed>& weak : feeds_) {
+      if (const std::shared_ptr<Feed> feed = weak.lock()) most = std::max<int64_t>(most, feed->lag);
+    }
+    return most;
+  }
+  int64_t connections() const override { return connections_; }
+  int64_t refused_connections() const override { return refused_; }
 
   void Shutdown() override {
     if (!thread_.joinable()) return;
@@ -126,22 +149,93 @@ class HttpServerImpl final : public HttpServer {
       error_code error;
       tcp::socket socket = co_await acceptor_.async_accept(Into(error));
       if (stopping_) co_return;
-      if (error) {
-        // Out of descriptors, most likely: others will close some.
-        pause.expires_after(std::chrono::milliseconds(100));
+      if (error && !RefuseWithSpare(error)) {
+        pause.expires_after(std::chrono::milliseconds(50));
         co_await pause.async_wait(Into(error));
         continue;
       }
+      if (error) continue;
       fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-      if (static_cast<int>(streams_.size()) >= options_.max_connections) continue;
+      if (!MakeRoom()) {
+        Refuse(socket.native_handle());
+        continue;
+      }
       net::co_spawn(io_, Serve(std::move(socket)), net::detached);
     }
   }
+
+  // Out of descriptors: takes one connection by the spare one, to say so. False: it could not, or
+  // something else is wrong.
+  bool RefuseWithSpare(const error_code& error) {
+    if (!IsOutOfDescriptors(error.value())) return false;
+    spare_.Take();
+    if (!spare_.held()) return false;
+    spare_.Release();
+    const int fd = accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd >= 0) {
+      Refuse(fd);
+      close(fd);
+    }
+    spare_.Take();
+    return fd >= 0;
+  }
+
+  // One connection more. If there are too many, the one goes that has been waiting for a request,
+  // or for its other half, for the longest. False: all are being answered.
+  bool MakeRoom() {
+    if (static_cast<int64_t>(streams_.size()) < options_.max_connections() + kHealthConnections) {
+      return true;
+    }
+    if (waiting_.empty()) return false;
+    Refuse(waiting_.front()->socket().native_handle());
+    waiting_.front()->close();
+    waiting_.pop_front();
+    return true;
+  }
+
+  // Says so as far as it can be said at once; then the connection is to be closed.
+  void Refuse(int fd) {
+    ++refused_;
+    const HttpResponse response = TooMany();
+    const std::string text = absl::StrCat(
+        "HTTP/1.1 503 Service Unavailable\r\nServer: descentd\r\nConnection: close\r\nRetry-After: "
+        "1\r\nContent-Type: ",
+        response.content_type, "\r\nContent-Length: ", response.body.size(), "\r\n\r\n",
+        response.body);
+    [[maybe_unused]] const ssize_t sent =
+        send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+  HttpResponse Late() const {
+    return ErrorResponse(408, MakeError(absl::StatusCode::kDeadlineExceeded,
+                                        absl::StrCat("the rest of the request did not come within ",
+                                                     options_.read_seconds, " s"),
+                                        "REQUEST_TIMEOUT"));
+  }
+
+  HttpResponse TooMany() const {
+    HttpResponse response = ErrorResponse(
+        MakeError(absl::StatusCode::kUnavailable,
+                  absl::StrCat("descentd answers ", options_.max_connections(),
+                               " HTTP connections at a time, and has as many (", watchers(),
+                               " of them watch); close some, or allow it more files (ulimit -n, "
+                               "LimitNOFILE= of systemd)"),
+                  "TOO_MANY_CONNECTIONS"));
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+
+  // A request that is being read: while `stream` is set.
+  struct Reading {
+    beast::tcp_stream* stream;
+    bool timed_out = false;
+  };
 
   // One connection, from its first request to its end.
   net::awaitable<void> Serve(tcp::socket socket) {
     beast::tcp_stream stream(std::move(socket));
     streams_.insert(&stream);
+    connections_ = static_cast<int64_t>(streams_.size());
     try {
       error_code ignored;
       stream.socket().set_option(tcp::no_delay(true), ignored);
@@ -150,7 +244,9 @@ class HttpServerImpl final : public HttpServer {
     } catch (const std::exception& error) {
       server::LogWarning("http", error.what());
     }
+    waiting_.remove(&stream);
     streams_.erase(&stream);
+    connections_ = static_cast<int64_t>(streams_.size());
   }
 
   net::awaitable<void> ServeRequests(beast::tcp_stream& stream) {
@@ -160,11 +256,28 @@ class HttpServerImpl final : public HttpServer {
       parser.header_limit(kMaxHeaderBytes);
       parser.body_limit(kMaxBodyBytes);
       error_code error;
-      stream.expires_after(Seconds(options_.read_seconds));
+      // Not the stream's own time limit, which closes it without a word.
+      stream.expires_never();
+      const auto reading = std::make_shared<Reading>(Reading{.stream = &stream});
+      net::steady_timer limit(io_, std::chrono::duration_cast<net::steady_timer::duration>(
+                                       Seconds(options_.read_seconds)));
+      limit.async_wait([weak = std::weak_ptr<Reading>(reading)](const error_code& cancelled) {
+        const std::shared_ptr<Reading> reading = weak.lock();
+        if (cancelled || reading == nullptr || reading->stream == nullptr) return;
+        reading->timed_out = true;
+        reading->stream->cancel();
+      });
+      waiting_.push_back(&stream);
       co_await http::async_read(stream, buffer, parser, Into(error));
+      waiting_.remove(&stream);
+      reading->stream = nullptr;
+      limit.cancel();
       if (stopping_) co_return;
       if (error) {
-        if (std::optional<HttpResponse> response = Complaint(error)) {
+        std::optional<HttpResponse> response = Complaint(error);
+        // A kept connection on which nothing came is just closed.
+        if (reading->timed_out && (parser.got_some() || buffer.size() > 0)) response = Late();
+        if (response) {
           co_await Write(stream, *response, /*head=*/false, /*version=*/11, /*keep=*/false);
         }
         co_return;
@@ -173,9 +286,25 @@ class HttpServerImpl final : public HttpServer {
       const bool keep = parser.get().keep_alive();
       const unsigned version = parser.get().version();
       const HttpRequest request = Convert(parser.get());
-      const std::optional<Routes::Outcome> outcome = co_await Ask(request);
+      const bool about_health = Routes::IsAboutHealth(request);
+      if (!about_health && answered_ >= options_.max_connections()) {
+        ++refused_;
+        const HttpResponse refusal = TooMany();
+        co_await Write(stream, refusal, head, version, /*keep=*/false);
+        co_return;
+      }
+      const Counted counted(about_health ? about_health_ : answered_);
+      const std::optional<Routes::Outcome> outcome = co_await Ask(request, about_health);
       if (!outcome) co_return;
       if (const auto* watch = std::get_if<v1::WatchJobRequest>(&*outcome)) {
+        const int64_t most = options_.max_connections();
+        if (watchers_ >= most - most / 4) {
+          ++refused_;
+          const HttpResponse refusal = TooMany();
+          co_await Write(stream, refusal, head, version, /*keep=*/false);
+          co_return;
+        }
+        const Counted watching(watchers_);
         co_await Watch(stream, *watch, version);
         co_return;
       }
@@ -186,14 +315,16 @@ class HttpServerImpl final : public HttpServer {
   }
 
   // Has the routes answer on a thread that may block; nothing when the server is shutting down.
-  net::awaitable<std::optional<Routes::Outcome>> Ask(const HttpRequest& request) {
+  net::awaitable<std::optional<Routes::Outcome>> Ask(const HttpRequest& request,
+                                                     bool about_health) {
     struct Reply {
       Signal signal;
       std::optional<Routes::Outcome> outcome = {};
     };
     // Whoever answers holds it weakly: the answer may come when the server is gone.
     const auto reply = std::shared_ptr<Reply>(new Reply{.signal = {io_, signals_}});
-    workers_.Post([this, request, mailbox = mailbox_, weak = std::weak_ptr<Reply>(reply)] {
+    Executor& workers = about_health ? health_worker_ : workers_;
+    workers.Post([this, request, mailbox = mailbox_, weak = std::weak_ptr<Reply>(reply)] {
       auto answer = [mailbox, weak](Routes::Outcome outcome) {
         mailbox->Post([weak, outcome = std::move(outcome)]() mutable {
           if (const std::shared_ptr<Reply> reply = weak.lock()) {
@@ -248,6 +379,7 @@ class HttpServerImpl final : public HttpServer {
   struct Feed {
     absl::StatusOr<std::unique_ptr<SseSource>> source = nullptr;
     absl::StatusOr<SseSource::Chunk> chunk = SseSource::Chunk();
+    std::atomic<int64_t> lag = 0;
   };
 
   // Runs `work` on a worker and waits for it; false when the server is shutting down. What `work`
@@ -288,20 +420,59 @@ class HttpServerImpl final : public HttpServer {
     }
     const bool chunked = version >= 11;
     if (!co_await WriteEventsHeader(stream, version, chunked)) co_return;
-    const Counted counted(watchers_);
-    co_await SendEvents(stream, feed, *news, chunked);
+    {
+      absl::MutexLock lock(&feeds_mutex_);
+      std::erase_if(feeds_, [](const auto& gone) { return gone.expired(); });
+      feeds_.push_back(feed);
+    }
+    co_await SendEvents(stream, feed, news, chunked);
+  }
+
+  // What is known of a client that is sent events.
+  struct Listener {
+    std::shared_ptr<Signal> news;
+    bool reset = false;
+    // Its side of the connection was closed: it listens still (`nc`), or is gone and will say so
+    // when it is sent something: so often it is asked, without waiting for a keep-alive.
+    int probes = 0;
+  };
+
+  // Has `listener` told when the client closes its side; what it says until then is dropped.
+  void NoticeEnd(beast::tcp_stream& stream, const std::shared_ptr<Listener>& listener) {
+    stream.socket().async_wait(
+        tcp::socket::wait_read,
+        [this, &stream, weak = std::weak_ptr<Listener>(listener)](const error_code& error) {
+          // Held by the coroutine that holds the stream.
+          const std::shared_ptr<Listener> listener = weak.lock();
+          if (error || listener == nullptr) return;
+          char dropped[4096];
+          const ssize_t count =
+              recv(stream.socket().native_handle(), dropped, sizeof(dropped), MSG_DONTWAIT);
+          if (count > 0 || (count < 0 && errno == EAGAIN)) return NoticeEnd(stream, listener);
+          listener->reset = count < 0;
+          listener->probes = kProbes;
+          listener->news->Set();
+        });
   }
 
   // Until the job's journal has ended or the client has gone.
   net::awaitable<void> SendEvents(beast::tcp_stream& stream, const std::shared_ptr<Feed>& feed,
-                                  Signal& news, bool chunked) {
-    const std::function<void()> next = [feed] { feed->chunk = (*feed->source)->Next(kChunkBytes); };
+                                  const std::shared_ptr<Signal>& news, bool chunked) {
+    using Clock = std::chrono::steady_clock;
+    const std::function<void()> next = [feed] {
+      feed->chunk = (*feed->source)->Next(kChunkBytes);
+      feed->lag = (*feed->source)->lag();
+    };
+    const auto listener = std::make_shared<Listener>(Listener{.news = news});
+    NoticeEnd(stream, listener);
     if (!co_await WriteChunk(stream, kSseRetry, chunked)) co_return;
-    while (!stopping_) {
+    Clock::time_point written = Clock::now();
+    while (!stopping_ && !listener->reset) {
       if (!co_await RunOnWorker(next)) co_return;
       if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
       if (!feed->chunk->text.empty()) {
         if (!co_await WriteChunk(stream, feed->chunk->text, chunked)) co_return;
+        written = Clock::now();
       }
       if (feed->chunk->ended) {
         error_code error;
@@ -309,11 +480,18 @@ class HttpServerImpl final : public HttpServer {
         if (chunked) co_await net::async_write(stream, last, Into(error));
         co_return;
       }
-      if (!feed->chunk->text.empty()) continue;
-      const bool woken = co_await news.Wait(Seconds(options_.keep_alive_seconds));
-      if (woken || stopping_) continue;
-      const std::string keep_alive = (*feed->source)->KeepAlive();
-      if (!co_await WriteChunk(stream, keep_alive, chunked)) co_return;
+      // By time, whatever goes by that the client did not ask for.
+      std::chrono::nanoseconds pause = Seconds(options_.keep_alive_seconds);
+      if (listener->probes > 0) pause = listener->probes == kProbes ? pause.zero() : kProbePause;
+      const std::chrono::nanoseconds left = written + pause - Clock::now();
+      if (left.count() <= 0) {
+        if (listener->probes > 0) --listener->probes;
+        const std::string keep_alive = (*feed->source)->KeepAlive();
+        if (!co_await WriteChunk(stream, keep_alive, chunked)) co_return;
+        written = Clock::now();
+        continue;
+      }
+      if (feed->chunk->at_head) co_await news->Wait(left);
     }
   }
 
@@ -353,11 +531,21 @@ class HttpServerImpl final : public HttpServer {
   std::string address_;
   int port_ = 0;
   std::atomic<int64_t> watchers_ = 0;
+  std::atomic<int64_t> connections_ = 0;
+  std::atomic<int64_t> refused_ = 0;
+  std::atomic<int64_t> answered_ = 0;      // connections whose request is being answered
+  std::atomic<int64_t> about_health_ = 0;  // of these, besides: by kHealthConnections
+
+  mutable absl::Mutex feeds_mutex_;
+  std::vector<std::weak_ptr<Feed>> feeds_ ABSL_GUARDED_BY(feeds_mutex_);
 
   // On the I/O thread:
   bool stopping_ = false;
   std::set<Signal*> signals_;
   std::set<beast::tcp_stream*> streams_;
+  // Those of them whose request is awaited, or half there; the oldest first.
+  std::list<beast::tcp_stream*> waiting_;
+  SpareDescriptor spare_;
 
   net::io_context io_{1};
   std::optional<net::executor_work_guard<net::io_context::executor_type>> work_{
@@ -365,6 +553,7 @@ class HttpServerImpl final : public HttpServer {
   tcp::acceptor acceptor_{io_};
   const std::shared_ptr<Mailbox> mailbox_;
   Executor workers_{2};
+  Executor health_worker_{1};
   std::thread thread_;
 };
 

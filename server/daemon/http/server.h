@@ -20,6 +20,12 @@ namespace descent::daemon {
 // chunk (64 KiB or so) in flight and gets the next when that is gone, so one that reads slowly
 // holds no more than that; if nothing of it moves for a minute, the connection is closed.
 //
+// Nobody shuts out anybody else: connections that wait for a request, or have sent half of one,
+// give way to new ones, the oldest first; of those that are answered there may be so many, and a
+// quarter of these is kept from server-sent events; who comes beyond that is told so (503). Those
+// who ask how the daemon is (/healthz, /readyz, /metrics) have connections and a thread of their
+// own.
+//
 // Legal order: Create; Shutdown; destruction. `jobs` must outlive the server, and callbacks that
 // they still hold may run after it is gone.
 class HttpServer {
@@ -29,10 +35,13 @@ class HttpServer {
     std::function<std::string()> metrics = [] { return std::string(); };
     // OK, or why the daemon can't do its work: /readyz. Must not block.
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };
-    int max_connections = 1024;
-    double keep_alive_seconds = 15;  // of server-sent events
-    double read_seconds = 30;        // for a whole request, once it has begun
-    double write_seconds = 60;       // for a response, or a chunk of events
+    // That are answered at a time, besides kHealthConnections. Asked again and again: may change.
+    std::function<int64_t()> max_connections = [] { return int64_t{1024}; };
+    // Of server-sent events: after so long without a byte a comment is sent, whatever happens that
+    // the client did not ask for, so that a client that has gone is noticed.
+    double keep_alive_seconds = 15;
+    double read_seconds = 30;   // for a whole request, once it has begun
+    double write_seconds = 60;  // for a response, or a chunk of events
   };
 
   // Listens when it returns. INVALID_ARGUMENT: the address; UNAVAILABLE: it can't be listened on,
@@ -48,6 +57,12 @@ class HttpServer {
 
   // Clients of server-sent events connected now.
   virtual int64_t watchers() const = 0;
+  // Durable events that the slowest of them has not been given yet.
+  virtual int64_t lag() const = 0;
+
+  // Open now; turned away since the start.
+  virtual int64_t connections() const = 0;
+  virtual int64_t refused_connections() const = 0;
 
   // Closes every connection; commands that were accepted stay accepted. Idempotent; blocks for
   // as long as a store read takes at most.

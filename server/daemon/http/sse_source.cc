@@ -11,6 +11,9 @@
 namespace descent::daemon {
 namespace {
 
+// Of a MiB each: others wait for this thread.
+constexpr int kMostFetches = 8;
+
 class SseSourceImpl final : public SseSource {
  public:
   explicit SseSourceImpl(WatchCursor cursor) : cursor_(std::move(cursor)) {}
@@ -21,6 +24,7 @@ class SseSourceImpl final : public SseSource {
 
   absl::StatusOr<Chunk> Next(size_t max_bytes) override {
     Chunk chunk;
+    int fetches = 0;
     while (chunk.text.size() < max_bytes) {
       std::string_view event;
       if (NextEvent(&event)) {
@@ -33,6 +37,7 @@ class SseSourceImpl final : public SseSource {
           if (!piece_.slices.empty()) rest_ = piece_.slices[0].view();
           break;
         case WatchCursor::Next::kNeedsStore:
+          if (++fetches > kMostFetches) return chunk;
           if (absl::Status status = cursor_.Fetch(); !status.ok()) return status;
           break;
         case WatchCursor::Next::kEnd:
@@ -40,11 +45,14 @@ class SseSourceImpl final : public SseSource {
           chunk.ended = true;
           return chunk;
         case WatchCursor::Next::kAtHead:
+          chunk.at_head = true;
           return chunk;
       }
     }
     return chunk;
   }
+
+  int64_t lag() const override { return cursor_.lag(); }
 
   std::string KeepAlive() override {
     std::string text(kSseKeepAlive);

@@ -26,12 +26,17 @@ class SseSource {
   virtual ~SseSource() = default;
 
   struct Chunk {
-    std::string text;  // empty: nothing to send before the next news
+    std::string text;
+    bool at_head = false;  // nothing to send before the next news
     bool ended = false;
   };
 
-  // What comes next: about `max_bytes` of text, whole events. May read the store: blocks.
+  // What comes next: about `max_bytes` of text, whole events; less, or nothing, after some reading
+  // of what the client did not ask for. May read the store: blocks.
   virtual absl::StatusOr<Chunk> Next(size_t max_bytes) = 0;
+
+  // Durable events that have not been given. As Next.
+  virtual int64_t lag() const = 0;
 
   // What to send when there was nothing for a while: a comment, and the cursor if events that the
   // client did not ask for went by.

@@ -14,11 +14,6 @@
 namespace descent::daemon {
 namespace {
 
-absl::Status ParseNumber(std::string_view field, const std::string& text, int64_t* value) {
-  if (absl::SimpleAtoi(text, value)) return absl::OkStatus();
-  return InvalidField(field, absl::StrCat("\"", ShortUtf8(text, 64), "\" is not a number"));
-}
-
 absl::Status ParseFlag(std::string_view field, const std::string& text, bool* value) {
   if (absl::SimpleAtob(text, value)) return absl::OkStatus();
   return InvalidField(field,
@@ -50,17 +45,19 @@ absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
                                                       std::string_view last_event_id) {
   v1::WatchJobRequest request;
   request.set_name(name);
-  int64_t number = 0;
-  bool flag = false;
+  if (absl::Status status = CheckParameters(target, {"kinds"}); !status.ok()) return status;
   for (const auto& [key, value] : target.query) {
     absl::Status status;
-    if (key == "after_revision") {
-      status = ParseNumber(key, value, &number);
-      request.set_after_revision(number);
-    } else if (key == "every") {
-      status = ParseNumber(key, value, &number);
-      request.set_every(number);
+    if (key == "after_revision" || key == "every") {
+      const absl::StatusOr<int64_t> number = ParseInteger(key, value);
+      if (!number.ok()) return number.status();
+      if (key == "every") {
+        request.set_every(*number);
+      } else {
+        request.set_after_revision(*number);
+      }
     } else if (key == "extremes") {
+      bool flag = false;
       status = ParseFlag(key, value, &flag);
       request.set_extremes(flag);
     } else if (key == "kinds") {
@@ -73,11 +70,9 @@ absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
     if (!status.ok()) return status;
   }
   if (!last_event_id.empty()) {
-    if (absl::Status status = ParseNumber("last-event-id", std::string(last_event_id), &number);
-        !status.ok()) {
-      return status;
-    }
-    request.set_after_revision(number);
+    const absl::StatusOr<int64_t> number = ParseInteger("last-event-id", last_event_id);
+    if (!number.ok()) return number.status();
+    request.set_after_revision(*number);
   }
   if (absl::Status status = CheckRequest(request); !status.ok()) return status;
   return request;

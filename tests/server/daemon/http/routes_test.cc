@@ -111,7 +111,14 @@ TEST_F(RoutesTest, BadParametersNameTheField) {
            {"/v1/jobs/UPPER", "name"},
            {"/v1/jobs/a%2Fb", "name"},
            {"/v1/jobs/mnist:watch?after_revision=-1", "after_revision"},
+           {"/v1/jobs?page_size=0x10", "page_size"},
+           {"/v1/jobs?page_size=1&page_size=2", "page_size"},
            {"/v1/jobs/mnist:watch?after_revision=1x", "after_revision"},
+           {"/v1/jobs/mnist:watch?after_revision=%2B1", "after_revision"},
+           {"/v1/jobs/mnist:watch?after_revision=+1", "after_revision"},
+           {"/v1/jobs/mnist:watch?every=0x1", "every"},
+           {"/v1/jobs/mnist:watch?every=99999999999999999999", "every"},
+           {"/v1/jobs/mnist:watch?every=1&every=2", "every"},
            {"/v1/jobs/mnist:watch?every=-1", "every"},
            {"/v1/jobs/mnist:watch?kinds=iterations", "kinds"},
            {"/v1/jobs/mnist:watch?from=1", "from"}}) {
@@ -169,10 +176,71 @@ TEST_F(RoutesTest, RefusesBadCommands) {
   EXPECT_EQ(command_.name(), "");
 }
 
+// Protobuf's own reader takes more, and reads it as it likes.
+TEST_F(RoutesTest, NumbersAreWhatJsonSays) {
+  const auto with = [](const std::string& value, const std::string& at) {
+    return Command(R"({"commands": [{"set": {"path": "x", "value": )" + value +
+                   R"(}}], "at_iteration": )" + at + "}");
+  };
+  for (const char* number : {"16", "1.6e1", "\"16\"", "\"1.6e+1\"", "\"160e-1\"", "16.0"}) {
+    EXPECT_EQ(Answer(with(number, "3")).status, 200) << number;
+    EXPECT_EQ(command_.commands(0).set().value(), 16) << number;
+  }
+  for (const char* number : {"3", "\"3\"", "3e0", "3.0"}) {
+    EXPECT_EQ(Answer(with("1", number)).status, 200) << number;
+    EXPECT_EQ(command_.at_iteration(), 3) << number;
+  }
+  command_.Clear();
+  const std::string bare[] = {"0x10", "0X10", "010", "+1", ".5", "1.",     "1_000", "1,000", "0b1",
+                              "0o7",  "1f",   "1e",  "1L", "",   "0x1p-3", "--1",   "1 2",   "٣"};
+  const std::string words[] = {"nan", "inf", "-inf", "infinity", "NAN", "+Infinity", ".inf", "INF"};
+  for (const std::string& number : bare) {
+    for (const std::string& text : {number, "\"" + number + "\""}) {
+      EXPECT_EQ(Answer(with(text, "3")).status, 400) << text;
+      EXPECT_EQ(Answer(with("1", text)).status, 400) << text;
+    }
+  }
+  for (const std::string& number : words) {
+    EXPECT_EQ(Answer(with("\"" + number + "\"", "3")).status, 400) << number;
+    EXPECT_EQ(Answer(with(number, "3")).status, 400) << number;
+  }
+  for (const char* text : {"\" 1\"", "\"1 \"", "\"1\\n\"", "NaN", "Infinity", "1e999"}) {
+    EXPECT_EQ(Answer(with(text, "3")).status, 400) << text;
+  }
+  for (const char* text : {"\"NaN\"", "\"Infinity\""}) {  // of whole numbers
+    EXPECT_EQ(Answer(with("1", text)).status, 400) << text;
+  }
+  EXPECT_EQ(command_.name(), "");
+  const HttpResponse response = Answer(with("\"0x10\"", "3"));
+  EXPECT_THAT(response.body, HasSubstr("commands[0].set.value"));
+  EXPECT_THAT(response.body, HasSubstr("decimal"));
+}
+
+TEST_F(RoutesTest, ABodyIsJsonAndNothingElse) {
+  for (const char* body : {
+           "",
+           "[]x",
+           "{'commands': [{'pause': {}}]}",
+           "{commands: [{pause: {}}]}",
+           R"({"commands": [{"pause": {}}],})",
+           R"({"commands": [{"pause": {}}]} // all)",
+           R"({"commands": [{"pause": {}}], "commands": [{"stop": {}}]})",
+           R"({"request_id": "a", "request_id": "b", "commands": [{"pause": {}}]})",
+           "{\"request_id\": \"\xff\", \"commands\": [{\"pause\": {}}]}",
+       }) {
+    EXPECT_EQ(Answer(Command(body)).status, 400) << body;
+  }
+  EXPECT_EQ(Answer(Command(std::string(100'000, '['))).status, 400);
+  std::string deep;
+  for (int i = 0; i < 50'000; ++i) deep += R"({"a":)";
+  EXPECT_EQ(Answer(Command(deep)).status, 400);
+  EXPECT_EQ(command_.name(), "");
+}
+
 TEST_F(RoutesTest, ForeignPagesMayNotCommand) {
   HttpRequest request = Command(R"({"commands": [{"pause": {}}]})");
   for (const char* origin :
-       {"https://example.org", "null", "http://localhost:1", "https://localhost:7601"}) {
+       {"https://example.org", "null", "", "http://localhost:1", "https://localhost:7601"}) {
     request.headers["origin"] = origin;
     EXPECT_EQ(Answer(request).status, 403) << origin;
   }
@@ -188,11 +256,14 @@ TEST_F(RoutesTest, TheHostMustBeThisMachine) {
     request.headers["host"] = host;
     EXPECT_EQ(Answer(request).status, 200) << host;
   }
-  for (const char* host : {"", "example.org", "evil.localhost", "localhost.example.org:7601",
-                           "10.0.0.1", "[::2]:1", "[::1", "127.0.0.1.example.org"}) {
+  for (const char* host :
+       {"", "example.org", "evil.localhost", "localhost.example.org:7601", "10.0.0.1", "[::2]:1",
+        "[::1", "127.0.0.1.example.org", "localhost:7601:example.org", "localhost:x", "[::1]:x"}) {
     request.headers["host"] = host;
     EXPECT_EQ(Answer(request).status, 403) << host;
   }
+  request.headers.erase("host");
+  EXPECT_EQ(Answer(request).status, 400);
 }
 
 TEST_F(RoutesTest, OtherPathsAndMethodsAreRefused) {

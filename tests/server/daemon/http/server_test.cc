@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <future>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -52,9 +54,11 @@ class Connection {
     }
   }
 
-  // Reads on until what was read contains `mark`; false at the end.
-  bool ReadUntil(std::string_view mark) {
-    while (text_.find(mark) == std::string::npos) {
+  void CloseSending() { shutdown(fd_, SHUT_WR); }
+
+  // Reads on until what was read contains `mark` (after so many bytes); false at the end.
+  bool ReadUntil(std::string_view mark, size_t after = 0) {
+    while (text_.find(mark, after) == std::string::npos) {
       if (!ReadSome()) return false;
     }
     return true;
@@ -113,6 +117,14 @@ class HttpServerTest : public ::testing::Test {
     return connection;
   }
 
+  void WaitForWatchers(int64_t count) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (server_->watchers() != count && std::chrono::steady_clock::now() < end) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(server_->watchers(), count);
+  }
+
   // The revisions of the events in a body, in order.
   static std::vector<int64_t> Revisions(const std::string& text) {
     std::vector<int64_t> revisions;
@@ -167,11 +179,33 @@ TEST_F(HttpServerTest, BadHttpIsRefused) {
   EXPECT_THAT(connection.ReadAll(), StartsWith("HTTP/1.1 413"));
 }
 
+// Of two, which one counts? A proxy may think otherwise.
+TEST_F(HttpServerTest, WhatMayBeGivenOnceIs) {
+  daemon_.jobs.Add("a");
+  for (const char* header : {"Host: localhost", "Host: example.org", "host: localhost",
+                             "Origin: http://localhost\r\nOrigin: http://example.org",
+                             "Origin: http://localhost\r\nORIGIN: http://localhost",
+                             "Content-Type: text/plain\r\nContent-Type: application/json",
+                             "X-Descent-Principal: ada\r\nX-Descent-Principal: bob",
+                             "Last-Event-ID: 1\r\nLast-Event-ID: 0"}) {
+    const std::string response = Exchange(absl::StrCat("GET /v1/jobs HTTP/1.1\r\n", header));
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 400")) << header;
+    EXPECT_THAT(response, HasSubstr("more than once")) << header;
+  }
+  EXPECT_THAT(Exchange("GET /v1/jobs HTTP/1.1\r\nAccept: a/b\r\nAccept: c/d"),
+              StartsWith("HTTP/1.1 200"));
+  Connection none(server_->port());
+  none.Send("GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(none.ReadAll(), StartsWith("HTTP/1.1 400"));
+}
+
 TEST_F(HttpServerTest, ASlowRequestIsCutOff) {
   Start({.read_seconds = 0.1});
   Connection connection(server_->port());
   connection.Send("GET / HT");
-  EXPECT_EQ(connection.ReadAll(), "");
+  EXPECT_THAT(connection.ReadAll(), StartsWith("HTTP/1.1 408"));
+  Connection silent(server_->port());  // never wanted anything
+  EXPECT_EQ(silent.ReadAll(), "");
 }
 
 TEST_F(HttpServerTest, CommandsReachTheJob) {
@@ -241,6 +275,130 @@ TEST_F(HttpServerTest, KeepsIdleStreamsAliveAndTheirCursorMoving) {
   ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 10)).ok());
   ASSERT_TRUE(watcher->ReadUntil("id: 11\n\n"));
   EXPECT_THAT(watcher->text(), Not(HasSubstr("event:")));
+}
+
+// Events that it did not ask for came all the time, and no keep-alive between them.
+TEST_F(HttpServerTest, KeepsFilteredStreamsAliveWhateverHappens) {
+  Start({.keep_alive_seconds = 0.05});
+  auto journal = daemon_.jobs.Add("a");
+  auto watcher = Watch("?kinds=notice");
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int64_t i = 0; !done; ++i) {
+      ASSERT_TRUE(AppendAndWait(*journal, {MakeIteration(i)}).ok());
+    }
+  });
+  int64_t cursor = 0;
+  for (int i = 0; i < 5; ++i) {
+    const size_t at = watcher->text().size();
+    ASSERT_TRUE(watcher->ReadUntil(": keep-alive\n\nid: ", at));
+    const size_t id = watcher->text().find("\n\nid: ", at) + 6;
+    ASSERT_TRUE(watcher->ReadUntil("\n\n", id));
+    const int64_t told = std::strtoll(watcher->text().c_str() + id, nullptr, 10);
+    EXPECT_GT(told, cursor);
+    cursor = told;
+  }
+  done = true;
+  writer.join();
+  EXPECT_THAT(watcher->text(), Not(HasSubstr("event:")));
+}
+
+// Without waiting for a keep-alive, for the place is wanted.
+TEST_F(HttpServerTest, AWatcherThatHasGoneGivesUpItsPlaceAtOnce) {
+  auto journal = daemon_.jobs.Add("a");
+  for (const char* query : {"", "?kinds=notice", "?every=1000"}) {
+    {
+      auto watcher = Watch(query);
+      ASSERT_TRUE(watcher->ReadUntil("retry:"));
+      WaitForWatchers(1);
+    }
+    WaitForWatchers(0);
+  }
+}
+
+TEST_F(HttpServerTest, AHalfClosedWatcherIsServedOn) {
+  auto journal = daemon_.jobs.Add("a");
+  auto watcher = Watch("?kinds=notice");
+  ASSERT_TRUE(watcher->ReadUntil("retry:"));
+  watcher->CloseSending();
+  ASSERT_TRUE(watcher->ReadUntil(": keep-alive\n\n"));  // is it still there?
+  ASSERT_TRUE(watcher->ReadUntil(": keep-alive\n\n", watcher->text().size()));
+  ASSERT_TRUE(AppendAndWait(*journal, {MakeNotice("hello"), MakeState(v1::SUCCEEDED)}).ok());
+  EXPECT_THAT(watcher->ReadAll(), HasSubstr("hello"));
+  WaitForWatchers(0);
+}
+
+// Fifty closed ones held their places, and some more ended all of HTTP.
+TEST_F(HttpServerTest, WatchersHaveTheirLimitAndAreToldSo) {
+  Start({.max_connections = [] { return int64_t{8}; }});
+  auto journal = daemon_.jobs.Add("a");
+  std::vector<std::unique_ptr<Connection>> watchers;
+  for (int i = 0; i < 6; ++i) {
+    watchers.push_back(Watch("?kinds=notice"));
+    ASSERT_TRUE(watchers.back()->ReadUntil("retry:"));
+  }
+  auto refused = Watch("");
+  EXPECT_THAT(refused->ReadAll(), StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused->text(), HasSubstr("TOO_MANY_CONNECTIONS"));
+  EXPECT_THAT(refused->text(), HasSubstr("6 of them watch"));
+  EXPECT_THAT(refused->text(), HasSubstr("Retry-After: 1"));
+  EXPECT_GE(server_->refused_connections(), 1);
+  // A place is kept for requests, and one that is given up is there for the next.
+  EXPECT_THAT(Exchange("GET /v1/jobs HTTP/1.1"), StartsWith("HTTP/1.1 200"));
+  watchers.pop_back();
+  WaitForWatchers(5);
+  EXPECT_TRUE(Watch("")->ReadUntil("retry:"));
+}
+
+TEST_F(HttpServerTest, WhoIsAnsweredHasALimitAndHealthIsBeyondIt) {
+  Start({.max_connections = [] { return int64_t{4}; }});
+  daemon_.jobs.Add("a");
+  std::vector<Jobs::Callback<v1::CommandJobResponse>> held;
+  absl::Mutex mutex;
+  daemon_.jobs.on_command = [&](const v1::CommandJobRequest&, const std::string&,
+                                Jobs::Callback<v1::CommandJobResponse> done) {
+    absl::MutexLock lock(&mutex);
+    held.push_back(std::move(done));
+  };
+  std::vector<std::future<std::string>> commands;
+  for (int i = 0; i < 4; ++i) {
+    commands.push_back(std::async(std::launch::async, [this] {
+      return Exchange("POST /v1/jobs/a:command HTTP/1.1", R"({"commands": [{"pause": {}}]})");
+    }));
+  }
+  {
+    absl::MutexLock lock(&mutex);
+    const auto all = [&] { return held.size() == 4; };
+    mutex.Await(absl::Condition(&all));
+  }
+  EXPECT_THAT(Exchange("GET /v1/jobs HTTP/1.1"), StartsWith("HTTP/1.1 503"));
+  for (const char* path : {"/healthz", "/readyz", "/metrics", "/healthz?x=1"}) {
+    EXPECT_THAT(Exchange(absl::StrCat("GET ", path, " HTTP/1.1")), StartsWith("HTTP/1.1 200"));
+  }
+  for (auto& done : held) done(v1::CommandJobResponse());
+  for (auto& command : commands) EXPECT_THAT(command.get(), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Exchange("GET /v1/jobs HTTP/1.1"), StartsWith("HTTP/1.1 200"));
+}
+
+// Connections that say nothing, or half of something, give way to those that do.
+TEST_F(HttpServerTest, HalfSentRequestsKeepNobodyOut) {
+  Start({.max_connections = [] { return int64_t{4}; }});
+  daemon_.jobs.Add("a");
+  auto watcher = Watch("?kinds=notice");
+  ASSERT_TRUE(watcher->ReadUntil("retry:"));
+  std::vector<std::unique_ptr<Connection>> halves;
+  for (int i = 0; i < 200; ++i) {
+    halves.push_back(std::make_unique<Connection>(server_->port()));
+    if (i % 2 == 0) halves.back()->Send("GET /healthz HTTP/1.1\r\nHost: loc");
+    for (const char* path : {"/healthz", "/readyz", "/metrics", "/v1/jobs"}) {
+      if (i % 20 != 19) continue;
+      ASSERT_THAT(Exchange(absl::StrCat("GET ", path, " HTTP/1.1")), StartsWith("HTTP/1.1 200"));
+    }
+  }
+  EXPECT_THAT(halves[0]->ReadAll(), StartsWith("HTTP/1.1 503"));
+  EXPECT_LE(server_->connections(), 4 + 16);
+  EXPECT_EQ(server_->watchers(), 1);
+  halves.back()->Send("alhost\r\nConnection: close\r\n\r\n");
 }
 
 TEST_F(HttpServerTest, AClientThatNeverReadsDelaysNobody) {
