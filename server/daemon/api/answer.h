@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "proto/message_text.h"
 #include "proto/rpc_status.h"
 
 namespace descent::daemon {
@@ -26,7 +27,7 @@ class Answer : public grpc::ServerUnaryReactor {
  public:
   using Done = std::function<void(absl::StatusOr<Response>)>;
 
-  explicit Answer(Response* response) : slot_(std::make_shared<Slot>(this, response)) {}
+  explicit Answer(grpc::ByteBuffer* response) : slot_(std::make_shared<Slot>(this, response)) {}
 
   // What ends the work for this call, should its client go away first; once, from Serve.
   void SetCancel(std::function<void()> cancel) {
@@ -37,12 +38,12 @@ class Answer : public grpc::ServerUnaryReactor {
   // To be called at most once; may outlive the call.
   Done done() {
     return [slot = slot_](absl::StatusOr<Response> result) {
-      Response* response = slot->response;
+      grpc::ByteBuffer* response = slot->response;
       Answer* answer = slot->Take();
       if (answer == nullptr) return;
       // From here to Finish the reactor, and so the response, can't go away.
       const grpc::Status status = ToGrpcStatus(result.status());
-      if (result.ok()) *response = *std::move(result);
+      if (result.ok()) *response = ToBytes(*result);
       answer->Finish(status);
     };
   }
@@ -62,7 +63,7 @@ class Answer : public grpc::ServerUnaryReactor {
 
  private:
   struct Slot {
-    Slot(Answer* answer, Response* response) : response(response), answer(answer) {}
+    Slot(Answer* answer, grpc::ByteBuffer* response) : response(response), answer(answer) {}
 
     Answer* Take() {
       absl::MutexLock lock(&mutex);
@@ -70,7 +71,7 @@ class Answer : public grpc::ServerUnaryReactor {
       return std::exchange(answer, nullptr);
     }
 
-    Response* const response;
+    grpc::ByteBuffer* const response;
     absl::Mutex mutex;
     Answer* answer ABSL_GUARDED_BY(mutex);  // null once somebody has answered
     std::function<void()> cancel ABSL_GUARDED_BY(mutex) = {};

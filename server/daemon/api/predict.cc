@@ -9,13 +9,15 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "proto/message_text.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/api/requests.h"
+#include "server/daemon/api/wire_request.h"
 
 namespace descent::daemon {
 namespace {
 
-using Reactor = grpc::ServerWriteReactor<v1::PredictJobResponse>;
+using Reactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 
 // Between the jobs, which bring responses, and gRPC's reactor, which takes one at a time: held by
 // both, and so there for as long as either. One write in flight; Finish once, as the last thing
@@ -78,7 +80,7 @@ class PredictStream final : public PredictionSink {
     if (writing_ || reactor_ == nullptr) return;
     if (!waiting_.empty()) {
       writing_ = true;
-      current_ = std::move(waiting_.front());
+      current_ = ToBytes(waiting_.front());
       waiting_.pop_front();
       reactor_->StartWrite(&current_);
     } else if (end_) {
@@ -92,7 +94,7 @@ class PredictStream final : public PredictionSink {
   Reactor* reactor_ ABSL_GUARDED_BY(mutex_);  // null once finished
   std::unique_ptr<Prediction> prediction_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::PredictJobResponse> waiting_ ABSL_GUARDED_BY(mutex_);
-  v1::PredictJobResponse current_ ABSL_GUARDED_BY(mutex_);
+  grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
@@ -118,13 +120,16 @@ class PredictReactor final : public Reactor {
 
 }  // namespace
 
-Reactor* ServePredict(Jobs& jobs, const v1::PredictJobRequest& request,
+Reactor* ServePredict(Jobs& jobs, const grpc::ByteBuffer& bytes,
                       const absl::StatusOr<std::string>& principal) {
+  v1::PredictJobRequest request;
+  absl::Status status = ReadRequest(bytes, &request);
+  if (status.ok()) status = CheckRequest(request);
   auto* reactor = new PredictReactor(jobs, request.name());
   // The reactor may be gone as soon as it is finished.
   const std::shared_ptr<PredictStream> stream = reactor->stream();
   try {
-    if (absl::Status status = CheckRequest(request); !status.ok()) {
+    if (!status.ok()) {
       stream->End(status);
     } else if (!principal.ok()) {
       stream->End(principal.status());

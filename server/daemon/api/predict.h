@@ -6,15 +6,15 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "descent/v1/training_service.pb.h"
 #include "server/daemon/jobs/jobs.h"
 
 namespace descent::daemon {
 
 // The reaction to a call of TrainingService.PredictJob. A client that doesn't read holds the few
 // responses that the jobs send ahead; one that goes away ends the prediction.
-grpc::ServerWriteReactor<v1::PredictJobResponse>* ServePredict(
-    Jobs& jobs, const v1::PredictJobRequest& request, const absl::StatusOr<std::string>& principal);
+// `request` is a serialized PredictJobRequest.
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(
+    Jobs& jobs, const grpc::ByteBuffer& request, const absl::StatusOr<std::string>& principal);
 
 }  // namespace descent::daemon
 

@@ -20,6 +20,8 @@
 #include "server/daemon/api/pulse.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/api/watch.h"
+#include "server/daemon/api/wire_request.h"
+#include "server/daemon/sockets/grpc_listener.h"
 
 namespace descent::daemon {
 namespace {
@@ -28,13 +30,14 @@ constexpr int kMaxRequestBytes = 4 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr absl::Duration kHealthPeriod = absl::Milliseconds(200);
 
-// The callback service, with WatchJob as a raw method: what it sends is serialized already.
+// The callback service with raw methods: a request that can't be read is answered by us, with a
+// text, and what WatchJob sends is serialized already.
 using Methods = v1::TrainingService;
-using TrainingServiceBase = Methods::WithCallbackMethod_CreateJob<
-    Methods::WithCallbackMethod_GetJob<Methods::WithCallbackMethod_ListJobs<
-        Methods::WithCallbackMethod_DeleteJob<Methods::WithCallbackMethod_ValidateSpec<
-            Methods::WithRawCallbackMethod_WatchJob<Methods::WithCallbackMethod_CommandJob<
-                Methods::WithCallbackMethod_PredictJob<Methods::Service>>>>>>>>;
+using TrainingServiceBase = Methods::WithRawCallbackMethod_CreateJob<
+    Methods::WithRawCallbackMethod_GetJob<Methods::WithRawCallbackMethod_ListJobs<
+        Methods::WithRawCallbackMethod_DeleteJob<Methods::WithRawCallbackMethod_ValidateSpec<
+            Methods::WithRawCallbackMethod_WatchJob<Methods::WithRawCallbackMethod_CommandJob<
+                Methods::WithRawCallbackMethod_PredictJob<Methods::Service>>>>>>>>;
 
 absl::StatusOr<std::string> PrincipalOf(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
@@ -50,47 +53,56 @@ class TrainingServiceImpl final : public TrainingServiceBase {
       : jobs_(jobs), watches_(jobs, reader_threads, clock) {}
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
-                                      const v1::CreateJobRequest* request,
-                                      v1::Job* response) override {
-    return Serve(context, request, response,
-                 [this, request](const std::string& principal, auto done) {
-                   return jobs_.Create(*request, principal, std::move(done));
-                 });
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override {
+    return Serve<v1::CreateJobRequest, v1::Job>(
+        context, request, response,
+        [this](const v1::CreateJobRequest& create, const std::string& principal, auto done) {
+          return jobs_.Create(create, principal, std::move(done));
+        });
   }
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
-                                   const v1::GetJobRequest* request, v1::Job* response) override {
-    return Serve(context, request, response, [this, request](const std::string&, auto done) {
-      absl::StatusOr<v1::Job> job = jobs_.Get(request->name());
-      if (!job.ok()) job = WithSuggestion(job.status(), request->name(), jobs_);
-      done(std::move(job));
-    });
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override {
+    return Serve<v1::GetJobRequest, v1::Job>(
+        context, request, response,
+        [this](const v1::GetJobRequest& get, const std::string&, auto done) {
+          absl::StatusOr<v1::Job> job = jobs_.Get(get.name());
+          if (!job.ok()) job = WithSuggestion(job.status(), get.name(), jobs_);
+          done(std::move(job));
+        });
   }
 
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
-                                     const v1::ListJobsRequest* request,
-                                     v1::ListJobsResponse* response) override {
-    return Serve(context, request, response,
-                 [this, request](const std::string&, auto done) { done(jobs_.List(*request)); });
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override {
+    return Serve<v1::ListJobsRequest, v1::ListJobsResponse>(
+        context, request, response,
+        [this](const v1::ListJobsRequest& list, const std::string&, auto done) {
+          done(jobs_.List(list));
+        });
   }
 
   grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context,
-                                      const v1::DeleteJobRequest* request,
-                                      v1::DeleteJobResponse* response) override {
-    return Serve(context, request, response,
-                 [this, request](const std::string& principal, auto done) {
-                   jobs_.Delete(*request, principal,
-                                Suggesting<v1::DeleteJobResponse>(request->name(), done));
-                 });
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override {
+    return Serve<v1::DeleteJobRequest, v1::DeleteJobResponse>(
+        context, request, response,
+        [this](const v1::DeleteJobRequest& deletion, const std::string& principal, auto done) {
+          jobs_.Delete(deletion, principal,
+                       Suggesting<v1::DeleteJobResponse>(deletion.name(), std::move(done)));
+        });
   }
 
   grpc::ServerUnaryReactor* ValidateSpec(grpc::CallbackServerContext* context,
-                                         const v1::ValidateSpecRequest* request,
-                                         v1::ValidateSpecResponse* response) override {
-    return Serve(context, request, response,
-                 [this, request](const std::string& principal, auto done) {
-                   return jobs_.Validate(*request, principal, std::move(done));
-                 });
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override {
+    return Serve<v1::ValidateSpecRequest, v1::ValidateSpecResponse>(
+        context, request, response,
+        [this](const v1::ValidateSpecRequest& validation, const std::string& principal, auto done) {
+          return jobs_.Validate(validation, principal, std::move(done));
+        });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
@@ -99,17 +111,18 @@ class TrainingServiceImpl final : public TrainingServiceBase {
   }
 
   grpc::ServerUnaryReactor* CommandJob(grpc::CallbackServerContext* context,
-                                       const v1::CommandJobRequest* request,
-                                       v1::CommandJobResponse* response) override {
-    return Serve(context, request, response,
-                 [this, request](const std::string& principal, auto done) {
-                   jobs_.Command(*request, principal,
-                                 Suggesting<v1::CommandJobResponse>(request->name(), done));
-                 });
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override {
+    return Serve<v1::CommandJobRequest, v1::CommandJobResponse>(
+        context, request, response,
+        [this](const v1::CommandJobRequest& command, const std::string& principal, auto done) {
+          jobs_.Command(command, principal,
+                        Suggesting<v1::CommandJobResponse>(command.name(), std::move(done)));
+        });
   }
 
-  grpc::ServerWriteReactor<v1::PredictJobResponse>* PredictJob(
-      grpc::CallbackServerContext* context, const v1::PredictJobRequest* request) override {
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* PredictJob(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request) override {
     return ServePredict(jobs_, *request, PrincipalOf(*context));
   }
 
@@ -117,16 +130,20 @@ class TrainingServiceImpl final : public TrainingServiceBase {
   const WatchService& watches() const { return watches_; }
 
  private:
-  // Checks the request, then hands it to `call(principal, done)`, which may give what is to be
-  // called when the client goes away before the answer. Nothing may throw past here: gRPC would
-  // swallow it and leave the call open.
+  // Reads and checks the request, then hands it to `call(request, principal, done)`, which keeps no
+  // reference to it, and may give what is to be called when the client goes away before the answer.
+  // Nothing may throw past here: gRPC would swallow it and leave the call open.
   template <class Request, class Response, class Call>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, const Request* request,
-                                  Response* response, Call call) {
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
+                                  const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
+                                  Call call) {
     auto* answer = new Answer<Response>(response);
     const typename Answer<Response>::Done done = answer->done();
     try {
-      if (absl::Status status = CheckRequest(*request); !status.ok()) {
+      Request request;
+      absl::Status status = ReadRequest(*bytes, &request);
+      if (status.ok()) status = CheckRequest(request);
+      if (!status.ok()) {
         done(status);
         return answer;
       }
@@ -135,10 +152,10 @@ class TrainingServiceImpl final : public TrainingServiceBase {
         done(principal.status());
         return answer;
       }
-      if constexpr (std::is_void_v<decltype(call(*principal, done))>) {
-        call(*principal, done);
+      if constexpr (std::is_void_v<decltype(call(request, *principal, done))>) {
+        call(request, *principal, done);
       } else {
-        answer->SetCancel(call(*principal, done));
+        answer->SetCancel(call(request, *principal, done));
       }
     } catch (const std::exception& error) {
       done(absl::InternalError(error.what()));
@@ -179,10 +196,17 @@ class ApiServerImpl final : public ApiServer {
     // blocked writes, up to 10 s if a client that doesn't read was connected.
     [[maybe_unused]] static const bool kept = (grpc_init(), true);
     grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(address->ToString(), grpc::InsecureServerCredentials(), &port);
-    // A second daemon must not share the port silently.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Tcp(
+        address->host, address->port, {.max_connections = options_.max_connections});
+    if (!listener.ok()) {
+      return MakeError(absl::StatusCode::kUnavailable,
+                       absl::StrCat("--listen: ", std::string(listener.status().message())),
+                       "CANNOT_LISTEN");
+    }
+    listener_ = *std::move(listener);
+    listener_->AddTo(builder);
+    // Of who connects and then says nothing, or half of it.
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 4096);
@@ -196,14 +220,14 @@ class ApiServerImpl final : public ApiServer {
     // (a static initializer registers it; to do so again logs an error at each start).
     grpc::EnableDefaultHealthCheckService(true);
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) {
+    if (server_ == nullptr) {
       return MakeError(absl::StatusCode::kUnavailable,
                        absl::StrCat("--listen: cannot listen on ", address->ToString()),
                        "CANNOT_LISTEN");
     }
-    address->port = port;
+    address->port = port_ = listener_->port();
     address_ = address->ToString();
-    port_ = port;
+    listener_->Start();
     SetServing(options_.health().ok());
     health_thread_ = std::thread([this] { WatchHealth(); });
     return absl::OkStatus();
@@ -212,6 +236,10 @@ class ApiServerImpl final : public ApiServer {
   const std::string& address() const override { return address_; }
   int port() const override { return port_; }
   int64_t watchers() const override { return service_.watches().watchers(); }
+  int64_t lag() const override { return service_.watches().lag(); }
+  int64_t connections() const override { return listener_->connections(); }
+  int64_t refused_connections() const override { return listener_->refused(); }
+  absl::Status listening() const override { return listener_->health(); }
 
   void Shutdown(std::chrono::system_clock::time_point deadline) override {
     {
@@ -220,6 +248,7 @@ class ApiServerImpl final : public ApiServer {
       shut_down_ = true;
     }
     if (health_thread_.joinable()) health_thread_.join();
+    if (listener_ != nullptr) listener_->Stop();
     service_.watches().EndAll(
         MakeError(absl::StatusCode::kUnavailable,
                   "descentd is shutting down; watch again from the last revision once it is back",
@@ -253,6 +282,7 @@ class ApiServerImpl final : public ApiServer {
   TrainingServiceImpl service_;
   std::string address_;
   int port_ = 0;
+  std::unique_ptr<GrpcListener> listener_;
   std::unique_ptr<grpc::Server> server_;  // before service_ goes
   absl::Mutex mutex_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

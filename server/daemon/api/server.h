@@ -27,6 +27,8 @@ class ApiServer {
     // OK while the daemon can do its work; asked a few times a second from a thread of the
     // server's own, must not block. grpc.health.v1 says NOT_SERVING when it is not OK.
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };
+    // Connections at a time; further ones are told so and closed. Asked at every connection.
+    std::function<int64_t()> max_connections = [] { return int64_t{4096}; };
     // Threads that read the store for watchers that lag behind.
     int reader_threads = 2;
     const server::Clock* clock = server::Clock::Real();
@@ -45,6 +47,15 @@ class ApiServer {
 
   // Watchers connected now.
   virtual int64_t watchers() const = 0;
+  // Durable events that the slowest of them has not been given yet.
+  virtual int64_t lag() const = 0;
+
+  // Open now; turned away since the start.
+  virtual int64_t connections() const = 0;
+  virtual int64_t refused_connections() const = 0;
+
+  // OK, or why the next client is turned away.
+  virtual absl::Status listening() const = 0;
 
   // Takes no new calls, ends every watch with UNAVAILABLE (clients resume from their cursor),
   // lets the other calls finish until `deadline`, and cancels those that don't: their commands

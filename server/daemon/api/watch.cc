@@ -2,6 +2,8 @@
 
 #include <grpcpp/support/slice.h>
 
+#include <algorithm>
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -13,10 +15,14 @@
 #include "proto/rpc_status.h"
 #include "server/daemon/api/open_watch.h"
 #include "server/daemon/api/requests.h"
+#include "server/daemon/api/wire_request.h"
 #include "server/daemon/journal/watch_cursor.h"
 
 namespace descent::daemon {
 namespace {
+
+// How often a watcher is told how far it is if nothing comes that it asked for.
+constexpr int64_t kAnnouncePeriod = server::kSecond;
 
 // The journal's bytes as gRPC's, which keeps them alive for as long as it needs them.
 grpc::Slice Share(const WatchPiece::Slice& slice) {
@@ -35,13 +41,8 @@ grpc::ByteBuffer ToWire(const WatchPiece& piece) {
 }
 
 absl::StatusOr<v1::WatchJobRequest> ParseRequest(const grpc::ByteBuffer& buffer) {
-  grpc::Slice slice;
   v1::WatchJobRequest request;
-  if (!buffer.DumpToSingleSlice(&slice).ok() ||
-      !request.ParseFromArray(slice.begin(), static_cast<int>(slice.size()))) {
-    return MakeError(absl::StatusCode::kInvalidArgument, "the request is not a WatchJobRequest",
-                     "INVALID_REQUEST");
-  }
+  if (absl::Status status = ReadRequest(buffer, &request); !status.ok()) return status;
   if (absl::Status status = CheckRequest(request); !status.ok()) return status;
   return request;
 }
@@ -79,6 +80,19 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     }
     service_.live_.Post([this] { Work(); });
   }
+
+  // Some time has passed: what has been looked through in silence is said, as if by an event. From
+  // any thread.
+  void Tick() ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      absl::MutexLock lock(&mutex_);
+      tick_ = true;
+    }
+    Wake();
+  }
+
+  // Events that it has not been given, as of when it was last at work. From any thread.
+  int64_t lag() const { return lag_.load(std::memory_order_relaxed); }
 
   // Ends the watch with `status` as soon as the message in flight is gone. From any thread.
   void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -135,12 +149,14 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
         return;
       }
       WatchPiece piece;
-      switch (cursor_.Poll(&piece)) {
+      const WatchCursor::Next next = cursor_.Poll(&piece);
+      lag_.store(cursor_.lag(), std::memory_order_relaxed);
+      if (next != WatchCursor::Next::kPiece && TakeTick() && cursor_.Announce(&piece)) {
+        return Send(piece);
+      }
+      switch (next) {
         case WatchCursor::Next::kPiece:
-          buffer_ = ToWire(piece);
-          next_turn_ = service_.NextTurn(&pace_window_);
-          StartWrite(&buffer_);  // busy_ goes on to OnWriteDone
-          return;
+          return Send(piece);
         case WatchCursor::Next::kNeedsStore:
           caught_up_ = false;
           service_.readers_.Post([this] { Guarded([this] { Fetch(); }); });
@@ -155,6 +171,18 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
           return;
       }
     }
+  }
+
+  bool TakeTick() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return std::exchange(tick_, false);
+  }
+
+  // busy_ goes on to OnWriteDone.
+  void Send(const WatchPiece& piece) {
+    buffer_ = ToWire(piece);
+    next_turn_ = service_.NextTurn(&pace_window_);
+    StartWrite(&buffer_);
   }
 
   void Fetch() {
@@ -173,15 +201,19 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   bool caught_up_ = false;
   int64_t next_turn_ = 0;
   int64_t pace_window_ = -1;
+  std::atomic<int64_t> lag_ = 0;
   std::unique_ptr<Subscription> subscription_;
   absl::Mutex mutex_;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   bool news_ ABSL_GUARDED_BY(mutex_) = false;
+  bool tick_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
 WatchService::WatchService(Jobs& jobs, int reader_threads, const server::Clock* clock)
-    : jobs_(jobs), clock_(clock), readers_(reader_threads), live_(clock) {}
+    : jobs_(jobs), clock_(clock), readers_(reader_threads), live_(clock) {
+  live_.PostAfter(kAnnouncePeriod, [this] { Announce(); });
+}
 
 WatchService::~WatchService() {
   absl::MutexLock lock(&mutex_);
@@ -218,6 +250,21 @@ void WatchService::EndAll(const absl::Status& status) {
   absl::MutexLock lock(&mutex_);
   ended_ = status;
   for (Watcher* watcher : watchers_) watcher->End(status);
+}
+
+void WatchService::Announce() {
+  {
+    absl::MutexLock lock(&mutex_);
+    for (Watcher* watcher : watchers_) watcher->Tick();
+  }
+  live_.PostAfter(kAnnouncePeriod, [this] { Announce(); });
+}
+
+int64_t WatchService::lag() const {
+  absl::MutexLock lock(&mutex_);
+  int64_t most = 0;
+  for (const Watcher* watcher : watchers_) most = std::max(most, watcher->lag());
+  return most;
 }
 
 int64_t WatchService::watchers() const {

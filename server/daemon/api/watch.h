@@ -46,11 +46,16 @@ class WatchService {
   void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   int64_t watchers() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Durable events that the slowest of them has not been given yet.
+  int64_t lag() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class Watcher;
 
   absl::StatusOr<Watcher*> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Once a period.
+  void Announce() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A caught-up watcher sends now; gives when it may send again.
   int64_t NextTurn(int64_t* pace_window);

@@ -162,6 +162,18 @@ WatchCursor::Next WatchCursor::Finish(Builder& builder, Next otherwise, WatchPie
   const int64_t silent = cursor_ - announced_;
   const bool announce = silent >= kSilentRevisions || (otherwise == Next::kEnd && silent > 0);
   if (builder.events() == 0 && !announce) return otherwise;
+  Write(builder, piece);
+  return Next::kPiece;
+}
+
+bool WatchCursor::Announce(WatchPiece* piece) {
+  if (cursor_ <= announced_) return false;
+  Builder nothing;
+  Write(nothing, piece);
+  return true;
+}
+
+void WatchCursor::Write(Builder& builder, WatchPiece* piece) {
   *piece = WatchPiece();
   builder.Build(piece);
   announced_ = cursor_;
@@ -169,7 +181,6 @@ WatchCursor::Next WatchCursor::Finish(Builder& builder, Next otherwise, WatchPie
   piece->head_revision = std::max(cursor_, journal_->head_revision());
   AppendVarintField(kScannedRevisionTag, piece->scanned_revision, &piece->trailer);
   AppendVarintField(kHeadRevisionTag, piece->head_revision, &piece->trailer);
-  return Next::kPiece;
 }
 
 absl::Status WatchCursor::Fetch() {

@@ -1,6 +1,7 @@
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -64,12 +65,17 @@ class WatchCursor {
   // journal has been looked through.
   Next Poll(WatchPiece* piece);
 
+  // A piece that says how far the journal has been looked through, if the last one said less.
+  bool Announce(WatchPiece* piece);
+
   // Reads the next rows from the store: blocks. An error ends the watch; OUT_OF_RANGE here: the
   // watcher was so slow that retention has overtaken it.
   absl::Status Fetch();
 
   // All events up to here have been given or filtered out: the cursor to resume from.
   int64_t scanned_revision() const { return cursor_; }
+  // What is durable and has not been.
+  int64_t lag() const { return std::max<int64_t>(journal_->head_revision() - cursor_, 0); }
 
  private:
   class Builder;
@@ -80,6 +86,7 @@ class WatchCursor {
   // Adds what is wanted of a row; false: the piece is full, and the row is for the next one.
   bool Take(const RowPtr& row, Builder& builder) const;
   Next Finish(Builder& builder, Next otherwise, WatchPiece* piece);
+  void Write(Builder& builder, WatchPiece* piece);
 
   std::shared_ptr<JobJournal> journal_;
   WatchFilter filter_;

@@ -1,14 +1,24 @@
 #include "server/daemon/api/server.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <limits>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "proto/rpc_status.h"
 #include "tests/server/daemon/api/api_testing.h"
@@ -46,6 +56,27 @@ class ServerTest : public ApiTest {
     Bound(context);
     if (!principal.empty()) context.AddMetadata("x-descent-principal", principal);
     return stub_->CommandJob(&context, request, response);
+  }
+
+  // A call of `method` with these bytes.
+  grpc::Status Raw(const std::string& method, const std::string& bytes) {
+    grpc::GenericStub stub(Connect());
+    grpc::ClientContext context;
+    Bound(context);
+    grpc::CompletionQueue queue;
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    grpc::ByteBuffer response;
+    auto call =
+        stub.PrepareUnaryCall(&context, "/descent.v1.TrainingService/" + method, request, &queue);
+    call->StartCall();
+    grpc::Status status;
+    call->Finish(&response, &status, nullptr);
+    void* tag;
+    bool ok;
+    queue.Next(&tag, &ok);
+    queue.Shutdown();
+    return status;
   }
 
   // grpc.health.v1.Health.Check of the whole server: 1 SERVING, 2 NOT_SERVING.
@@ -169,6 +200,38 @@ TEST_F(ServerTest, RefusesFieldsItDoesNotKnow) {
   EXPECT_EQ(GetErrorDetail(FromGrpcStatus(status)).violations[0].field, "commands[0].#1234");
 }
 
+// gRPC's own way is UNIMPLEMENTED without a word.
+TEST_F(ServerTest, ARequestThatCannotBeReadIsAnsweredWithAText) {
+  daemon_.jobs.Add("a");
+  const auto refusal = [&](const std::string& method, const std::string& bytes) {
+    const grpc::Status status = Raw(method, bytes);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << method;
+    EXPECT_EQ(GetErrorDetail(FromGrpcStatus(status)).reason, "INVALID_REQUEST") << method;
+    return status.error_message();
+  };
+  for (const char* method : {"CreateJob", "GetJob", "ListJobs", "DeleteJob", "ValidateSpec",
+                             "WatchJob", "CommandJob", "PredictJob"}) {
+    for (const std::string& bytes : {std::string("\xff\xff\xff"),
+                                     std::string("\x0a\x7f"
+                                                 "abc"),
+                                     std::string(99, '\x0b')}) {
+      EXPECT_THAT(refusal(method, bytes), HasSubstr("can't be read")) << method;
+    }
+  }
+  const std::string bad = "\x0a\x02\xc3\x28";  // field 1, two bytes
+  for (const char* method : {"GetJob", "DeleteJob", "WatchJob", "CommandJob", "PredictJob"}) {
+    EXPECT_THAT(refusal(method, bad), HasSubstr("name is not UTF-8"));
+  }
+  v1::CommandJobRequest request = SetRequest(0.1);
+  request.mutable_commands(0)->mutable_set()->set_path("step\xe4");
+  EXPECT_THAT(refusal("CommandJob", request.SerializeAsString()),
+              HasSubstr("commands.set.path is not UTF-8"));
+  v1::CreateJobRequest create;
+  (*create.mutable_job()->mutable_labels())["team"] = "B\xe4ume";
+  EXPECT_THAT(refusal("CreateJob", create.SerializeAsString()),
+              HasSubstr("job.labels.value is not UTF-8"));
+}
+
 TEST_F(ServerTest, ErrorsKeepTheirDetails) {
   daemon_.jobs.Add("a");
   daemon_.jobs.on_command = [](const v1::CommandJobRequest&, const std::string&,
@@ -267,6 +330,106 @@ TEST_F(ServerTest, APortInUseIsSaidSo) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
   EXPECT_EQ(GetErrorDetail(second.status()).reason, "PORT_IN_USE");
+}
+
+// What a connection that speaks bytes is told until its end.
+std::string ReadToEnd(int fd) {
+  std::string all;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+    all.append(buffer, static_cast<size_t>(n));
+  }
+  return all;
+}
+
+int ConnectedSocket(int port, int fd) {
+  timeval timeout{.tv_sec = 20, .tv_usec = 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  return fd;
+}
+
+// gRPC's own listener would be gone for good.
+TEST_F(ServerTest, ComesBackWhenDescriptorsRanOut) {
+  daemon_.jobs.Add("a");
+  v1::CommandJobResponse response;
+  ASSERT_TRUE(Command(SetRequest(0.1), &response).ok());
+  std::vector<int> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  std::vector<int> fillers;
+  rlimit low = before;
+  low.rlim_cur = static_cast<rlim_t>(clients.back()) + 10;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  for (int fd = 0; (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) fillers.push_back(fd);
+  EXPECT_EQ(errno, EMFILE);
+
+  for (const int fd : clients) {
+    ConnectedSocket(server_->port(), fd);
+    EXPECT_THAT(ReadToEnd(fd), HasSubstr("out of file descriptors"));
+    close(fd);
+    // Its number would be there for the next one.
+    fillers.push_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+  EXPECT_THAT(std::string(server_->listening().message()), HasSubstr("descriptors"));
+  // Those who are connected are served.
+  EXPECT_TRUE(Command(SetRequest(0.1), &response).ok());
+  EXPECT_EQ(server_->refused_connections(), 20);
+
+  for (const int fd : fillers) close(fd);
+  EXPECT_TRUE(server_->listening().ok());
+  EXPECT_EQ(Health(), 1);  // over a connection of its own
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST_F(ServerTest, ConnectionsHaveTheirLimitAndAreToldSo) {
+  daemon_.jobs.Add("a");
+  ApiServer::Options options;
+  options.listen = "127.0.0.1:0";
+  options.max_connections = [] { return int64_t{3}; };
+  const auto server = *ApiServer::Create(daemon_.jobs, options);
+  std::vector<int> clients;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(server->listening().ok());
+    clients.push_back(ConnectedSocket(server->port(), socket(AF_INET, SOCK_STREAM, 0)));
+    char preface[9];  // the server's settings: it has been taken
+    EXPECT_EQ(recv(clients.back(), preface, sizeof(preface), MSG_WAITALL), 9);
+  }
+  EXPECT_EQ(server->connections(), 3);
+  EXPECT_THAT(std::string(server->listening().message()), HasSubstr("3 gRPC connections"));
+  const int refused = ConnectedSocket(server->port(), socket(AF_INET, SOCK_STREAM, 0));
+  EXPECT_THAT(ReadToEnd(refused), HasSubstr("3 gRPC connections, as many as it may have"));
+  close(refused);
+  // In gRPC's words.
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto channel =
+      grpc::CreateCustomChannel(server->address(), grpc::InsecureChannelCredentials(), arguments);
+  const auto stub = v1::TrainingService::NewStub(channel);
+  v1::GetJobRequest request;
+  request.set_name("jobs/a");
+  v1::Job job;
+  {
+    grpc::ClientContext context;
+    Bound(context);
+    const grpc::Status status = stub->GetJob(&context, request, &job);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_THAT(status.error_message(), HasSubstr("3 gRPC connections, as many as it may have"));
+  }
+  // One goes: at once there is room, for a client that waits too.
+  close(clients.back());
+  grpc::ClientContext context;
+  Bound(context);
+  context.set_wait_for_ready(true);
+  const grpc::Status status = stub->GetJob(&context, request, &job);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  close(clients[0]);
+  close(clients[1]);
 }
 
 TEST_F(ServerTest, ListensOnLoopbackOnly) {

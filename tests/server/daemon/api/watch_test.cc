@@ -120,6 +120,32 @@ TEST_F(WatchTest, FiltersKindsAndThinsIterations) {
   EXPECT_EQ(notices[0].notice().message(), "hello");
 }
 
+// Else a client that watches for what is rare would come back to where it began.
+TEST_F(WatchTest, AnIdleFilteredWatchSaysHowFarItIs) {
+  auto journal = daemon_.jobs.Add("a");
+  ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 10)).ok());
+  v1::WatchJobRequest request = WatchRequest("jobs/a");
+  request.add_kinds(v1::NOTICE);
+  grpc::ClientContext context;
+  Bound(context);
+  const auto reader = stub_->WatchJob(&context, request);
+  v1::WatchJobResponse response;
+  for (int64_t head = 11; head <= 13; ++head) {
+    do {
+      ASSERT_TRUE(reader->Read(&response));
+      EXPECT_EQ(response.events_size(), 0);
+    } while (response.scanned_revision() < head);
+    EXPECT_EQ(response.scanned_revision(), head);
+    EXPECT_EQ(response.head_revision(), head);
+    ASSERT_TRUE(AppendAndWait(*journal, {MakeIteration(head - 1)}).ok());
+  }
+  ASSERT_TRUE(AppendAndWait(*journal, {MakeNotice("hello")}).ok());
+  do {
+    ASSERT_TRUE(reader->Read(&response));
+  } while (response.events().empty());
+  EXPECT_EQ(response.events(0).notice().message(), "hello");
+}
+
 TEST_F(WatchTest, PastTheHeadIsOutOfRangeWithTheBound) {
   daemon_.jobs.Add("a");
   grpc::Status status;

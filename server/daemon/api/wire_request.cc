@@ -1,0 +1,16 @@
+#include "server/daemon/api/wire_request.h"
+
+#include <string>
+
+#include "proto/message_text.h"
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+
+absl::Status ReadRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request) {
+  const absl::Status status = FromBytes(buffer, request);
+  if (status.ok()) return status;
+  return MakeError(status.code(), std::string(status.message()), "INVALID_REQUEST");
+}
+
+}  // namespace descent::daemon
