@@ -517,6 +517,10 @@ def test_json_lists_gets_and_commands(client, endless, daemon):
     assert daemon.get("/v1/jobs/nobody")[0] == 404
 
 
+def is_cpu_of(name: str, job: str) -> bool:
+    return name.startswith("descent_worker_cpu_seconds_total{") and f'job_name="{job}"' in name
+
+
 def test_prometheus_sees_jobs_while_they_run(client, daemon, folder):
     job = client.create(specs.linear_regression(folder, iterations=FOREVER), job_id="seen").name
     client.wait_for_iteration(job, 100)
@@ -525,18 +529,23 @@ def test_prometheus_sees_jobs_while_they_run(client, daemon, folder):
     samples = dict(
         line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#")
     )
-    assert float(samples['descent_job_step_size{job="seen"}']) == 0.05
-    assert float(samples['descent_job_iterations_total{job="seen"}']) >= 100
-    assert float(samples['descent_job_value{job="seen"}']) > 0
+    assert float(samples['descent_job_step_size{job_name="seen"}']) == 0.05
+    assert float(samples['descent_job_iterations_total{job_name="seen"}']) >= 100
+    assert float(samples['descent_job_value{job_name="seen"}']) > 0
     assert samples['descent_jobs{state="running"}'] == "1"
     assert samples["descent_journal_up"] == "1"
+    assert float(samples["descent_iterations_total"]) >= 100
+    (cpu,) = [value for name, value in samples.items() if is_cpu_of(name, "seen")]
+    assert float(cpu) > 0
     linted = subprocess.run(
         ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")
     client.stop(job)
     client.wait_until_final(job)
-    assert "seen" not in daemon.get("/metrics")[1]
+    ended = daemon.get("/metrics")[1]  # for a quarter of an hour
+    assert 'descent_job_state{job_name="seen",state="stopped"} 1\n' in ended
+    assert 'descent_job_value{job_name="seen"}' in ended
 
 
 # ------------------------------------------------------------------------------------ divergence

@@ -54,6 +54,34 @@ absl::Status WriteAll(int fd, const std::string& text) {
   return absl::OkStatus();
 }
 
+// Takes from others what they may do with a file, or a folder and all below it. Nothing if it isn't
+// there.
+void Restrict(const std::filesystem::path& path) {
+  using std::filesystem::perms;
+  const auto restrict_one = [](const std::filesystem::path& one) {
+    std::error_code ignored;
+    std::filesystem::permissions(one, perms::group_all | perms::others_all,
+                                 std::filesystem::perm_options::remove, ignored);
+  };
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  restrict_one(path);
+  if (!std::filesystem::is_directory(path, error)) return;
+  for (std::filesystem::recursive_directory_iterator entry(path, error), end;
+       !error && entry != end; entry.increment(error)) {
+    if (!entry->is_symlink(error)) restrict_one(entry->path());
+  }
+}
+
+// A folder that was there before may be open to others, and so may a store of an earlier daemon in
+// it. The folder itself is left alone: it is somebody's own.
+void RestrictStore(const std::string& folder) {
+  for (const char* part : {"descent.db", "descent.db-wal", "descent.db-shm", "descentd.json",
+                           "lock", "jobs", "workers"}) {
+    Restrict(std::filesystem::path(folder) / part);
+  }
+}
+
 // The process that wrote the lock file; 0 if it is not there yet.
 int64_t ReadPid(int lock) {
   char text[32] = {};
@@ -122,6 +150,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
     close(lock);
     return absl::UnavailableError(absl::StrCat("Can't write ", lock_path, ": ", Errno(why)));
   }
+  RestrictStore(folder);
   return std::unique_ptr<DataDir>(new DataDir(folder, lock));
 }
 

@@ -15,7 +15,8 @@ std::string DefaultDataDir();
 // A daemon's folder, locked for as long as this lives: one writer. Not thread-safe.
 class DataDir {
  public:
-  // Makes the folder if need be, for its owner alone. FAILED_PRECONDITION: another daemon has it;
+  // Makes the folder if need be, for its owner alone; in one that was there before it takes from
+  // others what they may do with the store's files. FAILED_PRECONDITION: another daemon has it;
   // UNAVAILABLE: it can't be made or written.
   static absl::StatusOr<std::unique_ptr<DataDir>> Lock(const std::string& path);
 

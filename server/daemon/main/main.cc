@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +13,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -33,6 +35,7 @@
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
+#include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/workers/processes.h"
 
 namespace descent::daemon {
@@ -158,6 +161,9 @@ int Serve(const Flags& flags) {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // Specs, checkpoints and logs are their owner's, in whatever folder; workers inherit it.
+  umask(S_IRWXG | S_IRWXO);
+  RaiseDescriptorLimit();
   signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
 
   // What is refused is refused before anything is made.
@@ -204,30 +210,48 @@ int Serve(const Flags& flags) {
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
-  // A damaged journal is one job's trouble, for which clients need not turn away; but whoever asks
-  // how the daemon is should hear of it.
-  const auto ready = [journal = journal->get()] {
-    absl::Status status = journal->health();
-    status.Update(journal->damage());
-    return status;
+  const auto limits = [running = flags.max_running_jobs] {
+    return LimitsOf(DescriptorLimit(), running);
   };
-  absl::StatusOr<std::unique_ptr<ApiServer>> api =
-      ApiServer::Create(**jobs, {.listen = flags.listen, .health = health});
+  absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Create(
+      **jobs, {.listen = flags.listen, .health = health, .max_connections = [limits] {
+                 return limits().grpc;
+               }});
   if (!api.ok()) return Refuse(api.status());
   // The metrics want the watchers of the server that serves them.
   std::atomic<HttpServer*> http_server = nullptr;
-  const std::unique_ptr<Metrics> metrics =
-      Metrics::Create(**jobs, **journal,
-                      {.version = kVersion,
-                       .grpc_watchers = [api = api->get()] { return api->watchers(); },
-                       .http_watchers =
-                           [&] {
-                             const HttpServer* server = http_server;
-                             return server == nullptr ? 0 : server->watchers();
-                           }});
-  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
-      **jobs,
-      {.listen = flags.http, .metrics = [&] { return metrics->Scrape(); }, .health = ready});
+  const std::unique_ptr<Metrics> metrics = Metrics::Create(
+      **jobs, **journal, {.version = kVersion, .transports = [&] {
+                            std::map<std::string, Metrics::Transport> transports;
+                            transports["grpc"] = {.connections = (*api)->connections(),
+                                                  .most_connections = limits().grpc,
+                                                  .refused = (*api)->refused_connections(),
+                                                  .watchers = (*api)->watchers(),
+                                                  .lag = (*api)->lag()};
+                            if (const HttpServer* server = http_server) {
+                              transports["http"] = {.connections = server->connections(),
+                                                    .most_connections = limits().http,
+                                                    .refused = server->refused_connections(),
+                                                    .watchers = server->watchers(),
+                                                    .lag = server->lag()};
+                            }
+                            return transports;
+                          }});
+  // What those who have a connection can do, and whether others get one. A damaged journal is one
+  // job's trouble, for which clients need not turn away; but whoever asks how the daemon is should
+  // hear of it.
+  const auto readiness = [&] {
+    for (const absl::Status& status : {health(), (*journal)->damage(), (*jobs)->launching(),
+                                       (*api)->listening(), CheckDescriptors()}) {
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  };
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Create(**jobs, {.listen = flags.http,
+                                  .metrics = [&] { return metrics->Scrape(); },
+                                  .health = readiness,
+                                  .max_connections = [limits] { return limits().http; }});
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 

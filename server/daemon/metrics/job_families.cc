@@ -1,9 +1,13 @@
 #include "server/daemon/metrics/job_families.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "server/daemon/metrics/family.h"
@@ -25,61 +29,145 @@ std::string IdOf(const v1::Job& job) {
   return job.name().rfind(kPrefix, 0) == 0 ? job.name().substr(kPrefix.size()) : job.name();
 }
 
+double ToSeconds(uint64_t unix_nanos) { return static_cast<double>(unix_nanos) / 1e9; }
+
+// Those whose series are shown, and how many there are of each state.
+class Chosen {
+ public:
+  Chosen(const std::vector<v1::Job>& jobs, int64_t wall_nanos) {
+    std::vector<const v1::Job*> unfinished;
+    std::vector<const v1::Job*> finished;
+    for (const v1::Job& job : jobs) {
+      if (v1::JobState_IsValid(job.state())) ++counts_[job.state()];
+      if (!IsFinished(job.state())) {
+        unfinished.push_back(&job);
+      } else if (wall_nanos - static_cast<int64_t>(job.end_time_unix_nanos()) < kEndedNanos) {
+        finished.push_back(&job);
+      }
+    }
+    Take(std::move(unfinished), kMostUnfinished, [](const v1::Job* job) {
+      return std::pair(job->state() != v1::QUEUED, job->create_time_unix_nanos());
+    });
+    Take(std::move(finished), kMostFinished,
+         [](const v1::Job* job) { return job->end_time_unix_nanos(); });
+  }
+
+  const std::vector<const v1::Job*>& jobs() const { return jobs_; }
+  int64_t count(int state) const { return counts_[static_cast<size_t>(state)]; }
+
+ private:
+  // A scraper that comes once a minute, and fails now and then, sees each end.
+  static constexpr int64_t kEndedNanos = int64_t{15} * 60 * 1'000'000'000;
+  static constexpr size_t kMostUnfinished = 1000;
+  static constexpr size_t kMostFinished = 100;
+
+  // The first so many by `key`, the greatest first.
+  template <class Key>
+  void Take(std::vector<const v1::Job*> from, size_t most, Key key) {
+    const size_t count = std::min(most, from.size());
+    std::partial_sort(from.begin(), from.begin() + static_cast<ptrdiff_t>(count), from.end(),
+                      [&](const v1::Job* a, const v1::Job* b) { return key(a) > key(b); });
+    jobs_.insert(jobs_.end(), from.begin(), from.begin() + static_cast<ptrdiff_t>(count));
+  }
+
+  std::vector<const v1::Job*> jobs_;
+  std::array<int64_t, v1::JobState_ARRAYSIZE> counts_ = {};
+};
+
+// The first so many.
+template <class Items>
+int FirstOf(const Items& items) {
+  constexpr int kMost = 100;
+  return std::min(items.size(), kMost);
+}
+
 }  // namespace
 
-std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jobs) {
-  auto info = Gauge("descent_job_info",
-                    "1 for each job that is not finished, with its display name and state.");
+std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jobs,
+                                                  int64_t wall_nanos) {
+  auto info = Gauge("descent_job_info", "1 for each job, with its display name and state.");
+  auto by_state = Gauge("descent_job_state", "1 for the state that the job is in, 0 for others.");
+  auto created = Gauge("descent_job_create_timestamp_seconds",
+                       "When the job was submitted, in seconds since 1970.");
+  auto ended = Gauge("descent_job_end_timestamp_seconds",
+                     "When the job ended, in seconds since 1970; of finished jobs.");
   auto value = Gauge("descent_job_value", "Value of the objective at the job's last iteration.");
   auto gradient_norm =
       Gauge("descent_job_gradient_norm", "Euclidean norm of the gradient at the last iteration.");
   auto step_size = Gauge("descent_job_step_size", "Step size of the last step.");
+  auto series = Gauge("descent_job_series",
+                      "Other named values of the last iteration: of a system's players, of the "
+                      "parts of a loss.");
   auto iterations = Counter("descent_job_iterations_total", "Steps done.");
   auto examples = Counter("descent_job_examples_total", "Examples consumed.");
   auto computing = Counter("descent_job_computing_seconds_total",
                            "Computing time over all attempts, pauses excluded, in seconds.");
   auto epoch = Gauge("descent_job_epoch", "Passes over the training data so far, with fraction.");
   auto dial = Gauge("descent_job_dial", "Present value of each dial.");
-  auto metric = Gauge("descent_job_evaluation", "Metrics of the last evaluation on the test data.");
+  auto metric = Gauge("descent_job_evaluation", "Metrics of the last evaluation, by data set.");
+  auto evaluated =
+      Gauge("descent_job_evaluation_iteration", "The iteration that was evaluated last.");
   auto attempts = Counter("descent_job_attempts_total", "Launches of a worker for the job.");
-  auto by_state = Gauge("descent_jobs", "Jobs by state.");
+  auto counts = Gauge("descent_jobs", "Jobs by state.");
 
-  std::array<int64_t, v1::JobState_ARRAYSIZE> counts = {};
-  for (const v1::Job& job : jobs) {
-    if (v1::JobState_IsValid(job.state())) ++counts[job.state()];
-    if (IsFinished(job.state())) continue;
-    const Labels labels = {{"job", IdOf(job)}};
+  const Chosen chosen(jobs, wall_nanos);
+  for (const v1::Job* shown : chosen.jobs()) {
+    const v1::Job& job = *shown;
+    const std::string id = IdOf(job);
+    const Labels labels = {{"job_name", id}};
     AddSample(info, 1,
-              {{"job", IdOf(job)},
+              {{"job_name", id},
                {"display_name", job.display_name()},
                {"state", StateLabel(job.state())}});
-    AddSample(attempts, job.attempt(), labels);
-    for (const v1::DialState& state : job.dials()) {
-      AddSample(dial, state.value(), {{"job", IdOf(job)}, {"path", state.path()}});
+    for (int state = v1::QUEUED; state <= v1::FAILED; ++state) {
+      AddSample(by_state, job.state() == state ? 1 : 0,
+                {{"job_name", id}, {"state", StateLabel(static_cast<v1::JobState>(state))}});
     }
-    for (const v1::Metric& m : job.last_evaluation().metrics()) {
-      if (!m.values().empty() || m.size() > 0) continue;  // a matrix is no gauge
-      AddSample(metric, m.value(), {{"job", IdOf(job)}, {"metric", m.name()}});
+    AddSample(created, ToSeconds(job.create_time_unix_nanos()), labels);
+    if (IsFinished(job.state())) AddSample(ended, ToSeconds(job.end_time_unix_nanos()), labels);
+    AddSample(attempts, job.attempt(), labels);
+    std::set<std::string_view> dials;
+    for (int i = 0; i < FirstOf(job.dials()); ++i) {
+      if (!dials.insert(job.dials(i).path()).second) continue;
+      AddSample(dial, job.dials(i).value(), {{"job_name", id}, {"path", job.dials(i).path()}});
+    }
+    if (job.has_last_evaluation()) {
+      const v1::Evaluated& last = job.last_evaluation();
+      AddSample(evaluated, static_cast<double>(last.iteration()),
+                {{"job_name", id}, {"dataset", last.dataset()}});
+      std::set<std::string_view> seen;
+      for (int i = 0; i < FirstOf(last.metrics()); ++i) {
+        // A matrix is no gauge.
+        if (!last.metrics(i).values().empty() || last.metrics(i).size() > 0) continue;
+        if (!seen.insert(last.metrics(i).name()).second) continue;
+        AddSample(
+            metric, last.metrics(i).value(),
+            {{"job_name", id}, {"dataset", last.dataset()}, {"metric", last.metrics(i).name()}});
+      }
     }
     if (!job.has_last_iteration()) continue;
     const v1::Iteration& last = job.last_iteration();
     AddSample(value, last.value(), labels);
     AddSample(gradient_norm, last.gradient_norm(), labels);
     if (last.has_step_size()) AddSample(step_size, last.step_size(), labels);
+    for (int i = 0; i < std::min(FirstOf(job.series()), last.scalars_size()); ++i) {
+      if (!dials.insert(job.series(i)).second) continue;  // shown above
+      AddSample(series, last.scalars(i), {{"job_name", id}, {"series", job.series(i)}});
+    }
     AddSample(iterations, static_cast<double>(last.index()), labels);
     AddSample(examples, static_cast<double>(last.samples()), labels);
     AddSample(computing, last.elapsed_seconds(), labels);
     AddSample(epoch, last.epoch(), labels);
   }
   for (int state = v1::QUEUED; state <= v1::FAILED; ++state) {
-    AddSample(by_state, static_cast<double>(counts[state]),
+    AddSample(counts, static_cast<double>(chosen.count(state)),
               {{"state", StateLabel(static_cast<v1::JobState>(state))}});
   }
 
   std::vector<prometheus::MetricFamily> families;
   for (prometheus::MetricFamily* family :
-       {&by_state, &info, &value, &gradient_norm, &step_size, &iterations, &examples, &computing,
-        &epoch, &dial, &metric, &attempts}) {
+       {&counts, &info, &by_state, &created, &ended, &value, &gradient_norm, &step_size, &series,
+        &iterations, &examples, &computing, &epoch, &dial, &metric, &evaluated, &attempts}) {
     if (!family->metric.empty()) families.push_back(std::move(*family));
   }
   return families;

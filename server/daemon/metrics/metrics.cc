@@ -31,13 +31,10 @@ class Daemon final : public prometheus::Collectable {
       : jobs_(jobs), journal_(journal), options_(options) {}
 
   Families Collect() const override {
-    Families all = JobFamilies(jobs_.Snapshot());
+    Families all = JobFamilies(jobs_.Snapshot(), options_.clock->WallNanos());
     Extend(JobsStatistics(), &all);
     Extend(JournalStatistics(), &all);
-    auto watchers = Gauge("descent_watchers", "Watchers connected, by transport.");
-    AddSample(watchers, static_cast<double>(options_.grpc_watchers()), {{"transport", "grpc"}});
-    AddSample(watchers, static_cast<double>(options_.http_watchers()), {{"transport", "http"}});
-    all.push_back(std::move(watchers));
+    Extend(Transports(), &all);
     Extend(ProcessFamilies(), &all);
     return all;
   }
@@ -46,7 +43,7 @@ class Daemon final : public prometheus::Collectable {
   Families JobsStatistics() const {
     const Jobs::Statistics s = jobs_.statistics();
     const auto number = [](int64_t n) { return static_cast<double>(n); };
-    return {
+    Families families = {
         Sampled(Gauge("descent_workers", "Worker processes connected."), number(s.workers)),
         Sampled(Gauge("descent_spare_workers", "Of these, warm spares without a job."),
                 number(s.spares)),
@@ -58,7 +55,32 @@ class Daemon final : public prometheus::Collectable {
         Sampled(Counter("descent_commands_total", "Command requests accepted."),
                 number(s.commands)),
         Sampled(Gauge("descent_queued_jobs", "Jobs that wait for their turn."), number(s.queued)),
+        Sampled(Counter("descent_iterations_total",
+                        "Iterations of all jobs that are new, since the daemon's start."),
+                number(s.iterations)),
     };
+    Extend(WorkerFamilies(s.processes), &families);
+    return families;
+  }
+
+  Families Transports() const {
+    auto watchers = Gauge("descent_watchers", "Watchers connected, by transport.");
+    auto lag = Gauge("descent_watcher_lag_events",
+                     "Durable events that the slowest watcher has not been sent yet.");
+    auto connections = Gauge("descent_connections", "Connections open, by transport.");
+    auto most = Gauge("descent_connections_limit", "Connections that may be open.");
+    auto refused = Counter("descent_connections_refused_total",
+                           "Connections and requests turned away because there were too many.");
+    for (const auto& [name, transport] : options_.transports()) {
+      const Labels labels = {{"transport", name}};
+      AddSample(watchers, static_cast<double>(transport.watchers), labels);
+      AddSample(lag, static_cast<double>(transport.lag), labels);
+      AddSample(connections, static_cast<double>(transport.connections), labels);
+      AddSample(most, static_cast<double>(transport.most_connections), labels);
+      AddSample(refused, static_cast<double>(transport.refused), labels);
+    }
+    return {std::move(watchers), std::move(lag), std::move(connections), std::move(most),
+            std::move(refused)};
   }
 
   Families JournalStatistics() const {

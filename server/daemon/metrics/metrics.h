@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
+#include "server/common/clock.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
 
@@ -14,15 +16,27 @@ namespace descent::daemon {
 // What Prometheus scrapes. Thread-safe. Nothing is counted here: every number is read from the
 // jobs, the journal and the system when it is asked for, so a scrape is a fold over the journals.
 //
-// Series of a job (label `job`, its id) exist while the job is not finished; then they disappear,
-// and `descent_jobs{state}` still counts it.
+// Series of a job bear the label `job_name`, its id (`job` is the scraper's own label). They exist
+// while the job is not finished and for 15 minutes after, so that an alert can name a job that has
+// failed; `descent_jobs{state}` counts all. What bounds their number: job_families.h.
 class Metrics {
  public:
+  // How many are connected.
+  struct Transport {
+    int64_t connections = 0;
+    int64_t most_connections = 0;
+    int64_t refused = 0;  // since the start
+    int64_t watchers = 0;
+    int64_t lag = 0;  // durable events that the slowest watcher has not been given
+  };
+
   struct Options {
     std::string version;  // of this build, for descent_build_info
-    // Watchers connected now, over gRPC and over HTTP.
-    std::function<int64_t()> grpc_watchers = [] { return int64_t{0}; };
-    std::function<int64_t()> http_watchers = [] { return int64_t{0}; };
+    // Of each way in (`grpc`, `http`), asked at every scrape.
+    std::function<std::map<std::string, Transport>()> transports = [] {
+      return std::map<std::string, Transport>();
+    };
+    const server::Clock* clock = server::Clock::Real();
   };
 
   // `jobs` and `journal` must outlive it.

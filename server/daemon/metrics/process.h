@@ -5,12 +5,19 @@
 
 #include <vector>
 
+#include "server/daemon/jobs/jobs.h"
+
 namespace descent::daemon {
 
 // The process_* families that Prometheus' client libraries agree on, of this process, read from
 // /proc: resident and virtual memory, open and allowed file descriptors, processor time, threads,
 // start time. What cannot be read is left out.
 std::vector<prometheus::MetricFamily> ProcessFamilies();
+
+// Processor time, memory and threads of each worker of this machine, by its id and its job's (empty
+// for a spare).
+std::vector<prometheus::MetricFamily> WorkerFamilies(
+    const std::vector<Jobs::WorkerProcess>& workers);
 
 }  // namespace descent::daemon
 

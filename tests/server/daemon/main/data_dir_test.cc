@@ -46,6 +46,31 @@ TEST_F(DataDirTest, ANameThatIsNotUtf8IsRefused) {
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/caf\xE9"));
 }
 
+TEST_F(DataDirTest, WhatWasThereBeforeIsTakenFromOthers) {
+  namespace fs = std::filesystem;
+  fs::create_directories(folder_ + "/jobs/mnist/checkpoints");
+  const char* const files[] = {"/descent.db", "/descent.db-wal", "/descent.db-shm",
+                               "/jobs/mnist/checkpoints/0-5.safetensors"};
+  for (const char* file : files) {
+    std::ofstream(folder_ + file) << "x";
+    fs::permissions(folder_ + file, fs::perms(0666));
+  }
+  for (const char* folder : {"", "/jobs", "/jobs/mnist", "/jobs/mnist/checkpoints"}) {
+    fs::permissions(folder_ + folder, fs::perms(0755));
+  }
+  std::ofstream(folder_ + "/notes.txt") << "somebody's own";
+  fs::permissions(folder_ + "/notes.txt", fs::perms(0644));
+  ASSERT_TRUE(DataDir::Lock(folder_).ok());
+  for (const char* file : files) {
+    EXPECT_EQ(fs::status(folder_ + file).permissions(), fs::perms(0600)) << file;
+  }
+  for (const char* folder : {"/jobs", "/jobs/mnist", "/jobs/mnist/checkpoints"}) {
+    EXPECT_EQ(fs::status(folder_ + folder).permissions(), fs::perms(0700)) << folder;
+  }
+  EXPECT_EQ(fs::status(folder_).permissions(), fs::perms(0755));
+  EXPECT_EQ(fs::status(folder_ + "/notes.txt").permissions(), fs::perms(0644));
+}
+
 TEST_F(DataDirTest, ASecondDaemonIsRefusedByName) {
   auto first = DataDir::Lock(folder_);
   ASSERT_TRUE(first.ok());

@@ -3,13 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/common/clock.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -17,6 +25,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+constexpr int64_t kNow = 1'700'000'100 * server::kSecond;
+constexpr int64_t kMinute = 60 * server::kSecond;
 
 v1::Job MakeJob(const std::string& id, v1::JobState state = v1::RUNNING) {
   v1::Job job;
@@ -31,9 +42,17 @@ v1::Job MakeJob(const std::string& id, v1::JobState state = v1::RUNNING) {
   last.set_step_size(0.01);
   last.set_samples(6400);
   last.set_epoch(1.5);
+  for (const char* name : {"generator.value", "discriminator.value", "optimizer.adam.step_size"}) {
+    job.add_series(name);
+    last.add_scalars(job.series_size());
+  }
+  job.set_create_time_unix_nanos(1'700'000'000'500'000'000u);
+  if (state >= v1::SUCCEEDED) job.set_end_time_unix_nanos(static_cast<uint64_t>(kNow));
   v1::DialState& dial = *job.add_dials();
   dial.set_path("optimizer.adam.step_size");
   dial.set_value(0.01);
+  job.mutable_last_evaluation()->set_dataset("test");
+  job.mutable_last_evaluation()->set_iteration(90);
   v1::Metric& metric = *job.mutable_last_evaluation()->add_metrics();
   metric.set_name("accuracy");
   metric.set_value(0.9);
@@ -59,33 +78,147 @@ class MetricsTest : public ::testing::Test {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? output : "FAILED " + output;
   }
 
+  // How many series `text` has of a family.
+  static size_t Count(const std::string& text, const std::string& family) {
+    size_t count = 0;
+    for (size_t at = 0; (at = text.find("\n" + family + "{", at)) != std::string::npos; ++at)
+      ++count;
+    return count;
+  }
+
+  MetricsTest() { clock_.Advance(kNow - clock_.WallNanos()); }
+
   FakeDaemon daemon_;
-  std::unique_ptr<Metrics> metrics_ = Metrics::Create(daemon_.jobs, *daemon_.journal,
-                                                      {.version = "0.1.0",
-                                                       .grpc_watchers = [] { return int64_t{3}; },
-                                                       .http_watchers = [] { return int64_t{2}; }});
+  TestClock clock_;
+  std::unique_ptr<Metrics> metrics_ = Metrics::Create(
+      daemon_.jobs, *daemon_.journal,
+      {.version = "0.1.0",
+       .transports =
+           [] {
+             return std::map<std::string, Metrics::Transport>{
+                 {"grpc", {.connections = 5, .most_connections = 9, .watchers = 3, .lag = 17}},
+                 {"http", {.connections = 4, .refused = 6, .watchers = 2}}};
+           },
+       .clock = &clock_});
 };
 
 TEST_F(MetricsTest, ShowsARunningJob) {
   daemon_.jobs.Set(MakeJob("mnist"));
   const std::string text = Scrape();
-  EXPECT_THAT(text, HasSubstr("descent_job_value{job=\"mnist\"} 0.25\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_value{job_name=\"mnist\"} 0.25\n"));
   EXPECT_THAT(text, Not(HasSubstr("confusion_matrix")));
-  EXPECT_THAT(text, HasSubstr("descent_job_gradient_norm{job=\"mnist\"} 1.5\n"));
-  EXPECT_THAT(text, HasSubstr("descent_job_step_size{job=\"mnist\"} 0.01\n"));
-  EXPECT_THAT(text, HasSubstr("descent_job_iterations_total{job=\"mnist\"} 100\n"));
-  EXPECT_THAT(text, HasSubstr("descent_job_examples_total{job=\"mnist\"} 6400\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_gradient_norm{job_name=\"mnist\"} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_step_size{job_name=\"mnist\"} 0.01\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_iterations_total{job_name=\"mnist\"} 100\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_examples_total{job_name=\"mnist\"} 6400\n"));
   EXPECT_THAT(text, HasSubstr("state=\"running\""));
+  EXPECT_THAT(text, HasSubstr("descent_job_state{job_name=\"mnist\",state=\"running\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_state{job_name=\"mnist\",state=\"failed\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_evaluation{job_name=\"mnist\",dataset=\"test\","
+                              "metric=\"accuracy\"} 0.9\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_evaluation_iteration{job_name=\"mnist\","
+                              "dataset=\"test\"} 90\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_create_timestamp_seconds{job_name=\"mnist\"} "
+                              "1700000000.5\n"));
+  // Of a system, or of a sum of losses; a dial is shown as one.
+  EXPECT_THAT(text, HasSubstr("descent_job_series{job_name=\"mnist\",series=\"generator.value\"} "
+                              "1\n"));
+  EXPECT_EQ(Count(text, "descent_job_series"), 2U);
+  // `job` is what a scraper calls what it scrapes.
+  EXPECT_THAT(text, Not(HasSubstr("{job=")));
+  EXPECT_THAT(text, Not(HasSubstr(",job=")));
 }
 
-TEST_F(MetricsTest, AFinishedJobsSeriesDisappear) {
-  daemon_.jobs.Set(MakeJob("mnist"));
-  EXPECT_THAT(Scrape(), HasSubstr("job=\"mnist\""));
-  for (v1::JobState state : {v1::SUCCEEDED, v1::STOPPED, v1::FAILED}) {
-    daemon_.jobs.Set(MakeJob("mnist", state));
+// So that an alert can name it; a scraper that comes once a minute sees it for sure.
+TEST_F(MetricsTest, AFinishedJobStaysForAQuarterOfAnHour) {
+  for (const v1::JobState state : {v1::SUCCEEDED, v1::STOPPED, v1::FAILED}) {
+    v1::Job job = MakeJob("mnist", state);
+    job.set_end_time_unix_nanos(static_cast<uint64_t>(clock_.WallNanos()));
+    daemon_.jobs.Set(job);
+    const std::string label = absl::AsciiStrToLower(v1::JobState_Name(state));
+    for (const int64_t minutes : {0, 1, 13}) {
+      clock_.Advance(minutes * kMinute);
+      const std::string text = Scrape();
+      EXPECT_THAT(text,
+                  HasSubstr("descent_job_state{job_name=\"mnist\",state=\"" + label + "\"} 1\n"));
+      EXPECT_THAT(text, HasSubstr("descent_job_value{job_name=\"mnist\"} 0.25\n"));
+      EXPECT_THAT(text, HasSubstr("descent_job_end_timestamp_seconds{job_name=\"mnist\"} "));
+    }
+    clock_.Advance(kMinute);
     EXPECT_THAT(Scrape(), Not(HasSubstr("mnist")));
+    EXPECT_THAT(Scrape(), HasSubstr("descent_jobs{state=\"" + label + "\"} 1\n"));
   }
-  EXPECT_THAT(Scrape(), HasSubstr("descent_jobs{state=\"failed\"} 1\n"));
+}
+
+TEST_F(MetricsTest, ThereAreNeverTooManySeries) {
+  for (int i = 0; i < 1100; ++i) {
+    v1::Job ended = MakeJob(absl::StrCat("ended-", i), v1::FAILED);
+    ended.set_end_time_unix_nanos(static_cast<uint64_t>(kNow - kMinute + i));
+    daemon_.jobs.Set(ended);
+    daemon_.jobs.Set(MakeJob(absl::StrCat("waiting-", i), v1::QUEUED));
+  }
+  v1::Job wide = MakeJob("wide");
+  for (int i = 0; i < 1000; ++i) {
+    wide.add_dials()->set_path(absl::StrCat("groups[", i, "].step_size"));
+    wide.add_series(absl::StrCat("series ", i));
+    wide.mutable_last_iteration()->add_scalars(1);
+    wide.mutable_last_evaluation()->add_metrics()->set_name(absl::StrCat("metric ", i));
+  }
+  daemon_.jobs.Set(wide);
+  const std::string text = Scrape();
+  EXPECT_EQ(Count(text, "descent_job_info"), 1100U);
+  for (const char* name : {"wide", "ended-1099", "ended-1000"}) {  // the last hundred to end
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("descent_job_value{job_name=\"", name, "\"}")));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("\"ended-999\"")));
+  EXPECT_THAT(text, HasSubstr("descent_jobs{state=\"failed\"} 1100\n"));
+  EXPECT_THAT(text, HasSubstr("groups[98].step_size"));
+  EXPECT_THAT(text, Not(HasSubstr("groups[99].step_size")));
+  EXPECT_THAT(text, Not(HasSubstr("series 100")));
+  EXPECT_THAT(text, Not(HasSubstr("metric 100")));
+}
+
+// Two of a name would make the whole page unreadable to a scraper.
+TEST_F(MetricsTest, NothingIsGivenTwice) {
+  v1::Job job = MakeJob("mnist");
+  job.add_series("generator.value");
+  job.mutable_last_iteration()->add_scalars(5);
+  *job.mutable_last_evaluation()->add_metrics() = job.last_evaluation().metrics(0);
+  *job.add_dials() = job.dials(0);
+  daemon_.jobs.Set(job);
+  EXPECT_EQ(Check("/usr/bin/promtool check metrics", Scrape()), "");
+  std::set<std::string> seen;
+  std::istringstream lines(Scrape());
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#")) continue;
+    EXPECT_TRUE(seen.insert(line.substr(0, line.rfind(' '))).second) << line;
+  }
+}
+
+TEST_F(MetricsTest, ShowsWhatWorkersTake) {
+  const std::string stat = [] {
+    std::ifstream file("/proc/self/stat");
+    std::string line;
+    std::getline(file, line);
+    return line.substr(line.rfind(')') + 2);
+  }();
+  const std::vector<std::string> fields = absl::StrSplit(stat, ' ');
+  const int64_t start = std::stoll(fields[19]);
+  daemon_.jobs.counts.processes = {
+      {.id = "w1", .pid = getpid(), .start_ticks = start, .job = "mnist"},
+      {.id = "w2", .pid = getpid(), .start_ticks = start, .job = ""},
+      {.id = "other", .pid = getpid(), .start_ticks = start + 1, .job = "x"},  // had its number
+      {.id = "gone", .pid = 1 << 30, .start_ticks = 1, .job = "x"}};
+  daemon_.jobs.counts.iterations = 1234;
+  const std::string text = Scrape();
+  EXPECT_THAT(text,
+              HasSubstr("descent_worker_cpu_seconds_total{worker=\"w1\",job_name=\"mnist\"} "));
+  EXPECT_THAT(text,
+              HasSubstr("descent_worker_resident_memory_bytes{worker=\"w1\",job_name=\"mnist\"} "));
+  EXPECT_THAT(text, HasSubstr("descent_worker_threads{worker=\"w2\",job_name=\"\"} "));
+  EXPECT_THAT(text, Not(HasSubstr("\"other\"")));
+  EXPECT_THAT(text, Not(HasSubstr("\"gone\"")));
+  EXPECT_THAT(text, HasSubstr("descent_iterations_total 1234\n"));
 }
 
 TEST_F(MetricsTest, ShowsTheDaemon) {
@@ -97,6 +230,10 @@ TEST_F(MetricsTest, ShowsTheDaemon) {
   EXPECT_THAT(text, HasSubstr("descent_journal_commit_seconds_bucket{le=\"+Inf\"}"));
   EXPECT_THAT(text, HasSubstr("descent_watchers{transport=\"grpc\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("descent_watchers{transport=\"http\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("descent_watcher_lag_events{transport=\"grpc\"} 17\n"));
+  EXPECT_THAT(text, HasSubstr("descent_connections{transport=\"http\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("descent_connections_limit{transport=\"grpc\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("descent_connections_refused_total{transport=\"http\"} 6\n"));
   EXPECT_THAT(text, HasSubstr("process_resident_memory_bytes "));
   EXPECT_THAT(text, HasSubstr("process_open_fds "));
   EXPECT_THAT(text, HasSubstr("process_start_time_seconds "));
