@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cpp/numbers.h"
 #include "proto/rpc_status.h"
 
 namespace descent::cli {
@@ -21,6 +22,18 @@ std::string Cause(const absl::Status& status) {
 }
 
 }  // namespace
+
+CLI::Validator Decimal() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        double value = 0;
+        const client::NumberError error = client::ParseDouble(text, &value);
+        if (error == client::NumberError::kLeadingZero) return client::LeadingZero(text);
+        if (error == client::NumberError::kNone) return "";
+        return absl::StrCat("`", text, "` is not a number in decimal digits");
+      },
+      "", "Decimal");
+}
 
 client::Client Context::Connect(absl::Duration call_timeout) const {
   return client::Client({.server = server,

@@ -38,6 +38,10 @@ struct Context {
   void AddCommonOptions(CLI::App* command);
 };
 
+// Of an option that is a number: CLI11 reads whole ones as C does, 010 as eight and 0x10 as
+// sixteen.
+CLI::Validator Decimal();
+
 // Each adds its subcommands.
 void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate
 void AddExampleCommand(CLI::App* app, Context* context);  // example

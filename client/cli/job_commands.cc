@@ -250,6 +250,7 @@ void AddJobCommands(CLI::App* app, Context* context) {
         ->type_name("FILTER");
     command->add_option("--limit", *limit, "at most so many")
         ->type_name("N")
+        ->check(Decimal())
         ->check(CLI::PositiveNumber);
     context->AddCommonOptions(command);
     command->callback([=] { context->action = [=] { return List(*context, *filter, *limit); }; });

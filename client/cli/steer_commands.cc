@@ -176,6 +176,7 @@ int Steer(const Context& context, const SteerArguments& arguments,
 void AddSteerOptions(CLI::App* command, Context* context, SteerArguments* arguments) {
   command->add_option("--at", arguments->at, "apply at this iteration, not as soon as possible")
       ->type_name("ITERATION")
+      ->check(Decimal())
       ->check(CLI::NonNegativeNumber);
   command
       ->add_option("--timeout", arguments->timeout,

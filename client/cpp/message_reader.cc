@@ -330,6 +330,15 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
     }
     return error == NumberError::kNone;
   };
+  // In quotes it is a text, which stands for a number as JSON's may: in decimal digits.
+  const bool whole = field->cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
+                     field->cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
+                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ||
+                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
+  if (whole && (decimals_only_ || node.quoted) && text.find_first_of("xXoO") != std::string::npos) {
+    return Error(node.mark, path,
+                 absl::StrCat("must be a whole number in decimal digits, not ", Described(node)));
+  }
   const auto read_int = [&](int64_t min, int64_t max, auto set, auto add, auto zero) {
     int64_t value = 0;
     if (check(ParseInt(text, min, max, &value), "a whole number",

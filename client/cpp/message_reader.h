@@ -33,6 +33,9 @@ class MessageReader {
   explicit MessageReader(std::vector<TextError>* errors, FieldMarks* marks = nullptr)
       : errors_(errors), marks_(marks) {}
 
+  // From here on whole numbers are decimal: YAML's 0x1F and 0o17 are refused, as JSON does.
+  void TakeDecimalsOnly() { decimals_only_ = true; }
+
   // `path` is the message's own, for errors; `mark` where its name stands.
   void ReadMessage(const YamlNode& node, TextMark mark, const std::string& path,
                    google::protobuf::Message* message);
@@ -55,6 +58,7 @@ class MessageReader {
 
   std::vector<TextError>* errors_;
   FieldMarks* marks_;
+  bool decimals_only_ = false;
 };
 
 // The field that numbers stand for (`constant` of descent.v1.Sequence); null if there is none.

@@ -115,6 +115,7 @@ std::string Descend(const std::string& path, Message* root, Place* place) {
 void ReadPlace(const YamlNode& node, const std::string& path, const Place& place,
                std::vector<TextError>* errors) {
   MessageReader reader(errors);
+  reader.TakeDecimalsOnly();
   if (place.index < 0) {
     place.message->GetReflection()->ClearField(place.message, place.field);
     reader.ReadField(node, node.mark, path, place.field, place.message);

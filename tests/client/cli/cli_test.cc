@@ -119,6 +119,12 @@ TEST_F(CliTest, UsageErrorsExitWith2AndSayWhatIsMeant) {
            {"set", "x", "step_size=fast"},
            {"set", "x", "=1"},
            {"set", "x", "step_size=1", "--at", "-3"},
+           {"set", "x", "step_size=1", "--at", "010"},  // CLI11's eight
+           {"set", "x", "step_size=1", "--at", "0x10"},
+           {"set", "x", "step_size=0x10"},
+           {"watch", "x", "--every", "0x10"},
+           {"watch", "x", "--from", "010"},
+           {"list", "--limit", "0x10"},
            {"watch", "x", "--kinds", "iteratoin"},
            {"watch", "x", "--from", "1", "--new"},
            {"completion", "tcsh"},

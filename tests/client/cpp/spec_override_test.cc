@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/spec_text.h"
 
 namespace descent::client {
@@ -109,6 +110,28 @@ TEST(ApplyOverride, RefusesAndChangesNothing) {
               HasSubstr("optimizer.adam.step_size.cosine.inital: unknown field (did you mean "
                         "`initial`?)"));
   EXPECT_THAT(ErrorOf("batch_size=[1"), HasSubstr("never closed?"));
+}
+
+// As in JSON: what C or YAML would make of them is not what everybody expects.
+TEST(ApplyOverride, TakesWholeNumbersInDecimalDigitsOnly) {
+  for (const char* number : {"0x10", "0X10", "0o17", "'0x10'", "010", "1_000", "0b1", "+0x1"}) {
+    EXPECT_THAT(ErrorOf(absl::StrCat("batch_size=", number)), HasSubstr("data.batch_size: "))
+        << number;
+  }
+  for (const char* number : {"0x10", "0x1p-3", "010", "'0x10'", "1_0"}) {
+    EXPECT_THAT(ErrorOf(absl::StrCat("cosine.initial=", number)), HasSubstr("cosine.initial: "))
+        << number;
+  }
+  EXPECT_EQ(With("batch_size='16'").data().batch_size(), 16);
+  EXPECT_EQ(With("batch_size=1.6e1").data().batch_size(), 16);
+}
+
+// YAML has 0x1F; JSON, whose numbers may stand in quotes, has not.
+TEST(ApplyOverride, QuotedNumbersOfASpecAreDecimal) {
+  const auto spec = ParseSpec(R"({"seed": "0x10"})", "x.json");
+  EXPECT_THAT(std::string(spec.status().message()), HasSubstr("decimal digits, not `0x10`"));
+  EXPECT_EQ(ParseSpec(R"({"seed": "16"})", "x.json")->seed(), 16);
+  EXPECT_EQ(ParseSpec("seed: 0x10", "x.yaml")->seed(), 16);
 }
 
 }  // namespace
