@@ -7,6 +7,9 @@ const SHOWN = 200;
 const SEVERITIES = {WARNING: 'warning', ERROR: 'error'};
 const CLASSES = 30;  // of a matrix that is shown whole
 
+// A name that may go on in the next line after a dot or an underscore.
+const breakable = (name) => name.replace(/[._]/g, '$&\u200b');
+
 // What a list leaves out, said.
 const newest = (shown, all) => (shown < all ? `The newest ${count(shown)} of ${count(all)}.` : '');
 
@@ -74,7 +77,7 @@ export class EvaluationTable {
     setHidden(this.table, evaluations.length === 0);
     // Matrices stand below.
     const names = [...new Set(evaluations.flatMap(({metrics}) => metrics.filter((m) => !matrixSize(m)).map(({name}) => name)))];
-    this.head.replaceChildren(...['iteration', ...names].map((name) => h('th', {scope: 'col'}, name)));
+    this.head.replaceChildren(...['iteration', ...names].map((name) => h('th', {scope: 'col'}, breakable(name))));
     this.body.replaceChildren(...evaluations.slice(-SHOWN).reverse().map(({iteration, metrics, asked}) =>
       h('tr', {title: asked ? 'by command' : ''},
         h('td', {}, count(iteration)),
