@@ -187,15 +187,21 @@ class HttpServerImpl final : public HttpServer {
       return true;
     }
     if (waiting_.empty()) return false;
-    Refuse(waiting_.front()->socket().native_handle());
-    waiting_.front()->close();
+    beast::tcp_stream* const oldest = waiting_.front();
     waiting_.pop_front();
+    Refuse(oldest->socket().native_handle());
+    oldest->close();  // its coroutine ends soon
+    streams_.erase(oldest);
     return true;
   }
 
   // Says so as far as it can be said at once; then the connection is to be closed.
   void Refuse(int fd) {
     ++refused_;
+    // Closed with something unread, the kernel would reset the connection, and this could be lost.
+    char dropped[4096];
+    for (int i = 0; i < 8 && recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0; ++i) {
+    }
     const HttpResponse response = TooMany();
     const std::string text = absl::StrCat(
         "HTTP/1.1 503 Service Unavailable\r\nServer: descentd\r\nConnection: close\r\nRetry-After: "

@@ -15,7 +15,6 @@
 #include <chrono>
 #include <cstring>
 #include <list>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,6 +25,7 @@
 #include "server/common/log.h"
 #include "server/daemon/sockets/census.h"
 #include "server/daemon/sockets/descriptors.h"
+#include "server/daemon/sockets/grpc_refusal.h"
 
 namespace descent::daemon {
 namespace {
@@ -35,10 +35,12 @@ using Clock = std::chrono::steady_clock;
 constexpr int kBacklog = 1024;
 // As gRPC's keepalive: what is not acknowledged for so long ends the connection.
 constexpr int kUserTimeoutMillis = 20'000;
-// A client that was refused may still be writing: closed at once, the kernel would reset the
-// connection, and the refusal could be lost.
-constexpr size_t kMostLingering = 16;
-constexpr auto kLinger = std::chrono::seconds(1);
+// How long a client that is turned away has for its first call, and how many do so at a time.
+constexpr auto kRefusalTime = std::chrono::seconds(1);
+constexpr size_t kMostRefusals = 32;
+// By the spare descriptor, one after the other.
+constexpr int kSpareRefusalMillis = 100;
+constexpr int kMostAccepts = 64;  // between looks at those who are turned away
 constexpr int kTickMillis = 1000;
 constexpr int kShortTickMillis = 50;
 
@@ -46,29 +48,6 @@ std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-
 
 absl::Status CannotListen(const std::string& where, int error) {
   return absl::UnavailableError(absl::StrCat("cannot listen on ", where, ": ", Errno(error)));
-}
-
-// RFC 9113: a frame's header is its length, type, flags and stream.
-void AppendFrame(char type, std::string_view payload, std::string* out) {
-  const size_t size = payload.size();
-  out->push_back(static_cast<char>(size >> 16));
-  out->push_back(static_cast<char>(size >> 8));
-  out->push_back(static_cast<char>(size));
-  out->push_back(type);
-  out->append(5, '\0');
-  out->append(payload);
-}
-
-// What a server says that wants no more: its preface, then why it ends the connection.
-std::string GoAway(std::string_view why) {
-  constexpr char kSettings = 4, kGoAway = 7, kEnhanceYourCalm = 11;
-  std::string payload(8, '\0');  // no stream was served; the error code
-  payload[7] = kEnhanceYourCalm;
-  payload.append(why);
-  std::string out;
-  AppendFrame(kSettings, "", &out);
-  AppendFrame(kGoAway, payload, &out);
-  return out;
 }
 
 class Listener final : public GrpcListener {
@@ -146,7 +125,7 @@ class Listener final : public GrpcListener {
     absl::MutexLock lock(&mutex_);
     return census_.Count();
   }
-  int64_t refused() const override { return refused_; }
+  int64_t refused() const override { return refused_count_; }
 
   absl::Status health() const override {
     if (is_out_) return CheckDescriptors();
@@ -187,10 +166,16 @@ class Listener final : public GrpcListener {
 
   // ---- On the thread.
 
+  struct Refused {
+    std::unique_ptr<GrpcRefusal> refusal;
+    Clock::time_point until;
+  };
+
   void Run() {
     while (!stopping_) {
       std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
-      const bool hurry = !lingering_.empty() || is_out_;
+      for (const Refused& refused : refused_) polled.push_back({refused.refusal->fd(), POLLIN, 0});
+      const bool hurry = !refused_.empty() || is_out_;
       poll(polled.data(), polled.size(), hurry ? kShortTickMillis : kTickMillis);
       if (stopping_) break;
       spare_.Take();
@@ -198,25 +183,27 @@ class Listener final : public GrpcListener {
         is_out_ = false;
         server::LogInfo("sockets", absl::StrCat(where_, ": there are descriptors again"));
       }
-      DropLingering();
+      const Clock::time_point now = Clock::now();
+      std::erase_if(refused_, [now](const Refused& refused) {
+        return !refused.refusal->Advance() || now >= refused.until;
+      });
       if (!path_.empty()) ComeBack();
       if (polled[1].revents != 0) AcceptAll();
     }
-    for (const Refused& refused : lingering_) close(refused.fd);
-    lingering_.clear();
+    refused_.clear();
   }
 
   void AcceptAll() {
-    while (!stopping_) {
+    // Not for ever: those who were refused want their answers.
+    for (int i = 0; i < kMostAccepts && !stopping_; ++i) {
       const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (fd >= 0) {
         Take(fd);
       } else if (IsOutOfDescriptors(errno)) {
-        if (!RefuseWithSpare()) {
-          // Not even the spare one: somebody else was faster. The client waits in the backlog.
-          std::this_thread::sleep_for(std::chrono::milliseconds(kShortTickMillis));
-          return;
-        }
+        if (RefuseWithSpare()) continue;
+        // Not even the spare one: somebody else was faster. The client waits in the backlog.
+        std::this_thread::sleep_for(std::chrono::milliseconds(kShortTickMillis));
+        return;
       } else if (errno == EAGAIN) {
         return;
       } else if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
@@ -246,7 +233,11 @@ class Listener final : public GrpcListener {
         return;
       }
     }
-    Refuse(fd, TooMany(most), /*linger=*/lingering_.size() < kMostLingering);
+    ++refused_count_;
+    // The oldest one gives way: it was answered, or asks for nothing.
+    if (refused_.size() >= kMostRefusals) refused_.pop_front();
+    const std::string why(TooMany(most).message());
+    refused_.push_back({std::make_unique<GrpcRefusal>(fd, why), Clock::now() + kRefusalTime});
   }
 
   bool RefuseWithSpare() {
@@ -257,39 +248,18 @@ class Listener final : public GrpcListener {
     spare_.Release();
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
-      Refuse(fd,
-             absl::ResourceExhaustedError("descentd is out of file descriptors; try again when "
-                                          "other clients have closed their connections"),
-             /*linger=*/false);
+      ++refused_count_;
+      GrpcRefusal refusal(fd,
+                          "descentd is out of file descriptors; try again when other clients have "
+                          "closed their connections");
+      const Clock::time_point until = Clock::now() + std::chrono::milliseconds(kSpareRefusalMillis);
+      while (!stopping_ && refusal.Advance() && Clock::now() < until) {
+        pollfd polled{fd, POLLIN, 0};
+        poll(&polled, 1, kSpareRefusalMillis / 4);
+      }
     }
     spare_.Take();
     return fd >= 0;
-  }
-
-  void Refuse(int fd, const absl::Status& why, bool linger) {
-    ++refused_;
-    const std::string text = GoAway(std::string(why.message()));
-    // A new connection's buffer has room for it.
-    [[maybe_unused]] const ssize_t sent = send(fd, text.data(), text.size(), MSG_NOSIGNAL);
-    shutdown(fd, SHUT_WR);
-    if (linger) {
-      lingering_.push_back({fd, Clock::now() + kLinger});
-    } else {
-      close(fd);
-    }
-  }
-
-  void DropLingering() {
-    const Clock::time_point now = Clock::now();
-    std::erase_if(lingering_, [now](const Refused& refused) {
-      char ignored[4096];
-      ssize_t count = 0;
-      while ((count = recv(refused.fd, ignored, sizeof(ignored), 0)) > 0) {
-      }
-      const bool waits = count < 0 && errno == EAGAIN && now < refused.until;
-      if (!waits) close(refused.fd);
-      return !waits;
-    });
   }
 
   // Listens anew if the socket's file was removed.
@@ -299,11 +269,6 @@ class Listener final : public GrpcListener {
     server::LogWarning("sockets", absl::StrCat(where_, " was removed; ",
                                                status.ok() ? "made anew" : status.ToString()));
   }
-
-  struct Refused {
-    int fd;
-    Clock::time_point until;
-  };
 
   const Options options_;
   std::string where_;
@@ -315,11 +280,11 @@ class Listener final : public GrpcListener {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> is_out_ = false;  // of descriptors
-  std::atomic<int64_t> refused_ = 0;
+  std::atomic<int64_t> refused_count_ = 0;
   mutable absl::Mutex mutex_;
   mutable SocketCensus census_ ABSL_GUARDED_BY(mutex_);
-  SpareDescriptor spare_;         // the thread's, as what follows
-  std::list<Refused> lingering_;  // were told, may not have read it yet
+  SpareDescriptor spare_;       // the thread's, as what follows
+  std::list<Refused> refused_;  // are being told so
   std::thread thread_;
 };
 

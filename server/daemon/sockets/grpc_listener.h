@@ -19,8 +19,7 @@ namespace descent::daemon {
 // gRPC 1.51 gives up its own listener for good at the first accept that fails for want of a
 // descriptor (src/core/lib/iomgr/tcp_server_posix.cc, on_read): from then on connections are made
 // by the kernel and nobody ever answers. This one goes on, and also counts: a connection beyond
-// the limit is told so, in HTTP/2's own way (GOAWAY, ENHANCE_YOUR_CALM, and a sentence), and
-// closed.
+// the limit is told so (grpc_refusal.h), and closed.
 //
 // Legal order: Tcp or Unix; AddTo a builder; Start when the server stands; Stop; destruction.
 class GrpcListener {
