@@ -51,7 +51,7 @@ def used(daemon: Daemon) -> int:
     return max(int(fd.name) for fd in pathlib.Path(f"/proc/{daemon.pid}/fd").iterdir()) + 1
 
 
-def wait_until(condition, seconds: float = 20.0) -> None:
+def wait_until(condition, seconds: float = 40.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
@@ -62,12 +62,18 @@ def is_ready(daemon: Daemon) -> bool:
 
 
 def assert_served(daemon: Daemon, job: str) -> None:
-    """By a client that connects now."""
-    one = Client(daemon.grpc)
-    try:
-        assert one.get(job, timeout=20.0).name == job
-    finally:
-        one.close()
+    """By a client that connects now: as soon as those who have gone are noticed."""
+
+    def is_served() -> bool:
+        one = Client(daemon.grpc)
+        try:
+            return one.get(job, timeout=20.0).name == job
+        except grpc.RpcError:
+            return False
+        finally:
+            one.close()
+
+    wait_until(is_served)
     wait_until(lambda: is_ready(daemon))
     assert daemon.get("/v1/jobs")[0] == 200
 

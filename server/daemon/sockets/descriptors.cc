@@ -14,9 +14,10 @@
 namespace descent::daemon {
 namespace {
 
-// An idle daemon has some forty: the store, listeners, gRPC's pollers, a spare worker. A worker has
-// its connection, its pidfd, and at its start its log.
-constexpr int64_t kOwn = 80;
+// An idle daemon has some forty: the store, listeners, gRPC's pollers, a spare worker; 32 gRPC
+// clients may be told at a time that they are too many. A worker has its connection, its pidfd, and
+// at its start its log.
+constexpr int64_t kOwn = 112;
 constexpr int64_t kOfAJob = 4;
 // A watcher of gRPC costs some 40 KiB, so that this is 160 MiB at most.
 constexpr int64_t kMostGrpc = 4096;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace descent::daemon {
@@ -27,7 +28,7 @@ TEST(Descriptors, ConnectionsLeaveTheDaemonItsOwn) {
       EXPECT_GE(limits.http, 1);
       EXPECT_GE(limits.grpc, 1);
       const int64_t left = descriptors - limits.http - limits.grpc - kHealthConnections;
-      EXPECT_GE(left, std::min<int64_t>(80 + 4 * jobs, descriptors / 2)) << descriptors;
+      EXPECT_GE(left, std::min<int64_t>(112 + 4 * jobs, descriptors / 2)) << descriptors;
     }
   }
   EXPECT_GE(LimitsOf(1024, 2).grpc, 400);
