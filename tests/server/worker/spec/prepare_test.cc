@@ -184,6 +184,21 @@ TEST_F(PrepareTest, AnEmbeddingTakesIndicesBehindWhatLeavesThemBe) {
                       "nodes { name: 'e' layer { " +
                       embedding + " } } } }"),
             "");
+  const auto in_a_system = [&](const std::string& rows_of_table) {
+    api::Spec spec;
+    const std::string text =
+        "system { players { name: 'reader' model { sequential { " + graph + rows_of_table +
+        " } } } } " + rest +
+        R"( } } objective { loss { cross_entropy {} } } optimizer { adam {} } } }
+           iterations: 3 data { train { csv { path: ")" +
+        table + R"(" targets: "label" } } })";
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+    return FirstViolation(spec);
+  };
+  EXPECT_EQ(in_a_system(embedding), "") << description_;
+  EXPECT_EQ(in_a_system(few),
+            "system.players[0].model.sequential.layers[0].graph.nodes[1].layer.embedding."
+            "num_embeddings OUT_OF_RANGE");
 }
 
 TEST_F(PrepareTest, ABatchNormRefusesBatchesOfOne) {
