@@ -306,7 +306,10 @@ absl::Status Encoder::SetTargets(const Examples& examples, Dataset* dataset) con
   at::Tensor classes = read;
   if (classes.dim() == 2 && classes.size(1) == 1) classes = classes.reshape({-1});
   at::Tensor ignored;
-  if (options_.ignore_index) {
+  // A text has none.
+  if (options_.ignore_index && !examples.indices) {
+    // A byte can't be compared with −100.
+    if (!classes.is_floating_point()) classes = classes.to(at::kLong);
     ignored = classes.eq(*options_.ignore_index);
     if (!ignored.any().item<bool>()) ignored.reset();
   }

@@ -323,6 +323,8 @@ TEST_F(DatasetTest, TargetsOfTheIgnoredClassDoNotCount) {
   EXPECT_FALSE(targets(2).defined());
   examples.targets = at::tensor({2.0, 1.0, 0.0}, at::kDouble);
   EXPECT_TRUE(at::equal(targets(2), at::tensor({-100, 1, 0}, at::kLong)));
+  examples.targets = at::tensor({156, 1, 0}, at::kByte);  // −100, if bytes were all that there is
+  EXPECT_TRUE(at::equal(targets(-100), at::tensor({156, 1, 0}, at::kLong)));
 }
 
 // 2 examples of [2, 2].
