@@ -186,7 +186,8 @@ class Job : public std::enable_shared_from_this<Job> {
   // The attempt came to an end before the run did: another one, or FAILED.
   void EndAttempt(const std::string& cause, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the run as FAILED, and the attempt; its worker is fenced.
-  void Fail(const std::string& cause, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Fail(const std::string& cause, const char* error_reason, Draft draft)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WantWorker(int64_t delay_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CommandLocked(const v1::CommandJobRequest& request, const std::string& principal,
                      const std::vector<RowPtr>& known, Waiter waiter)

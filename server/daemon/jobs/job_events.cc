@@ -55,7 +55,9 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
   if (!diverged.empty()) {
     Rewind(diverged, std::move(draft));
   } else if (absl::IsDataLoss(status)) {
-    Fail(std::string(status.message()), std::move(draft));
+    Fail(std::string(status.message()), "UNREADABLE_MESSAGE", std::move(draft));
+  } else if (absl::IsResourceExhausted(status)) {
+    Fail(std::string(status.message()), "TOO_LARGE", std::move(draft));
   } else if (!status.ok()) {
     worker->Fence(std::string(status.message()));
     EndAttempt(std::string(status.message()), std::move(draft));
@@ -70,8 +72,8 @@ void Job::OnUnreadable(const WorkerPtr& worker, const std::string& problem,
   MutexLock lock(mutex_);
   if (attempt_.worker != worker || attempt_.phase == Phase::kIdle) return;
   const Request* request = request_id.empty() ? nullptr : history_.FindRequest(request_id);
-  if (request == nullptr) return Fail(problem, Draft{});
-  if (request->resolution.has_value() || pending_.is_final()) return;
+  if (request == nullptr) return Fail(problem, "UNREADABLE_MESSAGE", Draft{});
+  if (request->resolved || pending_.is_final()) return;
   v1::Event event = NewEvent();
   v1::CommandRejected& rejected = *event.mutable_command_rejected();
   rejected.set_request_id(request_id);
@@ -84,13 +86,13 @@ void Job::OnUnreadable(const WorkerPtr& worker, const std::string& problem,
   Append(std::move(draft));
 }
 
-void Job::Fail(const std::string& cause, Draft draft) {
+void Job::Fail(const std::string& cause, const char* error_reason, Draft draft) {
   attempt_.worker->Fence(cause);
   LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number, ": ", cause));
   Unbind();
   if (!pending_.is_final()) {
     v1::Event end = NewState(v1::FAILED, absl::StrCat("The run can't go on: ", cause));
-    end.mutable_state_changed()->set_error_reason("UNREADABLE_MESSAGE");
+    end.mutable_state_changed()->set_error_reason(error_reason);
     AddFinal(std::move(end), &draft);
   }
   Append(std::move(draft));
@@ -152,10 +154,11 @@ absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string*
 }
 
 absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* diverged) {
-  // Nobody could be told of it.
+  // Nobody could be told of it, and the next attempt would send the same.
   if (pending.bytes.size() > server::kMaxEventBytes + kStampBytes) {
-    return Unexpected(absl::StrCat("an event of ", pending.bytes.size(), " bytes, more than ",
-                                   server::kMaxEventBytes));
+    return absl::ResourceExhaustedError(absl::StrCat("its worker sent an event of ",
+                                                     pending.bytes.size(), " bytes, more than ",
+                                                     server::kMaxEventBytes));
   }
   v1::Event event;
   if (!event.ParseFromString(pending.bytes)) return Unreadable("it does not parse");
