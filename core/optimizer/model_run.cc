@@ -260,7 +260,7 @@ class ModelRunOf final : public ModelRun {
 };
 
 // At x0, whose layers know which of them won't move.
-AnyMethod<Model> Start(const OptimizerOptions& options, const Model& x0) {
+AnyMethod<Model> Begin(const OptimizerOptions& options, const Model& x0) {
   AnyMethod<Model> method = options.Start(x0);
   const Places frozen = method.frozen();
   if (frozen.empty()) return method;
@@ -275,7 +275,7 @@ absl::StatusOr<std::unique_ptr<ModelRun>> ModelRun::Create(const OptimizerOption
                                                            const Model& x0,
                                                            AnyObjective<Model> objective) try {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
-  return std::make_unique<ModelRunOf>(Start(options, x0), std::move(objective));
+  return std::make_unique<ModelRunOf>(Begin(options, x0), std::move(objective));
 } catch (...) {
   return PresentException();
 }
