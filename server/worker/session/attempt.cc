@@ -281,15 +281,15 @@ absl::StatusOr<Attempt::Event> Attempt::LastCheckpoint() {
   journal_.Write(NoticeEvent(
       api::Notice::ERROR,
       absl::StrCat("The last checkpoint can't be saved: ", std::string(event.status().message()),
-                   ". The run waits, and ends as soon as it can be.")));
+                   " The run waits, and ends as soon as it can be.")));
   while (!event.ok()) {
     inbox_->WaitFor(kRetry);
     TakeNews();
     if (leave_) break;
     if (k_ >= start_.recompute_until()) {
-      RejectAll(absl::StrCat("The run waits at its end, iteration ", k_,
-                             ", until its last checkpoint can be saved: ",
-                             std::string(event.status().message()), "."));
+      RejectAll(absl::StrCat(
+          "The run waits at its end, iteration ", k_,
+          ", until its last checkpoint can be saved: ", std::string(event.status().message())));
     }
     std::error_code ignored;
     std::filesystem::create_directories(start_.checkpoint_dir(), ignored);
