@@ -273,7 +273,11 @@ absl::Status Reader::LoadRecord(JobRecord* record) {
   // What is wrong with a journal is found out after all that can be said of it.
   absl::StatusOr<std::vector<RowPtr>> rows = ReadAll(first_.Reset().Bind(1, first).Bind(2, last));
   absl::Status damage = rows.status();
-  if (rows.ok() && rows->empty()) damage = Missing(1, 1);
+  // The first event is never thinned.
+  if (rows.ok()) {
+    const int64_t from = rows->empty() ? 2 : rows->front()->first_revision;
+    if (from > 1) damage = Missing(1, from - 1);
+  }
   if (rows.ok() && !rows->empty() && rows->front()->kind == v1::CREATED) {
     v1::Event created = EventOf(*rows->front());
     if (created.created().has_spec()) {

@@ -201,6 +201,16 @@ TEST_F(DamageTest, AMissingCommandIsNoticedAmongCommandsAlone) {
   ExpectOnlyADamaged("24", {v1::COMMAND_ACCEPTED, v1::COMMAND_APPLIED});
 }
 
+TEST_F(DamageTest, ALostBeginningIsNoticedAtOnce) {
+  CreateLong("a");
+  CreateLong("b");
+  Close();
+  Sql("DELETE FROM rows WHERE id = (1 << 40) + 1");
+  Open();
+  EXPECT_FALSE(Job("a")->damage().ok());
+  ExpectOnlyADamaged("revision 1 is missing");
+}
+
 TEST_F(DamageTest, ALostEndIsNoticedAtOnce) {
   CreateLong("a");
   CreateLong("b");
