@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,7 +48,9 @@ template <class T>
 std::string Text(const char* bytes) {
   T value;
   std::memcpy(&value, bytes, sizeof(value));
-  if (value != value) return "nan";  // to_chars would show its sign
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(value)) return "nan";  // to_chars would show its sign
+  }
   char buffer[64];
   // Of floats the shortest decimal that reads back as the same number.
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
