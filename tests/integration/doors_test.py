@@ -164,7 +164,7 @@ def open_to_others(folder: pathlib.Path) -> list[str]:
 
 
 def test_a_store_is_its_owners_alone_in_whatever_folder(start_daemon, connect, folder):
-    data_dir = folder / "there before"
+    data_dir = folder / "before"
     data_dir.mkdir(mode=0o755)
     data_dir.chmod(0o755)
     before = os.umask(0o000)
