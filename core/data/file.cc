@@ -204,7 +204,7 @@ absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots&
   mapped.bytes = {static_cast<const char*>(data), size};
   // The time is from before the reading: who writes meanwhile is noticed later.
   mapped.digest = {path, Sha256Hex(mapped.bytes), static_cast<int64_t>(size),
-                   StampOf(path, opened->info)};
+                   FileDigest::Mapping{StampOf(path, opened->info), mapped.bytes}};
   return mapped;
 }
 
@@ -214,13 +214,12 @@ absl::Status CheckUnchanged(FileDigest* file, const DataRoots& roots) {
   if (!stamp.ok() && stamp.status().code() != absl::StatusCode::kInvalidArgument) {
     return absl::OkStatus();  // removed: its contents stay for whoever has mapped it
   }
-  if (stamp.ok() && (stamp->inode != file->mapped->inode || *stamp == *file->mapped)) {
-    return absl::OkStatus();
-  }
+  const FileStamp& was = file->mapped->stamp;
+  if (stamp.ok() && (stamp->inode != was.inode || *stamp == was)) return absl::OkStatus();
   if (stamp.ok() && stamp->bytes == file->bytes) {
     const absl::StatusOr<MappedFile> now = MapDataFile(file->path, roots);
     if (now.ok() && now->digest.sha256 == file->sha256) {  // only touched
-      file->mapped = now->digest.mapped;
+      file->mapped->stamp = now->digest.mapped->stamp;
       return absl::OkStatus();
     }
   }

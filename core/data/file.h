@@ -34,8 +34,13 @@ struct FileDigest {
   std::string path;
   std::string sha256;  // hexadecimal
   int64_t bytes = 0;
-  // Of a file that is mapped, and so may still change under its user.
-  std::optional<FileStamp> mapped = std::nullopt;
+  // Of a file that is mapped: where, and what it was then. Whoever uses these bytes, and no copy of
+  // them, sees what is written into the file.
+  struct Mapping {
+    FileStamp stamp;
+    std::string_view bytes;  // valid as long as MappedFile.owner
+  };
+  std::optional<Mapping> mapped = std::nullopt;
 };
 
 struct FileContents {

@@ -1,12 +1,14 @@
 """A store, or data, that others have laid their hands on."""
 
+import io
 import json
-import os
 import pathlib
 import sqlite3
+import struct
 import subprocess
 
 import grpc
+import numpy as np
 import pytest
 from descent.v1 import event_pb2
 
@@ -35,9 +37,10 @@ def test_a_damaged_job_is_out_of_service_and_the_others_go_on(daemon, connect, f
     assert check(daemon).stdout == "2 jobs, all whole\n"  # beside the daemon
     daemon.stop()
     with sqlite3.connect(daemon.data_dir / "descent.db") as database:
-        rows = database.execute("SELECT id FROM rows WHERE id >> 40 = 1 AND kind = 13").fetchall()
-        assert len(rows) > 2
-        removed = rows[len(rows) // 2][0]
+        ((removed,),) = database.execute(  # of several events
+            "SELECT id FROM rows WHERE id >> 40 = 1 AND kind = 13 "
+            "ORDER BY last_revision - (id & ((1 << 40) - 1)) DESC LIMIT 1"
+        )
         database.execute("DELETE FROM rows WHERE id = ?", (removed,))
     database.close()
     revision = str(removed & ((1 << 40) - 1))
@@ -103,23 +106,42 @@ def test_there_is_nothing_to_check_where_there_is_no_store(folder):
     assert "there is no database" in found.stderr
 
 
-def test_data_that_are_overwritten_end_the_run(daemon, client, folder):
-    spec = specs.classifier(folder, iterations=10**9)
-    path = spec.data.train.idx.inputs
+def write_npy(path: pathlib.Path, rows: int, columns: int) -> str:
+    """An array of float32: what a run on float32 maps, and does not copy."""
+    content = io.BytesIO()
+    numbers = np.arange(rows * columns).reshape(rows, columns) % 7 / 10
+    np.save(content, numbers.astype(np.float32))
+    specs.write_whole(path, content.getvalue())
+    return str(path)
+
+
+@pytest.fixture
+def mapped(folder):
+    """A linear regression on arrays, and the file of its inputs."""
+    spec = specs.linear_regression(folder, iterations=10**9)
+    inputs = folder / "x.npy"
+    spec.data.train.npy.inputs = write_npy(inputs, 256, 2)
+    spec.data.train.npy.targets = write_npy(folder / "y.npy", 256, 1)
+    return spec, inputs
+
+
+def test_data_that_are_overwritten_end_the_run(daemon, client, mapped):
+    spec, path = mapped
     job = client.create(spec).name
     client.wait_for_iteration(job, 100)
-    with open(path, "r+b") as file:  # in place: the run has it mapped
+    with open(path, "r+b") as file:  # in place
         file.seek(1000)
-        file.write(os.urandom(1000))
+        file.write(struct.pack("<f", 0.5))
     done = client.wait_until_final(job)
     assert done.state == event_pb2.FAILED
+    assert done.error_reason == "DATA_CHANGED"
     assert f"{path} was overwritten while it was in use" in done.state_reason
 
 
-def test_new_data_in_a_new_file_do_not_concern_the_run(daemon, client, folder):
-    spec = specs.classifier(folder, iterations=400)
-    path = pathlib.Path(spec.data.train.idx.inputs)
-    job = client.create(spec, job_id="a").name
+def test_new_data_in_a_new_file_do_not_concern_the_run(daemon, client, mapped):
+    spec, path = mapped
+    spec.iterations = 20_000
+    job = client.create(spec).name
     client.wait_for_iteration(job, 1)
-    specs.write_whole(path, os.urandom(1000))
+    write_npy(path, 2, 2)
     assert client.wait_until_final(job).state == event_pb2.SUCCEEDED

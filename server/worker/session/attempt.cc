@@ -34,11 +34,23 @@ constexpr int64_t kDataCheckNanos = 100'000'000;
 // More than can be open at a time, so that whatever is delivered again is known.
 constexpr size_t kAnsweredKept = 4096;
 
+// Whether a tensor is a part of a mapped file, and no copy.
+bool IsIn(std::string_view mapped, const at::Tensor& tensor) {
+  if (!tensor.defined() || !tensor.is_cpu() || tensor.numel() == 0) return false;
+  const auto* at = static_cast<const char*>(tensor.const_data_ptr());
+  return at >= mapped.data() && at < mapped.data() + mapped.size();
+}
+
+// The files that the run reads from while it trains.
 std::vector<FileDigest> MappedFiles(const Prepared& prepared) {
   std::vector<FileDigest> mapped;
   const auto add = [&](const Dataset& data) {
     for (const FileDigest& file : data.files) {
-      if (file.mapped.has_value()) mapped.push_back(file);
+      if (!file.mapped.has_value()) continue;
+      const std::string_view bytes = file.mapped->bytes;
+      if (IsIn(bytes, data.inputs) || IsIn(bytes, data.targets) || IsIn(bytes, data.weights)) {
+        mapped.push_back(file);
+      }
     }
   };
   add(prepared.train);

@@ -78,7 +78,7 @@ TEST_F(FileTest, AMappedFileThatIsOverwrittenIsNoticed) {
   write("0123456789");  // only its time is another
   EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
   write("0123456780");
-  file.mapped->modified_nanos = 0;
+  file.mapped->stamp.modified_nanos = 0;
   const absl::Status status = CheckUnchanged(&file, roots_);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_NE(status.message().find(path), std::string::npos);
@@ -89,7 +89,7 @@ TEST_F(FileTest, AMappedFileThatIsOverwrittenIsNoticed) {
   unlink(path.c_str());
   EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
   folder_.Write("root/data.npy", "other");
-  file.mapped->inode = 0;
+  file.mapped->stamp.inode = 0;
   EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
 }
 
