@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <future>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace descent::daemon {
 namespace {
@@ -110,6 +112,29 @@ TEST_F(ProcessesTest, WatchesProcessesThatAreNotItsChildren) {
   // Gone already, and another process with the same number.
   EXPECT_FALSE(Wait(*processes, process).known);
   EXPECT_FALSE(Wait(*processes, {::getpid(), 1}).known);
+}
+
+// Clients may have taken all of them: that is no reason to launch nobody, and no sign that a
+// process which can't be watched has ended.
+TEST_F(ProcessesTest, LaunchesAndWatchesThoughDescriptorsRanOut) {
+  auto processes = Make("sleep 60");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit low = before;
+  low.rlim_cur = 64;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  std::vector<int> fillers;
+  for (int fd = 0; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) fillers.push_back(fd);
+  const auto process = processes->Launch("w1", folder_ + "/log");
+  std::promise<ProcessExit> ended;
+  if (process.ok()) {
+    processes->Watch(*process, [&](const ProcessExit& exit) { ended.set_value(exit); });
+  }
+  for (const int fd : fillers) ::close(fd);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_TRUE(process.ok()) << process.status();
+  ::kill(static_cast<pid_t>(process->pid), SIGKILL);
+  EXPECT_EQ(DescribeExit(ended.get_future().get()), "was killed by signal 9 (SIGKILL)");
 }
 
 TEST_F(ProcessesTest, AProgramThatIsNotThereIsNamed) {
