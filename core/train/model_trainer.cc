@@ -36,10 +36,13 @@ std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::st
 // A metric that grows as the model becomes better has to be maximized, others minimized.
 absl::Status CheckDirection(const Sequence::Feedback& feedback,
                             const std::vector<Metric>& metrics) {
+  // Of the training data it goes as of the test data.
+  std::string_view name = feedback.metric;
+  if (name.starts_with(kTrainPrefix)) name.remove_prefix(std::string_view(kTrainPrefix).size());
   for (const Metric& metric : metrics) {
-    if (metric.name == feedback.metric) return CheckDirection(metric, feedback.maximize);
+    if (metric.name == name) return CheckDirection(metric, feedback.maximize);
   }
-  if (!feedback.maximize || feedback.metric != "loss") return absl::OkStatus();
+  if (name != "loss") return absl::OkStatus();
   return CheckDirection(Metric{.name = "loss", .better = Better::kLess}, feedback.maximize);
 }
 
