@@ -124,6 +124,8 @@ export class Watch {
       return false;
     }
     this.onJob(job);
+    // A stream would break off where the damage is, and again.
+    if (job.damage) throw new Refusal(500, 'DATA_LOSS', job.damage);
     const query = this.#query(job);
     let timer;
     let quiet = false;

@@ -144,6 +144,20 @@ def test_unknown_job_says_so(page, server):
     page.one(".empty", "there is no jobs/nobody")
 
 
+def test_damaged_journal_is_said_and_not_asked_for_again(page):
+    run = FakeRun("broken")
+    run.start()
+    run.damage = "revision 7 is not what was written"
+    server = FakeServer([run])
+    page.open(server.url)
+    page.one(".jobs .reason", run.damage)
+    page.open(server.url + "#/jobs/broken")
+    page.one(".empty", run.damage)
+    assert not [path for _, path, _ in server.requests if ":watch" in path]
+    assert not page.all(".banner")
+    server.go_away()
+
+
 def test_long_run_is_read_thinned_and_zoomed_into_in_full(page):
     run = FakeRun("long", iterations=100_000, seconds=0.0001)
     run.start()

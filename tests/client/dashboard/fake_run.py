@@ -58,6 +58,7 @@ class FakeRun:
         self.name, self.display_name, self.iterations = f"jobs/{name}", display_name, iterations
         self.initial, self.seconds_per_iteration = step_size, seconds
         self.more_summary = summary or {}
+        self.damage = ""
         self.matrix, self.metrics = [870, 130, 71, 929], []
         self.changed = threading.Condition()
         self.journal = []  # (kind, event without revision) or, for iterations, a tuple
@@ -335,6 +336,8 @@ class FakeRun:
                 ]
                 out["dials"] += [{"path": "optimizer.adam.beta1", "value": 0.9}]
                 out["dials"] += [{"path": "optimizer.adam.beta2", "value": 0.999}]
+            if self.damage:
+                out["damage"] = self.damage
             if self.last_evaluation:
                 out["last_evaluation"] = self.last_evaluation
             return out
