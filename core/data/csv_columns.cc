@@ -57,10 +57,14 @@ class Describer {
  private:
   const std::string& path() const { return options_.path; }
 
-  // Whether an input's or a target's name is asked for.
+  bool IsWeight(const std::string& name) const {
+    return !read_.weight_column.empty() && name == read_.weight_column;
+  }
+
+  // Whether the name is asked for.
   bool Named(const std::string& name) const {
-    return target_places_.count(name) > 0 || name == read_.weight_column ||
-           ignored_.count(name) > 0 || input_places_.count(name) > 0;
+    return target_places_.count(name) > 0 || IsWeight(name) || ignored_.count(name) > 0 ||
+           input_places_.count(name) > 0;
   }
 
   absl::Status CheckNames() {
@@ -172,7 +176,7 @@ class Describer {
 
   Role RoleOf(const std::string& name, Names* extra) {
     const bool target = target_places_.count(name) > 0;
-    const bool other = ignored_.count(name) > 0 || name == read_.weight_column;
+    const bool other = ignored_.count(name) > 0 || IsWeight(name);
     if (by_training_) {
       if (input_places_.count(name) > 0) return Role::kInput;
       if (target) return read_.inputs_only ? Role::kIgnored : Role::kTarget;
@@ -181,7 +185,7 @@ class Describer {
     }
     if (read_.inputs_only) return target || other ? Role::kIgnored : Role::kInput;
     if (target) return Role::kTarget;
-    if (name == read_.weight_column && !second_) return Role::kWeight;
+    if (IsWeight(name) && !second_) return Role::kWeight;
     return other ? Role::kIgnored : Role::kInput;
   }
 
