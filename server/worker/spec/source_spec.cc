@@ -329,7 +329,7 @@ const char* FileReason(const absl::Status& status) {
 void AddSourceViolation(const std::string& field, const api::DataSource& source,
                         const absl::Status& status, Violations* violations) {
   std::string message(status.message());
-  if (!message.empty() && message.back() != '.') message.push_back('.');
+  if (!message.empty() && message.back() != '.' && message.back() != '?') message.push_back('.');
   std::string path = absl::StrCat(field, ".", KindField(source)->name());
   if (const FieldDescriptor* about = FieldOf(Kind(source), message)) {
     absl::StrAppend(&path, ".", about->name());
