@@ -1,12 +1,15 @@
 #include "core/train/non_finite.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/isfinite.h"
+#include "ATen/ops/linalg_vector_norm.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -14,6 +17,11 @@ namespace descent {
 namespace {
 
 bool IsFinite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
+
+// Where the gradient may be beyond its dtype's squares.
+double Norm(const at::Tensor& x) {
+  return at::linalg_vector_norm(x.to(at::kDouble)).item<double>();
+}
 
 // As Python and NumPy print them.
 std::string Text(double value) { return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf"; }
@@ -32,8 +40,10 @@ bool IsOfModel(std::string_view name) {
 std::string NonFiniteText(double value, const Model& gradient) {
   constexpr size_t kMostNames = 4;
   std::vector<std::string> names;
+  std::pair<double, std::string> greatest;
   for (auto it = gradient.parameters().rbegin(); it != gradient.parameters().rend(); ++it) {
     if (!IsFinite(it->tensor)) names.push_back(it->name);
+    greatest = std::max(greatest, {Norm(it->tensor), it->name});
   }
   std::vector<std::string> parts;
   if (!std::isfinite(value)) parts.push_back(absl::StrCat("the value is ", Text(value)));
@@ -48,7 +58,8 @@ std::string NonFiniteText(double value, const Model& gradient) {
                                  absl::StrJoin(names.begin() + 1, names.end(), ", "),
                                  count > kMostNames ? ", …" : ""));
   } else if (!parts.empty()) {
-    parts.push_back("though every gradient is finite");
+    parts.push_back(absl::StrCat("though every gradient is finite; the greatest is that of ",
+                                 greatest.second, ", of norm ", greatest.first));
   }
   return absl::StrJoin(parts, count == 0 ? ", " : " and ");
 }

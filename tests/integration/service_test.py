@@ -656,10 +656,18 @@ def test_a_confusion_matrix_of_3000_classes_is_an_event_like_any_other(client, d
 
 
 def test_a_job_too_large_to_be_told_is_refused(client, folder):
-    spec = specs.classifier(folder)
-    for _ in range(40_000):
-        spec.model.sequential.layers.add().relu.SetInParent()
+    inputs = npy(folder / "x.npy", "<f4", (4, 1), struct.pack("<4f", 1, 2, 3, 4))
+    targets = npy(folder / "y.npy", "<i8", (4,), struct.pack("<4q", 0, 1, 2, 3))
+    spec = specs.parse(
+        {
+            "model": {"linear": {"out_features": "200000"}},
+            "objective": {"cross_entropy": {"class_weights": [1.5] * 200_000}},
+            "optimizer": {"sgd": {}},
+            "data": {"train": {"npy": {"inputs": str(inputs), "targets": str(targets)}}},
+            "iterations": "3",
+        }
+    )
     error = refused(grpc.StatusCode.INVALID_ARGUMENT, client.create, spec)
-    assert "model: The spec and the summary of what it builds are" in error.message
+    assert "objective: The spec and the summary of what it builds are" in error.message
     assert "1.0 MB that a job may have" in error.message
     assert not client.list_jobs().jobs
