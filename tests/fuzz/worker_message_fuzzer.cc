@@ -3,6 +3,7 @@
 // was sent with them is either said to be unreadable, with the field, or is what was sent.
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstdint>
@@ -35,6 +36,8 @@ void Check(const grpc::ByteBuffer& bytes, Message* message) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;
+  // A line for each string that is not UTF-8 would take most of the time.
+  [[maybe_unused]] static const auto quiet = google::protobuf::SetLogHandler(nullptr);
   static const Message& worker = *new descent::worker::v1::WorkerMessage;
   static const Message& daemon = *new descent::worker::v1::DaemonMessage;
   static const Message& event = *new descent::v1::Event;
