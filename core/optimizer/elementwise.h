@@ -121,10 +121,7 @@ class ElementwiseMethod {
   // Throws std::invalid_argument naming the field or group.
   ElementwiseMethod(const O& options, const X& x0, std::span<const ParameterGroup> groups)
       : parts_(Parts(options, groups)), dials_(AllSequences(parts_)), x_(copy(x0)) {
-    for (const auto& part : parts_) {
-      ThrowUnlessOk(part->options.Validate());
-      ConnectDials(*part);
-    }
+    for (const auto& part : parts_) ConnectDials(*part);
     if constexpr (FlatSpace<X>) {
       AssignRanges(groups);
     } else if (!groups.empty()) {
@@ -241,6 +238,7 @@ class ElementwiseMethod {
 
   static PartList Parts(const O& options, std::span<const ParameterGroup> groups) {
     PartList parts;
+    ThrowUnlessOk(options.Validate());
     parts.push_back(std::make_unique<Part>(Part{options, ""}));
     for (const ParameterGroup& group : groups) {
       auto part = std::make_unique<Part>(Part{options, "groups." + group.name + ".", group.frozen});
@@ -250,6 +248,10 @@ class ElementwiseMethod {
           throw std::invalid_argument(part->prefix + std::string(status.message()));
         }
         part->own.push_back(field);
+      }
+      // What it inherits may not go with what is its own.
+      if (const absl::Status status = part->options.Validate(); !status.ok()) {
+        throw std::invalid_argument(part->prefix + std::string(status.message()));
       }
       parts.push_back(std::move(part));
     }

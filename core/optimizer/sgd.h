@@ -61,15 +61,15 @@ struct Sgd {
   // As torch.optim.SGD, but the momentum may begin at 0.
   absl::Status Check() const {
     if (!nesterov) return absl::OkStatus();
+    if (const auto& bounds = dampening.bounds(); !bounds || bounds->greatest > 0) {
+      return absl::InvalidArgumentError(
+          "dampening: Nesterov's form has none; leave out dampening or nesterov");
+    }
     if (const auto& bounds = momentum.bounds(); bounds && bounds->greatest <= 0) {
       return absl::InvalidArgumentError(
           "momentum: Nesterov's form needs one; give a number in (0, 1), or leave out nesterov");
     }
-    if (const auto& bounds = dampening.bounds(); bounds && bounds->greatest <= 0) {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(
-        "dampening: Nesterov's form has none; leave out dampening or nesterov");
+    return absl::OkStatus();
   }
 
   Range DialRange(Range range) const {
