@@ -1,6 +1,5 @@
 #include "server/daemon/journal/row_builder.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/daemon/journal/wire.h"
@@ -14,6 +13,24 @@ bool Continues(const Row& row, v1::EventKind kind, int64_t revision, int64_t ite
   return row.kind == v1::ITERATION && kind == v1::ITERATION && revision == row.last_revision + 1 &&
          iteration == row.last_iteration + 1 && branch == row.branch &&
          static_cast<int64_t>(row.entries.size() + bytes) <= kMaxRowBytes;
+}
+
+// The bytes of the row that begins with this event: rows stay in memory for long, and room that
+// they don't use, where other events come between iterations, would be most of it.
+size_t BatchSize(const std::vector<PendingEvent>& events, size_t first, int64_t revision) {
+  size_t bytes = EntrySize(events[first].bytes, revision);
+  if (events[first].kind != v1::ITERATION) return bytes;
+  for (size_t i = first + 1; i < events.size(); ++i) {
+    const PendingEvent& event = events[i];
+    const size_t size = EntrySize(event.bytes, ++revision);
+    if (event.kind != v1::ITERATION || event.branch != events[first].branch ||
+        event.iteration != events[i - 1].iteration + 1 ||
+        static_cast<int64_t>(bytes + size) > kMaxRowBytes) {
+      break;
+    }
+    bytes += size;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -33,14 +50,7 @@ std::vector<RowPtr> BuildRows(const std::vector<PendingEvent>& events, int64_t f
       row->first_revision = revision;
       row->first_iteration = event.iteration;
       row->request_id = event.request_id;
-      if (event.kind == v1::ITERATION) {
-        // Iterations of a job are alike in size: room for the rest of them, no more than a row's.
-        row->entries.reserve(std::max<size_t>(
-            size,
-            std::min<size_t>((size + 1) * (events.size() - i), static_cast<size_t>(kMaxRowBytes))));
-      } else {
-        row->entries.reserve(size);
-      }
+      row->entries.reserve(BatchSize(events, i, revision));
       rows.push_back(row);
     }
     row->last_revision = revision;
