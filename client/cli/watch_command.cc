@@ -71,9 +71,7 @@ int Watch(const Context& context, const WatchArguments& arguments) {
 
 void AddWatchCommand(CLI::App* app, Context* context) {
   CLI::App* command = app->add_subcommand(
-      "watch",
-      "Show a job's events as they happen: every iteration, evaluation and command; "
-      "exit 1 if it failed");
+      "watch", "Show a job's events as they happen, each iteration too; exit 1 if it failed");
   const auto arguments = std::make_shared<WatchArguments>();
   command->add_option("JOB", arguments->job, "the job")->required()->type_name("");
   CLI::Option* from = command->add_option("--from", arguments->from,
