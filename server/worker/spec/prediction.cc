@@ -42,6 +42,8 @@ PredictionRefusal RefuseOwnData(const Violations& violations) {
 // Jobs of older servers don't say how their inputs were encoded, nor what their classes are called.
 bool ReadsTraining(const api::Spec& spec, const api::SpecSummary& summary,
                    const api::DataSource& data) {
+  // A player that noise or others go into has none.
+  if (!spec.has_data()) return false;
   const api::DataSource& train = spec.data().train();
   return data.kind_case() == api::DataSource::KIND_NOT_SET || spec.data().has_normalization() ||
          !spec.data().encoding().has_dtype() || train.has_csv() || train.has_text() ||
