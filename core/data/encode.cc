@@ -281,7 +281,9 @@ absl::Status Encoder::SetInputs(const Examples& examples, Dataset* dataset) cons
   if (absl::Status status = CheckEncoding(examples); !status.ok()) return status;
   const at::Tensor rows = AsRows(examples.inputs);
   const int64_t features = rows.numel() / rows.size(0);
-  if (features_ != 0 && features != features_) {
+  // Else the model says what does not fit it.
+  const bool by_feature = examples.missing || !normalization_.offset.empty();
+  if (by_feature && features_ != 0 && features != features_) {
     return absl::InvalidArgumentError(
         absl::StrCat(examples.inputs_origin.path(), " holds examples of ", features,
                      " numbers, but the training data of ", features_, "."));

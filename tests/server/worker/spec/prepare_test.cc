@@ -680,6 +680,8 @@ TEST_F(PrepareTest, ChecksThatObjectiveAndTestDataGoWithTheModel) {
               csv->set_path(other);
               csv->add_targets("label");
             }),
+            "data.test.csv.path INVALID_DATA");  // it lacks a column
+  EXPECT_EQ(After([](auto* s) { s->mutable_data()->mutable_test()->mutable_spirals(); }),
             "data.test SHAPE_MISMATCH");
 }
 
