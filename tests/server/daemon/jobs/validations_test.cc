@@ -16,6 +16,8 @@ class ValidationsTest : public JobsTest {
   struct Asked {
     Answer<v1::ValidateSpecResponse> answer;
     Jobs::Cancel cancel;
+    // Held here: one that is forgotten by the jobs would leave a broken promise, not none.
+    Jobs::Callback<v1::ValidateSpecResponse> done;
   };
   Asked Ask(const std::string& principal, int64_t iterations) {
     v1::ValidateSpecRequest request;
@@ -23,7 +25,7 @@ class ValidationsTest : public JobsTest {
     request.mutable_spec()->set_iterations(iterations);
     auto [answer, done] = MakeAnswer<v1::ValidateSpecResponse>();
     Jobs::Cancel cancel = jobs_->Validate(request, principal, done);
-    return {std::move(answer), cancel};
+    return {std::move(answer), cancel, done};
   }
 
   // The next launched worker, which leaves Validate to the test.
