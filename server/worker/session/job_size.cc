@@ -16,8 +16,6 @@
 namespace descent::worker {
 namespace {
 
-namespace api = ::descent::v1;
-
 std::string Megabytes(size_t bytes) {
   return absl::StrFormat("%.1f MB", static_cast<double>(bytes) * 1e-6);
 }

@@ -104,12 +104,16 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
 
 // What an evaluation says in one number each.
 std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
-  std::vector<Metric> numbers = {{.name = "loss", .better = Better::kLess}};
+  std::vector<Metric> numbers = {
+      {.name = "loss", .better = Better::kLess, .check = {}, .start = {}}};
   for (Metric& metric : ToMetrics(spec.evaluation())) {
     if (metric.better != Better::kNeither) numbers.push_back(std::move(metric));
   }
   for (size_t i = 0, n = numbers.size(); i < n && spec.evaluation().training_data(); ++i) {
-    numbers.push_back({.name = kTrainPrefix + numbers[i].name, .better = numbers[i].better});
+    numbers.push_back({.name = kTrainPrefix + numbers[i].name,
+                       .better = numbers[i].better,
+                       .check = {},
+                       .start = {}});
   }
   return numbers;
 }
