@@ -52,7 +52,10 @@ class JournalImpl : public Journal {
               std::shared_ptr<ReaderPool> readers)
       : options_(options), writer_(std::move(writer)), readers_(std::move(readers)) {}
 
-  ~JournalImpl() override { writer_->Stop(); }
+  ~JournalImpl() override {
+    readers_->Close();
+    writer_->Stop();
+  }
 
   absl::Status Load() {
     absl::StatusOr<std::vector<Reader::JobRecord>> records =

@@ -368,9 +368,23 @@ absl::StatusOr<std::unique_ptr<Reader>> ReaderPool::Take() {
 }
 
 void ReaderPool::Return(std::unique_ptr<Reader> reader) {
+  std::unique_ptr<Reader> unwanted;  // closed without the lock
   MutexLock lock(mutex_);
-  idle_.push_back(std::move(reader));
+  if (closed_) {
+    unwanted = std::move(reader);
+    --readers_;
+  } else {
+    idle_.push_back(std::move(reader));
+  }
   returned_.Signal();
+}
+
+void ReaderPool::Close() {
+  std::vector<std::unique_ptr<Reader>> idle;
+  MutexLock lock(mutex_);
+  closed_ = true;
+  idle.swap(idle_);
+  readers_ -= static_cast<int>(idle.size());
 }
 
 }  // namespace descent::daemon

@@ -100,6 +100,10 @@ class ReaderPool {
     return result;
   }
 
+  // Keeps no connection from now on, so that the writer's is the last one: that folds the log into
+  // the database when it closes, which these, read-only, can't.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   absl::StatusOr<std::unique_ptr<Reader>> Take();
   void Return(std::unique_ptr<Reader> reader);
@@ -110,6 +114,7 @@ class ReaderPool {
   server::CondVar returned_;
   std::vector<std::unique_ptr<Reader>> idle_ ABSL_GUARDED_BY(mutex_);
   int readers_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace descent::daemon

@@ -183,6 +183,17 @@ TEST_F(DamageTest, AWholeStoreIsWhole) {
   EXPECT_EQ(report->jobs[0].head_revision, 481);
 }
 
+TEST_F(DamageTest, ClosedAllOfItIsInTheDatabaseItself) {
+  std::shared_ptr<JobJournal> a = CreateLong("a");
+  EXPECT_EQ(ReadAll(*a).size(), 481u);
+  a.reset();
+  Close();
+  EXPECT_FALSE(std::filesystem::exists(path_ + "-wal"));
+  // A copy of this one file is a whole store.
+  std::filesystem::copy(path_, path_ + ".copy");
+  EXPECT_EQ(CheckStore(path_ + ".copy")->jobs[0].head_revision, 481);
+}
+
 TEST_F(DamageTest, ARowOfIterationsThatIsMissingIsNoticed) {
   CreateLong("a");
   CreateLong("b");
@@ -348,7 +359,7 @@ INSTANTIATE_TEST_SUITE_P(Files, TakenAwayTest, ::testing::Values("", "-wal", "-s
 TEST_F(DamageTest, TheFileShrinksAfterADeletion) {
   for (int i = 0; i < 10; ++i) {
     std::shared_ptr<JobJournal> job = Create("big" + std::to_string(i));
-    ASSERT_TRUE(AppendAndWait(*job, MakeIterations(0, 10'000)).ok());
+    ASSERT_TRUE(AppendAndWait(*job, MakeIterations(0, 20'000)).ok());
   }
   const std::shared_ptr<JobJournal> job = Create("small");
   Open();  // what the log has is in the file
@@ -414,6 +425,7 @@ TEST_F(DamageTest, AStoreOfVersion1IsBroughtUpToDateAndProtected) {
       "iteration_bytes, counted_revision FROM newer.jobs; INSERT INTO rows SELECT id, "
       "last_revision, kind, branch, first_iteration, last_iteration, entries FROM newer.rows");
   Open();
+  ASSERT_NE(Job("a"), nullptr);
   const std::vector<v1::Event> after = ReadAll(*Job("a"));
   ASSERT_EQ(after.size(), before.size());
   for (size_t i = 0; i < after.size(); ++i) {
