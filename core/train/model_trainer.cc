@@ -43,7 +43,8 @@ absl::Status CheckDirection(const Sequence::Feedback& feedback,
     if (metric.name == name) return CheckDirection(metric, feedback.maximize);
   }
   if (name != "loss") return absl::OkStatus();
-  return CheckDirection(Metric{.name = "loss", .better = Better::kLess}, feedback.maximize);
+  return CheckDirection(Metric{.name = "loss", .better = Better::kLess, .check = {}, .start = {}},
+                        feedback.maximize);
 }
 
 }  // namespace
@@ -235,6 +236,7 @@ absl::StatusOr<std::vector<StopReason>> ModelTrainer::StopReasons(std::optional<
     reasons.push_back(
         {.test = "stuck",
          .measured = view->gradient_norm,
+         .limit = 0,
          .why = absl::StrCat("no step moves the solution any more",
                              view->stuck.empty() ? "" : ", since ", std::string(view->stuck),
                              " (gradient_norm ", view->gradient_norm, ")")});

@@ -40,7 +40,12 @@ def clone(folder):
     grpc, http = free_ports(2)
     clone = folder / "clone"
     for path, program in (
-        ("client/cli/descent", f'exec "{programs.descent()}" "$@"'),
+        # Who types a command takes longer than the daemon to start; a script may be faster.
+        (
+            "client/cli/descent",
+            f"if [[ $1 != example ]]; then until (: >/dev/tcp/127.0.0.1/{grpc}) 2>/dev/null; do "
+            f'sleep 0.05; done; fi\nexec "{programs.descent()}" "$@"',
+        ),
         (
             "server/daemon/main/descentd",
             f'exec "{programs.descentd()}" --worker "{programs.descent_worker()}" '
@@ -66,7 +71,7 @@ class Clone:
     def run(self, script, timeout=240):
         """Its output; it fails with the first command that does. What it left running is ended."""
         shell = subprocess.Popen(
-            ["bash", "-c", f"set -euo pipefail\n{script}\n"],
+            ["bash", "-c", f"set -euo pipefail\n{LAST}\n{script}\n"],
             cwd=self.path,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -85,6 +90,8 @@ class Clone:
         return out
 
 
+# A command that fails ends the script, and the daemon with it.
+LAST = "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT"
 END = "kill %1; wait %1"  # the daemon that was started as `descentd &`
 
 
