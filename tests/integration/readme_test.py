@@ -91,7 +91,7 @@ class Clone:
 
 
 # A command that fails ends the script, and the daemon with it.
-LAST = "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT"
+LAST = "trap 'kill $(jobs -p) 2>/dev/null || true; wait || true' EXIT"
 END = "kill %1; wait %1"  # the daemon that was started as `descentd &`
 
 
