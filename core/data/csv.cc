@@ -16,6 +16,7 @@
 #include "core/data/csv_fields.h"
 #include "core/data/csv_records.h"
 #include "core/data/file.h"
+#include "core/text/utf8.h"
 
 namespace descent {
 namespace {
@@ -272,6 +273,12 @@ class Reader {
       if (column->fixed) {
         return Refuse(*column,
                       absl::StrCat("the training data has no category \"", Shown(name), "\"."));
+      }
+      // It is the name of a class or an input from here on: two of them must not look the same.
+      if (!IsUtf8(name)) {
+        return Refuse(*column, absl::StrCat("the category \"", Shown(name),
+                                            "\" is not UTF-8; convert the file, for instance: "
+                                            "iconv -f LATIN1 -t UTF-8."));
       }
       const auto number = static_cast<int64_t>(column->numbers.size());
       found = column->numbers.emplace(std::move(name), number).first;

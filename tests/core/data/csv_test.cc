@@ -340,6 +340,17 @@ TEST(Csv, Utf16IsSaid) {
   }
 }
 
+// Categories name classes: as text, `caf\xE8` and `caf\xE9` would be the same one.
+TEST(Csv, CategoriesAreText) {
+  CsvFile drinks = Table();
+  drinks.categorical = {"y"};
+  EXPECT_EQ(
+      ErrorOf("a,y\n1,caf\xE9\n2,caf\xE8\n", drinks),
+      "t.csv, line 2, column \"y\": the category \"caf\uFFFD\" is not UTF-8; convert the file, "
+      "for instance: iconv -f LATIN1 -t UTF-8.");
+  EXPECT_TRUE(ParseCsv("a,y\n1,café\n2,cafè\n", drinks).ok());
+}
+
 TEST(Csv, NumbersAsPeopleWriteThem) {
   const auto table = ParseCsv(
       "a,y\nTrue,1\nfalse,2\nTRUE,3\n$5,4\n-$1.50,5\n5 €,6\n\u00a312,7\n.5,8\n1.,9\n", Table());
