@@ -34,6 +34,13 @@ export function axisWidth(u, numbers) {
   return Math.max(62, Math.ceil(longest) + 16);
 }
 
+// The numbers that uPlot has steps for on a linear axis.
+export const LEAST = 1e-14;
+export const GREATEST = 1e15;
+
+// Steps beyond: a run that diverges goes on and on.
+export const HUGE_STEPS = Array.from({length: 307 - 15}, (_, e) => [1, 2, 5].map((m) => Number(`${m}e${15 + e}`))).flat();
+
 // 1, 2 and 5 of each decade, or more where little more than one is in sight.
 export function logSplits(u, axis, min, max) {
   const decades = Math.log10(max / min);

@@ -1,7 +1,7 @@
 // One chart over the iterations of a run: curves, their smoothed forms, evaluations, and marks.
 
 /* global uPlot */
-import {FONT, axisIterations, axisNumbers, axisWidth, logSplits} from './axes.js';
+import {FONT, GREATEST, HUGE_STEPS, LEAST, axisIterations, axisNumbers, axisWidth, logSplits} from './axes.js';
 import {drawable, nonFinite, pick, smooth, smoothingSpan, within} from './curves.js';
 import {h, setHidden, setText} from './dom.js';
 import {count, duration, toNumber, value} from './format.js';
@@ -153,7 +153,10 @@ export class Chart {
       (!positions.length || all.some((y) => positions.some((i) => y[i] > 0)));
     this.logBox.disabled = !possible;
     this.logBox.parentElement.title = possible ? '' : 'Needs values above zero';
-    this.log = this.wantsLog && possible;
+    const size = (i) => Math.max(...all.map((y) => (Number.isFinite(y[i]) ? Math.abs(y[i]) : 0)));
+    const greatest = positions.reduce((most, i) => Math.max(most, size(i)), 0);
+    this.log = possible && (this.wantsLog || (greatest > 0 && greatest < LEAST));
+    this.huge = greatest > GREATEST;
   }
 
   // The greatest and least evaluation in sight belong to the range too.
@@ -225,7 +228,7 @@ export class Chart {
           ...axis,
           size: axisWidth,
           space: 34,
-          ...(this.log ? {splits: logSplits, filter: (u, splits) => splits} : {}),
+          ...(this.log ? {splits: logSplits, filter: (u, splits) => splits} : this.huge ? {incrs: HUGE_STEPS} : {}),
           values: (u, splits) => axisNumbers(splits),
         },
       ],
@@ -331,7 +334,7 @@ export class Chart {
     if (!this.host.clientWidth || !this.#curves.length) return;
     this.smoothBox.checked = this.#smoothed;
     const data = this.#data();
-    const drawn = [this.log, ...this.#curves.map(({column}) => column)].join();
+    const drawn = [this.log, this.huge, ...this.#curves.map(({column}) => column)].join();
     if (drawn !== this.#drawn) this.#forget();
     this.#drawn = drawn;
     if (!this.#plot) this.#plot = this.#create(data);

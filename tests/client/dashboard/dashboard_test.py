@@ -337,6 +337,30 @@ def test_failure_is_told_by_its_reason_where_the_last_value_is_finite(page, serv
     )
 
 
+def test_axes_have_numbers_however_far_a_run_diverges(page, server):
+    page.open(server.url)
+    labels = page.run(
+        """const {Chart} = await import('/chart.js');
+        const {Points} = await import('/points.js');
+        const {Range} = await import('/range.js');
+        const all = [];
+        for (const sizes of [[1, 1e38], [-1e300, 1e20], [1e-20, 3e-20], [0.5, 2]]) {
+          const points = new Points(10);
+          sizes.forEach((value, index) => points.push({index, value}));
+          const chart = new Chart({title: 'x', key: `x${sizes}`, colour: 'value', height: 200, range: new Range(),
+            history: {marks: [], evaluations: []}, curves: () => [{column: 'value', label: 'x'}],
+            source: () => points, last: () => 1});
+          document.body.append(chart.element);
+          chart.draw();
+          await new Promise((done) => setTimeout(done, 100));
+          all.push(uPlot.sync('run').plots.at(-1).axes[1]._values?.filter(Boolean).length ?? 0);
+          chart.destroy();
+        }
+        return all;"""
+    )
+    assert all(count >= 2 for count in labels), labels
+
+
 def test_charts_without_a_number_say_so(page):
     run = diverged("SUCCEEDED")
     server = FakeServer([run])
