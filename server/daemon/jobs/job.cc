@@ -227,9 +227,13 @@ absl::Status Job::RecallScript(int64_t checkpoint_iteration) {
 
 // --------------------------------------------------------------------------------- What people see
 
+// Watchers are told of the end a moment before its callback comes here: who then asks for the job
+// must not hear that it runs.
+const JobFold& Job::Seen() const { return journal_->final_revision() > 0 ? pending_ : durable_; }
+
 v1::Job Job::Durable() const {
   MutexLock lock(mutex_);
-  v1::Job job = durable_.Full();
+  v1::Job job = Seen().Full();
   job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
   job.set_compacted_revision(journal_->compacted_revision());
   job.set_damage(std::string(journal_->damage().message()));
@@ -238,7 +242,7 @@ v1::Job Job::Durable() const {
 
 v1::Job Job::DurableLight() const {
   MutexLock lock(mutex_);
-  v1::Job job = durable_.light();
+  v1::Job job = Seen().light();
   job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
   job.set_compacted_revision(journal_->compacted_revision());
   job.set_damage(std::string(journal_->damage().message()));

@@ -159,6 +159,8 @@ class Job : public std::enable_shared_from_this<Job> {
   using EvaluationKey = std::tuple<int64_t, std::string, std::string, int32_t>;
 
   // All with the mutex held:
+  // The fold that people see.
+  const JobFold& Seen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Event NewEvent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Event NewState(v1::JobState state, const std::string& reason) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
