@@ -17,8 +17,8 @@ namespace descent {
 // evaluation moves the states `running_mean` and `running_var` [channels] towards them:
 // running ← (1 − momentum)·running + momentum·batch, with the unbiased variance. Otherwise they
 // take the place of the batch's, and in training, too, if the layer is frozen (fields.h): then they
-// stay. `num_batches_tracked` is the number of iterations that they have seen: k + 1 at iteration k.
-// A layer that is used twice in a graph counts its first use.
+// stay. `num_batches_tracked` is the number of iterations that they have seen: k + 1 at iteration
+// k. A layer that is used twice in a graph counts its first use.
 //
 // A single value for each channel has no variance, and normalized it would be 0:
 // std::invalid_argument in training, as in PyTorch.

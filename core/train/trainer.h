@@ -107,8 +107,8 @@ class Trainer {
 
   // Those tests of `stop_when` that hold at the present iterate; and `stuck`, with the reason, if
   // the optimizer says that no step moves the solution any more (on data: on none of an epoch's
-  // batches, ten at the least). seconds: the computing time so far; none where time is not to decide. Ask at each
-  // iteration: some compare it with the one before.
+  // batches, ten at the least). seconds: the computing time so far; none where time is not to
+  // decide. Ask at each iteration: some compare it with the one before.
   virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
   // What of the present value and gradient is NaN or infinite, in words, naming parameters and of a
