@@ -649,7 +649,8 @@ def test_command_whose_answer_was_lost_is_asked_again_and_happens_once(watched, 
     press(watched, "½")
     watched.one(".dial .answer.ok", "9.93e-4 → 4.965e-4")
     posts = server.posts()
-    assert len(posts) == 2 and posts[0] == posts[1]
+    # Asked until it is answered, on a slow machine more than twice; always the same request.
+    assert len(posts) >= 2 and all(post == posts[0] for post in posts)
     assert sum(run.kind(r) == "command_applied" for r in range(1, len(run.journal) + 1)) == 1
 
 
