@@ -105,7 +105,10 @@ class FakeProcesses : public Processes {
 // A daemon without its servers, on a folder that outlives it.
 class JobsTest : public testing::Test {
  protected:
-  JobsTest() { StartDaemon(); }
+  explicit JobsTest(double worker_lease_seconds = 10)
+      : worker_lease_seconds_(worker_lease_seconds) {
+    StartDaemon();
+  }
   ~JobsTest() override {
     for (const auto& worker : workers_) worker->Disconnect();
     StopDaemon();
@@ -118,7 +121,7 @@ class JobsTest : public testing::Test {
     auto jobs = JobsService::Open({.data_dir = folder_.path(),
                                    .socket = socket(),
                                    .max_running_jobs = max_running_jobs,
-                                   .worker_lease_seconds = 10},
+                                   .worker_lease_seconds = worker_lease_seconds_},
                                   journal_.get(), &processes_, &clock_);
     ASSERT_TRUE(jobs.ok()) << jobs.status();
     jobs_ = *std::move(jobs);
@@ -341,6 +344,7 @@ class JobsTest : public testing::Test {
     return values;
   }
 
+  const double worker_lease_seconds_;
   TestFolder folder_;
   TestClock clock_;
   FakeProcesses processes_{socket()};
