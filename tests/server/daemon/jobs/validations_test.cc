@@ -122,7 +122,7 @@ TEST_F(LongValidationsTest, OneThatTakesTooLongIsEndedAndItsSpareReplaced) {
   auto spare = ConnectSlow();
   spare->Await(DaemonMessage::kValidate);
   Advance(2);
-  auto other = ConnectSpare();  // for whoever comes meanwhile
+  ConnectSpare()->Await(DaemonMessage::kWelcome);  // for whoever comes meanwhile
   Advance(200);
   EXPECT_FALSE(slow.answer.ready());
   Advance(100);
