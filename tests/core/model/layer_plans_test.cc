@@ -49,10 +49,10 @@
 #include "core/model/tanh.h"
 #include "core/objective/gradient.h"
 #include "core/objective/loss.h"
-#include "core/objective/loss_plan.h"
 #include "core/objective/supervised_objective.h"
 #include "core/space/space.h"
 #include "gtest/gtest.h"
+#include "tests/core/model/inner_product.h"
 
 namespace {
 std::atomic<int64_t> allocations = 0;
@@ -220,22 +220,6 @@ struct Offset {
     at::Tensor offset_;
   };
 };
-
-// ⟨output, targets⟩: the gradient is the vector–Jacobian product with the targets.
-Loss InnerProduct() {
-  return {.name = "inner_product",
-          .function = [](const at::Tensor& y, const at::Tensor& v) { return (y * v).sum(); },
-          .plan =
-              [](PlanBuilder& plan, const LossPlan& loss) {
-                const PlanTensor y = loss.predictions, v = loss.targets, value = loss.value;
-                const PlanTensor dy = plan.Contribution(y);
-                plan.Forward({.reads = {y, v}, .writes = {dy, value}, .run = [=] {
-                                value->copy_((*y * *v).sum());
-                                if (dy) dy->copy_(*v);
-                              }});
-                return true;
-              }};
-}
 
 Loss WithoutPlan(Loss loss) {
   loss.plan = nullptr;

@@ -15,7 +15,6 @@
 #include "ATen/ops/max.h"
 #include "ATen/ops/randint.h"
 #include "ATen/ops/randn.h"
-#include "ATen/ops/sum.h"
 #include "core/model/attention.h"
 #include "core/model/batch_norm.h"
 #include "core/model/conv.h"
@@ -30,9 +29,9 @@
 #include "core/model/sequential.h"
 #include "core/objective/gradient.h"
 #include "core/objective/loss.h"
-#include "core/objective/loss_plan.h"
 #include "core/objective/supervised_objective.h"
 #include "gtest/gtest.h"
+#include "tests/core/model/inner_product.h"
 
 namespace descent {
 namespace {
@@ -68,22 +67,6 @@ std::vector<Case> Cases() {
        {"bias"},
        2},
   };
-}
-
-// ⟨output, targets⟩: the derivatives by the output are the targets.
-Loss InnerProduct() {
-  return {.name = "inner_product",
-          .function = [](const at::Tensor& y, const at::Tensor& v) { return (y * v).sum(); },
-          .plan =
-              [](PlanBuilder& plan, const LossPlan& loss) {
-                const PlanTensor y = loss.predictions, v = loss.targets, value = loss.value;
-                const PlanTensor dy = plan.Contribution(y);
-                plan.Forward({.reads = {y, v}, .writes = {dy, value}, .run = [=] {
-                                value->copy_((*y * *v).sum());
-                                if (dy) dy->copy_(*v);
-                              }});
-                return true;
-              }};
 }
 
 class SumsOverRowsTest : public ::testing::TestWithParam<Case> {};
