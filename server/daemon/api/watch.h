@@ -13,8 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/common/clock.h"
+#include "server/common/executor.h"
 #include "server/common/loop.h"
-#include "server/daemon/api/executor.h"
 #include "server/daemon/api/pace.h"
 #include "server/daemon/jobs/jobs.h"
 
@@ -70,7 +70,7 @@ class WatchService {
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);
   std::set<Watcher*> watchers_ ABSL_GUARDED_BY(mutex_);
   // Last: their threads use what is above.
-  Executor readers_;
+  server::Executor readers_;
   server::Loop live_;
 };
 

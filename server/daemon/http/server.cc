@@ -38,8 +38,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
+#include "server/common/executor.h"
 #include "server/common/log.h"
-#include "server/daemon/api/executor.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/http/beast_message.h"
 #include "server/daemon/http/io.h"
@@ -329,7 +329,7 @@ class HttpServerImpl final : public HttpServer {
     };
     // Whoever answers holds it weakly: the answer may come when the server is gone.
     const auto reply = std::shared_ptr<Reply>(new Reply{.signal = {io_, signals_}});
-    Executor& workers = about_health ? health_worker_ : workers_;
+    server::Executor& workers = about_health ? health_worker_ : workers_;
     workers.Post([this, request, mailbox = mailbox_, weak = std::weak_ptr<Reply>(reply)] {
       auto answer = [mailbox, weak](Routes::Outcome outcome) {
         mailbox->Post([weak, outcome = std::move(outcome)]() mutable {
@@ -558,8 +558,8 @@ class HttpServerImpl final : public HttpServer {
       net::make_work_guard(io_)};
   tcp::acceptor acceptor_{io_};
   const std::shared_ptr<Mailbox> mailbox_;
-  Executor workers_{2};
-  Executor health_worker_{1};
+  server::Executor workers_{2};
+  server::Executor health_worker_{1};
   std::thread thread_;
 };
 

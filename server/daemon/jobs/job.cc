@@ -61,10 +61,10 @@ Job::Job(Environment environment, std::shared_ptr<JobJournal> journal,
       id_(journal->job_id()),
       journal_(std::move(journal)),
       pending_(id_),
-      durable_(id_) {
+      durable_(id_),
+      book_(NewBook()) {
   for (const v1::Event& event : events) {
-    pending_.Apply(event);
-    history_.Apply(event);
+    Fold(event);
     next_revision_ = event.revision() + 1;
   }
   durable_ = pending_;
@@ -77,11 +77,13 @@ Job::Job(Environment environment, const StoredJob& stored)
       journal_(stored.journal),
       pending_(FoldOf(stored)),
       durable_(pending_),
+      book_(NewBook()),
       next_revision_(journal_->head_revision() + 1) {}
 
 absl::Status Job::LoadHistory() {
   if (absl::Status status = damage(); !status.ok()) return status;
   History history;
+  RequestBook book = NewBook();
   JobFold fold(id_);
   {
     MutexLock lock(mutex_);
@@ -94,18 +96,15 @@ absl::Status Job::LoadHistory() {
   // Event by event: those of a long job would not fit into memory together.
   absl::Status read = ReadOthers(OtherKinds(), [&](const v1::Event& event) {
     history.Apply(event);
+    book.Apply(event);
+    book.Durable(event);
     if (event.revision() > snapshot_revision) {
       fold.Apply(event);
     } else if (event.has_evaluation()) {
       fold.ApplyEvaluation(event.evaluation());
     }
-    if (event.has_command_accepted()) {
-      history.MakeDeliverable(event.command_accepted().request_id());
-    } else if (event.has_command_applied()) {
-      history.Retire(event.command_applied().request_id());
-      history.Forget(event.revision());
-    } else if (event.has_command_rejected()) {
-      history.Retire(event.command_rejected().request_id());
+    if (event.has_command_applied()) {
+      book.Forget(event.revision());
     } else if (event.state_changed().has_iteration()) {
       iteration = event.state_changed().iteration();
     } else if (event.has_checkpoint_saved()) {
@@ -123,6 +122,7 @@ absl::Status Job::LoadHistory() {
   MutexLock lock(mutex_);
   if (history_loaded_) return absl::OkStatus();
   history_ = std::move(history);
+  book_ = std::move(book);
   pending_ = std::move(fold);
   pending_.RecallSeries(history_.series());
   // The last iteration: whatever follows the snapshot is iterations alone, as every other append
@@ -203,25 +203,21 @@ absl::Status Job::ReadOthers(const std::vector<v1::EventKind>& kinds,
 absl::Status Job::RecallScript(int64_t checkpoint_iteration) {
   {
     MutexLock lock(mutex_);
-    if (history_.HasScript(checkpoint_iteration)) return absl::OkStatus();
+    if (book_.HasScript(checkpoint_iteration)) return absl::OkStatus();
     // What is read must be all that was appended. No worker adds to it meanwhile, nor, as this is
     // the loop, anybody else.
     while (in_flight_ > 0) landed_.Wait(mutex_);
   }
-  History whole;
+  RequestBook whole = NewBook();
   absl::Status read =
       ReadOthers({v1::COMMAND_ACCEPTED, v1::COMMAND_APPLIED, v1::COMMAND_REJECTED, v1::REWOUND},
                  [&](const v1::Event& event) {
                    whole.Apply(event);
-                   if (event.has_command_applied()) {
-                     whole.Retire(event.command_applied().request_id());
-                   } else if (event.has_command_rejected()) {
-                     whole.Retire(event.command_rejected().request_id());
-                   }
+                   whole.Durable(event);
                  });
   if (!read.ok()) return read;
   MutexLock lock(mutex_);
-  history_.Recall(whole);
+  book_.Recall(whole);
   return absl::OkStatus();
 }
 
@@ -281,6 +277,12 @@ v1::Event Job::NewNotice(const std::string& message) const {
   return event;
 }
 
+void Job::Fold(const v1::Event& event) {
+  pending_.Apply(event);
+  history_.Apply(event);
+  book_.Apply(event);
+}
+
 void Job::Add(v1::Event event, Draft* draft) {
   event.clear_revision();
   PendingEvent pending = ToPending(event);
@@ -290,8 +292,7 @@ void Job::Add(v1::Event event, Draft* draft) {
 void Job::AddSerialized(PendingEvent pending, v1::Event event, Draft* draft) {
   FoldLastIteration(draft);
   event.set_revision(next_revision_++);
-  pending_.Apply(event);
-  history_.Apply(event);
+  Fold(event);
   draft->only_iterations = false;
   if (event.has_checkpoint_saved()) draft->has_checkpoint = true;
   draft->pending.push_back(std::move(pending));
@@ -299,14 +300,11 @@ void Job::AddSerialized(PendingEvent pending, v1::Event event, Draft* draft) {
 }
 
 void Job::AddFinal(v1::Event event, Draft* draft) {
-  for (const v1::CommandAccepted& accepted : history_.Unresolved()) {
+  for (const v1::CommandAccepted& accepted : book_.Unresolved()) {
     v1::Event rejection = NewEvent();
-    v1::CommandRejected& rejected = *rejection.mutable_command_rejected();
-    rejected.set_request_id(accepted.request_id());
-    rejected.set_principal(accepted.principal());
-    rejected.set_code(static_cast<int32_t>(absl::StatusCode::kFailedPrecondition));
-    rejected.set_message("The run ended before the request could be applied");
-    rejected.set_reason("RUN_ENDED");
+    *rejection.mutable_command_rejected() =
+        RejectionOf(accepted, absl::StatusCode::kFailedPrecondition,
+                    "The run ended before the request could be applied", "RUN_ENDED");
     Add(std::move(rejection), draft);
   }
   v1::StateChanged& end = *event.mutable_state_changed();
@@ -383,9 +381,9 @@ void Job::OnDurable(const absl::Status& status, const Commit& commit) {
   MutexLock lock(mutex_);
   if (--in_flight_ == 0) landed_.SignalAll();
   if (!status.ok()) {
-    if (absl::IsDataLoss(status)) return AnswerWaitersLocked(status);
+    if (absl::IsDataLoss(status)) return book_.AnswerAll(status);
     // For good. Nothing is acknowledged; the worker stops when its buffer is full.
-    AnswerWaitersLocked(
+    book_.AnswerAll(
         MakeError(absl::StatusCode::kUnavailable,
                   absl::StrCat("The journal can't be written: ", std::string(status.message())),
                   "STORE_FAILED"));
@@ -393,19 +391,12 @@ void Job::OnDurable(const absl::Status& status, const Commit& commit) {
   }
   for (const v1::Event& event : commit.events) {
     durable_.Apply(event);
-    if (event.has_command_accepted()) {
-      history_.MakeDeliverable(event.command_accepted().request_id());
-      ForwardAccepted(event.command_accepted());
-    } else if (event.has_command_applied()) {
-      Answer(event.command_applied().request_id(), event);
-    } else if (event.has_command_rejected()) {
-      Answer(event.command_rejected().request_id(), event);
-    }
+    if (const v1::CommandAccepted* accepted = book_.Durable(event)) ForwardAccepted(*accepted);
   }
   if (commit.has_checkpoint) DeleteOldCheckpoints();
   if (commit.then) commit.then();
   if (attempt_.phase == Phase::kLive && !attempt_.comparing && !commit.events.empty()) {
-    history_.Forget(commit.events.back().revision());
+    book_.Forget(commit.events.back().revision());
   }
   if (commit.attempt == attempt_.number) {
     Acknowledge(in_flight_ == 0 ? attempt_.taken_sequence : commit.sequence,

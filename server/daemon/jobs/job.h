@@ -24,6 +24,7 @@
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/history.h"
 #include "server/daemon/jobs/jobs.h"
+#include "server/daemon/jobs/request_book.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/workers/supervisor.h"
 
@@ -154,7 +155,6 @@ class Job : public std::enable_shared_from_this<Job> {
     bool has_checkpoint = false;
     bool has_end = false;
   };
-  using Waiter = Jobs::Callback<v1::CommandJobResponse>;
   // What names an evaluation's event in the present history: iteration, dataset, request_id, part.
   using EvaluationKey = std::tuple<int64_t, std::string, std::string, int32_t>;
 
@@ -166,6 +166,7 @@ class Job : public std::enable_shared_from_this<Job> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   v1::Event NewNotice(const std::string& message) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds an event and folds it; `bytes` if it is serialized already.
+  void Fold(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Add(v1::Event event, Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddSerialized(PendingEvent pending, v1::Event event, Draft* draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -178,10 +179,6 @@ class Job : public std::enable_shared_from_this<Job> {
   void Append(Draft draft, std::function<void()> then = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnDurable(const absl::Status& status, const Commit& commit) ABSL_LOCKS_EXCLUDED(mutex_);
-  void AnswerWaitersLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Answer(const std::string& request_id, const v1::Event& resolution)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Post(Waiter waiter, absl::StatusOr<v1::CommandJobResponse> answer) const;
   void ForwardAccepted(const v1::CommandAccepted& accepted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unbind() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -191,12 +188,11 @@ class Job : public std::enable_shared_from_this<Job> {
   void Fail(const std::string& cause, const char* error_reason, Draft draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WantWorker(int64_t delay_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CommandLocked(const v1::CommandJobRequest& request, const std::string& principal,
-                     const std::vector<RowPtr>& known, Waiter waiter)
+  // OK, or why a request that nobody has made before is refused.
+  absl::Status CheckNewRequest(const v1::CommandJobRequest& request,
+                               const v1::CommandAccepted& asked) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Why no more requests may be open; OK: one more may.
-  absl::Status CheckOpenRequests(const v1::CommandJobRequest& request) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Accept(const v1::CommandAccepted& accepted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StopQueued(const v1::CommandAccepted& accepted, Draft* draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeleteOldCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -219,7 +215,7 @@ class Job : public std::enable_shared_from_this<Job> {
   // How many are kept.
   int64_t KeptCheckpoints() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BeginAwait(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Has history_ know all that an attempt from this checkpoint must be told. Blocks; while no
+  // Has book_ know all that an attempt from this checkpoint must be told. Blocks; while no
   // attempt is under way, on the loop.
   absl::Status RecallScript(int64_t checkpoint_iteration) ABSL_LOCKS_EXCLUDED(mutex_);
   // Calls `take` with every event but iterations, in order, with revision.
@@ -234,6 +230,8 @@ class Job : public std::enable_shared_from_this<Job> {
   absl::Status ReadRow(const Lineage& lineage, int64_t iteration,
                        std::map<int64_t, v1::Iteration>* iterations) const;
 
+  RequestBook NewBook() const;
+
   const Environment environment_;
   const std::string id_;
   const std::shared_ptr<JobJournal> journal_;
@@ -242,6 +240,7 @@ class Job : public std::enable_shared_from_this<Job> {
   JobFold pending_ ABSL_GUARDED_BY(mutex_);
   JobFold durable_ ABSL_GUARDED_BY(mutex_);
   History history_ ABSL_GUARDED_BY(mutex_);  // pending
+  RequestBook book_ ABSL_GUARDED_BY(mutex_);
   bool history_loaded_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t next_revision_ ABSL_GUARDED_BY(mutex_) = 1;
   int64_t head_iteration_ ABSL_GUARDED_BY(mutex_) = -1;
@@ -250,7 +249,6 @@ class Job : public std::enable_shared_from_this<Job> {
   int64_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;       // appends
   server::CondVar landed_;                              // none is in flight
   int64_t appended_bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // since the last call of Retain
-  std::map<std::string, std::vector<Waiter>> waiters_ ABSL_GUARDED_BY(mutex_);
   // The journal's iterations and evaluations that the next batch will be compared with.
   std::map<int64_t, v1::Iteration> compared_ ABSL_GUARDED_BY(mutex_);
   std::map<EvaluationKey, v1::Evaluated> compared_evaluations_ ABSL_GUARDED_BY(mutex_);

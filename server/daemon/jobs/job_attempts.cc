@@ -155,10 +155,10 @@ void Job::SendStart() {
     if (record.name == attempt_.checkpoint) start.set_checkpoint_sha256(record.sha256);
   }
   start.set_recompute_until(attempt_.recompute_until);
-  for (worker::v1::Scripted& scripted : history_.Script(attempt_.checkpoint_iteration)) {
+  for (worker::v1::Scripted& scripted : book_.Script(attempt_.checkpoint_iteration)) {
     *start.add_script() = std::move(scripted);
   }
-  for (v1::CommandAccepted& accepted : history_.Unresolved(/*deliverable=*/true)) {
+  for (v1::CommandAccepted& accepted : book_.Unresolved(/*deliverable=*/true)) {
     *start.add_unresolved() = std::move(accepted);
   }
   start.set_elapsed_seconds(attempt_.elapsed_seconds);
@@ -237,7 +237,7 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
   worker::v1::Welcome welcome;
   attempt_.acknowledged_sequence = attempt_.durable_sequence;
   welcome.set_acknowledged_sequence(attempt_.durable_sequence);
-  for (v1::CommandAccepted& accepted : history_.Unresolved(/*deliverable=*/true)) {
+  for (v1::CommandAccepted& accepted : book_.Unresolved(/*deliverable=*/true)) {
     *welcome.add_unresolved() = std::move(accepted);
   }
   LogInfo(absl::StrCat("jobs/", id_), absl::StrCat("worker ", worker->process().pid, " is back"));
@@ -272,7 +272,7 @@ void Job::LeaveService(const absl::Status& damage) {
   MutexLock lock(mutex_);
   if (attempt_.worker != nullptr) attempt_.worker->Fence("The job's stored journal is damaged");
   Unbind();
-  AnswerWaitersLocked(damage);
+  book_.AnswerAll(damage);
 }
 
 void Job::EndAttempt(const std::string& cause, Draft draft) {

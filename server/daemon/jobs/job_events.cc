@@ -71,16 +71,12 @@ void Job::OnUnreadable(const WorkerPtr& worker, const std::string& problem,
                        const std::string& request_id) {
   MutexLock lock(mutex_);
   if (attempt_.worker != worker || attempt_.phase == Phase::kIdle) return;
-  const Request* request = request_id.empty() ? nullptr : history_.FindRequest(request_id);
-  if (request == nullptr) return Fail(problem, "UNREADABLE_MESSAGE", Draft{});
-  if (request->resolved || pending_.is_final()) return;
+  if (!book_.IsKnown(request_id)) return Fail(problem, "UNREADABLE_MESSAGE", Draft{});
+  const v1::CommandAccepted* unresolved = book_.FindUnresolved(request_id);
+  if (unresolved == nullptr || pending_.is_final()) return;
   v1::Event event = NewEvent();
-  v1::CommandRejected& rejected = *event.mutable_command_rejected();
-  rejected.set_request_id(request_id);
-  rejected.set_principal(request->accepted.principal());
-  rejected.set_code(static_cast<int32_t>(absl::StatusCode::kInternal));
-  rejected.set_message(problem);
-  rejected.set_reason("UNREADABLE_MESSAGE");
+  *event.mutable_command_rejected() =
+      RejectionOf(*unresolved, absl::StatusCode::kInternal, problem, "UNREADABLE_MESSAGE");
   Draft draft;
   Add(std::move(event), &draft);
   Append(std::move(draft));
@@ -184,23 +180,15 @@ absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* div
     case v1::Event::kCheckpointSaved:
       if (history_.HasCheckpoint(event.checkpoint_saved())) return absl::OkStatus();
       break;
-    case v1::Event::kCommandApplied: {
-      const std::string& id = event.command_applied().request_id();
-      if (history_.IsApplied(id)) return absl::OkStatus();
-      if (history_.IsToBeReapplied(id)) break;
-      const Request* request = history_.FindRequest(id);
-      if (request == nullptr) return Unexpected(absl::StrCat("an unknown request \"", id, "\""));
-      if (request->resolved) return absl::OkStatus();
+    case v1::Event::kCommandApplied:
+    case v1::Event::kCommandRejected:
+      if (const RequestBook::Verdict verdict = book_.Judge(event);
+          verdict == RequestBook::Verdict::kRepeated) {
+        return absl::OkStatus();
+      } else if (verdict == RequestBook::Verdict::kUnknown) {
+        return Unexpected(absl::StrCat("an unknown request \"", pending.request_id, "\""));
+      }
       break;
-    }
-    case v1::Event::kCommandRejected: {
-      const std::string& id = event.command_rejected().request_id();
-      if (history_.IsToBeReapplied(id)) break;
-      const Request* request = history_.FindRequest(id);
-      if (request == nullptr) return Unexpected(absl::StrCat("an unknown request \"", id, "\""));
-      if (request->resolved) return absl::OkStatus();
-      break;
-    }
     case v1::Event::kStateChanged: {
       v1::StateChanged& changed = *event.mutable_state_changed();
       if (changed.state() == pending_.state()) return absl::OkStatus();

@@ -1,8 +1,8 @@
-#include "server/daemon/api/executor.h"
+#include "server/common/executor.h"
 
 #include <utility>
 
-namespace descent::daemon {
+namespace descent::server {
 
 Executor::Executor(int threads) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
@@ -10,25 +10,25 @@ Executor::Executor(int threads) {
 
 Executor::~Executor() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
+    changed_.SignalAll();
   }
   for (std::thread& thread : threads_) thread.join();
 }
 
 void Executor::Post(std::function<void()> task) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   tasks_.push_back(std::move(task));
+  changed_.Signal();
 }
 
 void Executor::Run() {
-  const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return stopping_ || !tasks_.empty();
-  };
   while (true) {
     std::function<void()> task;
     {
-      absl::MutexLock lock(&mutex_, absl::Condition(&ready));
+      MutexLock lock(mutex_);
+      while (tasks_.empty() && !stopping_) changed_.Wait(mutex_);
       if (tasks_.empty()) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();
@@ -37,4 +37,4 @@ void Executor::Run() {
   }
 }
 
-}  // namespace descent::daemon
+}  // namespace descent::server

@@ -1,5 +1,5 @@
-#ifndef DESCENT_SERVER_DAEMON_API_EXECUTOR_H_
-#define DESCENT_SERVER_DAEMON_API_EXECUTOR_H_
+#ifndef DESCENT_SERVER_COMMON_EXECUTOR_H_
+#define DESCENT_SERVER_COMMON_EXECUTOR_H_
 
 #include <deque>
 #include <functional>
@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/common/mutex.h"
 
-namespace descent::daemon {
+namespace descent::server {
 
 // A fixed number of threads that run what is posted, in the order of posting. For work that must
-// not run on the threads of gRPC, HTTP or the journal: reading the store, composing messages.
-// Thread-safe. What is posted must not throw.
+// not run on the threads of gRPC, HTTP, the journal or the jobs' loop: reading the store, looking
+// at files, composing messages. Thread-safe. What is posted must not throw.
 class Executor {
  public:
   explicit Executor(int threads);
@@ -28,12 +28,13 @@ class Executor {
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
+  CondVar changed_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // last: they use what is above
 };
 
-}  // namespace descent::daemon
+}  // namespace descent::server
 
-#endif  // DESCENT_SERVER_DAEMON_API_EXECUTOR_H_
+#endif  // DESCENT_SERVER_COMMON_EXECUTOR_H_
