@@ -8,9 +8,11 @@
 
 namespace descent::daemon {
 
-absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const v1::WatchJobRequest& request) {
-  const absl::StatusOr<std::shared_ptr<JobJournal>> journal = jobs.OpenJournal(request.name());
-  if (!journal.ok()) return WithSuggestion(journal.status(), request.name(), jobs);
+absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const Caller& caller,
+                                      const v1::WatchJobRequest& request) {
+  const absl::StatusOr<std::shared_ptr<JobJournal>> journal =
+      jobs.OpenJournal(caller, request.name());
+  if (!journal.ok()) return WithSuggestion(journal.status(), caller, request.name(), jobs);
   absl::StatusOr<WatchCursor> cursor =
       WatchCursor::Create(*journal, request.after_revision(), FilterOf(request));
   if (cursor.ok()) return OpenedWatch{.journal = *journal, .cursor = *std::move(cursor)};

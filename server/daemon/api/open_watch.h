@@ -19,7 +19,8 @@ struct OpenedWatch {
 
 // NOT_FOUND suggests the nearest job. OUT_OF_RANGE carries both bounds as details
 // (`head_revision`, `compacted_revision`). Does not block. `request` has been checked.
-absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const v1::WatchJobRequest& request);
+absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const Caller& caller,
+                                      const v1::WatchJobRequest& request);
 
 }  // namespace descent::daemon
 

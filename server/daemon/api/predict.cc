@@ -24,15 +24,14 @@ using Reactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 // that the reactor is asked for.
 class PredictStream final : public PredictionSink {
  public:
-  PredictStream(Jobs& jobs, std::string name, Reactor* reactor)
-      : jobs_(jobs), name_(std::move(name)), reactor_(reactor) {}
+  PredictStream(Jobs& jobs, Caller caller, std::string name, Reactor* reactor)
+      : jobs_(jobs), caller_(std::move(caller)), name_(std::move(name)), reactor_(reactor) {}
 
   // Of a checked request; once.
-  void Begin(const v1::PredictJobRequest& request, const std::string& principal,
-             const std::shared_ptr<PredictStream>& self) {
+  void Begin(const v1::PredictJobRequest& request, const std::shared_ptr<PredictStream>& self) {
     // Held until the prediction is known: its answers come on another thread.
     absl::MutexLock lock(&mutex_);
-    prediction_ = jobs_.Predict(request, principal, self);
+    prediction_ = jobs_.Predict(caller_, request, self);
   }
 
   void OnResponse(v1::PredictJobResponse response) override {
@@ -44,7 +43,7 @@ class PredictStream final : public PredictionSink {
   void OnEnd(const absl::Status& status) override {
     // What a checkpoint is called is no slip in a job's name.
     const bool about_name = GetErrorDetail(status).reason != "CHECKPOINT_NOT_FOUND";
-    End(about_name ? WithSuggestion(status, name_, jobs_) : status);
+    End(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
   }
   void End(const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
@@ -89,6 +88,7 @@ class PredictStream final : public PredictionSink {
   }
 
   Jobs& jobs_;
+  const Caller caller_;
   const std::string name_;
   absl::Mutex mutex_;
   Reactor* reactor_ ABSL_GUARDED_BY(mutex_);  // null once finished
@@ -102,8 +102,8 @@ class PredictStream final : public PredictionSink {
 // gRPC owns it and deletes it through OnDone.
 class PredictReactor final : public Reactor {
  public:
-  PredictReactor(Jobs& jobs, const std::string& name)
-      : stream_(std::make_shared<PredictStream>(jobs, name, this)) {}
+  PredictReactor(Jobs& jobs, const Caller& caller, const std::string& name)
+      : stream_(std::make_shared<PredictStream>(jobs, caller, name, this)) {}
 
   const std::shared_ptr<PredictStream>& stream() { return stream_; }
 
@@ -121,20 +121,19 @@ class PredictReactor final : public Reactor {
 }  // namespace
 
 Reactor* ServePredict(Jobs& jobs, const grpc::ByteBuffer& bytes,
-                      const absl::StatusOr<std::string>& principal) {
+                      const absl::StatusOr<Caller>& caller) {
   v1::PredictJobRequest request;
   absl::Status status = ReadRequest(bytes, &request);
   if (status.ok()) status = CheckRequest(request);
-  auto* reactor = new PredictReactor(jobs, request.name());
+  if (status.ok()) status = caller.status();
+  auto* reactor = new PredictReactor(jobs, caller.value_or(Caller()), request.name());
   // The reactor may be gone as soon as it is finished.
   const std::shared_ptr<PredictStream> stream = reactor->stream();
   try {
     if (!status.ok()) {
       stream->End(status);
-    } else if (!principal.ok()) {
-      stream->End(principal.status());
     } else {
-      stream->Begin(request, *principal, stream);
+      stream->Begin(request, stream);
     }
   } catch (const std::exception& error) {
     stream->End(absl::InternalError(error.what()));

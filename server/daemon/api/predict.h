@@ -3,8 +3,6 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "server/daemon/jobs/jobs.h"
 
@@ -13,8 +11,9 @@ namespace descent::daemon {
 // The reaction to a call of TrainingService.PredictJob. A client that doesn't read holds the few
 // responses that the jobs send ahead; one that goes away ends the prediction.
 // `request` is a serialized PredictJobRequest.
-grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(
-    Jobs& jobs, const grpc::ByteBuffer& request, const absl::StatusOr<std::string>& principal);
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(Jobs& jobs,
+                                                         const grpc::ByteBuffer& request,
+                                                         const absl::StatusOr<Caller>& caller);
 
 }  // namespace descent::daemon
 

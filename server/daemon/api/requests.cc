@@ -280,13 +280,4 @@ WatchFilter FilterOf(const v1::WatchJobRequest& request) {
   return filter;
 }
 
-absl::StatusOr<std::string> ParsePrincipal(std::string_view text) {
-  if (text.empty()) return std::string("anonymous");
-  if (text.size() > 128 || !IsPrintableAscii(text)) {
-    return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
-                        "INVALID_PRINCIPAL");
-  }
-  return std::string(text);
-}
-
 }  // namespace descent::daemon

@@ -30,14 +30,10 @@ absl::Status CheckRequest(const v1::PredictJobRequest& request);
 // The part of a checked request that the journal understands.
 WatchFilter FilterOf(const v1::WatchJobRequest& request);
 
-// Who asks, as the client says: `x-descent-principal`. At most 128 printable ASCII characters;
-// empty means "anonymous". It names the author in the journal, and is no proof of anything.
-inline constexpr std::string_view kPrincipalHeader = "x-descent-principal";
-absl::StatusOr<std::string> ParsePrincipal(std::string_view text);
-
-// Adds the nearest job to a NOT_FOUND of `name` ("did you mean jobs/mnist?"). Other statuses come
-// back as they are.
-absl::Status WithSuggestion(absl::Status status, const std::string& name, const Jobs& jobs);
+// Adds the nearest of the caller's jobs to a NOT_FOUND of `name` ("did you mean jobs/mnist?").
+// Other statuses come back as they are.
+absl::Status WithSuggestion(absl::Status status, const Caller& caller, const std::string& name,
+                            const Jobs& jobs);
 
 // `host:port` of a loopback address, `[::1]:port`, or `localhost:port`; INVALID_ARGUMENT names
 // `flag`. Without encryption and authentication nothing else may be listened on.

@@ -21,6 +21,7 @@
 #include "server/daemon/api/requests.h"
 #include "server/daemon/api/watch.h"
 #include "server/daemon/api/wire_request.h"
+#include "server/daemon/security/caller.h"
 #include "server/daemon/sockets/grpc_listener.h"
 
 namespace descent::daemon {
@@ -39,12 +40,12 @@ using TrainingServiceBase = Methods::WithRawCallbackMethod_CreateJob<
             Methods::WithRawCallbackMethod_WatchJob<Methods::WithRawCallbackMethod_CommandJob<
                 Methods::WithRawCallbackMethod_PredictJob<Methods::Service>>>>>>>>;
 
-absl::StatusOr<std::string> PrincipalOf(const grpc::CallbackServerContext& context) {
+absl::StatusOr<Caller> CallerOf(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto found =
       metadata.find(grpc::string_ref(kPrincipalHeader.data(), kPrincipalHeader.size()));
-  if (found == metadata.end()) return ParsePrincipal("");
-  return ParsePrincipal(std::string_view(found->second.data(), found->second.size()));
+  if (found == metadata.end()) return LoopbackCaller("");
+  return LoopbackCaller(std::string_view(found->second.data(), found->second.size()));
 }
 
 class TrainingServiceImpl final : public TrainingServiceBase {
@@ -57,8 +58,8 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                       grpc::ByteBuffer* response) override {
     return Serve<v1::CreateJobRequest, v1::Job>(
         context, request, response,
-        [this](const v1::CreateJobRequest& create, const std::string& principal, auto done) {
-          return jobs_.Create(create, principal, std::move(done));
+        [this](const Caller& caller, const v1::CreateJobRequest& create, auto done) {
+          return jobs_.Create(caller, create, std::move(done));
         });
   }
 
@@ -67,9 +68,9 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                    grpc::ByteBuffer* response) override {
     return Serve<v1::GetJobRequest, v1::Job>(
         context, request, response,
-        [this](const v1::GetJobRequest& get, const std::string&, auto done) {
-          absl::StatusOr<v1::Job> job = jobs_.Get(get.name());
-          if (!job.ok()) job = WithSuggestion(job.status(), get.name(), jobs_);
+        [this](const Caller& caller, const v1::GetJobRequest& get, auto done) {
+          absl::StatusOr<v1::Job> job = jobs_.Get(caller, get.name());
+          if (!job.ok()) job = WithSuggestion(job.status(), caller, get.name(), jobs_);
           done(std::move(job));
         });
   }
@@ -79,8 +80,8 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                      grpc::ByteBuffer* response) override {
     return Serve<v1::ListJobsRequest, v1::ListJobsResponse>(
         context, request, response,
-        [this](const v1::ListJobsRequest& list, const std::string&, auto done) {
-          done(jobs_.List(list));
+        [this](const Caller& caller, const v1::ListJobsRequest& list, auto done) {
+          done(jobs_.List(caller, list));
         });
   }
 
@@ -89,9 +90,9 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                       grpc::ByteBuffer* response) override {
     return Serve<v1::DeleteJobRequest, v1::DeleteJobResponse>(
         context, request, response,
-        [this](const v1::DeleteJobRequest& deletion, const std::string& principal, auto done) {
-          jobs_.Delete(deletion, principal,
-                       Suggesting<v1::DeleteJobResponse>(deletion.name(), std::move(done)));
+        [this](const Caller& caller, const v1::DeleteJobRequest& deletion, auto done) {
+          jobs_.Delete(caller, deletion,
+                       Suggesting<v1::DeleteJobResponse>(caller, deletion.name(), std::move(done)));
         });
   }
 
@@ -100,14 +101,14 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                          grpc::ByteBuffer* response) override {
     return Serve<v1::ValidateSpecRequest, v1::ValidateSpecResponse>(
         context, request, response,
-        [this](const v1::ValidateSpecRequest& validation, const std::string& principal, auto done) {
-          return jobs_.Validate(validation, principal, std::move(done));
+        [this](const Caller& caller, const v1::ValidateSpecRequest& validation, auto done) {
+          return jobs_.Validate(caller, validation, std::move(done));
         });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* request) override {
-    return watches_.Watch(request);
+    return watches_.Watch(CallerOf(*context), request);
   }
 
   grpc::ServerUnaryReactor* CommandJob(grpc::CallbackServerContext* context,
@@ -115,22 +116,23 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                        grpc::ByteBuffer* response) override {
     return Serve<v1::CommandJobRequest, v1::CommandJobResponse>(
         context, request, response,
-        [this](const v1::CommandJobRequest& command, const std::string& principal, auto done) {
-          jobs_.Command(command, principal,
-                        Suggesting<v1::CommandJobResponse>(command.name(), std::move(done)));
+        [this](const Caller& caller, const v1::CommandJobRequest& command, auto done) {
+          jobs_.Command(
+              caller, command,
+              Suggesting<v1::CommandJobResponse>(caller, command.name(), std::move(done)));
         });
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* PredictJob(grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* request) override {
-    return ServePredict(jobs_, *request, PrincipalOf(*context));
+    return ServePredict(jobs_, *request, CallerOf(*context));
   }
 
   WatchService& watches() { return watches_; }
   const WatchService& watches() const { return watches_; }
 
  private:
-  // Reads and checks the request, then hands it to `call(request, principal, done)`, which keeps no
+  // Reads and checks the request, then hands it to `call(caller, request, done)`, which keeps no
   // reference to it, and may give what is to be called when the client goes away before the answer.
   // Nothing may throw past here: gRPC would swallow it and leave the call open.
   template <class Request, class Response, class Call>
@@ -147,15 +149,15 @@ class TrainingServiceImpl final : public TrainingServiceBase {
         done(status);
         return answer;
       }
-      absl::StatusOr<std::string> principal = PrincipalOf(*context);
-      if (!principal.ok()) {
-        done(principal.status());
+      absl::StatusOr<Caller> caller = CallerOf(*context);
+      if (!caller.ok()) {
+        done(caller.status());
         return answer;
       }
-      if constexpr (std::is_void_v<decltype(call(request, *principal, done))>) {
-        call(request, *principal, done);
+      if constexpr (std::is_void_v<decltype(call(*caller, request, done))>) {
+        call(*caller, request, done);
       } else {
-        answer->SetCancel(call(request, *principal, done));
+        answer->SetCancel(call(*caller, request, done));
       }
     } catch (const std::exception& error) {
       done(absl::InternalError(error.what()));
@@ -165,13 +167,14 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 
   // `done`, with the nearest name where the job is not known.
   template <class Response>
-  Jobs::Callback<Response> Suggesting(std::string name, Jobs::Callback<Response> done) {
-    return [&jobs = jobs_, name = std::move(name),
+  Jobs::Callback<Response> Suggesting(const Caller& caller, std::string name,
+                                      Jobs::Callback<Response> done) {
+    return [&jobs = jobs_, caller, name = std::move(name),
             done = std::move(done)](absl::StatusOr<Response> result) {
       if (result.ok() || result.status().code() != absl::StatusCode::kNotFound) {
         done(std::move(result));
       } else {
-        done(WithSuggestion(result.status(), name, jobs));
+        done(WithSuggestion(result.status(), caller, name, jobs));
       }
     };
   }

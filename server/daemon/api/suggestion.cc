@@ -29,12 +29,13 @@ size_t Distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-absl::Status WithSuggestion(absl::Status status, const std::string& name, const Jobs& jobs) {
+absl::Status WithSuggestion(absl::Status status, const Caller& caller, const std::string& name,
+                            const Jobs& jobs) {
   if (status.code() != absl::StatusCode::kNotFound || name.size() > 128) return status;
   std::string nearest;
   // Names further away than a third of their length are other names, not slips.
   size_t best = std::max<size_t>(2, (name.size() - std::min<size_t>(5, name.size())) / 3) + 1;
-  for (const v1::Job& job : jobs.Snapshot()) {
+  for (const v1::Job& job : jobs.Snapshot(caller)) {
     if (job.name() == name) continue;
     const size_t distance = Distance(name, job.name());
     if (distance < best) {

@@ -221,9 +221,10 @@ WatchService::~WatchService() {
       absl::Condition(+[](std::set<Watcher*>* watchers) { return watchers->empty(); }, &watchers_));
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(const grpc::ByteBuffer* request) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(
+    const absl::StatusOr<Caller>& caller, const grpc::ByteBuffer* request) {
   try {
-    absl::StatusOr<Watcher*> watcher = Admit(*request);
+    absl::StatusOr<Watcher*> watcher = Admit(caller, *request);
     if (watcher.ok()) return *watcher;
     return new Refusal(watcher.status());
   } catch (const std::exception& error) {
@@ -231,10 +232,12 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(const grpc::Byte
   }
 }
 
-absl::StatusOr<Watcher*> WatchService::Admit(const grpc::ByteBuffer& buffer) {
+absl::StatusOr<Watcher*> WatchService::Admit(const absl::StatusOr<Caller>& caller,
+                                             const grpc::ByteBuffer& buffer) {
   const absl::StatusOr<v1::WatchJobRequest> request = ParseRequest(buffer);
   if (!request.ok()) return request.status();
-  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs_, *request);
+  if (!caller.ok()) return caller.status();
+  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs_, *caller, *request);
   if (!opened.ok()) return opened.status();
   auto* watcher = new Watcher(this, std::move(opened->cursor));
   {

@@ -40,7 +40,8 @@ class WatchService {
   ~WatchService();
 
   // The reaction to a call. `request` is a serialized WatchJobRequest.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const grpc::ByteBuffer* request);
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const absl::StatusOr<Caller>& caller,
+                                                    const grpc::ByteBuffer* request);
 
   // Ends every watch with `status`, now and from now on.
   void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -52,7 +53,8 @@ class WatchService {
  private:
   friend class Watcher;
 
-  absl::StatusOr<Watcher*> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Watcher*> Admit(const absl::StatusOr<Caller>& caller,
+                                 const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Once a period.
   void Announce() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -73,6 +73,7 @@ struct Match {
   std::string_view Allowed() const {
     return kind == Kind::kCommand ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
   }
+  bool AsksTheJobs() const { return kind == Kind::kList || !job.empty(); }
 };
 
 Match MatchPath(const std::string& path) {
@@ -129,6 +130,8 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
     response.headers.emplace_back("Allow", allowed);
     return done(std::move(response));
   }
+  const absl::StatusOr<Caller> caller = LoopbackCaller(request.Header(kPrincipalHeader));
+  if (match.AsksTheJobs() && !caller.ok()) return done(ErrorResponse(caller.status()));
   switch (match.kind) {
     case Kind::kAsset:
       return done(AssetResponse(*match.asset, request));
@@ -142,11 +145,11 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
                                .body = options_.metrics(),
                                .headers = {{"Cache-Control", "no-store"}}});
     case Kind::kList:
-      return done(ListJobs(*target));
+      return done(ListJobs(*caller, *target));
     case Kind::kJob:
-      return done(GetJob(match.job));
+      return done(GetJob(*caller, match.job));
     case Kind::kCommand:
-      return CommandJob(request, match.job, std::move(done));
+      return CommandJob(*caller, request, match.job, std::move(done));
     case Kind::kWatch: {
       absl::StatusOr<v1::WatchJobRequest> watch =
           ParseWatchRequest(match.job, *target, request.Header("last-event-id"));
@@ -157,7 +160,7 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
                                  .body = {},
                                  .headers = {{"Cache-Control", "no-store"}}});
       }
-      return done(*std::move(watch));
+      return done(Watch{.caller = *caller, .request = *std::move(watch)});
     }
     case Kind::kNone:
       break;
@@ -165,7 +168,7 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
   done(ErrorResponse(absl::InternalError("no handler")));
 }
 
-HttpResponse Routes::ListJobs(const HttpTarget& target) const {
+HttpResponse Routes::ListJobs(const Caller& caller, const HttpTarget& target) const {
   v1::ListJobsRequest request;
   if (absl::Status status = CheckParameters(target, /*lists=*/{}); !status.ok()) {
     return ErrorResponse(status);
@@ -186,27 +189,25 @@ HttpResponse Routes::ListJobs(const HttpTarget& target) const {
     }
   }
   if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);
-  const absl::StatusOr<v1::ListJobsResponse> jobs = jobs_.List(request);
+  const absl::StatusOr<v1::ListJobsResponse> jobs = jobs_.List(caller, request);
   return jobs.ok() ? Json(*jobs) : ErrorResponse(jobs.status());
 }
 
-HttpResponse Routes::GetJob(const std::string& name) const {
+HttpResponse Routes::GetJob(const Caller& caller, const std::string& name) const {
   v1::GetJobRequest request;
   request.set_name(name);
   if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);
-  const absl::StatusOr<v1::Job> job = jobs_.Get(name);
-  return job.ok() ? Json(*job) : ErrorResponse(WithSuggestion(job.status(), name, jobs_));
+  const absl::StatusOr<v1::Job> job = jobs_.Get(caller, name);
+  return job.ok() ? Json(*job) : ErrorResponse(WithSuggestion(job.status(), caller, name, jobs_));
 }
 
-void Routes::CommandJob(const HttpRequest& http, const std::string& name,
+void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std::string& name,
                         std::function<void(Outcome)> done) const {
   if (absl::Status status = CheckOrigin(http); !status.ok()) return done(ErrorResponse(status));
   if (!IsJson(http)) {
     return done(ErrorResponse(
         415, InvalidField("content-type", "must be application/json", "INVALID_CONTENT_TYPE")));
   }
-  const absl::StatusOr<std::string> principal = ParsePrincipal(http.Header(kPrincipalHeader));
-  if (!principal.ok()) return done(ErrorResponse(principal.status()));
   v1::CommandJobRequest request;
   if (absl::Status status = FromJson(http.body, &request); !status.ok()) {
     return done(ErrorResponse(status));
@@ -220,13 +221,13 @@ void Routes::CommandJob(const HttpRequest& http, const std::string& name,
   if (absl::Status status = CheckRequest(request); !status.ok()) {
     return done(ErrorResponse(status));
   }
-  jobs_.Command(request, *principal,
-                [&jobs = jobs_, name,
+  jobs_.Command(caller, request,
+                [&jobs = jobs_, caller, name,
                  done = std::move(done)](absl::StatusOr<v1::CommandJobResponse> response) {
                   if (response.ok()) {
                     done(Json(*response));
                   } else {
-                    done(ErrorResponse(WithSuggestion(response.status(), name, jobs)));
+                    done(ErrorResponse(WithSuggestion(response.status(), caller, name, jobs)));
                   }
                 });
 }

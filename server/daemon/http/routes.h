@@ -9,6 +9,7 @@
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/http/message.h"
 #include "server/daemon/jobs/jobs.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -35,8 +36,12 @@ class Routes {
   // `jobs` must outlive it.
   Routes(Jobs& jobs, Options options) : jobs_(jobs), options_(std::move(options)) {}
 
-  // An answer; or a journal to be watched, whose request has been checked.
-  using Outcome = std::variant<HttpResponse, v1::WatchJobRequest>;
+  // A journal to be watched, by whom; the request has been checked.
+  struct Watch {
+    Caller caller;
+    v1::WatchJobRequest request;
+  };
+  using Outcome = std::variant<HttpResponse, Watch>;
 
   // Whether it asks how the daemon is: /healthz, /readyz, /metrics.
   static bool IsAboutHealth(const HttpRequest& request);
@@ -46,9 +51,9 @@ class Routes {
   void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;
 
  private:
-  HttpResponse ListJobs(const HttpTarget& target) const;
-  HttpResponse GetJob(const std::string& name) const;
-  void CommandJob(const HttpRequest& request, const std::string& name,
+  HttpResponse ListJobs(const Caller& caller, const HttpTarget& target) const;
+  HttpResponse GetJob(const Caller& caller, const std::string& name) const;
+  void CommandJob(const Caller& caller, const HttpRequest& request, const std::string& name,
                   std::function<void(Outcome)> done) const;
   HttpResponse Ready() const;
 

@@ -302,7 +302,7 @@ class HttpServerImpl final : public HttpServer {
       const Counted counted(about_health ? about_health_ : answered_);
       const std::optional<Routes::Outcome> outcome = co_await Ask(request, about_health);
       if (!outcome) co_return;
-      if (const auto* watch = std::get_if<v1::WatchJobRequest>(&*outcome)) {
+      if (const auto* watch = std::get_if<Routes::Watch>(&*outcome)) {
         const int64_t most = options_.max_connections();
         if (watchers_ >= most - most / 4) {
           ++refused_;
@@ -403,7 +403,7 @@ class HttpServerImpl final : public HttpServer {
     co_return !stopping_;
   }
 
-  net::awaitable<void> Watch(beast::tcp_stream& stream, const v1::WatchJobRequest& request,
+  net::awaitable<void> Watch(beast::tcp_stream& stream, const Routes::Watch& watch,
                              unsigned version) {
     const auto news = std::make_shared<Signal>(io_, signals_);
     const auto feed = std::make_shared<Feed>();
@@ -415,8 +415,8 @@ class HttpServerImpl final : public HttpServer {
         if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
       });
     };
-    const std::function<void()> open = [this, feed, request, on_news] {
-      feed->source = SseSource::Open(jobs_, request, on_news);
+    const std::function<void()> open = [this, feed, watch, on_news] {
+      feed->source = SseSource::Open(jobs_, watch.caller, watch.request, on_news);
     };
     if (!co_await RunOnWorker(open)) co_return;
     if (!feed->source.ok()) {

@@ -87,10 +87,10 @@ class SseSourceImpl final : public SseSource {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Jobs& jobs,
+absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Jobs& jobs, const Caller& caller,
                                                            const v1::WatchJobRequest& request,
                                                            std::function<void()> on_news) {
-  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs, request);
+  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs, caller, request);
   if (!opened.ok()) return opened.status();
   auto source = std::make_unique<SseSourceImpl>(std::move(opened->cursor));
   source->Subscribe(*opened->journal, std::move(on_news));

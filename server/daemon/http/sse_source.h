@@ -19,7 +19,7 @@ class SseSource {
   // NOT_FOUND, OUT_OF_RANGE: as WatchJob. `request` has been checked. `on_news` runs on the
   // journal's thread whenever something was appended, must not block, and does not run after the
   // destructor has returned.
-  static absl::StatusOr<std::unique_ptr<SseSource>> Open(const Jobs& jobs,
+  static absl::StatusOr<std::unique_ptr<SseSource>> Open(const Jobs& jobs, const Caller& caller,
                                                          const v1::WatchJobRequest& request,
                                                          std::function<void()> on_news);
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/journal/journal.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -33,9 +34,9 @@ class Prediction {
   virtual void Taken() = 0;
 };
 
-// All jobs of this daemon as the API sees them: what api/, http/ and metrics/ are written against.
-// Thread-safe. Nothing here blocks; what takes time answers through a callback, which runs on a
-// thread of the jobs' own, exactly once, and must not block.
+// All jobs of this daemon as the API sees them: what requests/ and metrics/ are written against.
+// Every method is told who asks. Thread-safe. Nothing here blocks; what takes time answers through
+// a callback, which runs on a thread of the jobs' own, exactly once, and must not block.
 //
 // Errors are absl::Status with a RpcError payload (//proto:rpc_status) that holds
 // ErrorInfo.reason and field violations.
@@ -52,33 +53,34 @@ class Jobs {
   using Cancel = std::function<void()>;
 
   // TrainingService.CreateJob, ValidateSpec, DeleteJob, CommandJob as documented in
-  // proto/descent/v1/training_service.proto. `principal` is who asks, for the journal and for the
-  // turns in which specs are validated. A creation that is cancelled before there is a job gives
-  // its job_id back; the same request may be made again.
-  virtual Cancel Create(const v1::CreateJobRequest& request, const std::string& principal,
+  // proto/descent/v1/training_service.proto. The caller's principal goes into the journal, and
+  // principals take turns in having specs validated. A creation that is cancelled before there is a
+  // job gives its job_id back; the same request may be made again.
+  virtual Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
                         Callback<v1::Job> done) = 0;
-  virtual Cancel Validate(const v1::ValidateSpecRequest& request, const std::string& principal,
+  virtual Cancel Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                           Callback<v1::ValidateSpecResponse> done) = 0;
-  virtual void Delete(const v1::DeleteJobRequest& request, const std::string& principal,
+  virtual void Delete(const Caller& caller, const v1::DeleteJobRequest& request,
                       Callback<v1::DeleteJobResponse> done) = 0;
   // The request stays accepted when the caller goes away: `done` may run long after.
-  virtual void Command(const v1::CommandJobRequest& request, const std::string& principal,
+  virtual void Command(const Caller& caller, const v1::CommandJobRequest& request,
                        Callback<v1::CommandJobResponse> done) = 0;
 
-  // TrainingService.PredictJob. Must not outlive the jobs.
-  virtual std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
-                                              const std::string& principal,
+  // TrainingService.PredictJob; principals take turns. Must not outlive the jobs.
+  virtual std::unique_ptr<Prediction> Predict(const Caller& caller,
+                                              const v1::PredictJobRequest& request,
                                               std::shared_ptr<PredictionSink> sink) = 0;
 
   // The fold of the journal's durable events.
-  virtual absl::StatusOr<v1::Job> Get(const std::string& name) const = 0;
-  virtual absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const = 0;
-  // Every job without spec and summary, for metrics.
-  virtual std::vector<v1::Job> Snapshot() const = 0;
+  virtual absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const = 0;
+  virtual absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
+                                                    const v1::ListJobsRequest& request) const = 0;
+  // Every job without spec and summary: for metrics, and to name what was meant.
+  virtual std::vector<v1::Job> Snapshot(const Caller& caller) const = 0;
 
   // The journal to watch. NOT_FOUND names the job.
   virtual absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(
-      const std::string& name) const = 0;
+      const Caller& caller, const std::string& name) const = 0;
 
   // A worker's process on this machine.
   struct WorkerProcess {
@@ -98,7 +100,7 @@ class Jobs {
     int64_t iterations = 0;  // new ones of all jobs, since the daemon's start
     std::vector<WorkerProcess> processes = {};
   };
-  virtual Statistics statistics() const = 0;
+  virtual Statistics statistics(const Caller& caller) const = 0;
 };
 
 }  // namespace descent::daemon

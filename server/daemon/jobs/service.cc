@@ -62,15 +62,14 @@ absl::Status JobsServiceImpl::Begin() {
   return supervisor_.Start();
 }
 
-Jobs::Cancel JobsServiceImpl::Create(const v1::CreateJobRequest& request,
-                                     const std::string& principal, Callback<v1::Job> done) {
+Jobs::Cancel JobsServiceImpl::Create(const Caller& caller, const v1::CreateJobRequest& request,
+                                     Callback<v1::Job> done) {
   const int64_t call = ++calls_;
-  loop_->Post([=, this] { CreateOnLoop(request, principal, call, done); });
+  loop_->Post([=, this] { CreateOnLoop(caller, request, call, done); });
   return [this, loop = loop_, call] { loop->Post([this, call] { CancelCreation(call); }); };
 }
 
-Jobs::Cancel JobsServiceImpl::Validate(const v1::ValidateSpecRequest& request,
-                                       const std::string& principal,
+Jobs::Cancel JobsServiceImpl::Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                                        Callback<v1::ValidateSpecResponse> done) {
   const int64_t call = ++calls_;
   loop_->Post([=, this] {
@@ -83,7 +82,7 @@ Jobs::Cancel JobsServiceImpl::Validate(const v1::ValidateSpecRequest& request,
       FindStepSizes(response.spec(), response.mutable_summary());
       done(std::move(response));
     };
-    const int64_t number = supervisor_.Validate(principal, request.spec(), answer);
+    const int64_t number = supervisor_.Validate(caller, request.spec(), answer);
     if (!stopping_) validations_[call] = number;
   });
   return [this, loop = loop_, call] {
@@ -96,12 +95,12 @@ Jobs::Cancel JobsServiceImpl::Validate(const v1::ValidateSpecRequest& request,
   };
 }
 
-void JobsServiceImpl::Delete(const v1::DeleteJobRequest& request, const std::string& principal,
+void JobsServiceImpl::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
                              Callback<v1::DeleteJobResponse> done) {
-  loop_->Post([=, this] { DeleteOnLoop(request, principal, done); });
+  loop_->Post([=, this] { DeleteOnLoop(caller, request, done); });
 }
 
-void JobsServiceImpl::Command(const v1::CommandJobRequest& request, const std::string& principal,
+void JobsServiceImpl::Command(const Caller& caller, const v1::CommandJobRequest& request,
                               Callback<v1::CommandJobResponse> done) {
   const absl::StatusOr<JobPtr> job =
       stopping_ ? absl::StatusOr<JobPtr>(ShuttingDown()) : Find(request.name());
@@ -117,17 +116,17 @@ void JobsServiceImpl::Command(const v1::CommandJobRequest& request, const std::s
     return;
   }
   ++commands_;
-  (*job)->Command(request, principal, std::move(done));
+  (*job)->Command(request, caller.principal, std::move(done));
 }
 
-absl::StatusOr<v1::Job> JobsServiceImpl::Get(const std::string& name) const {
+absl::StatusOr<v1::Job> JobsServiceImpl::Get(const Caller&, const std::string& name) const {
   const absl::StatusOr<JobPtr> job = Find(name);
   if (!job.ok()) return job.status();
   return (*job)->Durable();
 }
 
 absl::StatusOr<v1::ListJobsResponse> JobsServiceImpl::List(
-    const v1::ListJobsRequest& request) const {
+    const Caller&, const v1::ListJobsRequest& request) const {
   if (request.page_size() < 0) return InvalidField("page_size", "must not be negative");
   const int page_size =
       request.page_size() == 0 ? kDefaultPageSize : std::min(request.page_size(), kMaxPageSize);
@@ -162,20 +161,20 @@ absl::StatusOr<v1::ListJobsResponse> JobsServiceImpl::List(
   return response;
 }
 
-std::vector<v1::Job> JobsServiceImpl::Snapshot() const {
+std::vector<v1::Job> JobsServiceImpl::Snapshot(const Caller&) const {
   std::vector<v1::Job> jobs;
   for (const JobPtr& job : AllJobs()) jobs.push_back(job->DurableLight());
   return jobs;
 }
 
 absl::StatusOr<std::shared_ptr<JobJournal>> JobsServiceImpl::OpenJournal(
-    const std::string& name) const {
+    const Caller&, const std::string& name) const {
   const absl::StatusOr<JobPtr> job = Find(name);
   if (!job.ok()) return job.status();
   return (*job)->journal();
 }
 
-Jobs::Statistics JobsServiceImpl::statistics() const {
+Jobs::Statistics JobsServiceImpl::statistics(const Caller&) const {
   Statistics statistics;
   statistics.workers = supervisor_.workers();
   statistics.spares = supervisor_.spares();

@@ -55,14 +55,13 @@ bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
 
 }  // namespace
 
-void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
-                                   const std::string& principal, int64_t call,
-                                   const Callback<v1::Job>& done) {
+void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequest& request,
+                                   int64_t call, const Callback<v1::Job>& done) {
   if (stopping_) return done(ShuttingDown());
   const std::string& request_id = request.request_id();
   if (!request_id.empty()) {
     if (const auto it = request_ids_.find(request_id); it != request_ids_.end()) {
-      const absl::StatusOr<v1::Job> job = Get("jobs/" + it->second);
+      const absl::StatusOr<v1::Job> job = Get(caller, "jobs/" + it->second);
       if (!job.ok()) return done(job.status());
       return done(MayBeOf(request, *job) ? job : RequestIdReused(request_id));
     }
@@ -77,7 +76,7 @@ void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
   }
   auto creation = std::make_shared<Creation>();
   creation->request = request;
-  creation->principal = principal;
+  creation->caller = caller;
   creation->waiters.emplace(call, done);
   if (request.job_id().empty()) {
     do {
@@ -90,7 +89,7 @@ void JobsServiceImpl::CreateOnLoop(const v1::CreateJobRequest& request,
   }
   creations_.insert(creation);
   creation->validation = supervisor_.Validate(
-      principal, request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
+      caller, request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
         creations_.erase(creation);
         const absl::StatusOr<v1::Job> job =
             valid.ok() ? CreateValid(*creation, *valid) : absl::StatusOr<v1::Job>(valid.status());
@@ -128,7 +127,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   *created.mutable_created()->mutable_labels() = creation.request.job().labels();
   *created.mutable_created()->mutable_summary() = valid.summary();
   FindStepSizes(valid.spec(), created.mutable_created()->mutable_summary());
-  created.mutable_created()->set_principal(creation.principal);
+  created.mutable_created()->set_principal(creation.caller.principal);
   created.mutable_created()->set_request_id(creation.request.request_id());
   v1::Event queued;
   queued.set_revision(2);
@@ -161,16 +160,14 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   if (!creation.request.request_id().empty()) {
     request_ids_[creation.request.request_id()] = job->id();
   }
-  LogInfo(absl::StrCat("jobs/", job->id()),
-          absl::StrCat("created by ", creation.principal.empty() ? "?" : creation.principal));
+  LogInfo(absl::StrCat("jobs/", job->id()), absl::StrCat("created by ", creation.caller.principal));
   v1::Job answer = job->Durable();
   queue_.push_back(std::move(job));
   Schedule();
   return answer;
 }
 
-void JobsServiceImpl::DeleteOnLoop(const v1::DeleteJobRequest& request,
-                                   const std::string& principal,
+void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequest& request,
                                    const Callback<v1::DeleteJobResponse>& done) {
   if (stopping_) return done(ShuttingDown());
   const absl::StatusOr<JobPtr> found = Find(request.name());
@@ -183,7 +180,7 @@ void JobsServiceImpl::DeleteOnLoop(const v1::DeleteJobRequest& request,
                      "): stop it first, or use force"),
         "JOB_NOT_FINISHED"));
   }
-  const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", principal));
+  const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", caller.principal));
   // Its worker may be about to write a checkpoint: wait until it is gone, but not for ever.
   auto remove = [this, job, done, removed = std::make_shared<bool>(false)] {
     if (!std::exchange(*removed, true)) Remove(job, done);

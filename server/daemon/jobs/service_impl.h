@@ -39,22 +39,23 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   absl::Status Begin();
 
   // Jobs:
-  Cancel Create(const v1::CreateJobRequest& request, const std::string& principal,
+  Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
                 Callback<v1::Job> done) override;
-  Cancel Validate(const v1::ValidateSpecRequest& request, const std::string& principal,
+  Cancel Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                   Callback<v1::ValidateSpecResponse> done) override;
-  void Delete(const v1::DeleteJobRequest& request, const std::string& principal,
+  void Delete(const Caller& caller, const v1::DeleteJobRequest& request,
               Callback<v1::DeleteJobResponse> done) override;
-  void Command(const v1::CommandJobRequest& request, const std::string& principal,
+  void Command(const Caller& caller, const v1::CommandJobRequest& request,
                Callback<v1::CommandJobResponse> done) override;
-  std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request,
-                                      const std::string& principal,
+  std::unique_ptr<Prediction> Predict(const Caller& caller, const v1::PredictJobRequest& request,
                                       std::shared_ptr<PredictionSink> sink) override;
-  absl::StatusOr<v1::Job> Get(const std::string& name) const override;
-  absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const override;
-  std::vector<v1::Job> Snapshot() const override;
-  absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(const std::string& name) const override;
-  Statistics statistics() const override;
+  absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const override;
+  absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
+                                            const v1::ListJobsRequest& request) const override;
+  std::vector<v1::Job> Snapshot(const Caller& caller) const override;
+  absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(const Caller& caller,
+                                                          const std::string& name) const override;
+  Statistics statistics(const Caller& caller) const override;
 
   // JobsService:
   void Shutdown(std::chrono::steady_clock::time_point deadline) override;
@@ -75,7 +76,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   struct Creation {
     v1::CreateJobRequest request;
     std::string job_id;
-    std::string principal;
+    Caller caller;
     std::map<int64_t, Callback<v1::Job>> waiters;  // by the number of their calls
     int64_t validation = 0;
   };
@@ -102,19 +103,19 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   void Finished(const JobPtr& job);
 
   // Creation:
-  void CreateOnLoop(const v1::CreateJobRequest& request, const std::string& principal, int64_t call,
+  void CreateOnLoop(const Caller& caller, const v1::CreateJobRequest& request, int64_t call,
                     const Callback<v1::Job>& done);
   void CancelCreation(int64_t call);
   bool IsTaken(const std::string& job_id) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::Job> CreateValid(const Creation& creation, const worker::v1::Valid& valid);
 
   // Prediction:
-  absl::Status PredictOnLoop(const std::string& id, const std::string& principal,
+  absl::Status PredictOnLoop(const std::string& id, const Caller& caller,
                              const v1::PredictJobRequest& request,
                              const std::shared_ptr<PredictionSink>& sink);
 
   // Deletion:
-  void DeleteOnLoop(const v1::DeleteJobRequest& request, const std::string& principal,
+  void DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequest& request,
                     const Callback<v1::DeleteJobResponse>& done);
   void Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done);
 

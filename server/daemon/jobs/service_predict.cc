@@ -48,18 +48,18 @@ absl::Status CheckPlayer(const std::string& name, const v1::Job& job) {
 
 }  // namespace
 
-std::unique_ptr<Prediction> JobsServiceImpl::Predict(const v1::PredictJobRequest& request,
-                                                     const std::string& principal,
+std::unique_ptr<Prediction> JobsServiceImpl::Predict(const Caller& caller,
+                                                     const v1::PredictJobRequest& request,
                                                      std::shared_ptr<PredictionSink> sink) {
   const std::string id = absl::StrCat("p", ++predictions_);
-  loop_->Post([this, id, request, principal, sink = std::move(sink)] {
-    const absl::Status status = PredictOnLoop(id, principal, request, sink);
+  loop_->Post([this, id, request, caller, sink = std::move(sink)] {
+    const absl::Status status = PredictOnLoop(id, caller, request, sink);
     if (!status.ok()) sink->OnEnd(status);
   });
   return std::make_unique<PredictionHandle>(id, loop_, &supervisor_);
 }
 
-absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const std::string& principal,
+absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller& caller,
                                             const v1::PredictJobRequest& request,
                                             const std::shared_ptr<PredictionSink>& sink) {
   if (stopping_) return ShuttingDown();
@@ -97,7 +97,7 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const std::st
   predict.set_form(request.form());
   predict.set_player(request.player());
   // The checkpoint's file is held until the last of the two callbacks is forgotten.
-  supervisor_.Predict(id, principal, std::move(predict),
+  supervisor_.Predict(id, caller, std::move(predict),
                       {.on_response =
                            [sink, held = *checkpoint](v1::PredictJobResponse response) {
                              sink->OnResponse(std::move(response));

@@ -13,6 +13,7 @@
 #include "server/daemon/metrics/family.h"
 #include "server/daemon/metrics/job_families.h"
 #include "server/daemon/metrics/process.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 namespace {
@@ -31,7 +32,7 @@ class Daemon final : public prometheus::Collectable {
       : jobs_(jobs), journal_(journal), options_(options) {}
 
   Families Collect() const override {
-    Families all = JobFamilies(jobs_.Snapshot(), options_.clock->WallNanos());
+    Families all = JobFamilies(jobs_.Snapshot(LocalCaller()), options_.clock->WallNanos());
     Extend(JobsStatistics(), &all);
     Extend(JournalStatistics(), &all);
     Extend(Transports(), &all);
@@ -41,7 +42,7 @@ class Daemon final : public prometheus::Collectable {
 
  private:
   Families JobsStatistics() const {
-    const Jobs::Statistics s = jobs_.statistics();
+    const Jobs::Statistics s = jobs_.statistics(LocalCaller());
     const auto number = [](int64_t n) { return static_cast<double>(n); };
     Families families = {
         Sampled(Gauge("descent_workers", "Worker processes connected."), number(s.workers)),

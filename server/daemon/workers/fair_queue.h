@@ -5,35 +5,34 @@
 #include <deque>
 #include <list>
 #include <optional>
-#include <string>
 #include <utility>
+
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
-// What people wait for, in turns: of each who waits the oldest, then of the next one (round robin;
+// What callers wait for, in turns: of each principal the oldest, then of the next one (round robin;
 // J. Nagle, RFC 970). However much one asks for, another waits for one piece of it at the most. One
 // thread at a time; costs grow with those who wait, not with what they asked for.
 template <class T>
 class FairQueue {
  public:
-  void Push(const std::string& whose, T item) { LineOf(whose).items.push_back(std::move(item)); }
+  void Push(const Caller& caller, T item) { LineOf(caller).items.push_back(std::move(item)); }
   // It has had its turn already.
-  void PushFront(const std::string& whose, T item) {
-    LineOf(whose).items.push_front(std::move(item));
-  }
+  void PushFront(const Caller& caller, T item) { LineOf(caller).items.push_front(std::move(item)); }
 
-  // Whether somebody waits for whom `may(whose)`.
+  // Whether somebody waits for whom `may(caller)`.
   template <class May>
   bool Any(May&& may) const {
     return std::any_of(lines_.begin(), lines_.end(),
-                       [&](const Line& line) { return may(line.whose); });
+                       [&](const Line& line) { return may(line.caller); });
   }
 
-  // The next one of somebody for whom `may(whose)`; nothing if there is none.
+  // The next one of somebody for whom `may(caller)`; nothing if there is none.
   template <class May>
   std::optional<T> Pop(May&& may) {
     for (auto line = lines_.begin(); line != lines_.end(); ++line) {
-      if (!may(line->whose)) continue;
+      if (!may(line->caller)) continue;
       T item = std::move(line->items.front());
       line->items.pop_front();
       if (line->items.empty()) {
@@ -55,7 +54,7 @@ class FairQueue {
   // Of all, whose turn it is first; empties the queue.
   std::deque<T> TakeAll() {
     std::deque<T> all;
-    while (std::optional<T> item = Pop([](const std::string&) { return true; })) {
+    while (std::optional<T> item = Pop([](const Caller&) { return true; })) {
       all.push_back(*std::move(item));
     }
     return all;
@@ -63,15 +62,15 @@ class FairQueue {
 
  private:
   struct Line {
-    std::string whose;
+    Caller caller;
     std::deque<T> items;  // never empty
   };
 
-  Line& LineOf(const std::string& whose) {
+  Line& LineOf(const Caller& caller) {
     for (Line& line : lines_) {
-      if (line.whose == whose) return line;
+      if (line.caller.principal == caller.principal) return line;
     }
-    return lines_.emplace_back(Line{whose, {}});
+    return lines_.emplace_back(Line{caller, {}});
   }
 
   std::list<Line> lines_;  // whose turn it is first

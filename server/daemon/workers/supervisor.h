@@ -20,6 +20,7 @@
 #include "server/common/clock.h"
 #include "server/common/loop.h"
 #include "server/common/mutex.h"
+#include "server/daemon/security/caller.h"
 #include "server/daemon/workers/fair_queue.h"
 #include "server/daemon/workers/processes.h"
 #include "server/daemon/workers/session.h"
@@ -113,11 +114,11 @@ class Supervisor : public SessionHandler {
   // Moves an assigned worker's log to where the job's are.
   void MoveLog(const WorkerPtr& worker, const std::string& path);
 
-  // Has a spare build the spec; those who ask (principals) take turns. INVALID_ARGUMENT with field
-  // violations; DEADLINE_EXCEEDED after validation_seconds; INTERNAL if its workers died, or what
-  // they say can't be read. Gives the validation's number.
+  // Has a spare build the spec; callers take turns, by their principals. INVALID_ARGUMENT with
+  // field violations; DEADLINE_EXCEEDED after validation_seconds; INTERNAL if its workers died, or
+  // what they say can't be read. Gives the validation's number.
   using Validated = std::function<void(absl::StatusOr<worker::v1::Valid>)>;
-  int64_t Validate(const std::string& principal, const v1::Spec& spec, Validated done);
+  int64_t Validate(const Caller& caller, const v1::Spec& spec, Validated done);
   // Nobody wants it any more: `done` is not called. A spare that has begun has a second to end it
   // (it then holds the data for whoever asks next), else it is replaced.
   void CancelValidation(int64_t number);
@@ -129,7 +130,7 @@ class Supervisor : public SessionHandler {
   };
   // Has a spare predict, as soon as there is one and not too many do; principals take turns. The
   // supervisor sets the request's id and credits. UNAVAILABLE if the worker is lost meanwhile.
-  void Predict(const std::string& id, const std::string& principal, worker::v1::Predict request,
+  void Predict(const std::string& id, const Caller& caller, worker::v1::Predict request,
                PredictionCallbacks callbacks);
   // A response was passed on.
   void AllowPrediction(const std::string& id);
@@ -174,14 +175,14 @@ class Supervisor : public SessionHandler {
  private:
   struct PendingValidation {
     int64_t number = 0;
-    std::string principal;
+    Caller caller;
     v1::Spec spec;
     Validated done;  // none: cancelled
     int deaths = 0;  // of workers, and of connections, that tried
   };
 
   struct PendingPrediction {
-    std::string principal;
+    Caller caller;
     worker::v1::Predict request;
     PredictionCallbacks callbacks;  // none: cancelled
   };
@@ -220,9 +221,9 @@ class Supervisor : public SessionHandler {
   std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
   void SendToPredict(const WorkerPtr& worker, PendingPrediction prediction);
-  // Whether one more validation, or prediction, of this principal may begin.
-  bool MayValidate(const std::string& principal) const;
-  bool MayPredict(const std::string& principal) const;
+  // Whether one more validation, or prediction, of this caller may begin.
+  bool MayValidate(const Caller& caller) const;
+  bool MayPredict(const Caller& caller) const;
   // Whether it will be a spare again so soon that another is not worth its launch.
   bool IsBackSoon(const WorkerPtr& worker) const;
   void CheckLeases();

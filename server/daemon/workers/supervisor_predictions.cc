@@ -46,12 +46,12 @@ absl::Status PredictionLost(const std::string& cause) {
                    absl::StrCat("The prediction was lost (", cause, "); ask again"), "WORKER_DIED");
 }
 
-void Supervisor::Predict(const std::string& id, const std::string& principal,
-                         worker::v1::Predict request, PredictionCallbacks callbacks) {
+void Supervisor::Predict(const std::string& id, const Caller& caller, worker::v1::Predict request,
+                         PredictionCallbacks callbacks) {
   if (stopping_) return callbacks.on_end(ShuttingDown());
   request.set_id(id);
   request.set_credits(kCredits);
-  predictions_.Push(principal, {principal, std::move(request), std::move(callbacks)});
+  predictions_.Push(caller, {caller, std::move(request), std::move(callbacks)});
   Maintain();
 }
 
@@ -65,9 +65,11 @@ void Supervisor::SendToPredict(const WorkerPtr& worker, PendingPrediction predic
   loop_->PostAfter(kSoon, [this] { Maintain(); });
 }
 
-bool Supervisor::MayPredict(const std::string& principal) const {
+bool Supervisor::MayPredict(const Caller& caller) const {
   int own = 0;
-  for (const auto& [worker, prediction] : predicting_) own += prediction.principal == principal;
+  for (const auto& [worker, prediction] : predicting_) {
+    own += prediction.caller.principal == caller.principal;
+  }
   return static_cast<int>(predicting_.size()) < kMaxPredictions && own < kMaxPredictions - 1;
 }
 

@@ -105,14 +105,14 @@ void Supervisor::Maintain() {
   }
   while (next < idle.size()) {
     std::optional<PendingValidation> validation =
-        validations_.Pop([this](const std::string& principal) { return MayValidate(principal); });
+        validations_.Pop([this](const Caller& caller) { return MayValidate(caller); });
     if (!validation) break;
     SendToValidate(idle[next++], *std::move(validation));
     ++coming;
   }
   while (next < idle.size()) {
     std::optional<PendingPrediction> prediction =
-        predictions_.Pop([this](const std::string& principal) { return MayPredict(principal); });
+        predictions_.Pop([this](const Caller& caller) { return MayPredict(caller); });
     if (!prediction) break;
     SendToPredict(idle[next++], *std::move(prediction));
     ++coming;
@@ -177,9 +177,9 @@ bool Supervisor::LaunchOne() {
 
 bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
   const int64_t busy = clock_->MonotonicNanos() - worker->busy_since_nanos_;
-  const bool awaited =
-      !acquirers_.empty() ||
-      validations_.Any([this](const std::string& principal) { return MayValidate(principal); });
+  const bool awaited = !acquirers_.empty() || validations_.Any([this](const Caller& caller) {
+    return MayValidate(caller);
+  });
   if (!awaited) return busy < kSoon;
   return worker->state_ == Worker::State::kValidating && busy < kVerySoon;
 }
@@ -217,20 +217,22 @@ void Supervisor::LostSpare(const WorkerPtr& worker, const std::string& cause, bo
 // ---------------------------------------------------------------------------------------
 // Validating
 
-int64_t Supervisor::Validate(const std::string& principal, const v1::Spec& spec, Validated done) {
+int64_t Supervisor::Validate(const Caller& caller, const v1::Spec& spec, Validated done) {
   const int64_t number = ++validation_count_;
   if (stopping_) {
     done(ShuttingDown());
     return number;
   }
-  validations_.Push(principal, {number, principal, spec, std::move(done), 0});
+  validations_.Push(caller, {number, caller, spec, std::move(done), 0});
   Maintain();
   return number;
 }
 
-bool Supervisor::MayValidate(const std::string& principal) const {
+bool Supervisor::MayValidate(const Caller& caller) const {
   int own = 0;
-  for (const auto& [worker, validation] : validating_) own += validation.principal == principal;
+  for (const auto& [worker, validation] : validating_) {
+    own += validation.caller.principal == caller.principal;
+  }
   return static_cast<int>(validating_.size()) < options_.max_validations &&
          own < std::max(1, options_.max_validations - 1);
 }
@@ -299,8 +301,8 @@ void Supervisor::RetryValidation(const WorkerPtr& worker, const std::string& cau
   PendingValidation validation = std::move(it->second);
   validating_.erase(it);
   if (!validation.done) return;
-  const std::string principal = validation.principal;
-  validations_.PushFront(principal, std::move(validation));
+  const Caller caller = validation.caller;
+  validations_.PushFront(caller, std::move(validation));
 }
 
 void Supervisor::OnValidated(const WorkerPtr& worker, worker::v1::Validated validated) {

@@ -16,6 +16,7 @@
 #include "proto/rpc_status.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
+#include "server/daemon/security/caller.h"
 #include "tests/server/daemon/journal/journal_testing.h"
 
 namespace descent::daemon {
@@ -26,15 +27,14 @@ class FakeJobs final : public Jobs {
  public:
   explicit FakeJobs(Journal& journal) : journal_(journal) {}
 
-  std::function<void(const v1::CreateJobRequest&, const std::string&, Callback<v1::Job>)> on_create;
-  std::function<void(const v1::CommandJobRequest&, const std::string&,
-                     Callback<v1::CommandJobResponse>)>
+  std::function<void(const Caller&, const v1::CreateJobRequest&, Callback<v1::Job>)> on_create;
+  std::function<void(const Caller&, const v1::CommandJobRequest&, Callback<v1::CommandJobResponse>)>
       on_command;
   std::function<std::unique_ptr<Prediction>(const v1::PredictJobRequest&,
                                             std::shared_ptr<PredictionSink>)>
       on_predict;
   // Set: else every spec is valid.
-  std::function<void(const v1::ValidateSpecRequest&, const std::string&,
+  std::function<void(const Caller&, const v1::ValidateSpecRequest&,
                      Callback<v1::ValidateSpecResponse>)>
       on_validate;
   Cancel on_cancel;  // what Create and Validate give
@@ -58,15 +58,15 @@ class FakeJobs final : public Jobs {
     jobs_[job.name()].first = job;
   }
 
-  Cancel Create(const v1::CreateJobRequest& request, const std::string& principal,
+  Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
                 Callback<v1::Job> done) override {
-    on_create(request, principal, std::move(done));
+    on_create(caller, request, std::move(done));
     return on_cancel;
   }
-  Cancel Validate(const v1::ValidateSpecRequest& request, const std::string& principal,
+  Cancel Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                   Callback<v1::ValidateSpecResponse> done) override {
     if (on_validate) {
-      on_validate(request, principal, std::move(done));
+      on_validate(caller, request, std::move(done));
       return on_cancel;
     }
     v1::ValidateSpecResponse response;
@@ -74,53 +74,55 @@ class FakeJobs final : public Jobs {
     done(std::move(response));
     return nullptr;
   }
-  void Delete(const v1::DeleteJobRequest& request, const std::string&,
+  void Delete(const Caller& caller, const v1::DeleteJobRequest& request,
               Callback<v1::DeleteJobResponse> done) override {
-    absl::StatusOr<v1::Job> job = Get(request.name());
+    absl::StatusOr<v1::Job> job = Get(caller, request.name());
     if (!job.ok()) return done(job.status());
     done(v1::DeleteJobResponse());
   }
-  void Command(const v1::CommandJobRequest& request, const std::string& principal,
+  void Command(const Caller& caller, const v1::CommandJobRequest& request,
                Callback<v1::CommandJobResponse> done) override {
-    absl::StatusOr<v1::Job> job = Get(request.name());
+    absl::StatusOr<v1::Job> job = Get(caller, request.name());
     if (!job.ok()) return done(job.status());
-    on_command(request, principal, std::move(done));
+    on_command(caller, request, std::move(done));
   }
 
-  std::unique_ptr<Prediction> Predict(const v1::PredictJobRequest& request, const std::string&,
+  std::unique_ptr<Prediction> Predict(const Caller&, const v1::PredictJobRequest& request,
                                       std::shared_ptr<PredictionSink> sink) override {
     return on_predict(request, std::move(sink));
   }
 
-  absl::StatusOr<v1::Job> Get(const std::string& name) const override {
+  absl::StatusOr<v1::Job> Get(const Caller&, const std::string& name) const override {
     absl::MutexLock lock(&mutex_);
     const auto found = jobs_.find(name);
     if (found != jobs_.end()) return found->second.first;
     return MakeError(absl::StatusCode::kNotFound, absl::StrCat("there is no ", name),
                      "JOB_NOT_FOUND");
   }
-  absl::StatusOr<v1::ListJobsResponse> List(const v1::ListJobsRequest& request) const override {
+  absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
+                                            const v1::ListJobsRequest& request) const override {
     v1::ListJobsResponse response;
-    for (const v1::Job& job : Snapshot()) {
+    for (const v1::Job& job : Snapshot(caller)) {
       if (response.jobs_size() == request.page_size() && request.page_size() > 0) break;
       *response.add_jobs() = job;
     }
     return response;
   }
-  std::vector<v1::Job> Snapshot() const override {
+  std::vector<v1::Job> Snapshot(const Caller&) const override {
     absl::MutexLock lock(&mutex_);
     std::vector<v1::Job> all;
     for (const auto& [name, entry] : jobs_) all.push_back(entry.first);
     return all;
   }
-  absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(const std::string& name) const override {
+  absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(const Caller&,
+                                                          const std::string& name) const override {
     absl::MutexLock lock(&mutex_);
     const auto found = jobs_.find(name);
     if (found != jobs_.end()) return found->second.second;
     return MakeError(absl::StatusCode::kNotFound, absl::StrCat("there is no ", name),
                      "JOB_NOT_FOUND");
   }
-  Statistics statistics() const override { return counts; }
+  Statistics statistics(const Caller&) const override { return counts; }
 
  private:
   Journal& journal_;

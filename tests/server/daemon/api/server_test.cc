@@ -31,11 +31,11 @@ using ::testing::HasSubstr;
 class ServerTest : public ApiTest {
  protected:
   ServerTest() {
-    daemon_.jobs.on_command = [](const v1::CommandJobRequest& request, const std::string& principal,
+    daemon_.jobs.on_command = [](const Caller& caller, const v1::CommandJobRequest& request,
                                  Jobs::Callback<v1::CommandJobResponse> done) {
       v1::CommandJobResponse response;
       response.mutable_event()->mutable_command_applied()->set_request_id(request.request_id());
-      response.mutable_event()->mutable_command_applied()->set_principal(principal);
+      response.mutable_event()->mutable_command_applied()->set_principal(caller.principal);
       done(std::move(response));
     };
   }
@@ -107,12 +107,12 @@ TEST_F(ServerTest, TellsTheJobsThatNobodyWaitsForAnAnswer) {
   std::promise<void> validation_cancelled, creation_cancelled;
   std::promise<std::string> asked;
   Jobs::Callback<v1::ValidateSpecResponse> late;
-  daemon_.jobs.on_validate = [&](const v1::ValidateSpecRequest&, const std::string& principal,
+  daemon_.jobs.on_validate = [&](const Caller& caller, const v1::ValidateSpecRequest&,
                                  Jobs::Callback<v1::ValidateSpecResponse> done) {
     late = std::move(done);
-    asked.set_value(principal);
+    asked.set_value(caller.principal);
   };
-  daemon_.jobs.on_create = [&](const v1::CreateJobRequest&, const std::string&,
+  daemon_.jobs.on_create = [&](const Caller&, const v1::CreateJobRequest&,
                                Jobs::Callback<v1::Job>) {};
   daemon_.jobs.on_cancel = [&] { validation_cancelled.set_value(); };
   {
@@ -234,7 +234,7 @@ TEST_F(ServerTest, ARequestThatCannotBeReadIsAnsweredWithAText) {
 
 TEST_F(ServerTest, ErrorsKeepTheirDetails) {
   daemon_.jobs.Add("a");
-  daemon_.jobs.on_command = [](const v1::CommandJobRequest&, const std::string&,
+  daemon_.jobs.on_command = [](const Caller&, const v1::CommandJobRequest&,
                                Jobs::Callback<v1::CommandJobResponse> done) {
     done(InvalidField("commands[0].set.value", "must be at least 0", "OUT_OF_RANGE"));
   };
@@ -283,7 +283,7 @@ TEST_F(ServerTest, CreateNeedsASpecAndAValidId) {
 TEST_F(ServerTest, AnAnswerAfterTheDeadlineIsDropped) {
   daemon_.jobs.Add("a");
   std::promise<Jobs::Callback<v1::CommandJobResponse>> held;
-  daemon_.jobs.on_command = [&](const v1::CommandJobRequest&, const std::string&,
+  daemon_.jobs.on_command = [&](const Caller&, const v1::CommandJobRequest&,
                                 Jobs::Callback<v1::CommandJobResponse> done) {
     held.set_value(std::move(done));
   };
@@ -298,7 +298,7 @@ TEST_F(ServerTest, AnAnswerAfterTheDeadlineIsDropped) {
 TEST_F(ServerTest, ShutdownDoesNotWaitForAnswersPastTheDeadline) {
   daemon_.jobs.Add("a");
   std::promise<Jobs::Callback<v1::CommandJobResponse>> held;
-  daemon_.jobs.on_command = [&](const v1::CommandJobRequest&, const std::string&,
+  daemon_.jobs.on_command = [&](const Caller&, const v1::CommandJobRequest&,
                                 Jobs::Callback<v1::CommandJobResponse> done) {
     held.set_value(std::move(done));
   };

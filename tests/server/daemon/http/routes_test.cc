@@ -28,11 +28,10 @@ class RoutesTest : public ::testing::Test {
       : routes_(daemon_.jobs,
                 {.metrics = [] { return "metric 1\n"; }, .health = [this] { return health_; }}) {
     daemon_.jobs.Add("mnist");
-    daemon_.jobs.on_command = [this](const v1::CommandJobRequest& request,
-                                     const std::string& principal,
+    daemon_.jobs.on_command = [this](const Caller& caller, const v1::CommandJobRequest& request,
                                      Jobs::Callback<v1::CommandJobResponse> done) {
       command_ = request;
-      principal_ = principal;
+      principal_ = caller.principal;
       v1::CommandJobResponse response;
       response.mutable_event()->set_revision(7);
       v1::CommandApplied& applied = *response.mutable_event()->mutable_command_applied();
@@ -72,7 +71,7 @@ class RoutesTest : public ::testing::Test {
   v1::WatchJobRequest Watch(std::string query, std::string last_event_id = "") {
     HttpRequest request = Request("GET", "/v1/jobs/mnist:watch" + query);
     if (!last_event_id.empty()) request.headers["last-event-id"] = last_event_id;
-    return std::get<v1::WatchJobRequest>(Handle(request));
+    return std::get<Routes::Watch>(Handle(request)).request;
   }
 
   FakeDaemon daemon_;

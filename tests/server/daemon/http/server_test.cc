@@ -210,7 +210,7 @@ TEST_F(HttpServerTest, ASlowRequestIsCutOff) {
 
 TEST_F(HttpServerTest, CommandsReachTheJob) {
   daemon_.jobs.Add("a");
-  daemon_.jobs.on_command = [](const v1::CommandJobRequest& request, const std::string&,
+  daemon_.jobs.on_command = [](const Caller&, const v1::CommandJobRequest& request,
                                Jobs::Callback<v1::CommandJobResponse> done) {
     std::thread([request, done] {
       v1::CommandJobResponse response;
@@ -355,7 +355,7 @@ TEST_F(HttpServerTest, WhoIsAnsweredHasALimitAndHealthIsBeyondIt) {
   daemon_.jobs.Add("a");
   std::vector<Jobs::Callback<v1::CommandJobResponse>> held;
   absl::Mutex mutex;
-  daemon_.jobs.on_command = [&](const v1::CommandJobRequest&, const std::string&,
+  daemon_.jobs.on_command = [&](const Caller&, const v1::CommandJobRequest&,
                                 Jobs::Callback<v1::CommandJobResponse> done) {
     absl::MutexLock lock(&mutex);
     held.push_back(std::move(done));
@@ -430,7 +430,7 @@ TEST_F(HttpServerTest, AClientThatIsStuckIsLetGo) {
 
 TEST_F(HttpServerTest, ShutsDownUnderLoad) {
   auto journal = daemon_.jobs.Add("a");
-  daemon_.jobs.on_command = [this](const v1::CommandJobRequest&, const std::string&,
+  daemon_.jobs.on_command = [this](const Caller&, const v1::CommandJobRequest&,
                                    Jobs::Callback<v1::CommandJobResponse> done) {
     held_ = std::move(done);
     held_set_.set_value();

@@ -135,13 +135,13 @@ TEST_F(BoundedTest, TheStoredFoldIsSmall) {
   EmitEvaluation(*worker, 0.5);
   worker->AwaitAcknowledged();
   EXPECT_LT(Query("SELECT length(snapshot) FROM jobs"), 1000);
-  v1::Job job = *jobs_->Get("jobs/a");
+  v1::Job job = *jobs_->Get(Ann(), "jobs/a");
   ASSERT_THAT(job.last_evaluation().metrics(), SizeIs(2));
   EXPECT_EQ(job.last_evaluation().metrics(0).value(), 0.5);
   EXPECT_EQ(job.last_evaluation().metrics(1).size(), 100);
   StopDaemon();
   StartDaemon();
-  EXPECT_EQ(jobs_->Get("jobs/a")->SerializeAsString(), job.SerializeAsString());
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->SerializeAsString(), job.SerializeAsString());
 }
 
 TEST_F(BoundedTest, ASmallMatrixIsAtHandAgainAfterARestart) {
@@ -150,10 +150,10 @@ TEST_F(BoundedTest, ASmallMatrixIsAtHandAgainAfterARestart) {
   EmitEvaluation(*worker, 0.5, "", /*classes=*/10);
   worker->AwaitAcknowledged();
   EXPECT_LT(Query("SELECT length(snapshot) FROM jobs"), 500);
-  EXPECT_THAT(jobs_->Get("jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
   StopDaemon();
   StartDaemon();
-  EXPECT_THAT(jobs_->Get("jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
 }
 
 TEST_F(BoundedTest, ARecomputedEvaluationIsComparedWithTheStore) {

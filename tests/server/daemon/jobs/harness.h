@@ -17,10 +17,17 @@
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/journal/entries.h"
 #include "server/daemon/journal/journal.h"
+#include "server/daemon/security/caller.h"
 #include "tests/server/daemon/jobs/fake_worker.h"
 #include "tests/server/daemon/journal/journal_testing.h"
 
 namespace descent::daemon {
+
+// Those who ask.
+inline Caller CallerOf(const std::string& principal) {
+  return {.principal = principal, .role = Role::kAdmin};
+}
+inline Caller Ann() { return CallerOf("ann"); }
 
 // The processes of a machine that are none: each launch makes a FakeWorker. Outlives daemons, as a
 // machine does.
@@ -149,7 +156,7 @@ class JobsTest : public testing::Test {
       v1::DeleteJobRequest request;
       request.set_name("jobs/nobody");
       auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
-      jobs_->Delete(request, "", done);
+      jobs_->Delete(Ann(), request, done);
       (void)answer.Get();
     }
   }
@@ -206,7 +213,7 @@ class JobsTest : public testing::Test {
   }
   Answer<v1::Job> Create(const v1::CreateJobRequest& request) {
     auto [answer, done] = MakeAnswer<v1::Job>();
-    jobs_->Create(request, "ann", done);
+    jobs_->Create(Ann(), request, done);
     return std::move(answer);
   }
 
@@ -226,7 +233,7 @@ class JobsTest : public testing::Test {
   }
   Answer<v1::CommandJobResponse> Command(const v1::CommandJobRequest& request) {
     auto [answer, done] = MakeAnswer<v1::CommandJobResponse>();
-    jobs_->Command(request, "bob", done);
+    jobs_->Command(CallerOf("bob"), request, done);
     return std::move(answer);
   }
 
@@ -240,7 +247,7 @@ class JobsTest : public testing::Test {
   }
 
   std::shared_ptr<JobJournal> JournalOf(const std::string& id) {
-    return *jobs_->OpenJournal("jobs/" + id);
+    return *jobs_->OpenJournal(Ann(), "jobs/" + id);
   }
 
   // Every event, checked for gaps.

@@ -24,7 +24,7 @@ TEST_F(JobsTest, AFirstAttemptRunsToItsEnd) {
   AwaitState("first", v1::SUCCEEDED);
   ExitCleanly(*worker);
   EXPECT_EQ(Values("first"), Undisturbed(10));
-  const v1::Job job = *jobs_->Get("jobs/first");
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/first");
   EXPECT_EQ(job.state(), v1::SUCCEEDED);
   EXPECT_EQ(job.last_iteration().index(), 10);
   EXPECT_EQ(job.last_checkpoint(), "0-10");
@@ -50,7 +50,7 @@ TEST_F(JobsTest, AFailedJobSaysWhyAndWhatIsKept) {
   worker->Emit(end);
   worker->Flush();
   AwaitState("diverging", v1::FAILED);
-  const v1::Job job = *jobs_->Get("jobs/diverging");
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/diverging");
   EXPECT_EQ(job.state_reason(), "Diverged at iteration 11. (Checkpoint 0-10 is kept.)");
   EXPECT_EQ(job.error_reason(), "DIVERGED");
   EXPECT_EQ(job.last_checkpoint(), "0-10");
@@ -84,7 +84,7 @@ TEST_F(JobsTest, AnEvaluationInPartsIsOneWithoutItsLargeMatrices) {
   worker->Emit(evaluation(1));
   worker->Flush();
   ASSERT_TRUE(worker->AwaitAcknowledged());
-  const v1::Evaluated last = jobs_->Get("jobs/parts")->last_evaluation();
+  const v1::Evaluated last = jobs_->Get(Ann(), "jobs/parts")->last_evaluation();
   ASSERT_EQ(last.metrics_size(), 3);
   EXPECT_EQ(last.parts(), 0);
   EXPECT_EQ(last.metrics(0).values_size(), 9);
@@ -92,7 +92,7 @@ TEST_F(JobsTest, AnEvaluationInPartsIsOneWithoutItsLargeMatrices) {
   EXPECT_EQ(last.metrics(1).size(), 3000);
   EXPECT_EQ(last.metrics(1).rows_size(), 0);
   EXPECT_EQ(last.metrics(2).name(), "accuracy");
-  const v1::Evaluated listed = jobs_->List({})->jobs(0).last_evaluation();
+  const v1::Evaluated listed = jobs_->List(Ann(), {})->jobs(0).last_evaluation();
   EXPECT_EQ(listed.metrics(0).values_size(), 0);
   EXPECT_EQ(listed.metrics(0).size(), 3);
 
@@ -117,8 +117,9 @@ TEST_F(JobsTest, AnEventThatNobodyCouldBeToldOfEndsTheJob) {
   worker->Flush();
   EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
   AwaitState("large", v1::FAILED);
-  EXPECT_THAT(jobs_->Get("jobs/large")->state_reason(), HasSubstr("bytes, more than 1048576"));
-  EXPECT_EQ(jobs_->Get("jobs/large")->error_reason(), "TOO_LARGE");
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/large")->state_reason(),
+              HasSubstr("bytes, more than 1048576"));
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/large")->error_reason(), "TOO_LARGE");
 }
 
 TEST_F(JobsTest, AListOfLargeJobsComesInSmallPages) {
@@ -139,7 +140,7 @@ TEST_F(JobsTest, AListOfLargeJobsComesInSmallPages) {
   std::vector<std::string> names;
   int pages = 0;
   do {
-    const v1::ListJobsResponse page = *jobs_->List(list);
+    const v1::ListJobsResponse page = *jobs_->List(Ann(), list);
     EXPECT_LT(page.ByteSizeLong(), 4u << 20);
     for (const v1::Job& job : page.jobs()) names.push_back(job.name());
     list.set_page_token(page.next_page_token());
@@ -163,7 +164,7 @@ TEST_F(JobsTest, AnInvalidSpecMakesNoJobAndNamesTheField) {
   EXPECT_EQ(job.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Message(job.status()), HasSubstr("model.sequential.layers[1]: wants 7"));
   EXPECT_EQ(GetErrorDetail(job.status()).reason, "SHAPE_MISMATCH");
-  EXPECT_FALSE(jobs_->Get("jobs/bad").ok());
+  EXPECT_FALSE(jobs_->Get(Ann(), "jobs/bad").ok());
   // The id is free again.
   worker->invalid.reset();
   EXPECT_TRUE(Create("bad").Get().ok());
@@ -219,13 +220,13 @@ TEST_F(JobsTest, JobsWaitForTheirTurnInOrder) {
   auto spare = ConnectSpare();
   ASSERT_TRUE(Create("b").Get().ok());
   ASSERT_TRUE(Create("c").Get().ok());
-  EXPECT_EQ(jobs_->Get("jobs/b")->state(), v1::QUEUED);
-  EXPECT_EQ(jobs_->statistics().queued, 2);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/b")->state(), v1::QUEUED);
+  EXPECT_EQ(jobs_->statistics(Ann()).queued, 2);
   worker->Train(3);
   worker->Finish();
   AwaitState("a", v1::SUCCEEDED);
   EXPECT_EQ(spare->Begin().job(), "jobs/b");
-  EXPECT_EQ(jobs_->Get("jobs/c")->state(), v1::QUEUED);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/c")->state(), v1::QUEUED);
   spare->Train(1);
   spare->Finish();
   EXPECT_EQ(ConnectSpare()->Begin().job(), "jobs/c");
@@ -241,7 +242,7 @@ TEST_F(JobsTest, AQueuedJobIsStoppedWithoutAWorker) {
   const auto answer = Command(stop).Get();
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_THAT(answer->event().command_applied().commands(), ElementsAre("stop"));
-  EXPECT_EQ(jobs_->Get("jobs/b")->state(), v1::STOPPED);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/b")->state(), v1::STOPPED);
   // What was still open is rejected, before the end.
   EXPECT_EQ(set.Get().status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Events("b").back().state_changed().state(), v1::STOPPED);
@@ -281,7 +282,7 @@ TEST_F(JobsTest, ASetIsInForceFromTheBoundaryOn) {
   worker->Train(9);
   worker->AwaitAcknowledged();
   EXPECT_EQ(Values("a"), Undisturbed(9, {{6, 0.25}}));
-  const v1::Job job = *jobs_->Get("jobs/a");
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/a");
   ASSERT_THAT(job.dials(), SizeIs(testing::Ge(1)));
   EXPECT_EQ(job.dials(0).path(), "optimizer.adam.step_size");
   EXPECT_EQ(job.dials(0).value(), 0.25);
@@ -396,15 +397,15 @@ TEST_F(JobsTest, AFinishedJobIsDeletedARunningOneOnlyByForce) {
   v1::DeleteJobRequest request;
   request.set_name("jobs/a");
   auto [refused, refused_done] = MakeAnswer<v1::DeleteJobResponse>();
-  jobs_->Delete(request, "ann", refused_done);
+  jobs_->Delete(Ann(), request, refused_done);
   EXPECT_EQ(refused.Get().status().code(), absl::StatusCode::kFailedPrecondition);
   request.set_force(true);
   auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
-  jobs_->Delete(request, "ann", done);
+  jobs_->Delete(Ann(), request, done);
   EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
   Kill(*worker);
   EXPECT_TRUE(answer.Get().ok());
-  EXPECT_EQ(jobs_->Get("jobs/a").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a").status().code(), absl::StatusCode::kNotFound);
   EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/jobs/a"));
   // The id is free again.
   ConnectSpare();
@@ -424,29 +425,30 @@ TEST_F(JobsTest, ListsNewestFirstByPageAndFilter) {
   }
   v1::ListJobsRequest request;
   request.set_page_size(3);
-  auto page = jobs_->List(request);
+  auto page = jobs_->List(Ann(), request);
   ASSERT_TRUE(page.ok());
   ASSERT_THAT(page->jobs(), SizeIs(3));
   EXPECT_EQ(page->jobs(0).name(), "jobs/j3");
   EXPECT_FALSE(page->jobs(0).has_spec());
   request.set_page_token(page->next_page_token());
-  page = jobs_->List(request);
+  page = jobs_->List(Ann(), request);
   ASSERT_THAT(page->jobs(), SizeIs(1));
   EXPECT_EQ(page->jobs(0).name(), "jobs/j0");
   EXPECT_EQ(page->next_page_token(), "");
   request.Clear();
   request.set_filter("state = QUEUED AND labels.team = \"y z\"");
-  page = jobs_->List(request);
+  page = jobs_->List(Ann(), request);
   ASSERT_TRUE(page.ok()) << page.status();
   EXPECT_THAT(page->jobs(), SizeIs(2));
   for (const char* bad : {"state", "state = ", "state = GONE", "colour = red", "state = QUEUED OR",
                           "display_name = \"x", "state > 3"}) {
     request.set_filter(bad);
-    EXPECT_EQ(jobs_->List(request).status().code(), absl::StatusCode::kInvalidArgument) << bad;
+    EXPECT_EQ(jobs_->List(Ann(), request).status().code(), absl::StatusCode::kInvalidArgument)
+        << bad;
   }
   request.Clear();
   request.set_page_token("nonsense");
-  EXPECT_EQ(jobs_->List(request).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(jobs_->List(Ann(), request).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -84,7 +84,7 @@ class PredictTest : public JobsTest {
   };
   Call Predict(const v1::PredictJobRequest& request) {
     Call call;
-    call.prediction = jobs_->Predict(request, "ann", call.sink);
+    call.prediction = jobs_->Predict(Ann(), request, call.sink);
     return call;
   }
 
@@ -127,7 +127,7 @@ TEST_F(PredictTest, ASpareDoesIt) {
   End(*spare, predict.id());
   EXPECT_TRUE(call.sink->AwaitEnd().ok());
   // It is a spare as before, and none was launched for that.
-  EXPECT_EQ(jobs_->statistics().spares, 1);
+  EXPECT_EQ(jobs_->statistics(Ann()).spares, 1);
   EXPECT_EQ(processes_.launches(), 2);
   // The journal knows nothing of it.
   EXPECT_EQ(Events("a").back().kind_case(), v1::Event::kCheckpointSaved);
@@ -154,7 +154,7 @@ TEST_F(PredictTest, AnotherSpareComesIfItTakesLongOrSomebodyWaits) {
   EXPECT_FALSE(third->Has(DaemonMessage::kPredict));
   // Of one principal: there is one left for others.
   auto sink = std::make_shared<Sink>();
-  const auto other = jobs_->Predict(RequestOf("a"), "bob", sink);
+  const auto other = jobs_->Predict(CallerOf("bob"), RequestOf("a"), sink);
   End(*third, third->Await(DaemonMessage::kPredict).predict().id());
   EXPECT_TRUE(sink->AwaitEnd().ok());
   End(*spare, id);
@@ -170,7 +170,7 @@ TEST_F(PredictTest, WhoGoesAwayEndsIt) {
   call.prediction = nullptr;
   EXPECT_EQ(spare->Await(DaemonMessage::kCancelPredict).cancel_predict().id(), id);
   Respond(*spare, id);
-  EXPECT_EQ(jobs_->statistics().spares, 0);
+  EXPECT_EQ(jobs_->statistics(Ann()).spares, 0);
   End(*spare, id, 1);
   Call next = Predict(RequestOf("a"));
   EXPECT_NE(spare->Await(DaemonMessage::kPredict).predict().id(), id);

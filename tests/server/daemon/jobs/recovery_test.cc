@@ -29,7 +29,7 @@ TEST_F(JobsTest, ADeadWorkersRunIsRecomputedWithoutGapOrDuplicate) {
   EXPECT_EQ(start.checkpoint_sha256(), "of 0-4");
   EXPECT_EQ(start.recompute_until(), 9);
   EXPECT_EQ(start.elapsed_seconds(), static_cast<double>(worker->process().pid));
-  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::RECOVERING);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->state(), v1::RECOVERING);
   spare->Train(12);
   spare->Finish();
   EXPECT_TRUE(spare->AwaitAcknowledged());
@@ -38,7 +38,7 @@ TEST_F(JobsTest, ADeadWorkersRunIsRecomputedWithoutGapOrDuplicate) {
   EXPECT_EQ(Count("a", [](const v1::Event& e) { return e.has_rewound(); }), 0);
   const v1::Event notice = AwaitEvent("a", [](const v1::Event& e) { return e.has_notice(); });
   EXPECT_THAT(notice.notice().message(), HasSubstr("killed by signal 9 (SIGKILL)"));
-  EXPECT_EQ(jobs_->statistics().worker_restarts, 1);
+  EXPECT_EQ(jobs_->statistics(Ann()).worker_restarts, 1);
 }
 
 TEST_F(JobsTest, ARunKilledAtRandomPointsIsTheUndisturbedRun) {
@@ -64,7 +64,7 @@ TEST_F(JobsTest, ARunKilledAtRandomPointsIsTheUndisturbedRun) {
   worker->Finish();
   EXPECT_TRUE(worker->AwaitAcknowledged());
   EXPECT_EQ(Values("a"), Undisturbed(k + 5));
-  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::SUCCEEDED);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->state(), v1::SUCCEEDED);
 }
 
 // A pause may last for weeks; what happens to its workers is no fault of the run's.
@@ -87,7 +87,7 @@ TEST_F(JobsTest, APausedJobOutlivesItsWorkers) {
     ASSERT_TRUE(worker->AwaitAcknowledged());
     AwaitState("a", v1::PAUSED, attempt);
   }
-  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::PAUSED);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->state(), v1::PAUSED);
   auto resumed = CommandOf("a", "r1");
   resumed.add_commands()->mutable_resume();
   auto resume = Command(resumed);
@@ -202,7 +202,7 @@ TEST_F(JobsTest, HistoryThatDiffersIsRewoundOpenlyAndCommandsAreReapplied) {
       AwaitEvent("a", [](const v1::Event& e) { return e.command_applied().has_reapplied_from(); });
   EXPECT_EQ(again.command_applied().reapplied_from(), applied_revision);
   EXPECT_EQ(again.branch(), 1);
-  EXPECT_EQ(jobs_->Get("jobs/a")->branch(), 1);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->branch(), 1);
   // The answer stays the first one.
   EXPECT_EQ(Command(SetOf("a", "s1", 0.25)).Get()->event().revision(), applied_revision);
 }
@@ -252,7 +252,7 @@ TEST_F(JobsTest, ASilentWorkerIsReplacedAndFencedWhenItWakes) {
   spare->Train(7);
   spare->AwaitAcknowledged();
   EXPECT_EQ(Values("a"), Undisturbed(7));
-  EXPECT_GE(jobs_->statistics().fenced, 1);
+  EXPECT_GE(jobs_->statistics(Ann()).fenced, 1);
 }
 
 TEST_F(JobsTest, ThreeAttemptsWithoutANewIterationFail) {
@@ -270,7 +270,7 @@ TEST_F(JobsTest, ThreeAttemptsWithoutANewIterationFail) {
     Advance(1);  // the back-off
   }
   AwaitState("a", v1::FAILED);
-  const v1::Job job = *jobs_->Get("jobs/a");
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/a");
   EXPECT_THAT(job.state_reason(), HasSubstr("3 attempts"));
   EXPECT_THAT(job.state_reason(), HasSubstr("SIGKILL"));
   EXPECT_EQ(job.attempt(), 4);
@@ -288,7 +288,7 @@ TEST_F(JobsTest, WithABrokenConnectionNothingIsLostOrDoubled) {
   }
   EXPECT_TRUE(worker->AwaitAcknowledged());
   EXPECT_EQ(Values("a"), Undisturbed(18));
-  EXPECT_EQ(jobs_->Get("jobs/a")->attempt(), 1);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->attempt(), 1);
 }
 
 TEST_F(JobsTest, ANewDaemonAdoptsTheLiveWorker) {
@@ -305,8 +305,8 @@ TEST_F(JobsTest, ANewDaemonAdoptsTheLiveWorker) {
   worker->Resend();
   worker->Train(9);
   EXPECT_TRUE(worker->AwaitAcknowledged());
-  EXPECT_EQ(jobs_->Get("jobs/a")->attempt(), 1);
-  EXPECT_EQ(jobs_->Get("jobs/a")->last_iteration().index(), 9);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->attempt(), 1);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->last_iteration().index(), 9);
   EXPECT_THAT(Values("a"), SizeIs(10));
   EXPECT_EQ(CountApplied("a", "s1"), 1);
 }
@@ -327,7 +327,7 @@ TEST_F(JobsTest, ANewDaemonTellsEachDialAsTheOldOneDid) {
   worker->Resend();
   worker->Train(10);
   EXPECT_TRUE(worker->AwaitAcknowledged());
-  const v1::Job job = *jobs_->Get("jobs/a");
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/a");
   EXPECT_THAT(job.series(), testing::ElementsAre("optimizer.adam.beta1"));
   std::map<std::string, double> dials;
   for (const v1::DialState& dial : job.dials()) {
@@ -363,7 +363,7 @@ TEST_F(JobsTest, ANewDaemonWaitsOutTheLeaseOfAWorkerThatDoesNotComeBack) {
   StopDaemon();
   StartDaemon();
   Advance(9);
-  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::RUNNING);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->state(), v1::RUNNING);
   for (int i = 0; i < 6; ++i) Advance(2.5);
   AwaitState("a", v1::RECOVERING);
   auto spare = ConnectSpare();
@@ -400,7 +400,7 @@ TEST_F(JobsTest, DaemonAndWorkerKilledAtRandomPointsLeaveTheUndisturbedRun) {
   worker->Finish();
   EXPECT_TRUE(worker->AwaitAcknowledged());
   EXPECT_EQ(Values("a"), Undisturbed(k + 4));
-  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::SUCCEEDED) << Story("a");
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->state(), v1::SUCCEEDED) << Story("a");
 }
 
 TEST_F(JobsTest, AWorkerThatNeverSawStartGetsItAgain) {
@@ -456,7 +456,7 @@ TEST_F(JobsTest, AtShutdownWorkersLeaveAndTheJobGoesOnLater) {
   EXPECT_EQ(Create("b").Get().status().code(), absl::StatusCode::kUnavailable);
   StopDaemon();
   StartDaemon();
-  EXPECT_EQ(jobs_->Get("jobs/a")->state(), v1::QUEUED);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->state(), v1::QUEUED);
   auto spare = ConnectSpare();
   auto start = spare->Begin();
   while (start.job().empty()) start = ConnectSpare()->Begin();

@@ -29,7 +29,7 @@ class StoreTest : public JobsTest {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
     EXPECT_EQ(GetErrorDetail(status).reason, "JOURNAL_DAMAGED");
     EXPECT_THAT(std::string(status.message()), HasSubstr("jobs/" + id));
-    EXPECT_THAT(jobs_->Get("jobs/" + id)->damage(), HasSubstr("revision"));
+    EXPECT_THAT(jobs_->Get(Ann(), "jobs/" + id)->damage(), HasSubstr("revision"));
     EXPECT_FALSE(JournalOf(id)->Read(0, 1 << 20, {}).ok());
     EXPECT_FALSE(journal_->damage().ok());
   }
@@ -37,7 +37,7 @@ class StoreTest : public JobsTest {
     v1::DeleteJobRequest request;
     request.set_name("jobs/" + id);
     auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
-    jobs_->Delete(request, "ann", done);
+    jobs_->Delete(Ann(), request, done);
     return answer.Get().status();
   }
   // A start that is expected to be refused.
@@ -67,7 +67,7 @@ TEST_F(StoreTest, AJobWhoseJournalIsDamagedIsOutOfServiceAlone) {
   auto other = RunJob("b");
   other->Train(3);
   EXPECT_TRUE(other->AwaitAcknowledged());
-  EXPECT_TRUE(jobs_->Get("jobs/b")->damage().empty());
+  EXPECT_TRUE(jobs_->Get(Ann(), "jobs/b")->damage().empty());
   EXPECT_TRUE(Delete("a").ok());
   EXPECT_TRUE(journal_->damage().ok());
 }
@@ -99,11 +99,11 @@ TEST_F(StoreTest, ADamagedSnapshotIsMadeAnew) {
   worker->SaveCheckpoint();
   worker->Finish();
   ASSERT_TRUE(worker->AwaitAcknowledged());
-  const v1::Job before = *jobs_->Get("jobs/a");
+  const v1::Job before = *jobs_->Get(Ann(), "jobs/a");
   StopDaemon();
   Sql("UPDATE jobs SET snapshot = randomblob(50)");
   StartDaemon();
-  EXPECT_EQ(jobs_->Get("jobs/a")->DebugString(), before.DebugString());
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->DebugString(), before.DebugString());
 }
 
 TEST_F(StoreTest, FoldersThatAKillLeftBehindAreSwept) {

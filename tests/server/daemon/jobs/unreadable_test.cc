@@ -53,7 +53,7 @@ TEST_F(UnreadableTest, AnAnswerEndsItsValidation) {
                 EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
                 EXPECT_EQ(GetErrorDetail(status).reason, "UNREADABLE_MESSAGE");
                 EXPECT_THAT(Message(status), HasSubstr(path + " is not UTF-8"));
-                EXPECT_FALSE(jobs_->Get("jobs/poison").ok());
+                EXPECT_FALSE(jobs_->Get(Ann(), "jobs/poison").ok());
                 ExpectFenced(*spare);
               });
   EXPECT_GT(strings, 50);
@@ -110,7 +110,7 @@ TEST_F(UnreadableTest, AnEventFailsItsJob) {
                 EXPECT_THAT(end.state_changed().reason(), HasSubstr("an event that can't be read"));
                 EXPECT_EQ(end.state_changed().error_reason(), "UNREADABLE_MESSAGE");
                 EXPECT_EQ(Values(id), Undisturbed(3));  // what came before it is kept
-                EXPECT_EQ(jobs_->Get("jobs/" + id)->attempt(), 1);
+                EXPECT_EQ(jobs_->Get(Ann(), "jobs/" + id)->attempt(), 1);
                 ExpectFenced(*worker);
               });
   EXPECT_GT(number, 50);

@@ -26,7 +26,7 @@ class ValidationsTest : public JobsTest {
     *request.mutable_spec() = SmallSpec();
     request.mutable_spec()->set_iterations(iterations);
     auto [answer, done] = MakeAnswer<v1::ValidateSpecResponse>();
-    Jobs::Cancel cancel = jobs_->Validate(request, principal, done);
+    Jobs::Cancel cancel = jobs_->Validate(CallerOf(principal), request, done);
     return {std::move(answer), cancel, done};
   }
 
@@ -187,7 +187,7 @@ TEST_F(ValidationsTest, ACreationThatIsCancelledGivesItsJobIdBack) {
   request.set_request_id("r1");
   *request.mutable_job()->mutable_spec() = SmallSpec();
   auto [answer, done] = MakeAnswer<v1::Job>();
-  const Jobs::Cancel cancel = jobs_->Create(request, "ann", done);
+  const Jobs::Cancel cancel = jobs_->Create(Ann(), request, done);
   auto spare = ConnectSlow();
   spare->Await(DaemonMessage::kValidate);
   EXPECT_EQ(Create("mine", "r2").Get().status().code(), absl::StatusCode::kAlreadyExists);
@@ -199,7 +199,7 @@ TEST_F(ValidationsTest, ACreationThatIsCancelledGivesItsJobIdBack) {
   EXPECT_FALSE(answer.ready());
   cancel();  // too late for anything
   Settle();
-  EXPECT_TRUE(jobs_->Get("jobs/mine").ok());
+  EXPECT_TRUE(jobs_->Get(Ann(), "jobs/mine").ok());
 }
 
 TEST_F(ValidationsTest, ACreationGoesOnWhileOneOfThoseWhoAskedWaits) {
@@ -208,8 +208,8 @@ TEST_F(ValidationsTest, ACreationGoesOnWhileOneOfThoseWhoAskedWaits) {
   *request.mutable_job()->mutable_spec() = SmallSpec();
   auto [first, first_done] = MakeAnswer<v1::Job>();
   auto [second, second_done] = MakeAnswer<v1::Job>();
-  const Jobs::Cancel cancel = jobs_->Create(request, "ann", first_done);
-  jobs_->Create(request, "ann", second_done);
+  const Jobs::Cancel cancel = jobs_->Create(Ann(), request, first_done);
+  jobs_->Create(Ann(), request, second_done);
   cancel();
   Settle();
   ConnectSpare();

@@ -1,0 +1,29 @@
+#include "server/daemon/security/caller.h"
+
+#include <algorithm>
+
+#include "proto/rpc_status.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr size_t kMaxPrincipal = 128;
+
+bool IsPrintableAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
+absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed) {
+  if (claimed.empty()) return Caller{.principal = "anonymous", .role = Role::kAdmin};
+  if (claimed.size() > kMaxPrincipal || !IsPrintableAscii(claimed)) {
+    return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
+                        "INVALID_PRINCIPAL");
+  }
+  return Caller{.principal = std::string(claimed), .role = Role::kAdmin};
+}
+
+Caller LocalCaller() { return {.principal = "local", .role = Role::kAdmin}; }
+
+}  // namespace descent::daemon
