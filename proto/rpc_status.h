@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent {
 
@@ -35,7 +36,7 @@ struct FieldViolation {
 
 // google.rpc.ErrorInfo and google.rpc.BadRequest in one.
 struct ErrorDetail {
-  std::string reason = {};  // UPPER_SNAKE_CASE, a constant for programs: `ITERATION_PASSED`
+  std::string reason = {};  // for programs (proto/rules/reasons.h): `ITERATION_PASSED`
   std::map<std::string, std::string> metadata = {};
   std::vector<FieldViolation> violations = {};
   std::string domain = std::string(kErrorDomain);
@@ -50,7 +51,7 @@ absl::Status MakeError(absl::StatusCode code, std::string_view message, const Er
 // "{field}: {description}".
 absl::Status MakeError(absl::StatusCode code, std::string_view message, std::string_view reason);
 absl::Status InvalidField(std::string_view field, std::string_view description,
-                          std::string_view reason = "INVALID_FIELD");
+                          std::string_view reason = reason::kInvalidField);
 
 // Adds the details to a status that exists; replaces those it has. An OK status stays as it is.
 void SetErrorDetail(const ErrorDetail& detail, absl::Status* status);

@@ -9,7 +9,7 @@
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/help.h"
-#include "client/cpp/nearest.h"
+#include "proto/rules/nearest.h"
 
 namespace descent::cli {
 namespace {
@@ -61,7 +61,7 @@ std::string ExtraMessage(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& known : option->get_lnames()) names.push_back("--" + known);
   }
-  return absl::StrCat("there is no option `", name, "`", client::DidYouMean(name, names));
+  return absl::StrCat("there is no option `", name, "`", rules::DidYouMean(name, names));
 }
 
 // `frobnicate` instead of a list of words that CLI11 could not place.
@@ -84,8 +84,7 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
     for (const CLI::App* command : app.get_subcommands({})) {
       if (!command->get_group().empty()) names.push_back(command->get_name());
     }
-    return absl::StrCat("there is no command `", argument, "`",
-                        client::DidYouMean(argument, names));
+    return absl::StrCat("there is no command `", argument, "`", rules::DidYouMean(argument, names));
   }
   return error.what();
 }

@@ -16,6 +16,7 @@
 #include "client/cli/format.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_override.h"
+#include "proto/rules/dial_path.h"
 
 namespace descent::cli {
 namespace {
@@ -129,7 +130,7 @@ std::vector<Candidate> DialCandidates(const Context& context, const std::string&
                                   : "";
     for (size_t dot = path.rfind('.');; dot = path.rfind('.', dot - 1)) {
       const std::string end = dot == std::string::npos ? path : path.substr(dot + 1);
-      if (client::MatchPath(end, paths).size() == 1) {
+      if (rules::MatchDials(end, paths).size() == 1) {
         out.push_back({assign ? end + "=" : end, value.empty() ? path : path + ", now " + value});
         if (!absl::StrContains(current, ".")) break;
       }

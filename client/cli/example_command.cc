@@ -17,7 +17,7 @@
 #include "client/cli/examples.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
-#include "client/cpp/nearest.h"
+#include "proto/rules/nearest.h"
 
 namespace descent::cli {
 namespace {
@@ -153,7 +153,7 @@ int ShowExample(const Context& context, const std::string& name, const std::stri
   std::vector<std::string> names;
   for (const Example& example : Examples()) names.emplace_back(example.name);
   return context.Fail(absl::NotFoundError(absl::StrCat("there is no example `", name, "`",
-                                                       client::DidYouMean(name, names),
+                                                       rules::DidYouMean(name, names),
                                                        "; `descent example` lists them")));
 }
 

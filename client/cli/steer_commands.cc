@@ -14,9 +14,10 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cpp/identity.h"
-#include "client/cpp/nearest.h"
 #include "client/cpp/numbers.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/dial_path.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::cli {
 namespace {
@@ -88,6 +89,19 @@ std::string DialPath(const v1::Command& command) {
   return command.release().path();
 }
 
+// The dial that was meant is named by as much of its end as was given: `adam.step_size` for
+// `adam.stp_size`.
+std::string UnknownDial(const std::string& path, const std::vector<std::string>& dials) {
+  if (dials.empty()) return absl::StrCat("`", path, "`: this job has no dials");
+  const std::optional<size_t> nearest = rules::NearestDial(path, dials);
+  const auto fields = static_cast<size_t>(std::count(path.begin(), path.end(), '.')) + 1;
+  return absl::StrCat(
+      "there is no dial `", path, "`",
+      nearest ? absl::StrCat(" (did you mean `", rules::LastFields(dials[*nearest], fields), "`?)")
+              : "",
+      "; the job has ", absl::StrJoin(dials, ", "));
+}
+
 // A refusal without the request's fields (`commands[0].set.path`), of which people know nothing; of
 // an unknown dial with the one that was meant.
 absl::Status ForPeople(const client::Client& client, const v1::CommandJobRequest& request,
@@ -102,23 +116,10 @@ absl::Status ForPeople(const client::Client& client, const v1::CommandJobRequest
                                  : "";
     std::string line = violation.description;
     if (!path.empty() && !absl::StrContains(line, path)) line = absl::StrCat(path, ": ", line);
-    if (detail.reason == "UNKNOWN_DIAL") {
+    if (detail.reason == reason::kUnknownDial) {
       const auto job = client.GetJob(request.name());
       if (!job.ok()) return status;
-      std::vector<std::string> names;
-      for (const std::string& dial : job->summary().dials()) {
-        // As much of its end as was given: `adam.stp_size` is near `adam.step_size`.
-        size_t start = dial.size();
-        for (auto fields = std::count(path.begin(), path.end(), '.') + 1; fields > 0; --fields) {
-          if (start == 0 || start == std::string::npos) break;
-          start = dial.rfind('.', start - 1);
-        }
-        names.push_back(start == std::string::npos ? dial : dial.substr(start + 1));
-      }
-      line = names.empty()
-                 ? absl::StrCat("`", path, "`: this job has no dials")
-                 : absl::StrCat("there is no dial `", path, "`", client::DidYouMean(path, names),
-                                "; the job has ", absl::StrJoin(job->summary().dials(), ", "));
+      line = UnknownDial(path, {job->summary().dials().begin(), job->summary().dials().end()});
     }
     lines.push_back(line);
   }

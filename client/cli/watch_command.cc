@@ -10,7 +10,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/follow.h"
 #include "client/cpp/identity.h"
-#include "client/cpp/nearest.h"
+#include "proto/rules/nearest.h"
 
 namespace descent::cli {
 namespace {
@@ -37,7 +37,7 @@ std::string ParseKinds(const std::string& list, std::vector<v1::EventKind>* kind
     if (!v1::EventKind_Parse(absl::AsciiStrToUpper(name), &kind) ||
         kind == v1::EVENT_KIND_UNSPECIFIED) {
       return absl::StrCat("--kinds: `", name, "` is no kind of event",
-                          client::DidYouMean(name, names), "; there are ",
+                          rules::DidYouMean(name, names), "; there are ",
                           absl::StrJoin(names, ", "));
     }
     kinds->push_back(kind);

@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "proto/rules/names.h"
 
 namespace descent::client {
 namespace {
@@ -60,11 +61,11 @@ std::string DrawRequestId() {
 }
 
 std::string JobName(std::string_view job) {
-  return job.starts_with("jobs/") ? std::string(job) : "jobs/" + std::string(job);
+  return job.starts_with(rules::kJobCollection) ? std::string(job) : rules::JobName(job);
 }
 
 std::string JobId(std::string_view name) {
-  if (name.starts_with("jobs/")) name.remove_prefix(5);
+  if (name.starts_with(rules::kJobCollection)) name.remove_prefix(rules::kJobCollection.size());
   return std::string(name);
 }
 

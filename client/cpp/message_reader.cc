@@ -11,9 +11,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cpp/nearest.h"
 #include "client/cpp/numbers.h"
 #include "descent/v1/options.pb.h"
+#include "proto/rules/dial_path.h"
+#include "proto/rules/nearest.h"
 
 namespace descent::client {
 namespace {
@@ -54,7 +55,7 @@ const FieldDescriptor* FindField(const Descriptor* descriptor, const std::string
   for (int i = 0; i < descriptor->field_count(); ++i) {
     if (descriptor->field(i)->json_name() == key) return descriptor->field(i);
   }
-  return IsStepSizeAlias(key) ? descriptor->FindFieldByName("step_size") : nullptr;
+  return rules::IsStepSizeAlias(key) ? descriptor->FindFieldByName("step_size") : nullptr;
 }
 
 // The field whose bare value may stand for the message; null if there is none.
@@ -128,7 +129,7 @@ std::string UnknownField(const std::string& key, const Descriptor* descriptor) {
   if (names.empty()) return "unknown field; there are none here: write `{}`";
   // The very name further down is meant before a name that is only like it.
   std::string meant = FieldBelow(key, descriptor);
-  if (meant.empty()) meant = Nearest(key, names);
+  if (meant.empty()) meant = rules::Nearest(key, names);
   if (!meant.empty()) return absl::StrCat("unknown field (did you mean `", meant, "`?)");
   if (const FieldDescriptor* list = OnlyList(descriptor);
       list != nullptr && list->message_type() != nullptr &&
@@ -248,7 +249,7 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
   } else if (!choices.empty()) {
     Error(node.mark, path,
           absl::StrCat(Described(node), " is none of ", Listed(choices),
-                       DidYouMean(node.text, choices)));
+                       rules::DidYouMean(node.text, choices)));
   } else if (descriptor->field_count() == 0) {
     Error(node.mark, path, absl::StrCat("has no fields: write `{}`, not ", Described(node)));
   } else {
@@ -399,9 +400,9 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
           return put(&Reflection::SetEnum, &Reflection::AddEnum, type->value(i));
         }
       }
-      return Error(
-          node.mark, path,
-          absl::StrCat(Described(node), " is none of ", Listed(names), DidYouMean(text, names)));
+      return Error(node.mark, path,
+                   absl::StrCat(Described(node), " is none of ", Listed(names),
+                                rules::DidYouMean(text, names)));
     }
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return;  // not a scalar

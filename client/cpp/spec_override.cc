@@ -4,20 +4,21 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "client/cpp/message_reader.h"
-#include "client/cpp/nearest.h"
 #include "client/cpp/spec_text.h"
 #include "client/cpp/text_error.h"
 #include "client/cpp/yaml_tree.h"
+#include "proto/rules/dial_path.h"
+#include "proto/rules/nearest.h"
 
 namespace descent::client {
 namespace {
@@ -89,7 +90,7 @@ std::string Descend(const std::string& path, Message* root, Place* place) {
       for (int k = 0; k < message->GetDescriptor()->field_count(); ++k) {
         names.push_back(message->GetDescriptor()->field(k)->name());
       }
-      return absl::StrCat("unknown field `", name, "`", DidYouMean(name, names));
+      return absl::StrCat("unknown field `", name, "`", rules::DidYouMean(name, names));
     }
     if (index >= 0 && !field->is_repeated()) return absl::StrCat("`", name, "` is no list");
     if (index >= 0 && index >= message->GetReflection()->FieldSize(*message, field)) {
@@ -139,19 +140,14 @@ std::vector<std::string> FieldPaths(const Message& message) {
 
 std::vector<std::string> MatchPath(const std::string& given,
                                    const std::vector<std::string>& paths) {
-  std::string wanted = given;
-  if (const size_t last = given.rfind('.') + 1; IsStepSizeAlias(given.substr(last))) {
-    wanted = given.substr(0, last) + "step_size";  // npos + 1 = 0
+  std::vector<std::string> spellings = paths;
+  for (const std::string& path : paths) spellings.push_back(Shortened(path));
+  std::set<size_t> places;
+  for (const size_t match : rules::MatchEnds(given, spellings)) {
+    places.insert(match % paths.size());
   }
   std::vector<std::string> matches;
-  for (const std::string& path : paths) {
-    const std::string shortened = Shortened(path);
-    if (path == wanted || shortened == wanted) return {path};
-    if (absl::EndsWith(path, absl::StrCat(".", wanted)) ||
-        absl::EndsWith(shortened, absl::StrCat(".", wanted))) {
-      matches.push_back(path);
-    }
-  }
+  for (const size_t place : places) matches.push_back(paths[place]);
   return matches;
 }
 
@@ -184,7 +180,7 @@ absl::Status ApplyPartOverride(std::string_view assignment, Message* part, std::
           given,
           is_suffix ? absl::StrCat(part->GetDescriptor() == v1::Spec::descriptor() ? "the spec has"
                                                                                    : "there is",
-                                   " no such field", DidYouMean(given, suffixes))
+                                   " no such field", rules::DidYouMean(given, suffixes))
                     : error}},
         source);
   }

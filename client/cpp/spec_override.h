@@ -13,7 +13,7 @@ namespace descent::client {
 std::vector<std::string> FieldPaths(const google::protobuf::Message& message);
 
 // Which of `paths` are meant by `given`: the one that equals it, or else those that end with it
-// at a dot. `lr` and `learning_rate` mean `step_size`. The rule for dials too.
+// (rules::MatchEnds). `sequential[0]` is another spelling of `sequential.layers[0]`.
 std::vector<std::string> MatchPath(const std::string& given, const std::vector<std::string>& paths);
 
 }  // namespace descent::client

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::client {
 
@@ -17,7 +18,7 @@ absl::Status TextErrorsToStatus(std::vector<TextError> errors, const std::string
     by_place.emplace(place, std::move(error));
   }
   std::string message;
-  ErrorDetail detail{.reason = "INVALID_SPEC_TEXT"};
+  ErrorDetail detail{.reason = reason::kInvalidSpecText};
   size_t shown = 0;
   for (const auto& [place, error] : by_place) {
     if (++shown > kShown) break;

@@ -41,14 +41,6 @@ absl::Status ReadInteger(const Safetensors& file, const std::string& path, const
 
 }  // namespace
 
-std::string CheckpointName(int64_t branch, int64_t iteration) {
-  return absl::StrCat(branch, "-", iteration);
-}
-
-std::string CheckpointPath(const std::string& folder, const std::string& name) {
-  return absl::StrCat(folder, "/", name, ".safetensors");
-}
-
 absl::StatusOr<SavedFile> SaveCheckpoint(const std::string& path, const CheckpointInfo& info,
                                          const RunState& state) {
   Safetensors file;

@@ -30,10 +30,6 @@ struct Checkpoint {
   RunState state;
 };
 
-// `{branch}-{iteration}`, and the file's name.
-std::string CheckpointName(int64_t branch, int64_t iteration);
-std::string CheckpointPath(const std::string& folder, const std::string& name);
-
 absl::StatusOr<SavedFile> SaveCheckpoint(const std::string& path, const CheckpointInfo& info,
                                          const RunState& state);
 

@@ -1,14 +1,14 @@
 #ifndef DESCENT_CORE_TRAIN_DIAL_BOARD_H_
 #define DESCENT_CORE_TRAIN_DIAL_BOARD_H_
 
-// The dials of a run by their paths (`optimizer.adam.step_size`), turned by people.
+// The dials of a run, turned by people, with the path of each (`optimizer.adam.step_size`). Which
+// one somebody means by part of a path is for those to say who speak with people.
 //
 // Holds the run's own Settables (shared handles): a turn is in force for the next step. Used on the
 // thread that holds the run, between two iterations.
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -16,12 +16,6 @@
 #include "core/sequence/settable.h"
 
 namespace descent {
-
-// The index of the path that is meant: the full path, any suffix of it that begins at a field and
-// fits only one (`adam.step_size`, `step_size`), or else some of its fields with the last one
-// (`generator.step_size`), with `lr` and `learning_rate` for `step_size`.
-// NotFound, suggesting the nearest; InvalidArgument: several fit, and which.
-absl::StatusOr<size_t> FindDialPath(const std::vector<std::string>& paths, std::string_view path);
 
 class DialBoard {
  public:
@@ -35,7 +29,6 @@ class DialBoard {
   DialBoard(std::vector<std::string> paths, std::vector<Settable> dials);
 
   const std::vector<std::string>& paths() const { return paths_; }
-  absl::StatusOr<size_t> Find(std::string_view path) const { return FindDialPath(paths_, path); }
 
   // InvalidArgument, with nothing changed, if the value (or the product) is out of range.
   absl::StatusOr<Turn> Set(size_t dial, double value);

@@ -11,10 +11,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(TrainerOptions options)
   return ModelTrainer::Create(std::move(options));
 }
 
-absl::StatusOr<SavedFile> Trainer::Save(const std::string& folder, int64_t branch,
+absl::StatusOr<SavedFile> Trainer::Save(const std::string& path, int64_t branch,
                                         const RunState& snapshot) const {
-  return SaveCheckpoint(CheckpointPath(folder, CheckpointName(branch, index_)),
-                        {.branch = branch, .iteration = index_, .spec = spec_}, snapshot);
+  return SaveCheckpoint(path, {.branch = branch, .iteration = index_, .spec = spec_}, snapshot);
 }
 
 absl::StatusOr<int64_t> Trainer::Load(const std::string& path, const std::string& expected_sha256) {

@@ -118,7 +118,8 @@ class Trainer {
   // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
   // it holds until the next Advance.
   virtual RunState Snapshot() = 0;
-  absl::StatusOr<SavedFile> Save(const std::string& folder, int64_t branch,
+  // Writes it, with the iteration and the branch's number, to a file of this path.
+  absl::StatusOr<SavedFile> Save(const std::string& path, int64_t branch,
                                  const RunState& snapshot) const;
 
   // Goes on from a checkpoint: the next Current() gives its iteration again, bit for bit. Returns

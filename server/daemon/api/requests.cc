@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -28,15 +30,6 @@ bool IsPrintableAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-
-// [a-z]([a-z0-9-]{0,61}[a-z0-9])?
-bool IsJobId(std::string_view id) {
-  if (id.empty() || id.size() > 63 || id[0] < 'a' || id[0] > 'z') return false;
-  if (!IsLowerOrDigit(id.back())) return false;
-  return std::all_of(id.begin(), id.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
-}
-
 // Collects what is wrong; the order is the order of the fields.
 class Violations {
  public:
@@ -45,10 +38,9 @@ class Violations {
   }
 
   void CheckName(const std::string& name) {
-    constexpr std::string_view kPrefix = "jobs/";
     if (name.empty()) {
       Add("name", "is empty; it must name a job: jobs/{job}");
-    } else if (name.rfind(kPrefix, 0) != 0 || !IsJobId(name.substr(kPrefix.size()))) {
+    } else if (!rules::JobIdOf(name)) {
       Add("name", absl::StrCat("\"", name,
                                "\" is not a job's name: jobs/{job}, where {job} is "
                                "lower-case letters, digits and hyphens, from a letter on"));
@@ -68,7 +60,7 @@ class Violations {
       absl::StrAppend(&message, " (and ", violations_.size() - 1, " more)");
     }
     return MakeError(absl::StatusCode::kInvalidArgument, message,
-                     ErrorDetail{.reason = "INVALID_REQUEST", .violations = violations_});
+                     ErrorDetail{.reason = reason::kInvalidRequest, .violations = violations_});
   }
 
   // Fields that the sender's version of the protocol has and ours has not.
@@ -170,7 +162,7 @@ absl::Status CheckRequest(const v1::CreateJobRequest& request) {
                      "keys are 1 to 256 bytes, values at most 256");
     }
   }
-  if (!request.job_id().empty() && !IsJobId(request.job_id())) {
+  if (!request.job_id().empty() && !rules::IsJobId(request.job_id())) {
     violations.Add("job_id", absl::StrCat("\"", request.job_id(),
                                           "\" must match [a-z]([a-z0-9-]{0,61}[a-z0-9])?"));
   }

@@ -2,34 +2,17 @@
 
 #include <cmath>
 #include <set>
+#include <string>
+#include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/dial_path.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
-
-std::string WithoutAlias(const std::string& path) {
-  const size_t name = path.rfind('.') + 1;  // npos + 1 = 0
-  const std::string last = path.substr(name);
-  if (last != "lr" && last != "learning_rate") return path;
-  return path.substr(0, name) + "step_size";
-}
-
-// Whether the sought fields are among those of the dial, in their order, the last one last.
-bool LeavesFieldsOut(const std::string& dial, const std::string& sought) {
-  const std::vector<std::string> all = absl::StrSplit(dial, '.');
-  const std::vector<std::string> some = absl::StrSplit(sought, '.');
-  if (some.size() < 2 || some.back() != all.back()) return false;
-  size_t found = 0;
-  for (const std::string& field : all) {
-    if (found < some.size() && field == some[found]) ++found;
-  }
-  return found == some.size();
-}
 
 // Empty without an optimizer.
 std::string StepSizeOf(const v1::Optimizer& optimizer) {
@@ -53,22 +36,8 @@ void FindStepSizes(const v1::Spec& spec, v1::SpecSummary* summary) {
   if (!spec.has_system()) add(StepSizeOf(spec.optimizer()));
 }
 
-std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSummary& summary) {
-  const std::string sought = WithoutAlias(path);
-  std::vector<std::string> matches;
-  if (sought.empty()) return matches;
-  for (const std::string& dial : summary.dials()) {
-    if (dial == sought) return {dial};
-    if (absl::EndsWith(dial, "." + sought)) matches.push_back(dial);
-  }
-  if (!matches.empty()) return matches;
-  for (const std::string& dial : summary.dials()) {
-    if (LeavesFieldsOut(dial, sought)) matches.push_back(dial);
-  }
-  return matches;
-}
-
 absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSummary& summary) {
+  const std::vector<std::string> dials(summary.dials().begin(), summary.dials().end());
   for (int i = 0; i < request.commands_size(); ++i) {
     const v1::Command& command = request.commands(i);
     std::string path;
@@ -78,14 +47,14 @@ absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSumm
       kind = "set";
       if (!std::isfinite(command.set().value())) {
         return InvalidField(absl::StrCat("commands[", i, "].set.value"), "must be a finite number",
-                            "OUT_OF_RANGE");
+                            reason::kOutOfRange);
       }
     } else if (command.has_scale()) {
       path = command.scale().path();
       kind = "scale";
       if (!std::isfinite(command.scale().factor())) {
         return InvalidField(absl::StrCat("commands[", i, "].scale.factor"),
-                            "must be a finite number", "OUT_OF_RANGE");
+                            "must be a finite number", reason::kOutOfRange);
       }
     } else if (command.has_release()) {
       path = command.release().path();
@@ -94,19 +63,21 @@ absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSumm
       continue;
     }
     const std::string field = absl::StrCat("commands[", i, "].", kind, ".path");
-    const std::vector<std::string> matches = MatchDials(path, summary);
+    const std::vector<size_t> matches = rules::MatchDials(path, dials);
     if (matches.size() == 1) continue;
     if (matches.empty()) {
-      return InvalidField(field,
-                          absl::StrCat("\"", path, "\" is no dial of this job; there ",
-                                       summary.dials_size() == 1 ? "is " : "are ",
-                                       absl::StrJoin(summary.dials(), ", ")),
-                          "UNKNOWN_DIAL");
+      return InvalidField(
+          field,
+          absl::StrCat("\"", path, "\" is no dial of this job; there ",
+                       dials.size() == 1 ? "is " : "are ", absl::StrJoin(dials, ", ")),
+          reason::kUnknownDial);
     }
+    std::vector<std::string> names;
+    for (const size_t match : matches) names.push_back(dials[match]);
     return InvalidField(field,
-                        absl::StrCat("\"", path, "\" may mean ", absl::StrJoin(matches, " or "),
+                        absl::StrCat("\"", path, "\" may mean ", absl::StrJoin(names, " or "),
                                      "; write more of the path"),
-                        "AMBIGUOUS_DIAL");
+                        reason::kAmbiguousDial);
   }
   return absl::OkStatus();
 }

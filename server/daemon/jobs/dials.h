@@ -1,22 +1,14 @@
 #ifndef DESCENT_SERVER_DAEMON_JOBS_DIALS_H_
 #define DESCENT_SERVER_DAEMON_JOBS_DIALS_H_
 
-#include <string>
-#include <vector>
-
 #include "absl/status/status.h"
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
 
 namespace descent::daemon {
 
-// The dials that a path may mean: the one it names in full, else those it is a suffix of, at a dot,
-// else those some of whose fields it names, the last one among them (`generator.step_size`). As
-// workers find them (core/train/dial_board.h). `lr` and `learning_rate` mean `step_size`.
-std::vector<std::string> MatchDials(const std::string& path, const v1::SpecSummary& summary);
-
-// INVALID_ARGUMENT for a path that is no dial of this job, or not clearly one; it says which there
-// are. Values and ranges are the worker's to judge.
+// INVALID_ARGUMENT for a path that is no dial of this job, or not clearly one (rules::MatchDials);
+// it says which there are. Values and ranges are the worker's to judge.
 absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSummary& summary);
 
 // Fills in SpecSummary.step_sizes if it is empty: `optimizer.KIND.step_size`, of a system one of

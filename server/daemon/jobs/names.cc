@@ -1,18 +1,19 @@
 #include "server/daemon/jobs/names.h"
 
-#include <algorithm>
 #include <array>
+#include <optional>
 #include <random>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
-
-constexpr std::string_view kCollection = "jobs/";
 
 constexpr std::array<std::string_view, 32> kAdjectives = {
     "amber", "bold",  "brave", "bright", "brisk", "calm",   "clear", "clever",
@@ -26,21 +27,14 @@ constexpr std::array<std::string_view, 32> kNouns = {
     "marten", "meadow", "otter",  "plover",  "raven",  "ridge", "river", "slope",
     "spring", "stoat",  "stream", "swallow", "valley", "vole",  "wren",  "yak"};
 
-bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
-bool IsLowerOrDigit(char c) { return IsLower(c) || (c >= '0' && c <= '9'); }
-
 }  // namespace
 
 absl::Status CheckJobId(const std::string& job_id) {
-  const bool fits = !job_id.empty() && job_id.size() <= 63 && IsLower(job_id.front()) &&
-                    IsLowerOrDigit(job_id.back()) &&
-                    std::all_of(job_id.begin(), job_id.end(),
-                                [](char c) { return IsLowerOrDigit(c) || c == '-'; });
-  if (fits) return absl::OkStatus();
+  if (rules::IsJobId(job_id)) return absl::OkStatus();
   return InvalidField("job_id",
                       "must be 1 to 63 lower-case letters, digits and '-', beginning with a letter "
                       "and not ending in '-'",
-                      "INVALID_JOB_ID");
+                      reason::kInvalidJobId);
 }
 
 std::string DrawJobId() {
@@ -51,16 +45,14 @@ std::string DrawJobId() {
 }
 
 absl::StatusOr<std::string> ParseJobName(const std::string& name) {
-  if (!name.starts_with(kCollection) || !CheckJobId(name.substr(kCollection.size())).ok()) {
-    return InvalidField("name", absl::StrCat("must be jobs/{job}, got \"", name, "\""),
-                        "INVALID_NAME");
-  }
-  return name.substr(kCollection.size());
+  if (std::optional<std::string> id = rules::JobIdOf(name)) return *std::move(id);
+  return InvalidField("name", absl::StrCat("must be jobs/{job}, got \"", name, "\""),
+                      reason::kInvalidName);
 }
 
 absl::Status NoSuchJob(const std::string& name) {
   return MakeError(absl::StatusCode::kNotFound, absl::StrCat("There is no job ", name),
-                   "JOB_NOT_FOUND");
+                   reason::kJobNotFound);
 }
 
 }  // namespace descent::daemon

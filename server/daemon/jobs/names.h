@@ -8,7 +8,7 @@
 
 namespace descent::daemon {
 
-// [a-z]([a-z0-9-]{0,61}[a-z0-9])?  INVALID_ARGUMENT names the field and the rule.
+// rules::IsJobId. INVALID_ARGUMENT names the field and the rule.
 absl::Status CheckJobId(const std::string& job_id);
 
 // `calm-otter-4f2a`: readable, and hardly ever the same twice.

@@ -17,6 +17,7 @@
 #include "core/text/exception_text.h"
 #include "core/text/utf8.h"
 #include "core/train/non_finite.h"
+#include "proto/rules/names.h"
 #include "server/common/log.h"
 #include "server/worker/session/evaluation_parts.h"
 #include "server/worker/spec/prepare.h"
@@ -165,11 +166,11 @@ absl::Status Attempt::Build() try {
 
 absl::Status Attempt::LoadCheckpoint() {
   if (!start_.checkpoint().empty()) {
-    const std::string path = CheckpointPath(start_.checkpoint_dir(), start_.checkpoint());
+    const std::string path = rules::CheckpointPath(start_.checkpoint_dir(), start_.checkpoint());
     absl::StatusOr<int64_t> iteration = trainer_->Load(path, start_.checkpoint_sha256());
     if (!iteration.ok()) return iteration.status();
     first_ = *iteration;
-    if (start_.checkpoint() == CheckpointName(start_.branch(), first_)) {
+    if (start_.checkpoint() == rules::CheckpointName(start_.branch(), first_)) {
       std::error_code ignored;
       saved_iteration_ = first_;
       saved_ = {start_.checkpoint_sha256(),
@@ -527,16 +528,17 @@ absl::StatusOr<Attempt::Event> Attempt::EvaluationEvent(const std::string& reque
 }
 
 absl::StatusOr<Attempt::Event> Attempt::CheckpointEvent(const std::string& request_id) {
+  const std::string name = rules::CheckpointName(start_.branch(), k_);
   if (saved_iteration_ != k_) {
-    absl::StatusOr<SavedFile> saved =
-        trainer_->Save(start_.checkpoint_dir(), start_.branch(), Snapshot());
+    absl::StatusOr<SavedFile> saved = trainer_->Save(
+        rules::CheckpointPath(start_.checkpoint_dir(), name), start_.branch(), Snapshot());
     if (!saved.ok()) return saved.status();
     saved_ = *std::move(saved);
     saved_iteration_ = k_;
   }
   Event event;
   api::CheckpointSaved* checkpoint = event.mutable_checkpoint_saved();
-  checkpoint->set_checkpoint(CheckpointName(start_.branch(), k_));
+  checkpoint->set_checkpoint(name);
   checkpoint->set_iteration(k_);
   checkpoint->set_sha256(saved_.sha256);
   checkpoint->set_bytes(saved_.bytes);

@@ -20,7 +20,7 @@
 #include "core/objective/predict.h"
 #include "core/text/exception_text.h"
 #include "core/text/utf8.h"
-#include "core/train/checkpoint.h"
+#include "proto/rules/names.h"
 #include "server/common/limits.h"
 #include "server/worker/spec/prediction.h"
 
@@ -57,7 +57,7 @@ class Prediction {
     std::variant<PreparedPrediction, PredictionRefusal> prepared = PreparePrediction(
         {.spec = request_.spec(),
          .summary = request_.summary(),
-         .checkpoint = CheckpointPath(request_.checkpoint_dir(), request_.checkpoint()),
+         .checkpoint = rules::CheckpointPath(request_.checkpoint_dir(), request_.checkpoint()),
          .checkpoint_sha256 = request_.checkpoint_sha256(),
          .data = request_.data(),
          .player = request_.player()},

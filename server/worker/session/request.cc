@@ -6,6 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/text/utf8.h"
+#include "proto/rules/dial_path.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::worker {
 namespace {
@@ -18,6 +22,34 @@ std::string Sentence(const absl::Status& status) {
   std::string text(status.message());
   if (!text.empty() && text.back() != '.') text.push_back('.');
   return text;
+}
+
+// Of a path that means none of the dials, or the `matches` of them.
+Refusal NotOneDial(const std::string& path, const std::vector<std::string>& dials,
+                   const std::vector<size_t>& matches, std::string field) {
+  const std::string all = absl::StrJoin(dials, ", ");
+  if (path.empty()) {
+    return {kInvalidArgument, absl::StrCat("Give the path of a dial: ", all, "."),
+            reason::kMissingField, std::move(field)};
+  }
+  const std::string given = ShortUtf8(path, 200);
+  if (!matches.empty()) {
+    std::vector<std::string> names;
+    for (const size_t match : matches) names.push_back(dials[match]);
+    return {kInvalidArgument,
+            absl::StrCat("`", given, "` fits several dials: ", absl::StrJoin(names, ", "),
+                         ". Give more of the path."),
+            reason::kAmbiguousDial, std::move(field)};
+  }
+  if (dials.empty()) {
+    return {kInvalidArgument, "This job has no dials.", reason::kUnknownDial, std::move(field)};
+  }
+  const std::optional<size_t> nearest = rules::NearestDial(path, dials);
+  return {kInvalidArgument,
+          absl::StrCat("There is no dial `", given, "`. ",
+                       nearest ? absl::StrCat("Did you mean `", dials[*nearest], "`? ") : "",
+                       "The dials are ", all, "."),
+          reason::kUnknownDial, std::move(field)};
 }
 
 class Applier {
@@ -59,7 +91,7 @@ class Applier {
         break;
     }
     return Refusal{kInvalidArgument, "The command is missing, or unknown to this worker.",
-                   "UNKNOWN_COMMAND", field};
+                   reason::kUnknownCommand, field};
   }
 
   Effect Take() { return std::move(effect_); }
@@ -74,31 +106,27 @@ class Applier {
   std::optional<Refusal> Turn(const char* name, const std::string& field, const std::string& path,
                               const char* number_name, std::optional<double> number, Act act) {
     const std::string inner = absl::StrCat(field, ".", name);
-    const absl::StatusOr<size_t> dial = dials_->Find(path);
-    if (!dial.ok()) {
-      const char* reason = path.empty()                      ? "MISSING_FIELD"
-                           : absl::IsNotFound(dial.status()) ? "UNKNOWN_PATH"
-                                                             : "AMBIGUOUS_PATH";
-      return Refusal{kInvalidArgument, Sentence(dial.status()), reason,
-                     absl::StrCat(inner, ".path")};
-    }
+    const std::vector<std::string>& paths = dials_->paths();
+    const std::vector<size_t> dials = rules::MatchDials(path, paths);
+    if (dials.size() != 1) return NotOneDial(path, paths, dials, absl::StrCat(inner, ".path"));
+    const size_t dial = dials[0];
     const std::string number_field = absl::StrCat(inner, ".", number_name);
     if (!number) {
-      return Refusal{kInvalidArgument, absl::StrCat("Give the ", number_name, "."), "MISSING_FIELD",
-                     number_field};
+      return Refusal{kInvalidArgument, absl::StrCat("Give the ", number_name, "."),
+                     reason::kMissingField, number_field};
     }
     if (!std::isfinite(*number)) {
       return Refusal{kInvalidArgument,
-                     absl::StrCat("The ", number_name, " of ", dials_->paths()[*dial], " is ",
-                                  *number, ", but must be a finite number."),
-                     "OUT_OF_RANGE", number_field};
+                     absl::StrCat("The ", number_name, " of ", paths[dial], " is ", *number,
+                                  ", but must be a finite number."),
+                     reason::kOutOfRange, number_field};
     }
-    const absl::StatusOr<DialBoard::Turn> turn = act(*dial, *number);
+    const absl::StatusOr<DialBoard::Turn> turn = act(dial, *number);
     if (!turn.ok()) {
-      return Refusal{kInvalidArgument, Sentence(turn.status()), "OUT_OF_RANGE", number_field};
+      return Refusal{kInvalidArgument, Sentence(turn.status()), reason::kOutOfRange, number_field};
     }
     api::Change& change = effect_.changes.emplace_back();
-    change.set_path(dials_->paths()[*dial]);
+    change.set_path(paths[dial]);
     change.set_old_value(turn->old_value);
     change.set_new_value(turn->new_value);
     change.set_released(effect_.commands.emplace_back(name) == "release");
@@ -114,7 +142,8 @@ class Applier {
 std::variant<Effect, Refusal> ApplyCommands(const api::CommandAccepted& request, bool paused,
                                             DialBoard* dials) {
   if (request.commands().empty()) {
-    return Refusal{kInvalidArgument, "Give at least one command.", "MISSING_FIELD", "commands"};
+    return Refusal{kInvalidArgument, "Give at least one command.", reason::kMissingField,
+                   "commands"};
   }
   const DialBoard::States before = dials->Save();
   Applier applier(dials, paused);

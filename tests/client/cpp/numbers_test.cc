@@ -7,8 +7,6 @@
 #include <limits>
 #include <string>
 
-#include "client/cpp/nearest.h"
-
 namespace descent::client {
 namespace {
 
@@ -89,15 +87,6 @@ TEST(Numbers, RefusesWholeNumbersOutOfRange) {
   }
   uint64_t unsigned_value = 0;
   EXPECT_EQ(ParseUint("-1", ~0ull, &unsigned_value), NumberError::kOutOfRange);
-}
-
-TEST(Nearest, FindsWhatWasMeant) {
-  EXPECT_EQ(Nearest("step_sise", {"step_size", "momentum"}), "step_size");
-  EXPECT_EQ(Nearest("ocsine", {"cosine", "constant"}), "cosine");
-  EXPECT_EQ(Nearest("lr", {"beta1", "step_size"}), "step_size");
-  EXPECT_EQ(Nearest("Relu", {"relu", "linear"}), "relu");
-  EXPECT_EQ(Nearest("zebra", {"relu", "linear"}), "");
-  EXPECT_EQ(Nearest("", {"a"}), "");
 }
 
 }  // namespace

@@ -103,16 +103,19 @@ class BitIdenticalTest : public testing::TestWithParam<std::tuple<NamedOptimizer
     }
   }
 
+  std::string Path(int64_t branch) const {
+    return folder_ + "/" + std::to_string(branch) + ".safetensors";
+  }
+
   // The digest of the file; it is a function of the run's state alone.
   std::string Save(Trainer& trainer, int64_t branch) const {
-    const auto saved = trainer.Save(folder_, branch, trainer.Snapshot());
+    const auto saved = trainer.Save(Path(branch), branch, trainer.Snapshot());
     EXPECT_TRUE(saved.ok()) << saved.status();
     return saved->sha256;
   }
 
   void Load(Trainer& trainer, int64_t branch, int64_t iteration, const std::string& sha256) const {
-    const auto at =
-        trainer.Load(CheckpointPath(folder_, CheckpointName(branch, iteration)), sha256);
+    const auto at = trainer.Load(Path(branch), sha256);
     ASSERT_TRUE(at.ok()) << at.status();
     ASSERT_EQ(*at, iteration);
   }

@@ -39,8 +39,8 @@ class CheckpointTest : public ::testing::Test {
   // What a run says to its own checkpoint after a change; empty: nothing.
   std::string After(const std::function<void(Safetensors*)>& change) {
     auto trainer = Make();
-    EXPECT_TRUE(trainer->Save(folder_.path(), 0, trainer->Snapshot()).ok());
-    const std::string path = CheckpointPath(folder_.path(), "0-0");
+    const std::string path = folder_.path() + "/run.safetensors";
+    EXPECT_TRUE(trainer->Save(path, 0, trainer->Snapshot()).ok());
     absl::StatusOr<Safetensors> file = ReadSafetensors(path, "");
     EXPECT_TRUE(file.ok()) << file.status();
     change(&*file);

@@ -68,13 +68,13 @@ class LoadModelTest : public ::testing::Test {
     EXPECT_TRUE((*trainer)->Current().ok());
     const auto evaluated = (*trainer)->Evaluate();
     EXPECT_TRUE(evaluated.ok()) << evaluated.status();
-    const auto saved = (*trainer)->Save(folder_.path(), 0, (*trainer)->Snapshot());
+    const auto saved = (*trainer)->Save(path(), 0, (*trainer)->Snapshot());
     EXPECT_TRUE(saved.ok()) << saved.status();
     sha256_ = saved->sha256;
     return *evaluated;
   }
 
-  std::string path() const { return CheckpointPath(folder_.path(), CheckpointName(0, 12)); }
+  std::string path() const { return folder_.path() + "/run.safetensors"; }
 
   const TemporaryFolder folder_;
   std::string sha256_;

@@ -111,8 +111,12 @@ class StochasticRunsTest : public testing::TestWithParam<std::tuple<NamedLayers,
     }
   }
 
+  std::string Path(int64_t branch) const {
+    return folder_.path() + "/" + std::to_string(branch) + ".safetensors";
+  }
+
   std::string Save(Trainer& trainer, int64_t branch) const {
-    const auto saved = trainer.Save(folder_.path(), branch, trainer.Snapshot());
+    const auto saved = trainer.Save(Path(branch), branch, trainer.Snapshot());
     EXPECT_TRUE(saved.ok()) << saved.status();
     return saved->sha256;
   }
@@ -138,7 +142,7 @@ TEST_P(StochasticRunsTest, GoOnBitForBit) {
   const std::string sha256 = Save(*first, 0);
   Go(*first, 23, parts);
   auto second = Make(1);
-  const auto at = second->Load(CheckpointPath(folder_.path(), CheckpointName(0, 17)), sha256);
+  const auto at = second->Load(Path(0), sha256);
   ASSERT_TRUE(at.ok()) << at.status();
   Go(*second, kLast, parts);
   EXPECT_EQ(parts, whole);

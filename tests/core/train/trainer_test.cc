@@ -97,48 +97,46 @@ const std::map<std::string, OptimizerOptions>& Optimizers() {
 
 TEST(Trainer, GoesOnFromACheckpointBitForBit) {
   for (const auto& [name, optimizer] : Optimizers()) {
-    const std::string folder = Folder();
+    const std::string path = Folder() + "/run.safetensors";
     Trace whole, parts;
     auto undisturbed = Make(optimizer);
     Go(undisturbed.get(), 40, &whole);
-    const auto expected = undisturbed->Save(folder, 1, undisturbed->Snapshot());
+    const auto expected = undisturbed->Save(path, 1, undisturbed->Snapshot());
     ASSERT_TRUE(expected.ok());
     for (int64_t at : {3, 10, 21}) {
       auto first = Make(optimizer);
       Go(first.get(), at, &parts);
-      const auto saved = first->Save(folder, 0, first->Snapshot());
+      const auto saved = first->Save(path, 0, first->Snapshot());
       ASSERT_TRUE(saved.ok()) << saved.status();
       auto second = Make(optimizer, 8, /*prefetch=*/1);  // the same bits
-      const auto loaded =
-          second->Load(CheckpointPath(folder, CheckpointName(0, at)), saved->sha256);
+      const auto loaded = second->Load(path, saved->sha256);
       ASSERT_TRUE(loaded.ok()) << loaded.status();
       EXPECT_EQ(*loaded, at);
       Go(second.get(), 40, &parts);
       EXPECT_EQ(parts, whole) << name << " from " << at;
       // Parameters, optimizer state, dials: the same bytes.
-      EXPECT_EQ(second->Save(folder, 1, second->Snapshot())->sha256, expected->sha256) << name;
+      EXPECT_EQ(second->Save(path, 1, second->Snapshot())->sha256, expected->sha256) << name;
     }
   }
 }
 
 TEST(Trainer, ASnapshotDoesNotSeeTurnsMadeAfterIt) {
-  const std::string folder = Folder();
+  const std::string path = Folder() + "/run.safetensors";
   auto trainer = Make(Adam{});
   Trace trace;
   Go(trainer.get(), 5, &trace);
-  const auto before = trainer->Save(folder, 0, trainer->Snapshot());
+  const auto before = trainer->Save(path, 0, trainer->Snapshot());
   const RunState snapshot = trainer->Snapshot();
   ASSERT_TRUE(trainer->dials().Set(0, 0.5).ok());
-  EXPECT_EQ(trainer->Save(folder, 0, snapshot)->sha256, before->sha256);
-  EXPECT_NE(trainer->Save(folder, 0, trainer->Snapshot())->sha256, before->sha256);
+  EXPECT_EQ(trainer->Save(path, 0, snapshot)->sha256, before->sha256);
+  EXPECT_NE(trainer->Save(path, 0, trainer->Snapshot())->sha256, before->sha256);
 }
 
 TEST(Trainer, RefusesACheckpointOfAnotherModelOrOptimizer) {
-  const std::string folder = Folder();
+  const std::string path = Folder() + "/run.safetensors";
   auto trainer = Make(Adam{});
   ASSERT_TRUE(trainer->Current().ok());
-  ASSERT_TRUE(trainer->Save(folder, 0, trainer->Snapshot()).ok());
-  const std::string path = CheckpointPath(folder, "0-0");
+  ASSERT_TRUE(trainer->Save(path, 0, trainer->Snapshot()).ok());
   const auto wider = Make(Adam{}, 9)->Load(path, "").status();
   EXPECT_NE(wider.message().find(path + " is no checkpoint of this job"), absl::string_view::npos)
       << wider;
@@ -289,10 +287,9 @@ TEST(Trainer, StopsWhereTheOptimizerIsStuckAndSaysWhy) {
     EXPECT_GT(k, 10);
     // Asked again, and after a checkpoint there, it is the same.
     EXPECT_EQ(trainer->StopReasons(std::nullopt)->size(), 1u);
-    const std::string folder = Folder();
-    ASSERT_TRUE(trainer->Save(folder, 0, trainer->Snapshot()).ok());
+    const std::string path = Folder() + "/run.safetensors";
+    ASSERT_TRUE(trainer->Save(path, 0, trainer->Snapshot()).ok());
     auto resumed = MakeBeale(optimizer);
-    const std::string path = CheckpointPath(folder, CheckpointName(0, k - 1));
     ASSERT_TRUE(resumed->Load(path, "").ok());
     ASSERT_TRUE(resumed->Current().ok());
     EXPECT_EQ(resumed->StopReasons(std::nullopt)->size(), 1u);
@@ -320,7 +317,7 @@ TEST(Trainer, AFunctionNeedsNoData) {
 
 TEST(Trainer, StopsAtTheSameIterationFromAnyCheckpoint) {
   const StopTests tests{.solution_change = 1e-4, .value_change = 1e-5};
-  const std::string folder = Folder();
+  const std::string path = Folder() + "/run.safetensors";
   auto whole = MakeBeale(tests);
   const int64_t end = Stops(whole.get());
   ASSERT_GT(end, 10);
@@ -330,13 +327,13 @@ TEST(Trainer, StopsAtTheSameIterationFromAnyCheckpoint) {
       ASSERT_TRUE(first->StopReasons(std::nullopt)->empty());
       ASSERT_TRUE(first->Advance().ok());
     }
-    ASSERT_TRUE(first->Save(folder, 0, first->Snapshot()).ok());
+    ASSERT_TRUE(first->Save(path, 0, first->Snapshot()).ok());
     auto second = MakeBeale(tests);
-    ASSERT_TRUE(second->Load(CheckpointPath(folder, CheckpointName(0, at)), "").ok());
+    ASSERT_TRUE(second->Load(path, "").ok());
     EXPECT_EQ(Stops(second.get()), end);
     // Tests may change on the way.
     auto other = MakeBeale({.iterations = end + 3});
-    ASSERT_TRUE(other->Load(CheckpointPath(folder, CheckpointName(0, at)), "").ok());
+    ASSERT_TRUE(other->Load(path, "").ok());
     EXPECT_EQ(Stops(other.get()), end + 3);
   }
 }

@@ -311,7 +311,7 @@ TEST_F(AttemptTest, RefusesBadCommandsAndChangesNothing) {
        "commands[0].scale.factor"},
       {"commands { scale { path: 'beta2' factor: 2 } }", "OUT_OF_RANGE",
        "commands[0].scale.factor"},
-      {"commands { set { path: 'stepsize' value: 1 } }", "UNKNOWN_PATH", "commands[0].set.path"},
+      {"commands { set { path: 'stepsize' value: 1 } }", "UNKNOWN_DIAL", "commands[0].set.path"},
       {"commands { set { value: 1 } }", "MISSING_FIELD", "commands[0].set.path"},
       {"commands { set { path: 'step_size' } }", "MISSING_FIELD", "commands[0].set.value"},
       {"commands { }", "UNKNOWN_COMMAND", "commands[0]"},

@@ -69,10 +69,10 @@ TEST_P(ExamplesTest, SpecRoundTripsThroughTheBuiltJob) {
   const char* given = std::getenv("TEST_TMPDIR");
   std::string folder = std::string(given ? given : "/tmp") + "/examples.XXXXXX";
   ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  const auto saved = (*trainer)->Save(folder, 1, (*trainer)->Snapshot());
+  const std::string path = folder + "/run.safetensors";
+  const auto saved = (*trainer)->Save(path, 1, (*trainer)->Snapshot());
   ASSERT_TRUE(saved.ok()) << saved.status();
-  const auto checkpoint =
-      LoadCheckpoint(CheckpointPath(folder, CheckpointName(1, 0)), saved->sha256);
+  const auto checkpoint = LoadCheckpoint(path, saved->sha256);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   api::Spec kept;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(checkpoint->info.spec, &kept));

@@ -1,21 +1,24 @@
-#include "client/cpp/nearest.h"
+#include "proto/rules/nearest.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cstddef>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "proto/rules/dial_path.h"
 
-namespace descent::client {
+namespace descent::rules {
 namespace {
 
+// What is longer is no slip of the hand, and the distance costs the product of both lengths.
+constexpr size_t kLongestWord = 128;
+
 std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string out(text.substr(0, kLongestWord));
+  absl::AsciiStrToLower(&out);
   return out;
 }
 
-// Optimal string alignment distance.
 size_t Distance(const std::string& a, const std::string& b) {
   std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
@@ -36,23 +39,27 @@ size_t Distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-bool IsStepSizeAlias(std::string_view name) { return name == "lr" || name == "learning_rate"; }
-
-std::string Nearest(std::string_view given, const std::vector<std::string>& candidates) {
-  const std::string word = Lower(given.substr(0, 128));
-  std::string best;
+std::optional<size_t> NearestOf(std::string_view given,
+                                const std::vector<std::string>& candidates) {
+  const std::string word = Lower(given);
+  std::optional<size_t> best;
   size_t best_distance = word.size() <= 3 ? 2 : word.size() <= 6 ? 3 : 4;  // first too far
-  for (const std::string& candidate : candidates) {
-    const std::string other = Lower(candidate);
-    if (IsStepSizeAlias(word) && other == "step_size") return candidate;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const std::string other = Lower(candidates[i]);
+    if (IsStepSizeAlias(word) && other == kStepSize) return i;
     const size_t distance = Distance(word, other);
     // A distance of the whole word says nothing.
     if (distance < best_distance && distance < std::max(word.size(), other.size())) {
-      best = candidate;
+      best = i;
       best_distance = distance;
     }
   }
   return best;
+}
+
+std::string Nearest(std::string_view given, const std::vector<std::string>& candidates) {
+  const std::optional<size_t> nearest = NearestOf(given, candidates);
+  return nearest ? candidates[*nearest] : "";
 }
 
 std::string DidYouMean(std::string_view given, const std::vector<std::string>& candidates) {
@@ -60,4 +67,4 @@ std::string DidYouMean(std::string_view given, const std::vector<std::string>& c
   return nearest.empty() ? "" : absl::StrCat(" (did you mean `", nearest, "`?)");
 }
 
-}  // namespace descent::client
+}  // namespace descent::rules
