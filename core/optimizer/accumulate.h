@@ -11,9 +11,9 @@
 
 namespace descent {
 
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class AccumulateMethod;
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class SkipNonFiniteMethod;
 
 // The optimizer inside steps in every `iterations`-th iteration, by the mean gradient of these
@@ -45,17 +45,18 @@ struct SkipNonFinite {
   DESCENT_WRAPPER(SkipNonFinite)
 };
 
-template <InnerProductSpace X, class O>
-class AccumulateMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class AccumulateMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   AccumulateMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), iterations_(options.iterations), mean_(zeros_like(x0)) {
+      : WrapperMethod<X>(options, x0), iterations_(options.iterations), mean_(zeros_like(x0)) {
     this->RefuseEvaluating(
         "the optimizer inside evaluates the objective by itself, which is that of the last batch "
         "only; use larger batches");
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     if (count_ + 1 < iterations_) {
       this->SkipInside();
       Add(gradient);
@@ -74,8 +75,8 @@ class AccumulateMethod : public WrapperMethod<X, O> {
     scale(0, mean_);
     count_ = 0;
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("count"), count_);
     visitor.Space(this->Named("mean"), mean_);
   }
@@ -93,12 +94,13 @@ class AccumulateMethod : public WrapperMethod<X, O> {
   X mean_;
 };
 
-template <InnerProductSpace X, class O>
-class SkipNonFiniteMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class SkipNonFiniteMethod final : public WrapperMethod<X> {
  public:
-  SkipNonFiniteMethod(const O& options, const X& x0) : WrapperMethod<X, O>(options, x0) {}
+  template <class O>
+  SkipNonFiniteMethod(const O& options, const X& x0) : WrapperMethod<X>(options, x0) {}
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     if (std::isfinite(evaluator.value()) && std::isfinite(norm(gradient))) {
       this->StepInside(gradient, evaluator);
     } else {
@@ -106,15 +108,15 @@ class SkipNonFiniteMethod : public WrapperMethod<X, O> {
       ++skipped_;
     }
   }
-  bool TakeEvaluation(double& value, X& gradient) {
+  bool TakeEvaluation(double& value, X& gradient) override {
     return this->TakeEvaluationInside(value, gradient);
   }
-  void Report(const Reporter& report) {
-    WrapperMethod<X, O>::Report(report);
+  void Report(const Reporter& report) override {
+    WrapperMethod<X>::Report(report);
     report(this->Named("skipped"), static_cast<double>(skipped_));
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("skipped"), skipped_);
   }
 

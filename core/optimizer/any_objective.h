@@ -14,8 +14,6 @@
 #include "core/objective/gradient.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/objective_dials.h"
-#include "core/sequence/range.h"
-#include "core/sequence/sequence.h"
 #include "core/space/space.h"
 
 namespace descent {
@@ -23,12 +21,6 @@ namespace descent {
 template <InnerProductSpace X>
 class AnyObjective {
  public:
-  // A dial of the objective (objective_dials.h).
-  struct Weight {
-    Range range;
-    Sequence sequence;
-  };
-
   template <class F>
     requires(!std::same_as<F, AnyObjective> && Objective<F, X>)
   AnyObjective(F objective)  // NOLINT(google-explicit-constructor): ModelRun::Create(…, objective)
@@ -44,7 +36,7 @@ class AnyObjective {
 
   // What an objective without terms has none of: its dials, their numbers, all terms' weights, and
   // its terms' values.
-  const std::vector<Weight>& dials() const { return dials_; }
+  const std::vector<ObjectiveDial>& dials() const { return dials_; }
   void weigh(std::span<const double> numbers) { objective_->weigh(numbers); }
   std::span<const double> weights() const { return objective_->weights(); }
   void Report(const Reporter& report) const { objective_->Report(report); }
@@ -55,7 +47,7 @@ class AnyObjective {
     virtual double gradient_into(const X& x, X& g) = 0;
     virtual void seek(int64_t iteration) = 0;
     virtual bool changes() const = 0;
-    virtual std::vector<Weight> dials() const = 0;
+    virtual std::vector<ObjectiveDial> dials() const = 0;
     virtual void weigh(std::span<const double> numbers) = 0;
     virtual std::span<const double> weights() const = 0;
     virtual void Report(const Reporter& report) const = 0;
@@ -71,8 +63,8 @@ class AnyObjective {
       if constexpr (StochasticObjective<F>) objective.seek(iteration);
     }
     bool changes() const override { return StochasticObjective<F>; }
-    std::vector<Weight> dials() const override {
-      std::vector<Weight> list;
+    std::vector<ObjectiveDial> dials() const override {
+      std::vector<ObjectiveDial> list;
       if constexpr (HasDials<F>) {
         for (const auto& dial : objective.dials()) list.push_back({dial.range, dial.sequence});
       }
@@ -95,7 +87,7 @@ class AnyObjective {
   };
 
   std::unique_ptr<Interface> objective_;
-  std::vector<Weight> dials_;
+  std::vector<ObjectiveDial> dials_;
 };
 
 }  // namespace descent

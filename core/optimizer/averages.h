@@ -10,11 +10,11 @@
 
 namespace descent {
 
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class LookaheadMethod;
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class EmaMethod;
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class SwaMethod;
 
 // After every `period` steps: slow ← slow + slow_step_size·(x − slow), x ← slow  (Zhang et al.
@@ -69,15 +69,16 @@ struct Swa {
   DESCENT_WRAPPER(Swa)
 };
 
-template <InnerProductSpace X, class O>
-class LookaheadMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class LookaheadMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   LookaheadMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), period_(options.period), slow_(copy(x0)) {
+      : WrapperMethod<X>(options, x0), period_(options.period), slow_(copy(x0)) {
     this->RequireMovable("moves the solution back to the slow weights");
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       this->StepInside(gradient, evaluator);
       if (++count_ < period_) return;
@@ -88,8 +89,8 @@ class LookaheadMethod : public WrapperMethod<X, O> {
       assign(slow_, x);
     });
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("count"), count_);
     visitor.Space(this->Named("slow"), slow_);
   }
@@ -100,13 +101,14 @@ class LookaheadMethod : public WrapperMethod<X, O> {
   X slow_;
 };
 
-template <InnerProductSpace X, class O>
-class EmaMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class EmaMethod final : public WrapperMethod<X> {
  public:
-  EmaMethod(const O& options, const X& x0) : WrapperMethod<X, O>(options, x0), average_(copy(x0)) {}
+  template <class O>
+  EmaMethod(const O& options, const X& x0) : WrapperMethod<X>(options, x0), average_(copy(x0)) {}
 
-  const X& average() const { return average_; }
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  const X& average() const override { return average_; }
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       this->StepInside(gradient, evaluator);
       const double decay = begun_ == 0 ? 0 : this->dials_.used(0);
@@ -117,11 +119,11 @@ class EmaMethod : public WrapperMethod<X, O> {
       begun_ = 1;
     });
   }
-  bool TakeEvaluation(double& value, X& gradient) {
+  bool TakeEvaluation(double& value, X& gradient) override {
     return this->TakeEvaluationInside(value, gradient);
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("begun"), begun_);
     visitor.Space(this->Named("average"), average_);
   }
@@ -131,17 +133,18 @@ class EmaMethod : public WrapperMethod<X, O> {
   X average_;
 };
 
-template <InnerProductSpace X, class O>
-class SwaMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class SwaMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   SwaMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0),
+      : WrapperMethod<X>(options, x0),
         start_(options.start),
         period_(options.period),
         average_(copy(x0)) {}
 
-  const X& average() const { return count_ == 0 ? this->solution() : average_; }
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  const X& average() const override { return count_ == 0 ? this->solution() : average_; }
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->StepInside(gradient, evaluator);
     ++steps_;
     if (steps_ < start_ || (steps_ - start_) % period_ != 0) return;
@@ -151,11 +154,11 @@ class SwaMethod : public WrapperMethod<X, O> {
     axpy(weight, this->solution(), average_);
     AssignAt(this->frozen_, this->solution(), average_);
   }
-  bool TakeEvaluation(double& value, X& gradient) {
+  bool TakeEvaluation(double& value, X& gradient) override {
     return this->TakeEvaluationInside(value, gradient);
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("steps"), steps_);
     visitor.Integer(this->Named("count"), count_);
     visitor.Space(this->Named("average"), average_);

@@ -9,10 +9,9 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "core/space/space.h"
@@ -47,21 +46,11 @@ struct BarzilaiBorwein {
     visit(Range{.field = "formula"}, self.formula);
   }
 
-  template <InnerProductSpace X>
-  using MethodFor = BarzilaiBorweinMethod<X>;
-
-  // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const { return ValidateFields(*this); }
-
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
-  template <InnerProductSpace X, Objective<X> F>
-  Run<X, F, BarzilaiBorweinMethod<X>> operator()(const X& x0, F objective) const {
-    return {BarzilaiBorweinMethod<X>(*this, x0), std::move(objective)};
-  }
+  DESCENT_OPTIMIZER(BarzilaiBorweinMethod)
 };
 
 template <InnerProductSpace X>
-class BarzilaiBorweinMethod {
+class BarzilaiBorweinMethod final : public Method<X> {
  public:
   BarzilaiBorweinMethod(const BarzilaiBorwein& options, const X& x0)
       : dials_(SequencesOf(options)),
@@ -70,17 +59,16 @@ class BarzilaiBorweinMethod {
         step_(zeros_like(x0)),
         change_(zeros_like(x0)) {}
 
-  const X& solution() const { return x_; }
-  const X& point() const { return x_; }
-  X* movable() { return &x_; }
-  std::span<Dial* const> dials() { return dials_.list(); }
-  std::optional<double> step_size() const {
+  const X& solution() const override { return x_; }
+  X* movable() override { return &x_; }
+  std::span<Dial* const> dials() override { return dials_.list(); }
+  std::optional<double> step_size() override {
     return begun_ != 0 ? std::optional(used_) : std::nullopt;
   }
 
-  std::string_view stuck() const { return stuck_; }
+  std::string_view stuck() const override { return stuck_; }
 
-  void Step(const X& gradient) {
+  void Step(const X& gradient, Evaluator<X>&) override {
     dials_.Use();
     const double used_before = std::exchange(used_, dials_.used(0));
     stuck_ = {};
@@ -110,7 +98,7 @@ class BarzilaiBorweinMethod {
     axpy(-used_, gradient, x_);
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     dials_.Visit(visitor);
     visitor.Space("solution", x_);
     visitor.Space("step", step_);

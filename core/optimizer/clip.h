@@ -14,11 +14,11 @@
 
 namespace descent {
 
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class ClipByNormMethod;
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class ClipByParameterNormMethod;
-template <ElementwiseAlgebra X, class O>
+template <ElementwiseAlgebra X>
 class ClipByValueMethod;
 
 // g ← g·max_norm/|g| where |g| > max_norm (Pascanu, Mikolov & Bengio 2013, algorithm 1; as
@@ -76,15 +76,16 @@ inline constexpr std::string_view kClipEvaluating =
     "clipped; put the clipping inside it, or leave it out around a line search";
 }  // namespace internal
 
-template <InnerProductSpace X, class O>
-class ClipByNormMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class ClipByNormMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   ClipByNormMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), gradient_(zeros_like(x0)) {
+      : WrapperMethod<X>(options, x0), gradient_(zeros_like(x0)) {
     this->RefuseEvaluating(internal::kClipEvaluating);
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       const double max_norm = this->dials_.used(0), present = norm(gradient);
       const bool clip = present > max_norm;
@@ -97,13 +98,13 @@ class ClipByNormMethod : public WrapperMethod<X, O> {
       clipped_ += clip ? 1 : 0;
     });
   }
-  void Report(const Reporter& report) {
-    WrapperMethod<X, O>::Report(report);
+  void Report(const Reporter& report) override {
+    WrapperMethod<X>::Report(report);
     report(this->Named("clipped"),
            steps_ == 0 ? 0 : static_cast<double>(clipped_) / static_cast<double>(steps_));
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("steps"), steps_);
     visitor.Integer(this->Named("clipped"), clipped_);
   }
@@ -114,15 +115,16 @@ class ClipByNormMethod : public WrapperMethod<X, O> {
   int64_t clipped_ = 0;
 };
 
-template <InnerProductSpace X, class O>
-class ClipByParameterNormMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class ClipByParameterNormMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   ClipByParameterNormMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), gradient_(zeros_like(x0)) {
+      : WrapperMethod<X>(options, x0), gradient_(zeros_like(x0)) {
     this->RefuseEvaluating(internal::kClipEvaluating);
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       const double max_norm = this->dials_.used(0);
       assign(gradient, gradient_);
@@ -140,12 +142,12 @@ class ClipByParameterNormMethod : public WrapperMethod<X, O> {
       clipped_ = clipped;
     });
   }
-  void Report(const Reporter& report) {
-    WrapperMethod<X, O>::Report(report);
+  void Report(const Reporter& report) override {
+    WrapperMethod<X>::Report(report);
     report(this->Named("clipped"), clipped_);
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Number(this->Named("clipped"), clipped_);
   }
 
@@ -154,19 +156,20 @@ class ClipByParameterNormMethod : public WrapperMethod<X, O> {
   double clipped_ = 0;
 };
 
-template <ElementwiseAlgebra X, class O>
-class ClipByValueMethod : public WrapperMethod<X, O> {
+template <ElementwiseAlgebra X>
+class ClipByValueMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   ClipByValueMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0),
+      : WrapperMethod<X>(options, x0),
         gradient_(zeros_like(x0)),
         changed_(zeros_like(x0)),
         count_(NumberCount(x0)) {
     this->RefuseEvaluating(internal::kClipEvaluating);
   }
 
-  void Hold(const Places& frozen) {
-    WrapperMethod<X, O>::Hold(frozen);
+  void Hold(const Places& frozen) override {
+    WrapperMethod<X>::Hold(frozen);
     count_ = NumberCount(this->solution());
     if constexpr (NamedParameters<X>) {
       const auto parameters = this->solution().parameters();
@@ -174,7 +177,7 @@ class ClipByValueMethod : public WrapperMethod<X, O> {
     }
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       const double max_value = this->dials_.used(0);
       assign(gradient, gradient_);
@@ -189,12 +192,12 @@ class ClipByValueMethod : public WrapperMethod<X, O> {
       clipped_ = clipped;
     });
   }
-  void Report(const Reporter& report) {
-    WrapperMethod<X, O>::Report(report);
+  void Report(const Reporter& report) override {
+    WrapperMethod<X>::Report(report);
     report(this->Named("clipped"), clipped_);
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Number(this->Named("clipped"), clipped_);
   }
 

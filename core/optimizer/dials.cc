@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -44,6 +45,10 @@ void Dials::Undo() {
     dials_[i].sequence.seek(dials_[i].sequence.position() - 1);
     dials_[i].used = used_before_[i];
   }
+}
+
+const Dial* StepSizeAmong(std::span<Dial* const> dials) {
+  return dials.empty() || dials.front()->name != "step_size" ? nullptr : dials.front();
 }
 
 void ThrowUnlessOk(const absl::Status& status) {

@@ -54,6 +54,9 @@ class Dials {
   std::vector<std::optional<double>> used_before_;
 };
 
+// The step size among a method's dials, which is the first; null if there is none.
+const Dial* StepSizeAmong(std::span<Dial* const> dials);
+
 // The bridge for programs that use the library directly: throws std::invalid_argument with the
 // status's message unless it is OK.
 void ThrowUnlessOk(const absl::Status& status);

@@ -51,8 +51,9 @@
 #include "core/optimizer/flat_update.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/hyperparameters.h"
+#include "core/optimizer/method.h"
+#include "core/optimizer/optimizer.h"
 #include "core/optimizer/parts.h"
-#include "core/optimizer/run.h"
 #include "core/sequence/sequence.h"
 #include "core/space/flat_space.h"
 #include "core/space/space.h"
@@ -115,7 +116,7 @@ concept ElementwiseRule = Declared<O> && requires(const O& options) {
 };
 
 template <ElementwiseAlgebra X, ElementwiseRule O>
-class ElementwiseMethod {
+class ElementwiseMethod : public Method<X> {
  public:
   ElementwiseMethod(const O& options, const X& x0) : ElementwiseMethod(options, x0, {}) {}
   // Throws std::invalid_argument naming the field or group.
@@ -142,27 +143,26 @@ class ElementwiseMethod {
     MakeOwnStates();
   }
 
-  const X& solution() const { return x_; }
-  const X& point() const { return x_; }
-  X* movable() {
+  const X& solution() const override { return x_; }
+  X* movable() override {
     if constexpr (requires { O::kOtherPoints; }) return nullptr;
     return &x_;
   }
-  const X& average() const {
+  const X& average() const override {
     if constexpr (requires { O::AverageState; }) {
       if (step_ > 0) return states_[O::AverageState];
     }
     return x_;
   }
-  std::span<Dial* const> dials() { return dials_.list(); }
-  const Dial* step_size_of(size_t parameter) {
+  std::span<Dial* const> dials() override { return dials_.list(); }
+  const Dial* step_size_of(size_t parameter) override {
     const Part& part = owners_.empty() ? *parts_.front() : *parts_[owners_[parameter]];
     const std::vector<Hyperparameter> sequences = SequencesOf(part.options);
     const bool first = !sequences.empty() && sequences.front().range.field == "step_size";
     return first ? part.dials.front() : nullptr;
   }
 
-  Places frozen() const {
+  Places frozen() const override {
     Places places;
     for (size_t i = 0; i < owners_.size(); ++i) {
       if (parts_[owners_[i]]->frozen) places.push_back(i);
@@ -170,7 +170,7 @@ class ElementwiseMethod {
     return places;
   }
   // Takes them out of every part: decay and averages move also what has no gradient.
-  void Hold(const Places& frozen) {
+  void Hold(const Places& frozen) override {
     if constexpr (NamedParameters<X>) {
       if (frozen.empty()) return;
       std::vector<size_t> owners = owners_;
@@ -180,7 +180,7 @@ class ElementwiseMethod {
     }
   }
 
-  void Step(const X& gradient) {
+  void Step(const X& gradient, Evaluator<X>&) override {
     dials_.Use();
     ++step_;
     for (const auto& part : parts_) {
@@ -195,7 +195,7 @@ class ElementwiseMethod {
     }
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     dials_.Visit(visitor);
     visitor.Integer("steps", step_);
     for (const auto& part : parts_) {
@@ -408,18 +408,10 @@ class ElementwiseMethod {
   std::vector<size_t> owners_;  // whose part each parameter is; of a model
 };
 
-// What makes a struct with hyperparameters and a rule an optimizer:
-//   MethodFor<X>; Validate() → INVALID_ARGUMENT naming the field;
-//   (x0, objective) → the range, from a copy of x0 (std::invalid_argument where Validate() gives an
-//   error).
-#define DESCENT_ELEMENTWISE_OPTIMIZER(Name)                                       \
-  template <::descent::ElementwiseAlgebra X>                                      \
-  using MethodFor = ::descent::ElementwiseMethod<X, Name>;                        \
-  ::absl::Status Validate() const { return ::descent::ValidateFields(*this); }    \
-  template <::descent::ElementwiseAlgebra X, ::descent::Objective<X> F>           \
-  ::descent::Run<X, F, MethodFor<X>> operator()(const X& x0, F objective) const { \
-    return {MethodFor<X>(*this, x0), std::move(objective)};                       \
-  }
+// What makes a struct with hyperparameters and a rule an optimizer.
+#define DESCENT_ELEMENTWISE_OPTIMIZER(Name)                                    \
+  ::absl::Status Validate() const { return ::descent::ValidateFields(*this); } \
+  DESCENT_METHOD(::descent::ElementwiseAlgebra, ::descent::ElementwiseMethod<X, Name>)
 
 }  // namespace descent
 

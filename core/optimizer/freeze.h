@@ -11,12 +11,12 @@
 
 namespace descent {
 
-template <NamedParameters X, class O, bool frozen_fit>
+template <NamedParameters X, bool frozen_fit>
 class FixedPartMethod;
-template <NamedParameters X, class O>
-using FreezeMethod = FixedPartMethod<X, O, true>;
-template <NamedParameters X, class O>
-using MaskMethod = FixedPartMethod<X, O, false>;
+template <NamedParameters X>
+using FreezeMethod = FixedPartMethod<X, true>;
+template <NamedParameters X>
+using MaskMethod = FixedPartMethod<X, false>;
 
 // The parameters whose names fit stay as they are, whatever the optimizer inside and the wrappers
 // outside do; to all of them their gradient is zero.
@@ -49,19 +49,22 @@ struct Mask {
   DESCENT_WRAPPER(Mask)
 };
 
-template <NamedParameters X, class O, bool frozen_fit>
-class FixedPartMethod : public WrapperMethod<X, O> {
+template <NamedParameters X, bool frozen_fit>
+class FixedPartMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   FixedPartMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0),
+      : WrapperMethod<X>(options, x0),
         own_(internal::Fitting(options.pattern, frozen_fit, x0.parameters())) {
     internal::CheckFits(this->Named("pattern"), options.pattern, x0.parameters());
   }
 
   // Whoever runs the composition tells all of it, and takes away their gradient.
-  Places frozen() const { return Union(WrapperMethod<X, O>::frozen(), own_); }
-  void Step(const X& gradient, Evaluator<X>& evaluator) { this->StepInside(gradient, evaluator); }
-  bool TakeEvaluation(double& value, X& gradient) {
+  Places frozen() const override { return Union(WrapperMethod<X>::frozen(), own_); }
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
+    this->StepInside(gradient, evaluator);
+  }
+  bool TakeEvaluation(double& value, X& gradient) override {
     return this->TakeEvaluationInside(value, gradient);
   }
 

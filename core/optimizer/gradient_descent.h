@@ -6,10 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "core/space/space.h"
@@ -30,36 +29,25 @@ struct GradientDescent {
     visit(NonNegative("step_size"), self.step_size);
   }
 
-  template <InnerProductSpace X>
-  using MethodFor = GradientDescentMethod<X>;
-
-  // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const { return ValidateFields(*this); }
-
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
-  template <InnerProductSpace X, Objective<X> F>
-  Run<X, F, GradientDescentMethod<X>> operator()(const X& x0, F objective) const {
-    return {GradientDescentMethod<X>(*this, x0), std::move(objective)};
-  }
+  DESCENT_OPTIMIZER(GradientDescentMethod)
 };
 
 template <InnerProductSpace X>
-class GradientDescentMethod {
+class GradientDescentMethod final : public Method<X> {
  public:
   GradientDescentMethod(const GradientDescent& options, const X& x0)
       : dials_(SequencesOf(options)), x_(copy(x0)) {}
 
-  const X& solution() const { return x_; }
-  const X& point() const { return x_; }
-  X* movable() { return &x_; }
-  std::span<Dial* const> dials() { return dials_.list(); }
+  const X& solution() const override { return x_; }
+  X* movable() override { return &x_; }
+  std::span<Dial* const> dials() override { return dials_.list(); }
 
-  void Step(const X& gradient) {
+  void Step(const X& gradient, Evaluator<X>&) override {
     dials_.Use();
     axpy(-dials_.used(0), gradient, x_);
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     dials_.Visit(visitor);
     visitor.Space("solution", x_);
   }

@@ -6,14 +6,13 @@
 #define DESCENT_CORE_OPTIMIZER_GROUPED_H_
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/groups.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 
 namespace descent {
 
@@ -24,9 +23,6 @@ template <ElementwiseRule Optimizer>
 struct Grouped {
   Optimizer optimizer;
   std::vector<ParameterGroup> groups;  // a parameter belongs to the first that fits
-
-  template <ElementwiseAlgebra X>
-  using MethodFor = GroupedMethod<X, Optimizer>;
 
   // INVALID_ARGUMENT naming the field or group. Whether a pattern fits any parameter is only known
   // at the start.
@@ -46,16 +42,12 @@ struct Grouped {
     return absl::OkStatus();
   }
 
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error, or if a
-  // group has no parameters.
-  template <ElementwiseAlgebra X, Objective<X> F>
-  Run<X, F, MethodFor<X>> operator()(const X& x0, F objective) const {
-    return {MethodFor<X>(*this, x0), std::move(objective)};
-  }
+  // A start throws std::invalid_argument if a group has no parameters, too.
+  DESCENT_METHOD(::descent::ElementwiseAlgebra, GroupedMethod<X, Optimizer>)
 };
 
 template <InnerProductSpace X, ElementwiseRule O>
-class GroupedMethod : public ElementwiseMethod<X, O> {
+class GroupedMethod final : public ElementwiseMethod<X, O> {
  public:
   GroupedMethod(const Grouped<O>& options, const X& x0)
       : ElementwiseMethod<X, O>(options.optimizer, x0, options.groups) {}

@@ -6,10 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 #include "core/space/space.h"
@@ -32,38 +31,27 @@ struct HeavyBall {
     visit(UnitInterval("momentum"), self.momentum);
   }
 
-  template <InnerProductSpace X>
-  using MethodFor = HeavyBallMethod<X>;
-
-  // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const { return ValidateFields(*this); }
-
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
-  template <InnerProductSpace X, Objective<X> F>
-  Run<X, F, HeavyBallMethod<X>> operator()(const X& x0, F objective) const {
-    return {HeavyBallMethod<X>(*this, x0), std::move(objective)};
-  }
+  DESCENT_OPTIMIZER(HeavyBallMethod)
 };
 
 template <InnerProductSpace X>
-class HeavyBallMethod {
+class HeavyBallMethod final : public Method<X> {
  public:
   HeavyBallMethod(const HeavyBall& options, const X& x0)
       : dials_(SequencesOf(options)), x_(copy(x0)), velocity_(zeros_like(x0)) {}
 
-  const X& solution() const { return x_; }
-  const X& point() const { return x_; }
-  X* movable() { return &x_; }
-  std::span<Dial* const> dials() { return dials_.list(); }
+  const X& solution() const override { return x_; }
+  X* movable() override { return &x_; }
+  std::span<Dial* const> dials() override { return dials_.list(); }
 
-  void Step(const X& gradient) {
+  void Step(const X& gradient, Evaluator<X>&) override {
     dials_.Use();
     scale(dials_.used(1), velocity_);
     axpy(-dials_.used(0), gradient, velocity_);
     axpy(1, velocity_, x_);
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     dials_.Visit(visitor);
     visitor.Space("solution", x_);
     visitor.Space("velocity", velocity_);

@@ -11,11 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/optimizer/searched.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -47,21 +46,11 @@ struct Lbfgs {
     visit(Range{.field = "line_search"}, self.line_search);
   }
 
-  template <InnerProductSpace X>
-  using MethodFor = LbfgsMethod<X>;
-
-  // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const { return ValidateFields(*this); }
-
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
-  template <InnerProductSpace X, Objective<X> F>
-  Run<X, F, LbfgsMethod<X>> operator()(const X& x0, F objective) const {
-    return {LbfgsMethod<X>(*this, x0), std::move(objective)};
-  }
+  DESCENT_OPTIMIZER(LbfgsMethod)
 };
 
 template <InnerProductSpace X>
-class LbfgsMethod : public SearchedMethod<X> {
+class LbfgsMethod final : public SearchedMethod<X> {
  public:
   LbfgsMethod(const Lbfgs& options, const X& x0)
       : SearchedMethod<X>(options, x0), direction_(zeros_like(x0)) {
@@ -71,11 +60,11 @@ class LbfgsMethod : public SearchedMethod<X> {
     weights_.resize(pairs_.size());
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->StepBy([&] { Move(gradient, evaluator); });
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     this->VisitSearched(visitor);
     visitor.Integer("pairs", count_);
     visitor.Integer("newest", newest_);

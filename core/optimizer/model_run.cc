@@ -1,27 +1,23 @@
 #include "core/optimizer/model_run.h"
 
 #include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "c10/util/Exception.h"
 #include "core/model/layers.h"
 #include "core/optimizer/any_objective.h"
+#include "core/optimizer/method.h"
 #include "core/optimizer/run.h"
-#include "core/optimizer/state.h"
+#include "core/optimizer/run_state.h"
 #include "core/text/exception_text.h"
 
 namespace descent {
@@ -36,233 +32,10 @@ absl::Status PresentException() try { throw; } catch (const std::invalid_argumen
   return absl::InternalError(ExceptionText(error));
 }
 
-// Where a checkpoint holds what the model remembers besides its parameters.
-constexpr std::string_view kStates = "state";
-
-std::string TensorName(std::string_view space, const Parameter& parameter) {
-  return absl::StrCat(std::string(space), "/", parameter.name);
-}
-
-class Saver final : public StateVisitor<Model> {
- public:
-  void Space(std::string_view name, Model& x) override {
-    for (const Parameter& parameter : x.parameters()) {
-      state.tensors.emplace_back(TensorName(name, parameter), parameter.tensor);
-    }
-  }
-  void Tensor(std::string_view name, at::Tensor& tensor) override {
-    state.tensors.emplace_back(name, tensor);
-  }
-  void States(const Model& x) override {
-    for (const Parameter& remembered : x.states()) {
-      state.tensors.emplace_back(TensorName(kStates, remembered), remembered.tensor);
-    }
-  }
-  void Number(std::string_view name, double& number) override {
-    state.numbers.emplace_back(name, number);
-  }
-  void Integer(std::string_view name, int64_t& integer) override {
-    state.integers.emplace_back(name, integer);
-  }
-
-  RunState state;
-};
-
-// Looks everything up before anything is written.
-class Checker final : public StateVisitor<Model> {
- public:
-  explicit Checker(const RunState& state) {
-    for (const auto& [name, tensor] : state.tensors) Insert(name, &tensor);
-    for (const auto& [name, number] : state.numbers) Insert(name, nullptr);
-    for (const auto& [name, integer] : state.integers) {
-      Insert(name, nullptr);
-      if (integer < 0) Refuse(name, absl::StrCat("is negative: ", integer));
-    }
-  }
-
-  void Space(std::string_view name, Model& x) override {
-    for (const Parameter& parameter : x.parameters()) {
-      Check(TensorName(name, parameter), parameter.tensor);
-    }
-  }
-  void States(const Model& x) override {
-    for (const Parameter& remembered : x.states()) {
-      Check(TensorName(kStates, remembered), remembered.tensor);
-    }
-  }
-  void Tensor(std::string_view name, at::Tensor& tensor) override {
-    Check(std::string(name), tensor);
-  }
-  void Number(std::string_view name, double&) override { Take(std::string(name)); }
-  void Integer(std::string_view name, int64_t&) override { Take(std::string(name)); }
-
-  absl::Status status() {
-    for (const auto& [name, tensor] : entries_) Refuse(name, "is not part of this run's state");
-    return status_;
-  }
-
- private:
-  void Check(const std::string& name, const at::Tensor& present) {
-    const at::Tensor* tensor = Take(name).value_or(nullptr);
-    if (tensor == nullptr) return;
-    if (!tensor->sizes().equals(present.sizes())) {
-      Refuse(name, absl::StrCat("has the shape ", ToString(tensor->sizes().vec()),
-                                " where the model has ", ToString(present.sizes().vec())));
-    } else if (tensor->scalar_type() != present.scalar_type()) {
-      Refuse(name, "has another dtype than the model");
-    }
-  }
-
-  void Insert(const std::string& name, const at::Tensor* tensor) {
-    if (!entries_.emplace(name, tensor).second) Refuse(name, "is there twice");
-  }
-
-  std::optional<const at::Tensor*> Take(const std::string& name) {
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) {
-      Refuse(name, "is missing");
-      return std::nullopt;
-    }
-    const at::Tensor* tensor = found->second;
-    entries_.erase(found);
-    return tensor;
-  }
-
-  void Refuse(const std::string& name, const std::string& problem) {
-    if (!status_.ok()) return;
-    status_ = absl::InvalidArgumentError(absl::StrCat("the saved state: `", name, "` ", problem));
-  }
-
-  std::map<std::string, const at::Tensor*> entries_;
-  absl::Status status_;
-};
-
-// Writes what the Checker found in order.
-class Loader final : public StateVisitor<Model> {
- public:
-  explicit Loader(const RunState& state)
-      : tensors_(state.tensors.begin(), state.tensors.end()),
-        numbers_(state.numbers.begin(), state.numbers.end()),
-        integers_(state.integers.begin(), state.integers.end()) {}
-
-  void Space(std::string_view name, Model& x) override { CopyAll(name, x.parameters()); }
-  void States(const Model& x) override { CopyAll(kStates, x.states()); }
-  void Tensor(std::string_view name, at::Tensor& tensor) override {
-    Copy(std::string(name), tensor);
-  }
-  void Number(std::string_view name, double& number) override {
-    number = numbers_.at(std::string(name));
-  }
-  void Integer(std::string_view name, int64_t& integer) override {
-    integer = integers_.at(std::string(name));
-  }
-
- private:
-  void CopyAll(std::string_view space, std::span<const Parameter> parameters) {
-    for (const Parameter& parameter : parameters) {
-      Copy(TensorName(space, parameter), parameter.tensor);
-    }
-  }
-  void Copy(const std::string& name, const at::Tensor& to) {
-    const auto found = tensors_.find(name);
-    if (found != tensors_.end()) to.copy_(found->second);
-  }
-
-  std::map<std::string, at::Tensor> tensors_;
-  std::map<std::string, double> numbers_;
-  std::map<std::string, int64_t> integers_;
-};
-
-class ModelRunOf final : public ModelRun {
- public:
-  ModelRunOf(AnyMethod<Model> method, AnyObjective<Model> objective)
-      : run_(std::move(method), std::move(objective)) {}
-
-  absl::StatusOr<View> current() override try {
-    const Iteration<Model> it = run_.Current();
-    if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
-    return View{.index = it.index,
-                .value = it.value,
-                .gradient_norm = *gradient_norm_,
-                .step_size = it.step_size,
-                .solution = it.solution,
-                .gradient = it.gradient,
-                .evaluations = run_.evaluations(),
-                .average = it.average,
-                .weights = run_.objective().weights(),
-                .stuck = run_.stuck(),
-                .objective_changes = run_.changes()};
-  } catch (...) {
-    return PresentException();
-  }
-
-  absl::Status advance() override try {
-    run_.Advance();
-    gradient_norm_.reset();
-    return absl::OkStatus();
-  } catch (...) {
-    return PresentException();
-  }
-
-  absl::Status move(bool objective_moved) override try {
-    if (objective_moved) run_.ObjectiveMoved();
-    run_.Move();
-    return absl::OkStatus();
-  } catch (...) {
-    return PresentException();
-  }
-
-  const Model& solution() const override { return run_.solution(); }
-
-  std::span<Dial* const> dials() override { return run_.dials(); }
-
-  std::span<const NamedNumber> numbers() override {
-    size_t count = 0;
-    run_.Report([&](std::string_view name, double value) {
-      if (count == numbers_.size()) numbers_.push_back({std::string(name), value});
-      numbers_[count++].value = value;
-    });
-    return numbers_;
-  }
-
-  RunState Save() override {
-    Saver saver;
-    run_.Save(saver);
-    return std::move(saver.state);
-  }
-
-  absl::Status Load(const RunState& state) override try {
-    Checker checker(state);
-    run_.Save(checker);
-    if (absl::Status status = checker.status(); !status.ok()) return status;
-    // Numbers are written before tensors; a dial that refuses its number stops it there.
-    RunState before = Save();
-    before.tensors.clear();
-    gradient_norm_.reset();
-    try {
-      Loader loader(state);
-      run_.Restore(loader);
-    } catch (...) {
-      absl::Status status = PresentException();
-      Loader undo(before);
-      run_.Restore(undo);
-      return status;
-    }
-    return absl::OkStatus();
-  } catch (...) {
-    return PresentException();
-  }
-
- private:
-  Run<Model, AnyObjective<Model>, AnyMethod<Model>> run_;
-  std::optional<double> gradient_norm_;  // of the present iteration, once it was looked at
-  std::vector<NamedNumber> numbers_;
-};
-
 // At x0, whose layers know which of them won't move.
-AnyMethod<Model> Begin(const OptimizerOptions& options, const Model& x0) {
-  AnyMethod<Model> method = options.Start(x0);
-  const Places frozen = method.frozen();
+std::unique_ptr<Method<Model>> Begin(const OptimizerOptions& options, const Model& x0) {
+  std::unique_ptr<Method<Model>> method = options.Start(x0);
+  const Places frozen = method->frozen();
   if (frozen.empty()) return method;
   Model held = x0;
   held.Freeze(frozen);
@@ -275,7 +48,71 @@ absl::StatusOr<std::unique_ptr<ModelRun>> ModelRun::Create(const OptimizerOption
                                                            const Model& x0,
                                                            AnyObjective<Model> objective) try {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
-  return std::make_unique<ModelRunOf>(Begin(options, x0), std::move(objective));
+  return std::unique_ptr<ModelRun>(
+      new ModelRun(Run<Model>(Begin(options, x0), std::move(objective))));
+} catch (...) {
+  return PresentException();
+}
+
+absl::StatusOr<ModelRun::View> ModelRun::current() try {
+  const Iteration<Model> it = run_.Current();
+  if (!gradient_norm_) gradient_norm_ = it.gradient_norm();
+  return View{.index = it.index,
+              .value = it.value,
+              .gradient_norm = *gradient_norm_,
+              .step_size = it.step_size,
+              .solution = it.solution,
+              .gradient = it.gradient,
+              .evaluations = run_.evaluations(),
+              .average = it.average,
+              .weights = run_.objective().weights(),
+              .stuck = run_.stuck(),
+              .objective_changes = run_.changes()};
+} catch (...) {
+  return PresentException();
+}
+
+absl::Status ModelRun::advance() try {
+  run_.Advance();
+  gradient_norm_.reset();
+  return absl::OkStatus();
+} catch (...) {
+  return PresentException();
+}
+
+absl::Status ModelRun::move(bool objective_moved) try {
+  if (objective_moved) run_.ObjectiveMoved();
+  run_.Move();
+  return absl::OkStatus();
+} catch (...) {
+  return PresentException();
+}
+
+std::span<const NamedNumber> ModelRun::numbers() {
+  size_t count = 0;
+  run_.Report([&](std::string_view name, double value) {
+    if (count == numbers_.size()) numbers_.push_back({std::string(name), value});
+    numbers_[count++].value = value;
+  });
+  return numbers_;
+}
+
+RunState ModelRun::Save() { return SaveRun(run_); }
+
+absl::Status ModelRun::Load(const RunState& state) try {
+  if (absl::Status status = CheckRunState(run_, state); !status.ok()) return status;
+  // Numbers are written before tensors; a dial that refuses its number stops it there.
+  RunState before = Save();
+  before.tensors.clear();
+  gradient_norm_.reset();
+  try {
+    RestoreRun(run_, state);
+  } catch (...) {
+    absl::Status status = PresentException();
+    RestoreRun(run_, before);
+    return status;
+  }
+  return absl::OkStatus();
 } catch (...) {
   return PresentException();
 }

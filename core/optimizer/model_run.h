@@ -27,6 +27,8 @@
 #include "core/model/layers.h"
 #include "core/optimizer/any_objective.h"
 #include "core/optimizer/any_optimizer.h"
+#include "core/optimizer/run.h"
+#include "core/optimizer/run_state.h"
 #include "core/optimizer/state.h"
 
 namespace descent {
@@ -34,20 +36,12 @@ namespace descent {
 // Any optimizer over a model: `Adam{}`, a wrapper around one, one's own.
 using OptimizerOptions = AnyOptimizer<Model>;
 
-// The state of a run in names and numbers: `solution/hidden.weight`, `exp_avg/hidden.weight`,
-// `state/norm.running_mean`; `step_size.override`; `iteration`, `step_size.position`.
-struct RunState {
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  std::vector<std::pair<std::string, double>> numbers;
-  std::vector<std::pair<std::string, int64_t>> integers;
-};
-
 struct NamedNumber {
   std::string name;
   double value;
 };
 
-class ModelRun {
+class ModelRun final {
  public:
   // Of the boundary at iteration `index`; the references hold until the next step is computed.
   struct View {
@@ -73,35 +67,41 @@ class ModelRun {
   static absl::StatusOr<std::unique_ptr<ModelRun>> Create(const OptimizerOptions& options,
                                                           const Model& x0,
                                                           AnyObjective<Model> objective);
-  virtual ~ModelRun() = default;
 
   // The present iteration; computes it at the first look. INTERNAL with LibTorch's message if the
   // objective fails; the run then stands where it stood.
-  virtual absl::StatusOr<View> current() = 0;
+  absl::StatusOr<View> current();
   // Marks the next one. Computes the present one first if nobody has looked at it.
-  virtual absl::Status advance() = 0;
+  absl::Status advance();
 
   // For runs whose objectives depend on each other's solutions: makes the step that advance() has
   // marked and evaluates nothing there. If the objective has moved since it was evaluated last, its
   // gradient is computed once more before.
-  virtual absl::Status move(bool objective_moved) = 0;
+  absl::Status move(bool objective_moved);
   // The one that stands, without computing anything; another object after each step.
-  virtual const Model& solution() const = 0;
+  const Model& solution() const { return run_.solution(); }
 
   // `step_size` is the first, if there is one. Settables are shared handles; `used` is up to date.
   // Valid as long as the run.
-  virtual std::span<Dial* const> dials() = 0;
+  std::span<Dial* const> dials() { return run_.dials(); }
   // Further numbers of the optimizer, as of the iteration last looked at: the same names in the
   // same order every time. Valid until the next call.
-  virtual std::span<const NamedNumber> numbers() = 0;
+  std::span<const NamedNumber> numbers();
 
   // The state as of the iteration last looked at, before dials are turned. The tensors are the
   // run's own memory: write them out, or clone them, before the run goes on.
-  virtual RunState Save() = 0;
+  RunState Save();
   // Goes on from a saved state (tensors are copied, other dtypes refused). INVALID_ARGUMENT naming
   // what is missing, unknown or of another shape, with nothing changed. The next `current()` gives
   // the saved iteration again, bit for bit.
-  virtual absl::Status Load(const RunState& state) = 0;
+  absl::Status Load(const RunState& state);
+
+ private:
+  explicit ModelRun(Run<Model> run) : run_(std::move(run)) {}
+
+  Run<Model> run_;
+  std::optional<double> gradient_norm_;  // of the present iteration, once it was looked at
+  std::vector<NamedNumber> numbers_;
 };
 
 }  // namespace descent

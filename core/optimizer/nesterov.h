@@ -8,10 +8,9 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/sequence/nesterov_sequence.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -52,21 +51,11 @@ struct Nesterov {
     visit(Range{.field = "restart"}, self.restart);
   }
 
-  template <InnerProductSpace X>
-  using MethodFor = NesterovMethod<X>;
-
-  // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const { return ValidateFields(*this); }
-
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
-  template <InnerProductSpace X, Objective<X> F>
-  Run<X, F, NesterovMethod<X>> operator()(const X& x0, F objective) const {
-    return {NesterovMethod<X>(*this, x0), std::move(objective)};
-  }
+  DESCENT_OPTIMIZER(NesterovMethod)
 };
 
 template <InnerProductSpace X>
-class NesterovMethod {
+class NesterovMethod final : public Method<X> {
  public:
   NesterovMethod(const Nesterov& options, const X& x0)
       : dials_(SequencesOf(options)), restart_(options.restart), x_(copy(x0)), y_(copy(x0)) {
@@ -76,12 +65,12 @@ class NesterovMethod {
     }
   }
 
-  const X& solution() const { return x_; }
-  const X& point() const { return y_; }
-  std::span<Dial* const> dials() { return dials_.list(); }
-  bool evaluates() const { return restart_ == Restart::kFunction; }
+  const X& solution() const override { return x_; }
+  const X& point() const override { return y_; }
+  std::span<Dial* const> dials() override { return dials_.list(); }
+  bool evaluates() const override { return restart_ == Restart::kFunction; }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     dials_.Use();
     bool restart = false;
     if (restart_ == Restart::kFunction) {
@@ -107,11 +96,11 @@ class NesterovMethod {
     std::swap(x_, y_);
   }
 
-  void Report(const Reporter& report) {
+  void Report(const Reporter& report) override {
     if (restart_ != Restart::kNone) report("restarts", static_cast<double>(restarts_));
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     dials_.Visit(visitor);
     visitor.Space("solution", x_);
     visitor.Space("extrapolated", y_);

@@ -10,10 +10,9 @@
 #include <utility>
 #include <variant>
 
-#include "absl/status/status.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/optimizer/searched.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -59,21 +58,11 @@ struct NonlinearCg {
     visit(Range{.field = "line_search"}, self.line_search);
   }
 
-  template <InnerProductSpace X>
-  using MethodFor = NonlinearCgMethod<X>;
-
-  // INVALID_ARGUMENT naming the field.
-  absl::Status Validate() const { return ValidateFields(*this); }
-
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
-  template <InnerProductSpace X, Objective<X> F>
-  Run<X, F, NonlinearCgMethod<X>> operator()(const X& x0, F objective) const {
-    return {NonlinearCgMethod<X>(*this, x0), std::move(objective)};
-  }
+  DESCENT_OPTIMIZER(NonlinearCgMethod)
 };
 
 template <InnerProductSpace X>
-class NonlinearCgMethod : public SearchedMethod<X> {
+class NonlinearCgMethod final : public SearchedMethod<X> {
  public:
   NonlinearCgMethod(const NonlinearCg& options, const X& x0)
       : SearchedMethod<X>(options, x0),
@@ -83,11 +72,11 @@ class NonlinearCgMethod : public SearchedMethod<X> {
         next_direction_(zeros_like(x0)),
         change_(zeros_like(x0)) {}
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->StepBy([&] { Move(gradient, evaluator); });
   }
 
-  void Visit(StateVisitor<X>& visitor) {
+  void Visit(StateVisitor<X>& visitor) override {
     this->VisitSearched(visitor);
     visitor.Space("direction", direction_);
     visitor.Space("change", change_);

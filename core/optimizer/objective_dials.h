@@ -15,6 +15,8 @@
 
 #include "core/optimizer/dials.h"
 #include "core/optimizer/state.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
 
 namespace descent {
 
@@ -25,27 +27,30 @@ concept HasDials = requires(F& objective, const F& same, std::span<const double>
   objective.weigh(numbers);
 };
 
-template <class F>
+struct ObjectiveDial {
+  Range range;
+  Sequence sequence;
+};
+
 class ObjectiveDials {
  public:
   // Throws std::invalid_argument naming the dial that is out of its range.
-  explicit ObjectiveDials(const F& objective) : dials_(ListedBy(objective)) {
+  explicit ObjectiveDials(const std::vector<ObjectiveDial>& dials) : dials_(Listed(dials)) {
     numbers_.resize(dials_.list().size());
   }
 
   std::span<Dial* const> list() { return dials_.list(); }
 
   // Gives the objective the present numbers; true if it had others.
-  bool Weigh(F& objective) {
+  template <class Objective>
+  bool Weigh(Objective& objective) {
     bool turned = false;
     for (size_t i = 0; i < numbers_.size(); ++i) {
       const double present = list()[i]->sequence.value();
       turned = turned || present != numbers_[i];
       numbers_[i] = present;
     }
-    if constexpr (HasDials<F>) {
-      if (!numbers_.empty()) objective.weigh(numbers_);
-    }
+    if (!numbers_.empty()) objective.weigh(numbers_);
     return turned;
   }
 
@@ -57,11 +62,9 @@ class ObjectiveDials {
   }
 
  private:
-  static Dials ListedBy(const F& objective) {
+  static Dials Listed(const std::vector<ObjectiveDial>& dials) {
     std::vector<Hyperparameter> list;
-    if constexpr (HasDials<F>) {
-      for (const auto& dial : objective.dials()) list.push_back({dial.range, dial.sequence});
-    }
+    for (const ObjectiveDial& dial : dials) list.push_back({dial.range, dial.sequence});
     return Dials(list);
   }
 

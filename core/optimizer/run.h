@@ -4,7 +4,7 @@
 //
 // A C++20 input range over itself: it can be gone through once, and `begin()` again goes on from
 // where it stands. Advancing is lazy: `++` only marks; the step is computed when the next iteration
-// is looked at. Owns its iterates and a copy of the objective. Movable. Not thread-safe.
+// is looked at. Owns its method and a copy of the objective. Movable. Not thread-safe.
 //
 // Exceptions: those of the objective, and std::invalid_argument if a sequence leaves its range; the
 // run then stands where it stood and may be looked at again.
@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <span>
@@ -22,7 +23,7 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "core/objective/gradient.h"
+#include "core/optimizer/any_objective.h"
 #include "core/optimizer/iteration.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/objective_dials.h"
@@ -34,23 +35,6 @@
 namespace descent {
 
 namespace internal {
-
-// Makes a lambda with captures assignable by move, which a range must be to go into a view.
-template <class F>
-class Assignable {
- public:
-  explicit Assignable(F function) : function_(std::move(function)) {}
-  Assignable(Assignable&&) = default;
-  Assignable& operator=(Assignable&& other) noexcept {
-    function_.reset();
-    function_.emplace(*std::move(other.function_));
-    return *this;
-  }
-  F& operator*() { return *function_; }
-
- private:
-  std::optional<F> function_;
-};
 
 // What models remember besides their parameters (core/model/fields.h: running averages). A run has
 // one of it, whichever of its iterates is evaluated: a method holds several, and has them change
@@ -79,19 +63,19 @@ class RunStates<X> {
 
 }  // namespace internal
 
-template <InnerProductSpace X, class F, class M>
-  requires Objective<F, X> && Method<M, X>
+// One class for each space: the method and the objective are whatever they are behind it.
+template <InnerProductSpace X>
 class Run {
  public:
-  Run(M method, F objective)
+  Run(std::unique_ptr<Method<X>> method, AnyObjective<X> objective)
       : method_(std::move(method)),
         objective_(std::move(objective)),
-        weights_(*objective_),
-        gradient_(zeros_like(method_.solution())),
-        frozen_(FrozenIn<X>(method_)),
-        states_(method_.solution()) {
-    Hold(method_, frozen_);
-    for (Dial* dial : method_.dials()) dials_.push_back(dial);
+        weights_(objective_.dials()),
+        gradient_(zeros_like(method_->solution())),
+        frozen_(method_->frozen()),
+        states_(method_->solution()) {
+    method_->Hold(frozen_);
+    for (Dial* dial : method_->dials()) dials_.push_back(dial);
     for (Dial* dial : weights_.list()) dials_.push_back(dial);
     for (Dial* dial : dials_) {
       const Sequence::Feedback* feedback = dial->sequence.feedback();
@@ -103,17 +87,18 @@ class Run {
   Iteration<X> Current() {
     Move();
     if (!evaluated_) {
-      if constexpr (StochasticObjective<F>) (*objective_).seek(index_);
-      weights_.Weigh(*objective_);
-      states_.Give(method_.point());
+      objective_.seek(index_);
+      weights_.Weigh(objective_);
+      states_.Give(method_->point());
       EvaluateHere();
-      states_.Take(method_.point());
-      states_.Give(method_.solution());
-      states_.Give(Average<X>(method_));
+      states_.Take(method_->point());
+      states_.Give(method_->solution());
+      states_.Give(method_->average());
       evaluated_ = true;
       Observe();
     }
-    return {index_, method_.solution(), value_, gradient_, StepSize(method_), Average<X>(method_)};
+    return {index_,    method_->solution(),  value_,
+            gradient_, method_->step_size(), method_->average()};
   }
 
   // Marks the next iteration as the present one.
@@ -126,13 +111,13 @@ class Run {
   // step comes first, whose solution this objective depends on.
   void Move() {
     if (!stepping_) return;
-    if (weights_.Weigh(*objective_) || moved_) EvaluateHere();
+    if (weights_.Weigh(objective_) || moved_) EvaluateHere();
     moved_ = false;
     MakeStep();
     ++index_;
     stepping_ = false;
     // A line search knows the objective where it ended; of the next batch it knows nothing.
-    evaluated_ = !changes() && TakeEvaluation(method_, value_, gradient_);
+    evaluated_ = !changes() && method_->TakeEvaluation(value_, gradient_);
     if (evaluated_) Observe();
   }
 
@@ -141,31 +126,23 @@ class Run {
   void ObjectiveMoved() { moved_ = true; }
 
   // Of the iteration that stands, without computing anything.
-  const X& solution() const { return method_.solution(); }
+  const X& solution() const { return method_->solution(); }
 
   // The step size first, if the method has one; the objective's last. Valid as long as the run.
   std::span<Dial* const> dials() { return dials_; }
-  F& objective() { return *objective_; }
+  AnyObjective<X>& objective() { return objective_; }
   // Why the last step left the solution where it was, if others by the same objective would, too;
   // empty otherwise.
-  std::string_view stuck() const { return Stuck(method_); }
+  std::string_view stuck() const { return method_->stuck(); }
   // Whether the objective is another one in each iteration.
-  bool changes() {
-    if constexpr (!StochasticObjective<F>) {
-      return false;
-    } else if constexpr (requires { (*objective_).changes(); }) {
-      return (*objective_).changes();
-    } else {
-      return true;
-    }
-  }
+  bool changes() const { return objective_.changes(); }
 
   // The method's further numbers, as of the present iterate, and the objective's; first of all
   // `evaluations` if it is not one for each iteration.
   void Report(const Reporter& report) {
-    if (Evaluates<X>(method_)) report("evaluations", static_cast<double>(evaluations_));
-    descent::Report(method_, report);
-    if constexpr (requires { (*objective_).Report(report); }) (*objective_).Report(report);
+    if (method_->evaluates()) report("evaluations", static_cast<double>(evaluations_));
+    method_->Report(report);
+    objective_.Report(report);
   }
   // Of the objective with its gradient, since iteration 0; saved and restored.
   int64_t evaluations() const { return evaluations_; }
@@ -180,7 +157,7 @@ class Run {
     moved_ = false;
     evaluated_ = false;
     Visit(visitor);
-    states_.Take(method_.solution());
+    states_.Take(method_->solution());
   }
 
   class Iterator {
@@ -221,11 +198,11 @@ class Run {
     for (Dial* dial : observing_) dial->sequence.Observe(index_, value_);
   }
 
-  void EvaluateHere() { value_ = EvaluateAt(method_.point(), gradient_); }
+  void EvaluateHere() { value_ = EvaluateAt(method_->point(), gradient_); }
 
   // The objective as a function of what may move.
   double EvaluateAt(const X& x, X& gradient) {
-    const double value = gradient_into(*objective_, x, gradient);
+    const double value = objective_.gradient_into(x, gradient);
     ++evaluations_;
     ZeroAt(frozen_, gradient);
     return value;
@@ -235,7 +212,7 @@ class Run {
     Evaluation evaluation(*this);
     weights_.Use();
     try {
-      Step(method_, gradient_, evaluation);
+      method_->Step(gradient_, evaluation);
     } catch (...) {
       weights_.Undo();
       throw;
@@ -249,14 +226,14 @@ class Run {
     int64_t evaluations = evaluations_ + missing;
     visitor.Integer("evaluations", evaluations);
     evaluations_ = evaluations - missing;
-    method_.Visit(visitor);
+    method_->Visit(visitor);
     weights_.Visit(visitor);
-    visitor.States(method_.solution());
+    visitor.States(method_->solution());
   }
 
-  M method_;
-  internal::Assignable<F> objective_;
-  ObjectiveDials<F> weights_;
+  std::unique_ptr<Method<X>> method_;
+  AnyObjective<X> objective_;
+  ObjectiveDials weights_;
   std::vector<Dial*> dials_;
   X gradient_;
   Places frozen_;

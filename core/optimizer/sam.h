@@ -9,7 +9,7 @@
 
 namespace descent {
 
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class SamMethod;
 
 // The optimizer inside steps by the gradient at x + radius·g/|g|, on the same batch  (Foret et al.
@@ -29,18 +29,19 @@ struct Sam {
   DESCENT_WRAPPER(Sam)
 };
 
-template <InnerProductSpace X, class O>
-class SamMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class SamMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   SamMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), ascended_(copy(x0)), gradient_(zeros_like(x0)) {
+      : WrapperMethod<X>(options, x0), ascended_(copy(x0)), gradient_(zeros_like(x0)) {
     this->RefuseEvaluating(
         "the optimizer inside evaluates the objective where it likes, so a gradient taken "
         "elsewhere would not fit");
   }
 
-  bool evaluates() const { return true; }
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  bool evaluates() const override { return true; }
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       const double length = norm(gradient);
       double sharpness = 0;
@@ -55,12 +56,12 @@ class SamMethod : public WrapperMethod<X, O> {
       sharpness_ = sharpness;
     });
   }
-  void Report(const Reporter& report) {
-    WrapperMethod<X, O>::Report(report);
+  void Report(const Reporter& report) override {
+    WrapperMethod<X>::Report(report);
     report(this->Named("sharpness"), sharpness_);
   }
-  void Visit(StateVisitor<X>& visitor) {
-    WrapperMethod<X, O>::Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    WrapperMethod<X>::Visit(visitor);
     visitor.Number(this->Named("sharpness"), sharpness_);
   }
 

@@ -21,13 +21,13 @@ namespace descent {
 // The base of such a method. Its solution can't be moved from outside: the line search has
 // evaluated the objective there already.
 template <InnerProductSpace X>
-class SearchedMethod {
+class SearchedMethod : public Method<X> {
  public:
-  std::span<Dial* const> dials() { return dials_.list(); }
-  const X& solution() const { return x_; }
-  const X& point() const { return x_; }
+  std::span<Dial* const> dials() override { return dials_.list(); }
+  const X& solution() const override { return x_; }
+  bool evaluates() const override { return true; }
 
-  bool TakeEvaluation(double& value, X& gradient) {
+  bool TakeEvaluation(double& value, X& gradient) override {
     if (!fresh_) return false;
     fresh_ = false;
     value = value_;
@@ -35,10 +35,10 @@ class SearchedMethod {
     return true;
   }
 
-  std::string_view stuck() const { return stuck_; }
+  std::string_view stuck() const override { return stuck_; }
 
   // How far along the direction the last step went, and what finding out has cost.
-  void Report(const Reporter& report) {
+  void Report(const Reporter& report) override {
     report("step_length", step_length_);
     report("line_search_evaluations", static_cast<double>(evaluations_));
   }

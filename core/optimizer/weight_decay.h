@@ -18,9 +18,9 @@
 
 namespace descent {
 
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class CoupledWeightDecayMethod;
-template <InnerProductSpace X, class O>
+template <InnerProductSpace X>
 class DecoupledWeightDecayMethod;
 
 namespace internal {
@@ -68,20 +68,21 @@ struct DecoupledWeightDecay {
   DESCENT_WRAPPER(DecoupledWeightDecay)
 };
 
-template <InnerProductSpace X, class O>
-class CoupledWeightDecayMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class CoupledWeightDecayMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   CoupledWeightDecayMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), pattern_(options.pattern), gradient_(zeros_like(x0)) {
+      : WrapperMethod<X>(options, x0), pattern_(options.pattern), gradient_(zeros_like(x0)) {
     decaying_ = Select(this->Named("pattern"), pattern_, x0);
   }
 
-  void Hold(const Places& frozen) {
-    WrapperMethod<X, O>::Hold(frozen);
+  void Hold(const Places& frozen) override {
+    WrapperMethod<X>::Hold(frozen);
     decaying_ = Select(this->Named("pattern"), pattern_, this->solution(), frozen);
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       const double decay = this->dials_.used(0);
       assign(gradient, gradient_);
@@ -121,13 +122,14 @@ class CoupledWeightDecayMethod : public WrapperMethod<X, O> {
   X gradient_;
 };
 
-template <InnerProductSpace X, class O>
-class DecoupledWeightDecayMethod : public WrapperMethod<X, O> {
+template <InnerProductSpace X>
+class DecoupledWeightDecayMethod final : public WrapperMethod<X> {
  public:
+  template <class O>
   DecoupledWeightDecayMethod(const O& options, const X& x0)
-      : WrapperMethod<X, O>(options, x0), pattern_(options.pattern) {
+      : WrapperMethod<X>(options, x0), pattern_(options.pattern) {
     this->RequireMovable("decays the solution between two steps");
-    if (StepSizeOf(this->inner_, 0) == nullptr) {
+    if (this->step_size_of(0) == nullptr) {
       throw std::invalid_argument(
           absl::StrCat(this->scope_,
                        ": the optimizer inside has no step size to decay by; use "
@@ -136,12 +138,12 @@ class DecoupledWeightDecayMethod : public WrapperMethod<X, O> {
     Distribute();
   }
 
-  void Hold(const Places& frozen) {
-    WrapperMethod<X, O>::Hold(frozen);
+  void Hold(const Places& frozen) override {
+    WrapperMethod<X>::Hold(frozen);
     Distribute();
   }
 
-  void Step(const X& gradient, Evaluator<X>& evaluator) {
+  void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->Guarded([&] {
       // The decay comes first, in the step's own step size; if the step fails, it is taken back.
       X& x = *this->movable();
@@ -176,7 +178,7 @@ class DecoupledWeightDecayMethod : public WrapperMethod<X, O> {
       for (size_t place = 0; place < count; ++place) {
         const auto& list = decaying.places;
         if (!decaying.everything && !std::binary_search(list.begin(), list.end(), place)) continue;
-        const Dial* step_size = StepSizeOf(this->inner_, place);
+        const Dial* step_size = this->step_size_of(place);
         auto part = std::find_if(parts_.begin(), parts_.end(),
                                  [&](const Part& p) { return p.step_size == step_size; });
         if (part == parts_.end()) part = parts_.insert(part, Part{step_size, {}});
@@ -185,7 +187,7 @@ class DecoupledWeightDecayMethod : public WrapperMethod<X, O> {
       if (parts_.size() != 1) return;
       parts_.front().parameters = decaying;
     } else {
-      parts_.push_back({StepSizeOf(this->inner_, 0), decaying});
+      parts_.push_back({this->step_size_of(0), decaying});
     }
   }
 

@@ -14,7 +14,9 @@
 #ifndef DESCENT_CORE_OPTIMIZER_WRAPPER_H_
 #define DESCENT_CORE_OPTIMIZER_WRAPPER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -29,7 +31,7 @@
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/method.h"
-#include "core/optimizer/run.h"
+#include "core/optimizer/optimizer.h"
 #include "core/optimizer/state.h"
 #include "core/space/space.h"
 
@@ -51,8 +53,8 @@ class ScopeCollector final : public StateVisitor<X> {
 };
 
 // `clip_by_norm`, or `clip_by_norm2` if the method inside has such a one.
-template <class X, Method<X> M>
-std::string FreeScope(M& inner, std::string_view kind) {
+template <class X>
+std::string FreeScope(Method<X>& inner, std::string_view kind) {
   ScopeCollector<X> collector;
   inner.Visit(collector);
   std::string scope(kind);
@@ -78,29 +80,27 @@ absl::Status ValidateWrapper(const O& options) {
 }
 
 // The base of a wrapper's method: everything is as the method inside has it, until said otherwise.
-// O: the wrapper's hyperparameters, with the wrapped optimizer as `optimizer`.
-template <InnerProductSpace X, class O>
-class WrapperMethod {
+// But for TakeEvaluation: whether that may be handed on depends on what the wrapper does.
+template <InnerProductSpace X>
+class WrapperMethod : public Method<X> {
  public:
-  using Inner = typename decltype(O::optimizer)::template MethodFor<X>;
-
-  const X& solution() const { return inner_.solution(); }
-  const X& point() const { return inner_.point(); }
-  const X& average() const { return Average<X>(inner_); }
-  X* movable() { return Movable<X>(inner_); }
-  std::span<Dial* const> dials() { return all_dials_; }
-  std::optional<double> step_size() { return StepSize(inner_); }
-  void Report(const Reporter& report) { descent::Report(inner_, report); }
-  bool evaluates() const { return Evaluates<X>(inner_); }
-  Places frozen() const { return FrozenIn<X>(inner_); }
-  void Hold(const Places& frozen) {
+  const X& solution() const override { return inner_->solution(); }
+  const X& point() const override { return inner_->point(); }
+  const X& average() const override { return inner_->average(); }
+  X* movable() override { return inner_->movable(); }
+  std::span<Dial* const> dials() override { return all_dials_; }
+  std::optional<double> step_size() override { return inner_->step_size(); }
+  const Dial* step_size_of(size_t parameter) override { return inner_->step_size_of(parameter); }
+  bool evaluates() const override { return inner_->evaluates(); }
+  void Report(const Reporter& report) override { inner_->Report(report); }
+  std::string_view stuck() const override { return inner_->stuck(); }
+  Places frozen() const override { return inner_->frozen(); }
+  void Hold(const Places& frozen) override {
     frozen_ = frozen;
-    descent::Hold(inner_, frozen);
+    inner_->Hold(frozen);
   }
-  const Dial* step_size_of(size_t parameter) { return StepSizeOf(inner_, parameter); }
-  std::string_view stuck() const { return Stuck(inner_); }
-  void Visit(StateVisitor<X>& visitor) {
-    inner_.Visit(visitor);
+  void Visit(StateVisitor<X>& visitor) override {
+    inner_->Visit(visitor);
     dials_.Visit(visitor);
     if (dials_.list().empty()) {
       // So that the scope is taken.
@@ -110,19 +110,21 @@ class WrapperMethod {
   }
 
  protected:
+  // O: the wrapper's hyperparameters, with the wrapped optimizer as `optimizer`.
+  template <class O>
   WrapperMethod(const O& options, const X& x0)
-      : inner_(options.optimizer, x0),
-        scope_(internal::FreeScope<X>(inner_, O::kind)),
+      : inner_(options.optimizer.Start(x0)),
+        scope_(internal::FreeScope(*inner_, O::kind)),
         dials_(internal::ScopedSequences(options, scope_)) {
     ThrowUnlessOk(ValidateFields(options));
-    all_dials_.assign(inner_.dials().begin(), inner_.dials().end());
+    all_dials_.assign(inner_->dials().begin(), inner_->dials().end());
     all_dials_.insert(all_dials_.end(), dials_.list().begin(), dials_.list().end());
   }
 
   // Throws std::invalid_argument with the sentence if the method inside evaluates the objective by
   // itself: what the wrapper does to the gradient would not reach those evaluations.
   void RefuseEvaluating(std::string_view why) const {
-    if (Evaluates<X>(inner_)) {
+    if (inner_->evaluates()) {
       throw std::invalid_argument(absl::StrCat(scope_, ": ", std::string(why)));
     }
   }
@@ -149,18 +151,16 @@ class WrapperMethod {
                                              "goes with it; put it around another optimizer"));
   }
 
-  void StepInside(const X& gradient, Evaluator<X>& evaluator) {
-    descent::Step(inner_, gradient, evaluator);
-  }
+  void StepInside(const X& gradient, Evaluator<X>& evaluator) { inner_->Step(gradient, evaluator); }
 
   // For wrappers that hand their own evaluator on, and leave the solution alone.
   bool TakeEvaluationInside(double& value, X& gradient) {
-    return descent::TakeEvaluation(inner_, value, gradient);
+    return inner_->TakeEvaluation(value, gradient);
   }
 
   // An iteration in which the method inside stays where it is: its sequences count all the same.
   void SkipInside() {
-    for (Dial* dial : inner_.dials()) dial->used = dial->sequence.next();
+    for (Dial* dial : inner_->dials()) dial->used = dial->sequence.next();
   }
 
   // `clip_by_norm.clipped`
@@ -168,7 +168,7 @@ class WrapperMethod {
     return absl::StrCat(scope_, ".", std::string(name));
   }
 
-  Inner inner_;
+  std::unique_ptr<Method<X>> inner_;
   std::string scope_;
   Dials dials_;    // the wrapper's own
   Places frozen_;  // the parameters that nobody may move
@@ -177,16 +177,11 @@ class WrapperMethod {
   std::vector<Dial*> all_dials_;
 };
 
-// What makes a struct with hyperparameters and an `optimizer` an optimizer; Name##Method<X, Name>
-// is its method.
-#define DESCENT_WRAPPER(Name)                                                     \
-  template <::descent::InnerProductSpace X>                                       \
-  using MethodFor = Name##Method<X, Name>;                                        \
-  ::absl::Status Validate() const { return ::descent::ValidateWrapper(*this); }   \
-  template <::descent::InnerProductSpace X, ::descent::Objective<X> F>            \
-  ::descent::Run<X, F, MethodFor<X>> operator()(const X& x0, F objective) const { \
-    return {MethodFor<X>(*this, x0), std::move(objective)};                       \
-  }
+// What makes a struct with hyperparameters and an `optimizer` an optimizer; Name##Method<X> is its
+// method.
+#define DESCENT_WRAPPER(Name)                                                   \
+  ::absl::Status Validate() const { return ::descent::ValidateWrapper(*this); } \
+  DESCENT_METHOD(::descent::InnerProductSpace, Name##Method<X>)
 
 }  // namespace descent
 

@@ -23,15 +23,17 @@
 #include "core/optimizer/rprop.h"
 #include "core/optimizer/sgd.h"
 #include "gtest/gtest.h"
+#include "tests/core/optimizer/no_evaluations.h"
 
 namespace descent {
 namespace {
 
 template <class O>
 at::Tensor After(int steps, const O& optimizer, const at::Tensor& x0, const at::Tensor& gradient) {
-  ElementwiseMethod<at::Tensor, O> method(optimizer, x0);
-  for (int k = 0; k < steps; ++k) method.Step(gradient);
-  return method.solution();
+  const auto method = optimizer.Start(x0);
+  NoEvaluations<at::Tensor> none;
+  for (int k = 0; k < steps; ++k) method->Step(gradient, none);
+  return method->solution();
 }
 
 TEST(ElementwiseTest, ThreadsChangeNoBit) {

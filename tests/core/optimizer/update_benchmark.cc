@@ -29,6 +29,7 @@
 #include "core/optimizer/asgd.h"
 #include "core/optimizer/lamb.h"
 #include "core/optimizer/lion.h"
+#include "core/optimizer/method.h"
 #include "core/optimizer/muon.h"
 #include "core/optimizer/nadam.h"
 #include "core/optimizer/radam.h"
@@ -36,6 +37,7 @@
 #include "core/optimizer/rprop.h"
 #include "core/optimizer/schedule_free.h"
 #include "core/optimizer/sgd.h"
+#include "tests/core/optimizer/no_evaluations.h"
 
 namespace {
 
@@ -89,10 +91,13 @@ double Bytes(const O& optimizer, int64_t numbers) {
 template <class O>
 Side Ours(const O& optimizer, int64_t parameters, int64_t size) {
   const ModelOf<Parameters> x0 = Make(parameters, size);
-  using M = typename O::template MethodFor<ModelOf<Parameters>>;
-  auto method = std::make_shared<M>(optimizer, x0);
+  const std::shared_ptr<descent::Method<ModelOf<Parameters>>> method = optimizer.Start(x0);
   auto gradient = std::make_shared<ModelOf<Parameters>>(Make(parameters, size));
-  return {std::string(O::kind), [method, gradient] { method->Step(*gradient); },
+  return {std::string(O::kind),
+          [method, gradient] {
+            descent::NoEvaluations<ModelOf<Parameters>> none;
+            method->Step(*gradient, none);
+          },
           Bytes(optimizer, parameters * size)};
 }
 
@@ -143,14 +148,15 @@ double Rate(const Side& side) { return side.bytes / side.best / 1e3; }
 void MeasureMuon(int64_t n, int rounds) {
   ModelOf<Parameters> x0(Parameters{{torch::randn({n, n})}});
   ModelOf<Parameters> gradient(Parameters{{torch::randn({n, n})}});
-  descent::Muon::MethodFor<ModelOf<Parameters>> method(descent::Muon{.step_size = kStepSize}, x0);
+  const auto method = descent::Muon{.step_size = kStepSize}.Start(x0);
+  descent::NoEvaluations<ModelOf<Parameters>> none;
   const auto a = torch::randn({n, n}), b = torch::randn({n, n});
   at::Tensor c = torch::empty({n, n});
   std::vector<Side> pair = {{"products",
                              [&] {
                                for (int i = 0; i < 15; ++i) at::mm_out(c, a, b);
                              }},
-                            {"muon", [&] { method.Step(gradient); }}};
+                            {"muon", [&] { method->Step(gradient, none); }}};
   Measure(pair, rounds, n < 100 ? 50 : 2);
   std::printf(
       "  muon, [%4d, %4d] %10.1f us; its 15 matrix products %10.1f us: %4.2f times as long\n",
