@@ -5,8 +5,8 @@
 #include <cmath>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/range.h"
@@ -47,8 +47,8 @@ struct AdaBelief {
   };
   using Memory = BetaProducts;
 
-  static std::vector<std::string_view> States(const AdaBelief&) {
-    return {"exp_avg", "exp_avg_var"};
+  static ElementStates States(const AdaBelief&) {
+    return {{.name = "exp_avg"}, {.name = "exp_avg_var"}};
   }
 
   static Rule At(const Present<AdaBelief>& now, Memory& products) {

@@ -4,8 +4,8 @@
 
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -41,8 +41,8 @@ struct AdaDelta {
     }
   };
 
-  static std::vector<std::string_view> States(const AdaDelta&) {
-    return {"square_avg", "acc_delta"};
+  static ElementStates States(const AdaDelta&) {
+    return {{.name = "square_avg"}, {.name = "acc_delta"}};
   }
 
   static Rule At(const Present<AdaDelta>& now) {

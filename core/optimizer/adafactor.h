@@ -8,12 +8,13 @@
 #include <limits>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "core/optimizer/element.h"
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
-#include "core/optimizer/finish.h"
+#include "core/optimizer/number_count.h"
+#include "core/optimizer/parameterwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -57,14 +58,14 @@ struct Adafactor {
   };
 
   // Scratch memory.
-  static std::vector<std::string_view> States(const Adafactor&) { return {""}; }
+  static ElementStates States(const Adafactor&) { return {{.name = ""}}; }
   static Rule At(const Present<Adafactor>&) { return {}; }
 
   // The second moments: of a matrix by rows and columns.
-  static std::vector<std::pair<std::string_view, at::Tensor>> OwnStates(const at::Tensor& x);
+  static OwnStatesOf<at::Tensor> OwnStates(const at::Tensor& x);
   template <ElementwiseAlgebra P>
-  static std::vector<std::pair<std::string_view, P>> OwnStates(const P& x) {
-    std::vector<std::pair<std::string_view, P>> states;
+  static OwnStatesOf<P> OwnStates(const P& x) {
+    OwnStatesOf<P> states;
     states.emplace_back("variance", zeros_like(x));
     return states;
   }
@@ -90,7 +91,7 @@ struct Adafactor {
     axpy(-scale_of_x * std::min(step_size, 1 / std::sqrt(step)) / clip, direction, parameter.x);
   }
 
-  DESCENT_ELEMENTWISE_OPTIMIZER(Adafactor)
+  DESCENT_PARAMETERWISE_OPTIMIZER(Adafactor)
 
  private:
   // Takes the gradient into the means of rows […, rows, 1] and columns [… , 1, columns], and

@@ -2,11 +2,10 @@
 #ifndef DESCENT_CORE_OPTIMIZER_ADAGRAD_H_
 #define DESCENT_CORE_OPTIMIZER_ADAGRAD_H_
 
-#include <cstddef>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -41,9 +40,9 @@ struct AdaGrad {
     }
   };
 
-  static std::vector<std::string_view> States(const AdaGrad&) { return {"sum"}; }
-
-  static double InitialState(const AdaGrad& options, size_t) { return options.initial_accumulator; }
+  static ElementStates States(const AdaGrad& options) {
+    return {{.name = "sum", .initial = options.initial_accumulator}};
+  }
 
   static Rule At(const Present<AdaGrad>& now) {
     const auto earlier = static_cast<double>(now.step() - 1);

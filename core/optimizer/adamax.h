@@ -4,8 +4,8 @@
 
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/sequence.h"
@@ -41,7 +41,7 @@ struct AdaMax {
   };
   using Memory = BetaProducts;
 
-  static std::vector<std::string_view> States(const AdaMax&) { return {"exp_avg", "exp_inf"}; }
+  static ElementStates States(const AdaMax&) { return {{.name = "exp_avg"}, {.name = "exp_inf"}}; }
 
   static Rule At(const Present<AdaMax>& now, Memory& products) {
     products.Use(now);

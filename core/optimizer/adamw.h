@@ -5,8 +5,8 @@
 #include <cmath>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/fused.h"
 #include "core/optimizer/moments.h"
@@ -50,7 +50,9 @@ struct AdamW {
   };
   using Memory = BetaProducts;
 
-  static std::vector<std::string_view> States(const AdamW&) { return {"exp_avg", "exp_avg_sq"}; }
+  static ElementStates States(const AdamW&) {
+    return {{.name = "exp_avg"}, {.name = "exp_avg_sq"}};
+  }
 
   static Rule At(const Present<AdamW>& now, Memory& products) {
     products.Use(now);

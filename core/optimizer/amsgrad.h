@@ -5,8 +5,8 @@
 #include <cmath>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/sequence.h"
@@ -42,8 +42,8 @@ struct AmsGrad {
   };
   using Memory = BetaProducts;
 
-  static std::vector<std::string_view> States(const AmsGrad&) {
-    return {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
+  static ElementStates States(const AmsGrad&) {
+    return {{.name = "exp_avg"}, {.name = "exp_avg_sq"}, {.name = "max_exp_avg_sq"}};
   }
 
   static Rule At(const Present<AmsGrad>& now, Memory& products) {

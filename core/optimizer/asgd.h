@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -46,9 +45,7 @@ struct Asgd {
     }
   };
 
-  static std::vector<std::string_view> States(const Asgd&) { return {"average"}; }
-
-  static constexpr size_t AverageState = 0;
+  static ElementStates States(const Asgd&) { return {{.name = "average", .evaluated = true}}; }
 
   static Rule At(const Present<Asgd>& now) {
     const double step_size = now[&Asgd::step_size];

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/optimizer/element.h"
-#include "core/optimizer/finish.h"
+#include "core/optimizer/number_count.h"
 #include "core/optimizer/parts.h"
 #include "core/optimizer/wrapper.h"
 

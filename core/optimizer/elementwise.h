@@ -12,48 +12,40 @@
 //         x -= step_size * sign(average);
 //       }
 //     };
-//     static std::vector<std::string_view> States(const SignDescent&) { return {"average"}; }
+//     static ElementStates States(const SignDescent&) { return {{.name = "average"}}; }
 //     static Rule At(const Present<SignDescent>& now) {
 //       return {now[&SignDescent::step_size], now[&SignDescent::beta]};
 //     }
 //     DESCENT_ELEMENTWISE_OPTIMIZER(SignDescent)
 //   };
 //
-// Besides, it may have: numbers that it keeps between steps (`Memory`, handed to `At` as a second
-// argument), states that don't begin at 0 (`InitialState`, `BeginsAtSolution`) or are scratch
-// memory (an empty name), a state that is to be evaluated in place of x (`AverageState`), other
-// points that go with x, so that nobody else may move it (`kOtherPoints`), something left to do for
-// each parameter by itself (`Finish`, finish.h) and states for that of other shapes (`OwnStates`).
-// It works in any ElementwiseAlgebra: on flat buffers in one pass, elsewhere by the space's
-// operations. It composes with the wrappers and has parameter groups.
+// What else may be said of a state is a field of it (element_state.h). Numbers that the rule keeps
+// between steps are a second argument of `At`, a struct with a `Describe` of its own. What is left
+// to do for each parameter by itself, and states of other shapes: parameterwise.h. It works in any
+// ElementwiseAlgebra: on flat buffers in one pass, elsewhere by the space's operations. It composes
+// with the wrappers and has parameter groups.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/element.h"
-#include "core/optimizer/finish.h"
+#include "core/optimizer/element_parts.h"
+#include "core/optimizer/element_state.h"
+#include "core/optimizer/elementwise_base.h"
 #include "core/optimizer/flat_update.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/optimizer.h"
-#include "core/optimizer/parts.h"
 #include "core/sequence/sequence.h"
 #include "core/space/flat_space.h"
 #include "core/space/space.h"
@@ -97,315 +89,95 @@ struct NoMemory {
 
 namespace internal {
 
-template <class O>
-struct MemoryOf {
-  using Type = NoMemory;
+// What At says: the rule, and the numbers that it keeps.
+template <class At>
+struct RuleAt;
+template <class O, class R>
+struct RuleAt<R (*)(const Present<O>&)> {
+  using Rule = R;
+  using Memory = NoMemory;
+  static R Make(const Present<O>& now, NoMemory&) { return O::At(now); }
+};
+template <class O, class R, class M>
+struct RuleAt<R (*)(const Present<O>&, M&)> {
+  using Rule = R;
+  using Memory = M;
+  static R Make(const Present<O>& now, M& memory) { return O::At(now, memory); }
 };
 template <class O>
-  requires requires { typename O::Memory; }
-struct MemoryOf<O> {
-  using Type = typename O::Memory;
-};
+using RuleOf = RuleAt<decltype(&O::At)>;
 
 }  // namespace internal
 
 template <class O>
 concept ElementwiseRule = Declared<O> && requires(const O& options) {
-  typename O::Rule;
-  { O::States(options) } -> std::same_as<std::vector<std::string_view>>;
+  typename internal::RuleOf<O>::Rule;
+  { O::States(options) } -> std::same_as<ElementStates>;
 };
 
 template <ElementwiseAlgebra X, ElementwiseRule O>
-class ElementwiseMethod : public Method<X> {
+class ElementwiseMethod : public internal::ElementwiseBase<X> {
  public:
-  ElementwiseMethod(const O& options, const X& x0) : ElementwiseMethod(options, x0, {}) {}
   // Throws std::invalid_argument naming the field or group.
-  ElementwiseMethod(const O& options, const X& x0, std::span<const ParameterGroup> groups)
-      : parts_(Parts(options, groups)), dials_(AllSequences(parts_)), x_(copy(x0)) {
-    for (const auto& part : parts_) ConnectDials(*part);
-    if constexpr (FlatSpace<X>) {
-      AssignRanges(groups);
-    } else if (!groups.empty()) {
-      throw std::invalid_argument("parameter groups need a model: this solution has no names");
-    }
-    for (const std::string_view name : O::States(options)) {
-      names_.push_back(std::string(name));
-      if constexpr (requires { O::BeginsAtSolution(size_t{0}); }) {
-        states_.push_back(O::BeginsAtSolution(states_.size()) ? copy(x0) : zeros_like(x0));
-      } else {
-        states_.push_back(zeros_like(x0));
-      }
-      if constexpr (requires { O::InitialState(options, size_t{0}); }) {
-        const double initial = O::InitialState(options, states_.size() - 1);
-        if (initial != 0) shift(initial, states_.back());
-      }
-    }
-    MakeOwnStates();
-  }
-
-  const X& solution() const override { return x_; }
-  X* movable() override {
-    if constexpr (requires { O::kOtherPoints; }) return nullptr;
-    return &x_;
-  }
-  const X& average() const override {
-    if constexpr (requires { O::AverageState; }) {
-      if (step_ > 0) return states_[O::AverageState];
-    }
-    return x_;
-  }
-  std::span<Dial* const> dials() override { return dials_.list(); }
-  const Dial* step_size_of(size_t parameter) override {
-    const Part& part = owners_.empty() ? *parts_.front() : *parts_[owners_[parameter]];
-    const std::vector<Hyperparameter> sequences = SequencesOf(part.options);
-    const bool first = !sequences.empty() && sequences.front().range.field == "step_size";
-    return first ? part.dials.front() : nullptr;
-  }
-
-  Places frozen() const override {
-    Places places;
-    for (size_t i = 0; i < owners_.size(); ++i) {
-      if (parts_[owners_[i]]->frozen) places.push_back(i);
-    }
-    return places;
-  }
-  // Takes them out of every part: decay and averages move also what has no gradient.
-  void Hold(const Places& frozen) override {
-    if constexpr (NamedParameters<X>) {
-      if (frozen.empty()) return;
-      std::vector<size_t> owners = owners_;
-      for (const size_t place : frozen) owners[place] = parts_.size();
-      Distribute(owners);
-      if constexpr (requires { O::AverageState; }) AssignAt(frozen, x_, states_[O::AverageState]);
-    }
-  }
+  ElementwiseMethod(const O& options, const X& x0, std::span<const ParameterGroup> groups = {})
+      : ElementwiseMethod(Parts(options, groups), O::States(options), x0, groups) {}
 
   void Step(const X& gradient, Evaluator<X>&) override {
-    dials_.Use();
-    ++step_;
-    for (const auto& part : parts_) {
-      if (part->frozen) continue;
-      const Present<O> now(part->options, part->dials, step_);
-      if constexpr (requires { O::At(now, part->memory); }) {
-        Apply(O::At(now, part->memory), *part, gradient);
-      } else {
-        Apply(O::At(now), *part, gradient);
-      }
-      if constexpr (kFinishes) Finish(now, *part);
+    this->Begin();
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const internal::PartPlaces& places = this->places()[i];
+      if (places.frozen) continue;
+      Part& part = parts_[i];
+      const Present<O> now(part.options, part.dials, this->steps());
+      Apply(RuleOf::Make(now, part.memory), places.ranges, gradient);
+      Finish(now, places);
     }
   }
 
-  void Visit(StateVisitor<X>& visitor) override {
-    dials_.Visit(visitor);
-    visitor.Integer("steps", step_);
-    for (const auto& part : parts_) {
-      Memory::Describe(part->memory, [&](std::string_view name, double& number) {
-        visitor.Number(part->prefix + std::string(name), number);
-      });
-    }
-    visitor.Space("solution", x_);
-    for (size_t i = 0; i < states_.size(); ++i) {
-      if (!names_[i].empty()) visitor.Space(names_[i], states_[i]);
-    }
-    for (Own& own : own_) {
-      for (size_t i = 0; i < own.states.size(); ++i) {
-        if constexpr (FlatSpace<X>) {
-          visitor.Tensor(own.names[i], own.states[i]);
-        } else {
-          visitor.Space(own.names[i], own.states[i]);
-        }
-      }
-    }
-  }
+ protected:
+  // What there is to do after the pass over a part's numbers.
+  virtual void Finish(const Present<O>& /*now*/, const internal::PartPlaces& /*places*/) {}
 
  private:
-  using Memory = typename internal::MemoryOf<O>::Type;
-  // What `Finish` sees one after the other.
-  using P = std::conditional_t<FlatSpace<X>, at::Tensor, X>;
+  using RuleOf = internal::RuleOf<O>;
+  using Rule = typename RuleOf::Rule;
+  using Parts = internal::ElementParts<O, typename RuleOf::Memory>;
+  using Part = typename Parts::Part;
 
-  // The parameters of no group come first, then each group's. On the heap: dials refer to options.
-  struct Part {
-    O options;
-    std::string prefix;
-    bool frozen = false;
-    std::vector<std::string> own = {};  // the fields that a group doesn't inherit
-    std::vector<const Dial*> dials = {};
-    std::vector<BufferRange> ranges = {};
-    std::vector<size_t> parameters = {};  // their places among the model's
-    Memory memory = {};
-  };
-  using PartList = std::vector<std::unique_ptr<Part>>;
-
-  static PartList Parts(const O& options, std::span<const ParameterGroup> groups) {
-    PartList parts;
-    ThrowUnlessOk(options.Validate());
-    parts.push_back(std::make_unique<Part>(Part{options, ""}));
-    for (const ParameterGroup& group : groups) {
-      auto part = std::make_unique<Part>(Part{options, "groups." + group.name + ".", group.frozen});
-      for (const auto& [field, value] : group.values) {
-        const absl::Status status = SetField(field, value, part->options);
-        if (!status.ok()) {
-          throw std::invalid_argument(part->prefix + std::string(status.message()));
-        }
-        part->own.push_back(field);
-      }
-      // What it inherits may not go with what is its own.
-      if (const absl::Status status = part->options.Validate(); !status.ok()) {
-        throw std::invalid_argument(part->prefix + std::string(status.message()));
-      }
-      parts.push_back(std::move(part));
-    }
-    return parts;
+  ElementwiseMethod(Parts parts, const ElementStates& states, const X& x0,
+                    std::span<const ParameterGroup> groups)
+      : internal::ElementwiseBase<X>(Dials(parts.Sequences()), states, x0, groups),
+        parts_(std::move(parts)) {
+    parts_.Connect(this->dials());
+    for (size_t i = 0; i < parts_.size(); ++i) this->places()[i].step_size = parts_.StepSize(i);
   }
 
-  static bool Has(const Part& part, const std::string& field) {
-    for (const std::string& own : part.own) {
-      if (own == field) return true;
-    }
-    return false;
-  }
-
-  static std::vector<Hyperparameter> AllSequences(const PartList& parts) {
-    std::vector<Hyperparameter> all;
-    for (const auto& part : parts) {
-      for (Hyperparameter& hyperparameter : SequencesOf(part->options)) {
-        if (part != parts.front() && !Has(*part, hyperparameter.range.field)) continue;
-        if (part == parts.front()) RestrictInherited(parts, hyperparameter.range);
-        hyperparameter.range.field = part->prefix + hyperparameter.range.field;
-        all.push_back(std::move(hyperparameter));
-      }
-    }
-    return all;
-  }
-
-  // A dial that groups inherit may be turned to what is right for all of them.
-  static void RestrictInherited(const PartList& parts, Range& range) {
-    for (const auto& part : parts) {
-      if (Has(*part, range.field)) continue;
-      for (const Hyperparameter& same : SequencesOf(part->options)) {
-        if (same.range.field == range.field) range.max = std::min(range.max, same.range.max);
-      }
-    }
-  }
-
-  // Each of the part's sequences is a dial of its own or, inherited, the one of the first part.
-  void ConnectDials(Part& part) {
-    for (const Hyperparameter& hyperparameter : SequencesOf(part.options)) {
-      const std::string& field = hyperparameter.range.field;
-      const std::string name = Has(part, field) ? part.prefix + field : field;
-      for (const Dial* dial : dials_.list()) {
-        if (dial->name == name) part.dials.push_back(dial);
-      }
-    }
-  }
-
-  static constexpr bool kFinishes = requires(
-      const Present<O>& now, const OneParameter<P>& parameter) { O::Finish(now, parameter); };
-
-  // For each parameter by itself; an element without names is one.
-  void Finish(const Present<O>& now, const Part& part) {
-    if constexpr (requires { x_.parameters(); }) {
-      std::array<at::Tensor, internal::kMaxStates> tensors;
-      for (const size_t p : part.parameters) {
-        at::Tensor x = x_.parameters()[p].tensor;
-        OneParameter<P> parameter{.x = x, .states = {}, .own = OwnOf(p)};
-        for (size_t i = 0; i < states_.size(); ++i) {
-          tensors[i] = states_[i].parameters()[p].tensor;
-          parameter.states[i] = &tensors[i];
-        }
-        O::Finish(now, parameter);
-      }
-    } else {
-      static_assert(std::same_as<P, X>, "a space of several tensors has to name them");
-      OneParameter<P> parameter{.x = x_, .states = {}, .own = OwnOf(0)};
-      for (size_t i = 0; i < states_.size(); ++i) parameter.states[i] = &states_[i];
-      O::Finish(now, parameter);
-    }
-  }
-
-  // Of one parameter, those of other shapes than its own.
-  struct Own {
-    std::vector<std::string> names;
-    std::vector<P> states;
-  };
-
-  void MakeOwnStates() {
-    if constexpr (requires { O::OwnStates(std::declval<const P&>()); }) {
-      const auto make = [this](const P& x, const std::string& suffix) {
-        Own& own = own_.emplace_back();
-        for (auto& [name, state] : O::OwnStates(x)) {
-          own.names.push_back(std::string(name) + suffix);
-          own.states.push_back(std::move(state));
-        }
-      };
-      if constexpr (requires { x_.parameters(); }) {
-        for (const auto& parameter : x_.parameters()) make(parameter.tensor, "/" + parameter.name);
-      } else {
-        make(x_, "");
-      }
-    }
-  }
-
-  std::span<P> OwnOf(size_t parameter) {
-    return own_.empty() ? std::span<P>() : std::span<P>(own_[parameter].states);
-  }
-
-  void AssignRanges(std::span<const ParameterGroup> groups) {
-    if constexpr (NamedParameters<X>) {
-      owners_ = GroupOwners(groups, x_.parameters());
-      CheckOwners(groups, owners_);
-      Distribute(owners_);
-    } else if (!groups.empty()) {
-      throw std::invalid_argument("parameter groups need a model: a tensor has no names");
-    }
-    if (groups.empty()) {
-      std::vector<BufferRange>& ranges = parts_.front()->ranges;
-      ranges.clear();
-      const Buffers buffers = Space<X>::buffers(x_);
-      for (size_t i = 0; i < buffers.size(); ++i) {
-        ranges.push_back({i, 0, internal::Elements(buffers[i])});
-      }
-    }
-  }
-
-  // Gives each part the parameters that it owns.
-  void Distribute(std::span<const size_t> owners) {
-    const std::vector<std::vector<BufferRange>> ranges =
-        OwnedRanges(owners, parts_.size(), x_.parameters(), Space<X>::buffers(x_));
+  void VisitMemories(StateVisitor<X>& visitor) override {
     for (size_t i = 0; i < parts_.size(); ++i) {
-      parts_[i]->ranges = ranges[i];
-      parts_[i]->parameters.clear();
-    }
-    for (size_t i = 0; i < owners.size(); ++i) {
-      if (owners[i] < parts_.size()) parts_[owners[i]]->parameters.push_back(i);
+      RuleOf::Memory::Describe(parts_[i].memory, [&](std::string_view name, double& number) {
+        visitor.Number(parts_[i].prefix + std::string(name), number);
+      });
     }
   }
 
-  void Apply(const typename O::Rule& rule, const Part& part, const X& gradient) {
+  void Apply(const Rule& rule, std::span<const BufferRange> ranges, const X& gradient) {
+    std::vector<X>& own = this->states();
     if constexpr (FlatSpace<X>) {
       std::array<Buffers, internal::kMaxStates> states;
-      for (size_t i = 0; i < states_.size(); ++i) states[i] = Space<X>::buffers(states_[i]);
-      internal::FlatUpdate<typename O::Rule>::Run(
-          rule, Space<X>::buffers(x_), Space<X>::buffers(gradient),
-          std::span(states).first(states_.size()), part.ranges);
+      for (size_t i = 0; i < own.size(); ++i) states[i] = Space<X>::buffers(own[i]);
+      internal::FlatUpdate<Rule>::Run(rule, Space<X>::buffers(this->x()),
+                                      Space<X>::buffers(gradient),
+                                      std::span(states).first(own.size()), ranges);
     } else {
-      internal::WithStates<typename O::Rule>(
-          states_.size(), [&]<size_t... I>(std::index_sequence<I...>) {
-            std::array<Element<X>, sizeof...(I)> states{Element<X>(states_[I])...};
-            Element<X> x(x_);
-            rule(x, Element<X>::Reading(gradient), states[I]...);
-          });
+      internal::WithStates<Rule>(own.size(), [&]<size_t... I>(std::index_sequence<I...>) {
+        std::array<Element<X>, sizeof...(I)> states{Element<X>(own[I])...};
+        Element<X> x(this->x());
+        rule(x, Element<X>::Reading(gradient), states[I]...);
+      });
     }
   }
 
-  PartList parts_;
-  Dials dials_;
-  int64_t step_ = 0;
-  X x_;
-  std::vector<std::string> names_;
-  std::vector<X> states_;
-  std::vector<Own> own_;        // of each parameter, if there are any
-  std::vector<size_t> owners_;  // whose part each parameter is; of a model
+  Parts parts_;
 };
 
 // What makes a struct with hyperparameters and a rule an optimizer.

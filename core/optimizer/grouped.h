@@ -47,10 +47,10 @@ struct Grouped {
 };
 
 template <InnerProductSpace X, ElementwiseRule O>
-class GroupedMethod final : public ElementwiseMethod<X, O> {
+class GroupedMethod final : public O::template MethodFor<X> {
  public:
   GroupedMethod(const Grouped<O>& options, const X& x0)
-      : ElementwiseMethod<X, O>(options.optimizer, x0, options.groups) {}
+      : O::template MethodFor<X>(options.optimizer, x0, options.groups) {}
 };
 
 }  // namespace descent

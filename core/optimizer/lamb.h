@@ -5,11 +5,11 @@
 #include <cmath>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
-#include "core/optimizer/finish.h"
 #include "core/optimizer/moments.h"
+#include "core/optimizer/parameterwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -50,12 +50,19 @@ struct Lamb {
   using Memory = BetaProducts;
 
   // The direction is scratch memory.
-  static std::vector<std::string_view> States(const Lamb&) { return {"exp_avg", "exp_avg_sq", ""}; }
+  static ElementStates States(const Lamb&) {
+    return {{.name = "exp_avg"}, {.name = "exp_avg_sq"}, {.name = ""}};
+  }
 
   static Rule At(const Present<Lamb>& now, Memory& products) {
     products.Use(now);
     return {now[&Lamb::beta1],        now[&Lamb::beta2],        now->epsilon,
             now[&Lamb::weight_decay], 1 / (1 - products.first), 1 / std::sqrt(1 - products.second)};
+  }
+
+  template <class P>
+  static OwnStatesOf<P> OwnStates(const P&) {
+    return {};
   }
 
   template <class P>
@@ -66,7 +73,7 @@ struct Lamb {
     axpy(-now[&Lamb::step_size] * ratio, direction, parameter.x);
   }
 
-  DESCENT_ELEMENTWISE_OPTIMIZER(Lamb)
+  DESCENT_PARAMETERWISE_OPTIMIZER(Lamb)
 };
 
 extern template class internal::FlatUpdate<Lamb::Rule>;

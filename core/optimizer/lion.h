@@ -4,8 +4,8 @@
 
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -42,7 +42,7 @@ struct Lion {
     }
   };
 
-  static std::vector<std::string_view> States(const Lion&) { return {"exp_avg"}; }
+  static ElementStates States(const Lion&) { return {{.name = "exp_avg"}}; }
 
   static Rule At(const Present<Lion>& now) {
     const double step_size = now[&Lion::step_size];

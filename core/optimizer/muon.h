@@ -8,11 +8,12 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "ATen/core/Tensor.h"
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
-#include "core/optimizer/finish.h"
+#include "core/optimizer/number_count.h"
+#include "core/optimizer/parameterwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
@@ -64,11 +65,16 @@ struct Muon {
   };
 
   // The direction is scratch memory.
-  static std::vector<std::string_view> States(const Muon&) { return {"momentum", ""}; }
+  static ElementStates States(const Muon&) { return {{.name = "momentum"}, {.name = ""}}; }
 
   static Rule At(const Present<Muon>& now) {
     return {now[&Muon::momentum], 1 - now[&Muon::step_size] * now[&Muon::weight_decay],
             now->nesterov};
+  }
+
+  template <class P>
+  static OwnStatesOf<P> OwnStates(const P&) {
+    return {};
   }
 
   template <class P>
@@ -85,7 +91,7 @@ struct Muon {
          parameter.x);
   }
 
-  DESCENT_ELEMENTWISE_OPTIMIZER(Muon)
+  DESCENT_PARAMETERWISE_OPTIMIZER(Muon)
 
  private:
   static void MoveMatrix(const Muon& options, double step_size, const at::Tensor& direction,

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/range.h"
@@ -55,7 +55,9 @@ struct NAdam {
     }
   };
 
-  static std::vector<std::string_view> States(const NAdam&) { return {"exp_avg", "exp_avg_sq"}; }
+  static ElementStates States(const NAdam&) {
+    return {{.name = "exp_avg"}, {.name = "exp_avg_sq"}};
+  }
 
   static Rule At(const Present<NAdam>& now, Memory& memory) {
     const double step_size = now[&NAdam::step_size], beta1 = now[&NAdam::beta1];

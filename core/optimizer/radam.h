@@ -5,8 +5,8 @@
 #include <cmath>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/sequence.h"
@@ -47,7 +47,9 @@ struct RAdam {
   };
   using Memory = BetaProducts;
 
-  static std::vector<std::string_view> States(const RAdam&) { return {"exp_avg", "exp_avg_sq"}; }
+  static ElementStates States(const RAdam&) {
+    return {{.name = "exp_avg"}, {.name = "exp_avg_sq"}};
+  }
 
   static Rule At(const Present<RAdam>& now, Memory& products) {
     products.Use(now);

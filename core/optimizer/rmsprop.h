@@ -4,8 +4,8 @@
 
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -52,9 +52,10 @@ struct RmsProp {
     }
   };
 
-  static std::vector<std::string_view> States(const RmsProp& options) {
-    if (options.centered) return {"square_avg", "velocity", "grad_avg"};
-    return {"square_avg", "velocity"};
+  static ElementStates States(const RmsProp& options) {
+    if (options.centered)
+      return {{.name = "square_avg"}, {.name = "velocity"}, {.name = "grad_avg"}};
+    return {{.name = "square_avg"}, {.name = "velocity"}};
   }
 
   static Rule At(const Present<RmsProp>& now) {

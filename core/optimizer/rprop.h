@@ -2,11 +2,10 @@
 #ifndef DESCENT_CORE_OPTIMIZER_RPROP_H_
 #define DESCENT_CORE_OPTIMIZER_RPROP_H_
 
-#include <cstddef>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -49,10 +48,8 @@ struct Rprop {
     }
   };
 
-  static std::vector<std::string_view> States(const Rprop&) { return {"previous", "length"}; }
-
-  static double InitialState(const Rprop& options, size_t state) {
-    return state == 1 ? options.initial_step : 0;
+  static ElementStates States(const Rprop& options) {
+    return {{.name = "previous"}, {.name = "length", .initial = options.initial_step}};
   }
 
   static Rule At(const Present<Rprop>& now) {

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
 #include "core/sequence/range.h"
@@ -66,10 +65,9 @@ struct ScheduleFreeSgd {
   };
   using Memory = ScheduleFreeWeights;
 
-  static std::vector<std::string_view> States(const ScheduleFreeSgd&) { return {"z", "average"}; }
-  static bool BeginsAtSolution(size_t) { return true; }
-  static constexpr size_t AverageState = 1;
-  static constexpr bool kOtherPoints = true;
+  static ElementStates States(const ScheduleFreeSgd&) {
+    return {{.name = "z", .point = true}, {.name = "average", .point = true, .evaluated = true}};
+  }
 
   static Rule At(const Present<ScheduleFreeSgd>& now, Memory& weights) {
     const double step_size = now[&ScheduleFreeSgd::step_size];
@@ -123,12 +121,11 @@ struct ScheduleFreeAdamW {
     }
   };
 
-  static std::vector<std::string_view> States(const ScheduleFreeAdamW&) {
-    return {"z", "average", "exp_avg_sq"};
+  static ElementStates States(const ScheduleFreeAdamW&) {
+    return {{.name = "z", .point = true},
+            {.name = "average", .point = true, .evaluated = true},
+            {.name = "exp_avg_sq"}};
   }
-  static bool BeginsAtSolution(size_t state) { return state < 2; }
-  static constexpr size_t AverageState = 1;
-  static constexpr bool kOtherPoints = true;
 
   static Rule At(const Present<ScheduleFreeAdamW>& now, Memory& memory) {
     using O = ScheduleFreeAdamW;

@@ -4,9 +4,9 @@
 
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
+#include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/fused.h"
 #include "core/sequence/range.h"
@@ -51,7 +51,7 @@ struct Sgd {
     }
   };
 
-  static std::vector<std::string_view> States(const Sgd&) { return {"velocity"}; }
+  static ElementStates States(const Sgd&) { return {{.name = "velocity"}}; }
 
   static Rule At(const Present<Sgd>& now) {
     return {now[&Sgd::step_size], now[&Sgd::momentum],

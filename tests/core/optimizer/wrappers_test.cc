@@ -284,7 +284,7 @@ struct SignDescent {
       x -= step_size * sign(average);
     }
   };
-  static std::vector<std::string_view> States(const SignDescent&) { return {"average"}; }
+  static ElementStates States(const SignDescent&) { return {{.name = "average"}}; }
   static Rule At(const Present<SignDescent>& now) {
     return {now[&SignDescent::step_size], now[&SignDescent::beta]};
   }

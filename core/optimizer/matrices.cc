@@ -1,5 +1,4 @@
 // What is done with matrices: Muon's steps, Adafactor's second moments.
-#include "core/optimizer/finish.h"
 
 #include <algorithm>
 #include <cmath>
@@ -56,7 +55,7 @@ void Muon::MoveMatrix(const Muon& options, double step_size, const at::Tensor& d
          -step_size * std::sqrt(std::max(1.0, shape)));
 }
 
-std::vector<std::pair<std::string_view, at::Tensor>> Adafactor::OwnStates(const at::Tensor& x) {
+OwnStatesOf<at::Tensor> Adafactor::OwnStates(const at::Tensor& x) {
   if (x.dim() < 2) return {{"variance", zeros_like(x)}};
   std::vector<int64_t> rows = x.sizes().vec(), columns = rows;
   rows[rows.size() - 1] = 1;

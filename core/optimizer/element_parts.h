@@ -1,0 +1,116 @@
+// An element-wise optimizer's hyperparameters in parts: those of the parameters of no group, then
+// each group's, with dials of its own or, where it inherits, the first part's.
+#ifndef DESCENT_CORE_OPTIMIZER_ELEMENT_PARTS_H_
+#define DESCENT_CORE_OPTIMIZER_ELEMENT_PARTS_H_
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/optimizer/dials.h"
+#include "core/optimizer/groups.h"
+#include "core/optimizer/hyperparameters.h"
+#include "core/sequence/range.h"
+
+namespace descent::internal {
+
+// Memory: the numbers that its rule keeps between steps.
+template <class O, class Memory>
+struct ElementPart {
+  O options;
+  std::string prefix;                   // of its dials' names: `groups.bias.`
+  std::vector<std::string> own = {};    // the fields that a group doesn't inherit
+  std::vector<const Dial*> dials = {};  // in the order of the options' sequences
+  Memory memory = {};
+
+  bool Has(const std::string& field) const {
+    return std::find(own.begin(), own.end(), field) != own.end();
+  }
+};
+
+// On the heap: dials refer to options.
+template <class O, class Memory>
+class ElementParts {
+ public:
+  using Part = ElementPart<O, Memory>;
+
+  // Throws std::invalid_argument naming the field or group.
+  ElementParts(const O& options, std::span<const ParameterGroup> groups) {
+    ThrowUnlessOk(options.Validate());
+    parts_.push_back(std::make_unique<Part>(Part{options, ""}));
+    for (const ParameterGroup& group : groups) {
+      auto part = std::make_unique<Part>(Part{options, "groups." + group.name + "."});
+      for (const auto& [field, value] : group.values) {
+        const absl::Status status = SetField(field, value, part->options);
+        if (!status.ok()) {
+          throw std::invalid_argument(part->prefix + std::string(status.message()));
+        }
+        part->own.push_back(field);
+      }
+      // What it inherits may not go with what is its own.
+      if (const absl::Status status = part->options.Validate(); !status.ok()) {
+        throw std::invalid_argument(part->prefix + std::string(status.message()));
+      }
+      parts_.push_back(std::move(part));
+    }
+  }
+
+  size_t size() const { return parts_.size(); }
+  Part& operator[](size_t i) { return *parts_[i]; }
+
+  // Refers to the parts' options.
+  std::vector<Hyperparameter> Sequences() const {
+    std::vector<Hyperparameter> all;
+    for (const auto& part : parts_) {
+      for (Hyperparameter& hyperparameter : SequencesOf(part->options)) {
+        if (part != parts_.front() && !part->Has(hyperparameter.range.field)) continue;
+        if (part == parts_.front()) RestrictInherited(hyperparameter.range);
+        hyperparameter.range.field = part->prefix + hyperparameter.range.field;
+        all.push_back(std::move(hyperparameter));
+      }
+    }
+    return all;
+  }
+
+  // Each of a part's sequences is a dial of its own or, inherited, the one of the first part.
+  void Connect(std::span<Dial* const> dials) {
+    for (const auto& part : parts_) {
+      for (const Hyperparameter& hyperparameter : SequencesOf(part->options)) {
+        const std::string& field = hyperparameter.range.field;
+        const std::string name = part->Has(field) ? part->prefix + field : field;
+        for (const Dial* dial : dials) {
+          if (dial->name == name) part->dials.push_back(dial);
+        }
+      }
+    }
+  }
+
+  // Null if it has none.
+  const Dial* StepSize(size_t i) const {
+    const std::vector<Hyperparameter> sequences = SequencesOf(parts_[i]->options);
+    const bool first = !sequences.empty() && sequences.front().range.field == "step_size";
+    return first ? parts_[i]->dials.front() : nullptr;
+  }
+
+ private:
+  // A dial that groups inherit may be turned to what is right for all of them.
+  void RestrictInherited(Range& range) const {
+    for (const auto& part : parts_) {
+      if (part->Has(range.field)) continue;
+      for (const Hyperparameter& same : SequencesOf(part->options)) {
+        if (same.range.field == range.field) range.max = std::min(range.max, same.range.max);
+      }
+    }
+  }
+
+  std::vector<std::unique_ptr<Part>> parts_;
+};
+
+}  // namespace descent::internal
+
+#endif  // DESCENT_CORE_OPTIMIZER_ELEMENT_PARTS_H_
