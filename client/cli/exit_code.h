@@ -1,8 +1,6 @@
 #ifndef DESCENT_CLIENT_CLI_EXIT_CODE_H_
 #define DESCENT_CLIENT_CLI_EXIT_CODE_H_
 
-#include "absl/status/status.h"
-
 namespace descent::cli {
 
 enum ExitCode : int {
@@ -12,11 +10,6 @@ enum ExitCode : int {
   kUnreachable = 3,  // no server answers
   kInterrupted = 130,
 };
-
-inline int ExitCodeOf(const absl::Status& status) {
-  if (status.ok()) return kOk;
-  return absl::IsUnavailable(status) ? kUnreachable : kRefused;
-}
 
 }  // namespace descent::cli
 
