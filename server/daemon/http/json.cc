@@ -1,5 +1,6 @@
 #include "server/daemon/http/json.h"
 
+#include <google/protobuf/repeated_field.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <charconv>
@@ -11,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "server/daemon/http/strict_json.h"
+#include "server/daemon/journal/iteration_fields.h"
 
 namespace descent::daemon {
 namespace {
@@ -27,21 +29,31 @@ class Members {
     out_ += name;
     out_ += "\":";
   }
-  void Int64(std::string_view name, int64_t value) {
+  // As JSON of protobuf: numbers of 64 bits are strings.
+  void Add(std::string_view name, int64_t value) {
     Name(name);
     absl::StrAppend(&out_, "\"", value, "\",");
   }
-  void Fixed64(std::string_view name, uint64_t value) {
+  void Add(std::string_view name, uint64_t value) {
     Name(name);
     absl::StrAppend(&out_, "\"", value, "\",");
   }
-  void Int32(std::string_view name, int32_t value) {
+  void Add(std::string_view name, int32_t value) {
     Name(name);
     absl::StrAppend(&out_, value, ",");
   }
-  void Double(std::string_view name, double value) {
+  void Add(std::string_view name, double value) {
     Name(name);
     Number(value);
+    out_ += ',';
+  }
+  void Add(std::string_view name, const google::protobuf::RepeatedField<double>& values) {
+    Open(name, '[');
+    for (const double value : values) {
+      Number(value);
+      out_ += ',';
+    }
+    Close(']');
     out_ += ',';
   }
   void Number(double value) {
@@ -64,7 +76,6 @@ class Members {
     if (out_.back() == ',') out_.pop_back();
     out_ += bracket;
   }
-  void Comma() { out_ += ','; }
 
  private:
   std::string& out_;
@@ -74,26 +85,16 @@ std::string IterationToJson(const v1::Event& event) {
   std::string out = "{";
   out.reserve(320);
   Members members(&out);
-  members.Int64("revision", event.revision());
-  members.Fixed64("time_unix_nanos", event.time_unix_nanos());
-  members.Int32("attempt", event.attempt());
-  members.Int32("branch", event.branch());
-  members.Int64("sequence", event.sequence());
+  members.Add("revision", event.revision());
+  members.Add("time_unix_nanos", event.time_unix_nanos());
+  members.Add("attempt", event.attempt());
+  members.Add("branch", event.branch());
+  members.Add("sequence", event.sequence());
   const v1::Iteration& iteration = event.iteration();
   members.Open("iteration", '{');
-  members.Int64("index", iteration.index());
-  members.Double("value", iteration.value());
-  members.Double("gradient_norm", iteration.gradient_norm());
-  if (iteration.has_step_size()) members.Double("step_size", iteration.step_size());
-  members.Int64("samples", iteration.samples());
-  members.Double("epoch", iteration.epoch());
-  members.Double("elapsed_seconds", iteration.elapsed_seconds());
-  members.Open("scalars", '[');
-  for (double scalar : iteration.scalars()) {
-    members.Number(scalar);
-    members.Comma();
-  }
-  members.Close(']');
+  ForEachIterationField([&](const auto& field) {
+    if (field.IsSet(iteration)) members.Add(field.name, field.Of(iteration));
+  });
   members.Close('}');
   members.Close('}');
   return out;

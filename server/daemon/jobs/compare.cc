@@ -1,5 +1,7 @@
 #include "server/daemon/jobs/compare.h"
 
+#include <google/protobuf/repeated_field.h>
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -7,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/daemon/journal/iteration_fields.h"
 
 namespace descent::daemon {
 namespace {
@@ -22,6 +25,27 @@ std::string Say(const std::string& what, double journaled, double recomputed) {
   return absl::StrCat(what, " ", Number(recomputed), " instead of ", Number(journaled));
 }
 
+// The same for all the fields of an iteration.
+using Doubles = google::protobuf::RepeatedField<double>;
+
+bool Same(int64_t a, int64_t b) { return a == b; }
+bool Same(const Doubles& a, const Doubles& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](double x, double y) { return Same(x, y); });
+}
+
+std::string Say(const std::string& what, int64_t journaled, int64_t recomputed) {
+  return absl::StrCat(what, " ", recomputed, " instead of ", journaled);
+}
+std::string Say(const std::string& what, const Doubles& journaled, const Doubles& recomputed) {
+  if (journaled.size() != recomputed.size()) {
+    return absl::StrCat(recomputed.size(), " ", what, " instead of ", journaled.size());
+  }
+  int i = 0;
+  while (Same(journaled[i], recomputed[i])) ++i;
+  return Say(absl::StrCat(what, "[", i, "]"), journaled[i], recomputed[i]);
+}
+
 template <class Numbers>
 bool SameNumbers(const Numbers& a, const Numbers& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
@@ -30,32 +54,16 @@ bool SameNumbers(const Numbers& a, const Numbers& b) {
 }  // namespace
 
 std::string Difference(const v1::Iteration& journaled, const v1::Iteration& recomputed) {
-  if (!Same(journaled.value(), recomputed.value())) {
-    return Say("value", journaled.value(), recomputed.value());
-  }
-  if (!Same(journaled.gradient_norm(), recomputed.gradient_norm())) {
-    return Say("gradient_norm", journaled.gradient_norm(), recomputed.gradient_norm());
-  }
-  if (journaled.has_step_size() != recomputed.has_step_size() ||
-      !Same(journaled.step_size(), recomputed.step_size())) {
-    return Say("step_size", journaled.step_size(), recomputed.step_size());
-  }
-  if (journaled.samples() != recomputed.samples()) {
-    return absl::StrCat("samples ", recomputed.samples(), " instead of ", journaled.samples());
-  }
-  if (!Same(journaled.epoch(), recomputed.epoch())) {
-    return Say("epoch", journaled.epoch(), recomputed.epoch());
-  }
-  if (journaled.scalars_size() != recomputed.scalars_size()) {
-    return absl::StrCat(recomputed.scalars_size(), " scalars instead of ",
-                        journaled.scalars_size());
-  }
-  for (int i = 0; i < journaled.scalars_size(); ++i) {
-    if (!Same(journaled.scalars(i), recomputed.scalars(i))) {
-      return Say(absl::StrCat("scalars[", i, "]"), journaled.scalars(i), recomputed.scalars(i));
+  std::string difference;
+  ForEachIterationField([&](const auto& field) {
+    if (!field.compared || !difference.empty()) return;
+    if (field.IsSet(journaled) == field.IsSet(recomputed) &&
+        Same(field.Of(journaled), field.Of(recomputed))) {
+      return;
     }
-  }
-  return "";
+    difference = Say(std::string(field.name), field.Of(journaled), field.Of(recomputed));
+  });
+  return difference;
 }
 
 std::string Difference(const v1::Evaluated& journaled, const v1::Evaluated& recomputed) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "descent/v1/event.pb.h"
 #include "server/daemon/journal/entries.h"
@@ -16,6 +17,21 @@ void RollupSeries::Add(double value) {
   ++count;
   mean += (value - mean) / static_cast<double>(count);
 }
+
+namespace {
+
+void Add(const v1::Iteration& iteration, std::array<RollupSeries, kRolledUpFields>* series) {
+  RollupSeries* next = series->data();
+  ForEachIterationField([&]<class Value>(const IterationField<Value>& field) {
+    if constexpr (std::is_same_v<Value, double>) {
+      if (!field.rolled_up) return;
+      if (field.IsSet(iteration)) next->Add(field.Of(iteration));
+      ++next;
+    }
+  });
+}
+
+}  // namespace
 
 std::vector<Rollup> RollUp(const std::vector<RowPtr>& rows) {
   std::vector<Rollup> rollups;
@@ -36,9 +52,7 @@ std::vector<Rollup> RollUp(const std::vector<RowPtr>& rows) {
       rollup.last_iteration = entry.iteration;
       rollup.last_revision = entry.revision;
       ++rollup.count;
-      rollup.value.Add(event.iteration().value());
-      rollup.gradient_norm.Add(event.iteration().gradient_norm());
-      if (event.iteration().has_step_size()) rollup.step_size.Add(event.iteration().step_size());
+      Add(event.iteration(), &rollup.series);
     }
   }
   return rollups;

@@ -1,10 +1,12 @@
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_ROLLUP_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_ROLLUP_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
+#include "server/daemon/journal/iteration_fields.h"
 #include "server/daemon/journal/row.h"
 
 namespace descent::daemon {
@@ -29,7 +31,8 @@ struct Rollup {
   int64_t first_iteration = 0, last_iteration = 0;
   int64_t first_revision = 0, last_revision = 0;
   int64_t count = 0;  // iterations
-  RollupSeries value, gradient_norm, step_size;
+  // Of the fields that are rolled up, in kIterationFields' order.
+  std::array<RollupSeries, kRolledUpFields> series;
 };
 
 // Folds iteration rows, oldest first.

@@ -1,4 +1,6 @@
 // ScanEvent and ToPending of journal.h: how events come into a journal.
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "descent/v1/event.pb.h"
+#include "server/daemon/journal/iteration_fields.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/journal/wire.h"
 
@@ -18,6 +21,44 @@ absl::Status Malformed(const char* what) {
   return absl::InvalidArgumentError(absl::StrCat("not a descent.v1.Event: ", what));
 }
 
+// How a field may stand on the wire.
+enum class Shape : uint8_t { kAny, kVarint, kFixed64, kFixed64s };
+
+constexpr Shape ShapeOf(const Int64Field&) { return Shape::kVarint; }
+constexpr Shape ShapeOf(const DoubleField&) { return Shape::kFixed64; }
+constexpr Shape ShapeOf(const DoublesField&) { return Shape::kFixed64s; }
+
+// By number; those of a newer worker are any.
+class Shapes {
+ public:
+  constexpr Shapes() {
+    ForEachIterationField([this](const auto& field) {
+      shapes_.at(static_cast<size_t>(field.number)) = ShapeOf(field);
+    });
+  }
+
+  [[nodiscard]] bool Fits(const WireField& field) const {
+    const auto number = static_cast<size_t>(field.tag);
+    switch (number < shapes_.size() ? shapes_[number] : Shape::kAny) {
+      case Shape::kAny:
+        return true;
+      case Shape::kVarint:
+        return field.type == WireType::kVarint;
+      case Shape::kFixed64:
+        return field.type == WireType::kFixed64;
+      case Shape::kFixed64s:  // packed, or one by one
+        return field.type == WireType::kFixed64 ||
+               (field.type == WireType::kBytes && field.bytes.size() % 8 == 0);
+    }
+    return true;
+  }
+
+ private:
+  std::array<Shape, 32> shapes_{};
+};
+
+constexpr Shapes kShapes;
+
 // Checks an Iteration field by field and takes its index: there are many of them, and a parse
 // would cost ten times as much.
 absl::StatusOr<int64_t> ScanIteration(std::string_view bytes) {
@@ -25,30 +66,8 @@ absl::StatusOr<int64_t> ScanIteration(std::string_view bytes) {
   while (!bytes.empty()) {
     WireField field;
     if (!ReadField(&bytes, &field)) return Malformed("its iteration is truncated or malformed");
-    bool fits = true;
-    switch (field.tag) {
-      case v1::Iteration::kIndexFieldNumber:
-        fits = field.type == WireType::kVarint;
-        index = static_cast<int64_t>(field.number);
-        break;
-      case v1::Iteration::kSamplesFieldNumber:
-        fits = field.type == WireType::kVarint;
-        break;
-      case v1::Iteration::kValueFieldNumber:
-      case v1::Iteration::kGradientNormFieldNumber:
-      case v1::Iteration::kStepSizeFieldNumber:
-      case v1::Iteration::kEpochFieldNumber:
-      case v1::Iteration::kElapsedSecondsFieldNumber:
-        fits = field.type == WireType::kFixed64;
-        break;
-      case v1::Iteration::kScalarsFieldNumber:  // packed, or one by one
-        fits = field.type == WireType::kFixed64 ||
-               (field.type == WireType::kBytes && field.bytes.size() % 8 == 0);
-        break;
-      default:
-        break;  // of a newer worker
-    }
-    if (!fits) return Malformed("a field of its iteration has another type");
+    if (!kShapes.Fits(field)) return Malformed("a field of its iteration has another type");
+    if (field.tag == v1::Iteration::kIndexFieldNumber) index = static_cast<int64_t>(field.number);
   }
   if (index < 0) return Malformed("its iteration's index is negative");
   return index;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/daemon/journal/checksum.h"
+#include "server/daemon/journal/iteration_fields.h"
 #include "server/daemon/journal/schema.h"
 #include "server/daemon/journal/stored_row.h"
 
@@ -31,9 +32,11 @@ std::string MergeRollupSql() {
       "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) "
       "ON CONFLICT (job, branch, bucket) DO UPDATE SET "
       "last_iteration = excluded.last_iteration, last_revision = excluded.last_revision, "
-      "count = rollups.count + excluded.count, ";
-  return sql + MergeSeries("value") + ", " + MergeSeries("gradient_norm") + ", " +
-         MergeSeries("step_size");
+      "count = rollups.count + excluded.count";
+  ForEachIterationField([&](const auto& field) {
+    if (field.rolled_up) sql += ", " + MergeSeries(std::string(field.name));
+  });
+  return sql;
 }
 
 void BindSeries(Statement& statement, int index, const RollupSeries& series) {
@@ -266,9 +269,11 @@ absl::Status WriteStatements::MergeRollup(int64_t job, const Rollup& rollup) {
       .Bind(6, rollup.first_revision)
       .Bind(7, rollup.last_revision)
       .Bind(8, rollup.count);
-  BindSeries(merge_rollup_, 9, rollup.value);
-  BindSeries(merge_rollup_, 14, rollup.gradient_norm);
-  BindSeries(merge_rollup_, 19, rollup.step_size);
+  int index = 9;
+  for (const RollupSeries& series : rollup.series) {
+    BindSeries(merge_rollup_, index, series);
+    index += 5;
+  }
   return merge_rollup_.Run();
 }
 
