@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/data/sha256.h"
+#include "core/digest/sha256.h"
 
 namespace descent {
 

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "core/data/sha256.h"
+#include "core/digest/sha256.h"
 
 namespace descent {
 namespace {

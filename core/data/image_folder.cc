@@ -15,7 +15,7 @@
 #include "core/data/file.h"
 #include "core/data/pair.h"
 #include "core/data/picture.h"
-#include "core/data/sha256.h"
+#include "core/digest/sha256.h"
 #include "core/text/exception_text.h"
 #include "core/text/utf8.h"
 

@@ -1,5 +1,5 @@
-#ifndef DESCENT_CORE_DATA_SHA256_H_
-#define DESCENT_CORE_DATA_SHA256_H_
+#ifndef DESCENT_CORE_DIGEST_SHA256_H_
+#define DESCENT_CORE_DIGEST_SHA256_H_
 
 // SHA-256 by libcrypto, fed in pieces. One thread at a time.
 
@@ -30,4 +30,4 @@ std::string Sha256Hex(std::string_view bytes);
 
 }  // namespace descent
 
-#endif  // DESCENT_CORE_DATA_SHA256_H_
+#endif  // DESCENT_CORE_DIGEST_SHA256_H_

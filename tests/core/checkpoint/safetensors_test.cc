@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/data/sha256.h"
+#include "core/digest/sha256.h"
 
 namespace descent {
 namespace {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/data/random_seed.h"
-#include "core/data/sha256.h"
 
 namespace descent {
 namespace {
@@ -253,10 +252,6 @@ TEST(DeriveSeed, DiffersByEveryArgument) {
     }
   }
   EXPECT_EQ(seeds.size(), 2000u);
-}
-
-TEST(Sha256, IsTheStandardOne) {
-  EXPECT_EQ(Sha256Hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 }  // namespace
