@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -20,10 +20,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "server/common/mutex.h"
+#include "server/common/process_stat.h"
 #include "server/daemon/sockets/descriptors.h"
 
 extern char** environ;
@@ -276,18 +275,9 @@ std::string DescribeExit(const ProcessExit& exit) {
 }
 
 int64_t ProcessStartTicks(int64_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
-  std::string line;
-  std::getline(file, line);
-  // The name in parentheses may hold anything, so count from the last one: field 3 follows it.
-  const size_t name_end = line.rfind(") ");
-  if (name_end == std::string::npos) return 0;
-  const std::vector<std::string> fields = absl::StrSplit(line.substr(name_end + 2), ' ');
+  const std::optional<server::ProcessStat> stat = server::ReadProcessStat(pid);
   // A zombie has ended, whether or not its parent has looked.
-  if (fields[0] == "Z" || fields[0] == "X") return 0;
-  int64_t ticks = 0;
-  if (fields.size() < 20 || !absl::SimpleAtoi(fields[19], &ticks)) return 0;
-  return ticks;
+  return !stat || stat->state == 'Z' || stat->state == 'X' ? 0 : stat->start_ticks;
 }
 
 absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(

@@ -5,29 +5,14 @@
 #include <torch/version.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
 #include <string>
+
+#include "server/common/process_stat.h"
 
 namespace descent::worker {
 namespace {
 
 constexpr char kVersion[] = "0.1.0";
-
-// Field 22 of /proc/self/stat. The second field, the program's name in parentheses, may hold
-// spaces.
-int64_t StartTicks() {
-  std::ifstream file("/proc/self/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos) return 0;
-  std::istringstream fields(text.substr(name_end + 1));
-  std::string skipped;
-  for (int field = 3; field < 22; ++field) fields >> skipped;
-  int64_t ticks = 0;
-  fields >> ticks;
-  return ticks;
-}
 
 }  // namespace
 
@@ -40,7 +25,8 @@ int64_t StartTicks() {
   char host[256] = "";
   if (gethostname(host, sizeof(host) - 1) == 0) info.set_host(host);
   info.set_pid(getpid());
-  info.set_process_start_ticks(StartTicks());
+  const auto stat = server::ReadProcessStat(getpid());
+  info.set_process_start_ticks(stat ? stat->start_ticks : 0);
   return info;
 }
 
