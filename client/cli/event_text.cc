@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/format.h"
+#include "core/text/size_text.h"
 
 namespace descent::cli {
 namespace {
@@ -173,7 +174,7 @@ std::string EventText(const v1::Event& event, const SeriesNames& series) {
     }
     case v1::Event::kCheckpointSaved:
       return absl::StrCat("checkpoint ", Visible(event.checkpoint_saved().checkpoint()), " (",
-                          Bytes(event.checkpoint_saved().bytes()), ")");
+                          SizeText(static_cast<double>(event.checkpoint_saved().bytes())), ")");
     case v1::Event::kRewound: {
       const v1::Rewound& rewound = event.rewound();
       return absl::StrCat("rewound to iteration ", Count(rewound.to_iteration()), ", branch ",

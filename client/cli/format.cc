@@ -28,16 +28,6 @@ std::string Percent(double fraction, int decimals) {
   return absl::StrFormat("%.*f%%", decimals, 100 * fraction);
 }
 
-std::string Bytes(int64_t bytes) {
-  double value = static_cast<double>(bytes);
-  for (const char* unit : {"B", "kB", "MB", "GB"}) {
-    const int decimals = value < 10 && *unit != 'B' ? 1 : 0;
-    if (value < 1000) return absl::StrFormat("%.*f %s", decimals, value, unit);
-    value /= 1000;
-  }
-  return absl::StrFormat("%.1f TB", value);
-}
-
 std::string Duration(absl::Duration d) {
   if (d == absl::InfiniteDuration()) return "?";
   const int64_t seconds = std::max<int64_t>(0, absl::ToInt64Seconds(d + absl::Milliseconds(500)));

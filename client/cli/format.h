@@ -16,7 +16,6 @@ std::string Count(int64_t n);  // 60,000
 // 0.0123457; what is not finite as Python and NumPy print it: nan, inf, -inf.
 std::string Number(double value, int digits = 6);
 std::string Percent(double fraction, int decimals = 0);  // 26%
-std::string Bytes(int64_t bytes);                        // 1.2 MB
 std::string Duration(absl::Duration d);                  // 0:07, 1:02:03, 2d 3h
 std::string Ago(int64_t unix_nanos);                     // 2 min ago
 std::string LocalTime(int64_t unix_nanos);               // 2026-11-21 10:00:00

@@ -17,6 +17,7 @@
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_override.h"
 #include "client/cpp/spec_text.h"
+#include "core/text/size_text.h"
 
 namespace descent::cli {
 namespace {
@@ -105,9 +106,11 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
   if (!response.spec().has_system()) {
     facts.Add({"optimizer", OptimizerText(response.spec().optimizer())});
   }
-  facts.Add({"parameters", absl::StrCat(Count(summary.parameters()), " (",
-                                        Bytes(summary.parameter_bytes()), ")")});
-  if (summary.memory_bytes() > 0) facts.Add({"memory", Bytes(summary.memory_bytes())});
+  facts.Add(
+      {"parameters", absl::StrCat(Count(summary.parameters()), " (",
+                                  SizeText(static_cast<double>(summary.parameter_bytes())), ")")});
+  if (summary.memory_bytes() > 0)
+    facts.Add({"memory", SizeText(static_cast<double>(summary.memory_bytes()))});
   // A function has neither.
   const bool data = summary.train_examples() > 0;
   if (data) facts.Add({"training examples", Count(summary.train_examples())});

@@ -2,12 +2,11 @@
 
 #include <c10/util/Exception.h>
 
-#include <cstdio>
 #include <cstdlib>
-#include <iterator>
 #include <new>
 #include <string_view>
 
+#include "core/text/size_text.h"
 #include "core/text/utf8.h"
 
 namespace descent {
@@ -16,12 +15,7 @@ namespace {
 constexpr size_t kMaxBytes = 1000;
 
 std::string NotEnough(double bytes) {
-  constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB", "PB", "EB"};
-  size_t unit = 0;
-  for (; bytes >= 1000 && unit + 1 < std::size(kUnits); ++unit) bytes /= 1000;
-  char size[64];
-  std::snprintf(size, sizeof(size), unit == 0 ? "%.0f %s" : "%.1f %s", bytes, kUnits[unit]);
-  return std::string("there is not enough memory: ") + size + " were asked for at once";
+  return "there is not enough memory: " + SizeText(bytes) + " were asked for at once";
 }
 
 }  // namespace

@@ -10,15 +10,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "core/text/size_text.h"
 #include "server/common/limits.h"
 
 namespace descent::worker {
 namespace {
 
-std::string Megabytes(size_t bytes) {
-  return absl::StrFormat("%.1f MB", static_cast<double>(bytes) * 1e-6);
-}
+std::string Size(size_t bytes) { return SizeText(static_cast<double>(bytes)); }
 
 // The field of the message that takes the most, and its bytes.
 std::pair<std::string, size_t> Largest(const google::protobuf::Message& message) {
@@ -45,10 +43,10 @@ void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violat
     const bool in_spec = given_bytes >= built_bytes;
     violations->Add(
         in_spec ? given : "model",
-        absl::StrCat("The spec and the summary of what it builds are ", Megabytes(bytes),
-                     ", more than the ", Megabytes(server::kMaxJobBytes),
+        absl::StrCat("The spec and the summary of what it builds are ", Size(bytes),
+                     ", more than the ", Size(server::kMaxJobBytes),
                      " that a job may have; most of it, ",
-                     Megabytes(in_spec ? given_bytes : built_bytes), ", is ",
+                     Size(in_spec ? given_bytes : built_bytes), ", is ",
                      in_spec ? "this." : absl::StrCat("the summary's ", built, "."),
                      in_spec ? " Put what is long into a file that the spec names." : ""),
         "TOO_LARGE");
@@ -60,7 +58,7 @@ void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violat
     violations->Add(
         spec.has_system() ? "system" : "optimizer",
         absl::StrCat("There would be ", summary.dials_size(), " dials, whose names are ",
-                     Megabytes(names), " of text, more than ", Megabytes(server::kMaxNamesBytes),
+                     Size(names), " of text, more than ", Size(server::kMaxNamesBytes),
                      "; use fewer groups, or shorter names."),
         "TOO_LARGE");
   }
