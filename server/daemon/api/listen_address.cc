@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/api/requests.h"
 
 namespace descent::daemon {
@@ -18,7 +19,7 @@ namespace {
 
 absl::Status Refuse(std::string_view flag, std::string_view text, std::string_view why) {
   return InvalidField(flag, absl::StrCat("\"", std::string(text), "\" ", std::string(why)),
-                      "INVALID_ADDRESS");
+                      reason::kInvalidAddress);
 }
 
 // Fills `storage` from a numeric address; its length, or 0.
@@ -93,7 +94,7 @@ absl::Status ProbeListenAddress(const ListenAddress& address, std::string_view f
     return MakeError(
         absl::StatusCode::kUnavailable,
         absl::StrCat("cannot open a socket for ", address.ToString(), ": ", std::strerror(errno)),
-        "CANNOT_LISTEN");
+        reason::kCannotListen);
   }
   // As the servers do, so that connections of a daemon that has just left don't count.
   const int one = 1;
@@ -107,12 +108,12 @@ absl::Status ProbeListenAddress(const ListenAddress& address, std::string_view f
                      absl::StrCat(std::string(flag), ": ", address.ToString(),
                                   " is in use by another program (another descentd?); choose "
                                   "another port, or 0 for any free one"),
-                     "PORT_IN_USE");
+                     reason::kPortInUse);
   }
   return MakeError(absl::StatusCode::kUnavailable,
                    absl::StrCat(std::string(flag), ": cannot listen on ", address.ToString(), ": ",
                                 std::strerror(error)),
-                   "CANNOT_LISTEN");
+                   reason::kCannotListen);
 }
 
 }  // namespace descent::daemon

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/api/requests.h"
 
 namespace descent::daemon {
@@ -19,7 +20,7 @@ absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const Caller& caller,
   absl::Status status = cursor.status();
   if (status.code() == absl::StatusCode::kOutOfRange) {
     const JobJournal& bounds = **journal;
-    SetErrorDetail(ErrorDetail{.reason = "CURSOR_OUT_OF_RANGE",
+    SetErrorDetail(ErrorDetail{.reason = reason::kCursorOutOfRange,
                                .metadata = {{"head_revision", absl::StrCat(bounds.head_revision())},
                                             {"compacted_revision",
                                              absl::StrCat(bounds.compacted_revision())}}},

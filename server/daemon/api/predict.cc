@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "proto/message_text.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/api/wire_request.h"
 
@@ -42,7 +43,7 @@ class PredictStream final : public PredictionSink {
   }
   void OnEnd(const absl::Status& status) override {
     // What a checkpoint is called is no slip in a job's name.
-    const bool about_name = GetErrorDetail(status).reason != "CHECKPOINT_NOT_FOUND";
+    const bool about_name = GetErrorDetail(status).reason != reason::kCheckpointNotFound;
     End(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
   }
   void End(const absl::Status& status) {

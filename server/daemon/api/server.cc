@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/api/answer.h"
 #include "server/daemon/api/predict.h"
 #include "server/daemon/api/pulse.h"
@@ -204,7 +205,7 @@ class ApiServerImpl final : public ApiServer {
     if (!listener.ok()) {
       return MakeError(absl::StatusCode::kUnavailable,
                        absl::StrCat("--listen: ", std::string(listener.status().message())),
-                       "CANNOT_LISTEN");
+                       reason::kCannotListen);
     }
     listener_ = *std::move(listener);
     listener_->AddTo(builder);
@@ -226,7 +227,7 @@ class ApiServerImpl final : public ApiServer {
     if (server_ == nullptr) {
       return MakeError(absl::StatusCode::kUnavailable,
                        absl::StrCat("--listen: cannot listen on ", address->ToString()),
-                       "CANNOT_LISTEN");
+                       reason::kCannotListen);
     }
     address->port = port_ = listener_->port();
     address_ = address->ToString();
@@ -255,7 +256,7 @@ class ApiServerImpl final : public ApiServer {
     service_.watches().EndAll(
         MakeError(absl::StatusCode::kUnavailable,
                   "descentd is shutting down; watch again from the last revision once it is back",
-                  "SHUTTING_DOWN"));
+                  reason::kShuttingDown));
     if (server_ == nullptr) return;
     server_->GetHealthCheckService()->Shutdown();
     server_->Shutdown(deadline);

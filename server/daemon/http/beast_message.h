@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/message.h"
@@ -48,7 +49,7 @@ void SetHeaders(const HttpResponse& response, Message* message) {
 // What to say about a request that could not be read, if anybody is there to hear it.
 inline std::optional<HttpResponse> Complaint(const boost::system::error_code& error) {
   const auto complain = [](int status, absl::StatusCode code, std::string_view message) {
-    return ErrorResponse(status, MakeError(code, message, "INVALID_HTTP"));
+    return ErrorResponse(status, MakeError(code, message, reason::kInvalidHttp));
   };
   if (error == boost::beast::http::error::body_limit) {
     return complain(413, absl::StatusCode::kInvalidArgument, "the body is larger than 1 MiB");

@@ -11,6 +11,7 @@
 #include "client/dashboard/embedded.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -56,7 +57,7 @@ absl::Status CheckRepeated(const HttpRequest& request) {
   for (const std::string_view name : kSingle) {
     if (request.repeated.count(name) == 0) continue;
     return InvalidField(name, "is given more than once; send one header of this name",
-                        "REPEATED_HEADER");
+                        reason::kRepeatedHeader);
   }
   return absl::OkStatus();
 }
@@ -71,7 +72,7 @@ absl::Status CheckHost(const HttpRequest& request) {
       absl::StatusCode::kPermissionDenied,
       absl::StrCat("the Host header \"", ShortUtf8(host, 128),
                    "\" does not name this machine: use localhost or a loopback address"),
-      "FOREIGN_HOST");
+      reason::kForeignHost);
 }
 
 absl::Status CheckOrigin(const HttpRequest& request) {
@@ -83,7 +84,7 @@ absl::Status CheckOrigin(const HttpRequest& request) {
   return MakeError(absl::StatusCode::kPermissionDenied,
                    absl::StrCat("a page of \"", ShortUtf8(origin, 128),
                                 "\" may not send commands to this daemon"),
-                   "FOREIGN_ORIGIN");
+                   reason::kForeignOrigin);
 }
 
 bool IsJson(const HttpRequest& request) {

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/http/strict_json.h"
 #include "server/daemon/journal/iteration_fields.h"
 
@@ -164,7 +165,7 @@ absl::Status FromJson(std::string_view json, google::protobuf::Message* message)
   return MakeError(absl::StatusCode::kInvalidArgument,
                    absl::StrCat("the body is not a ", message->GetDescriptor()->name(),
                                 " in JSON: ", std::string(status.message())),
-                   "INVALID_JSON");
+                   reason::kInvalidJson);
 }
 
 int HttpStatusOf(absl::StatusCode code) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -41,7 +42,7 @@ bool Decode(std::string_view text, bool plus_is_space, std::string* out) {
 
 absl::Status Broken() {
   return MakeError(absl::StatusCode::kInvalidArgument,
-                   "the request's target is not a valid path and query", "INVALID_TARGET");
+                   "the request's target is not a valid path and query", reason::kInvalidTarget);
 }
 
 }  // namespace

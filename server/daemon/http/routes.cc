@@ -12,6 +12,7 @@
 #include "client/dashboard/embedded.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/api/requests.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
@@ -114,7 +115,7 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
   if (match.kind == Kind::kNone) {
     return done(ErrorResponse(MakeError(
         absl::StatusCode::kNotFound,
-        absl::StrCat("nothing is served at ", ShortUtf8(target->path, 256)), "NO_SUCH_PATH")));
+        absl::StrCat("nothing is served at ", ShortUtf8(target->path, 256)), reason::kNoSuchPath)));
   }
   const bool reads = request.method == "GET" || request.method == "HEAD";
   const std::string allowed(match.Allowed());
@@ -126,7 +127,7 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
     HttpResponse response = ErrorResponse(
         405, MakeError(absl::StatusCode::kUnimplemented,
                        absl::StrCat(ShortUtf8(target->path, 256), " allows ", allowed),
-                       "METHOD_NOT_ALLOWED"));
+                       reason::kMethodNotAllowed));
     response.headers.emplace_back("Allow", allowed);
     return done(std::move(response));
   }
@@ -205,8 +206,8 @@ void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std
                         std::function<void(Outcome)> done) const {
   if (absl::Status status = CheckOrigin(http); !status.ok()) return done(ErrorResponse(status));
   if (!IsJson(http)) {
-    return done(ErrorResponse(
-        415, InvalidField("content-type", "must be application/json", "INVALID_CONTENT_TYPE")));
+    return done(ErrorResponse(415, InvalidField("content-type", "must be application/json",
+                                                reason::kInvalidContentType)));
   }
   v1::CommandJobRequest request;
   if (absl::Status status = FromJson(http.body, &request); !status.ok()) {

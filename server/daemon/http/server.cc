@@ -38,6 +38,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/common/executor.h"
 #include "server/common/log.h"
 #include "server/daemon/api/requests.h"
@@ -94,7 +95,7 @@ class HttpServerImpl final : public HttpServer {
       return MakeError(
           absl::StatusCode::kUnavailable,
           absl::StrCat("--http: cannot listen on ", address->ToString(), ": ", error.message()),
-          "CANNOT_LISTEN");
+          reason::kCannotListen);
     }
     port_ = acceptor_.local_endpoint().port();
     address_ = ListenAddress{.host = address->host, .port = port_}.ToString();
@@ -216,7 +217,7 @@ class HttpServerImpl final : public HttpServer {
     return ErrorResponse(408, MakeError(absl::StatusCode::kDeadlineExceeded,
                                         absl::StrCat("the rest of the request did not come within ",
                                                      options_.read_seconds, " s"),
-                                        "REQUEST_TIMEOUT"));
+                                        reason::kRequestTimeout));
   }
 
   HttpResponse TooMany() const {
@@ -226,7 +227,7 @@ class HttpServerImpl final : public HttpServer {
                                " HTTP connections at a time, and has as many (", watchers(),
                                " of them watch); close some, or allow it more files (ulimit -n, "
                                "LimitNOFILE= of systemd)"),
-                  "TOO_MANY_CONNECTIONS"));
+                  reason::kTooManyConnections));
     response.headers.emplace_back("Retry-After", "1");
     return response;
   }
@@ -351,7 +352,7 @@ class HttpServerImpl final : public HttpServer {
       co_return ErrorResponse(
           MakeError(absl::StatusCode::kDeadlineExceeded,
                     "no answer yet; the request stays accepted: ask again with the same request_id",
-                    "STILL_WAITING"));
+                    reason::kStillWaiting));
     }
     co_return std::move(reply->outcome);
   }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -138,7 +139,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
     std::string text = error.what();
     if (const size_t end = text.find("] "); end != std::string::npos) text.erase(0, end + 2);
     status_ = MakeError(absl::StatusCode::kInvalidArgument,
-                        absl::StrCat("the body is not JSON: ", text), "INVALID_JSON");
+                        absl::StrCat("the body is not JSON: ", text), reason::kInvalidJson);
     return false;
   }
 
@@ -182,7 +183,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
       }
       if (path.size() > 256) break;
     }
-    status_ = InvalidField(path, what, "INVALID_JSON");
+    status_ = InvalidField(path, what, reason::kInvalidJson);
     return false;
   }
 

@@ -5,7 +5,7 @@
 #include <set>
 #include <string_view>
 
-#include "absl/strings/str_cat.h"
+#include "proto/rules/names.h"
 #include "server/daemon/jobs/dials.h"
 
 namespace descent::daemon {
@@ -28,7 +28,7 @@ void LeaveOutMatrices(int most_classes, v1::Evaluated* evaluation) {
 }
 
 JobFold::JobFold(const std::string& job_id) : given_(std::make_shared<v1::Job>()) {
-  light_.set_name(absl::StrCat("jobs/", job_id));
+  light_.set_name(rules::JobName(job_id));
 }
 
 JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {

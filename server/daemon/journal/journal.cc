@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/rules/names.h"
 #include "server/common/mutex.h"
 #include "server/daemon/journal/schema.h"
 #include "server/daemon/journal/sqlite.h"
@@ -137,7 +138,7 @@ class JournalImpl : public Journal {
 
   absl::Status damage() const override {
     std::vector<std::string> damaged;
-    for (const auto& journal : Damaged()) damaged.push_back("jobs/" + journal->job_id());
+    for (const auto& journal : Damaged()) damaged.push_back(rules::JobName(journal->job_id()));
     if (damaged.empty()) return absl::OkStatus();
     constexpr size_t kNamed = 10;
     const size_t more = damaged.size() - std::min(damaged.size(), kNamed);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "descent/v1/training_service.pb.h"
+#include "proto/rules/names.h"
 #include "server/common/log.h"
 #include "server/daemon/journal/checksum.h"
 #include "server/daemon/journal/journal.h"
@@ -253,7 +254,7 @@ absl::StatusOr<std::vector<Reader::JobRecord>> Reader::Jobs() {
       const std::string_view snapshot = jobs_.Blob(2);
       if (jobs_.Int(4) != int64_t{Checksum(job.job_id, snapshot)} ||
           !job.snapshot.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()))) {
-        server::LogWarning(absl::StrCat("jobs/", job.job_id),
+        server::LogWarning(rules::JobName(job.job_id),
                            "its snapshot in the store is damaged; it is made anew from its events");
         job.snapshot.Clear();
       }

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/daemon/journal/row_builder.h"
 #include "server/daemon/journal/writer.h"
@@ -143,10 +145,10 @@ bool StoredJournal::NoteDamage(const absl::Status& what) {
   {
     MutexLock lock(damage_mutex_);
     if (!damage_.ok()) return false;
-    damage_ = MakeError(absl::StatusCode::kDataLoss, text, "JOURNAL_DAMAGED");
+    damage_ = MakeError(absl::StatusCode::kDataLoss, text, reason::kJournalDamaged);
     damaged_.store(true);
   }
-  server::LogError(absl::StrCat("jobs/", job_id_), text);
+  server::LogError(rules::JobName(job_id_), text);
   return true;
 }
 

@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
 #include "server/common/clock.h"
 #include "server/common/log.h"
 #include "server/daemon/api/requests.h"
@@ -117,7 +118,7 @@ int Check(const Flags& flags, bool json) {
     nlohmann::json jobs = nlohmann::json::array();
     for (const StoreReport::Job& job : report->jobs) {
       nlohmann::json& entry = jobs.emplace_back();
-      entry = {{"job", "jobs/" + job.job_id},
+      entry = {{"job", rules::JobName(job.job_id)},
                {"head_revision", job.head_revision},
                {"whole", job.damage.empty()}};
       if (!job.damage.empty()) entry["damage"] = job.damage;
@@ -134,7 +135,7 @@ int Check(const Flags& flags, bool json) {
   for (const StoreReport::Job& job : report->jobs) {
     if (job.damage.empty()) continue;
     ++damaged;
-    std::cout << "jobs/" << job.job_id << ": " << job.damage << "\n";
+    std::cout << rules::JobName(job.job_id) << ": " << job.damage << "\n";
   }
   std::cout << report->jobs.size() << (report->jobs.size() == 1 ? " job, " : " jobs, ");
   if (report->whole()) {

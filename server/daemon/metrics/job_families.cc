@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "proto/rules/names.h"
 #include "server/daemon/metrics/family.h"
 
 namespace descent::daemon {
@@ -25,8 +26,8 @@ std::string StateLabel(v1::JobState state) {
 
 // `jobs/mnist` → `mnist`
 std::string IdOf(const v1::Job& job) {
-  constexpr std::string_view kPrefix = "jobs/";
-  return job.name().rfind(kPrefix, 0) == 0 ? job.name().substr(kPrefix.size()) : job.name();
+  constexpr std::string_view kPrefix = rules::kJobCollection;
+  return job.name().starts_with(kPrefix) ? job.name().substr(kPrefix.size()) : job.name();
 }
 
 double ToSeconds(uint64_t unix_nanos) { return static_cast<double>(unix_nanos) / 1e9; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -19,7 +20,7 @@ absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed) {
   if (claimed.empty()) return Caller{.principal = "anonymous", .role = Role::kAdmin};
   if (claimed.size() > kMaxPrincipal || !IsPrintableAscii(claimed)) {
     return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
-                        "INVALID_PRINCIPAL");
+                        reason::kInvalidPrincipal);
   }
   return Caller{.principal = std::string(claimed), .role = Role::kAdmin};
 }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::client {
 namespace {
@@ -28,7 +29,7 @@ bool Wanted(const v1::WatchJobRequest& request, const v1::Event& event) {
 
 grpc::Status NoSuchJob(const std::string& name) {
   return ToGrpcStatus(
-      MakeError(absl::StatusCode::kNotFound, "there is no " + name, "JOB_NOT_FOUND"));
+      MakeError(absl::StatusCode::kNotFound, "there is no " + name, reason::kJobNotFound));
 }
 
 }  // namespace
@@ -227,7 +228,8 @@ grpc::Status FakeService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobReq
   if (entry == nullptr) return NoSuchJob(request->name());
   if (entry->job.state() == v1::RUNNING && !request->force()) {
     return ToGrpcStatus(MakeError(absl::StatusCode::kFailedPrecondition,
-                                  request->name() + " has not ended; stop it first", "JOB_LIVE"));
+                                  request->name() + " has not ended; stop it first",
+                                  reason::kJobNotFinished));
   }
   jobs_.erase(request->name());
   return grpc::Status::OK;
@@ -272,7 +274,8 @@ grpc::Status FakeService::WatchJob(grpc::ServerContext* context, const v1::Watch
     const Entry* entry = Find(request->name());
     if (entry == nullptr) return NoSuchJob(request->name());
     if (request->after_revision() > entry->job.head_revision()) {
-      return ToGrpcStatus(MakeError(absl::StatusCode::kOutOfRange, "past the head", "PAST_HEAD"));
+      return ToGrpcStatus(
+          MakeError(absl::StatusCode::kOutOfRange, "past the head", reason::kCursorOutOfRange));
     }
     if (breaks_ > 0) {
       --breaks_;
@@ -342,7 +345,7 @@ grpc::Status FakeService::CommandJob(grpc::ServerContext* context,
       const std::string field = "commands[" + std::to_string(i) + "].set";
       if (dial == nullptr) {
         return ToGrpcStatus(
-            InvalidField(field + ".path", "\"" + path + "\" is no dial", "UNKNOWN_DIAL"));
+            InvalidField(field + ".path", "\"" + path + "\" is no dial", reason::kUnknownDial));
       }
       if (!(value >= 0)) return ToGrpcStatus(InvalidField(field, "must be 0 or more"));
       v1::Change& change = *applied.add_changes();
