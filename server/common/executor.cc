@@ -8,17 +8,27 @@ Executor::Executor(int threads) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
-Executor::~Executor() {
+Executor::~Executor() { Stop(); }
+
+void Executor::Stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     changed_.SignalAll();
   }
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+  // What a task holds may post: let go of it without the lock.
+  std::deque<std::function<void()>> tasks;
+  MutexLock lock(mutex_);
+  stopped_ = true;
+  tasks.swap(tasks_);
 }
 
 void Executor::Post(std::function<void()> task) {
   MutexLock lock(mutex_);
+  if (stopped_) return;
   tasks_.push_back(std::move(task));
   changed_.Signal();
 }

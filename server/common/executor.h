@@ -17,13 +17,17 @@ namespace descent::server {
 class Executor {
  public:
   explicit Executor(int threads);
-  // Runs what was posted, then joins. Nothing may be posted from then on but by what still runs.
+  // As Stop.
   ~Executor();
 
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
+  // After Stop: dropped.
   void Post(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Runs what was posted, and what that posts, then joins. Not from a task. Idempotent.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -32,6 +36,7 @@ class Executor {
   CondVar changed_;
   std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // last: they use what is above
 };
 

@@ -14,12 +14,6 @@ namespace descent::daemon {
 
 using server::MutexLock;
 
-RequestBook Job::NewBook() const {
-  return RequestBook(
-      absl::StrCat("jobs/", id_),
-      [loop = environment_.loop](std::function<void()> answer) { loop->Post(std::move(answer)); });
-}
-
 void Job::Command(const v1::CommandJobRequest& request, const std::string& principal,
                   Jobs::Callback<v1::CommandJobResponse> done) {
   v1::CommandAccepted asked;
@@ -49,19 +43,20 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
 
 absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,
                                   const v1::CommandAccepted& asked) const {
-  if (pending_.is_final()) {
+  if (present().is_final()) {
     return MakeError(absl::StatusCode::kFailedPrecondition,
-                     absl::StrCat("jobs/", id_, " is over (", v1::JobState_Name(pending_.state()),
+                     absl::StrCat("jobs/", id_, " is over (", v1::JobState_Name(present().state()),
                                   "): nothing can be changed any more"),
                      "JOB_FINISHED");
   }
-  if (request.has_at_iteration() && request.at_iteration() < head_iteration_) {
-    return MakeError(absl::StatusCode::kFailedPrecondition,
-                     absl::StrCat("at_iteration ", request.at_iteration(),
-                                  " has passed: the run is at iteration ", head_iteration_),
-                     "ITERATION_PASSED");
+  if (request.has_at_iteration() && request.at_iteration() < appender_.head_iteration()) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        absl::StrCat("at_iteration ", request.at_iteration(),
+                     " has passed: the run is at iteration ", appender_.head_iteration()),
+        "ITERATION_PASSED");
   }
-  if (absl::Status status = CheckDials(request, pending_.given().summary()); !status.ok()) {
+  if (absl::Status status = CheckDials(request, present().given().summary()); !status.ok()) {
     return status;
   }
   return book_.CheckRoom(asked);
@@ -69,12 +64,11 @@ absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,
 
 void Job::Accept(const v1::CommandAccepted& accepted) {
   Draft draft;
-  v1::Event event = NewEvent();
+  v1::Event event = appender_.NewEvent();
   *event.mutable_command_accepted() = accepted;
-  Add(std::move(event), &draft);
+  appender_.Add(std::move(event), &draft);
   // Without a worker nobody else would answer; and a stop needs none.
-  if (pending_.state() == v1::QUEUED && attempt_.phase == Phase::kIdle &&
-      !accepted.has_at_iteration() &&
+  if (present().state() == v1::QUEUED && attempt_.is_idle() && !accepted.has_at_iteration() &&
       std::all_of(accepted.commands().begin(), accepted.commands().end(),
                   [](const v1::Command& command) { return command.has_stop(); })) {
     StopQueued(accepted, &draft);
@@ -83,23 +77,23 @@ void Job::Accept(const v1::CommandAccepted& accepted) {
 }
 
 void Job::StopQueued(const v1::CommandAccepted& accepted, Draft* draft) {
-  v1::Event event = NewEvent();
+  v1::Event event = appender_.NewEvent();
   v1::CommandApplied& applied = *event.mutable_command_applied();
   applied.set_request_id(accepted.request_id());
-  applied.set_iteration(head_iteration_);
+  applied.set_iteration(appender_.head_iteration());
   applied.set_principal(accepted.principal());
   for (int i = 0; i < accepted.commands_size(); ++i) applied.add_commands("stop");
-  Add(std::move(event), draft);
-  AddFinal(NewState(v1::STOPPED,
-                    absl::StrCat("stopped by ", accepted.principal(), " before it was its turn")),
+  appender_.Add(std::move(event), draft);
+  AddFinal(appender_.NewState(v1::STOPPED, absl::StrCat("stopped by ", accepted.principal(),
+                                                        " before it was its turn")),
            draft);
 }
 
 void Job::ForwardAccepted(const v1::CommandAccepted& accepted) {
-  if (attempt_.phase != Phase::kLive || attempt_.worker == nullptr) return;
+  if (!attempt_.is_live()) return;  // told with Start, or in Welcome
   worker::v1::DaemonMessage message;
   *message.mutable_command()->mutable_request() = accepted;
-  attempt_.worker->Send(std::move(message));
+  attempt_.Send(std::move(message));
 }
 
 void Job::AnswerWaiters(const absl::Status& status) {

@@ -22,6 +22,8 @@ namespace {
 
 using server::MutexLock;
 
+// One job's hashing does not hold up another's start.
+constexpr int kFileThreads = 2;
 constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
 constexpr size_t kMaxPageBytes = size_t{1} << 20;  // or one job
@@ -34,6 +36,8 @@ JobsServiceImpl::JobsServiceImpl(const Options& options, Journal* journal, Proce
       journal_(journal),
       clock_(clock),
       loop_(std::make_shared<server::Loop>(clock)),
+      files_(options.files != nullptr ? options.files
+                                      : std::make_shared<server::Executor>(kFileThreads)),
       supervisor_(Supervisor::Options{.socket = options.socket,
                                       .log_dir = options.data_dir + "/workers",
                                       .lease_seconds = options.worker_lease_seconds,
@@ -44,6 +48,8 @@ JobsServiceImpl::JobsServiceImpl(const Options& options, Journal* journal, Proce
 JobsServiceImpl::~JobsServiceImpl() {
   supervisor_.StopListening();
   loop_->Stop();
+  // What it still removes is removed; what it finds out is told nobody.
+  if (options_.files == nullptr) files_->Stop();
 }
 
 absl::Status JobsServiceImpl::Begin() {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/common/clock.h"
+#include "server/common/executor.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/workers/processes.h"
@@ -28,6 +29,10 @@ class JobsService : public Jobs {
     double validation_seconds = 300;
     // Folders of jobs beside an empty store are no reason not to begin.
     bool new_store = false;
+    // Where files are looked at; none: threads of the service's own.
+    std::shared_ptr<server::Executor> files = nullptr;
+    // The SHA-256 of a file, as FileDigest; none: FileSha256.
+    std::function<std::string(const std::string& path)> digest = nullptr;
   };
 
   // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,

@@ -111,6 +111,7 @@ bool JobsServiceImpl::IsTaken(const std::string& job_id) const {
   for (const std::shared_ptr<Creation>& creation : creations_) {
     if (creation->job_id == job_id) return true;
   }
+  if (removing_.count(job_id) > 0) return true;
   MutexLock lock(mutex_);
   return jobs_.count(job_id) > 0;
 }
@@ -201,8 +202,17 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
   Finished(job);
   if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) return done(status);
-  RemoveFolder(job->id());
-  done(v1::DeleteJobResponse());
+  // Its checkpoints may be many gigabytes.
+  removing_.insert(job->id());
+  files_->Post([this, loop = loop_, folder = DirOf(job->id()), id = job->id(), done] {
+    std::error_code error;
+    std::filesystem::remove_all(folder, error);
+    loop->Post([this, id, done, removed = !error] {
+      if (removed) journal_->ForgetFolder(id);
+      removing_.erase(id);
+      done(v1::DeleteJobResponse());
+    });
+  });
 }
 
 }  // namespace descent::daemon

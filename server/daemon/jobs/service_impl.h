@@ -123,6 +123,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   Journal* const journal_;
   const server::Clock* const clock_;
   const std::shared_ptr<server::Loop> loop_;
+  // What looks at files; its results come back to the loop.
+  const std::shared_ptr<server::Executor> files_;
 
   mutable server::Mutex mutex_;
   std::map<std::string, JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);
@@ -130,7 +132,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
   // Confined to the loop:
   std::deque<JobPtr> queue_;
-  std::set<std::string> running_;  // ids of jobs that have a worker or wait for one
+  std::set<std::string> running_;   // ids of jobs that have a worker or wait for one
+  std::set<std::string> removing_;  // ids of deleted jobs whose folders are being removed
   std::map<WorkerPtr, JobPtr> assigned_;
   std::set<std::shared_ptr<Creation>> creations_;
   std::map<int64_t, int64_t> validations_;  // calls of Validate: to the supervisor's numbers

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/daemon/jobs/digest.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
 #include "server/daemon/journal/entries.h"
@@ -40,6 +41,8 @@ Job::Environment JobsServiceImpl::EnvironmentOf(const std::string& job_id) {
   Job::Environment environment;
   environment.clock = clock_;
   environment.loop = loop_;
+  environment.files = files_;
+  environment.digest = options_.digest ? options_.digest : FileSha256;
   environment.supervisor = &supervisor_;
   environment.dir = DirOf(job_id);
   environment.iterations = &iterations_;
@@ -190,9 +193,10 @@ void JobsServiceImpl::Acquire(const JobPtr& job) {
     // Nobody is told of the end of a fenced one.
     std::erase_if(assigned_, [](const auto& entry) { return entry.first->fenced(); });
     assigned_[worker] = job;
-    if (job->StartAttempt(worker)) return;
-    assigned_.erase(worker);
-    supervisor_.Release(worker);
+    job->StartAttempt(worker, [this, worker] {
+      assigned_.erase(worker);
+      if (!worker->fenced()) supervisor_.Release(worker);
+    });
   });
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/common/executor.h"
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/journal/entries.h"
 #include "server/daemon/journal/journal.h"
@@ -112,9 +113,11 @@ class FakeProcesses : public Processes {
 // A daemon without its servers, on a folder that outlives it.
 class JobsTest : public testing::Test {
  protected:
-  explicit JobsTest(double worker_lease_seconds = 10)
-      : worker_lease_seconds_(worker_lease_seconds) {
-    StartDaemon();
+  using Digest = std::function<std::string(const std::string& path)>;
+  explicit JobsTest(double worker_lease_seconds = 10, int max_running_jobs = 1,
+                    Digest digest = nullptr)
+      : worker_lease_seconds_(worker_lease_seconds), digest_(std::move(digest)) {
+    StartDaemon(max_running_jobs);
   }
   ~JobsTest() override {
     for (const auto& worker : workers_) worker->Disconnect();
@@ -128,7 +131,9 @@ class JobsTest : public testing::Test {
     auto jobs = JobsService::Open({.data_dir = folder_.path(),
                                    .socket = socket(),
                                    .max_running_jobs = max_running_jobs,
-                                   .worker_lease_seconds = worker_lease_seconds_},
+                                   .worker_lease_seconds = worker_lease_seconds_,
+                                   .files = files_,
+                                   .digest = digest_},
                                   journal_.get(), &processes_, &clock_);
     ASSERT_TRUE(jobs.ok()) << jobs.status();
     jobs_ = *std::move(jobs);
@@ -150,8 +155,18 @@ class JobsTest : public testing::Test {
     Settle();
   }
 
-  // Until the daemon's loop has done what it was told, and what that led to.
+  // Until the daemon's loop and who looks at files for it have done what they were told, and what
+  // that led to.
   void Settle() {
+    for (int i = 0; i < 4; ++i) {
+      SettleLoop();
+      std::promise<void> done;
+      files_->Post([&] { done.set_value(); });
+      done.get_future().wait();
+    }
+  }
+  // The loop alone.
+  void SettleLoop() {
     for (int i = 0; i < 4; ++i) {
       v1::DeleteJobRequest request;
       request.set_name("jobs/nobody");
@@ -352,10 +367,12 @@ class JobsTest : public testing::Test {
   }
 
   const double worker_lease_seconds_;
+  const Digest digest_;  // of checkpoints' files; none: the real one
   TestFolder folder_;
   TestClock clock_;
   FakeProcesses processes_{socket()};
   std::vector<std::shared_ptr<FakeWorker>> workers_;
+  std::shared_ptr<server::Executor> files_ = std::make_shared<server::Executor>(1);
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<JobsService> jobs_;
 };

@@ -1,0 +1,119 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_APPENDER_H_
+#define DESCENT_SERVER_DAEMON_JOBS_APPENDER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "descent/v1/event.pb.h"
+#include "server/common/clock.h"
+#include "server/common/mutex.h"
+#include "server/daemon/jobs/fold.h"
+#include "server/daemon/jobs/lineage.h"
+#include "server/daemon/journal/journal.h"
+
+namespace descent::daemon {
+
+// Where a journal stands after some of its events. A value.
+struct Position {
+  explicit Position(JobFold seen) : fold(std::move(seen)) {}
+
+  // Takes every event but iterations, in order, into all but the fold.
+  void Follow(const v1::Event& event);
+
+  JobFold fold;  // what people see
+  Lineage lineage;
+  std::vector<std::string> series;  // their names, as the newest event of them gave them
+  int64_t head_iteration = -1;      // of the present history; −1: none
+  int64_t last_iteration_revision = 0;
+};
+
+// What becomes true when an append is durable.
+struct Commit {
+  std::vector<v1::Event> events;  // with revision; of iterations only the last in a row
+  bool only_iterations = true;
+  bool has_checkpoint = false;
+  bool has_end = false;
+};
+
+// Events on their way to one append.
+struct Draft {
+  bool empty() const { return pending.empty(); }
+
+  Commit commit;
+  std::vector<PendingEvent> pending;
+  bool has_unfolded_iteration = false;  // the last of `pending`
+};
+
+// Appends the events of one job: makes them, gives them their revisions, and keeps the two folds of
+// the journal. The pending one follows what was handed to the journal, and decisions are made
+// against it; the durable one follows the commits. Not thread-safe: the job's mutex guards it.
+//
+//   Restore? ((Add | AddSerialized | AddIteration)* Append)* with one Land for each Append
+//
+// Revisions are given when an event is added, so what is added to one draft is appended, under the
+// same hold of the mutex, before anything is added to another.
+class Appender {
+ public:
+  // `on_event` is given every event but iterations as it is added, with its revision.
+  Appender(const server::Clock* clock, std::shared_ptr<JobJournal> journal, Position position,
+           int64_t next_revision, std::function<void(const v1::Event&)> on_event);
+
+  // The journal was read: all of it is durable.
+  void Restore(Position position);
+
+  const JobFold& pending() const { return pending_.fold; }
+  const JobFold& durable() const { return durable_; }
+  // The fold that people see.
+  const JobFold& seen() const;
+  const Lineage& lineage() const { return pending_.lineage; }
+  const std::vector<std::string>& series() const { return pending_.series; }
+  int64_t head_iteration() const { return pending_.head_iteration; }
+  // Of the last new iteration; 0: none.
+  int64_t last_iteration_revision() const { return pending_.last_iteration_revision; }
+
+  // Events of the daemon's own, with time, attempt and branch.
+  v1::Event NewEvent() const;
+  v1::Event NewState(v1::JobState state, const std::string& reason) const;
+  v1::Event NewNotice(const std::string& message) const;
+
+  // Adds an event and folds it.
+  void Add(v1::Event event, Draft* draft);
+  // The same, of an event that is serialized already: `pending` are its bytes.
+  void AddSerialized(PendingEvent pending, v1::Event event, Draft* draft);
+  // An iteration, which is folded only if it is the last in a row.
+  void AddIteration(PendingEvent pending, Draft* draft);
+
+  // Hands a draft that is not empty to the journal. `landed` runs on the journal's thread, without
+  // the mutex, in the order of the appends; it calls Land first.
+  using Landed = std::function<void(const absl::Status&, const Commit&)>;
+  void Append(Draft draft, Landed landed);
+  void Land(const absl::Status& status, const Commit& commit);
+
+  // Whether every append has landed.
+  bool all_landed() const { return in_flight_ == 0; }
+  // Waits until every append has landed. `mutex` is the job's.
+  void AwaitLanded(server::Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
+ private:
+  void FoldLastIteration(Draft* draft);
+
+  const server::Clock* const clock_;
+  const std::shared_ptr<JobJournal> journal_;
+  const std::function<void(const v1::Event&)> on_event_;
+  Position pending_;
+  JobFold durable_;
+  int64_t next_revision_;
+  int64_t in_flight_ = 0;       // appends
+  server::CondVar landed_;      // none is in flight
+  int64_t appended_bytes_ = 0;  // of iterations, since the last call of Retain
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_APPENDER_H_

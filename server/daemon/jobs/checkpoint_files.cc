@@ -1,0 +1,80 @@
+#include "server/daemon/jobs/checkpoint_files.h"
+
+#include <signal.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/daemon/sockets/descriptors.h"
+
+namespace descent::daemon {
+namespace {
+
+bool IsIntact(const CheckpointRecord& record, const std::string& path, const FileDigest& digest) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  if (error || static_cast<int64_t>(size) != record.bytes) return false;
+  if (!digest) return true;
+  const std::string found = digest(path);
+  return found == record.sha256 || (found.empty() && !CheckDescriptors().ok());
+}
+
+}  // namespace
+
+std::string CheckpointPath(const std::string& folder, const std::string& name) {
+  return absl::StrCat(folder, "/", name, ".safetensors");
+}
+
+Inspection InspectCheckpoints(const std::string& folder,
+                              const std::vector<CheckpointRecord>& candidates,
+                              const FileDigest& digest) {
+  Inspection inspection;
+  for (const CheckpointRecord& record : candidates) {
+    if (IsIntact(record, CheckpointPath(folder, record.name), digest)) {
+      inspection.checkpoint = record;
+      break;
+    }
+    inspection.passed_over.push_back(record.name);
+  }
+  return inspection;
+}
+
+// They are called `{checkpoint}.safetensors.{pid}-{n}.tmp`.
+void RemoveUnfinished(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::vector<std::string> parts = absl::StrSplit(entry.path().filename().string(), '.');
+    int pid = 0;
+    if (parts.size() < 3 || parts.back() != "tmp" ||
+        !absl::SimpleAtoi(parts[parts.size() - 2].substr(0, parts[parts.size() - 2].find('-')),
+                          &pid) ||
+        pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH) {
+      continue;
+    }
+    std::filesystem::remove(entry.path(), error);
+  }
+}
+
+void RemoveCheckpoints(const std::string& folder, const std::vector<std::string>& names) {
+  std::error_code ignored;
+  for (const std::string& name : names) {
+    std::filesystem::remove(CheckpointPath(folder, name), ignored);
+  }
+}
+
+void ForgetRemoved(const std::string& folder, int64_t keep, CheckpointShelf* shelf) {
+  const std::vector<CheckpointRecord>& records = shelf->records();
+  std::vector<std::string> removed;
+  for (int64_t i = 0; i + keep < static_cast<int64_t>(records.size()); ++i) {
+    std::error_code error;
+    const std::string& name = records[static_cast<size_t>(i)].name;
+    if (!std::filesystem::exists(CheckpointPath(folder, name), error)) removed.push_back(name);
+  }
+  for (const std::string& name : removed) shelf->Forget(name);
+}
+
+}  // namespace descent::daemon

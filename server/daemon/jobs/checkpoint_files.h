@@ -1,0 +1,46 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_FILES_H_
+#define DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_FILES_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/daemon/jobs/checkpoint_shelf.h"
+
+namespace descent::daemon {
+
+// The files of a job's checkpoints: `{folder}/{name}.safetensors`. All of it blocks, hashing for a
+// second a GB: never on the loop, nor with a mutex held.
+
+std::string CheckpointPath(const std::string& folder, const std::string& name);
+
+// The SHA-256 of a file's bytes, hexadecimal; empty if it can't be read.
+using FileDigest = std::function<std::string(const std::string& path)>;
+
+// What an attempt can begin from.
+struct Inspection {
+  CheckpointRecord checkpoint{.iteration = -1};  // −1, and no name: the starting point
+  std::vector<std::string> passed_over;          // newer ones that are missing or damaged
+};
+
+// The first of `candidates` whose file is intact: of the recorded size and, if `digest` is given,
+// with the recorded digest. A file that can't be read for want of a descriptor counts as intact:
+// the worker that loads it will look at it.
+Inspection InspectCheckpoints(const std::string& folder,
+                              const std::vector<CheckpointRecord>& candidates,
+                              const FileDigest& digest);
+
+// Removes what workers that are no more had begun to write; one that still lives (stopped,
+// perhaps) keeps its own.
+void RemoveUnfinished(const std::string& folder);
+
+void RemoveCheckpoints(const std::string& folder, const std::vector<std::string>& names);
+
+// Takes those off the shelf whose files were removed as it was due: of the `keep` newest none, for
+// people are told if one of them is missing.
+void ForgetRemoved(const std::string& folder, int64_t keep, CheckpointShelf* shelf);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_FILES_H_

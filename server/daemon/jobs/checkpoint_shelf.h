@@ -1,0 +1,65 @@
+#ifndef DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_SHELF_H_
+#define DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_SHELF_H_
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "descent/v1/event.pb.h"
+#include "server/daemon/jobs/lineage.h"
+
+namespace descent::daemon {
+
+// A checkpoint whose CheckpointSaved is in the journal.
+struct CheckpointRecord {
+  std::string name = {};  // `{branch}-{iteration}`
+  int32_t branch = 0;
+  int64_t iteration = 0;
+  std::string sha256 = {};
+  int64_t bytes = 0;
+};
+
+// Which checkpoints a job has, who reads them, and which are due to go (DESIGN.md, 1, rule 7). It
+// looks at no file (checkpoint_files.h does): it says which to load and which to remove. Not
+// thread-safe: the job's mutex guards it.
+class CheckpointShelf {
+ public:
+  // `job` is its name, for sentences.
+  explicit CheckpointShelf(std::string job) : job_(std::move(job)) {}
+
+  // Every event that is appended, in order; those that tell of no checkpoint may be left out.
+  void Apply(const v1::Event& event);
+
+  // Oldest first; those of left branches too.
+  const std::vector<CheckpointRecord>& records() const { return records_; }
+  // The record of this name, or nullptr.
+  const CheckpointRecord* Find(const std::string& name) const;
+  // Whether this very checkpoint was announced before.
+  bool Has(const v1::CheckpointSaved& saved) const;
+  // Those that an attempt may begin from: of the present history, newest first.
+  std::vector<CheckpointRecord> OfHistory(const Lineage& lineage) const;
+  // The one that people name: by its name, or its iteration in the present history; empty: the
+  // newest of the present history. FAILED_PRECONDITION if there is none at all, NOT_FOUND.
+  absl::StatusOr<CheckpointRecord> Choose(const std::string& given, const Lineage& lineage) const;
+
+  // Somebody reads it: it is not surplus until each Hold has had its Release.
+  void Hold(const std::string& name) { held_.insert(name); }
+  void Release(const std::string& name) { held_.erase(held_.find(name)); }
+
+  // Takes those off the shelf that newer ones push out, all but the `keep` newest, and gives their
+  // names. What somebody reads stays, and so does `needed` (empty: none).
+  std::vector<std::string> TakeSurplus(int64_t keep, const std::string& needed);
+  void Forget(const std::string& name);
+
+ private:
+  std::string job_;
+  std::vector<CheckpointRecord> records_;
+  std::multiset<std::string> held_;  // names of those that somebody reads
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_SHELF_H_

@@ -1,0 +1,172 @@
+// Checkpoints are hashed beside the loop: what else happens meanwhile is seen to, and nothing that
+// happens to the attempt itself is lost.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+
+#include "tests/server/daemon/jobs/harness.h"
+
+namespace descent::daemon {
+namespace {
+
+using testing::HasSubstr;
+
+class HashingTest : public JobsTest {
+ protected:
+  HashingTest()
+      : JobsTest(/*worker_lease_seconds=*/10, /*max_running_jobs=*/2,
+                 [this](const std::string& path) { return Hash(path); }) {}
+  ~HashingTest() override {
+    Open();
+    Settle();
+  }
+
+  // Hashing may go on.
+  void Open() {
+    if (!open_) opened_.set_value();
+    open_ = true;
+  }
+  void AwaitHashing() {
+    EXPECT_EQ(begun_.get_future().wait_for(kPatience), std::future_status::ready);
+  }
+
+  // A job whose second attempt has come to nothing: before the third, its checkpoint is hashed.
+  void Suspect(const std::string& id) {
+    auto worker = RunJob(id);
+    worker->Train(4);
+    worker->SaveCheckpoint();
+    worker->Train(6);
+    worker->AwaitAcknowledged();
+    Kill(*worker);
+    auto second = ConnectSpare();
+    second->Begin();
+    Kill(*second);
+    AwaitEvent(id,
+               [](const v1::Event& event) { return event.has_notice() && event.attempt() == 2; });
+  }
+  int Attempts(const std::string& id) {
+    return Count(id, [](const v1::Event& event) { return event.has_attempt_started(); });
+  }
+
+  // In place of the file's digest, what its worker said.
+  std::string Hash(const std::string& path) {
+    if (!hashing_) begun_.set_value();
+    hashing_ = true;
+    gate_.wait();
+    const std::string name = path.substr(path.rfind('/') + 1);
+    return found_ + name.substr(0, name.find('.'));
+  }
+
+  std::string found_ = "of ";
+
+ private:
+  bool hashing_ = false;  // the hashing thread's
+  std::promise<void> begun_;
+  std::promise<void> opened_;
+  std::shared_future<void> gate_ = opened_.get_future().share();
+  bool open_ = false;
+};
+
+TEST_F(HashingTest, LeasesAreWatchedMeanwhile) {
+  auto other = RunJob("b");
+  other->Train(2);
+  other->AwaitAcknowledged();
+  Suspect("a");
+  for (int i = 0; i < 3; ++i) Advance(2.5);
+  auto third = ConnectSpare();
+  AwaitHashing();
+  for (int i = 0; i < 2; ++i) {  // the other one's lease has passed, the third's has not
+    SettleLoop();
+    clock_.Advance(2'500'000'000);
+    jobs_->Wake();
+    SettleLoop();
+  }
+  EXPECT_TRUE(other->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  AwaitState("b", v1::RECOVERING);
+  EXPECT_EQ(Attempts("a"), 2);
+  Open();
+  EXPECT_EQ(third->Begin().attempt(), 3);
+  EXPECT_EQ(third->start().checkpoint(), "0-4");
+  third->Train(8);
+  EXPECT_TRUE(third->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8));
+}
+
+TEST_F(HashingTest, CommandsAreTakenMeanwhileAndToldWithStart) {
+  Suspect("a");
+  auto third = ConnectSpare();
+  AwaitHashing();
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  AwaitAccepted("a", "s1");
+  EXPECT_FALSE(third->Has(worker::v1::DaemonMessage::kCommand));
+  Open();
+  EXPECT_EQ(third->Begin().unresolved_size(), 1);
+  third->Train(8);
+  EXPECT_TRUE(answer.Get().ok());
+  EXPECT_TRUE(third->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8, {{6, 0.25}}));
+}
+
+TEST_F(HashingTest, AWorkerThatDiesMeanwhileLosesTheAttemptThatItWasFor) {
+  Suspect("a");
+  auto third = ConnectSpare();
+  AwaitHashing();
+  Kill(*third);
+  SettleLoop();
+  EXPECT_EQ(Attempts("a"), 2);
+  Open();
+  const v1::Event notice = AwaitEvent(
+      "a", [](const v1::Event& event) { return event.has_notice() && event.attempt() == 3; });
+  EXPECT_THAT(notice.notice().message(), HasSubstr("Attempt 3 ended: worker"));
+  EXPECT_EQ(Attempts("a"), 3);
+  Advance(1);  // the back-off
+  auto fourth = ConnectSpare();
+  EXPECT_EQ(fourth->Begin().attempt(), 4);
+  fourth->Train(8);
+  EXPECT_TRUE(fourth->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8));
+}
+
+TEST_F(HashingTest, AJobMayBeDeletedMeanwhile) {
+  Suspect("a");
+  auto third = ConnectSpare();
+  AwaitHashing();
+  v1::DeleteJobRequest request;
+  request.set_name("jobs/a");
+  request.set_force(true);
+  auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
+  jobs_->Delete(Ann(), request, done);
+  EXPECT_TRUE(third->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  Kill(*third);
+  SettleLoop();
+  EXPECT_FALSE(jobs_->Get(Ann(), "jobs/a").ok());
+  Open();
+  EXPECT_TRUE(answer.Get().ok());
+  Settle();
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("jobs/a")));
+  auto other = RunJob("b");
+  other->Train(2);
+  EXPECT_TRUE(other->AwaitAcknowledged());
+}
+
+TEST_F(HashingTest, ADamagedCheckpointIsPassedOverWithANotice) {
+  found_ = "not of ";
+  Open();
+  Suspect("a");
+  auto third = ConnectSpare();
+  EXPECT_EQ(third->Begin().checkpoint(), "");
+  EXPECT_EQ(third->start().recompute_until(), 6);
+  const v1::Event notice = AwaitEvent(
+      "a", [](const v1::Event& event) { return event.notice().message().find("Checkpoint") == 0; });
+  EXPECT_EQ(notice.notice().message(), "Checkpoint 0-4 is missing or damaged and is passed over");
+  third->Train(8);
+  EXPECT_TRUE(third->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8));
+}
+
+}  // namespace
+}  // namespace descent::daemon
