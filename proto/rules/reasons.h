@@ -4,6 +4,9 @@
 // Why something was refused or ended, for programs: google.rpc.ErrorInfo.reason, and `reason` and
 // `error_reason` of events and of the worker protocol. One cause has one name, whichever program
 // finds it. They are a contract: clients compare them, journals keep them. People read the message.
+//
+// core, which knows no protocol, says of a layer's problem what kind it is by the same words
+// (core/model/layer.h).
 
 namespace descent::reason {
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -17,7 +18,7 @@ constexpr const char* kHelp =
     "AND";
 
 absl::Status BadFilter(const std::string& what) {
-  return InvalidField("filter", absl::StrCat(what, "; ", kHelp), "INVALID_FILTER");
+  return InvalidField("filter", absl::StrCat(what, "; ", kHelp), reason::kInvalidFilter);
 }
 
 // Takes the filter apart: words, quoted strings, `=`, `!=`.
@@ -135,7 +136,8 @@ absl::StatusOr<PageKey> DecodePageToken(const std::string& token) {
   const size_t dash = token.find('-');
   PageKey key;
   if (dash == std::string::npos || !absl::SimpleHexAtoi(token.substr(0, dash), &key.first)) {
-    return InvalidField("page_token", "is not one that ListJobs returned", "INVALID_PAGE_TOKEN");
+    return InvalidField("page_token", "is not one that ListJobs returned",
+                        reason::kInvalidPageToken);
   }
   key.second = token.substr(dash + 1);
   return key;

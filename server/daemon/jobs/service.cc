@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
@@ -112,10 +113,11 @@ void JobsServiceImpl::Command(const Caller& caller, const v1::CommandJobRequest&
       stopping_ ? absl::StatusOr<JobPtr>(ShuttingDown()) : Find(request.name());
   absl::Status status = job.status();
   if (status.ok() && request.request_id().empty()) {
-    status = InvalidField("request_id", "must be given: it makes a retry safe", "REQUIRED");
+    status =
+        InvalidField("request_id", "must be given: it makes a retry safe", reason::kMissingField);
   }
   if (status.ok() && request.commands().empty()) {
-    status = InvalidField("commands", "must name at least one command", "REQUIRED");
+    status = InvalidField("commands", "must name at least one command", reason::kMissingField);
   }
   if (!status.ok()) {
     loop_->Post([done, status] { done(status); });

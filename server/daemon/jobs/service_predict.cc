@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
 
@@ -43,7 +44,7 @@ absl::Status CheckPlayer(const std::string& name, const v1::Job& job) {
                       names.empty()
                           ? absl::StrCat(job.name(), " trains one model: leave it out")
                           : absl::StrCat("say whose model: ", absl::StrJoin(names, " or ")),
-                      name.empty() ? "MISSING_FIELD" : "UNKNOWN_NAME");
+                      name.empty() ? reason::kMissingField : reason::kUnknownName);
 }
 
 }  // namespace
@@ -71,7 +72,7 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
                      absl::StrCat(request.name(),
                                   " minimizes a function of a vector: it has no "
                                   "model that could predict"),
-                     "NO_MODEL");
+                     reason::kNoModel);
   }
   if (absl::Status status = CheckPlayer(request.player(), job); !status.ok()) return status;
   const bool has_test = job.spec().data().has_test() || job.spec().data().has_split();
@@ -80,7 +81,7 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
                         absl::StrCat(request.name(),
                                      " has no test data: say what to predict, for "
                                      "instance {csv: {path: /data/new.csv}}"),
-                        "MISSING_FIELD");
+                        reason::kMissingField);
   }
   absl::StatusOr<std::shared_ptr<const CheckpointRecord>> checkpoint =
       (*found)->HoldCheckpoint(request.checkpoint());

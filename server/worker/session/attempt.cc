@@ -18,6 +18,7 @@
 #include "core/text/utf8.h"
 #include "core/train/non_finite.h"
 #include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/worker/session/evaluation_parts.h"
 #include "server/worker/spec/prepare.h"
@@ -96,7 +97,7 @@ v1::Start Attempt::Resolved(v1::Start start) {
 Attempt::End Attempt::Run() {
   began_nanos_ = clock_->MonotonicNanos();
   if (absl::Status status = Build(); !status.ok()) {
-    Fail(std::string(status.message()), "PREPARATION_FAILED");
+    Fail(std::string(status.message()), reason::kPreparationFailed);
     return End::kFinal;
   }
   if (absl::Status status = LoadCheckpoint(); !status.ok()) {
@@ -113,13 +114,13 @@ Attempt::End Attempt::Run() {
     if (!boundary.ok()) {
       Fail(absl::StrCat("The step to iteration ", k_ + 1,
                         " failed: ", std::string(boundary.status().message())),
-           "STEP_FAILED");
+           reason::kStepFailed);
       return End::kFinal;
     }
     const Next next = Boundary(*boundary);
     // Sent again and again it would go round for ever.
     if (const std::string too_large = journal_.TakeTooLarge(); !too_large.empty()) {
-      Fail(too_large, "TOO_LARGE");
+      Fail(too_large, reason::kTooLarge);
       return End::kFinal;
     }
     switch (next) {
@@ -132,7 +133,7 @@ Attempt::End Attempt::Run() {
         return End::kFinal;
     }
     if (absl::Status status = trainer_->Advance(); !status.ok()) {
-      Fail(std::string(status.message()), "STEP_FAILED");
+      Fail(std::string(status.message()), reason::kStepFailed);
       return End::kFinal;
     }
   }
@@ -214,17 +215,17 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   absl::StatusOr<std::vector<StopReason>> reasons =
       trainer_->StopReasons(times_decide ? std::optional(ElapsedSeconds()) : std::nullopt);
   if (!reasons.ok()) {
-    Fail(std::string(reasons.status().message()), "STEP_FAILED");
+    Fail(std::string(reasons.status().message()), reason::kStepFailed);
     return Next::kFailed;
   }
   stop_reasons_ = *std::move(reasons);
   if (absl::Status status = CheckData(); !status.ok()) {
-    Fail(std::string(status.message()), "DATA_CHANGED");
+    Fail(std::string(status.message()), reason::kDataChanged);
     return Next::kFailed;
   }
   absl::StatusOr<std::vector<Event>> events = DueEvents();
   if (!events.ok()) {
-    Fail(std::string(events.status().message()), "EVALUATION_FAILED");
+    Fail(std::string(events.status().message()), reason::kEvaluationFailed);
     return Next::kFailed;
   }
   // Those of an end by a test wait for the end.
@@ -401,18 +402,18 @@ void Attempt::ApplyDue() {
     if (stop_) {
       Reject(request,
              {kFailedPrecondition, absl::StrCat("The run was stopped at iteration ", k_, "."),
-              "RUN_ENDED", ""});
+              reason::kRunEnded, ""});
     } else if (timed && request.at_iteration() < k_) {
       Reject(request, {kFailedPrecondition,
                        absl::StrCat("Iteration ", request.at_iteration(),
                                     " has passed: the run is at ", k_, "."),
-                       "ITERATION_PASSED", "at_iteration"});
+                       reason::kIterationPassed, "at_iteration"});
     } else if (timed && request.at_iteration() >= last_iteration()) {
       Reject(request,
              {kFailedPrecondition,
               absl::StrCat("The run ends at iteration ", last_iteration(),
                            "; a command has an effect at 0 to ", last_iteration() - 1, "."),
-              "RUN_ENDED", "at_iteration"});
+              reason::kRunEnded, "at_iteration"});
     } else if (timed && request.at_iteration() > k_) {
       due_ = std::min(due_, request.at_iteration());
       waiting_.push_back(std::move(request));
@@ -422,14 +423,15 @@ void Attempt::ApplyDue() {
   }
   if (!stop_) return;
   for (const Accepted& request : std::exchange(waiting_, {})) {
-    Reject(request, {kFailedPrecondition,
-                     absl::StrCat("The run was stopped at iteration ", k_, "."), "RUN_ENDED", ""});
+    Reject(request,
+           {kFailedPrecondition, absl::StrCat("The run was stopped at iteration ", k_, "."),
+            reason::kRunEnded, ""});
   }
 }
 
 void Attempt::RejectAll(const std::string& why) {
   for (const Accepted& request : std::exchange(waiting_, {})) {
-    Reject(request, {kFailedPrecondition, why, "RUN_ENDED", ""});
+    Reject(request, {kFailedPrecondition, why, reason::kRunEnded, ""});
   }
 }
 
@@ -452,11 +454,12 @@ void Attempt::Apply(const Accepted& request, std::optional<int64_t> reapplied_fr
                      reason, ""});
     return false;
   };
-  if (effect.evaluate > 0 && !add(EvaluationEvent(request.request_id()), "EVALUATION_FAILED")) {
+  if (effect.evaluate > 0 &&
+      !add(EvaluationEvent(request.request_id()), reason::kEvaluationFailed)) {
     return;
   }
   const bool save = effect.checkpoint > 0 || (effect.stop && saved_iteration_ != k_);
-  if (save && !add(CheckpointEvent(request.request_id()), "CHECKPOINT_FAILED")) return;
+  if (save && !add(CheckpointEvent(request.request_id()), reason::kCheckpointFailed)) return;
 
   paused_ = effect.paused;
   if (effect.stop) {
@@ -580,7 +583,7 @@ Attempt::Next Attempt::Diverge(const std::string& what) {
                               saved_iteration_ < 0 && start_.checkpoint().empty()
                                   ? " No checkpoint was due before."
                                   : ""),
-       "DIVERGED");
+       reason::kDiverged);
   return Next::kFailed;
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/text/size_text.h"
+#include "proto/rules/reasons.h"
 #include "server/common/limits.h"
 
 namespace descent::worker {
@@ -49,7 +50,7 @@ void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violat
                      Size(in_spec ? given_bytes : built_bytes), ", is ",
                      in_spec ? "this." : absl::StrCat("the summary's ", built, "."),
                      in_spec ? " Put what is long into a file that the spec names." : ""),
-        "TOO_LARGE");
+        reason::kTooLarge);
     return;
   }
   size_t names = 0;
@@ -60,7 +61,7 @@ void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violat
         absl::StrCat("There would be ", summary.dials_size(), " dials, whose names are ",
                      Size(names), " of text, more than ", Size(server::kMaxNamesBytes),
                      "; use fewer groups, or shorter names."),
-        "TOO_LARGE");
+        reason::kTooLarge);
   }
 }
 

@@ -21,6 +21,7 @@
 #include "core/text/exception_text.h"
 #include "core/text/utf8.h"
 #include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "server/common/limits.h"
 #include "server/worker/spec/prediction.h"
 
@@ -67,7 +68,7 @@ class Prediction {
     if (form_ != api::PredictJobRequest::OUTPUTS) {
       if (absl::Status status = CheckForm(ready.loss); !status.ok()) {
         PredictionRefusal refusal{status, "", {}};
-        refusal.violations.Add("form", std::string(status.message()), "NO_SUCH_FORM");
+        refusal.violations.Add("form", std::string(status.message()), reason::kNoSuchForm);
         return End(refusal);
       }
     }
@@ -81,7 +82,7 @@ class Prediction {
         return SendRows(ready.loss, Denormalize(ready.target_normalization, outputs));
       });
     }
-    End(PredictionRefusal{status, status.ok() ? "" : "PREDICTION_FAILED", {}});
+    End(PredictionRefusal{status, status.ok() ? "" : reason::kPredictionFailed, {}});
   }
 
   void End(const PredictionRefusal& refusal) {
@@ -236,7 +237,7 @@ std::optional<v1::DaemonMessage> AnswerPredict(const v1::Predict& request, DataC
     } catch (const std::exception& error) {  // LibTorch's, or no memory
       prediction.End(
           {absl::InternalError(absl::StrCat("The prediction failed: ", ExceptionText(error))),
-           "INTERNAL",
+           reason::kInternal,
            {}});
     }
   }).join();

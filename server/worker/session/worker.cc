@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/data/data_roots.h"
 #include "core/text/exception_text.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/worker/session/attempt.h"
 #include "server/worker/session/job_size.h"
@@ -53,7 +54,8 @@ v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
       for (const Violation& violation : std::get<Violations>(result).list()) refuse(violation);
     }
   } catch (const std::exception& error) {  // LibTorch's, or no memory
-    refuse({"", absl::StrCat("The spec could not be checked: ", ExceptionText(error)), "INTERNAL"});
+    refuse({"", absl::StrCat("The spec could not be checked: ", ExceptionText(error)),
+            reason::kInternal});
   }
   return message;
 }
