@@ -11,8 +11,6 @@
 #include "absl/synchronization/mutex.h"
 #include "proto/message_text.h"
 #include "proto/rpc_status.h"
-#include "proto/rules/reasons.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/api/wire_request.h"
 
 namespace descent::daemon {
@@ -25,14 +23,21 @@ using Reactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 // that the reactor is asked for.
 class PredictStream final : public PredictionSink {
  public:
-  PredictStream(Jobs& jobs, Caller caller, std::string name, Reactor* reactor)
-      : jobs_(jobs), caller_(std::move(caller)), name_(std::move(name)), reactor_(reactor) {}
+  explicit PredictStream(Reactor* reactor) : reactor_(reactor) {}
 
-  // Of a checked request; once.
-  void Begin(const v1::PredictJobRequest& request, const std::shared_ptr<PredictStream>& self) {
+  // Once.
+  void Begin(const Requests& requests, const Caller& caller, const v1::PredictJobRequest& request,
+             const std::shared_ptr<PredictStream>& self) {
     // Held until the prediction is known: its answers come on another thread.
     absl::MutexLock lock(&mutex_);
-    prediction_ = jobs_.Predict(caller_, request, self);
+    absl::StatusOr<std::unique_ptr<Prediction>> prediction =
+        requests.Predict(caller, request, self);
+    if (prediction.ok()) {
+      prediction_ = *std::move(prediction);
+    } else {
+      end_ = prediction.status();
+      WriteNext();
+    }
   }
 
   void OnResponse(v1::PredictJobResponse response) override {
@@ -41,11 +46,7 @@ class PredictStream final : public PredictionSink {
     waiting_.push_back(std::move(response));
     WriteNext();
   }
-  void OnEnd(const absl::Status& status) override {
-    // What a checkpoint is called is no slip in a job's name.
-    const bool about_name = GetErrorDetail(status).reason != reason::kCheckpointNotFound;
-    End(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
-  }
+  void OnEnd(const absl::Status& status) override { End(status); }
   void End(const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
     if (!end_) end_ = status;
@@ -88,9 +89,6 @@ class PredictStream final : public PredictionSink {
     }
   }
 
-  Jobs& jobs_;
-  const Caller caller_;
-  const std::string name_;
   absl::Mutex mutex_;
   Reactor* reactor_ ABSL_GUARDED_BY(mutex_);  // null once finished
   std::unique_ptr<Prediction> prediction_ ABSL_GUARDED_BY(mutex_);
@@ -103,8 +101,7 @@ class PredictStream final : public PredictionSink {
 // gRPC owns it and deletes it through OnDone.
 class PredictReactor final : public Reactor {
  public:
-  PredictReactor(Jobs& jobs, const Caller& caller, const std::string& name)
-      : stream_(std::make_shared<PredictStream>(jobs, caller, name, this)) {}
+  PredictReactor() : stream_(std::make_shared<PredictStream>(this)) {}
 
   const std::shared_ptr<PredictStream>& stream() { return stream_; }
 
@@ -121,20 +118,19 @@ class PredictReactor final : public Reactor {
 
 }  // namespace
 
-Reactor* ServePredict(Jobs& jobs, const grpc::ByteBuffer& bytes,
+Reactor* ServePredict(const Requests& requests, const grpc::ByteBuffer& bytes,
                       const absl::StatusOr<Caller>& caller) {
-  v1::PredictJobRequest request;
-  absl::Status status = ReadRequest(bytes, &request);
-  if (status.ok()) status = CheckRequest(request);
-  if (status.ok()) status = caller.status();
-  auto* reactor = new PredictReactor(jobs, caller.value_or(Caller()), request.name());
+  auto* reactor = new PredictReactor();
   // The reactor may be gone as soon as it is finished.
   const std::shared_ptr<PredictStream> stream = reactor->stream();
   try {
-    if (!status.ok()) {
-      stream->End(status);
+    v1::PredictJobRequest request;
+    absl::Status status = ReadRequest(bytes, &request);
+    if (status.ok()) status = caller.status();
+    if (status.ok()) {
+      stream->Begin(requests, *caller, request, stream);
     } else {
-      stream->Begin(request, stream);
+      stream->End(status);
     }
   } catch (const std::exception& error) {
     stream->End(absl::InternalError(error.what()));

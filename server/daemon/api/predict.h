@@ -4,14 +4,15 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/status/statusor.h"
-#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/requests.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
 // The reaction to a call of TrainingService.PredictJob. A client that doesn't read holds the few
 // responses that the jobs send ahead; one that goes away ends the prediction.
 // `request` is a serialized PredictJobRequest.
-grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(Jobs& jobs,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(const Requests& requests,
                                                          const grpc::ByteBuffer& request,
                                                          const absl::StatusOr<Caller>& caller);
 

@@ -19,11 +19,12 @@
 #include "server/daemon/api/answer.h"
 #include "server/daemon/api/predict.h"
 #include "server/daemon/api/pulse.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/api/watch.h"
 #include "server/daemon/api/wire_request.h"
+#include "server/daemon/requests/requests.h"
 #include "server/daemon/security/caller.h"
 #include "server/daemon/sockets/grpc_listener.h"
+#include "server/daemon/sockets/listen_address.h"
 
 namespace descent::daemon {
 namespace {
@@ -51,60 +52,37 @@ absl::StatusOr<Caller> CallerOf(const grpc::CallbackServerContext& context) {
 
 class TrainingServiceImpl final : public TrainingServiceBase {
  public:
-  TrainingServiceImpl(Jobs& jobs, int reader_threads, const server::Clock* clock)
-      : jobs_(jobs), watches_(jobs, reader_threads, clock) {}
+  TrainingServiceImpl(Requests requests, int reader_threads, const server::Clock* clock)
+      : requests_(requests), watches_(requests, reader_threads, clock) {}
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
-    return Serve<v1::CreateJobRequest, v1::Job>(
-        context, request, response,
-        [this](const Caller& caller, const v1::CreateJobRequest& create, auto done) {
-          return jobs_.Create(caller, create, std::move(done));
-        });
+    return Serve(context, request, response, &Requests::Create);
   }
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
-    return Serve<v1::GetJobRequest, v1::Job>(
-        context, request, response,
-        [this](const Caller& caller, const v1::GetJobRequest& get, auto done) {
-          absl::StatusOr<v1::Job> job = jobs_.Get(caller, get.name());
-          if (!job.ok()) job = WithSuggestion(job.status(), caller, get.name(), jobs_);
-          done(std::move(job));
-        });
+    return Serve(context, request, response, &Requests::Get);
   }
 
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
-    return Serve<v1::ListJobsRequest, v1::ListJobsResponse>(
-        context, request, response,
-        [this](const Caller& caller, const v1::ListJobsRequest& list, auto done) {
-          done(jobs_.List(caller, list));
-        });
+    return Serve(context, request, response, &Requests::List);
   }
 
   grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
-    return Serve<v1::DeleteJobRequest, v1::DeleteJobResponse>(
-        context, request, response,
-        [this](const Caller& caller, const v1::DeleteJobRequest& deletion, auto done) {
-          jobs_.Delete(caller, deletion,
-                       Suggesting<v1::DeleteJobResponse>(caller, deletion.name(), std::move(done)));
-        });
+    return Serve(context, request, response, &Requests::Delete);
   }
 
   grpc::ServerUnaryReactor* ValidateSpec(grpc::CallbackServerContext* context,
                                          const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
-    return Serve<v1::ValidateSpecRequest, v1::ValidateSpecResponse>(
-        context, request, response,
-        [this](const Caller& caller, const v1::ValidateSpecRequest& validation, auto done) {
-          return jobs_.Validate(caller, validation, std::move(done));
-        });
+    return Serve(context, request, response, &Requests::Validate);
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
@@ -115,79 +93,79 @@ class TrainingServiceImpl final : public TrainingServiceBase {
   grpc::ServerUnaryReactor* CommandJob(grpc::CallbackServerContext* context,
                                        const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
-    return Serve<v1::CommandJobRequest, v1::CommandJobResponse>(
-        context, request, response,
-        [this](const Caller& caller, const v1::CommandJobRequest& command, auto done) {
-          jobs_.Command(
-              caller, command,
-              Suggesting<v1::CommandJobResponse>(caller, command.name(), std::move(done)));
-        });
+    return Serve(context, request, response, &Requests::Command);
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* PredictJob(grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* request) override {
-    return ServePredict(jobs_, *request, CallerOf(*context));
+    return ServePredict(requests_, *request, CallerOf(*context));
   }
 
   WatchService& watches() { return watches_; }
   const WatchService& watches() const { return watches_; }
 
  private:
-  // Reads and checks the request, then hands it to `call(caller, request, done)`, which keeps no
-  // reference to it, and may give what is to be called when the client goes away before the answer.
-  // Nothing may throw past here: gRPC would swallow it and leave the call open.
-  template <class Request, class Response, class Call>
+  // A method that answers later; what it gives (Create and Validate) is called when the client goes
+  // away before the answer.
+  template <class Request, class Response, class Cancel>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
-                                  Call call) {
+                                  Cancel (Requests::*method)(const Caller&, const Request&,
+                                                             Jobs::Callback<Response>) const) {
     auto* answer = new Answer<Response>(response);
-    const typename Answer<Response>::Done done = answer->done();
-    try {
-      Request request;
-      absl::Status status = ReadRequest(*bytes, &request);
-      if (status.ok()) status = CheckRequest(request);
-      if (!status.ok()) {
-        done(status);
-        return answer;
-      }
-      absl::StatusOr<Caller> caller = CallerOf(*context);
-      if (!caller.ok()) {
-        done(caller.status());
-        return answer;
-      }
-      if constexpr (std::is_void_v<decltype(call(*caller, request, done))>) {
-        call(*caller, request, done);
-      } else {
-        answer->SetCancel(call(*caller, request, done));
-      }
-    } catch (const std::exception& error) {
-      done(absl::InternalError(error.what()));
-    }
+    Ask<Request, Response>(
+        context, bytes, answer,
+        [&](const Caller& caller, const Request& request, Jobs::Callback<Response> done) {
+          if constexpr (std::is_void_v<Cancel>) {
+            (requests_.*method)(caller, request, std::move(done));
+          } else {
+            answer->SetCancel((requests_.*method)(caller, request, std::move(done)));
+          }
+        });
     return answer;
   }
 
-  // `done`, with the nearest name where the job is not known.
-  template <class Response>
-  Jobs::Callback<Response> Suggesting(const Caller& caller, std::string name,
-                                      Jobs::Callback<Response> done) {
-    return [&jobs = jobs_, caller, name = std::move(name),
-            done = std::move(done)](absl::StatusOr<Response> result) {
-      if (result.ok() || result.status().code() != absl::StatusCode::kNotFound) {
-        done(std::move(result));
-      } else {
-        done(WithSuggestion(result.status(), caller, name, jobs));
-      }
-    };
+  // A method that answers at once.
+  template <class Request, class Response>
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
+                                  const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
+                                  absl::StatusOr<Response> (Requests::*method)(const Caller&,
+                                                                               const Request&)
+                                      const) {
+    auto* answer = new Answer<Response>(response);
+    Ask<Request, Response>(
+        context, bytes, answer,
+        [&](const Caller& caller, const Request& request, const Jobs::Callback<Response>& done) {
+          done((requests_.*method)(caller, request));
+        });
+    return answer;
   }
 
-  Jobs& jobs_;
+  // Reads the request, then hands it to `call(caller, request, done)`, which keeps no reference to
+  // it. Nothing may throw past here: gRPC would swallow it and leave the call open.
+  template <class Request, class Response, class Call>
+  void Ask(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+           Answer<Response>* answer, Call call) {
+    const typename Answer<Response>::Done done = answer->done();
+    try {
+      Request request;
+      if (absl::Status status = ReadRequest(*bytes, &request); !status.ok()) return done(status);
+      const absl::StatusOr<Caller> caller = CallerOf(*context);
+      if (!caller.ok()) return done(caller.status());
+      call(*caller, request, done);
+    } catch (const std::exception& error) {
+      done(absl::InternalError(error.what()));
+    }
+  }
+
+  const Requests requests_;
   WatchService watches_;
 };
 
 class ApiServerImpl final : public ApiServer {
  public:
-  ApiServerImpl(Jobs& jobs, Options options)
-      : options_(std::move(options)), service_(jobs, options_.reader_threads, options_.clock) {}
+  ApiServerImpl(Requests requests, Options options)
+      : options_(std::move(options)), service_(requests, options_.reader_threads, options_.clock) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
 
@@ -296,8 +274,8 @@ class ApiServerImpl final : public ApiServer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Create(Jobs& jobs, Options options) {
-  auto server = std::make_unique<ApiServerImpl>(jobs, std::move(options));
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Create(Requests requests, Options options) {
+  auto server = std::make_unique<ApiServerImpl>(requests, std::move(options));
   if (absl::Status status = server->Start(); !status.ok()) return status;
   return server;
 }

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/common/clock.h"
-#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/requests.h"
 
 namespace descent::daemon {
 
@@ -18,8 +18,8 @@ namespace descent::daemon {
 // programs talk to. Thread-safe. Holds no state of its own: every answer comes from the jobs and
 // their journals.
 //
-// Legal order: Create; any number of calls; Shutdown; destruction. `jobs` must outlive the server,
-// and callbacks that the jobs still hold may run after it is gone.
+// Legal order: Create; any number of calls; Shutdown; destruction. The jobs must outlive the
+// server, and callbacks that the jobs still hold may run after it is gone.
 class ApiServer {
  public:
   struct Options {
@@ -36,7 +36,7 @@ class ApiServer {
 
   // Listens when it returns. INVALID_ARGUMENT: the address; UNAVAILABLE: it can't be listened on,
   // with the reason (`PORT_IN_USE`).
-  static absl::StatusOr<std::unique_ptr<ApiServer>> Create(Jobs& jobs, Options options);
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Create(Requests requests, Options options);
 
   // As Shutdown with no time left.
   virtual ~ApiServer() = default;

@@ -13,8 +13,6 @@
 
 #include "descent/v1/training_service.pb.h"
 #include "proto/rpc_status.h"
-#include "server/daemon/api/open_watch.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/api/wire_request.h"
 #include "server/daemon/journal/watch_cursor.h"
 
@@ -38,13 +36,6 @@ grpc::ByteBuffer ToWire(const WatchPiece& piece) {
   for (const WatchPiece::Slice& slice : piece.slices) slices.push_back(Share(slice));
   slices.emplace_back(piece.trailer);
   return grpc::ByteBuffer(slices.data(), slices.size());
-}
-
-absl::StatusOr<v1::WatchJobRequest> ParseRequest(const grpc::ByteBuffer& buffer) {
-  v1::WatchJobRequest request;
-  if (absl::Status status = ReadRequest(buffer, &request); !status.ok()) return status;
-  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
-  return request;
 }
 
 class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
@@ -210,8 +201,8 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
-WatchService::WatchService(Jobs& jobs, int reader_threads, const server::Clock* clock)
-    : jobs_(jobs), clock_(clock), readers_(reader_threads), live_(clock) {
+WatchService::WatchService(Requests requests, int reader_threads, const server::Clock* clock)
+    : requests_(requests), clock_(clock), readers_(reader_threads), live_(clock) {
   live_.PostAfter(kAnnouncePeriod, [this] { Announce(); });
 }
 
@@ -234,10 +225,10 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(
 
 absl::StatusOr<Watcher*> WatchService::Admit(const absl::StatusOr<Caller>& caller,
                                              const grpc::ByteBuffer& buffer) {
-  const absl::StatusOr<v1::WatchJobRequest> request = ParseRequest(buffer);
-  if (!request.ok()) return request.status();
+  v1::WatchJobRequest request;
+  if (absl::Status status = ReadRequest(buffer, &request); !status.ok()) return status;
   if (!caller.ok()) return caller.status();
-  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs_, *caller, *request);
+  absl::StatusOr<OpenedWatch> opened = requests_.Watch(*caller, request);
   if (!opened.ok()) return opened.status();
   auto* watcher = new Watcher(this, std::move(opened->cursor));
   {

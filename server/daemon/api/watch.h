@@ -16,7 +16,8 @@
 #include "server/common/executor.h"
 #include "server/common/loop.h"
 #include "server/daemon/api/pace.h"
-#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/requests.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -35,7 +36,7 @@ class Watcher;
 class WatchService {
  public:
   // `clock` must outlive it.
-  WatchService(Jobs& jobs, int reader_threads, const server::Clock* clock);
+  WatchService(Requests requests, int reader_threads, const server::Clock* clock);
   // Waits until the last watcher is done; the gRPC server must have been shut down.
   ~WatchService();
 
@@ -65,7 +66,7 @@ class WatchService {
   // Of a watcher, as its last act.
   void Forget(Watcher* watcher) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  Jobs& jobs_;
+  const Requests requests_;
   const server::Clock* const clock_;
   Pace pace_;
   mutable absl::Mutex mutex_;

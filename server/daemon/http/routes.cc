@@ -13,7 +13,6 @@
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
 
@@ -189,17 +188,15 @@ HttpResponse Routes::ListJobs(const Caller& caller, const HttpTarget& target) co
           ShortUtf8(name, 64), "is not a parameter of this path: filter, page_size, page_token"));
     }
   }
-  if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);
-  const absl::StatusOr<v1::ListJobsResponse> jobs = jobs_.List(caller, request);
+  const absl::StatusOr<v1::ListJobsResponse> jobs = requests_.List(caller, request);
   return jobs.ok() ? Json(*jobs) : ErrorResponse(jobs.status());
 }
 
 HttpResponse Routes::GetJob(const Caller& caller, const std::string& name) const {
   v1::GetJobRequest request;
   request.set_name(name);
-  if (absl::Status status = CheckRequest(request); !status.ok()) return ErrorResponse(status);
-  const absl::StatusOr<v1::Job> job = jobs_.Get(caller, name);
-  return job.ok() ? Json(*job) : ErrorResponse(WithSuggestion(job.status(), caller, name, jobs_));
+  const absl::StatusOr<v1::Job> job = requests_.Get(caller, request);
+  return job.ok() ? Json(*job) : ErrorResponse(job.status());
 }
 
 void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std::string& name,
@@ -219,18 +216,11 @@ void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std
   request.set_name(name);
   // For people with curl. Programs send one, so that they can ask again.
   if (request.request_id().empty()) request.set_request_id(DrawRequestId());
-  if (absl::Status status = CheckRequest(request); !status.ok()) {
-    return done(ErrorResponse(status));
-  }
-  jobs_.Command(caller, request,
-                [&jobs = jobs_, caller, name,
-                 done = std::move(done)](absl::StatusOr<v1::CommandJobResponse> response) {
-                  if (response.ok()) {
-                    done(Json(*response));
-                  } else {
-                    done(ErrorResponse(WithSuggestion(response.status(), caller, name, jobs)));
-                  }
-                });
+  requests_.Command(
+      caller, request,
+      [done = std::move(done)](const absl::StatusOr<v1::CommandJobResponse>& response) {
+        done(response.ok() ? Json(*response) : ErrorResponse(response.status()));
+      });
 }
 
 HttpResponse Routes::Ready() const {

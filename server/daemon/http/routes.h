@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/http/message.h"
-#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/requests.h"
 #include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
@@ -33,8 +33,7 @@ class Routes {
     std::function<absl::Status()> health;
   };
 
-  // `jobs` must outlive it.
-  Routes(Jobs& jobs, Options options) : jobs_(jobs), options_(std::move(options)) {}
+  Routes(Requests requests, Options options) : requests_(requests), options_(std::move(options)) {}
 
   // A journal to be watched, by whom; the request has been checked.
   struct Watch {
@@ -57,7 +56,7 @@ class Routes {
                   std::function<void(Outcome)> done) const;
   HttpResponse Ready() const;
 
-  Jobs& jobs_;
+  const Requests requests_;
   const Options options_;
 };
 

@@ -41,7 +41,6 @@
 #include "proto/rules/reasons.h"
 #include "server/common/executor.h"
 #include "server/common/log.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/http/beast_message.h"
 #include "server/daemon/http/io.h"
 #include "server/daemon/http/json.h"
@@ -50,6 +49,7 @@
 #include "server/daemon/http/sse.h"
 #include "server/daemon/http/sse_source.h"
 #include "server/daemon/sockets/descriptors.h"
+#include "server/daemon/sockets/listen_address.h"
 
 namespace descent::daemon {
 namespace {
@@ -70,10 +70,10 @@ constexpr std::chrono::nanoseconds kProbePause = std::chrono::milliseconds(500);
 
 class HttpServerImpl final : public HttpServer {
  public:
-  HttpServerImpl(Jobs& jobs, Options options)
+  HttpServerImpl(Requests requests, Options options)
       : options_(std::move(options)),
-        jobs_(jobs),
-        routes_(jobs, {.metrics = options_.metrics, .health = options_.health}),
+        requests_(requests),
+        routes_(requests, {.metrics = options_.metrics, .health = options_.health}),
         mailbox_(std::make_shared<Mailbox>(io_)) {}
 
   ~HttpServerImpl() override { HttpServerImpl::Shutdown(); }
@@ -417,7 +417,7 @@ class HttpServerImpl final : public HttpServer {
       });
     };
     const std::function<void()> open = [this, feed, watch, on_news] {
-      feed->source = SseSource::Open(jobs_, watch.caller, watch.request, on_news);
+      feed->source = SseSource::Open(requests_, watch.caller, watch.request, on_news);
     };
     if (!co_await RunOnWorker(open)) co_return;
     if (!feed->source.ok()) {
@@ -533,7 +533,7 @@ class HttpServerImpl final : public HttpServer {
   }
 
   const Options options_;
-  Jobs& jobs_;
+  const Requests requests_;
   const Routes routes_;
   std::string address_;
   int port_ = 0;
@@ -566,8 +566,8 @@ class HttpServerImpl final : public HttpServer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(Jobs& jobs, Options options) {
-  auto server = std::make_unique<HttpServerImpl>(jobs, std::move(options));
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Create(Requests requests, Options options) {
+  auto server = std::make_unique<HttpServerImpl>(requests, std::move(options));
   if (absl::Status status = server->Start(); !status.ok()) return status;
   return server;
 }

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/requests.h"
 
 namespace descent::daemon {
 
@@ -26,8 +26,8 @@ namespace descent::daemon {
 // who ask how the daemon is (/healthz, /readyz, /metrics) have connections and a thread of their
 // own.
 //
-// Legal order: Create; Shutdown; destruction. `jobs` must outlive the server, and callbacks that
-// they still hold may run after it is gone.
+// Legal order: Create; Shutdown; destruction. The jobs must outlive the server, and callbacks
+// that they still hold may run after it is gone.
 class HttpServer {
  public:
   struct Options {
@@ -46,7 +46,7 @@ class HttpServer {
 
   // Listens when it returns. INVALID_ARGUMENT: the address; UNAVAILABLE: it can't be listened on,
   // with the reason (`PORT_IN_USE`).
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Create(Jobs& jobs, Options options);
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Create(Requests requests, Options options);
 
   // Shuts down if that has not been done.
   virtual ~HttpServer() = default;

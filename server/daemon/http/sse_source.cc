@@ -3,7 +3,6 @@
 #include <string_view>
 #include <utility>
 
-#include "server/daemon/api/open_watch.h"
 #include "server/daemon/http/sse.h"
 #include "server/daemon/journal/entries.h"
 #include "server/daemon/journal/watch_cursor.h"
@@ -87,10 +86,11 @@ class SseSourceImpl final : public SseSource {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Jobs& jobs, const Caller& caller,
+absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Requests& requests,
+                                                           const Caller& caller,
                                                            const v1::WatchJobRequest& request,
                                                            std::function<void()> on_news) {
-  absl::StatusOr<OpenedWatch> opened = OpenWatch(jobs, caller, request);
+  absl::StatusOr<OpenedWatch> opened = requests.Watch(caller, request);
   if (!opened.ok()) return opened.status();
   auto source = std::make_unique<SseSourceImpl>(std::move(opened->cursor));
   source->Subscribe(*opened->journal, std::move(on_news));

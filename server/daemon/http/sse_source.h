@@ -8,7 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
-#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/requests.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -16,10 +17,11 @@ namespace descent::daemon {
 // time; `on_news` comes from another.
 class SseSource {
  public:
-  // NOT_FOUND, OUT_OF_RANGE: as WatchJob. `request` has been checked. `on_news` runs on the
+  // NOT_FOUND, OUT_OF_RANGE: as WatchJob. `on_news` runs on the
   // journal's thread whenever something was appended, must not block, and does not run after the
   // destructor has returned.
-  static absl::StatusOr<std::unique_ptr<SseSource>> Open(const Jobs& jobs, const Caller& caller,
+  static absl::StatusOr<std::unique_ptr<SseSource>> Open(const Requests& requests,
+                                                         const Caller& caller,
                                                          const v1::WatchJobRequest& request,
                                                          std::function<void()> on_news);
 

@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/http/routes.h"
+#include "server/daemon/requests/check.h"
 
 namespace descent::daemon {
 namespace {

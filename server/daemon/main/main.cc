@@ -28,7 +28,6 @@
 #include "proto/rules/names.h"
 #include "server/common/clock.h"
 #include "server/common/log.h"
-#include "server/daemon/api/requests.h"
 #include "server/daemon/api/server.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/jobs/service.h"
@@ -36,7 +35,9 @@
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
+#include "server/daemon/requests/requests.h"
 #include "server/daemon/sockets/descriptors.h"
+#include "server/daemon/sockets/listen_address.h"
 #include "server/daemon/workers/processes.h"
 
 namespace descent::daemon {
@@ -215,9 +216,9 @@ int Serve(const Flags& flags) {
     return LimitsOf(DescriptorLimit(), running);
   };
   absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Create(
-      **jobs, {.listen = flags.listen, .health = health, .max_connections = [limits] {
-                 return limits().grpc;
-               }});
+      Requests(**jobs), {.listen = flags.listen, .health = health, .max_connections = [limits] {
+                           return limits().grpc;
+                         }});
   if (!api.ok()) return Refuse(api.status());
   // The metrics want the watchers of the server that serves them.
   std::atomic<HttpServer*> http_server = nullptr;
@@ -249,10 +250,10 @@ int Serve(const Flags& flags) {
     return absl::OkStatus();
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Create(**jobs, {.listen = flags.http,
-                                  .metrics = [&] { return metrics->Scrape(); },
-                                  .health = readiness,
-                                  .max_connections = [limits] { return limits().http; }});
+      HttpServer::Create(Requests(**jobs), {.listen = flags.http,
+                                            .metrics = [&] { return metrics->Scrape(); },
+                                            .health = readiness,
+                                            .max_connections = [limits] { return limits().http; }});
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 

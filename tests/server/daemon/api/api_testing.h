@@ -10,6 +10,7 @@
 
 #include "descent/v1/training_service.grpc.pb.h"
 #include "server/daemon/api/server.h"
+#include "server/daemon/requests/requests.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -23,7 +24,7 @@ class ApiTest : public ::testing::Test {
     options.health = [this] {
       return healthy_ ? absl::OkStatus() : absl::UnavailableError("the journal failed");
     };
-    auto server = ApiServer::Create(daemon_.jobs, options);
+    auto server = ApiServer::Create(Requests(daemon_.jobs), options);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::TrainingService::NewStub(Connect());

@@ -13,6 +13,7 @@
 #include "proto/rpc_status.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/sse.h"
+#include "server/daemon/requests/requests.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -25,7 +26,7 @@ using Json = nlohmann::json;
 class RoutesTest : public ::testing::Test {
  protected:
   RoutesTest()
-      : routes_(daemon_.jobs,
+      : routes_(Requests(daemon_.jobs),
                 {.metrics = [] { return "metric 1\n"; }, .health = [this] { return health_; }}) {
     daemon_.jobs.Add("mnist");
     daemon_.jobs.on_command = [this](const Caller& caller, const v1::CommandJobRequest& request,

@@ -19,6 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "server/daemon/requests/requests.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -92,7 +93,7 @@ class HttpServerTest : public ::testing::Test {
     options.listen = "127.0.0.1:0";
     options.metrics = [] { return "metric 1\n"; };
     server_.reset();
-    auto server = HttpServer::Create(daemon_.jobs, options);
+    auto server = HttpServer::Create(Requests(daemon_.jobs), options);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -452,7 +453,7 @@ TEST_F(HttpServerTest, ShutsDownUnderLoad) {
 TEST_F(HttpServerTest, APortInUseIsSaidSo) {
   HttpServer::Options options;
   options.listen = server_->address();
-  const auto second = HttpServer::Create(daemon_.jobs, options);
+  const auto second = HttpServer::Create(Requests(daemon_.jobs), options);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("--http"));

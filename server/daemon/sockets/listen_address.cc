@@ -1,3 +1,5 @@
+#include "server/daemon/sockets/listen_address.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -12,7 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
-#include "server/daemon/api/requests.h"
 
 namespace descent::daemon {
 namespace {

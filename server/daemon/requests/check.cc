@@ -1,4 +1,4 @@
-#include "server/daemon/api/requests.h"
+#include "server/daemon/requests/check.h"
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
@@ -262,14 +262,6 @@ absl::Status CheckRequest(const v1::PredictJobRequest& request) {
     violations.Add("form", absl::StrCat(static_cast<int>(request.form()), " is no Form"));
   }
   return std::move(violations).ToStatus();
-}
-
-WatchFilter FilterOf(const v1::WatchJobRequest& request) {
-  WatchFilter filter;
-  for (int kind : request.kinds()) filter.kinds.push_back(static_cast<v1::EventKind>(kind));
-  filter.every = std::max<int64_t>(1, request.every());
-  filter.extremes = request.extremes();
-  return filter;
 }
 
 }  // namespace descent::daemon

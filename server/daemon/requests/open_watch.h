@@ -1,5 +1,5 @@
-#ifndef DESCENT_SERVER_DAEMON_API_OPEN_WATCH_H_
-#define DESCENT_SERVER_DAEMON_API_OPEN_WATCH_H_
+#ifndef DESCENT_SERVER_DAEMON_REQUESTS_OPEN_WATCH_H_
+#define DESCENT_SERVER_DAEMON_REQUESTS_OPEN_WATCH_H_
 
 #include <memory>
 
@@ -8,6 +8,7 @@
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/journal/watch_cursor.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -24,4 +25,4 @@ absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const Caller& caller,
 
 }  // namespace descent::daemon
 
-#endif  // DESCENT_SERVER_DAEMON_API_OPEN_WATCH_H_
+#endif  // DESCENT_SERVER_DAEMON_REQUESTS_OPEN_WATCH_H_

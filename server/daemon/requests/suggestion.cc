@@ -1,3 +1,5 @@
+#include "server/daemon/requests/suggestion.h"
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,7 +9,6 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/nearest.h"
-#include "server/daemon/api/requests.h"
 
 namespace descent::daemon {
 

@@ -1,13 +1,26 @@
-#include "server/daemon/api/open_watch.h"
+#include "server/daemon/requests/open_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
-#include "server/daemon/api/requests.h"
+#include "server/daemon/requests/suggestion.h"
 
 namespace descent::daemon {
+namespace {
+
+// The part of a checked request that the journal understands.
+WatchFilter FilterOf(const v1::WatchJobRequest& request) {
+  WatchFilter filter;
+  for (int kind : request.kinds()) filter.kinds.push_back(static_cast<v1::EventKind>(kind));
+  filter.every = std::max<int64_t>(1, request.every());
+  filter.extremes = request.extremes();
+  return filter;
+}
+
+}  // namespace
 
 absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const Caller& caller,
                                       const v1::WatchJobRequest& request) {

@@ -1,0 +1,26 @@
+#ifndef DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
+#define DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
+
+#include "absl/status/status.h"
+#include "descent/v1/training_service.pb.h"
+
+namespace descent::daemon {
+
+// What can be said about a request by looking at it alone: the same over gRPC and over HTTP, before
+// any job hears of it. Pure functions. Errors are INVALID_ARGUMENT with every field violation that
+// was found, the first of them in the message.
+//
+// Fields that this version does not know are refused at any depth: a command or a setting that
+// would silently not happen is worse than an error.
+absl::Status CheckRequest(const v1::CreateJobRequest& request);
+absl::Status CheckRequest(const v1::GetJobRequest& request);
+absl::Status CheckRequest(const v1::ListJobsRequest& request);
+absl::Status CheckRequest(const v1::DeleteJobRequest& request);
+absl::Status CheckRequest(const v1::ValidateSpecRequest& request);
+absl::Status CheckRequest(const v1::WatchJobRequest& request);
+absl::Status CheckRequest(const v1::CommandJobRequest& request);
+absl::Status CheckRequest(const v1::PredictJobRequest& request);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_

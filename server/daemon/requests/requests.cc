@@ -1,0 +1,108 @@
+#include "server/daemon/requests/requests.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "proto/rpc_status.h"
+#include "server/daemon/requests/check.h"
+#include "server/daemon/requests/suggestion.h"
+
+namespace descent::daemon {
+namespace {
+
+// `done`, told the nearest name where the job is not known. It may run when the Requests are gone.
+template <class Response>
+Jobs::Callback<Response> Suggesting(const Jobs& jobs, const Caller& caller, const std::string& name,
+                                    Jobs::Callback<Response> done) {
+  return [&jobs, caller, name, done = std::move(done)](absl::StatusOr<Response> result) {
+    if (!result.ok()) result = WithSuggestion(result.status(), caller, name, jobs);
+    done(std::move(result));
+  };
+}
+
+// The same for a prediction's end.
+class SuggestingSink final : public PredictionSink {
+ public:
+  SuggestingSink(const Jobs& jobs, Caller caller, std::string name,
+                 std::shared_ptr<PredictionSink> sink)
+      : jobs_(jobs), caller_(std::move(caller)), name_(std::move(name)), sink_(std::move(sink)) {}
+
+  void OnResponse(v1::PredictJobResponse response) override {
+    sink_->OnResponse(std::move(response));
+  }
+  void OnEnd(const absl::Status& status) override {
+    // What a checkpoint is called is no slip in a job's name.
+    const bool about_name = GetErrorDetail(status).reason != "CHECKPOINT_NOT_FOUND";
+    sink_->OnEnd(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
+  }
+
+ private:
+  const Jobs& jobs_;
+  const Caller caller_;
+  const std::string name_;
+  const std::shared_ptr<PredictionSink> sink_;
+};
+
+}  // namespace
+
+Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& request,
+                              Jobs::Callback<v1::Job> done) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) {
+    done(status);
+    return nullptr;
+  }
+  return jobs_->Create(caller, request, std::move(done));
+}
+
+Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
+                                Jobs::Callback<v1::ValidateSpecResponse> done) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) {
+    done(status);
+    return nullptr;
+  }
+  return jobs_->Validate(caller, request, std::move(done));
+}
+
+void Requests::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
+                      Jobs::Callback<v1::DeleteJobResponse> done) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) return done(status);
+  jobs_->Delete(caller, request, Suggesting(*jobs_, caller, request.name(), std::move(done)));
+}
+
+void Requests::Command(const Caller& caller, const v1::CommandJobRequest& request,
+                       Jobs::Callback<v1::CommandJobResponse> done) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) return done(status);
+  jobs_->Command(caller, request, Suggesting(*jobs_, caller, request.name(), std::move(done)));
+}
+
+absl::StatusOr<std::unique_ptr<Prediction>> Requests::Predict(
+    const Caller& caller, const v1::PredictJobRequest& request,
+    std::shared_ptr<PredictionSink> sink) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  return jobs_->Predict(
+      caller, request,
+      std::make_shared<SuggestingSink>(*jobs_, caller, request.name(), std::move(sink)));
+}
+
+absl::StatusOr<v1::Job> Requests::Get(const Caller& caller,
+                                      const v1::GetJobRequest& request) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  absl::StatusOr<v1::Job> job = jobs_->Get(caller, request.name());
+  if (!job.ok()) return WithSuggestion(job.status(), caller, request.name(), *jobs_);
+  return job;
+}
+
+absl::StatusOr<v1::ListJobsResponse> Requests::List(const Caller& caller,
+                                                    const v1::ListJobsRequest& request) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  return jobs_->List(caller, request);
+}
+
+absl::StatusOr<OpenedWatch> Requests::Watch(const Caller& caller,
+                                            const v1::WatchJobRequest& request) const {
+  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  return OpenWatch(*jobs_, caller, request);
+}
+
+}  // namespace descent::daemon

@@ -1,0 +1,50 @@
+#ifndef DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
+#define DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+#include "server/daemon/jobs/jobs.h"
+#include "server/daemon/requests/open_watch.h"
+#include "server/daemon/security/caller.h"
+
+namespace descent::daemon {
+
+// What people ask of the jobs, whatever they ask over: the methods of TrainingService, by whom, as
+// values. Each request is checked by itself (check.h) before any job hears of it, and a refusal
+// that knows no such job names the nearest one.
+//
+// A value of one pointer; thread-safe. The jobs must outlive it, and what it returned. What takes
+// time answers as in Jobs; a request that is refused at once is answered before the call returns.
+class Requests {
+ public:
+  explicit Requests(Jobs& jobs) : jobs_(&jobs) {}
+
+  Jobs::Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
+                      Jobs::Callback<v1::Job> done) const;
+  Jobs::Cancel Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
+                        Jobs::Callback<v1::ValidateSpecResponse> done) const;
+  void Delete(const Caller& caller, const v1::DeleteJobRequest& request,
+              Jobs::Callback<v1::DeleteJobResponse> done) const;
+  void Command(const Caller& caller, const v1::CommandJobRequest& request,
+               Jobs::Callback<v1::CommandJobResponse> done) const;
+
+  // An error: refused at once; `sink` hears nothing.
+  absl::StatusOr<std::unique_ptr<Prediction>> Predict(const Caller& caller,
+                                                      const v1::PredictJobRequest& request,
+                                                      std::shared_ptr<PredictionSink> sink) const;
+
+  absl::StatusOr<v1::Job> Get(const Caller& caller, const v1::GetJobRequest& request) const;
+  absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
+                                            const v1::ListJobsRequest& request) const;
+  // Does not block.
+  absl::StatusOr<OpenedWatch> Watch(const Caller& caller, const v1::WatchJobRequest& request) const;
+
+ private:
+  Jobs* jobs_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
