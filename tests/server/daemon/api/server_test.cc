@@ -325,7 +325,7 @@ TEST_F(ServerTest, HealthFollowsTheDaemon) {
 TEST_F(ServerTest, APortInUseIsSaidSo) {
   ApiServer::Options options;
   options.listen = server_->address();
-  const auto second = ApiServer::Create(daemon_.jobs, options);
+  const auto second = ApiServer::Create(Requests(daemon_.jobs), options);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("in use"));
@@ -397,7 +397,7 @@ TEST_F(ServerTest, ConnectionsHaveTheirLimitAndAreToldSo) {
   ApiServer::Options options;
   options.listen = "127.0.0.1:0";
   options.max_connections = [] { return int64_t{3}; };
-  const auto server = *ApiServer::Create(daemon_.jobs, options);
+  const auto server = *ApiServer::Create(Requests(daemon_.jobs), options);
   std::vector<int> clients;
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(server->listening().ok());
@@ -445,7 +445,7 @@ TEST_F(ServerTest, ListensOnLoopbackOnly) {
                               "127.0.0.1:70000", "127.0.0.1:x"}) {
     ApiServer::Options options;
     options.listen = address;
-    const auto server = ApiServer::Create(daemon_.jobs, options);
+    const auto server = ApiServer::Create(Requests(daemon_.jobs), options);
     ASSERT_FALSE(server.ok()) << address;
     EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(server.status().message()), HasSubstr("--listen"));
