@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/requests/check.h"
 #include "server/daemon/requests/suggestion.h"
 
@@ -33,7 +34,7 @@ class SuggestingSink final : public PredictionSink {
   }
   void OnEnd(const absl::Status& status) override {
     // What a checkpoint is called is no slip in a job's name.
-    const bool about_name = GetErrorDetail(status).reason != "CHECKPOINT_NOT_FOUND";
+    const bool about_name = GetErrorDetail(status).reason != reason::kCheckpointNotFound;
     sink_->OnEnd(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
   }
 
