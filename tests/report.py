@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Counts what was tested, case by case, and says what failed.
 
-    report.py [--events FILE --status N] [NAME=passed|failed|skipped]...
+    report.py [--events FILE --status N]... [NAME=passed|failed|skipped]...
 
-`--events` is Bazel's build event file in JSON of a `bazel test`, `--status` its exit status; each
-test's JUnit file is read, so a case is one TEST of GoogleTest or one pytest function. The last line
+`--events` is Bazel's build event file in JSON of a `bazel test`, `--status` its exit status (both once
+for each run); each test's JUnit file is read, so a case is one TEST of GoogleTest or one pytest function. The last line
 printed is `N passed, N failed[, N skipped]`; exit status 1 if something failed.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import sys
@@ -80,17 +81,17 @@ def add_bazel(tally, events, status):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=pathlib.Path)
-    parser.add_argument("--status", type=int, default=0)
+    parser.add_argument("--events", type=pathlib.Path, action="append", default=[])
+    parser.add_argument("--status", type=int, action="append", default=[])
     parser.add_argument("checks", nargs="*", metavar="NAME=OUTCOME")
     arguments = parser.parse_args()
 
     tally = Tally()
-    if arguments.events:
-        if arguments.events.exists():
-            add_bazel(tally, arguments.events, arguments.status)
+    for events, status in itertools.zip_longest(arguments.events, arguments.status, fillvalue=0):
+        if events.exists():
+            add_bazel(tally, events, status)
         else:
-            tally.failures.append(f"bazel test (did not start; ended with {arguments.status})")
+            tally.failures.append(f"bazel test (did not start; ended with {status})")
     for check in arguments.checks:
         name, _, outcome = check.rpartition("=")
         if outcome == "passed":
