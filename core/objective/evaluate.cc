@@ -31,7 +31,8 @@ struct Mean {
     if (share != 0) sum += value * share;
     weight += share;
   }
-  double value() const { return sum / weight; }
+  // Of examples that all weigh nothing: nothing, as in training.
+  double value() const { return weight == 0 ? 0 : sum / weight; }
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ double NormByGreatest(Buffers x) {
   if (!std::isfinite(greatest) || greatest == 0) return greatest;
   double sum = 0;
   for (const at::Tensor& buffer : x) {
-    const double part = Number(at::linalg_vector_norm(buffer.to(at::kDouble).div_(greatest)));
+    const double part = Number(at::linalg_vector_norm(buffer.to(at::kDouble).div(greatest)));
     sum += part * part;
   }
   return greatest * std::sqrt(sum);

@@ -9,19 +9,17 @@
 
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/isfinite.h"
-#include "ATen/ops/linalg_vector_norm.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/space/flat_space.h"
 
 namespace descent {
 namespace {
 
 bool IsFinite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
 
-// Where the gradient may be beyond its dtype's squares.
-double Norm(const at::Tensor& x) {
-  return at::linalg_vector_norm(x.to(at::kDouble)).item<double>();
-}
+// Also where the squares of its numbers are beyond its dtype.
+double Norm(const at::Tensor& x) { return flat::norm(Buffers(&x, 1)); }
 
 // As Python and NumPy print them.
 std::string Text(double value) { return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf"; }

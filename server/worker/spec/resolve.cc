@@ -12,6 +12,7 @@
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
+#include "server/worker/spec/representable.h"
 #include "server/worker/spec/stop_spec.h"
 #include "server/worker/spec/system_spec.h"
 
@@ -122,6 +123,7 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   }
   if (spec->has_epochs()) CheckBounds("epochs", spec->epochs(), 1, kMaxIterations, violations);
   ResolveExecution(spec, violations);
+  CheckRepresentable(*spec, violations);
   ResolveOnNonFinite(spec);
   ResolveIntervals(spec, violations);
   ResolveStopTests(spec->stop_when(), violations);

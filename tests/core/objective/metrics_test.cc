@@ -250,5 +250,14 @@ TEST(EvaluateTest, WeightedClassesAreAveragedExactlyWhateverTheBatches) {
   }
 }
 
+// As a batch of them in training.
+TEST(EvaluateTest, ExamplesThatWeighNothingHaveNoLoss) {
+  const Model model =
+      BuildModel({.root = Linear{.out_features = 3}, .input_shape = {4}, .seed = 1})->model;
+  const at::Tensor x = at::randn({10, 4}), y = at::zeros({10}, at::kLong);
+  const Loss loss = CrossEntropy{.class_weights = {0, 5, 1}};
+  EXPECT_EQ(Evaluate(model, loss, x, y)->loss, 0);
+}
+
 }  // namespace
 }  // namespace descent

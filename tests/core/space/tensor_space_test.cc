@@ -75,6 +75,7 @@ TEST_P(TensorSpaceTest, ANormIsFiniteWhereTheNumbersAre) {
   const double large = GetParam() == at::kFloat ? 1e30 : 1e300;
   const at::Tensor x = at::full({4}, large, GetParam());
   EXPECT_NEAR(norm(x) / large, 2, 1e-6);
+  EXPECT_TRUE(at::equal(x, at::full({4}, large, GetParam())));  // looked at, not touched
   x[2] = std::numeric_limits<double>::infinity();
   EXPECT_EQ(norm(x), std::numeric_limits<double>::infinity());
   x[1] = std::nan("");

@@ -563,6 +563,40 @@ TEST_F(PrepareTest, NamesTheFieldThatIsOutOfRange) {
             "execution.device UNSUPPORTED");
 }
 
+// What is greater than zero as it is written, but not as it is computed with, guards nothing.
+TEST_F(PrepareTest, RefusesNumbersThatTheDtypeDoesNotHold) {
+  const auto adam = [](const char* fields) {
+    return [fields](api::Spec* spec) {
+      EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+          fields, spec->mutable_optimizer()->mutable_adam()));
+    };
+  };
+  EXPECT_EQ(After(adam("epsilon: 1e-50")), "optimizer.adam.epsilon OUT_OF_RANGE");
+  EXPECT_EQ(description_,
+            "1e-50 is zero in FLOAT32, whose least number is 1.4e-45; "
+            "execution.dtype FLOAT64 holds less.");
+  EXPECT_EQ(After(adam("step_size { constant: 1e39 }")),
+            "optimizer.adam.step_size.constant OUT_OF_RANGE");
+  EXPECT_EQ(After(adam("step_size { list { values: [0.1, 1e39] } }")),
+            "optimizer.adam.step_size.list.values[1] OUT_OF_RANGE");
+  EXPECT_EQ(After(adam("step_size { constant: 1e-60 }")), "");  // where a schedule may end
+  EXPECT_EQ(After([](api::Spec* spec) {
+              spec->mutable_model()
+                  ->mutable_sequential()
+                  ->mutable_layers(0)
+                  ->mutable_linear()
+                  ->mutable_weight_init()
+                  ->mutable_normal()
+                  ->set_std(1e300);
+            }),
+            "model.sequential.layers[0].linear.weight_init.normal.std OUT_OF_RANGE");
+  EXPECT_EQ(After([&](api::Spec* spec) {
+              adam("epsilon: 1e-50")(spec);
+              spec->mutable_execution()->set_dtype(api::Execution::FLOAT64);
+            }),
+            "");
+}
+
 TEST_F(PrepareTest, NamesBothLayersThatDoNotFit) {
   EXPECT_EQ(After([](auto* s) {
               s->mutable_model()
