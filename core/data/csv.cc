@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/data/csv_columns.h"
 #include "core/data/csv_fields.h"
 #include "core/data/csv_records.h"
@@ -88,8 +89,11 @@ class Reader {
         read_(read),
         format_{options.decimal.empty() ? '.' : options.decimal[0],
                 options.thousands && !options.thousands->empty() ? (*options.thousands)[0] : '\0'},
-        date_format_(options.date_format.value_or("")),
         records_(text, options.path, options.delimiter.empty() ? ',' : options.delimiter[0]) {
+    for (const std::string& format : options.date_format) {
+      // Check() has refused what is no format.
+      date_formats_.push_back(DateFormat(format).value_or(format));
+    }
     const bool usual = options.missing.tokens.empty();
     for (const std::string& token : usual ? UsualMissingTokens() : options.missing.tokens) {
       tokens_.insert(token);
@@ -150,7 +154,8 @@ class Reader {
     }
     if (fields_.size() != table_.columns.size()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          path(), ", line ", records_.line(), ": ", fields_.size(), " fields, but the ",
+          path(), ", line ", records_.line(), ": ", fields_.size(),
+          fields_.size() == 1 ? " field" : " fields", ", but the ",
           options_.header ? "header" : "first row", " has ", table_.columns.size(), "."));
     }
     for (std::string_view& field : fields_) field = Trim(field);
@@ -204,7 +209,7 @@ class Reader {
     if (column->kind == Kind::kCategory) return Category(std::string(field), column);
     const bool date = column->kind == Kind::kDate || column->kind == Kind::kDateParts;
     const std::optional<double> value =
-        date ? ParseDate(field, date_format_) : ParseNumber(field, format_);
+        date ? ParseDate(field, date_formats_) : ParseNumber(field, format_);
     if (!value) return Refuse(*column, NoNumber(field, *column, date));
     if (column->role == Role::kWeight && *value < 0) {
       return Refuse(*column, absl::StrCat("the weight ", Shown(field), " is negative."));
@@ -216,9 +221,10 @@ class Reader {
   std::string NoNumber(std::string_view field, const CsvColumn& column, bool date) const {
     const std::string shown = absl::StrCat("\"", Shown(field), "\" is ");
     if (date) {
-      return absl::StrCat(
-          shown, "no date", date_format_.empty() ? "" : " of ", date_format_,
-          date_format_.empty() ? "; `date_format` says how dates are written." : ".");
+      if (date_formats_.empty()) {
+        return shown + "no date; `date_format` says how dates are written.";
+      }
+      return absl::StrCat(shown, "no date of ", absl::StrJoin(options_.date_format, " or "), ".");
     }
     const std::string no_number = shown + "not a finite number";
     if (column.role == Role::kWeight) return no_number + ".";
@@ -337,7 +343,7 @@ class Reader {
   const CsvFile& options_;
   const ReadOptions& read_;
   const NumberFormat format_;
-  const std::string date_format_;
+  std::vector<std::string> date_formats_;
   std::unordered_set<std::string_view> tokens_;  // of missing values
   CsvRecords records_;
   std::vector<std::string_view> first_;   // a row that was looked at, until it is taken
@@ -375,6 +381,12 @@ absl::Status CsvFile::Check() const {
   if (thousands && *thousands == decimal) {
     return absl::InvalidArgumentError(absl::StrCat(
         "thousands: it is \"", decimal, "\", but so is `decimal`: one of them must be another"));
+  }
+  for (const std::string& format : date_format) {
+    const absl::Status status = DateFormat(format).status();
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("date_format: ", status.message()));
+    }
   }
   if (missing.kind == MissingValues::Kind::kValue && !std::isfinite(missing.value)) {
     return absl::InvalidArgumentError("missing.value: it must be a finite number");

@@ -35,7 +35,7 @@ struct CsvFile {
   std::vector<std::string> categorical;
   std::vector<std::string> dates;
   std::vector<std::string> date_parts;
-  std::optional<std::string> date_format;
+  std::vector<std::string> date_format;  // as strptime's; the first that fits a field
   MissingValues missing;
 
   void Declare(SourceVisitor& visit) {
@@ -49,7 +49,7 @@ struct CsvFile {
     visit.Names("categorical", categorical, false);
     visit.Names("dates", dates, false);
     visit.Names("date_parts", date_parts, false);
-    visit.Text("date_format", date_format);
+    visit.Names("date_format", date_format, false);
     visit.Missing("missing", missing);
   }
   absl::Status Check() const;

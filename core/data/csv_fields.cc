@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <system_error>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "core/text/utf8.h"
@@ -102,12 +105,38 @@ std::optional<double> Decorated(std::string_view field, const NumberFormat& form
   return Plain(text + rest);
 }
 
+// absl's directives. Its %Y takes as many digits as there are; %E4Y takes four, as strptime does.
 constexpr const char* kDateFormats[] = {
-    "%Y-%m-%d",          "%Y-%m-%d %H:%M:%E*S",    "%Y-%m-%dT%H:%M:%E*S",
-    "%Y-%m-%d %H:%M",    "%Y-%m-%dT%H:%M",         "%Y-%m-%dT%H:%M:%E*S%Ez",
-    "%Y-%m-%dT%H:%M%Ez", "%Y-%m-%d %H:%M:%E*S%Ez", "%Y-%m",
-    "%Y/%m/%d",          "%Y/%m/%d %H:%M:%E*S",    "%Y/%m/%d %H:%M",
-    "%d.%m.%Y",          "%d.%m.%Y %H:%M:%E*S",    "%d.%m.%Y %H:%M",
+    "%E4Y-%m-%d",
+    "%E4Y-%m-%d %H:%M:%E*S",
+    "%E4Y-%m-%dT%H:%M:%E*S",
+    "%E4Y-%m-%d %H:%M",
+    "%E4Y-%m-%dT%H:%M",
+    "%E4Y-%m-%dT%H:%M:%E*S%Ez",
+    "%E4Y-%m-%dT%H:%M%Ez",
+    "%E4Y-%m-%d %H:%M:%E*S%Ez",
+    "%E4Y-%m",
+    "%E4Y/%m/%d",
+    "%E4Y/%m/%d %H:%M:%E*S",
+    "%E4Y/%m/%d %H:%M",
+    "%d.%m.%E4Y",
+    "%d.%m.%E4Y %H:%M:%E*S",
+    "%d.%m.%E4Y %H:%M",
+    "%E4Y%m%d",
+};
+
+// strptime's directives that say when a day is, or a time in it, and what absl calls them. Those of
+// weeks and of days of the year are not among them: absl::ParseTime would pass over what they say.
+struct Directive {
+  char name;
+  const char* absl;
+};
+constexpr Directive kDirectives[] = {
+    {'Y', "%E4Y"},       {'y', "%y"},       {'m', "%m"}, {'d', "%d"},       {'e', "%e"},
+    {'H', "%H"},         {'I', "%I"},       {'M', "%M"}, {'S', "%S"},       {'f', "%E*f"},
+    {'p', "%p"},         {'b', "%b"},       {'B', "%B"}, {'h', "%h"},       {'a', "%a"},
+    {'A', "%A"},         {'z', "%Ez"},      {'s', "%s"}, {'T', "%H:%M:%S"}, {'R', "%H:%M"},
+    {'F', "%E4Y-%m-%d"}, {'D', "%m/%d/%y"}, {'n', "%n"}, {'t', "%t"},       {'%', "%%"},
 };
 
 std::optional<double> Seconds(const char* format, std::string_view field) {
@@ -140,8 +169,38 @@ std::optional<double> ParseNumber(std::string_view field, const NumberFormat& fo
   return Decorated(field, format);
 }
 
-std::optional<double> ParseDate(std::string_view field, const std::string& format) {
-  if (!format.empty()) return Seconds(format.c_str(), field);
+absl::StatusOr<std::string> DateFormat(std::string_view format) {
+  std::string translated;
+  bool any = false;
+  for (size_t i = 0; i < format.size(); ++i) {
+    if (format[i] != '%') {
+      translated += format[i];
+      continue;
+    }
+    const char name = ++i < format.size() ? format[i] : '\0';
+    const auto* const known = std::find_if(std::begin(kDirectives), std::end(kDirectives),
+                                           [&](const Directive& d) { return d.name == name; });
+    if (known == std::end(kDirectives)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", Shown(format), "\" has ", Shown(format.substr(i - 1, 2)),
+                       ", which says nothing about a date here; there are %Y %m %d %H %M %S %f %y "
+                       "%b %B %e %I %p %z %F %T"));
+    }
+    any = any || name != '%';
+    translated += known->absl;
+  }
+  if (any) return translated;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", Shown(format),
+                   "\" says nothing about a date; write it as strptime's, "
+                   "%m/%d/%Y"));
+}
+
+std::optional<double> ParseDate(std::string_view field, const std::vector<std::string>& formats) {
+  for (const std::string& format : formats) {
+    if (const std::optional<double> seconds = Seconds(format.c_str(), field)) return seconds;
+  }
+  if (!formats.empty()) return std::nullopt;
   for (const char* known : kDateFormats) {
     const std::optional<double> seconds = Seconds(known, field);
     // A year of two digits would be one of antiquity.

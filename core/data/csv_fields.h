@@ -7,6 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
 
 namespace descent {
 
@@ -26,10 +29,16 @@ std::string_view Trim(std::string_view field);
 // Separators of thousands must stand where they can. Nothing if it is no finite number.
 std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format = {});
 
+// What a format of strptime's (`%m/%d/%Y`) is to ParseDate. InvalidArgument names a directive that
+// says nothing here, such as that of a week.
+absl::StatusOr<std::string> DateFormat(std::string_view format);
+
 // Seconds since 1970-01-01 UTC of a date, with or without a time: ISO 8601 (`2024-01-31`,
-// `2024-01-31T08:30:00Z`, a space for the T, `2024-01`), `2024/01/31`, `31.01.2024`; or as the
-// format says (absl::ParseTime: `%m/%d/%Y`). Nothing if it is none.
-std::optional<double> ParseDate(std::string_view field, const std::string& format = "");
+// `20240131`, `2024-01-31T08:30:00Z`, a space for the T, `2024-01`), `2024/01/31`, `31.01.2024`; or
+// as the first of the formats (DateFormat's) that fits. Nothing if it is none. A time alone is of
+// 1970-01-01.
+std::optional<double> ParseDate(std::string_view field,
+                                const std::vector<std::string>& formats = {});
 
 // Of such seconds: year, month (1 to 12), day (1 to 31), day of the week (0 is Monday) and hour,
 // with minutes and seconds as its fraction.

@@ -231,6 +231,13 @@ absl::Status Encoder::CheckEncoding(const Examples& examples) const {
         "]: the same dimensions in another order. Save them in the order of the training data."));
   }
   if (type == *training.type || options_.indices) return absl::OkStatus();
+  // One is 1 of what is divided by, or all of it: of a mask, nobody meant the former.
+  if (type == at::kBool && *training.divisor != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(origin.path(), " holds true and false, but the training inputs are ",
+                     NumberTypeName(*training.type), ", divided by ", *training.divisor,
+                     ". Save both in the same type."));
+  }
   if (type == at::kByte && at::isFloatingType(*training.type) && *training.divisor == 1) {
     return absl::InvalidArgumentError(
         absl::StrCat(origin.path(), " holds unsigned bytes, but the training inputs are ",

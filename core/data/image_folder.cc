@@ -12,6 +12,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "core/data/file.h"
 #include "core/data/pair.h"
 #include "core/data/picture.h"
@@ -30,6 +32,32 @@ bool IsPictureName(const std::string& name) {
          absl::EndsWith(lower, ".jpeg");
 }
 
+// What Windows and macOS leave in folders and archives; names with a dot in front are passed over
+// by ListDataFolder.
+bool IsLeftover(const std::string& name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  return lower == "thumbs.db" || lower == "desktop.ini" || lower == "__macosx";
+}
+
+// The names in a folder, without such.
+absl::StatusOr<std::vector<std::string>> ListEntries(const std::string& path,
+                                                     const ReadOptions& options) {
+  absl::StatusOr<std::vector<std::string>> names = ListDataFolder(path, options.roots);
+  if (names.ok())
+    names->erase(std::remove_if(names->begin(), names->end(), IsLeftover), names->end());
+  return names;
+}
+
+// All that is wrong with what lies in a folder at once, or at least its beginning.
+absl::Status Refuse(const std::vector<std::string>& faults) {
+  constexpr size_t kShown = 5;
+  const size_t shown = std::min(faults.size(), kShown);
+  std::string message =
+      absl::StrJoin(faults.begin(), faults.begin() + static_cast<ptrdiff_t>(shown), "; ");
+  if (faults.size() > shown) absl::StrAppend(&message, "; and ", faults.size() - shown, " more");
+  return absl::InvalidArgumentError(message + ".");
+}
+
 struct Listing {
   std::vector<std::string> folders;  // as they are called, in whatever bytes
   std::vector<std::string> classes;  // the same as text
@@ -41,7 +69,7 @@ absl::Status ListClass(const ImageFolder& folder, const ReadOptions& options, si
                        Listing* listing) {
   const std::string& name = listing->folders[number];
   const std::string path = absl::StrCat(folder.path, "/", name);
-  absl::StatusOr<std::vector<std::string>> pictures = ListDataFolder(path, options.roots);
+  absl::StatusOr<std::vector<std::string>> pictures = ListEntries(path, options);
   if (!pictures.ok()) return pictures.status();
   if (pictures->empty()) {
     return absl::InvalidArgumentError(absl::StrCat(path, " holds no pictures."));
@@ -56,21 +84,29 @@ absl::Status ListClass(const ImageFolder& folder, const ReadOptions& options, si
     }
     target = found - known.begin();
   }
+  std::vector<std::string> faults;
   for (const std::string& picture : *pictures) {
     if (!IsPictureName(picture)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, "/", picture, ": its name does not end in .png, .jpg or .jpeg."));
+      const std::string inner = absl::StrCat(path, "/", picture);
+      const bool folders = IsDataFolder(inner, options.roots);
+      faults.push_back(absl::StrCat(
+          inner,
+          folders ? absl::StrCat(
+                        ": it is a folder where pictures of the class \"",
+                        listing->classes.empty() ? name : listing->classes[number],
+                        "\" are expected; if those in it are the classes, give `path: ", path, "`")
+                  : ": its name does not end in .png, .jpg or .jpeg"));
+      continue;
     }
     listing->files.push_back(absl::StrCat(name, "/", picture));
     listing->targets.push_back(target);
   }
-  return absl::OkStatus();
+  return faults.empty() ? absl::OkStatus() : Refuse(faults);
 }
 
 // Pictures in the folder itself and in folders in it, whatever those stand for.
 absl::StatusOr<Listing> ListInputs(const ImageFolder& folder, const ReadOptions& options) {
-  const absl::StatusOr<std::vector<std::string>> entries =
-      ListDataFolder(folder.path, options.roots);
+  const absl::StatusOr<std::vector<std::string>> entries = ListEntries(folder.path, options);
   if (!entries.ok()) return entries.status();
   Listing listing;
   for (const std::string& entry : *entries) {
@@ -90,8 +126,24 @@ absl::StatusOr<Listing> ListInputs(const ImageFolder& folder, const ReadOptions&
 
 absl::StatusOr<Listing> List(const ImageFolder& folder, const ReadOptions& options) {
   if (options.inputs_only) return ListInputs(folder, options);
-  absl::StatusOr<std::vector<std::string>> classes = ListDataFolder(folder.path, options.roots);
+  absl::StatusOr<std::vector<std::string>> classes = ListEntries(folder.path, options);
   if (!classes.ok()) return classes.status();
+  std::vector<std::string> faults;
+  bool pictures = !classes->empty();  // right in the folder, and nothing else
+  for (const std::string& name : *classes) {
+    const std::string path = absl::StrCat(folder.path, "/", name);
+    pictures = pictures && IsPictureName(name);
+    if (IsDataFolder(path, options.roots)) continue;
+    const absl::Status problem = ListDataFolder(path, options.roots).status();
+    faults.emplace_back(absl::StripSuffix(problem.message(), "."));
+  }
+  if (pictures) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        folder.path,
+        " holds pictures, where a folder for each class is expected: is the path that of "
+        "a class, and not of the folder around it?"));
+  }
+  if (!faults.empty()) return Refuse(faults);
   Listing listing;
   listing.folders = *std::move(classes);
   for (const std::string& name : listing.folders) listing.classes.push_back(ValidUtf8(name));

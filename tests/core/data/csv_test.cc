@@ -391,14 +391,41 @@ TEST(Csv, DatesAreDaysOrParts) {
   ASSERT_TRUE(days.ok()) << days.status();
   // numpy.datetime64('2024-02-29').astype(int) is 19782, of '1949-01-01' −7670.
   ExpectTable(days->inputs, {{1}, {19782.5}, {19782.25}, {-7670}, {-1}, {19782}, {19782.25}});
+  ExpectTable(ParseCsv("d,y\n20240229,1\n", file)->inputs, {{19782}});
   EXPECT_EQ(
       ErrorOf("d,y\n02/29/2024,1\n", file),
       "t.csv, line 2, column \"d\": \"02/29/2024\" is no date; `date_format` says how dates are "
       "written.");
   EXPECT_NE(ErrorOf("d,y\n2023-02-29,1\n", file), "");
   EXPECT_NE(ErrorOf("d,y\n29.02.24,1\n", file), "");
-  file.date_format = "%m/%d/%Y";
+  file.date_format = {"%m/%d/%Y"};
   ExpectTable(ParseCsv("d,y\n02/29/2024,1\n", file)->inputs, {{19782}});
+  // As strptime reads them: a year has four digits.
+  for (const auto& [format, field] : std::vector<std::pair<std::string, std::string>>{
+           {"%Y%m%d", "20240229"},
+           {"%d%m%Y", "29022024"},
+           {"%Y%m%d%H%M", "202402290000"},
+           {"%d %b %y", "29 Feb 24"},
+           {"%Y-%m-%d %H:%M:%S.%f", "2024-02-29 00:00:00.000000"},
+           {"100%% %F", "100% 2024-02-29"}}) {
+    file.date_format = {format};
+    ASSERT_TRUE(file.Check().ok()) << file.Check();
+    const auto read = ParseCsv("d,y\n" + field + ",1\n", file);
+    ASSERT_TRUE(read.ok()) << read.status();
+    ExpectTable(read->inputs, {{19782}});
+  }
+  file.date_format = {"%Y"};
+  EXPECT_EQ(ErrorOf("d,y\n19580,1\n", file),
+            "t.csv, line 2, column \"d\": \"19580\" is no date of %Y.");
+  file.date_format = {"%m/%d/%Y", "%H:%M"};
+  ExpectTable(ParseCsv("d,y\n02/29/2024,1\n12:00,2\n", file)->inputs, {{19782}, {0.5}});
+  EXPECT_EQ(ErrorOf("d,y\n2024-02-29,1\n", file),
+            "t.csv, line 2, column \"d\": \"2024-02-29\" is no date of %m/%d/%Y or %H:%M.");
+  // What no date is read by is the format's fault, not the field's.
+  for (const char* format : {"%q", "%U", "%Y-%j", "%", "day", "%%"}) {
+    file.date_format = {format};
+    EXPECT_EQ(file.Check().message().substr(0, 14), "date_format: \"") << file.Check();
+  }
   file = Table();
   file.date_parts = {"d"};
   const auto parts = ParseCsv("a,d,b,y\n8,2024-02-29 18:30,9,1\n8,1969-12-31,9,1\n", file);

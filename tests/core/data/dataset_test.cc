@@ -209,6 +209,12 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
   EXPECT_NE(Read(bytes, bytes.to(at::kInt) - 1, scaled).find("no whole numbers from 0 to 255"),
             std::string::npos);
   EXPECT_NE(Read(scaled, bytes, scaled).find("Save both in the same type"), std::string::npos);
+  // A mask's 1 is no 1 of 255.
+  const at::Tensor mask = at::tensor({0, 1, 1}, at::kByte).view({3, 1}).to(at::kBool);
+  EXPECT_EQ(Read(bytes, mask, scaled),
+            "x.npy holds true and false, but the training inputs are uint8, divided by 255. Save "
+            "both in the same type.");
+  EXPECT_EQ(Read(mask, mask, mask.to(at::kFloat)), "");
   // By what is known of the training data alone.
   const absl::StatusOr<Dataset> alone =
       Encoder({.encoding = {.divisor = 255, .type = at::kByte, .shape = {1}}})

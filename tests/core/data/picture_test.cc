@@ -346,6 +346,36 @@ TEST_F(ImageFolderTest, NamesWhatIsNoPictureOrClass) {
   folder_.Write("cat/1.png", Png(Colors(3, 8, 8)));
   folder_.Write("zebra.png", Png(Colors(3, 8, 8)));
   EXPECT_EQ(ErrorOf(), folder_.path() + "/zebra.png is no folder.");
+  // All at once: one try, not one for each.
+  folder_.Write("README.txt", "x");
+  EXPECT_EQ(ErrorOf(), folder_.path() + "/README.txt is no folder; " + folder_.path() +
+                           "/zebra.png is no folder.");
+}
+
+TEST_F(ImageFolderTest, PassesOverWhatSystemsLeaveInFolders) {
+  folder_.Write("cat/1.png", Png(Colors(3, 8, 8)));
+  folder_.Write("cat/Thumbs.db", "x");
+  folder_.Write("cat/._1.png", "x");
+  folder_.Write("__MACOSX/cat/1.png", "x");
+  folder_.Write("desktop.ini", "x");
+  folder_.Write(".DS_Store", "x");
+  const absl::StatusOr<Examples> examples = images_.Read({});
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  EXPECT_EQ(examples->categories.at("class"), std::vector<std::string>{"cat"});
+  EXPECT_EQ(examples->inputs.size(0), 1);
+}
+
+TEST_F(ImageFolderTest, SaysThatThePathIsOneTooHighOrTooLow) {
+  folder_.Write("train/cat/1.png", Png(Colors(3, 8, 8)));
+  EXPECT_NE(ErrorOf().find("it is a folder where pictures of the class \"train\" are expected; if "
+                           "those in it are the classes, give `path: " +
+                           folder_.path() + "/train`"),
+            std::string::npos)
+      << ErrorOf();
+  images_.path = folder_.path() + "/train/cat";
+  EXPECT_NE(ErrorOf().find("is the path that of a class, and not of the folder around it?"),
+            std::string::npos)
+      << ErrorOf();
 }
 
 // Folders are found by their bytes; what is said of them is text.
