@@ -10,74 +10,58 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/message_text.h"
 #include "proto/rpc_status.h"
+#include "server/common/mutex.h"
+#include "server/common/reactor.h"
 
 namespace descent::daemon {
 
-// One unary call that is answered later, from any thread, or never.
-//
-// gRPC owns the reactor and deletes it through OnDone. Whoever answers holds the slot only: if the
-// call is over by then (cancelled, its deadline passed, the server shutting down), the answer is
-// dropped, and what it reports happened all the same. Finish is called exactly once, by whoever
-// empties the slot.
+// One unary call that is answered later, from any thread, or never. If the call is over by then
+// (cancelled, its deadline passed, the server shutting down), the answer is dropped, and what it
+// reports happened all the same.
 template <class Response>
-class Answer : public grpc::ServerUnaryReactor {
+class Answer final : public server::CallReactor<grpc::ServerUnaryReactor> {
  public:
   using Done = std::function<void(absl::StatusOr<Response>)>;
 
-  explicit Answer(grpc::ByteBuffer* response) : slot_(std::make_shared<Slot>(this, response)) {}
+  // `response` is gRPC's, and there until the call is finished.
+  explicit Answer(grpc::ByteBuffer* response) : response_(response) {}
 
-  // What ends the work for this call, should its client go away first; once, from Serve.
+  // What ends the work for this call, should its client go away first; once.
   void SetCancel(std::function<void()> cancel) {
-    absl::MutexLock lock(&slot_->mutex);
-    if (slot_->answer != nullptr) slot_->cancel = std::move(cancel);
+    server::MutexLock lock(mutex_);
+    if (!finished()) cancel_ = std::move(cancel);
   }
 
   // To be called at most once; may outlive the call.
   Done done() {
-    return [slot = slot_](absl::StatusOr<Response> result) {
-      grpc::ByteBuffer* response = slot->response;
-      Answer* answer = slot->Take();
-      if (answer == nullptr) return;
-      // From here to Finish the reactor, and so the response, can't go away.
-      const grpc::Status status = ToGrpcStatus(result.status());
-      if (result.ok()) *response = ToBytes(*result);
-      answer->Finish(status);
-    };
+    return [self = std::static_pointer_cast<Answer>(this->shared_from_this())](
+               absl::StatusOr<Response> result) { self->Give(result); };
   }
 
   void OnCancel() override {
     std::function<void()> cancel;
     {
-      absl::MutexLock lock(&slot_->mutex);
-      if (std::exchange(slot_->answer, nullptr) == nullptr) return;
-      cancel = std::move(slot_->cancel);
+      server::MutexLock lock(mutex_);
+      if (finished()) return;
+      cancel = std::move(cancel_);
+      FinishOnce(grpc::Status::CANCELLED);
     }
     if (cancel) cancel();
-    Finish(grpc::Status::CANCELLED);
   }
 
-  void OnDone() override { delete this; }
-
  private:
-  struct Slot {
-    Slot(Answer* answer, grpc::ByteBuffer* response) : response(response), answer(answer) {}
+  void Give(const absl::StatusOr<Response>& result) {
+    server::MutexLock lock(mutex_);
+    if (finished()) return;
+    cancel_ = nullptr;
+    if (result.ok()) *response_ = ToBytes(*result);
+    FinishOnce(ToGrpcStatus(result.status()));
+  }
 
-    Answer* Take() {
-      absl::MutexLock lock(&mutex);
-      cancel = nullptr;
-      return std::exchange(answer, nullptr);
-    }
-
-    grpc::ByteBuffer* const response;
-    absl::Mutex mutex;
-    Answer* answer ABSL_GUARDED_BY(mutex);  // null once somebody has answered
-    std::function<void()> cancel ABSL_GUARDED_BY(mutex) = {};
-  };
-
-  const std::shared_ptr<Slot> slot_;
+  grpc::ByteBuffer* const response_;
+  std::function<void()> cancel_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace descent::daemon

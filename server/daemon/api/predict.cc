@@ -3,139 +3,101 @@
 #include <deque>
 #include <exception>
 #include <memory>
-#include <optional>
-#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/message_text.h"
 #include "proto/rpc_status.h"
+#include "server/common/mutex.h"
+#include "server/common/reactor.h"
 #include "server/daemon/api/wire_request.h"
 
 namespace descent::daemon {
 namespace {
 
-using Reactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
+using server::MutexLock;
+using WriteReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 
-// Between the jobs, which bring responses, and gRPC's reactor, which takes one at a time: held by
-// both, and so there for as long as either. One write in flight; Finish once, as the last thing
-// that the reactor is asked for.
-class PredictStream final : public PredictionSink {
+// Between the jobs, which bring responses, and gRPC, which takes one at a time.
+class PredictCall final : public server::StreamReactor<WriteReactor>, public PredictionSink {
  public:
-  explicit PredictStream(Reactor* reactor) : reactor_(reactor) {}
-
-  // Once.
-  void Begin(const Requests& requests, const Caller& caller, const v1::PredictJobRequest& request,
-             const std::shared_ptr<PredictStream>& self) {
+  // Asks the jobs; once.
+  void Ask(const Requests& requests, const Caller& caller, const v1::PredictJobRequest& request) {
     // Held until the prediction is known: its answers come on another thread.
-    absl::MutexLock lock(&mutex_);
-    absl::StatusOr<std::unique_ptr<Prediction>> prediction =
-        requests.Predict(caller, request, self);
+    MutexLock lock(mutex_);
+    absl::StatusOr<std::unique_ptr<Prediction>> prediction = requests.Predict(
+        caller, request, std::static_pointer_cast<PredictCall>(shared_from_this()));
     if (prediction.ok()) {
       prediction_ = *std::move(prediction);
     } else {
-      end_ = prediction.status();
-      WriteNext();
+      EndWith(ToGrpcStatus(prediction.status()));
     }
   }
 
   void OnResponse(v1::PredictJobResponse response) override {
-    absl::MutexLock lock(&mutex_);
-    if (end_) return;
+    MutexLock lock(mutex_);
+    if (ending()) return;
     waiting_.push_back(std::move(response));
     WriteNext();
   }
-  void OnEnd(const absl::Status& status) override { End(status); }
-  void End(const absl::Status& status) {
-    absl::MutexLock lock(&mutex_);
-    if (!end_) end_ = status;
-    WriteNext();
+  void OnEnd(const absl::Status& status) override {
+    MutexLock lock(mutex_);
+    EndWith(ToGrpcStatus(status));
   }
 
-  void OnWriteDone(bool ok) {
-    absl::MutexLock lock(&mutex_);
-    writing_ = false;
-    if (ok && prediction_ != nullptr) prediction_->Taken();
-    if (!ok) GiveUp();
-    WriteNext();
-  }
-  void OnCancel() {
-    absl::MutexLock lock(&mutex_);
+  void OnCancel() override {
+    MutexLock lock(mutex_);
     GiveUp();
-    WriteNext();
-  }
-  void OnDone() {
-    absl::MutexLock lock(&mutex_);
-    prediction_ = nullptr;
   }
 
  private:
+  bool NextMessage(grpc::ByteBuffer* message) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (waiting_.empty()) return false;
+    *message = ToBytes(waiting_.front());
+    waiting_.pop_front();
+    return true;
+  }
+
+  void OnWritten(bool ok) override {
+    MutexLock lock(mutex_);
+    if (!ok) return GiveUp();
+    if (prediction_ != nullptr) prediction_->Taken();
+  }
+
+  void OnGone() override {
+    MutexLock lock(mutex_);
+    prediction_ = nullptr;
+  }
+
+  // The client is gone.
   void GiveUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     waiting_.clear();
     prediction_ = nullptr;
-    end_ = absl::CancelledError("the client is gone");
+    EndWith(grpc::Status::CANCELLED);
   }
 
-  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ || reactor_ == nullptr) return;
-    if (!waiting_.empty()) {
-      writing_ = true;
-      current_ = ToBytes(waiting_.front());
-      waiting_.pop_front();
-      reactor_->StartWrite(&current_);
-    } else if (end_) {
-      std::exchange(reactor_, nullptr)->Finish(ToGrpcStatus(*end_));
-    }
-  }
-
-  absl::Mutex mutex_;
-  Reactor* reactor_ ABSL_GUARDED_BY(mutex_);  // null once finished
   std::unique_ptr<Prediction> prediction_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::PredictJobResponse> waiting_ ABSL_GUARDED_BY(mutex_);
-  grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
-};
-
-// gRPC owns it and deletes it through OnDone.
-class PredictReactor final : public Reactor {
- public:
-  PredictReactor() : stream_(std::make_shared<PredictStream>(this)) {}
-
-  const std::shared_ptr<PredictStream>& stream() { return stream_; }
-
-  void OnWriteDone(bool ok) override { stream_->OnWriteDone(ok); }
-  void OnCancel() override { stream_->OnCancel(); }
-  void OnDone() override {
-    stream_->OnDone();
-    delete this;
-  }
-
- private:
-  const std::shared_ptr<PredictStream> stream_;
 };
 
 }  // namespace
 
-Reactor* ServePredict(const Requests& requests, const grpc::ByteBuffer& bytes,
-                      const absl::StatusOr<Caller>& caller) {
-  auto* reactor = new PredictReactor();
-  // The reactor may be gone as soon as it is finished.
-  const std::shared_ptr<PredictStream> stream = reactor->stream();
+WriteReactor* ServePredict(const Requests& requests, const grpc::ByteBuffer& bytes,
+                           const absl::StatusOr<Caller>& caller) {
+  const auto call = std::make_shared<PredictCall>();
   try {
     v1::PredictJobRequest request;
     absl::Status status = ReadRequest(bytes, &request);
     if (status.ok()) status = caller.status();
     if (status.ok()) {
-      stream->Begin(requests, *caller, request, stream);
+      call->Ask(requests, *caller, request);
     } else {
-      stream->End(status);
+      call->OnEnd(status);
     }
   } catch (const std::exception& error) {
-    stream->End(absl::InternalError(error.what()));
+    call->OnEnd(absl::InternalError(error.what()));
   }
-  return reactor;
+  return call->Begin();
 }
 
 }  // namespace descent::daemon

@@ -112,17 +112,16 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                   const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
                                   Cancel (Requests::*method)(const Caller&, const Request&,
                                                              Jobs::Callback<Response>) const) {
-    auto* answer = new Answer<Response>(response);
-    Ask<Request, Response>(
-        context, bytes, answer,
-        [&](const Caller& caller, const Request& request, Jobs::Callback<Response> done) {
-          if constexpr (std::is_void_v<Cancel>) {
-            (requests_.*method)(caller, request, std::move(done));
-          } else {
-            answer->SetCancel((requests_.*method)(caller, request, std::move(done)));
-          }
-        });
-    return answer;
+    const auto answer = std::make_shared<Answer<Response>>(response);
+    Ask<Request>(context, bytes, *answer,
+                 [&](const Caller& caller, const Request& request, Jobs::Callback<Response> done) {
+                   if constexpr (std::is_void_v<Cancel>) {
+                     (requests_.*method)(caller, request, std::move(done));
+                   } else {
+                     answer->SetCancel((requests_.*method)(caller, request, std::move(done)));
+                   }
+                 });
+    return answer->Begin();
   }
 
   // A method that answers at once.
@@ -132,21 +131,21 @@ class TrainingServiceImpl final : public TrainingServiceBase {
                                   absl::StatusOr<Response> (Requests::*method)(const Caller&,
                                                                                const Request&)
                                       const) {
-    auto* answer = new Answer<Response>(response);
-    Ask<Request, Response>(
-        context, bytes, answer,
+    const auto answer = std::make_shared<Answer<Response>>(response);
+    Ask<Request>(
+        context, bytes, *answer,
         [&](const Caller& caller, const Request& request, const Jobs::Callback<Response>& done) {
           done((requests_.*method)(caller, request));
         });
-    return answer;
+    return answer->Begin();
   }
 
   // Reads the request, then hands it to `call(caller, request, done)`, which keeps no reference to
   // it. Nothing may throw past here: gRPC would swallow it and leave the call open.
   template <class Request, class Response, class Call>
   void Ask(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
-           Answer<Response>* answer, Call call) {
-    const typename Answer<Response>::Done done = answer->done();
+           Answer<Response>& answer, Call call) {
+    const typename Answer<Response>::Done done = answer.done();
     try {
       Request request;
       if (absl::Status status = ReadRequest(*bytes, &request); !status.ok()) return done(status);

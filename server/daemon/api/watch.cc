@@ -13,11 +13,15 @@
 
 #include "descent/v1/training_service.pb.h"
 #include "proto/rpc_status.h"
+#include "server/common/mutex.h"
+#include "server/common/reactor.h"
 #include "server/daemon/api/wire_request.h"
 #include "server/daemon/journal/watch_cursor.h"
 
 namespace descent::daemon {
 namespace {
+
+using server::MutexLock;
 
 // How often a watcher is told how far it is if nothing comes that it asked for.
 constexpr int64_t kAnnouncePeriod = server::kSecond;
@@ -38,19 +42,23 @@ grpc::ByteBuffer ToWire(const WatchPiece& piece) {
   return grpc::ByteBuffer(slices.data(), slices.size());
 }
 
-class Refusal final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+using WriteReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
+
+class Refusal final : public server::CallReactor<WriteReactor> {
  public:
-  explicit Refusal(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
-  void OnDone() override { delete this; }
+  explicit Refusal(const absl::Status& status) {
+    MutexLock lock(mutex_);
+    FinishOnce(ToGrpcStatus(status));
+  }
 };
 
 }  // namespace
 
 // One watcher. At any time at most one thread is at work for it, the owner of `busy_`: it composes
-// the next message, hands it to gRPC and so passes the ownership on to OnWriteDone; or it finds
-// nothing to send and gives it up, and the next news takes it. Only the owner calls Finish, as its
-// last act; gRPC then calls OnDone, once.
-class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+// the next message, hands it to gRPC and so passes the ownership on to OnWritten; or it finds
+// nothing to send and gives it up, and the next news takes it. Only the owner ends the call, as its
+// last act.
+class Watcher final : public server::StreamReactor<WriteReactor> {
  public:
   Watcher(WatchService* service, WatchCursor cursor)
       : service_(*service), cursor_(std::move(cursor)) {}
@@ -64,19 +72,19 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // There may be something to do. From any thread; does not block.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       news_ = true;
       if (busy_) return;
       busy_ = true;
     }
-    service_.live_.Post([this] { Work(); });
+    service_.live_.Post([this, self = shared_from_this()] { Work(); });
   }
 
   // Some time has passed: what has been looked through in silence is said, as if by an event. From
   // any thread.
   void Tick() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       tick_ = true;
     }
     Wake();
@@ -88,31 +96,36 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // Ends the watch with `status` as soon as the message in flight is gone. From any thread.
   void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       if (end_.ok()) end_ = status;
     }
     Wake();
   }
 
-  void OnWriteDone(bool ok) override {
-    buffer_.Clear();  // an idle watcher holds no rows
+  // A write in flight comes back by itself, as failed.
+  void OnCancel() override { End(absl::CancelledError("the client is gone")); }
+
+ private:
+  bool NextMessage(grpc::ByteBuffer* message) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!composed_) return false;
+    composed_ = false;
+    message->Swap(&buffer_);
+    return true;
+  }
+
+  void OnWritten(bool ok) override {
     if (!ok) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       if (end_.ok()) end_ = absl::CancelledError("the client is gone");
     }
     Work();
   }
 
-  // A write in flight comes back by itself, as failed.
-  void OnCancel() override { End(absl::CancelledError("the client is gone")); }
-
-  void OnDone() override {
+  void OnGone() override {
     subscription_.reset();
     service_.Forget(this);
-    delete this;
   }
 
- private:
   // By the owner of busy_. The watcher may be gone when these return.
   void Work() {
     Guarded([this] { Advance(); });
@@ -130,13 +143,14 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     while (true) {
       absl::Status end;
       {
-        absl::MutexLock lock(&mutex_);
+        MutexLock lock(mutex_);
         news_ = false;
         end = end_;
       }
       if (!end.ok()) return FinishWith(end);
       if (caught_up_ && service_.clock_->MonotonicNanos() < next_turn_) {
-        service_.live_.PostAt(next_turn_, [this] { Work(); });  // busy_ goes with it
+        service_.live_.PostAt(next_turn_,
+                              [this, self = shared_from_this()] { Work(); });  // busy_ goes with it
         return;
       }
       WatchPiece piece;
@@ -150,13 +164,14 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
           return Send(piece);
         case WatchCursor::Next::kNeedsStore:
           caught_up_ = false;
-          service_.readers_.Post([this] { Guarded([this] { Fetch(); }); });
+          service_.readers_.Post(
+              [this, self = shared_from_this()] { Guarded([this] { Fetch(); }); });
           return;
         case WatchCursor::Next::kEnd:
           return FinishWith(absl::OkStatus());
         case WatchCursor::Next::kAtHead:
           caught_up_ = true;
-          absl::MutexLock lock(&mutex_);
+          MutexLock lock(mutex_);
           if (news_) break;
           busy_ = false;
           return;
@@ -165,15 +180,18 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   }
 
   bool TakeTick() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     return std::exchange(tick_, false);
   }
 
-  // busy_ goes on to OnWriteDone.
+  // busy_ goes on to OnWritten.
   void Send(const WatchPiece& piece) {
-    buffer_ = ToWire(piece);
+    grpc::ByteBuffer buffer = ToWire(piece);
     next_turn_ = service_.NextTurn(&pace_window_);
-    StartWrite(&buffer_);
+    MutexLock lock(mutex_);
+    buffer_.Swap(&buffer);
+    composed_ = true;
+    WriteNext();
   }
 
   void Fetch() {
@@ -183,18 +201,21 @@ class Watcher final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   }
 
   // busy_ stays taken: nobody works for this watcher again.
-  void FinishWith(const absl::Status& status) { Finish(ToGrpcStatus(status)); }
+  void FinishWith(const absl::Status& status) {
+    MutexLock lock(mutex_);
+    EndWith(ToGrpcStatus(status));
+  }
 
   WatchService& service_;
-  WatchCursor cursor_;       // the owner's
-  grpc::ByteBuffer buffer_;  // the owner's
+  WatchCursor cursor_;  // the owner's
   // The owner's: once it has been at the journal's head it waits for its turns.
   bool caught_up_ = false;
   int64_t next_turn_ = 0;
   int64_t pace_window_ = -1;
   std::atomic<int64_t> lag_ = 0;
   std::unique_ptr<Subscription> subscription_;
-  absl::Mutex mutex_;
+  grpc::ByteBuffer buffer_ ABSL_GUARDED_BY(mutex_);  // what is to be sent next, if it is composed
+  bool composed_ ABSL_GUARDED_BY(mutex_) = false;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   bool news_ ABSL_GUARDED_BY(mutex_) = false;
   bool tick_ ABSL_GUARDED_BY(mutex_) = false;
@@ -212,28 +233,28 @@ WatchService::~WatchService() {
       absl::Condition(+[](std::set<Watcher*>* watchers) { return watchers->empty(); }, &watchers_));
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Watch(
-    const absl::StatusOr<Caller>& caller, const grpc::ByteBuffer* request) {
+WriteReactor* WatchService::Watch(const absl::StatusOr<Caller>& caller,
+                                  const grpc::ByteBuffer* request) {
   try {
-    absl::StatusOr<Watcher*> watcher = Admit(caller, *request);
-    if (watcher.ok()) return *watcher;
-    return new Refusal(watcher.status());
+    const absl::StatusOr<std::shared_ptr<Watcher>> watcher = Admit(caller, *request);
+    if (watcher.ok()) return (*watcher)->Begin();
+    return std::make_shared<Refusal>(watcher.status())->Begin();
   } catch (const std::exception& error) {
-    return new Refusal(absl::InternalError(error.what()));
+    return std::make_shared<Refusal>(absl::InternalError(error.what()))->Begin();
   }
 }
 
-absl::StatusOr<Watcher*> WatchService::Admit(const absl::StatusOr<Caller>& caller,
-                                             const grpc::ByteBuffer& buffer) {
+absl::StatusOr<std::shared_ptr<Watcher>> WatchService::Admit(const absl::StatusOr<Caller>& caller,
+                                                             const grpc::ByteBuffer& buffer) {
   v1::WatchJobRequest request;
   if (absl::Status status = ReadRequest(buffer, &request); !status.ok()) return status;
   if (!caller.ok()) return caller.status();
   absl::StatusOr<OpenedWatch> opened = requests_.Watch(*caller, request);
   if (!opened.ok()) return opened.status();
-  auto* watcher = new Watcher(this, std::move(opened->cursor));
+  auto watcher = std::make_shared<Watcher>(this, std::move(opened->cursor));
   {
     absl::MutexLock lock(&mutex_);
-    watchers_.insert(watcher);
+    watchers_.insert(watcher.get());
     if (!ended_.ok()) watcher->End(ended_);
   }
   watcher->Start(*opened->journal);

@@ -54,8 +54,9 @@ class WatchService {
  private:
   friend class Watcher;
 
-  absl::StatusOr<Watcher*> Admit(const absl::StatusOr<Caller>& caller,
-                                 const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::shared_ptr<Watcher>> Admit(const absl::StatusOr<Caller>& caller,
+                                                 const grpc::ByteBuffer& request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Once a period.
   void Announce() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -13,6 +13,7 @@
 #include "proto/message_text.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/common/reactor.h"
 #include "server/daemon/sockets/grpc_listener.h"
 
 namespace descent::daemon {
@@ -26,61 +27,58 @@ using worker::v1::WorkerMessage;
 // A batch is at most a few MiB; the specs of Start and Validated are far smaller.
 constexpr int kMaxMessageBytes = 64 << 20;
 
-// One write in flight; Finish exactly once, after the last write; alive until OnDone, and as long
-// as somebody holds the connection.
-class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-                      public Connection,
-                      public std::enable_shared_from_this<Session> {
+using BidiReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+class Session final : public server::StreamReactor<BidiReactor>, public Connection {
  public:
   explicit Session(SessionHandler* handler) : handler_(handler) {}
 
-  void Begin() {
-    self_ = shared_from_this();
-    StartRead(&incoming_);
+  // Not once it is finished: a handler may resume then.
+  void ReadNext() {
+    MutexLock lock(mutex_);
+    if (!finished()) StartRead(&incoming_);
   }
 
   void Send(DaemonMessage message) override {
     MutexLock lock(mutex_);
-    if (closing_) return;
+    if (ending()) return;
     outgoing_.push_back(std::move(message));
     WriteNext();
   }
 
   void SendAck(int64_t sequence) override {
     MutexLock lock(mutex_);
-    if (closing_) return;
+    if (ending()) return;
     ack_ = sequence;
     WriteNext();
   }
 
   void Fence(const std::string& reason) override {
     MutexLock lock(mutex_);
-    if (closing_) return;
+    if (ending()) return;
     DaemonMessage message;
     message.mutable_fenced()->set_reason(reason);
     outgoing_.push_back(std::move(message));
-    closing_ = true;
-    WriteNext();
+    EndWith(grpc::Status::OK);
   }
 
   void OnReadDone(bool ok) override {
     if (!ok) {
       ReportClosed();
       MutexLock lock(mutex_);
-      closing_ = true;
       outgoing_.clear();
       ack_.reset();
-      WriteNext();
+      EndWith(grpc::Status::OK);
       return;
     }
     WorkerMessage message;
     const absl::Status readable = FromBytes(incoming_, &message);
     incoming_.Clear();
-    auto resume = [self = shared_from_this()] { self->ReadNext(); };
+    auto resume = [self = Self()] { self->ReadNext(); };
     if (!readable.ok()) {
       LogError("workers", absl::StrCat("a worker's message: ", std::string(readable.message())));
       if (greeted_) {
-        handler_->OnUnreadable(shared_from_this(), std::string(readable.message()), resume);
+        handler_->OnUnreadable(Self(), std::string(readable.message()), resume);
       } else {
         Fence(std::string(readable.message()));
         resume();
@@ -91,76 +89,54 @@ class Session final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::Byt
         return resume();
       }
       greeted_ = true;
-      handler_->OnHello(shared_from_this(), std::move(*message.mutable_hello()), resume);
+      handler_->OnHello(Self(), std::move(*message.mutable_hello()), resume);
     } else {
-      handler_->OnMessage(shared_from_this(), std::move(message), resume);
+      handler_->OnMessage(Self(), std::move(message), resume);
     }
   }
 
-  void OnWriteDone(bool ok) override {
-    MutexLock lock(mutex_);
-    writing_ = false;
-    if (!ok) outgoing_.clear();
-    WriteNext();
-  }
-
-  void OnDone() override {
-    ReportClosed();
-    self_.reset();
-  }
-
  private:
-  // Not once Finish was called: with no operation under way the stream may be gone already, however
-  // long the reactor is kept.
-  void ReadNext() {
+  std::shared_ptr<Session> Self() { return std::static_pointer_cast<Session>(shared_from_this()); }
+
+  void OnWritten(bool ok) override {
+    if (ok) return;
     MutexLock lock(mutex_);
-    if (!finished_) StartRead(&incoming_);
+    outgoing_.clear();
   }
+
+  void OnGone() override { ReportClosed(); }
 
   // Reactions run one at a time: OnReadDone, or OnDone after all others.
   void ReportClosed() {
-    if (!std::exchange(reported_closed_, true)) handler_->OnClosed(shared_from_this());
+    if (!std::exchange(reported_closed_, true)) handler_->OnClosed(Self());
   }
 
-  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (writing_ || finished_) return;
+  bool NextMessage(grpc::ByteBuffer* bytes) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    DaemonMessage message;
     if (!outgoing_.empty()) {
-      DaemonMessage message = std::move(outgoing_.front());
+      message = std::move(outgoing_.front());
       outgoing_.pop_front();
       // The last line of defence, as in the worker: a message that can't be read ends its job.
       if (const std::string field = MakeTextValid(&message); !field.empty()) {
         LogError("workers", absl::StrCat(field, " was not UTF-8 and is sent with U+FFFD"));
       }
-      current_ = ToBytes(message);
-    } else if (ack_.has_value() && !closing_) {
-      DaemonMessage message;
+    } else if (ack_.has_value() && !ending()) {
       message.mutable_ack()->set_sequence(*ack_);
-      current_ = ToBytes(message);
       ack_.reset();
     } else {
-      if (closing_) {
-        finished_ = true;
-        Finish(grpc::Status::OK);
-      }
-      return;
+      return false;
     }
-    writing_ = true;
-    StartWrite(&current_);
+    *bytes = ToBytes(message);
+    return true;
   }
 
   SessionHandler* const handler_;
-  std::shared_ptr<Session> self_;  // until OnDone
   grpc::ByteBuffer incoming_;
   bool greeted_ = false;
   bool reported_closed_ = false;
 
-  server::Mutex mutex_;
   std::deque<DaemonMessage> outgoing_ ABSL_GUARDED_BY(mutex_);
   std::optional<int64_t> ack_ ABSL_GUARDED_BY(mutex_);
-  grpc::ByteBuffer current_ ABSL_GUARDED_BY(mutex_);
-  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 using RawService =
@@ -170,11 +146,10 @@ class Service final : public RawService {
  public:
   explicit Service(SessionHandler* handler) : handler_(handler) {}
 
-  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Session(
-      grpc::CallbackServerContext* context) override {
-    auto session = std::make_shared<daemon::Session>(handler_);
-    session->Begin();
-    return session.get();
+  BidiReactor* Session(grpc::CallbackServerContext* context) override {
+    const auto session = std::make_shared<daemon::Session>(handler_);
+    session->ReadNext();
+    return session->Begin();
   }
 
  private:
