@@ -7,8 +7,8 @@
 #include <system_error>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "proto/rules/names.h"
 #include "server/daemon/sockets/descriptors.h"
 
 namespace descent::daemon {
@@ -25,16 +25,12 @@ bool IsIntact(const CheckpointRecord& record, const std::string& path, const Fil
 
 }  // namespace
 
-std::string CheckpointPath(const std::string& folder, const std::string& name) {
-  return absl::StrCat(folder, "/", name, ".safetensors");
-}
-
 Inspection InspectCheckpoints(const std::string& folder,
                               const std::vector<CheckpointRecord>& candidates,
                               const FileDigest& digest) {
   Inspection inspection;
   for (const CheckpointRecord& record : candidates) {
-    if (IsIntact(record, CheckpointPath(folder, record.name), digest)) {
+    if (IsIntact(record, rules::CheckpointPath(folder, record.name), digest)) {
       inspection.checkpoint = record;
       break;
     }
@@ -62,7 +58,7 @@ void RemoveUnfinished(const std::string& folder) {
 void RemoveCheckpoints(const std::string& folder, const std::vector<std::string>& names) {
   std::error_code ignored;
   for (const std::string& name : names) {
-    std::filesystem::remove(CheckpointPath(folder, name), ignored);
+    std::filesystem::remove(rules::CheckpointPath(folder, name), ignored);
   }
 }
 
@@ -72,7 +68,8 @@ void ForgetRemoved(const std::string& folder, int64_t keep, CheckpointShelf* she
   for (int64_t i = 0; i + keep < static_cast<int64_t>(records.size()); ++i) {
     std::error_code error;
     const std::string& name = records[static_cast<size_t>(i)].name;
-    if (!std::filesystem::exists(CheckpointPath(folder, name), error)) removed.push_back(name);
+    if (!std::filesystem::exists(rules::CheckpointPath(folder, name), error))
+      removed.push_back(name);
   }
   for (const std::string& name : removed) shelf->Forget(name);
 }

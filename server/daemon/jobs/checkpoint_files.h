@@ -10,10 +10,8 @@
 
 namespace descent::daemon {
 
-// The files of a job's checkpoints: `{folder}/{name}.safetensors`. All of it blocks, hashing for a
+// The files of a job's checkpoints (rules::CheckpointPath). All of it blocks, hashing for a
 // second a GB: never on the loop, nor with a mutex held.
-
-std::string CheckpointPath(const std::string& folder, const std::string& name);
 
 // The SHA-256 of a file's bytes, hexadecimal; empty if it can't be read.
 using FileDigest = std::function<std::string(const std::string& path)>;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -53,7 +54,7 @@ absl::StatusOr<CheckpointRecord> CheckpointShelf::Choose(const std::string& give
                      absl::StrCat(job_,
                                   " has no checkpoint yet; the command `checkpoint` "
                                   "makes one of a job that runs"),
-                     "NO_CHECKPOINT");
+                     reason::kNoCheckpoint);
   }
   const std::optional<int64_t> iteration = ParseIteration(given);
   const auto found =
@@ -69,7 +70,7 @@ absl::StatusOr<CheckpointRecord> CheckpointShelf::Choose(const std::string& give
       absl::StatusCode::kNotFound,
       absl::StrCat(job_, " has no checkpoint ", given.empty() ? "of its present history" : given,
                    "; it has ", absl::StrJoin(names, ", ")),
-      "CHECKPOINT_NOT_FOUND");
+      reason::kCheckpointNotFound);
 }
 
 std::vector<std::string> CheckpointShelf::TakeSurplus(int64_t keep, const std::string& needed) {

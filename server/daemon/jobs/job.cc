@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::daemon {
 namespace {
@@ -42,7 +44,7 @@ Job::Job(Environment environment, std::shared_ptr<JobJournal> journal,
           environment_.clock, journal_, PositionAfter(id_, events), events.back().revision() + 1,
           [this](const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
       book_(NewBook()),
-      shelf_(absl::StrCat("jobs/", id_)),
+      shelf_(rules::JobName(id_)),
       attempt_(environment_.clock),
       history_loaded_(true) {
   for (const v1::Event& event : events) Follow(event);
@@ -56,13 +58,13 @@ Job::Job(Environment environment, const StoredJob& stored)
           environment_.clock, journal_, Position{FoldOf(stored)}, journal_->head_revision() + 1,
           [this](const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
       book_(NewBook()),
-      shelf_(absl::StrCat("jobs/", id_)),
+      shelf_(rules::JobName(id_)),
       attempt_(environment_.clock) {}
 
 RequestBook Job::NewBook() const {
-  return RequestBook(
-      absl::StrCat("jobs/", id_),
-      [loop = environment_.loop](std::function<void()> answer) { loop->Post(std::move(answer)); });
+  return RequestBook(rules::JobName(id_), [loop = environment_.loop](std::function<void()> answer) {
+    loop->Post(std::move(answer));
+  });
 }
 
 // --------------------------------------------------------------------------------- What people see
@@ -103,7 +105,7 @@ void Job::AddFinal(v1::Event event, Draft* draft) {
     v1::Event rejection = appender_.NewEvent();
     *rejection.mutable_command_rejected() =
         RejectionOf(accepted, absl::StatusCode::kFailedPrecondition,
-                    "The run ended before the request could be applied", "RUN_ENDED");
+                    "The run ended before the request could be applied", reason::kRunEnded);
     appender_.Add(std::move(rejection), draft);
   }
   v1::StateChanged& end = *event.mutable_state_changed();
@@ -141,7 +143,7 @@ void Job::OnLanded(const absl::Status& status, const Commit& commit, int32_t att
     return book_.AnswerAll(
         MakeError(absl::StatusCode::kUnavailable,
                   absl::StrCat("The journal can't be written: ", std::string(status.message())),
-                  "STORE_FAILED"));
+                  reason::kStoreFailed));
   }
   for (const v1::Event& event : commit.events) {
     if (const v1::CommandAccepted* accepted = book_.Durable(event)) ForwardAccepted(*accepted);

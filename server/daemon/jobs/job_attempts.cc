@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/daemon/jobs/job.h"
 
@@ -76,7 +78,7 @@ bool Job::FinishStart(const WorkerPtr& worker, const Inspection& inspection) {
   MutexLock lock(mutex_);
   if (!attempt_.is_preparing() || !attempt_.IsOf(worker)) return false;
   if (!script.ok()) {
-    LogWarning(absl::StrCat("jobs/", id_), std::string(script.message()));
+    LogWarning(rules::JobName(id_), std::string(script.message()));
     Unbind();
     return false;
   }
@@ -114,7 +116,7 @@ void Job::BeginAttempt(const Inspection& inspection, double elapsed_seconds) {
   Append(std::move(draft), [this, number]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (attempt_.GoLive(number)) SendStart();
   });
-  LogInfo(absl::StrCat("jobs/", id_),
+  LogInfo(rules::JobName(id_),
           absl::StrCat("attempt ", number, " starts from ",
                        checkpoint.name.empty() ? "the starting point" : checkpoint.name,
                        " in worker ", attempt_.worker()->process().pid));
@@ -124,7 +126,7 @@ void Job::SendStart() {
   const Attempt::Base& base = attempt_.base();
   worker::v1::DaemonMessage message;
   worker::v1::Start& start = *message.mutable_start();
-  start.set_job(absl::StrCat("jobs/", id_));
+  start.set_job(rules::JobName(id_));
   start.set_attempt(attempt_.number());
   start.set_branch(appender_.lineage().branch());
   *start.mutable_spec() = present().given().spec();
@@ -202,7 +204,7 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
   for (v1::CommandAccepted& accepted : book_.Unresolved(/*deliverable=*/true)) {
     *welcome.add_unresolved() = std::move(accepted);
   }
-  LogInfo(absl::StrCat("jobs/", id_), absl::StrCat("worker ", worker->process().pid, " is back"));
+  LogInfo(rules::JobName(id_), absl::StrCat("worker ", worker->process().pid, " is back"));
   return welcome;
 }
 
@@ -247,7 +249,7 @@ void Job::LeaveService(const absl::Status& damage) {
 void Job::EndAttempt(const std::string& cause, Draft draft) {
   const int fruitless = attempt_.CountFruitless(appender_.last_iteration_revision());
   checkpoint_suspected_ = fruitless > 0;
-  LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
+  LogWarning(rules::JobName(id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
   appender_.Add(appender_.NewNotice(absl::StrCat("Attempt ", attempt_.number(), " ended: ", cause)),
                 &draft);
   Unbind();
@@ -255,7 +257,7 @@ void Job::EndAttempt(const std::string& cause, Draft draft) {
     v1::Event end = appender_.NewState(
         v1::FAILED,
         absl::StrCat(fruitless, " attempts without a new iteration; the last one ended: ", cause));
-    end.mutable_state_changed()->set_error_reason("ATTEMPTS_EXHAUSTED");
+    end.mutable_state_changed()->set_error_reason(reason::kAttemptsExhausted);
     AddFinal(std::move(end), &draft);
     return Append(std::move(draft));
   }
@@ -268,7 +270,7 @@ void Job::EndAttempt(const std::string& cause, Draft draft) {
 
 void Job::Fail(const std::string& cause, const char* error_reason, Draft draft) {
   attempt_.Fence(cause);
-  LogWarning(absl::StrCat("jobs/", id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
+  LogWarning(rules::JobName(id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
   Unbind();
   if (!present().is_final()) {
     v1::Event end = appender_.NewState(v1::FAILED, absl::StrCat("The run can't go on: ", cause));

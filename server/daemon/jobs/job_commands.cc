@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/job.h"
 
@@ -44,17 +46,18 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
 absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,
                                   const v1::CommandAccepted& asked) const {
   if (present().is_final()) {
-    return MakeError(absl::StatusCode::kFailedPrecondition,
-                     absl::StrCat("jobs/", id_, " is over (", v1::JobState_Name(present().state()),
-                                  "): nothing can be changed any more"),
-                     "JOB_FINISHED");
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        absl::StrCat(rules::JobName(id_), " is over (", v1::JobState_Name(present().state()),
+                     "): nothing can be changed any more"),
+        reason::kJobFinished);
   }
   if (request.has_at_iteration() && request.at_iteration() < appender_.head_iteration()) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition,
         absl::StrCat("at_iteration ", request.at_iteration(),
                      " has passed: the run is at iteration ", appender_.head_iteration()),
-        "ITERATION_PASSED");
+        reason::kIterationPassed);
   }
   if (absl::Status status = CheckDials(request, present().given().summary()); !status.ok()) {
     return status;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/rules/reasons.h"
 #include "server/common/limits.h"
 #include "server/daemon/jobs/job.h"
 
@@ -43,9 +44,9 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
   if (!diverged.empty()) {
     Diverge(diverged, std::move(draft));
   } else if (absl::IsDataLoss(status)) {
-    Fail(std::string(status.message()), "UNREADABLE_MESSAGE", std::move(draft));
+    Fail(std::string(status.message()), reason::kUnreadableMessage, std::move(draft));
   } else if (absl::IsResourceExhausted(status)) {
-    Fail(std::string(status.message()), "TOO_LARGE", std::move(draft));
+    Fail(std::string(status.message()), reason::kTooLarge, std::move(draft));
   } else if (!status.ok()) {
     attempt_.Fence(std::string(status.message()));
     EndAttempt(std::string(status.message()), std::move(draft));
@@ -64,12 +65,12 @@ void Job::OnUnreadable(const WorkerPtr& worker, const std::string& problem,
     return;
   }
   if (!attempt_.IsOf(worker)) return;
-  if (!book_.IsKnown(request_id)) return Fail(problem, "UNREADABLE_MESSAGE", Draft{});
+  if (!book_.IsKnown(request_id)) return Fail(problem, reason::kUnreadableMessage, Draft{});
   const v1::CommandAccepted* unresolved = book_.FindUnresolved(request_id);
   if (unresolved == nullptr || present().is_final()) return;
   v1::Event event = appender_.NewEvent();
   *event.mutable_command_rejected() =
-      RejectionOf(*unresolved, absl::StatusCode::kInternal, problem, "UNREADABLE_MESSAGE");
+      RejectionOf(*unresolved, absl::StatusCode::kInternal, problem, reason::kUnreadableMessage);
   Draft draft;
   appender_.Add(std::move(event), &draft);
   Append(std::move(draft));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/rules/names.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/journal/entries.h"
 
@@ -41,7 +42,7 @@ absl::Status Job::LoadHistory() {
   if (absl::Status status = damage(); !status.ok()) return status;
   Position position{JobFold(id_)};
   RequestBook book = NewBook();
-  CheckpointShelf shelf(absl::StrCat("jobs/", id_));
+  CheckpointShelf shelf(rules::JobName(id_));
   Attempt attempt(environment_.clock);
   int64_t kept = 0;
   {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
@@ -103,7 +104,7 @@ RequestBook::Known RequestBook::Ask(const v1::CommandAccepted& asked,
                              absl::StrCat("request_id \"", asked.request_id(),
                                           "\" was used for another command of this job; draw a "
                                           "fresh one for each request"),
-                             "REQUEST_ID_REUSED"));
+                             reason::kRequestIdReused));
   } else if (stored->resolution.has_value()) {
     Answer(waiter, ToAnswer(*stored->resolution));
   } else {
@@ -128,7 +129,7 @@ absl::Status RequestBook::CheckRoom(const v1::CommandAccepted& asked) const {
                    " requests already that wait to be applied, and takes ", limit, " (or ",
                    bytes >> 20,
                    " MiB of them): send those for later iterations when the run is nearer to them"),
-      "TOO_MANY_OPEN_REQUESTS");
+      reason::kTooManyOpenRequests);
 }
 
 void RequestBook::Wait(const std::string& request_id, const Waiter& waiter) {
@@ -138,7 +139,7 @@ void RequestBook::Wait(const std::string& request_id, const Waiter& waiter) {
            MakeError(absl::StatusCode::kAborted,
                      "The request was made again too often to wait for all; it stays accepted: ask "
                      "for it again",
-                     "TOO_MANY_OPEN_REQUESTS"));
+                     reason::kTooManyOpenRequests));
     waiters.erase(waiters.begin());
   }
   waiters.push_back(waiter);

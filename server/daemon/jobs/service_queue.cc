@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/rules/names.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/digest.h"
@@ -201,7 +202,7 @@ void JobsServiceImpl::Acquire(const JobPtr& job) {
 }
 
 void JobsServiceImpl::Finished(const JobPtr& job) {
-  LogInfo(absl::StrCat("jobs/", job->id()), v1::JobState_Name(job->pending_state()));
+  LogInfo(rules::JobName(job->id()), v1::JobState_Name(job->pending_state()));
   supervisor_.CancelAcquire(job->id());
   running_.erase(job->id());
   std::erase(queue_, job);

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
 #include "server/daemon/jobs/checkpoint_files.h"
 #include "tests/server/daemon/journal/journal_testing.h"
 
@@ -27,7 +28,7 @@ class CheckpointShelfTest : public testing::Test {
   // Its file holds its name.
   void Save(int32_t branch, int64_t iteration) {
     const std::string name = absl::StrCat(branch, "-", iteration);
-    std::ofstream(CheckpointPath(folder_.path(), name)) << name;
+    std::ofstream(rules::CheckpointPath(folder_.path(), name)) << name;
     v1::Event event;
     event.set_branch(branch);
     v1::CheckpointSaved& saved = *event.mutable_checkpoint_saved();
@@ -52,7 +53,7 @@ class CheckpointShelfTest : public testing::Test {
     return chosen.ok() ? chosen->name : GetErrorDetail(chosen.status()).reason;
   }
   bool Exists(const std::string& name) {
-    return std::filesystem::exists(CheckpointPath(folder_.path(), name));
+    return std::filesystem::exists(rules::CheckpointPath(folder_.path(), name));
   }
 
   TestFolder folder_;
@@ -109,8 +110,8 @@ TEST_F(CheckpointShelfTest, NewerOnesPushOutWhatNobodyNeeds) {
 
 TEST_F(CheckpointShelfTest, TheNewestWhoseFileIsThereIsTaken) {
   for (const int64_t k : {2, 4, 6}) Save(0, k);
-  std::filesystem::remove(CheckpointPath(folder_.path(), "0-6"));
-  std::ofstream(CheckpointPath(folder_.path(), "0-4")) << "0-5";  // as long, but damaged
+  std::filesystem::remove(rules::CheckpointPath(folder_.path(), "0-6"));
+  std::ofstream(rules::CheckpointPath(folder_.path(), "0-4")) << "0-5";  // as long, but damaged
   const std::vector<CheckpointRecord> candidates = shelf_.OfHistory(lineage_);
   const Inspection by_size = InspectCheckpoints(folder_.path(), candidates, nullptr);
   EXPECT_EQ(by_size.checkpoint.name, "0-4");
