@@ -18,6 +18,7 @@
 #include "client/cpp/spec_override.h"
 #include "client/cpp/spec_text.h"
 #include "core/text/size_text.h"
+#include "proto/rules/dial_path.h"
 
 namespace descent::cli {
 namespace {
@@ -128,13 +129,20 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
                       dials.Render());
 }
 
-// As short as the first dial can be called: `step_size`, of a player `generator.step_size`.
+// As short as the first dial can be called and no other be meant: `step_size`, of a player
+// `generator.step_size`, where a group has one too `adam.step_size`.
 std::string ShortDialName(const v1::SpecSummary& summary) {
-  const auto last = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
-  const std::string& dial = summary.dials(0);
-  const auto same = std::count_if(summary.dials().begin(), summary.dials().end(),
-                                  [&](const std::string& d) { return last(d) == last(dial); });
-  return same == 1 ? last(dial) : absl::StrCat(dial.substr(0, dial.find('.') + 1), last(dial));
+  const std::vector<std::string> dials(summary.dials().begin(), summary.dials().end());
+  const std::string& dial = dials[0];
+  const std::string last = rules::LastFields(dial, 1);
+  std::vector<std::string> names = {last, absl::StrCat(dial.substr(0, dial.find('.') + 1), last)};
+  for (size_t fields = 2; names.back() != dial; ++fields) {
+    names.push_back(rules::LastFields(dial, fields));
+  }
+  for (const std::string& name : names) {
+    if (rules::MatchDials(name, dials) == std::vector<size_t>{0}) return name;
+  }
+  return dial;
 }
 
 // What people might not expect of their data.

@@ -82,17 +82,17 @@ bool EvaluatesOnItsWay(int64_t per_epoch, const api::Spec& spec) {
 }
 
 // A plateau goes by evaluations where there are any. A value on a batch is noisy: then it goes by
-// the mean of an epoch's, in a run of fewer than ten epochs by that of a hundredth of the run. A
-// function has no noise.
+// the mean of an epoch's, and in a run of one epoch by that of a hundredth of the run, of ten batches
+// at least. A function has no noise.
 SequenceDefaults DefaultsOf(int64_t per_epoch, const api::Spec& spec) {
   SequenceDefaults defaults{.length = spec.iterations()};
   if (IsFunction(spec)) return defaults;
   if (EvaluatesOnItsWay(per_epoch, spec)) {
     defaults.metric = "loss";
-  } else if (spec.iterations() / per_epoch >= 10) {
+  } else if (spec.iterations() > per_epoch) {
     defaults.average = per_epoch;
   } else {
-    defaults.average = std::max<int64_t>(spec.iterations() / 100, 1);
+    defaults.average = std::max<int64_t>(spec.iterations() / 100, 10);
   }
   return defaults;
 }

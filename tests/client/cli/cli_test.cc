@@ -232,6 +232,17 @@ TEST_F(CliTest, SubmitsWithOverridesAndLabels) {
   EXPECT_THAT(service_.last_principal(), HasSubstr("@"));
 }
 
+// What it tells to type works: no other dial may be meant.
+TEST_F(CliTest, TheDialThatSubmitNamesIsTheOnlyOneOfItsName) {
+  const std::string file =
+      File("s.yaml",
+           "optimizer: {adam: {step_size: 1e-3}, groups: [{name: bias, pattern: '*bias', "
+           "step_size: 0.1}]}\ndata: {train: {csv: {path: a.csv}}}\n");
+  const Result result = Descent({"submit", file, "--job_id", "mine"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("descent set mine 'adam.step_size*=0.5'"));
+}
+
 TEST_F(CliTest, RefusedSpecsNameFileLineAndField) {
   const std::string bad = File("bad.yaml", "optimizer:\n  adam:\n    step_sise: 1\n");
   const Result local = Descent({"submit", bad});

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 
@@ -195,6 +196,11 @@ grpc::Status FakeService::CreateJob(grpc::ServerContext* context,
   *entry->job.mutable_spec() = request->job().spec();
   entry->job.set_display_name(request->job().display_name());
   *entry->job.mutable_labels() = request->job().labels();
+  for (const v1::ParameterGroup& group : request->job().spec().optimizer().groups()) {
+    if (!group.has_step_size()) continue;
+    entry->job.mutable_summary()->add_dials(
+        absl::StrCat("optimizer.groups.", group.name(), ".step_size"));
+  }
   *response = entry->job;
   return grpc::Status::OK;
 }

@@ -344,8 +344,11 @@ TEST_F(PrepareTest, APlateauGoesByEvaluationsOrByTheMeansOfEpochs) {
   // Evaluations at the end alone come too late.
   resolved = plateau(0.25, 20, 0);
   EXPECT_EQ(resolved, absl::StrCat("value ", per_epoch_));
-  // A short run: a hundredth of it.
-  EXPECT_EQ(plateau(0, 2, 1), "value 1");
+  // However short: by single batches, patience would be used up within an epoch.
+  resolved = plateau(0, 2, 1);
+  EXPECT_EQ(resolved, absl::StrCat("value ", per_epoch_));
+  // One epoch: a hundredth of it, or ten batches.
+  EXPECT_EQ(plateau(0, 1, 1), "value 10");
 
   api::Spec spec;
   ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
