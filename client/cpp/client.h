@@ -1,8 +1,6 @@
 #ifndef DESCENT_CLIENT_CPP_CLIENT_H_
 #define DESCENT_CLIENT_CPP_CLIENT_H_
 
-#include <grpcpp/channel.h>
-
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,17 +8,22 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cpp/clock.h"
+#include "client/cpp/connection.h"
 #include "client/cpp/job_watch.h"
 #include "client/cpp/prediction.h"
-#include "descent/v1/training_service.grpc.pb.h"
+#include "client/cpp/stub.h"
+#include "descent/v1/training_service.pb.h"
 
 namespace descent::client {
 
-// A connection to a descentd. Thread-safe. Making one does not connect: the first call does.
+// A descentd as people's programs see it. Thread-safe. Making one does not connect: the first call
+// does.
 //
 // Every call has a deadline, says who asks, and is tried again while the server is UNAVAILABLE (it
 // restarts, say): all calls are made idempotent by a request_id, which is drawn if the caller gave
-// none. Errors carry their details (//proto:rpc_status).
+// none. Errors carry their details (//proto:rpc_status). Each of these is a layer: a stub makes one
+// attempt, its decorator says who asks (stub.h), the connection tries again (connection.h).
 class Client {
  public:
   struct Options {
@@ -28,13 +31,14 @@ class Client {
     std::string server = "127.0.0.1:7600";
     // Who asks; the local user if empty.
     std::string principal = {};
-    // Of a whole call, retries included.
+    // As Connection::Options.
     absl::Duration call_timeout = absl::Seconds(60);
-    // For how long a server that does not answer is tried again.
     absl::Duration retry_for = absl::Seconds(2);
   };
 
   explicit Client(Options options);
+  // On a stub and a clock of the caller's: `server` is not asked. `clock` must outlive it.
+  Client(Options options, std::unique_ptr<Stub> stub, Clock* clock);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
@@ -58,9 +62,8 @@ class Client {
   const Options& options() const { return options_; }
 
  private:
-  Options options_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::TrainingService::Stub> stub_;
+  const Options options_;
+  const Connection connection_;
 };
 
 }  // namespace descent::client

@@ -7,15 +7,14 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "client/cpp/identity.h"
 #include "proto/rpc_status.h"
 
 namespace descent::client {
 namespace {
 
-constexpr absl::Duration kFirstWatchWait = absl::Milliseconds(50);
-constexpr absl::Duration kLongestWatchWait = absl::Seconds(2);
+Backoff FirstBackoff() { return {absl::Milliseconds(50), absl::Seconds(2)}; }
+
+absl::Status Cancelled() { return absl::CancelledError("the watch was cancelled"); }
 
 }  // namespace
 
@@ -36,12 +35,12 @@ bool IsConnectionLoss(const absl::Status& status) {
   }
 }
 
-JobWatch::JobWatch(v1::TrainingService::StubInterface* stub, Options options, std::string principal)
+JobWatch::JobWatch(Stub* stub, Options options, Clock* clock)
     : stub_(stub),
       options_(std::move(options)),
-      principal_(std::move(principal)),
+      clock_(clock),
       cursor_(options_.after_revision),
-      wait_(kFirstWatchWait) {}
+      backoff_(FirstBackoff()) {}
 
 JobWatch::~JobWatch() {
   Cancel();
@@ -50,7 +49,7 @@ JobWatch::~JobWatch() {
 
 void JobWatch::Cancel() {
   const absl::MutexLock lock(&mutex_);
-  cancelled_ = true;
+  if (!cancelled_.HasBeenNotified()) cancelled_.Notify();
   if (context_ != nullptr) context_->TryCancel();
 }
 
@@ -58,11 +57,10 @@ absl::Status JobWatch::Connect() {
   grpc::ClientContext* context = nullptr;
   {
     const absl::MutexLock lock(&mutex_);
-    if (cancelled_) return absl::CancelledError("the watch was cancelled");
+    if (cancelled_.HasBeenNotified()) return Cancelled();
     context_ = std::make_unique<grpc::ClientContext>();
     context = context_.get();
   }
-  context->AddMetadata(kPrincipalKey, principal_);
   v1::WatchJobRequest request;
   request.set_name(options_.name);
   request.set_after_revision(cursor_);
@@ -75,17 +73,13 @@ absl::Status JobWatch::Connect() {
 absl::Status JobWatch::BackOff(const absl::Status& lost) {
   if (!lost_) {
     lost_ = true;
-    lost_since_ = absl::Now();
-    wait_ = kFirstWatchWait;
+    lost_since_ = clock_->Now();
+    backoff_ = FirstBackoff();
     if (options_.on_lost) options_.on_lost(lost);
   }
-  if (absl::Now() - lost_since_ + wait_ > options_.give_up_after) return lost;
-  const absl::MutexLock lock(&mutex_);
-  // The waiting ends at once on Cancel.
-  mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), wait_);
-  if (cancelled_) return absl::CancelledError("the watch was cancelled");
-  wait_ = std::min(wait_ * 2, kLongestWatchWait);
-  return absl::OkStatus();
+  if (clock_->Now() - lost_since_ + backoff_.next() > options_.give_up_after) return lost;
+  clock_->Sleep(backoff_.Take(), &cancelled_);
+  return cancelled_.HasBeenNotified() ? Cancelled() : absl::OkStatus();
 }
 
 absl::Status JobWatch::Advance(v1::WatchJobResponse* batch) {
@@ -123,10 +117,7 @@ absl::StatusOr<bool> JobWatch::Next(v1::WatchJobResponse* batch) {
     const absl::Status status = FromGrpcStatus(reader_->Finish());
     reader_.reset();
     if (status.ok()) return false;
-    {
-      const absl::MutexLock lock(&mutex_);
-      if (cancelled_) return absl::CancelledError("the watch was cancelled");
-    }
+    if (cancelled_.HasBeenNotified()) return Cancelled();
     if (!IsConnectionLoss(status)) return status;
     if (absl::Status refused = BackOff(status); !refused.ok()) return refused;
   }

@@ -11,8 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "descent/v1/training_service.grpc.pb.h"
+#include "client/cpp/clock.h"
+#include "client/cpp/retry.h"
+#include "client/cpp/stub.h"
+#include "descent/v1/training_service.pb.h"
 
 namespace descent::client {
 
@@ -32,8 +36,8 @@ class JobWatch {
     std::function<void()> on_back = {};
   };
 
-  // `stub` must outlive the watch.
-  JobWatch(v1::TrainingService::StubInterface* stub, Options options, std::string principal);
+  // `stub` and `clock` must outlive the watch.
+  JobWatch(Stub* stub, Options options, Clock* clock);
   ~JobWatch();
   JobWatch(const JobWatch&) = delete;
   JobWatch& operator=(const JobWatch&) = delete;
@@ -56,19 +60,19 @@ class JobWatch {
   // Takes out what was delivered already, moves the cursor.
   absl::Status Advance(v1::WatchJobResponse* batch);
 
-  v1::TrainingService::StubInterface* const stub_;
+  Stub* const stub_;
   const Options options_;
-  const std::string principal_;
+  Clock* const clock_;
 
   // Of the reading thread.
   int64_t cursor_;
-  std::unique_ptr<grpc::ClientReaderInterface<v1::WatchJobResponse>> reader_;
+  Stub::Reader<v1::WatchJobResponse> reader_;
   bool lost_ = false;
   absl::Time lost_since_;
-  absl::Duration wait_;
+  Backoff backoff_;
 
+  absl::Notification cancelled_;
   absl::Mutex mutex_;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   // Replaced by the reading thread only.
   std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
 };

@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
-#include "client/cpp/identity.h"
 #include "proto/rpc_status.h"
 
 namespace descent::client {
@@ -15,12 +13,9 @@ constexpr absl::Duration kWait = absl::Milliseconds(50);
 
 }  // namespace
 
-Prediction::Prediction(v1::TrainingService::StubInterface* stub, v1::PredictJobRequest request,
-                       std::string principal, absl::Duration retry_for)
-    : stub_(stub),
-      request_(std::move(request)),
-      principal_(std::move(principal)),
-      retry_for_(retry_for) {}
+Prediction::Prediction(Stub* stub, v1::PredictJobRequest request, absl::Duration retry_for,
+                       Clock* clock)
+    : stub_(stub), request_(std::move(request)), retry_for_(retry_for), clock_(clock) {}
 
 Prediction::~Prediction() {
   Cancel();
@@ -29,7 +24,7 @@ Prediction::~Prediction() {
 
 void Prediction::Cancel() {
   const absl::MutexLock lock(&mutex_);
-  cancelled_ = true;
+  if (!cancelled_.HasBeenNotified()) cancelled_.Notify();
   if (context_ != nullptr) context_->TryCancel();
 }
 
@@ -37,9 +32,8 @@ absl::Status Prediction::Start() {
   grpc::ClientContext* context = nullptr;
   {
     const absl::MutexLock lock(&mutex_);
-    if (cancelled_) return absl::CancelledError("cancelled");
+    if (cancelled_.HasBeenNotified()) return absl::CancelledError("cancelled");
     context_ = std::make_unique<grpc::ClientContext>();
-    context_->AddMetadata(kPrincipalKey, principal_);
     context = context_.get();
   }
   reader_ = stub_->PredictJob(context, request_);
@@ -47,7 +41,7 @@ absl::Status Prediction::Start() {
 }
 
 absl::StatusOr<bool> Prediction::Next(v1::PredictJobResponse* response) {
-  const absl::Time give_up = absl::Now() + retry_for_;
+  const absl::Time give_up = clock_->Now() + retry_for_;
   while (true) {
     if (reader_ == nullptr) {
       if (absl::Status status = Start(); !status.ok()) return status;
@@ -61,9 +55,9 @@ absl::StatusOr<bool> Prediction::Next(v1::PredictJobResponse* response) {
     if (status.ok()) return false;
     // One with a reason comes from a server that is there.
     const bool again = !answered_ && absl::IsUnavailable(status) &&
-                       GetErrorDetail(status).reason.empty() && absl::Now() + kWait < give_up;
+                       GetErrorDetail(status).reason.empty() && clock_->Now() + kWait < give_up;
     if (!again) return status;
-    absl::SleepFor(kWait);
+    clock_->Sleep(kWait, &cancelled_);
   }
 }
 

@@ -2,24 +2,25 @@
 #define DESCENT_CLIENT_CPP_PREDICTION_H_
 
 #include <memory>
-#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "descent/v1/training_service.grpc.pb.h"
+#include "client/cpp/clock.h"
+#include "client/cpp/stub.h"
+#include "descent/v1/training_service.pb.h"
 
 namespace descent::client {
 
 // A call of PredictJob, read message by message. One thread reads; Cancel may come from any.
 class Prediction {
  public:
-  // `stub` must outlive it. Until the first message came, a server that does not answer is asked
-  // again for `retry_for`.
-  Prediction(v1::TrainingService::StubInterface* stub, v1::PredictJobRequest request,
-             std::string principal, absl::Duration retry_for);
+  // `stub` and `clock` must outlive it. Until the first message came, a server that does not answer
+  // is asked again for `retry_for`.
+  Prediction(Stub* stub, v1::PredictJobRequest request, absl::Duration retry_for, Clock* clock);
   // Ends the call.
   ~Prediction();
   Prediction(const Prediction&) = delete;
@@ -34,17 +35,17 @@ class Prediction {
  private:
   absl::Status Start();
 
-  v1::TrainingService::StubInterface* const stub_;
+  Stub* const stub_;
   const v1::PredictJobRequest request_;
-  const std::string principal_;
   const absl::Duration retry_for_;
+  Clock* const clock_;
 
   // Of the reading thread.
-  std::unique_ptr<grpc::ClientReaderInterface<v1::PredictJobResponse>> reader_;
+  Stub::Reader<v1::PredictJobResponse> reader_;
   bool answered_ = false;
 
+  absl::Notification cancelled_;
   absl::Mutex mutex_;
-  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   // Replaced by the reading thread only.
   std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
 };

@@ -1,0 +1,76 @@
+#include "client/cpp/connection.h"
+
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "client/cpp/retry.h"
+
+namespace descent::client {
+namespace {
+
+constexpr absl::Duration kFirstWait = absl::Milliseconds(25);
+constexpr absl::Duration kLongestWait = absl::Milliseconds(500);
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<Stub> stub, Options options, Clock* clock)
+    : stub_(std::move(stub)), options_(options), clock_(clock) {}
+
+template <class Request, class Response>
+absl::StatusOr<Response> Connection::Call(
+    absl::StatusOr<Response> (Stub::*method)(grpc::ClientContext*, const Request&),
+    const Request& request, int* attempts) const {
+  const absl::Time start = clock_->Now();
+  const absl::Time deadline = start + options_.call_timeout;
+  return Retry(clock_, std::min(deadline, start + options_.retry_for),
+               Backoff(kFirstWait, kLongestWait), [&] {
+                 grpc::ClientContext context;
+                 context.set_deadline(absl::ToChronoTime(deadline));
+                 if (attempts != nullptr) ++*attempts;
+                 return (stub_.get()->*method)(&context, request);
+               });
+}
+
+absl::StatusOr<v1::Job> Connection::CreateJob(const v1::CreateJobRequest& request) const {
+  return Call(&Stub::CreateJob, request);
+}
+
+absl::StatusOr<v1::Job> Connection::GetJob(const v1::GetJobRequest& request) const {
+  return Call(&Stub::GetJob, request);
+}
+
+absl::StatusOr<v1::ListJobsResponse> Connection::ListJobs(
+    const v1::ListJobsRequest& request) const {
+  return Call(&Stub::ListJobs, request);
+}
+
+absl::StatusOr<v1::DeleteJobResponse> Connection::DeleteJob(
+    const v1::DeleteJobRequest& request) const {
+  int attempts = 0;
+  absl::StatusOr<v1::DeleteJobResponse> response = Call(&Stub::DeleteJob, request, &attempts);
+  if (absl::IsNotFound(response.status()) && attempts > 1) return v1::DeleteJobResponse();
+  return response;
+}
+
+absl::StatusOr<v1::ValidateSpecResponse> Connection::ValidateSpec(
+    const v1::ValidateSpecRequest& request) const {
+  return Call(&Stub::ValidateSpec, request);
+}
+
+absl::StatusOr<v1::CommandJobResponse> Connection::CommandJob(
+    const v1::CommandJobRequest& request) const {
+  return Call(&Stub::CommandJob, request);
+}
+
+std::unique_ptr<JobWatch> Connection::WatchJob(JobWatch::Options options) const {
+  return std::make_unique<JobWatch>(stub_.get(), std::move(options), clock_);
+}
+
+std::unique_ptr<Prediction> Connection::PredictJob(v1::PredictJobRequest request) const {
+  return std::make_unique<Prediction>(stub_.get(), std::move(request), options_.retry_for, clock_);
+}
+
+}  // namespace descent::client

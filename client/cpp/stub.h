@@ -1,0 +1,55 @@
+#ifndef DESCENT_CLIENT_CPP_STUB_H_
+#define DESCENT_CLIENT_CPP_STUB_H_
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "descent/v1/training_service.pb.h"
+
+namespace descent::client {
+
+// One attempt at each method of TrainingService. What every call needs is a decorator: a stub that
+// holds another one and adds one thing (who asks, say), testable alone. How often a call is
+// attempted is not a stub's business (connection.h).
+//
+// Thread-safe. Errors carry their details (//proto:rpc_status). A context belongs to one call and
+// outlives it.
+class Stub {
+ public:
+  template <class Response>
+  using Reader = std::unique_ptr<grpc::ClientReaderInterface<Response>>;
+
+  virtual ~Stub() = default;
+
+  virtual absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
+                                            const v1::CreateJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::Job> GetJob(grpc::ClientContext* context,
+                                         const v1::GetJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListJobsResponse> ListJobs(grpc::ClientContext* context,
+                                                        const v1::ListJobsRequest& request) = 0;
+  virtual absl::StatusOr<v1::DeleteJobResponse> DeleteJob(grpc::ClientContext* context,
+                                                          const v1::DeleteJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::ValidateSpecResponse> ValidateSpec(
+      grpc::ClientContext* context, const v1::ValidateSpecRequest& request) = 0;
+  virtual absl::StatusOr<v1::CommandJobResponse> CommandJob(
+      grpc::ClientContext* context, const v1::CommandJobRequest& request) = 0;
+  virtual Reader<v1::WatchJobResponse> WatchJob(grpc::ClientContext* context,
+                                                const v1::WatchJobRequest& request) = 0;
+  virtual Reader<v1::PredictJobResponse> PredictJob(grpc::ClientContext* context,
+                                                    const v1::PredictJobRequest& request) = 0;
+};
+
+// Calls the server at `server`, HOST:PORT or unix:PATH. Making one does not connect: the first call
+// does.
+std::unique_ptr<Stub> MakeGrpcStub(const std::string& server);
+
+// Says with every call who asks.
+std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal);
+
+}  // namespace descent::client
+
+#endif  // DESCENT_CLIENT_CPP_STUB_H_
