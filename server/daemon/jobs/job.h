@@ -74,6 +74,10 @@ class Job : public std::enable_shared_from_this<Job> {
   // Reads the journal back. Blocks. Idempotent.
   absl::Status LoadHistory() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Has the history read beside the loop, on which it calls `then`: at once, if it has been read;
+  // also if it can't be, which LoadHistory says then. On the loop.
+  void WhenLoaded(std::function<void()> then) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // After LoadHistory of a job that was under way: the process that may still run its attempt, and
   // the worker that stands for it until it says Hello or is lost.
   ProcessId RunningProcess() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -115,8 +119,8 @@ class Job : public std::enable_shared_from_this<Job> {
   WorkerPtr Abandon(const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The checkpoint that `given` names: as PredictJobRequest.checkpoint. Its file stays for as long
-  // as the result is held. NOT_FOUND, FAILED_PRECONDITION if there is none yet. Blocks; on the
-  // loop.
+  // as the result is held. NOT_FOUND, FAILED_PRECONDITION if there is none yet. On the loop,
+  // after WhenLoaded.
   absl::StatusOr<std::shared_ptr<const CheckpointRecord>> HoldCheckpoint(const std::string& given)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -23,9 +23,7 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
   asked.set_principal(principal);
   *asked.mutable_commands() = request.commands();
   if (request.has_at_iteration()) asked.set_at_iteration(request.at_iteration());
-  // The store is asked whether the request was made before. On the loop alone, so that between the
-  // question and what follows from it nobody makes it.
-  environment_.loop->Post([self = shared_from_this(), request, asked, done] {
+  const auto answer = [self = shared_from_this(), request, asked, done] {
     if (absl::Status status = self->LoadHistory(); !status.ok()) return done(status);
     while (true) {
       const auto stored = self->journal_->FindRequest(request.request_id());
@@ -40,7 +38,10 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
       self->book_.Wait(asked.request_id(), done);
       return self->Accept(asked);
     }
-  });
+  };
+  // The store is asked whether the request was made before. On the loop alone, so that between the
+  // question and what follows from it nobody makes it.
+  environment_.loop->Post([self = shared_from_this(), answer] { self->WhenLoaded(answer); });
 }
 
 absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,

@@ -124,6 +124,20 @@ absl::Status Job::LoadHistory() {
   return absl::OkStatus();
 }
 
+void Job::WhenLoaded(std::function<void()> then) {
+  {
+    MutexLock lock(mutex_);
+    if (!history_loaded_ && damage().ok()) {
+      environment_.files->Post([self = shared_from_this(), then = std::move(then)] {
+        self->LoadHistory().IgnoreError();
+        self->environment_.loop->Post(then);
+      });
+      return;
+    }
+  }
+  then();
+}
+
 absl::Status Job::ReadEvents(const std::vector<v1::EventKind>& kinds,
                              const std::function<void(const v1::Event&)>& take) const {
   int64_t cursor = 0;

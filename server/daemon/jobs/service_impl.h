@@ -136,7 +136,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::set<std::string> removing_;  // ids of deleted jobs whose folders are being removed
   std::map<WorkerPtr, JobPtr> assigned_;
   std::set<std::shared_ptr<Creation>> creations_;
-  std::map<int64_t, int64_t> validations_;  // calls of Validate: to the supervisor's numbers
+  std::map<int64_t, int64_t> validations_;     // calls of Validate: to the supervisor's numbers
+  std::set<std::string> loading_predictions_;  // ids of those whose job's history is being read
   std::map<std::string, std::string> request_ids_;  // of creations: to job ids
 
   std::atomic<bool> stopping_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +19,15 @@ namespace {
 
 class PredictionHandle final : public Prediction {
  public:
-  PredictionHandle(std::string id, std::shared_ptr<server::Loop> loop, Supervisor* supervisor)
-      : id_(std::move(id)), loop_(std::move(loop)), supervisor_(supervisor) {}
+  // `loading`: ids of those whose job's history is still being read; confined to the loop.
+  PredictionHandle(std::string id, std::shared_ptr<server::Loop> loop, Supervisor* supervisor,
+                   std::set<std::string>* loading)
+      : id_(std::move(id)), loop_(std::move(loop)), supervisor_(supervisor), loading_(loading) {}
   ~PredictionHandle() override {
-    loop_->Post([supervisor = supervisor_, id = id_] { supervisor->CancelPrediction(id); });
+    loop_->Post([supervisor = supervisor_, loading = loading_, id = id_] {
+      loading->erase(id);
+      supervisor->CancelPrediction(id);
+    });
   }
 
   void Taken() override {
@@ -32,6 +38,7 @@ class PredictionHandle final : public Prediction {
   const std::string id_;
   const std::shared_ptr<server::Loop> loop_;
   Supervisor* const supervisor_;
+  std::set<std::string>* const loading_;
 };
 
 // That it names a player of a system, or there is none to name.
@@ -53,11 +60,18 @@ std::unique_ptr<Prediction> JobsServiceImpl::Predict(const Caller& caller,
                                                      const v1::PredictJobRequest& request,
                                                      std::shared_ptr<PredictionSink> sink) {
   const std::string id = absl::StrCat("p", ++predictions_);
-  loop_->Post([this, id, request, caller, sink = std::move(sink)] {
+  const auto begin = [this, id, request, caller, sink = std::move(sink)] {
+    if (loading_predictions_.erase(id) == 0) return;  // nobody wants it any more
     const absl::Status status = PredictOnLoop(id, caller, request, sink);
     if (!status.ok()) sink->OnEnd(status);
+  };
+  loop_->Post([this, id, name = request.name(), begin] {
+    loading_predictions_.insert(id);
+    const absl::StatusOr<JobPtr> job = Find(name);
+    if (!job.ok()) return begin();  // which says so
+    (*job)->WhenLoaded(begin);
   });
-  return std::make_unique<PredictionHandle>(id, loop_, &supervisor_);
+  return std::make_unique<PredictionHandle>(id, loop_, &supervisor_, &loading_predictions_);
 }
 
 absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller& caller,

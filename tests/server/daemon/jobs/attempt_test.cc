@@ -11,10 +11,8 @@
 namespace descent::daemon {
 namespace {
 
-using testing::Eq;
 using testing::IsEmpty;
 using testing::Optional;
-using testing::SizeIs;
 
 class AttemptTest : public testing::Test {
  protected:

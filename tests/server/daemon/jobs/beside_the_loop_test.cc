@@ -1,5 +1,5 @@
-// Checkpoints are hashed beside the loop: what else happens meanwhile is seen to, and nothing that
-// happens to the attempt itself is lost.
+// Checkpoints are hashed, and histories read, beside the loop: what else happens meanwhile is seen
+// to, and nothing that happens to the attempt itself is lost.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -166,6 +166,62 @@ TEST_F(HashingTest, ADamagedCheckpointIsPassedOverWithANotice) {
   third->Train(8);
   EXPECT_TRUE(third->AwaitAcknowledged());
   EXPECT_EQ(Values("a"), Undisturbed(8));
+}
+
+// A finished job, as a new daemon finds it: nobody has read its history yet, nor does until Open.
+class LoadingTest : public JobsTest {
+ protected:
+  LoadingTest() {
+    auto worker = RunJob("a");
+    worker->Train(4);
+    worker->SaveCheckpoint();
+    worker->Finish();
+    EXPECT_TRUE(worker->AwaitAcknowledged());
+    StopDaemon();
+    StartDaemon();
+    Settle();
+    files_->Post([gate = opened_.get_future().share()] { gate.wait(); });
+  }
+  ~LoadingTest() override {
+    if (!open_) Open();
+  }
+
+  void Open() {
+    open_ = true;
+    opened_.set_value();
+  }
+
+ private:
+  std::promise<void> opened_;
+  bool open_ = false;
+};
+
+TEST_F(LoadingTest, ACommandWaitsForTheHistoryAndTheLoopForNeither) {
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  auto created = Create("b");
+  auto worker = ConnectSpare();
+  EXPECT_TRUE(created.Get().ok());
+  EXPECT_FALSE(answer.ready());
+  Open();
+  EXPECT_THAT(std::string(answer.Get().status().message()), HasSubstr("is over (SUCCEEDED)"));
+  EXPECT_EQ(worker->Begin().job(), "jobs/b");
+}
+
+TEST_F(LoadingTest, APredictionThatIsGivenUpMeanwhileNeverBegins) {
+  struct Sink final : PredictionSink {
+    void OnResponse(v1::PredictJobResponse) override {}
+    void OnEnd(const absl::Status&) override {}
+  };
+  v1::PredictJobRequest request;
+  request.set_name("jobs/a");
+  request.mutable_data()->mutable_moons();
+  auto first = jobs_->Predict(Ann(), request, std::make_shared<Sink>());
+  auto second = jobs_->Predict(Ann(), request, std::make_shared<Sink>());
+  first.reset();
+  SettleLoop();
+  Open();
+  auto spare = ConnectSpare();
+  EXPECT_EQ(spare->Await(worker::v1::DaemonMessage::kPredict).predict().id(), "p2");
 }
 
 }  // namespace
