@@ -17,6 +17,7 @@
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_override.h"
 #include "proto/rules/dial_path.h"
+#include "proto/rules/states.h"
 
 namespace descent::cli {
 namespace {
@@ -104,7 +105,7 @@ std::vector<Candidate> JobCandidates(const Context& context, const std::string& 
   const bool live_only = IsOneOf(
       command, {"set", "scale", "release", "pause", "resume", "stop", "checkpoint", "evaluate"});
   for (const v1::Job& job : *jobs) {
-    if (live_only && IsFinal(job.state())) continue;
+    if (live_only && rules::IsFinal(job.state())) continue;
     out.push_back({client::JobId(job.name()),
                    absl::StrCat(StateText(job.state()), job.display_name().empty() ? "" : ", ",
                                 Visible(job.display_name()))});

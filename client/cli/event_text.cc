@@ -136,10 +136,6 @@ std::string StateText(v1::JobState state) {
   return name.empty() ? absl::StrCat("state ", static_cast<int>(state)) : name;
 }
 
-bool IsFinal(v1::JobState state) {
-  return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
-}
-
 std::string EventText(const v1::Event& event, const SeriesNames& series) {
   switch (event.kind_case()) {
     case v1::Event::kCreated: {

@@ -19,7 +19,6 @@ std::string MetricsText(const v1::Evaluated& evaluation);
 
 // `RUNNING`
 std::string StateText(v1::JobState state);
-bool IsFinal(v1::JobState state);
 
 // One line of JSON with the protocol's field names.
 // The one that says most in a list of jobs: the first besides the loss, `accuracy 89.19%`; the loss

@@ -16,6 +16,7 @@
 #include "client/cli/interruptible.h"
 #include "client/cli/progress.h"
 #include "client/cpp/identity.h"
+#include "proto/rules/states.h"
 
 namespace descent::cli {
 namespace {
@@ -84,7 +85,7 @@ class Display {
       return;
     }
     // The last value is told before the end, however little time has gone by since the one before.
-    const bool ends = event.has_state_changed() && IsFinal(event.state_changed().state());
+    const bool ends = event.has_state_changed() && rules::IsFinal(event.state_changed().state());
     if (ends && untold_ > 0) TellProgress(untold_);
     progress_.OnEvent(event);
     changed_ = true;

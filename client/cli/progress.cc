@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "client/cli/event_text.h"
 #include "client/cli/format.h"
+#include "proto/rules/states.h"
 
 namespace descent::cli {
 namespace {
@@ -72,7 +73,7 @@ std::vector<std::string> Progress::Fields() const {
           examples < 100 ? absl::StrFormat("%.1f", examples) : Count(std::llround(examples)),
           " examples/s"));
     }
-    if (iterations > 0 && iterations_ > last_.index() && !IsFinal(state_)) {
+    if (iterations > 0 && iterations_ > last_.index() && !rules::IsFinal(state_)) {
       const double left = static_cast<double>(iterations_ - last_.index()) / iterations;
       fields.push_back(absl::StrCat("ETA ", Duration(absl::Seconds(left))));
     }

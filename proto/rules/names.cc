@@ -42,4 +42,8 @@ std::string CheckpointPath(std::string_view folder, std::string_view name) {
   return path;
 }
 
+bool IsPrintableAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 }  // namespace descent::rules

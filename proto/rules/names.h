@@ -25,6 +25,9 @@ std::optional<std::string> JobIdOf(std::string_view name);
 std::string CheckpointName(int64_t branch, int64_t iteration);
 std::string CheckpointPath(std::string_view folder, std::string_view name);
 
+// What a request_id and a principal are made of.
+bool IsPrintableAscii(std::string_view text);
+
 }  // namespace descent::rules
 
 #endif  // DESCENT_PROTO_RULES_NAMES_H_

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text/utf8.h"
+#include "proto/rules/states.h"
 
 namespace descent::daemon {
 namespace {
@@ -87,7 +88,7 @@ void Appender::AddSerialized(PendingEvent pending, v1::Event event, Draft* draft
   on_event_(event);
   draft->commit.only_iterations = false;
   if (event.has_checkpoint_saved()) draft->commit.has_checkpoint = true;
-  if (event.has_state_changed() && IsFinal(event.state_changed().state())) {
+  if (event.has_state_changed() && rules::IsFinal(event.state_changed().state())) {
     draft->commit.has_end = true;
   }
   draft->pending.push_back(std::move(pending));

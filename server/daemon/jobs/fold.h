@@ -7,6 +7,7 @@
 
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "proto/rules/states.h"
 #include "server/daemon/journal/journal.h"
 
 namespace descent::daemon {
@@ -44,7 +45,7 @@ class JobFold {
   v1::Job Full() const;
 
   v1::JobState state() const { return light_.state(); }
-  bool is_final() const { return IsFinal(light_.state()); }
+  bool is_final() const { return rules::IsFinal(light_.state()); }
 
  private:
   void Give(std::shared_ptr<v1::Job> given);

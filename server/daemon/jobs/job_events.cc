@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/states.h"
 #include "server/common/limits.h"
 #include "server/daemon/jobs/job.h"
 
@@ -168,7 +169,7 @@ absl::Status Job::TakeOther(PendingEvent pending, Draft* draft, std::string* div
     case v1::Event::kStateChanged: {
       v1::StateChanged& changed = *event.mutable_state_changed();
       if (changed.state() == present().state()) return absl::OkStatus();
-      const bool is_end = IsFinal(changed.state());
+      const bool is_end = rules::IsFinal(changed.state());
       if (!is_end && changed.state() != v1::RUNNING && changed.state() != v1::PAUSED) {
         return Unexpected(absl::StrCat("state ", v1::JobState_Name(changed.state())));
       }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/states.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
@@ -246,7 +247,7 @@ void JobsServiceImpl::OnLost(const WorkerPtr& worker, const std::string& cause, 
   if (it == assigned_.end()) return;
   const JobPtr job = it->second;
   assigned_.erase(it);
-  const bool was_final = IsFinal(job->pending_state());
+  const bool was_final = rules::IsFinal(job->pending_state());
   job->OnLost(worker, cause, clean, stopping_);
   if (!was_final && !stopping_) ++restarts_;
 }

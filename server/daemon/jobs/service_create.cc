@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/dials.h"
@@ -174,7 +175,7 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
   const absl::StatusOr<JobPtr> found = Find(request.name());
   if (!found.ok()) return done(found.status());
   const JobPtr& job = *found;
-  if (!IsFinal(job->pending_state()) && !request.force() && job->damage().ok()) {
+  if (!rules::IsFinal(job->pending_state()) && !request.force() && job->damage().ok()) {
     return done(MakeError(
         absl::StatusCode::kFailedPrecondition,
         absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->pending_state()),

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/rules/names.h"
+#include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/digest.h"
@@ -82,7 +83,7 @@ absl::Status JobsServiceImpl::Load() {
   if (!stored_jobs.ok()) return stored_jobs.status();
   for (const StoredJob& stored : *stored_jobs) {
     auto job = std::make_shared<Job>(EnvironmentOf(stored.journal->job_id()), stored);
-    if (!IsFinal(stored.snapshot.state())) {
+    if (!rules::IsFinal(stored.snapshot.state())) {
       absl::Status status = job->LoadHistory();
       if (!status.ok() && !absl::IsDataLoss(status)) return status;
       if (status.ok()) TakeUp(job);
@@ -96,7 +97,7 @@ absl::Status JobsServiceImpl::Load() {
 
 void JobsServiceImpl::TakeUp(const JobPtr& job) {
   const v1::JobState state = job->pending_state();
-  if (IsFinal(state)) return;
+  if (rules::IsFinal(state)) return;
   if (state == v1::QUEUED) {
     queue_.push_back(job);
     return;
@@ -181,7 +182,7 @@ void JobsServiceImpl::Schedule() {
   while (!queue_.empty() && static_cast<int>(running_.size()) < options_.max_running_jobs) {
     const JobPtr job = queue_.front();
     queue_.pop_front();
-    if (IsFinal(job->pending_state()) || !job->damage().ok()) continue;
+    if (rules::IsFinal(job->pending_state()) || !job->damage().ok()) continue;
     running_.insert(job->id());
     Acquire(job);
   }
@@ -189,7 +190,7 @@ void JobsServiceImpl::Schedule() {
 }
 
 void JobsServiceImpl::Acquire(const JobPtr& job) {
-  if (stopping_ || IsFinal(job->pending_state()) || !job->damage().ok()) return;
+  if (stopping_ || rules::IsFinal(job->pending_state()) || !job->damage().ok()) return;
   supervisor_.Acquire(job->id(), [this, job](const WorkerPtr& worker) {
     // Nobody is told of the end of a fenced one.
     std::erase_if(assigned_, [](const auto& entry) { return entry.first->fenced(); });

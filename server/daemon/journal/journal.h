@@ -40,9 +40,6 @@ struct PendingEvent {
 absl::StatusOr<PendingEvent> ScanEvent(std::string bytes);
 PendingEvent ToPending(const v1::Event& event);
 
-// SUCCEEDED, STOPPED, FAILED: nothing follows but notices and rejected commands.
-bool IsFinal(v1::JobState state);
-
 // What of a journal a watcher wants. Iteration events are taken if their index is a multiple of
 // `every` (0 and 1: all).
 struct WatchFilter {

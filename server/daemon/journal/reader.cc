@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "descent/v1/training_service.pb.h"
 #include "proto/rules/names.h"
+#include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/daemon/journal/checksum.h"
 #include "server/daemon/journal/journal.h"
@@ -297,7 +298,8 @@ absl::Status Reader::LoadRecord(JobRecord* record) {
   }
   rows = ReadAll(last_state_.Reset().Bind(1, first).Bind(2, last));
   damage.Update(rows.status());
-  if (rows.ok() && !rows->empty() && IsFinal(EventOf(*rows->front()).state_changed().state())) {
+  if (rows.ok() && !rows->empty() &&
+      rules::IsFinal(EventOf(*rows->front()).state_changed().state())) {
     record->final_revision = rows->front()->first_revision;
   }
   ScopedReset reset(last_other_.Reset().Bind(1, first).Bind(2, last));

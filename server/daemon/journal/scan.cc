@@ -179,8 +179,4 @@ PendingEvent ToPending(const v1::Event& event) {
   return pending;
 }
 
-bool IsFinal(v1::JobState state) {
-  return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
-}
-
 }  // namespace descent::daemon

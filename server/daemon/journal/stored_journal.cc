@@ -6,6 +6,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/daemon/journal/row_builder.h"
 #include "server/daemon/journal/writer.h"
@@ -55,7 +56,7 @@ int64_t StoredJournal::Enqueue(std::vector<PendingEvent> events,
   operation.rows = BuildRows(events, first_revision);
   operation.events = static_cast<int64_t>(events.size());
   for (size_t i = 0; i < events.size(); ++i) {
-    if (IsFinal(events[i].state))
+    if (rules::IsFinal(events[i].state))
       operation.final_revision = first_revision + static_cast<int64_t>(i);
   }
   writer_->Enqueue(std::move(operation));

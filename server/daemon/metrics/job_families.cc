@@ -11,14 +11,11 @@
 
 #include "absl/strings/ascii.h"
 #include "proto/rules/names.h"
+#include "proto/rules/states.h"
 #include "server/daemon/metrics/family.h"
 
 namespace descent::daemon {
 namespace {
-
-bool IsFinished(v1::JobState state) {
-  return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
-}
 
 std::string StateLabel(v1::JobState state) {
   return absl::AsciiStrToLower(v1::JobState_Name(state));
@@ -40,7 +37,7 @@ class Chosen {
     std::vector<const v1::Job*> finished;
     for (const v1::Job& job : jobs) {
       if (v1::JobState_IsValid(job.state())) ++counts_[job.state()];
-      if (!IsFinished(job.state())) {
+      if (!rules::IsFinal(job.state())) {
         unfinished.push_back(&job);
       } else if (wall_nanos - static_cast<int64_t>(job.end_time_unix_nanos()) < kEndedNanos) {
         finished.push_back(&job);
@@ -125,7 +122,7 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
                 {{"job_name", id}, {"state", StateLabel(static_cast<v1::JobState>(state))}});
     }
     AddSample(created, ToSeconds(job.create_time_unix_nanos()), labels);
-    if (IsFinished(job.state())) AddSample(ended, ToSeconds(job.end_time_unix_nanos()), labels);
+    if (rules::IsFinal(job.state())) AddSample(ended, ToSeconds(job.end_time_unix_nanos()), labels);
     AddSample(attempts, job.attempt(), labels);
     std::set<std::string_view> dials;
     for (int i = 0; i < FirstOf(job.dials()); ++i) {

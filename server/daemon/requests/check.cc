@@ -26,10 +26,6 @@ constexpr int kMaxCommands = 64;
 constexpr size_t kMaxCheckpoint = 40;
 constexpr int64_t kMaxPredictedBatch = 1 << 20;
 
-bool IsPrintableAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
 // Collects what is wrong; the order is the order of the fields.
 class Violations {
  public:
@@ -48,7 +44,7 @@ class Violations {
   }
 
   void CheckRequestId(const std::string& id) {
-    if (id.size() > kMaxRequestId || !IsPrintableAscii(id)) {
+    if (id.size() > kMaxRequestId || !rules::IsPrintableAscii(id)) {
       Add("request_id", "must be at most 128 printable ASCII characters");
     }
   }

@@ -1,8 +1,7 @@
 #include "server/daemon/security/caller.h"
 
-#include <algorithm>
-
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 
 namespace descent::daemon {
@@ -10,15 +9,11 @@ namespace {
 
 constexpr size_t kMaxPrincipal = 128;
 
-bool IsPrintableAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
 }  // namespace
 
 absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed) {
   if (claimed.empty()) return Caller{.principal = "anonymous", .role = Role::kAdmin};
-  if (claimed.size() > kMaxPrincipal || !IsPrintableAscii(claimed)) {
+  if (claimed.size() > kMaxPrincipal || !rules::IsPrintableAscii(claimed)) {
     return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
                         reason::kInvalidPrincipal);
   }

@@ -26,6 +26,11 @@ TEST(JobNames, IdsAreLowerCaseFromALetterOn) {
   }
 }
 
+TEST(RequestIds, ArePrintable) {
+  EXPECT_TRUE(IsPrintableAscii(" a~"));
+  for (const char* text : {"a\n", "\x7F", "\xC3\xA4"}) EXPECT_FALSE(IsPrintableAscii(text)) << text;
+}
+
 TEST(CheckpointNames, AreBranchAndIteration) {
   EXPECT_EQ(CheckpointName(0, 1'000'000), "0-1000000");
   EXPECT_EQ(CheckpointPath("/data/jobs/x/checkpoints", CheckpointName(2, 5)),
