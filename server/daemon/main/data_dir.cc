@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "core/text/utf8.h"
+#include "server/common/errno_text.h"
 
 namespace descent::daemon {
 namespace {
@@ -30,8 +30,6 @@ constexpr size_t kMaxSocketPath = 99;
 
 constexpr int kLockTries = 200;
 constexpr absl::Duration kLockPause = absl::Milliseconds(10);
-
-std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
 
 std::string Env(const char* name) {
   const char* value = getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
@@ -48,7 +46,7 @@ uint64_t Hash(const std::string& text) {
 absl::Status WriteAll(int fd, const std::string& text) {
   for (size_t written = 0; written < text.size();) {
     const ssize_t count = write(fd, text.data() + written, text.size() - written);
-    if (count < 0) return absl::UnavailableError(Errno(errno));
+    if (count < 0) return absl::UnavailableError(server::ErrnoText(errno));
     written += static_cast<size_t>(count);
   }
   return absl::OkStatus();
@@ -128,7 +126,8 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
   const int lock = open(lock_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
   if (lock < 0) {
     return absl::UnavailableError(absl::StrCat("Can't write in the folder ", folder, ": ",
-                                               Errno(errno), "; name another one with --data_dir"));
+                                               server::ErrnoText(errno),
+                                               "; name another one with --data_dir"));
   }
   for (int tries = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; ++tries) {
     const int64_t holder = ReadPid(lock);
@@ -148,7 +147,8 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
   if (ftruncate(lock, 0) != 0 || !WriteAll(lock, pid).ok()) {
     const int why = errno;
     close(lock);
-    return absl::UnavailableError(absl::StrCat("Can't write ", lock_path, ": ", Errno(why)));
+    return absl::UnavailableError(
+        absl::StrCat("Can't write ", lock_path, ": ", server::ErrnoText(why)));
   }
   RestrictStore(folder);
   return std::unique_ptr<DataDir>(new DataDir(folder, lock));
@@ -190,10 +190,10 @@ absl::Status DataDir::Announce(const std::string& grpc, const std::string& http,
   const int fd =
       open(temporary.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
   absl::Status status =
-      fd < 0 ? absl::UnavailableError(Errno(errno)) : WriteAll(fd, json.dump(2) + "\n");
+      fd < 0 ? absl::UnavailableError(server::ErrnoText(errno)) : WriteAll(fd, json.dump(2) + "\n");
   if (fd >= 0) close(fd);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = absl::UnavailableError(Errno(errno));
+    status = absl::UnavailableError(server::ErrnoText(errno));
   }
   if (!status.ok()) {
     return absl::UnavailableError(

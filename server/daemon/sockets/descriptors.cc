@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "server/common/errno_text.h"
 
 namespace descent::daemon {
 namespace {
@@ -60,9 +60,9 @@ absl::Status CheckDescriptors() {
     return absl::OkStatus();
   }
   const int error = errno;
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "no file can be opened: ", strerror(error),  // NOLINT(concurrency-mt-unsafe)
-      "; ", DescriptorLimit(), " descriptors are allowed (ulimit -n, LimitNOFILE= of systemd)"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no file can be opened: ", server::ErrnoText(error), "; ", DescriptorLimit(),
+                   " descriptors are allowed (ulimit -n, LimitNOFILE= of systemd)"));
 }
 
 void SpareDescriptor::Take() {

@@ -22,6 +22,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "server/common/errno_text.h"
 #include "server/common/log.h"
 #include "server/daemon/sockets/census.h"
 #include "server/daemon/sockets/descriptors.h"
@@ -44,10 +45,9 @@ constexpr int kMostAccepts = 64;  // between looks at those who are turned away
 constexpr int kTickMillis = 1000;
 constexpr int kShortTickMillis = 50;
 
-std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
-
 absl::Status CannotListen(const std::string& where, int error) {
-  return absl::UnavailableError(absl::StrCat("cannot listen on ", where, ": ", Errno(error)));
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", where, ": ", server::ErrnoText(error)));
 }
 
 class Listener final : public GrpcListener {
@@ -117,7 +117,7 @@ class Listener final : public GrpcListener {
     if (!thread_.joinable()) return;
     stopping_ = true;
     const uint64_t one = 1;
-    if (write(wake_, &one, sizeof(one)) < 0) server::LogError("sockets", Errno(errno));
+    if (write(wake_, &one, sizeof(one)) < 0) server::LogError("sockets", server::ErrnoText(errno));
     thread_.join();
   }
 
@@ -207,7 +207,7 @@ class Listener final : public GrpcListener {
       } else if (errno == EAGAIN) {
         return;
       } else if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
-        server::LogError("sockets", absl::StrCat(where_, ": ", Errno(errno)));
+        server::LogError("sockets", absl::StrCat(where_, ": ", server::ErrnoText(errno)));
         std::this_thread::sleep_for(std::chrono::milliseconds(kTickMillis));
         return;
       }  // else of that one connection, which is gone: accept(2)

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "server/common/errno_text.h"
 
 namespace descent::daemon {
 namespace {
@@ -92,10 +93,10 @@ absl::Status ProbeListenAddress(const ListenAddress& address, std::string_view f
   const socklen_t length = ToSocketAddress(address, &storage);
   const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    return MakeError(
-        absl::StatusCode::kUnavailable,
-        absl::StrCat("cannot open a socket for ", address.ToString(), ": ", std::strerror(errno)),
-        reason::kCannotListen);
+    return MakeError(absl::StatusCode::kUnavailable,
+                     absl::StrCat("cannot open a socket for ", address.ToString(), ": ",
+                                  server::ErrnoText(errno)),
+                     reason::kCannotListen);
   }
   // As the servers do, so that connections of a daemon that has just left don't count.
   const int one = 1;
@@ -113,7 +114,7 @@ absl::Status ProbeListenAddress(const ListenAddress& address, std::string_view f
   }
   return MakeError(absl::StatusCode::kUnavailable,
                    absl::StrCat(std::string(flag), ": cannot listen on ", address.ToString(), ": ",
-                                std::strerror(error)),
+                                server::ErrnoText(error)),
                    reason::kCannotListen);
 }
 

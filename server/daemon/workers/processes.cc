@@ -21,6 +21,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "server/common/errno_text.h"
 #include "server/common/mutex.h"
 #include "server/common/process_stat.h"
 #include "server/daemon/sockets/descriptors.h"
@@ -48,8 +49,6 @@ class Descriptor {
  private:
   const int fd_;
 };
-
-std::string Errno(int error) { return strerror(error); }  // NOLINT(concurrency-mt-unsafe)
 
 class SystemProcessesImpl : public Processes {
  public:
@@ -85,7 +84,7 @@ class SystemProcessesImpl : public Processes {
       return absl::Status(
           IsOutOfDescriptors(error) ? absl::StatusCode::kResourceExhausted
                                     : absl::StatusCode::kUnavailable,
-          absl::StrCat("Can't write the worker's log ", log_path, ": ", Errno(error)));
+          absl::StrCat("Can't write the worker's log ", log_path, ": ", server::ErrnoText(error)));
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -124,7 +123,8 @@ class SystemProcessesImpl : public Processes {
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
-      return absl::UnavailableError(absl::StrCat("Can't start ", binary_, ": ", Errno(error)));
+      return absl::UnavailableError(
+          absl::StrCat("Can't start ", binary_, ": ", server::ErrnoText(error)));
     }
     return process;
   }
@@ -284,9 +284,9 @@ absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(
     const std::string& binary, const std::string& socket,
     const std::vector<std::string>& arguments) {
   if (access(binary.c_str(), X_OK) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat("The worker program ", binary,
-                                                      " can't be executed: ", Errno(errno),
-                                                      "; name it with --worker_binary"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "The worker program ", binary, " can't be executed: ", server::ErrnoText(errno),
+        "; name it with --worker_binary"));
   }
   return std::make_unique<SystemProcessesImpl>(binary, socket, arguments);
 }

@@ -1,0 +1,14 @@
+#ifndef DESCENT_SERVER_COMMON_ERRNO_TEXT_H_
+#define DESCENT_SERVER_COMMON_ERRNO_TEXT_H_
+
+#include <string>
+#include <system_error>
+
+namespace descent::server {
+
+// What an errno means: `No such file or directory`. Any thread.
+inline std::string ErrnoText(int error) { return std::generic_category().message(error); }
+
+}  // namespace descent::server
+
+#endif  // DESCENT_SERVER_COMMON_ERRNO_TEXT_H_
