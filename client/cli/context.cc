@@ -28,7 +28,8 @@ CLI::Validator Decimal() {
       [](const std::string& text) -> std::string {
         double value = 0;
         const client::NumberError error = client::ParseDouble(text, &value);
-        if (error == client::NumberError::kLeadingZero) return client::LeadingZero(text);
+        if (error == client::NumberError::kLeadingZero)
+          return client::LeadingZero(text, /*octal=*/false);
         if (error == client::NumberError::kNone) return "";
         return absl::StrCat("`", text, "` is not a number in decimal digits");
       },

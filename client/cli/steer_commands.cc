@@ -45,7 +45,7 @@ std::string ParseAssignment(const std::string& text, bool scale, v1::Command* co
   double value = 0;
   const client::NumberError error = client::ParseDouble(number, &value);
   if (error == client::NumberError::kLeadingZero) {
-    return absl::StrCat("`", text, "`: ", client::LeadingZero(number));
+    return absl::StrCat("`", text, "`: ", client::LeadingZero(number, /*octal=*/false));
   }
   if (error != client::NumberError::kNone) {
     return absl::StrCat("`", text, "`: `", number, "` is not a number");

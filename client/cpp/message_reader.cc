@@ -122,10 +122,46 @@ std::string Described(const YamlNode& node) {
   return "";
 }
 
+// Of a word that names nothing. What was meant says more than a long list of what there is.
+std::string NoneOf(const YamlNode& node, const std::vector<std::string>& names) {
+  constexpr size_t kAtAGlance = 8;
+  const std::string meant = rules::DidYouMean(node.text, names);
+  if (!meant.empty() && names.size() > kAtAGlance) {
+    return absl::StrCat(Described(node), " is not known here", meant);
+  }
+  return absl::StrCat(Described(node), " is none of ", Listed(names), meant);
+}
+
+// The sequence that a list of numbers would be, `list: [0.1, 0.01]`; null if none may stand here.
+const FieldDescriptor* NumbersField(const Descriptor* descriptor) {
+  if (ConstantField(descriptor) == nullptr) return nullptr;
+  for (int i = 0; i < descriptor->field_count(); ++i) {
+    const FieldDescriptor* field = descriptor->field(i);
+    if (field->real_containing_oneof() == nullptr || field->message_type() == nullptr) continue;
+    const FieldDescriptor* numbers = OnlyList(field->message_type());
+    if (numbers != nullptr && numbers->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) return field;
+  }
+  return nullptr;
+}
+
+// What is the matter with a key that has characters no field's name has; empty: nothing.
+std::string StrangeKey(const std::string& key) {
+  for (const char* blank : {"\u00A0", "\u202F", "\u3000", "\uFEFF"}) {
+    if (!absl::StrContains(key, blank)) continue;
+    return "unknown field; it has a no-break space, which can't be seen, where YAML wants a plain "
+           "one";
+  }
+  if (absl::StrContains(key, "{")) {
+    return "unknown field; if this is textproto, let the file's name end in .textproto";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string UnknownField(const std::string& key, const Descriptor* descriptor) {
   const std::vector<std::string> names = FieldNames(descriptor);
+  if (std::string strange = StrangeKey(key); !strange.empty()) return strange;
   if (names.empty()) return "unknown field; there are none here: write `{}`";
   // The very name further down is meant before a name that is only like it.
   std::string meant = FieldBelow(key, descriptor);
@@ -176,6 +212,12 @@ void MessageReader::ReadMessage(const YamlNode& node, TextMark mark, const std::
           bare != nullptr && (bare->is_repeated() || TakesLists(bare))) {
         return ReadField(node, mark, JoinPath(path, bare->name()), bare, message);
       }
+      if (const FieldDescriptor* numbers = NumbersField(message->GetDescriptor())) {
+        return Error(node.mark, path,
+                     absl::StrCat("must be a number or a sequence, not a list; numbers one after "
+                                  "another are `",
+                                  numbers->name(), ": [...]`"));
+      }
       const std::vector<std::string> names = FieldNames(message->GetDescriptor());
       return Error(node.mark, path,
                    names.empty() ? "must be empty, not a list"
@@ -189,6 +231,8 @@ void MessageReader::ReadMap(const YamlNode& node, const std::string& path, Messa
   std::map<const FieldDescriptor*, const YamlNode::Entry*> given;
   std::map<const OneofDescriptor*, const YamlNode::Entry*> chosen;
   for (const YamlNode::Entry& entry : node.entries) {
+    // As in other programs' YAML: a place for what anchors name.
+    if (path.empty() && absl::StartsWith(entry.key, "x-")) continue;
     const FieldDescriptor* field = FindField(descriptor, entry.key);
     const std::string field_path = JoinPath(path, field != nullptr ? field->name() : entry.key);
     if (field == nullptr) {
@@ -228,7 +272,7 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
       return Error(node.mark, path, absl::StrCat(Described(node), " is out of a double's range"));
     }
     if (error == NumberError::kLeadingZero) {
-      return Error(node.mark, path, LeadingZero(node.text));
+      return Error(node.mark, path, LeadingZero(node.text, /*octal=*/false));
     }
     if (error == NumberError::kNone) {
       message->GetReflection()->SetDouble(message, constant, value);
@@ -245,11 +289,10 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
     ReadField(node, node.mark, JoinPath(path, bare->name()), bare, message);
   } else if (constant != nullptr) {
     Error(node.mark, path,
-          absl::StrCat(Described(node), " is neither a number nor one of ", Listed(choices)));
-  } else if (!choices.empty()) {
-    Error(node.mark, path,
-          absl::StrCat(Described(node), " is none of ", Listed(choices),
+          absl::StrCat(Described(node), " is neither a number nor one of ", Listed(choices),
                        rules::DidYouMean(node.text, choices)));
+  } else if (!choices.empty()) {
+    Error(node.mark, path, NoneOf(node, choices));
   } else if (descriptor->field_count() == 0) {
     Error(node.mark, path, absl::StrCat("has no fields: write `{}`, not ", Described(node)));
   } else {
@@ -321,21 +364,21 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
       (reflection->*set)(message, field, value);
     }
   };
+  const bool whole = field->cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
+                     field->cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
+                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ||
+                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
   const auto check = [&](NumberError error, const std::string& what, const std::string& range) {
     if (error == NumberError::kNotANumber) {
       Error(node.mark, path, absl::StrCat("must be ", what, ", not ", Described(node)));
     } else if (error == NumberError::kOutOfRange) {
       Error(node.mark, path, absl::StrCat(Described(node), " is out of range: ", range));
     } else if (error == NumberError::kLeadingZero) {
-      Error(node.mark, path, LeadingZero(text));
+      Error(node.mark, path, LeadingZero(text, whole));
     }
     return error == NumberError::kNone;
   };
   // In quotes it is a text, which stands for a number as JSON's may: in decimal digits.
-  const bool whole = field->cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
-                     field->cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
-                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ||
-                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
   if (whole && (decimals_only_ || node.quoted) && text.find_first_of("xXoO") != std::string::npos) {
     return Error(node.mark, path,
                  absl::StrCat("must be a whole number in decimal digits, not ", Described(node)));
@@ -400,9 +443,7 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
           return put(&Reflection::SetEnum, &Reflection::AddEnum, type->value(i));
         }
       }
-      return Error(node.mark, path,
-                   absl::StrCat(Described(node), " is none of ", Listed(names),
-                                rules::DidYouMean(text, names)));
+      return Error(node.mark, path, NoneOf(node, names));
     }
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return;  // not a scalar

@@ -26,6 +26,7 @@ namespace descent::client {
 //   adam: 1e-3              a step size for an optimizer                {step_size: 1e-3}
 //   lr: 1e-3                PyTorch's names of the step size            step_size: 1e-3
 //   padding: same           a word that an option `true_word` declares  same_padding: true
+//   x-base: &b {...}        at the root: a place for anchors             not read
 // Elsewhere a value of nothing (`evaluation:` and all below commented out) is as if not written.
 class MessageReader {
  public:

@@ -95,17 +95,17 @@ NumberError ParseUint(std::string_view text, uint64_t max, uint64_t* value) {
   return NumberError::kNone;
 }
 
-std::string LeadingZero(std::string_view text) {
+std::string LeadingZero(std::string_view text, bool octal) {
   const std::string sign = !text.empty() && text.front() == '-' ? "-" : "";
   const size_t first = std::min(text.find_first_not_of("+-0"), text.size() - 1);
   const std::string digits(text.substr(first));
-  std::string octal;
-  if (digits.find_first_of("89") == std::string::npos) {
-    octal = absl::StrCat(" or, if eight is the base, `", sign, "0o", digits, "`");
+  std::string or_octal;
+  if (octal && digits.find_first_of("89") == std::string::npos) {
+    or_octal = absl::StrCat(" or, if eight is the base, `", sign, "0o", digits, "`");
   }
   return absl::StrCat(
       "a number that begins with 0 is read differently by different programs: write `", sign,
-      digits, "`", octal);
+      digits, "`", or_octal);
 }
 
 std::string PrintDouble(double value) {

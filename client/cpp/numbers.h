@@ -15,8 +15,8 @@ enum class NumberError {
   kLeadingZero,  // 010: eight to YAML 1.1 and C, ten to YAML 1.2
 };
 
-// What to say of a number with a leading zero.
-std::string LeadingZero(std::string_view text);
+// What to say of a number with a leading zero; `octal`: one may be written there.
+std::string LeadingZero(std::string_view text, bool octal);
 
 // `1`, `-.5`, `1e-3`, `+2.`, YAML's `.inf` and `.nan`, JSON's `Infinity` and `NaN`.
 NumberError ParseDouble(std::string_view text, double* value);

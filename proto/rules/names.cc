@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 namespace descent::rules {
@@ -15,6 +16,19 @@ bool IsLowerOrDigit(char c) { return IsLower(c) || (c >= '0' && c <= '9'); }
 bool IsJobId(std::string_view id) {
   return !id.empty() && id.size() <= 63 && IsLower(id.front()) && IsLowerOrDigit(id.back()) &&
          std::all_of(id.begin(), id.end(), [](char c) { return IsLowerOrDigit(c) || c == '-'; });
+}
+
+std::string WhyNoJobId(std::string_view id) {
+  std::string near;
+  for (const char c : id.substr(0, 63)) {
+    const char lower = absl::ascii_tolower(static_cast<unsigned char>(c));
+    if (!near.empty() || IsLower(lower)) near.push_back(IsLowerOrDigit(lower) ? lower : '-');
+  }
+  while (!near.empty() && near.back() == '-') near.pop_back();
+  return absl::StrCat(
+      "must be 1 to 63 lower-case letters, digits and hyphens, beginning with a letter and not "
+      "ending in a hyphen",
+      near.empty() ? "" : absl::StrCat(": ", near, ", say"));
 }
 
 std::string JobName(std::string_view job_id) {

@@ -17,6 +17,9 @@ inline constexpr std::string_view kJobCollection = "jobs/";
 // Whether it is a {job}: [a-z]([a-z0-9-]{0,61}[a-z0-9])?
 bool IsJobId(std::string_view id);
 
+// The rule for people, and the nearest to `id` that keeps it: `boston-ws` for `Boston_ws`.
+std::string WhyNoJobId(std::string_view id);
+
 // `x` to `jobs/x`; and back, nothing if it is no job's name.
 std::string JobName(std::string_view job_id);
 std::optional<std::string> JobIdOf(std::string_view name);

@@ -31,10 +31,7 @@ constexpr std::array<std::string_view, 32> kNouns = {
 
 absl::Status CheckJobId(const std::string& job_id) {
   if (rules::IsJobId(job_id)) return absl::OkStatus();
-  return InvalidField("job_id",
-                      "must be 1 to 63 lower-case letters, digits and '-', beginning with a letter "
-                      "and not ending in '-'",
-                      reason::kInvalidJobId);
+  return InvalidField("job_id", rules::WhyNoJobId(job_id), reason::kInvalidJobId);
 }
 
 std::string DrawJobId() {

@@ -159,8 +159,7 @@ absl::Status CheckRequest(const v1::CreateJobRequest& request) {
     }
   }
   if (!request.job_id().empty() && !rules::IsJobId(request.job_id())) {
-    violations.Add("job_id", absl::StrCat("\"", request.job_id(),
-                                          "\" must match [a-z]([a-z0-9-]{0,61}[a-z0-9])?"));
+    violations.Add("job_id", rules::WhyNoJobId(request.job_id()));
   }
   violations.CheckRequestId(request.request_id());
   return std::move(violations).ToStatus();

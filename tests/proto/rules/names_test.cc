@@ -26,6 +26,12 @@ TEST(JobNames, IdsAreLowerCaseFromALetterOn) {
   }
 }
 
+TEST(JobNames, OneThatWouldDoIsNamed) {
+  EXPECT_TRUE(WhyNoJobId("Boston_ws").ends_with(": boston-ws, say")) << WhyNoJobId("Boston_ws");
+  EXPECT_TRUE(WhyNoJobId("1st run!").ends_with(": st-run, say")) << WhyNoJobId("1st run!");
+  EXPECT_TRUE(WhyNoJobId("_1_").ends_with("ending in a hyphen")) << WhyNoJobId("_1_");
+}
+
 TEST(RequestIds, ArePrintable) {
   EXPECT_TRUE(IsPrintableAscii(" a~"));
   for (const char* text : {"a\n", "\x7F", "\xC3\xA4"}) EXPECT_FALSE(IsPrintableAscii(text)) << text;
