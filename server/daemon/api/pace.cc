@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/common/mutex.h"
+
 namespace descent::daemon {
 namespace {
 
@@ -10,7 +12,7 @@ constexpr int64_t kWindow = 100'000'000;
 }  // namespace
 
 int64_t Pace::Send(int64_t now, int64_t* last_window) {
-  absl::MutexLock lock(&mutex_);
+  server::MutexLock lock(mutex_);
   const int64_t window = now / kWindow;
   if (window != window_) {
     earlier_senders_ = window == window_ + 1 ? senders_ : 0;

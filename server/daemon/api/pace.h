@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/common/mutex.h"
 
 namespace descent::daemon {
 
@@ -24,7 +24,7 @@ class Pace {
   int64_t Send(int64_t now, int64_t* last_window) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  absl::Mutex mutex_;
+  server::Mutex mutex_;
   // Watchers that have sent something, counted over windows of 100 ms.
   int64_t window_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t senders_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -11,11 +11,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "server/common/mutex.h"
 #include "server/daemon/api/answer.h"
 #include "server/daemon/api/predict.h"
 #include "server/daemon/api/pulse.h"
@@ -31,7 +30,7 @@ namespace {
 
 constexpr int kMaxRequestBytes = 4 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
-constexpr absl::Duration kHealthPeriod = absl::Milliseconds(200);
+constexpr std::chrono::milliseconds kHealthPeriod{200};
 
 // The callback service with raw methods: a request that can't be read is answered by us, with a
 // text, and what WatchJob sends is serialized already.
@@ -224,9 +223,10 @@ class ApiServerImpl final : public ApiServer {
 
   void Shutdown(std::chrono::system_clock::time_point deadline) override {
     {
-      absl::MutexLock lock(&mutex_);
+      server::MutexLock lock(mutex_);
       if (shut_down_) return;
       shut_down_ = true;
+      shutting_down_.SignalAll();
     }
     if (health_thread_.joinable()) health_thread_.join();
     if (listener_ != nullptr) listener_->Stop();
@@ -250,8 +250,10 @@ class ApiServerImpl final : public ApiServer {
   void WatchHealth() {
     bool serving = options_.health().ok();
     SetServing(serving);
-    absl::MutexLock lock(&mutex_);
-    while (!mutex_.AwaitWithTimeout(absl::Condition(&shut_down_), kHealthPeriod)) {
+    server::MutexLock lock(mutex_);
+    while (!shut_down_) {
+      // Woken early for nothing, it looks a little early.
+      if (shutting_down_.WaitFor(mutex_, kHealthPeriod) && shut_down_) break;
       pulse_.Beat();
       if (options_.health().ok() == serving) continue;
       serving = !serving;
@@ -265,7 +267,8 @@ class ApiServerImpl final : public ApiServer {
   int port_ = 0;
   std::unique_ptr<GrpcListener> listener_;
   std::unique_ptr<grpc::Server> server_;  // before service_ goes
-  absl::Mutex mutex_;
+  server::Mutex mutex_;
+  server::CondVar shutting_down_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   Pulse pulse_;
   std::thread health_thread_;

@@ -228,9 +228,8 @@ WatchService::WatchService(Requests requests, int reader_threads, const server::
 }
 
 WatchService::~WatchService() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(
-      absl::Condition(+[](std::set<Watcher*>* watchers) { return watchers->empty(); }, &watchers_));
+  server::MutexLock lock(mutex_);
+  while (!watchers_.empty()) none_left_.Wait(mutex_);
 }
 
 WriteReactor* WatchService::Watch(const absl::StatusOr<Caller>& caller,
@@ -253,7 +252,7 @@ absl::StatusOr<std::shared_ptr<Watcher>> WatchService::Admit(const absl::StatusO
   if (!opened.ok()) return opened.status();
   auto watcher = std::make_shared<Watcher>(this, std::move(opened->cursor));
   {
-    absl::MutexLock lock(&mutex_);
+    server::MutexLock lock(mutex_);
     watchers_.insert(watcher.get());
     if (!ended_.ok()) watcher->End(ended_);
   }
@@ -262,28 +261,28 @@ absl::StatusOr<std::shared_ptr<Watcher>> WatchService::Admit(const absl::StatusO
 }
 
 void WatchService::EndAll(const absl::Status& status) {
-  absl::MutexLock lock(&mutex_);
+  server::MutexLock lock(mutex_);
   ended_ = status;
   for (Watcher* watcher : watchers_) watcher->End(status);
 }
 
 void WatchService::Announce() {
   {
-    absl::MutexLock lock(&mutex_);
+    server::MutexLock lock(mutex_);
     for (Watcher* watcher : watchers_) watcher->Tick();
   }
   live_.PostAfter(kAnnouncePeriod, [this] { Announce(); });
 }
 
 int64_t WatchService::lag() const {
-  absl::MutexLock lock(&mutex_);
+  server::MutexLock lock(mutex_);
   int64_t most = 0;
   for (const Watcher* watcher : watchers_) most = std::max(most, watcher->lag());
   return most;
 }
 
 int64_t WatchService::watchers() const {
-  absl::MutexLock lock(&mutex_);
+  server::MutexLock lock(mutex_);
   return static_cast<int64_t>(watchers_.size());
 }
 
@@ -293,8 +292,10 @@ int64_t WatchService::NextTurn(int64_t* pace_window) {
 }
 
 void WatchService::Forget(Watcher* watcher) {
-  absl::MutexLock lock(&mutex_);
+  server::MutexLock lock(mutex_);
   watchers_.erase(watcher);
+  // Under the lock: the one who waits destroys it all.
+  if (watchers_.empty()) none_left_.SignalAll();
 }
 
 }  // namespace descent::daemon

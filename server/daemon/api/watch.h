@@ -11,10 +11,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "server/common/clock.h"
 #include "server/common/executor.h"
 #include "server/common/loop.h"
+#include "server/common/mutex.h"
 #include "server/daemon/api/pace.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/security/caller.h"
@@ -70,7 +70,8 @@ class WatchService {
   const Requests requests_;
   const server::Clock* const clock_;
   Pace pace_;
-  mutable absl::Mutex mutex_;
+  mutable server::Mutex mutex_;
+  server::CondVar none_left_;  // of watchers_
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);
   std::set<Watcher*> watchers_ ABSL_GUARDED_BY(mutex_);
   // Last: their threads use what is above.

@@ -18,7 +18,7 @@
 #include <set>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "server/common/mutex.h"
 
 namespace descent::daemon {
 
@@ -38,17 +38,17 @@ class Mailbox {
 
   template <class Task>
   void Post(Task task) {
-    absl::MutexLock lock(&mutex_);
+    server::MutexLock lock(mutex_);
     if (io_ != nullptr) net::post(*io_, std::move(task));
   }
 
   void Close() {
-    absl::MutexLock lock(&mutex_);
+    server::MutexLock lock(mutex_);
     io_ = nullptr;
   }
 
  private:
-  absl::Mutex mutex_;
+  server::Mutex mutex_;
   net::io_context* io_ ABSL_GUARDED_BY(mutex_);
 };
 

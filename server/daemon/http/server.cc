@@ -36,11 +36,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/common/executor.h"
 #include "server/common/log.h"
+#include "server/common/mutex.h"
 #include "server/daemon/http/beast_message.h"
 #include "server/daemon/http/io.h"
 #include "server/daemon/http/json.h"
@@ -108,7 +108,7 @@ class HttpServerImpl final : public HttpServer {
   int port() const override { return port_; }
   int64_t watchers() const override { return watchers_.load(std::memory_order_relaxed); }
   int64_t lag() const override {
-    absl::MutexLock lock(&feeds_mutex_);
+    server::MutexLock lock(feeds_mutex_);
     int64_t most = 0;
     for (const std::weak_ptr<Feed>& weak : feeds_) {
       if (const std::shared_ptr<Feed> feed = weak.lock()) most = std::max<int64_t>(most, feed->lag);
@@ -428,7 +428,7 @@ class HttpServerImpl final : public HttpServer {
     const bool chunked = version >= 11;
     if (!co_await WriteEventsHeader(stream, version, chunked)) co_return;
     {
-      absl::MutexLock lock(&feeds_mutex_);
+      server::MutexLock lock(feeds_mutex_);
       std::erase_if(feeds_, [](const auto& gone) { return gone.expired(); });
       feeds_.push_back(feed);
     }
@@ -543,7 +543,7 @@ class HttpServerImpl final : public HttpServer {
   std::atomic<int64_t> answered_ = 0;      // connections whose request is being answered
   std::atomic<int64_t> about_health_ = 0;  // of these, besides: by kHealthConnections
 
-  mutable absl::Mutex feeds_mutex_;
+  mutable server::Mutex feeds_mutex_;
   std::vector<std::weak_ptr<Feed>> feeds_ ABSL_GUARDED_BY(feeds_mutex_);
 
   // On the I/O thread:

@@ -21,9 +21,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "server/common/errno_text.h"
 #include "server/common/log.h"
+#include "server/common/mutex.h"
 #include "server/daemon/sockets/census.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/grpc_refusal.h"
@@ -122,7 +122,7 @@ class Listener final : public GrpcListener {
   }
 
   int64_t connections() const override {
-    absl::MutexLock lock(&mutex_);
+    server::MutexLock lock(mutex_);
     return census_.Count();
   }
   int64_t refused() const override { return refused_count_; }
@@ -217,7 +217,7 @@ class Listener final : public GrpcListener {
   void Take(int fd) {
     const int64_t most = options_.max_connections();
     {
-      absl::MutexLock lock(&mutex_);
+      server::MutexLock lock(mutex_);
       if (census_.bound() < most || census_.Count() < most) {
         census_.Add(fd);
         if (path_.empty()) {
@@ -281,7 +281,7 @@ class Listener final : public GrpcListener {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> is_out_ = false;  // of descriptors
   std::atomic<int64_t> refused_count_ = 0;
-  mutable absl::Mutex mutex_;
+  mutable server::Mutex mutex_;
   mutable SocketCensus census_ ABSL_GUARDED_BY(mutex_);
   SpareDescriptor spare_;       // the thread's, as what follows
   std::list<Refused> refused_;  // are being told so
