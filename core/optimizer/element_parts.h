@@ -15,6 +15,7 @@
 #include "core/optimizer/dials.h"
 #include "core/optimizer/groups.h"
 #include "core/optimizer/hyperparameters.h"
+#include "core/optimizer/present.h"
 #include "core/sequence/range.h"
 
 namespace descent::internal {
@@ -23,9 +24,9 @@ namespace descent::internal {
 template <class O, class Memory>
 struct ElementPart {
   O options;
-  std::string prefix;                   // of its dials' names: `groups.bias.`
-  std::vector<std::string> own = {};    // the fields that a group doesn't inherit
-  std::vector<const Dial*> dials = {};  // in the order of the options' sequences
+  std::string prefix;                 // of its dials' names: `groups.bias.`
+  std::vector<std::string> own = {};  // the fields that a group doesn't inherit
+  std::vector<BoundDial> dials = {};  // in the order of the options' sequences
   Memory memory = {};
 
   bool Has(const std::string& field) const {
@@ -84,7 +85,7 @@ class ElementParts {
         const std::string& field = hyperparameter.range.field;
         const std::string name = part->Has(field) ? part->prefix + field : field;
         for (const Dial* dial : dials) {
-          if (dial->name == name) part->dials.push_back(dial);
+          if (dial->name == name) part->dials.push_back({&hyperparameter.sequence, dial});
         }
       }
     }
@@ -94,7 +95,7 @@ class ElementParts {
   const Dial* StepSize(size_t i) const {
     const std::vector<Hyperparameter> sequences = SequencesOf(parts_[i]->options);
     const bool first = !sequences.empty() && sequences.front().range.field == "step_size";
-    return first ? parts_[i]->dials.front() : nullptr;
+    return first ? parts_[i]->dials.front().dial : nullptr;
   }
 
  private:

@@ -46,40 +46,11 @@
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/method.h"
 #include "core/optimizer/optimizer.h"
-#include "core/sequence/sequence.h"
+#include "core/optimizer/present.h"
 #include "core/space/flat_space.h"
 #include "core/space/space.h"
 
 namespace descent {
-
-// The hyperparameters as they are in one step: `now[&Adam::beta1]` of the dials, `now->epsilon` of
-// the fixed ones.
-template <class O>
-class Present {
- public:
-  Present(const O& options, std::span<const Dial* const> dials, int64_t step)
-      : options_(options), dials_(dials), step_(step) {}
-
-  double operator[](Sequence O::* field) const {
-    size_t index = 0;
-    const Dial* found = nullptr;
-    O::Describe(options_, [&]<class Field>(auto&&, const Field& other) {
-      if constexpr (std::same_as<Field, Sequence>) {
-        if (&other == &(options_.*field)) found = dials_[index];
-        ++index;
-      }
-    });
-    return found->used.value();
-  }
-  const O* operator->() const { return &options_; }
-  // 1 for the first.
-  int64_t step() const { return step_; }
-
- private:
-  const O& options_;
-  std::span<const Dial* const> dials_;
-  int64_t step_;
-};
 
 // For rules that keep no numbers.
 struct NoMemory {

@@ -18,7 +18,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "core/optimizer/dials.h"
-#include "core/optimizer/parts.h"
+#include "core/optimizer/places.h"
 #include "core/optimizer/state.h"
 #include "core/space/space.h"
 

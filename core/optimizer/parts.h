@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/model/flat_parameters.h"
+#include "core/optimizer/places.h"
 #include "core/space/flat_space.h"
 #include "core/space/space.h"
 
@@ -23,9 +24,6 @@ template <class X>
 concept NamedParameters = FlatSpace<X> && requires(const X& x) {
   { x.parameters() } -> std::convertible_to<std::span<const Parameter>>;
 };
-
-// Of parameters, in order.
-using Places = std::vector<size_t>;
 
 // Those that are in a but not in b, and those that are in one of them.
 Places Difference(const Places& a, const Places& b);
