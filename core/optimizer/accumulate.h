@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/wrapper.h"
 
 namespace descent {
@@ -25,10 +26,7 @@ struct Accumulate {
   int64_t iterations = 4;  // ≥ 1
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(AtLeastOne("iterations"), self.iterations);
-  }
+  void Describe(FieldList& fields) { fields(AtLeastOne("iterations"), iterations); }
   DESCENT_WRAPPER(Accumulate)
 };
 
@@ -40,8 +38,7 @@ struct SkipNonFinite {
 
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   DESCENT_WRAPPER(SkipNonFinite)
 };
 

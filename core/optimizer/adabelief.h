@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
@@ -26,10 +27,9 @@ struct AdaBelief {
   double epsilon = 1e-16;       // > 0
   double epsilon_root = 1e-16;  // ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    DescribeAdam(self, visit);
-    visit(NonNegative("epsilon_root"), self.epsilon_root);
+  void Describe(FieldList& fields) {
+    DescribeAdam(*this, fields);
+    fields(NonNegative("epsilon_root"), epsilon_root);
   }
 
   struct Rule {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
@@ -22,11 +23,10 @@ struct AdaDelta {
   Sequence rho = 0.9;        // each in [0, 1)
   double epsilon = 1e-6;     // > 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("rho"), self.rho);
-    visit(Positive("epsilon"), self.epsilon);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("rho"), rho);
+    fields(Positive("epsilon"), epsilon);
   }
 
   struct Rule {

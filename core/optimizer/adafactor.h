@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ATen/core/Tensor.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/element.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
@@ -39,14 +40,13 @@ struct Adafactor {
   double clip_threshold = 1;    // ≥ 1: of the root mean square of a step
   Sequence weight_decay = 0.0;  // each ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(NonPositive("beta2_decay"), self.beta2_decay);
-    visit(NonNegative("epsilon"), self.epsilon);
-    visit(Positive("scale_floor"), self.scale_floor);
-    visit(AtLeastOne("clip_threshold"), self.clip_threshold);
-    visit(NonNegative("weight_decay"), self.weight_decay);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(NonPositive("beta2_decay"), beta2_decay);
+    fields(NonNegative("epsilon"), epsilon);
+    fields(Positive("scale_floor"), scale_floor);
+    fields(AtLeastOne("clip_threshold"), clip_threshold);
+    fields(NonNegative("weight_decay"), weight_decay);
   }
 
   // Keeps the gradient for Finish, which makes the direction of it.

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
@@ -22,12 +23,11 @@ struct AdaGrad {
   double initial_accumulator = 0;  // ≥ 0: s at the start
   double epsilon = 1e-10;          // > 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(NonNegative("step_size_decay"), self.step_size_decay);
-    visit(NonNegative("initial_accumulator"), self.initial_accumulator);
-    visit(Positive("epsilon"), self.epsilon);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(NonNegative("step_size_decay"), step_size_decay);
+    fields(NonNegative("initial_accumulator"), initial_accumulator);
+    fields(Positive("epsilon"), epsilon);
   }
 
   struct Rule {

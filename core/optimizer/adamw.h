@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/fused.h"
@@ -26,10 +27,9 @@ struct AdamW {
   double epsilon = 1e-8;         // > 0
   Sequence weight_decay = 0.01;  // each ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    DescribeAdam(self, visit);
-    visit(NonNegative("weight_decay"), self.weight_decay);
+  void Describe(FieldList& fields) {
+    DescribeAdam(*this, fields);
+    fields(NonNegative("weight_decay"), weight_decay);
   }
 
   struct Rule {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
@@ -26,12 +27,11 @@ struct Asgd {
   double power = 0.75;        // ≥ 0
   double start = 1e6;         // ≥ 0: the step from which on a is an average
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(NonNegative("decay"), self.decay);
-    visit(NonNegative("power"), self.power);
-    visit(NonNegative("start"), self.start);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(NonNegative("decay"), decay);
+    fields(NonNegative("power"), power);
+    fields(NonNegative("start"), start);
   }
 
   struct Rule {

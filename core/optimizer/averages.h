@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/wrapper.h"
 
 namespace descent {
@@ -27,10 +28,9 @@ struct Lookahead {
   int64_t period = 5;             // ≥ 1
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(UpToOne("slow_step_size"), self.slow_step_size);
-    visit(AtLeastOne("period"), self.period);
+  void Describe(FieldList& fields) {
+    fields(UpToOne("slow_step_size"), slow_step_size);
+    fields(AtLeastOne("period"), period);
   }
   DESCENT_WRAPPER(Lookahead)
 };
@@ -44,10 +44,7 @@ struct Ema {
   Sequence decay = 0.999;  // each in [0, 1)
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(UnitInterval("decay"), self.decay);
-  }
+  void Describe(FieldList& fields) { fields(UnitInterval("decay"), decay); }
   DESCENT_WRAPPER(Ema)
 };
 
@@ -61,10 +58,9 @@ struct Swa {
   int64_t period = 1;  // ≥ 1
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(AtLeastOne("start"), self.start);
-    visit(AtLeastOne("period"), self.period);
+  void Describe(FieldList& fields) {
+    fields(AtLeastOne("start"), start);
+    fields(AtLeastOne("period"), period);
   }
   DESCENT_WRAPPER(Swa)
 };

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/optimizer.h"
@@ -40,10 +41,9 @@ struct BarzilaiBorwein {
   Sequence step_size = 0.001;  // each ≥ 0
   BarzilaiBorweinFormula formula = BarzilaiBorweinFormula::kLong;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(Range{.field = "formula"}, self.formula);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(Named("formula"), formula);
   }
 
   DESCENT_OPTIMIZER(BarzilaiBorweinMethod)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element.h"
 #include "core/optimizer/number_count.h"
 #include "core/optimizer/parts.h"
@@ -59,10 +60,7 @@ struct ClipByNorm {
   Sequence max_norm = 1.0;  // each > 0
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("max_norm"), self.max_norm);
-  }
+  void Describe(FieldList& fields) { fields(Positive("max_norm"), max_norm); }
 
   template <class X>
   static void Change(const PresentValues<ClipByNorm>& now, PassingGradient<X>& gradient,
@@ -85,10 +83,7 @@ struct ClipByParameterNorm {
   Sequence max_norm = 1.0;  // each > 0
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("max_norm"), self.max_norm);
-  }
+  void Describe(FieldList& fields) { fields(Positive("max_norm"), max_norm); }
 
   template <class X>
   static void Change(const PresentValues<ClipByParameterNorm>& now, PassingGradient<X>& gradient,
@@ -118,10 +113,7 @@ struct ClipByValue {
   Sequence max_value = 1.0;  // each > 0
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("max_value"), self.max_value);
-  }
+  void Describe(FieldList& fields) { fields(Positive("max_value"), max_value); }
 
   template <ElementwiseAlgebra X>
   static void Change(const PresentValues<ClipByValue>& now, PassingGradient<X>& gradient,

@@ -47,7 +47,7 @@ class ElementParts {
     for (const ParameterGroup& group : groups) {
       auto part = std::make_unique<Part>(Part{options, "groups." + group.name + "."});
       for (const auto& [field, value] : group.values) {
-        const absl::Status status = SetField(field, value, part->options);
+        const absl::Status status = descent::SetField(field, value, part->options);
         if (!status.ok()) {
           throw std::invalid_argument(part->prefix + std::string(status.message()));
         }

@@ -1,6 +1,6 @@
 // Optimizers whose step is a formula on each number by itself: Adam, RMSProp, Lion, one's own.
 //
-// Such an optimizer declares its hyperparameters (hyperparameters.h), and says how a step goes:
+// Such an optimizer declares its hyperparameters (core/fields), and says how a step goes:
 //
 //   struct SignDescent {
 //     …fields, kind, Describe…

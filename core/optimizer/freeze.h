@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/parts.h"
 #include "core/optimizer/wrapper.h"
 
@@ -27,10 +28,7 @@ struct Freeze {
   std::string pattern = "*";  // `*` stands for any characters, `?` for one
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Range{.field = "pattern"}, self.pattern);
-  }
+  void Describe(FieldList& fields) { fields(Named("pattern"), pattern); }
   DESCENT_WRAPPER(Freeze)
 };
 
@@ -42,10 +40,7 @@ struct Mask {
   std::string pattern = "*";
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Range{.field = "pattern"}, self.pattern);
-  }
+  void Describe(FieldList& fields) { fields(Named("pattern"), pattern); }
   DESCENT_WRAPPER(Mask)
 };
 

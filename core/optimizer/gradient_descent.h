@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/optimizer.h"
@@ -24,10 +25,7 @@ struct GradientDescent {
 
   Sequence step_size;  // each ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-  }
+  void Describe(FieldList& fields) { DescribeStepSize(fields, step_size); }
 
   DESCENT_OPTIMIZER(GradientDescentMethod)
 };

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/optimizer.h"
@@ -25,10 +26,9 @@ struct HeavyBall {
   Sequence step_size;       // each ≥ 0
   Sequence momentum = 0.9;  // each in [0, 1)
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("momentum"), self.momentum);
+  void Describe(FieldList& fields) {
+    DescribeStepSize(fields, step_size);
+    fields(UnitInterval("momentum"), momentum);
   }
 
   DESCENT_OPTIMIZER(HeavyBallMethod)

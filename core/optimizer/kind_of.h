@@ -4,7 +4,7 @@
 #ifndef DESCENT_CORE_OPTIMIZER_KIND_OF_H_
 #define DESCENT_CORE_OPTIMIZER_KIND_OF_H_
 
-#include <concepts>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,14 +14,23 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "core/fields/form.h"
+#include "core/optimizer/elementwise.h"
+#include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/grouped.h"
+#include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/kinds.h"
-#include "core/optimizer/sgd.h"
 
 namespace descent::internal {
 
-using OptimizerKindList = std::vector<const OptimizerKind*>;
-using WrapperKindList = std::vector<const WrapperKind*>;
+// A name, and how a form of it is made.
+template <class Form>
+struct NamedForm {
+  std::string_view kind;
+  std::unique_ptr<Form> (*make)();
+};
+using OptimizerKindList = std::vector<NamedForm<OptimizerForm>>;
+using WrapperKindList = std::vector<NamedForm<WrapperForm>>;
 
 OptimizerKindList InnerProductKinds();   // kinds_inner_product.cc
 OptimizerKindList AdamKinds();           // kinds_adam.cc
@@ -30,38 +39,22 @@ OptimizerKindList ParameterwiseKinds();  // kinds_parameterwise.cc
 WrapperKindList GradientWrapperKinds();  // kinds_gradient_wrappers.cc
 WrapperKindList SolutionWrapperKinds();  // kinds_solution_wrappers.cc
 
-template <Declared O>
-std::vector<FieldInfo> FieldsOf(const O& defaults, bool step_size_required) {
-  std::vector<FieldInfo> fields;
-  O::Describe(defaults, [&]<class Field>(const Range& range, const Field& field) {
-    fields.push_back({range, ToFieldValue(field), step_size_required && fields.empty()});
-    if constexpr (NamedEnum<Field>) fields.back().names = Names(field);
-  });
-  return fields;
-}
-
-template <Declared O>
-absl::Status SetAll(const FieldValues& values, O& options) {
-  for (const auto& [name, value] : values) {
-    if (absl::Status status = SetField(name, value, options); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+template <class Options>
+absl::StatusOr<OptimizerOptions> Valid(Options options) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
+  return OptimizerOptions(std::move(options));
 }
 
 template <class O>
-class KindOf final : public OptimizerKind {
+class OptimizerFormOf final : public FormOf<O, OptimizerForm> {
  public:
-  std::string_view name() const override { return O::kind; }
-  const std::vector<FieldInfo>& fields() const override { return fields_; }
-  bool has_groups() const override { return ElementwiseRule<O>; }
+  OptimizerFormOf() : FormOf<O, OptimizerForm>(Defaults<O>()) {}
 
-  absl::StatusOr<OptimizerOptions> Make(const FieldValues& values,
-                                        std::span<const ParameterGroup> groups) const override {
-    O options = Defaults<O>();
-    if (absl::Status status = SetAll(values, options); !status.ok()) return status;
-    if (groups.empty()) return Valid(std::move(options));
+  bool has_groups() const override { return ElementwiseRule<O>; }
+  absl::StatusOr<OptimizerOptions> Make(std::span<const ParameterGroup> groups) const override {
+    if (groups.empty()) return Valid(this->options_);
     if constexpr (ElementwiseRule<O>) {
-      return Valid(Grouped<O>{std::move(options), {groups.begin(), groups.end()}});
+      return Valid(Grouped<O>{this->options_, {groups.begin(), groups.end()}});
     } else {
       return absl::InvalidArgumentError(
           absl::StrCat("groups: ", std::string(O::kind),
@@ -69,46 +62,35 @@ class KindOf final : public OptimizerKind {
                        "element-wise optimizer, or the wrapper `freeze`"));
     }
   }
-
- private:
-  template <class Options>
-  static absl::StatusOr<OptimizerOptions> Valid(Options options) {
-    if (absl::Status status = options.Validate(); !status.ok()) return status;
-    return OptimizerOptions(std::move(options));
-  }
-
-  const std::vector<FieldInfo> fields_ = FieldsOf(Defaults<O>(), !std::default_initializable<O>);
 };
 
 template <template <class> class Wrapper>
-class WrapperKindOf final : public WrapperKind {
+class WrapperFormOf final : public FormOf<Wrapper<OptimizerOptions>, WrapperForm> {
  public:
-  using Options = Wrapper<OptimizerOptions>;
+  // Around anything, until Make says around what.
+  WrapperFormOf()
+      : FormOf<Wrapper<OptimizerOptions>, WrapperForm>(
+            {.optimizer = GradientDescent{.step_size = 0.0}}) {}
 
-  std::string_view name() const override { return Options::kind; }
-  const std::vector<FieldInfo>& fields() const override { return fields_; }
-
-  absl::StatusOr<OptimizerOptions> Make(const FieldValues& values,
-                                        OptimizerOptions optimizer) const override {
-    Options options{.optimizer = std::move(optimizer)};
-    if (absl::Status status = SetAll(values, options); !status.ok()) return status;
-    if (absl::Status status = options.Validate(); !status.ok()) return status;
-    return OptimizerOptions(std::move(options));
+  absl::StatusOr<OptimizerOptions> Make(const OptimizerOptions& optimizer) const override {
+    Wrapper<OptimizerOptions> options = this->options_;
+    options.optimizer = optimizer;
+    return Valid(std::move(options));
   }
-
- private:
-  const std::vector<FieldInfo> fields_ = FieldsOf(Wrapper<Sgd>{}, false);
 };
 
-// They live for ever.
 template <class... O>
 OptimizerKindList MakeKinds() {
-  return {new KindOf<O>...};
+  return {{O::kind, []() -> std::unique_ptr<OptimizerForm> {
+             return std::make_unique<OptimizerFormOf<O>>();
+           }}...};
 }
 
 template <template <class> class... Wrapper>
 WrapperKindList MakeWrapperKinds() {
-  return {new WrapperKindOf<Wrapper>...};
+  return {{Wrapper<OptimizerOptions>::kind, []() -> std::unique_ptr<WrapperForm> {
+             return std::make_unique<WrapperFormOf<Wrapper>>();
+           }}...};
 }
 
 }  // namespace descent::internal

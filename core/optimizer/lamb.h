@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
@@ -28,10 +29,9 @@ struct Lamb {
   double epsilon = 1e-6;        // > 0
   Sequence weight_decay = 0.0;  // each ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    DescribeAdam(self, visit);
-    visit(NonNegative("weight_decay"), self.weight_decay);
+  void Describe(FieldList& fields) {
+    DescribeAdam(*this, fields);
+    fields(NonNegative("weight_decay"), weight_decay);
   }
 
   // Makes the direction; x stays until Finish knows the norms.

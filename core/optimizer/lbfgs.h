@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
 #include "core/optimizer/optimizer.h"
@@ -39,11 +40,10 @@ struct Lbfgs {
   int64_t history = 10;      // from 1 to 1000
   LineSearch line_search = HagerZhang{};
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(Range{.field = "history", .min = 1, .max = 1000}, self.history);
-    visit(Range{.field = "line_search"}, self.line_search);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(Range{.field = "history", .min = 1, .max = 1000}, history);
+    fields(Named("line_search"), line_search);
   }
 
   DESCENT_OPTIMIZER(LbfgsMethod)

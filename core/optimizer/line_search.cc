@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "core/optimizer/hyperparameters.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -32,6 +32,16 @@ std::optional<LineSearch> MakeLineSearch(std::string_view kind) {
 
 std::string_view KindOf(const LineSearch& search) {
   return std::visit([]<class S>(const S&) { return S::kind; }, search);
+}
+
+FieldList FieldsOf(LineSearch& search) {
+  return std::visit([](auto& kind) { return FieldsOf(kind); }, search);
+}
+
+absl::Status CheckField(const Range& range, const LineSearch& search) {
+  const absl::Status status = ValidateLineSearch(search);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat(range.field, ".", std::string(status.message())));
 }
 
 absl::Status ValidateLineSearch(const LineSearch& search) {

@@ -14,6 +14,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/range.h"
 
 namespace descent {
@@ -34,8 +35,7 @@ using LineFunction = absl::FunctionRef<Sample(double step)>;
 struct FixedStep {
   static constexpr std::string_view kind = "fixed";
 
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
 };
 
 // Shorter and shorter steps until φ(a) ≤ φ(0) + sufficient_decrease·a·φ'(0), Armijo's condition:
@@ -49,11 +49,10 @@ struct Backtracking {
   double contraction = 0.5;           // in (0, 1)
   int64_t max_evaluations = 50;       // ≥ 1
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(OpenUnitInterval("sufficient_decrease"), self.sufficient_decrease);
-    visit(OpenUnitInterval("contraction"), self.contraction);
-    visit(AtLeastOne("max_evaluations"), self.max_evaluations);
+  void Describe(FieldList& fields) {
+    fields(OpenUnitInterval("sufficient_decrease"), sufficient_decrease);
+    fields(OpenUnitInterval("contraction"), contraction);
+    fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
 };
 
@@ -66,11 +65,10 @@ struct StrongWolfe {
   double curvature = 0.9;             // in (0, 1), above sufficient_decrease
   int64_t max_evaluations = 50;       // ≥ 1
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(OpenUnitInterval("sufficient_decrease"), self.sufficient_decrease);
-    visit(OpenUnitInterval("curvature"), self.curvature);
-    visit(AtLeastOne("max_evaluations"), self.max_evaluations);
+  void Describe(FieldList& fields) {
+    fields(OpenUnitInterval("sufficient_decrease"), sufficient_decrease);
+    fields(OpenUnitInterval("curvature"), curvature);
+    fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
   // INVALID_ARGUMENT if curvature isn't above sufficient_decrease: there may be no such step.
   absl::Status Check() const;
@@ -92,15 +90,14 @@ struct HagerZhang {
   double rho = 5;                    // > 1: how much further the first one is looked for each time
   int64_t max_evaluations = 50;      // ≥ 1
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(OpenUnitInterval("sufficient_decrease"), self.sufficient_decrease);
-    visit(OpenUnitInterval("curvature"), self.curvature);
-    visit(NonNegative("epsilon"), self.epsilon);
-    visit(OpenUnitInterval("theta"), self.theta);
-    visit(OpenUnitInterval("gamma"), self.gamma);
-    visit(AtLeastOne("rho"), self.rho);
-    visit(AtLeastOne("max_evaluations"), self.max_evaluations);
+  void Describe(FieldList& fields) {
+    fields(OpenUnitInterval("sufficient_decrease"), sufficient_decrease);
+    fields(OpenUnitInterval("curvature"), curvature);
+    fields(NonNegative("epsilon"), epsilon);
+    fields(OpenUnitInterval("theta"), theta);
+    fields(OpenUnitInterval("gamma"), gamma);
+    fields(AtLeastOne("rho"), rho);
+    fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
   // INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.
   absl::Status Check() const;
@@ -112,8 +109,12 @@ using LineSearch = std::variant<FixedStep, Backtracking, StrongWolfe, HagerZhang
 std::optional<LineSearch> MakeLineSearch(std::string_view kind);
 std::string_view KindOf(const LineSearch& search);
 
+// The search's own fields. Refers to it.
+FieldList FieldsOf(LineSearch& search);
 // INVALID_ARGUMENT naming the field: `strong_wolfe.curvature: …`.
 absl::Status ValidateLineSearch(const LineSearch& search);
+// Of a field that is one (core/fields): `line_search.strong_wolfe.curvature: …`.
+absl::Status CheckField(const Range& range, const LineSearch& search);
 
 // Where to go. A step of 0 means nowhere: no evaluated step had a lower value, or as low a one with
 // a flatter slope. If the conditions were not met within max_evaluations, it is the best of what

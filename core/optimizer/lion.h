@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
@@ -23,12 +24,11 @@ struct Lion {
   Sequence beta2 = 0.99;          // each in [0, 1)
   Sequence weight_decay = 0.001;  // each ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta1"), self.beta1);
-    visit(UnitInterval("beta2"), self.beta2);
-    visit(NonNegative("weight_decay"), self.weight_decay);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("beta1"), beta1);
+    fields(UnitInterval("beta2"), beta2);
+    fields(NonNegative("weight_decay"), weight_decay);
   }
 
   struct Rule {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
@@ -13,12 +14,12 @@
 namespace descent {
 
 // Adam's hyperparameters, for the declaration of whoever has them among its own.
-template <class Self, class Visit>
-void DescribeAdam(Self& self, Visit&& visit) {
-  visit(NonNegative("step_size"), self.step_size);
-  visit(UnitInterval("beta1"), self.beta1);
-  visit(UnitInterval("beta2"), self.beta2);
-  visit(Positive("epsilon"), self.epsilon);
+template <class O>
+void DescribeAdam(O& options, FieldList& fields) {
+  fields(NonNegative("step_size"), options.step_size);
+  fields(UnitInterval("beta1"), options.beta1);
+  fields(UnitInterval("beta2"), options.beta2);
+  fields(Positive("epsilon"), options.epsilon);
 }
 
 // The averages of the gradient and of its square (Kingma & Ba 2015, algorithm 1):

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ATen/core/Tensor.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/number_count.h"
@@ -37,15 +38,14 @@ struct Muon {
   double epsilon = 1e-7;      // > 0: the least norm of a direction
   double vector_ratio = 0.2;  // ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("momentum"), self.momentum);
-    visit(NonNegative("weight_decay"), self.weight_decay);
-    visit(Flag("nesterov"), self.nesterov);
-    visit(AtLeastOne("iterations"), self.iterations);
-    visit(Positive("epsilon"), self.epsilon);
-    visit(NonNegative("vector_ratio"), self.vector_ratio);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("momentum"), momentum);
+    fields(NonNegative("weight_decay"), weight_decay);
+    fields(Named("nesterov"), nesterov);
+    fields(AtLeastOne("iterations"), iterations);
+    fields(Positive("epsilon"), epsilon);
+    fields(NonNegative("vector_ratio"), vector_ratio);
   }
 
   struct Rule {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
@@ -28,10 +29,9 @@ struct NAdam {
   double epsilon = 1e-8;          // > 0
   double momentum_decay = 0.004;  // ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    DescribeAdam(self, visit);
-    visit(NonNegative("momentum_decay"), self.momentum_decay);
+  void Describe(FieldList& fields) {
+    DescribeAdam(*this, fields);
+    fields(NonNegative("momentum_decay"), momentum_decay);
   }
 
   struct Rule {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/dials.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/optimizer.h"
@@ -44,11 +45,10 @@ struct Nesterov {
   Sequence momentum = nesterov_sequence();  // each in [0, 1)
   Restart restart = Restart::kNone;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("momentum"), self.momentum);
-    visit(Range{.field = "restart"}, self.restart);
+  void Describe(FieldList& fields) {
+    DescribeStepSize(fields, step_size);
+    fields(UnitInterval("momentum"), momentum);
+    fields(Named("restart"), restart);
   }
 
   DESCENT_OPTIMIZER(NesterovMethod)

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/hyperparameters.h"
 #include "core/optimizer/line_search.h"
 #include "core/optimizer/optimizer.h"
@@ -51,11 +52,10 @@ struct NonlinearCg {
   // CG_DESCENT's 0.9 takes three times the evaluations on Wood's function (core/README.md).
   LineSearch line_search = HagerZhang{.curvature = 0.3};
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(Range{.field = "formula"}, self.formula);
-    visit(Range{.field = "line_search"}, self.line_search);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(Named("formula"), formula);
+    fields(Named("line_search"), line_search);
   }
 
   DESCENT_OPTIMIZER(NonlinearCgMethod)

@@ -1,7 +1,7 @@
 // What an optimizer is: hyperparameters that make a method (method.h), which a run (run.h) drives.
 //
 //   struct GradientDescent {
-//     …fields, kind, Describe (hyperparameters.h)…
+//     …fields, kind, Describe (core/fields)…
 //     DESCENT_OPTIMIZER(GradientDescentMethod)
 //   };
 //

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
@@ -26,10 +27,7 @@ struct RAdam {
   Sequence beta2 = 0.999;      // each in [0, 1)
   double epsilon = 1e-8;       // > 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    DescribeAdam(self, visit);
-  }
+  void Describe(FieldList& fields) { DescribeAdam(*this, fields); }
 
   struct Rule {
     double step_size, beta1, beta2, epsilon;  // step_size with every factor

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
@@ -24,13 +25,12 @@ struct RmsProp {
   double epsilon = 1e-8;      // > 0
   bool centered = false;      // by the variance
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("alpha"), self.alpha);
-    visit(UnitInterval("momentum"), self.momentum);
-    visit(Positive("epsilon"), self.epsilon);
-    visit(Flag("centered"), self.centered);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("alpha"), alpha);
+    fields(UnitInterval("momentum"), momentum);
+    fields(Positive("epsilon"), epsilon);
+    fields(Named("centered"), centered);
   }
 
   struct Rule {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/sequence/range.h"
@@ -25,13 +26,12 @@ struct Rprop {
   double min_step = 1e-6;      // ≥ 0
   double max_step = 50;        // ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(UnitInterval("eta_minus"), self.eta_minus);
-    visit(AtLeastOne("eta_plus"), self.eta_plus);
-    visit(NonNegative("initial_step"), self.initial_step);
-    visit(NonNegative("min_step"), self.min_step);
-    visit(NonNegative("max_step"), self.max_step);
+  void Describe(FieldList& fields) {
+    fields(UnitInterval("eta_minus"), eta_minus);
+    fields(AtLeastOne("eta_plus"), eta_plus);
+    fields(NonNegative("initial_step"), initial_step);
+    fields(NonNegative("min_step"), min_step);
+    fields(NonNegative("max_step"), max_step);
   }
 
   struct Rule {

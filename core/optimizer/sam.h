@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/wrapper.h"
 
 namespace descent {
@@ -22,10 +23,7 @@ struct Sam {
   Sequence radius = 0.05;  // each ≥ 0
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("radius"), self.radius);
-  }
+  void Describe(FieldList& fields) { fields(NonNegative("radius"), radius); }
   DESCENT_WRAPPER(Sam)
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/moments.h"
@@ -45,12 +46,11 @@ struct ScheduleFreeSgd {
   Sequence weight_decay = 0.0;  // each ≥ 0
   double weight_power = 2;      // ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta"), self.beta);
-    visit(NonNegative("weight_decay"), self.weight_decay);
-    visit(NonNegative("weight_power"), self.weight_power);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("beta"), beta);
+    fields(NonNegative("weight_decay"), weight_decay);
+    fields(NonNegative("weight_power"), weight_power);
   }
 
   struct Rule {
@@ -91,11 +91,10 @@ struct ScheduleFreeAdamW {
   Sequence weight_decay = 0.0;  // each ≥ 0
   double weight_power = 2;      // ≥ 0
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    DescribeAdam(self, visit);
-    visit(NonNegative("weight_decay"), self.weight_decay);
-    visit(NonNegative("weight_power"), self.weight_power);
+  void Describe(FieldList& fields) {
+    DescribeAdam(*this, fields);
+    fields(NonNegative("weight_decay"), weight_decay);
+    fields(NonNegative("weight_power"), weight_power);
   }
 
   struct Rule {

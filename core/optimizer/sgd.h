@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/element_state.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/fused.h"
@@ -24,12 +25,11 @@ struct Sgd {
   Sequence dampening = 0.0;    // each in [0, 1]
   bool nesterov = false;       // with momentum and without dampening
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("momentum"), self.momentum);
-    visit(UpToOne("dampening"), self.dampening);
-    visit(Flag("nesterov"), self.nesterov);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("momentum"), momentum);
+    fields(UpToOne("dampening"), dampening);
+    fields(Named("nesterov"), nesterov);
   }
 
   struct Rule {

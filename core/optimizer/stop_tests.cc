@@ -1,5 +1,6 @@
 #include "core/optimizer/stop_tests.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -12,22 +13,22 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/sequence/range.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
 absl::Status StopTests::Validate() const {
-  absl::Status status;
-  Describe(*this, [&](const Range& range, const auto& limit) {
-    if (status.ok() && limit) status = range.Check(static_cast<double>(*limit));
-  });
-  return status;
+  StopTests tests = *this;
+  FieldList fields;
+  tests.Describe(fields);
+  return fields.Check();
 }
 
 bool StopTests::any() const {
-  bool any = false;
-  Describe(*this, [&](const Range&, const auto& limit) { any |= limit.has_value(); });
-  return any;
+  StopTests tests = *this;
+  FieldList fields;
+  tests.Describe(fields);
+  return std::ranges::any_of(fields, &Field::given);
 }
 
 std::string ToSentence(const std::vector<StopReason>& reasons) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/iteration.h"
 #include "core/sequence/range.h"
 #include "core/space/flat_space.h"
@@ -42,19 +43,17 @@ struct StopTests {
   std::optional<int64_t> evaluations = {};              // of the objective, ≥ it
   std::optional<double> seconds = {};                   // ≥ it, of whatever clock is given
 
-  // Shows the visitor each limit's range, which bears the field's name, and the limit.
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("solution_change"), self.solution_change);
-    visit(NonNegative("solution_relative_change"), self.solution_relative_change);
-    visit(NonNegative("value_change"), self.value_change);
-    visit(NonNegative("value_relative_change"), self.value_relative_change);
-    visit(Range{.field = "value_below"}, self.value_below);
-    visit(NonNegative("gradient_norm"), self.gradient_norm);
-    visit(NonNegative("gradient_max"), self.gradient_max);
-    visit(AtLeastOne("iterations"), self.iterations);
-    visit(AtLeastOne("evaluations"), self.evaluations);
-    visit(NonNegative("seconds"), self.seconds);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("solution_change"), solution_change);
+    fields(NonNegative("solution_relative_change"), solution_relative_change);
+    fields(NonNegative("value_change"), value_change);
+    fields(NonNegative("value_relative_change"), value_relative_change);
+    fields(Named("value_below"), value_below);
+    fields(NonNegative("gradient_norm"), gradient_norm);
+    fields(NonNegative("gradient_max"), gradient_max);
+    fields(AtLeastOne("iterations"), iterations);
+    fields(AtLeastOne("evaluations"), evaluations);
+    fields(NonNegative("seconds"), seconds);
   }
 
   // INVALID_ARGUMENT naming the field.

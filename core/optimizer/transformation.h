@@ -5,7 +5,7 @@
 //     static constexpr std::string_view kind = "unit_gradient";
 //     Sequence length = 1.0;
 //     Optimizer optimizer;
-//     …Describe (hyperparameters.h)…
+//     void Describe(FieldList& fields) { fields(Positive("length"), length); }
 //     template <class X>
 //     static void Change(const PresentValues<UnitGradient>& now, PassingGradient<X>& gradient) {
 //       const double present = norm(gradient.given());

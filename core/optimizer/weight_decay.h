@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/parts.h"
 #include "core/optimizer/wrapper.h"
 
@@ -26,10 +27,10 @@ class DecoupledWeightDecayMethod;
 namespace internal {
 
 // The hyperparameters of both.
-template <class Self, class Visit>
-void DescribeWeightDecay(Self& self, Visit&& visit) {
-  visit(NonNegative("weight_decay"), self.weight_decay);
-  visit(Range{.field = "pattern"}, self.pattern);
+template <class O>
+void DescribeWeightDecay(O& options, FieldList& fields) {
+  fields(NonNegative("weight_decay"), options.weight_decay);
+  fields(Named("pattern"), options.pattern);
 }
 
 }  // namespace internal
@@ -44,10 +45,7 @@ struct CoupledWeightDecay {
   std::string pattern = "*";     // of the names of the parameters that decay
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    internal::DescribeWeightDecay(self, visit);
-  }
+  void Describe(FieldList& fields) { internal::DescribeWeightDecay(*this, fields); }
   DESCENT_WRAPPER(CoupledWeightDecay)
 };
 
@@ -61,10 +59,7 @@ struct DecoupledWeightDecay {
   std::string pattern = "*";     // of the names of the parameters that decay
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    internal::DescribeWeightDecay(self, visit);
-  }
+  void Describe(FieldList& fields) { internal::DescribeWeightDecay(*this, fields); }
   DESCENT_WRAPPER(DecoupledWeightDecay)
 };
 

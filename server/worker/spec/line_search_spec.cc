@@ -4,10 +4,10 @@
 #include <google/protobuf/message.h>
 
 #include <cstdint>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "core/optimizer/hyperparameters.h"
+#include "core/fields/fields.h"
+#include "core/optimizer/line_search.h"
 
 namespace descent::worker {
 namespace {
@@ -21,30 +21,23 @@ const FieldDescriptor* KindField(const api::LineSearch& message) {
       message, message.GetDescriptor()->FindOneofByName("kind"));
 }
 
-// Calls visit(range, field of core, field of the message) for each.
-template <class Visit>
-void VisitFields(LineSearch* search, const Message& kind, Visit visit) {
-  std::visit(
-      [&]<class S>(S& options) {
-        S::Describe(options, [&](const Range& range, auto& field) {
-          visit(range, field, kind.GetDescriptor()->FindFieldByName(range.field));
-        });
-      },
-      *search);
+void Write(const Field& own, Message* message) {
+  const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(own.name());
+  if (const auto* number = own.As<double>()) {
+    message->GetReflection()->SetDouble(message, field, *number);
+  } else {
+    message->GetReflection()->SetInt64(message, field, *own.As<int64_t>());
+  }
 }
 
-void Set(double value, const FieldDescriptor* field, Message* message) {
-  message->GetReflection()->SetDouble(message, field, value);
-}
-void Set(int64_t value, const FieldDescriptor* field, Message* message) {
-  message->GetReflection()->SetInt64(message, field, value);
-}
-
-void Get(const Message& message, const FieldDescriptor* field, double* value) {
-  *value = message.GetReflection()->GetDouble(message, field);
-}
-void Get(const Message& message, const FieldDescriptor* field, int64_t* value) {
-  *value = message.GetReflection()->GetInt64(message, field);
+// Into core's field.
+void Read(const Message& message, const Field& own) {
+  const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(own.name());
+  if (auto* number = own.As<double>()) {
+    *number = message.GetReflection()->GetDouble(message, field);
+  } else {
+    *own.As<int64_t>() = message.GetReflection()->GetInt64(message, field);
+  }
 }
 
 }  // namespace
@@ -59,15 +52,19 @@ void ResolveLineSearch(const std::string& path, api::LineSearch* message, Violat
   LineSearch search = *MakeLineSearch(field->name());
   Message* kind = message->GetReflection()->MutableMessage(message, field);
   bool fields_fit = true;
-  VisitFields(&search, *kind, [&](const Range& range, auto& value, const FieldDescriptor* given) {
-    if (!kind->GetReflection()->HasField(*kind, given)) return Set(value, given, kind);
-    Get(*kind, given, &value);
-    const absl::Status status = CheckField(range, value);
-    if (status.ok()) return;
+  for (const Field& own : FieldsOf(search)) {
+    const FieldDescriptor* given = kind->GetDescriptor()->FindFieldByName(own.name());
+    if (!kind->GetReflection()->HasField(*kind, given)) {
+      Write(own, kind);
+      continue;
+    }
+    Read(*kind, own);
+    const absl::Status status = own.Check();
+    if (status.ok()) continue;
     fields_fit = false;
-    violations->Add(absl::StrCat(path, ".", field->name(), ".", range.field),
+    violations->Add(absl::StrCat(path, ".", field->name(), ".", own.name()),
                     absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
-  });
+  }
   if (!fields_fit) return;
   if (const absl::Status status = ValidateLineSearch(search); !status.ok()) {
     violations->Add(path, absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
@@ -78,9 +75,7 @@ LineSearch ToLineSearch(const api::LineSearch& message) {
   const FieldDescriptor* field = KindField(message);
   LineSearch search = *MakeLineSearch(field->name());
   const Message& kind = message.GetReflection()->GetMessage(message, field);
-  VisitFields(&search, kind, [&](const Range&, auto& value, const FieldDescriptor* given) {
-    Get(kind, given, &value);
-  });
+  for (const Field& own : FieldsOf(search)) Read(kind, own);
   return search;
 }
 
@@ -89,9 +84,7 @@ void WriteLineSearch(const LineSearch& search, api::LineSearch* message) {
   const FieldDescriptor* field =
       message->GetDescriptor()->FindFieldByName(std::string(KindOf(search)));
   Message* kind = message->GetReflection()->MutableMessage(message, field);
-  VisitFields(&copy, *kind, [&](const Range&, auto& value, const FieldDescriptor* given) {
-    Set(value, given, kind);
-  });
+  for (const Field& own : FieldsOf(copy)) Write(own, kind);
 }
 
 }  // namespace descent::worker

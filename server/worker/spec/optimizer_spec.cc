@@ -4,13 +4,18 @@
 #include <google/protobuf/message.h>
 
 #include <algorithm>
+#include <any>
+#include <cstdint>
+#include <memory>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/kinds.h"
+#include "core/optimizer/line_search.h"
 #include "server/worker/spec/line_search_spec.h"
 #include "server/worker/spec/sequence_spec.h"
 
@@ -19,13 +24,6 @@ namespace {
 
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 // The member of `oneof kind` that is set; null if none is.
 const FieldDescriptor* KindField(const Message& message) {
@@ -51,8 +49,8 @@ std::string KindNames(const Message& message) {
 
 std::string WrapperPath(int i) { return absl::StrCat("optimizer.wrappers[", i, "]"); }
 
-const FieldDescriptor* Field(const Message& message, const FieldInfo& info) {
-  return message.GetDescriptor()->FindFieldByName(info.range.field);
+const FieldDescriptor* Counterpart(const Message& message, const Field& field) {
+  return message.GetDescriptor()->FindFieldByName(field.name());
 }
 
 api::Sequence* MutableSequence(Message* message, const FieldDescriptor* field) {
@@ -77,129 +75,119 @@ void SetDefault(const descent::Sequence& value, api::Sequence* sequence) {
   }
 }
 
-void SetDefault(const FieldValue& value, const FieldDescriptor* field, Message* message) {
+// What core's field holds.
+void Write(const Field& own, const FieldDescriptor* field, Message* message) {
   const auto* reflection = message->GetReflection();
-  std::visit(Overloaded{[&](const descent::Sequence& sequence) {
-                          SetDefault(sequence, MutableSequence(message, field));
-                        },
-                        [&](double number) { reflection->SetDouble(message, field, number); },
-                        [&](int64_t number) { reflection->SetInt64(message, field, number); },
-                        [&](bool flag) { reflection->SetBool(message, field, flag); },
-                        [&](const std::string& text) {
-                          if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
-                            reflection->SetEnum(message, field,
-                                                field->enum_type()->FindValueByName(text));
-                          } else {
-                            reflection->SetString(message, field, text);
-                          }
-                        },
-                        [&](const LineSearch& search) {
-                          WriteLineSearch(search, MutableLineSearch(message, field));
-                        }},
-             value);
+  if (const auto* sequence = own.As<descent::Sequence>()) {
+    SetDefault(*sequence, MutableSequence(message, field));
+  } else if (const auto* search = own.As<LineSearch>()) {
+    WriteLineSearch(*search, MutableLineSearch(message, field));
+  } else if (const auto* number = own.As<double>()) {
+    reflection->SetDouble(message, field, *number);
+  } else if (const auto* integer = own.As<int64_t>()) {
+    reflection->SetInt64(message, field, *integer);
+  } else if (const auto* flag = own.As<bool>()) {
+    reflection->SetBool(message, field, *flag);
+  } else if (const auto* text = own.As<std::string>()) {
+    reflection->SetString(message, field, *text);
+  } else {
+    reflection->SetEnum(message, field,
+                        field->enum_type()->FindValueByName(std::any_cast<std::string>(own.Get())));
+  }
 }
 
 // What the message says of the field, in the type that core declares.
-FieldValue Read(const Message& message, const FieldDescriptor* field, const FieldInfo& info) {
+FieldValue Read(const Message& message, const FieldDescriptor* field, const Field& own) {
   const auto* reflection = message.GetReflection();
-  return std::visit(
-      Overloaded{[&](const descent::Sequence&) -> FieldValue {
-                   return ToSequence(GetSequence(message, field));
-                 },
-                 [&](double) -> FieldValue { return reflection->GetDouble(message, field); },
-                 [&](int64_t) -> FieldValue { return reflection->GetInt64(message, field); },
-                 [&](bool) -> FieldValue { return reflection->GetBool(message, field); },
-                 [&](const std::string&) -> FieldValue {
-                   return field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM
-                              ? reflection->GetEnum(message, field)->name()
-                              : reflection->GetString(message, field);
-                 },
-                 [&](const LineSearch&) -> FieldValue {
-                   return ToLineSearch(
-                       static_cast<const api::LineSearch&>(reflection->GetMessage(message, field)));
-                 }},
-      info.default_value);
+  if (own.As<descent::Sequence>()) return ToSequence(GetSequence(message, field));
+  if (own.As<LineSearch>()) {
+    return ToLineSearch(
+        static_cast<const api::LineSearch&>(reflection->GetMessage(message, field)));
+  }
+  if (own.As<double>()) return reflection->GetDouble(message, field);
+  if (own.As<int64_t>()) return int64_t{reflection->GetInt64(message, field)};
+  if (own.As<bool>()) return reflection->GetBool(message, field);
+  if (own.As<std::string>()) return reflection->GetString(message, field);
+  return std::string(reflection->GetEnum(message, field)->name());
 }
 
 // Of an enum: also a number without a name may have been given.
-void ResolveName(const FieldInfo& info, const FieldDescriptor* field, const std::string& path,
+void ResolveName(const EnumPlace& place, const FieldDescriptor* field, const std::string& path,
                  const Message& message, Violations* violations) {
   const std::string name = message.GetReflection()->GetEnum(message, field)->name();
-  if (std::find(info.names.begin(), info.names.end(), name) != info.names.end()) return;
+  if (std::find(place.names.begin(), place.names.end(), name) != place.names.end()) return;
   violations->Add(
       path,
       absl::StrCat(
           "Give one of ",
-          absl::StrJoin(std::vector<std::string>(info.names.begin(), info.names.end()), ", "), "."),
+          absl::StrJoin(std::vector<std::string>(place.names.begin(), place.names.end()), ", "),
+          "."),
       "OUT_OF_RANGE");
 }
 
 // Checks what was given.
-void ResolveField(const FieldInfo& info, const FieldDescriptor* field, const std::string& path,
+void ResolveField(const Field& own, const FieldDescriptor* field, const std::string& path,
                   Message* message, Violations* violations) {
-  if (std::holds_alternative<descent::Sequence>(info.default_value)) {
-    return ResolveSequence(info.range, path, MutableSequence(message, field), violations);
+  if (own.As<descent::Sequence>()) {
+    return ResolveSequence(own.range(), path, MutableSequence(message, field), violations);
   }
-  if (std::holds_alternative<LineSearch>(info.default_value)) {
+  if (own.As<LineSearch>()) {
     return ResolveLineSearch(path, MutableLineSearch(message, field), violations);
   }
-  if (!info.names.empty()) return ResolveName(info, field, path, *message, violations);
-  const absl::Status status =
-      std::visit([&]<class Value>(const Value& value) { return CheckField(info.range, value); },
-                 Read(*message, field, info));
-  if (!status.ok()) {
+  if (const auto* named = std::get_if<EnumPlace>(&own.place())) {
+    return ResolveName(*named, field, path, *message, violations);
+  }
+  if (const absl::Status status = own.Set(Read(*message, field, own)); !status.ok()) {
     violations->Add(path, absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
   }
 }
 
-void ResolveFields(const std::vector<FieldInfo>& fields, const std::string& path, Message* message,
+void ResolveFields(const FieldList& fields, const std::string& path, Message* message,
                    Violations* violations) {
-  for (const FieldInfo& info : fields) {
-    const FieldDescriptor* field = Field(*message, info);
-    const std::string field_path = absl::StrCat(path, ".", info.range.field);
+  for (const Field& own : fields) {
+    const FieldDescriptor* field = Counterpart(*message, own);
+    const std::string field_path = absl::StrCat(path, ".", own.name());
     const bool given = message->GetReflection()->HasField(*message, field);
-    if (!given && info.required) {
-      violations->Add(field_path, "This optimizer needs a step size.", "MISSING_FIELD");
+    if (!given && own.required()) {
+      violations->Add(field_path, own.missing(), "MISSING_FIELD");
       continue;
     }
-    if (!given) SetDefault(info.default_value, field, message);
-    ResolveField(info, field, field_path, message, violations);
+    if (!given) Write(own, field, message);
+    ResolveField(own, field, field_path, message, violations);
   }
 }
 
-FieldValues ReadFields(const std::vector<FieldInfo>& fields, const Message& message) {
-  FieldValues values;
-  for (const FieldInfo& info : fields) {
-    values.emplace_back(info.range.field, Read(message, Field(message, info), info));
+// Of a resolved message.
+absl::Status ReadFields(const FieldList& fields, const Message& message) {
+  for (const Field& own : fields) {
+    absl::Status status = own.Set(Read(message, Counterpart(message, own), own));
+    if (!status.ok()) return status;
   }
-  return values;
+  return absl::OkStatus();
 }
 
-// Calls visit(field, info) for each hyperparameter that the group gives; info is null if the
+// Calls visit(field, own) for each hyperparameter that the group gives; own is null if the
 // optimizer has none of that name.
 template <class Visit>
-void VisitGroup(const OptimizerKind& kind, const api::ParameterGroup& group, Visit visit) {
+void VisitGroup(const FieldList& fields, const api::ParameterGroup& group, Visit visit) {
   std::vector<const FieldDescriptor*> given;
   group.GetReflection()->ListFields(group, &given);
   for (const FieldDescriptor* field : given) {
     if (field->number() <= api::ParameterGroup::kFrozenFieldNumber) continue;
-    const FieldInfo* found = nullptr;
-    for (const FieldInfo& info : kind.fields()) {
-      if (info.range.field == field->name()) found = &info;
-    }
-    visit(field, found);
+    visit(field, fields.Find(field->name()));
   }
 }
 
-void ResolveGroups(const OptimizerKind& kind, api::Optimizer* optimizer, Violations* violations) {
+void ResolveGroups(OptimizerForm& kind, api::Optimizer* optimizer, Violations* violations) {
   if (optimizer->groups_size() > 0 && !kind.has_groups()) {
     violations->Add("optimizer.groups",
-                    absl::StrCat(std::string(kind.name()),
+                    absl::StrCat(std::string(kind.kind()),
                                  " has no groups, since it moves all parameters alike. Use sgd or "
                                  "another element-wise optimizer, or the wrapper freeze."),
                     "UNSUPPORTED");
     return;
   }
+  const FieldList fields = kind.fields();
   for (int i = 0; i < optimizer->groups_size(); ++i) {
     api::ParameterGroup* group = optimizer->mutable_groups(i);
     const std::string path = absl::StrCat("optimizer.groups[", i, "]");
@@ -210,21 +198,21 @@ void ResolveGroups(const OptimizerKind& kind, api::Optimizer* optimizer, Violati
                       "Give a pattern of the names of its parameters, such as \"*.bias\".",
                       "MISSING_FIELD");
     }
-    VisitGroup(kind, *group, [&](const FieldDescriptor* field, const FieldInfo* info) {
+    VisitGroup(fields, *group, [&](const FieldDescriptor* field, const Field* own) {
       const std::string field_path = absl::StrCat(path, ".", field->name());
-      if (info != nullptr) return ResolveField(*info, field, field_path, group, violations);
-      violations->Add(field_path, absl::StrCat(std::string(kind.name()), " has no such field."),
+      if (own != nullptr) return ResolveField(*own, field, field_path, group, violations);
+      violations->Add(field_path, absl::StrCat(std::string(kind.kind()), " has no such field."),
                       "UNKNOWN_FIELD");
     });
   }
 }
 
-std::vector<ParameterGroup> ToGroups(const OptimizerKind& kind, const api::Optimizer& optimizer) {
+std::vector<ParameterGroup> ToGroups(const FieldList& fields, const api::Optimizer& optimizer) {
   std::vector<ParameterGroup> groups;
   for (const api::ParameterGroup& group : optimizer.groups()) {
     groups.push_back({group.name(), group.pattern(), group.frozen()});
-    VisitGroup(kind, group, [&](const FieldDescriptor* field, const FieldInfo* info) {
-      groups.back().values.emplace_back(field->name(), Read(group, field, *info));
+    VisitGroup(fields, group, [&](const FieldDescriptor* field, const Field* own) {
+      groups.back().values.emplace_back(field->name(), Read(group, field, *own));
     });
   }
   return groups;
@@ -272,16 +260,15 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
                     "MISSING_FIELD");
     return;
   }
-  const OptimizerKind* found = FindOptimizerKind(field->name());
-  if (found == nullptr) {
+  const std::unique_ptr<OptimizerForm> form = NewOptimizer(field->name());
+  if (form == nullptr) {
     violations->Add(absl::StrCat("optimizer.", field->name()), "This worker does not have it.",
                     "UNSUPPORTED");
     return;
   }
-  const OptimizerKind& kind = *found;
-  ResolveFields(kind.fields(), absl::StrCat("optimizer.", field->name()), MutableKind(optimizer),
+  ResolveFields(form->fields(), absl::StrCat("optimizer.", field->name()), MutableKind(optimizer),
                 violations);
-  ResolveGroups(kind, optimizer, violations);
+  ResolveGroups(*form, optimizer, violations);
   for (int i = 0; i < optimizer->wrappers_size(); ++i) {
     api::Wrapper* wrapper = optimizer->mutable_wrappers(i);
     const FieldDescriptor* wrapper_field = KindField(*wrapper);
@@ -290,9 +277,9 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
                       "MISSING_FIELD");
       continue;
     }
-    ResolveFields(FindWrapperKind(wrapper_field->name())->fields(),
-                  absl::StrCat(WrapperPath(i), ".", wrapper_field->name()), MutableKind(wrapper),
-                  violations);
+    const std::unique_ptr<WrapperForm> wrapper_form = NewWrapper(wrapper_field->name());
+    ResolveFields(wrapper_form->fields(), absl::StrCat(WrapperPath(i), ".", wrapper_field->name()),
+                  MutableKind(wrapper), violations);
   }
 }
 
@@ -302,13 +289,16 @@ void ResolveSchedules(const SequenceDefaults& defaults, api::Optimizer* optimize
 }
 
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer) {
-  const OptimizerKind& kind = *FindOptimizerKind(KindField(optimizer)->name());
-  absl::StatusOr<OptimizerOptions> options =
-      kind.Make(ReadFields(kind.fields(), Kind(optimizer)), ToGroups(kind, optimizer));
+  const std::unique_ptr<OptimizerForm> form = NewOptimizer(KindField(optimizer)->name());
+  const FieldList fields = form->fields();
+  if (absl::Status status = ReadFields(fields, Kind(optimizer)); !status.ok()) return status;
+  absl::StatusOr<OptimizerOptions> options = form->Make(ToGroups(fields, optimizer));
   for (int i = optimizer.wrappers_size(); options.ok() && i-- > 0;) {
     const api::Wrapper& wrapper = optimizer.wrappers(i);
-    const WrapperKind& wrapper_kind = *FindWrapperKind(KindField(wrapper)->name());
-    options = wrapper_kind.Make(ReadFields(wrapper_kind.fields(), Kind(wrapper)), *options);
+    const std::unique_ptr<WrapperForm> wrapper_form = NewWrapper(KindField(wrapper)->name());
+    absl::Status status = ReadFields(wrapper_form->fields(), Kind(wrapper));
+    if (!status.ok()) return status;
+    options = wrapper_form->Make(*options);
   }
   return options;
 }

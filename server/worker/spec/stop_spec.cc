@@ -8,41 +8,43 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/fields/fields.h"
 
 namespace descent::worker {
 namespace {
 
 using google::protobuf::FieldDescriptor;
 
-void Get(const api::StopTests& tests, const FieldDescriptor* field, std::optional<double>* limit) {
-  *limit = tests.GetReflection()->GetDouble(tests, field);
-}
-void Get(const api::StopTests& tests, const FieldDescriptor* field, std::optional<int64_t>* limit) {
-  *limit = tests.GetReflection()->GetInt64(tests, field);
+FieldList FieldsIn(descent::StopTests& tests) {
+  FieldList fields;
+  tests.Describe(fields);
+  return fields;
 }
 
 }  // namespace
 
 void ResolveStopTests(const api::StopTests& tests, Violations* violations) {
-  const descent::StopTests given = ToStopTests(tests);
-  descent::StopTests::Describe(given, [&](const Range& range, const auto& limit) {
-    if (!limit) return;
-    const absl::Status status = range.Check(static_cast<double>(*limit));
-    if (status.ok()) return;
-    violations->Add(absl::StrCat("stop_when.", range.field),
+  descent::StopTests given = ToStopTests(tests);
+  for (const Field& limit : FieldsIn(given)) {
+    const absl::Status status = limit.Check();
+    if (status.ok()) continue;
+    violations->Add(absl::StrCat("stop_when.", limit.name()),
                     absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
-  });
+  }
 }
 
 descent::StopTests ToStopTests(const api::StopTests& tests) {
   descent::StopTests result;
-  descent::StopTests::Describe(result, [&](const Range& range, auto& limit) {
-    const FieldDescriptor* field = api::StopTests::descriptor()->FindFieldByName(range.field);
+  for (const Field& limit : FieldsIn(result)) {
+    const FieldDescriptor* field = api::StopTests::descriptor()->FindFieldByName(limit.name());
     // The number of iterations is the spec's own.
-    if (field != nullptr && tests.GetReflection()->HasField(tests, field)) {
-      Get(tests, field, &limit);
+    if (field == nullptr || !tests.GetReflection()->HasField(tests, field)) continue;
+    if (auto* number = limit.As<std::optional<double>>()) {
+      *number = tests.GetReflection()->GetDouble(tests, field);
+    } else {
+      *limit.As<std::optional<int64_t>>() = tests.GetReflection()->GetInt64(tests, field);
     }
-  });
+  }
   return result;
 }
 

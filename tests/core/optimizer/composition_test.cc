@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layers.h"
 #include "core/model/linear.h"
 #include "core/model/sequential.h"
@@ -112,7 +114,7 @@ OptimizerOptions Wrap(const std::string& kind, const OptimizerOptions& inner,
   if (kind == "swa") set("start", int64_t{2});
   if (kind.ends_with("weight_decay")) set("weight_decay", Sequence(0.3));
   if (kind == "coupled_weight_decay") set("pattern", std::string("*.weight"));
-  absl::StatusOr<OptimizerOptions> made = FindWrapperKind(kind)->Make(values, inner);
+  absl::StatusOr<OptimizerOptions> made = MakeWrapper(kind, values, inner);
   EXPECT_TRUE(made.ok()) << made.status();
   return *std::move(made);
 }
@@ -390,7 +392,7 @@ void ExpectAsTheReference(const std::string& optimizer, const std::vector<std::s
   what += optimizer + ", way " + std::to_string(static_cast<int>(way));
   FieldValues values = {{"step_size", Sequence(StepSizeAt)}};
   if (optimizer == "sgd") values.emplace_back("momentum", Sequence(kMomentum));
-  auto inner = FindOptimizerKind(optimizer)->Make(values, GroupsOf(way, kOwnStepSize));
+  auto inner = MakeOptimizer(optimizer, values, GroupsOf(way, kOwnStepSize));
   ASSERT_TRUE(inner.ok()) << inner.status();
   const Model x0 = Start(/*whole=*/true);
   auto run = ModelRun::Create(Compose(*inner, wrappers, way), x0, Bowl());
@@ -437,23 +439,23 @@ TEST(CompositionTest, EveryPairOfWrappersIsAsTheReferenceHasItWithGroupsAndFroze
 
 // --- Every optimizer: as if the frozen parameters were none.
 
-void ExpectAsWithoutThem(const OptimizerKind& kind, const std::vector<std::string>& wrappers,
-                         Way way) {
+void ExpectAsWithoutThem(std::string_view kind, const std::vector<std::string>& wrappers, Way way) {
   std::string what;
   for (const std::string& wrapper : wrappers) what += wrapper + " around ";
-  what += std::string(kind.name()) + ", way " + std::to_string(static_cast<int>(way));
+  what += std::string(kind) + ", way " + std::to_string(static_cast<int>(way));
   FieldValues values;
-  const bool steps = kind.fields()[0].range.field == "step_size";
+  const std::unique_ptr<OptimizerForm> form = NewOptimizer(kind);
+  const bool steps = form->fields().Find("step_size") != nullptr;
   if (steps) values.emplace_back("step_size", Sequence(0.05));
   std::vector<ParameterGroup> some, all;
-  if (kind.has_groups()) {
+  if (form->has_groups()) {
     const auto own = steps ? std::optional(0.02) : std::nullopt;
     some = GroupsOf(Way::kNot, own);
     all = GroupsOf(way, own);
   } else if (way == Way::kGroup) {
     return;
   }
-  auto with = kind.Make(values, all), without = kind.Make(values, some);
+  auto with = MakeOptimizer(kind, values, all), without = MakeOptimizer(kind, values, some);
   ASSERT_TRUE(with.ok() && without.ok()) << what << ": " << with.status();
   const Model x0 = Start(/*whole=*/true), part0 = Start(/*whole=*/false);
   const Numbers start = NumbersOf(x0);
@@ -486,12 +488,12 @@ void ExpectAsWithoutThem(const OptimizerKind& kind, const std::vector<std::strin
 }
 
 TEST(CompositionTest, EveryOptimizerGoesOnAsIfFrozenParametersWereConstants) {
-  for (const OptimizerKind* kind : OptimizerKinds()) {
+  for (const std::string_view kind : OptimizerKinds()) {
     for (const Way way : kWays) {
       if (way == Way::kNot) continue;
-      ExpectAsWithoutThem(*kind, {}, way);
+      ExpectAsWithoutThem(kind, {}, way);
       for (const std::string& wrapper : Wrappers()) {
-        ExpectAsWithoutThem(*kind, {wrapper}, way);
+        ExpectAsWithoutThem(kind, {wrapper}, way);
         if (HasFatalFailure()) return;
       }
     }
@@ -508,7 +510,7 @@ TEST(CompositionTest, AGradientThatIsNoNumberCountsNowhereWhereItIsFrozen) {
       return value;
     }
   };
-  const OptimizerOptions sgd = *FindOptimizerKind("sgd")->Make({}, {});
+  const OptimizerOptions sgd = *MakeOptimizer("sgd", {});
   auto run = ModelRun::Create(Compose(sgd, {"skip_nonfinite", "clip_by_norm"}, Way::kFreezeInside),
                               Start(true), Undefined());
   ASSERT_TRUE(run.ok()) << run.status();
@@ -525,7 +527,7 @@ TEST(CompositionTest, AGradientThatIsNoNumberCountsNowhereWhereItIsFrozen) {
 
 TEST(CompositionTest, EverythingMayBeFrozen) {
   for (const std::string& wrapper : Wrappers()) {
-    const OptimizerOptions adam = *FindOptimizerKind("adamw")->Make({}, {});
+    const OptimizerOptions adam = *MakeOptimizer("adamw", {});
     auto run = ModelRun::Create(
         Wrap("freeze", Wrap(wrapper, adam), {{"pattern", std::string("*")}}), Start(true), Bowl());
     ASSERT_TRUE(run.ok()) << run.status();

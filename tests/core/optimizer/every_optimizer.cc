@@ -1,5 +1,6 @@
 #include "tests/core/optimizer/every_optimizer.h"
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/optimizer/kinds.h"
 #include "core/sequence/composed.h"
 #include "core/sequence/cosine.h"
@@ -23,19 +25,20 @@ OptimizerOptions Made(absl::StatusOr<OptimizerOptions> options) {
 
 OptimizerOptions Make(std::string_view kind, const Sequence& step_size,
                       const std::vector<ParameterGroup>& groups = {}, FieldValues values = {}) {
-  const OptimizerKind& found = *FindOptimizerKind(kind);
-  if (found.fields()[0].range.field == "step_size") values.emplace_back("step_size", step_size);
-  return Made(found.Make(values, groups));
+  if (NewOptimizer(kind)->fields().Find("step_size") != nullptr) {
+    values.emplace_back("step_size", step_size);
+  }
+  return Made(MakeOptimizer(kind, values, groups));
 }
 
 OptimizerOptions Wrap(std::string_view kind, const OptimizerOptions& inner) {
-  const WrapperKind& found = *FindWrapperKind(kind);
   FieldValues values;
-  for (const FieldInfo& field : found.fields()) {
-    if (field.range.field == "pattern") values.emplace_back("pattern", "*.weight");
-    if (field.range.field == "max_norm") values.emplace_back("max_norm", Sequence(0.1));
+  const std::unique_ptr<WrapperForm> form = NewWrapper(kind);
+  for (const Field& field : form->fields()) {
+    if (field.name() == "pattern") values.emplace_back("pattern", std::string("*.weight"));
+    if (field.name() == "max_norm") values.emplace_back("max_norm", Sequence(0.1));
   }
-  return Made(found.Make(values, inner));
+  return Made(MakeWrapper(kind, values, inner));
 }
 
 }  // namespace
@@ -43,12 +46,12 @@ OptimizerOptions Wrap(std::string_view kind, const OptimizerOptions& inner) {
 std::vector<NamedOptimizer> EveryOptimizer() {
   std::vector<NamedOptimizer> all;
   const Sequence step_size = cosine(0.01, 50);
-  for (const OptimizerKind* kind : OptimizerKinds()) {
-    all.push_back({std::string(kind->name()), Make(kind->name(), step_size)});
+  for (const std::string_view kind : OptimizerKinds()) {
+    all.push_back({std::string(kind), Make(kind, step_size)});
   }
   const OptimizerOptions adam = Make("adam", step_size);
-  for (const WrapperKind* kind : WrapperKinds()) {
-    all.push_back({std::string(kind->name()), Wrap(kind->name(), adam)});
+  for (const std::string_view kind : WrapperKinds()) {
+    all.push_back({std::string(kind), Wrap(kind, adam)});
   }
   all.push_back(
       {"groups",

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/fields/fields.h"
 #include "core/optimizer/any_optimizer.h"
 #include "core/optimizer/elementwise.h"
 #include "core/optimizer/gradient_descent.h"
@@ -31,10 +32,7 @@ struct UnitGradient {
   Sequence length = 1.0;
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("length"), self.length);
-  }
+  void Describe(FieldList& fields) { fields(Positive("length"), length); }
   template <class X>
   static void Change(const PresentValues<UnitGradient>& now, PassingGradient<X>& gradient) {
     const double present = norm(gradient.given());
@@ -49,8 +47,7 @@ struct Counting {
   static constexpr std::string_view kind = "counting";
   Optimizer optimizer;
 
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   struct Tally {
     int64_t steps = 0;
     double sum = 0;
@@ -145,8 +142,7 @@ TEST(TransformationTest, AStepThatFailsCountsNothing) {
 
 struct Declaration {
   static constexpr std::string_view kind = "one";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   struct Rule {
     template <class T>
     void operator()(T& x, const T& g) const {

@@ -271,10 +271,9 @@ struct SignDescent {
   static constexpr std::string_view kind = "sign_descent";
   Sequence step_size = 0.1, beta = 0.5;
 
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("step_size"), self.step_size);
-    visit(UnitInterval("beta"), self.beta);
+  void Describe(FieldList& fields) {
+    fields(NonNegative("step_size"), step_size);
+    fields(UnitInterval("beta"), beta);
   }
   struct Rule {
     double step_size, beta;

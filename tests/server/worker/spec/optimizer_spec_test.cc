@@ -6,16 +6,19 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <any>
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <optional>
 #include <regex>
 #include <set>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
+#include "core/fields/fields.h"
 #include "core/model/layers.h"
 #include "core/model/linear.h"
 #include "core/model/relu.h"
@@ -81,63 +84,55 @@ std::map<std::string, std::string> Comments() {
 }
 
 // `default 0.9`, as the comment begins; the text of a default that is no number.
-std::string DefaultOf(const FieldInfo& info) {
-  if (const auto* sequence = std::get_if<descent::Sequence>(&info.default_value)) {
+std::string DefaultOf(const Field& field) {
+  if (const auto* sequence = field.As<descent::Sequence>()) {
     return sequence->bounds()->least == sequence->bounds()->greatest
                ? std::to_string(sequence->value())
                : "Nesterov's sequence";
   }
-  if (const auto* number = std::get_if<double>(&info.default_value)) return std::to_string(*number);
-  if (const auto* number = std::get_if<int64_t>(&info.default_value)) {
-    return std::to_string(*number);
-  }
-  if (const auto* flag = std::get_if<bool>(&info.default_value)) return *flag ? "true" : "false";
-  if (const auto* search = std::get_if<LineSearch>(&info.default_value)) {
-    return std::string(KindOf(*search));
-  }
-  return std::get<std::string>(info.default_value);
+  if (const auto* number = field.As<double>()) return std::to_string(*number);
+  if (const auto* number = field.As<int64_t>()) return std::to_string(*number);
+  if (const auto* flag = field.As<bool>()) return *flag ? "true" : "false";
+  if (const auto* search = field.As<LineSearch>()) return std::string(KindOf(*search));
+  return std::any_cast<std::string>(field.Get());
 }
 
-double NumberOf(const FieldInfo& info) {
-  if (const auto* sequence = std::get_if<descent::Sequence>(&info.default_value)) {
-    return sequence->value();
-  }
-  if (const auto* number = std::get_if<double>(&info.default_value)) return *number;
-  if (const auto* number = std::get_if<int64_t>(&info.default_value)) {
-    return static_cast<double>(*number);
-  }
+double NumberOf(const Field& field) {
+  if (const auto* sequence = field.As<descent::Sequence>()) return sequence->value();
+  if (const auto* number = field.As<double>()) return *number;
+  if (const auto* number = field.As<int64_t>()) return static_cast<double>(*number);
   return NAN;
 }
 
-template <class Kind>
+template <class Form>
 void ExpectCounterparts(const google::protobuf::Descriptor* message,
-                        const Kind* (*find)(std::string_view)) {
+                        std::unique_ptr<Form> (*make)(std::string_view)) {
   const std::map<std::string, std::string> comments = Comments();
   const auto* kinds = message->FindOneofByName("kind");
   for (int i = 0; i < kinds->field_count(); ++i) {
-    const Kind* kind = find(kinds->field(i)->name());
-    if (kind == nullptr) {
+    const std::unique_ptr<Form> form = make(kinds->field(i)->name());
+    if (form == nullptr) {
       ADD_FAILURE() << "core has no " << kinds->field(i)->name();
       continue;
     }
     const auto* type = kinds->field(i)->message_type();
     std::set<std::string> fields;
     for (int j = 0; j < type->field_count(); ++j) fields.insert(type->field(j)->name());
-    for (const FieldInfo& info : kind->fields()) {
-      const std::string name = type->name() + "." + info.range.field;
-      EXPECT_EQ(fields.erase(info.range.field), 1u) << "the spec has no " << name;
+    for (const Field& field : form->fields()) {
+      const std::string name = type->name() + "." + field.name();
+      EXPECT_EQ(fields.erase(field.name()), 1u) << "the spec has no " << name;
       ASSERT_TRUE(comments.contains(name)) << name << " has no comment";
       const std::string& comment = comments.at(name);
-      if (info.required) {
+      if (field.required()) {
         EXPECT_THAT(comment, HasSubstr("required")) << name;
-      } else if (const double number = NumberOf(info);
-                 std::isfinite(number) && DefaultOf(info) != "Nesterov's sequence") {
+      } else if (const double number = NumberOf(field);
+                 std::isfinite(number) && DefaultOf(field) != "Nesterov's sequence") {
         std::smatch match;
         ASSERT_TRUE(std::regex_search(comment, match, std::regex(R"(default ([-+.\de]+[\d]|\d))")))
             << name << ": " << comment;
         EXPECT_EQ(std::stod(match[1]), number) << name;
       } else {
-        const std::string text = DefaultOf(info);
+        const std::string text = DefaultOf(field);
         EXPECT_THAT(comment, HasSubstr("default")) << name;
         EXPECT_THAT(comment, HasSubstr(text)) << name;
       }
@@ -148,18 +143,16 @@ void ExpectCounterparts(const google::protobuf::Descriptor* message,
 }
 
 TEST(OptimizerSpecTest, EveryFieldHasItsCounterpartAndDefaultInCore) {
-  ExpectCounterparts<OptimizerKind>(api::Optimizer::descriptor(), FindOptimizerKind);
-  ExpectCounterparts<WrapperKind>(api::Wrapper::descriptor(), FindWrapperKind);
+  ExpectCounterparts(api::Optimizer::descriptor(), NewOptimizer);
+  ExpectCounterparts(api::Wrapper::descriptor(), NewWrapper);
 }
 
 TEST(OptimizerSpecTest, EveryOptimizerAndWrapperOfCoreIsInTheSpec) {
-  for (const OptimizerKind* kind : OptimizerKinds()) {
-    EXPECT_NE(api::Optimizer::descriptor()->FindFieldByName(std::string(kind->name())), nullptr)
-        << kind->name();
+  for (const std::string_view kind : OptimizerKinds()) {
+    EXPECT_NE(api::Optimizer::descriptor()->FindFieldByName(std::string(kind)), nullptr) << kind;
   }
-  for (const WrapperKind* kind : WrapperKinds()) {
-    EXPECT_NE(api::Wrapper::descriptor()->FindFieldByName(std::string(kind->name())), nullptr)
-        << kind->name();
+  for (const std::string_view kind : WrapperKinds()) {
+    EXPECT_NE(api::Wrapper::descriptor()->FindFieldByName(std::string(kind)), nullptr) << kind;
   }
 }
 
@@ -172,18 +165,14 @@ TEST(OptimizerSpecTest, EveryLineSearchOfTheSpecIsOneOfCoreFieldByField) {
     const auto* type = kinds->field(i)->message_type();
     std::set<std::string> fields;
     for (int j = 0; j < type->field_count(); ++j) fields.insert(type->field(j)->name());
-    std::visit(
-        [&]<class S>(const S& options) {
-          S::Describe(options, [&](const Range& range, auto value) {
-            const std::string name = type->name() + "." + range.field;
-            EXPECT_EQ(fields.erase(range.field), 1u) << "the spec has no " << name;
-            std::smatch match;
-            const std::string& comment = comments.at(name);
-            ASSERT_TRUE(std::regex_search(comment, match, std::regex(R"(default ([-.\de]+))")));
-            EXPECT_EQ(std::stod(match[1]), static_cast<double>(value)) << name;
-          });
-        },
-        *search);
+    for (const Field& field : FieldsOf(*search)) {
+      const std::string name = type->name() + "." + field.name();
+      EXPECT_EQ(fields.erase(field.name()), 1u) << "the spec has no " << name;
+      std::smatch match;
+      const std::string& comment = comments.at(name);
+      ASSERT_TRUE(std::regex_search(comment, match, std::regex(R"(default ([-.\de]+))")));
+      EXPECT_EQ(std::stod(match[1]), NumberOf(field)) << name;
+    }
     EXPECT_TRUE(fields.empty()) << type->name() << "." << *fields.begin();
   }
 }
