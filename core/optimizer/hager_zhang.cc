@@ -24,7 +24,6 @@ absl::Status HagerZhang::Check() const {
   return absl::OkStatus();
 }
 
-namespace internal {
 namespace {
 
 // a: slope < 0 and a value not above the limit; b: slope ≥ 0. Between them is a minimum.
@@ -145,7 +144,7 @@ class HagerZhangSearch {
   }
 
   const HagerZhang& options_;
-  Limited line_;
+  internal::Limited line_;
   const Sample start_;
   const double limit_;
   std::optional<Sample> found_;
@@ -153,9 +152,8 @@ class HagerZhangSearch {
 
 }  // namespace
 
-Sample SearchWith(const HagerZhang& search, LineFunction phi, const Sample& start, double trial) {
-  return HagerZhangSearch(search, phi, start).Run(trial);
+Sample HagerZhang::Search(LineFunction phi, const Sample& start, double trial) const {
+  return HagerZhangSearch(*this, phi, start).Run(trial);
 }
 
-}  // namespace internal
 }  // namespace descent

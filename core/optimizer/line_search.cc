@@ -6,8 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,56 +13,25 @@
 
 namespace descent {
 
-absl::Status StrongWolfe::Check() const {
-  if (curvature > sufficient_decrease) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("curvature: it is ", curvature,
-                   "; give a number above sufficient_decrease, which is ", sufficient_decrease));
-}
-
 std::optional<LineSearch> MakeLineSearch(std::string_view kind) {
   for (const LineSearch& search : {LineSearch(FixedStep{}), LineSearch(Backtracking{}),
                                    LineSearch(StrongWolfe{}), LineSearch(HagerZhang{})}) {
-    if (KindOf(search) == kind) return search;
+    if (search.kind() == kind) return search;
   }
   return std::nullopt;
 }
 
-std::string_view KindOf(const LineSearch& search) {
-  return std::visit([]<class S>(const S&) { return S::kind; }, search);
-}
-
-FieldList FieldsOf(LineSearch& search) {
-  return std::visit([](auto& kind) { return FieldsOf(kind); }, search);
+absl::Status LineSearch::Validate() const {
+  const absl::Status status = search_->Validate();
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(
+      absl::StrCat(std::string(kind()), ".", std::string(status.message())));
 }
 
 absl::Status CheckField(const Range& range, const LineSearch& search) {
-  const absl::Status status = ValidateLineSearch(search);
+  const absl::Status status = search.Validate();
   if (status.ok()) return status;
   return absl::InvalidArgumentError(absl::StrCat(range.field, ".", std::string(status.message())));
-}
-
-absl::Status ValidateLineSearch(const LineSearch& search) {
-  return std::visit(
-      []<class S>(const S& kind) {
-        const absl::Status status = ValidateFields(kind);
-        return status.ok() ? status
-                           : absl::InvalidArgumentError(absl::StrCat(
-                                 std::string(S::kind), ".", std::string(status.message())));
-      },
-      search);
-}
-
-Sample Search(const LineSearch& search, LineFunction phi, const Sample& start, double trial) {
-  return std::visit(
-      [&]<class S>(const S& kind) {
-        if constexpr (std::is_same_v<S, FixedStep>) {
-          return phi(trial);
-        } else {
-          return internal::SearchWith(kind, phi, start, trial);
-        }
-      },
-      search);
 }
 
 namespace internal {
@@ -89,13 +56,15 @@ Sample Limited::At(double step) {
   return sample;
 }
 
-Sample SearchWith(const Backtracking& search, LineFunction phi, const Sample& start, double trial) {
-  Limited line(phi, start, search.max_evaluations);
+}  // namespace internal
+
+Sample Backtracking::Search(LineFunction phi, const Sample& start, double trial) const {
+  internal::Limited line(phi, start, max_evaluations);
   Sample previous;
   bool has_previous = false;
   for (double step = trial;;) {
     const Sample sample = line.At(step);
-    const double decrease = search.sufficient_decrease * step * start.slope;
+    const double decrease = sufficient_decrease * step * start.slope;
     if (sample.finite() && sample.value <= start.value + decrease) return sample;
     if (line.exhausted()) return line.best();
     double next = std::numeric_limits<double>::quiet_NaN();
@@ -112,13 +81,12 @@ Sample SearchWith(const Backtracking& search, LineFunction phi, const Sample& st
         if (a != 0 && square >= 0) next = (-b + std::sqrt(square)) / (3 * a);
       }
     }
-    if (!std::isfinite(next)) next = search.contraction * step;
+    if (!std::isfinite(next)) next = contraction * step;
     has_previous = sample.finite();
     previous = sample;
-    const double greatest = search.contraction * step;
+    const double greatest = contraction * step;
     step = std::clamp(next, std::min(0.1 * step, greatest), greatest);
   }
 }
 
-}  // namespace internal
 }  // namespace descent

@@ -7,14 +7,17 @@
 #define DESCENT_CORE_OPTIMIZER_LINE_SEARCH_H_
 
 #include <cmath>
+#include <concepts>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
-#include <variant>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "core/fields/fields.h"
+#include "core/fields/form.h"
 #include "core/sequence/range.h"
 
 namespace descent {
@@ -36,6 +39,7 @@ struct FixedStep {
   static constexpr std::string_view kind = "fixed";
 
   void Describe(FieldList&) {}
+  Sample Search(LineFunction phi, const Sample&, double trial) const { return phi(trial); }
 };
 
 // Shorter and shorter steps until φ(a) ≤ φ(0) + sufficient_decrease·a·φ'(0), Armijo's condition:
@@ -54,6 +58,7 @@ struct Backtracking {
     fields(OpenUnitInterval("contraction"), contraction);
     fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
+  Sample Search(LineFunction phi, const Sample& start, double trial) const;
 };
 
 // The strong Wolfe conditions, Armijo's and |φ'(a)| ≤ curvature·|φ'(0)|, by bracketing and zooming
@@ -70,6 +75,7 @@ struct StrongWolfe {
     fields(OpenUnitInterval("curvature"), curvature);
     fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
+  Sample Search(LineFunction phi, const Sample& start, double trial) const;
   // INVALID_ARGUMENT if curvature isn't above sufficient_decrease: there may be no such step.
   absl::Status Check() const;
 };
@@ -99,33 +105,66 @@ struct HagerZhang {
     fields(AtLeastOne("rho"), rho);
     fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
+  Sample Search(LineFunction phi, const Sample& start, double trial) const;
   // INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.
   absl::Status Check() const;
 };
 
-using LineSearch = std::variant<FixedStep, Backtracking, StrongWolfe, HagerZhang>;
+// Any of them, or one's own: options with a `Search`. A value.
+class LineSearch {
+ public:
+  template <Declared S>
+    requires(!std::same_as<S, LineSearch>)
+  LineSearch(S search)  // NOLINT(google-explicit-constructor): .line_search = HagerZhang{}
+      : search_(std::make_unique<Holder<S>>(std::move(search))) {}
+  LineSearch(const LineSearch& other) : search_(other.search_->Copy()) {}
+  LineSearch(LineSearch&& other) noexcept = default;
+  LineSearch& operator=(LineSearch other) noexcept {
+    search_ = std::move(other.search_);
+    return *this;
+  }
 
-// One of that kind with its defaults; none if there is no such kind.
+  // `hager_zhang`
+  std::string_view kind() const { return search_->kind(); }
+  // Refers to this.
+  FieldList fields() { return search_->fields(); }
+  // INVALID_ARGUMENT naming the field: `strong_wolfe.curvature: …`.
+  absl::Status Validate() const;
+  // Where to go. A step of 0 means nowhere: no evaluated step had a lower value, or as low a one
+  // with a flatter slope. If the conditions were not met within max_evaluations, it is the best of
+  // what was evaluated. start.step = 0, start.slope < 0; trial > 0.
+  Sample Search(LineFunction phi, const Sample& start, double trial) const {
+    return search_->Search(phi, start, trial);
+  }
+
+ private:
+  class Interface : public Form {
+   public:
+    virtual std::unique_ptr<Interface> Copy() const = 0;
+    virtual Sample Search(LineFunction phi, const Sample& start, double trial) const = 0;
+  };
+  template <class S>
+  class Holder final : public FormOf<S, Interface> {
+   public:
+    explicit Holder(S search) : FormOf<S, Interface>(std::move(search)) {}
+    std::unique_ptr<Interface> Copy() const override {
+      return std::make_unique<Holder>(this->options_);
+    }
+    Sample Search(LineFunction phi, const Sample& start, double trial) const override {
+      return this->options_.Search(phi, start, trial);
+    }
+  };
+
+  std::unique_ptr<Interface> search_;
+};
+
+// One of that kind with its defaults; none if there is no such kind. Adding one: its name there.
 std::optional<LineSearch> MakeLineSearch(std::string_view kind);
-std::string_view KindOf(const LineSearch& search);
 
-// The search's own fields. Refers to it.
-FieldList FieldsOf(LineSearch& search);
-// INVALID_ARGUMENT naming the field: `strong_wolfe.curvature: …`.
-absl::Status ValidateLineSearch(const LineSearch& search);
 // Of a field that is one (core/fields): `line_search.strong_wolfe.curvature: …`.
 absl::Status CheckField(const Range& range, const LineSearch& search);
 
-// Where to go. A step of 0 means nowhere: no evaluated step had a lower value, or as low a one with
-// a flatter slope. If the conditions were not met within max_evaluations, it is the best of what
-// was evaluated. start.step = 0, start.slope < 0; trial > 0.
-Sample Search(const LineSearch& search, LineFunction phi, const Sample& start, double trial);
-
 namespace internal {
-
-Sample SearchWith(const Backtracking& search, LineFunction phi, const Sample& start, double trial);
-Sample SearchWith(const StrongWolfe& search, LineFunction phi, const Sample& start, double trial);
-Sample SearchWith(const HagerZhang& search, LineFunction phi, const Sample& start, double trial);
 
 // The minimizer of the cubic with these values and slopes (Nocedal & Wright, equation 3.59); NaN
 // if it has none.

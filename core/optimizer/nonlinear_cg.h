@@ -8,7 +8,6 @@
 #include <span>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "core/fields/fields.h"
 #include "core/optimizer/hyperparameters.h"
@@ -67,7 +66,7 @@ class NonlinearCgMethod final : public SearchedMethod<X> {
   NonlinearCgMethod(const NonlinearCg& options, const X& x0)
       : SearchedMethod<X>(options, x0),
         formula_(options.formula),
-        fixed_(std::holds_alternative<FixedStep>(options.line_search)),
+        fixed_(options.line_search.kind() == FixedStep::kind),
         direction_(zeros_like(x0)),
         next_direction_(zeros_like(x0)),
         change_(zeros_like(x0)) {}

@@ -40,7 +40,7 @@ class Ray {
       const double least = slope * probe / (slope - phi(probe).slope);
       if (least > 0 && std::isfinite(least)) trial = least;
     }
-    const Sample accepted = descent::Search(search, phi, start, trial);
+    const Sample accepted = search.Search(phi, start, trial);
     if (accepted.step > 0 && accepted.step != last_.step) return phi(accepted.step);
     return accepted;
   }

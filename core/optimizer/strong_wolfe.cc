@@ -2,10 +2,14 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "core/optimizer/line_search.h"
 
-namespace descent::internal {
+namespace descent {
 namespace {
+
+using internal::CubicMinimizer;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -74,14 +78,21 @@ class StrongWolfeSearch {
   }
 
   const StrongWolfe& options_;
-  Limited line_;
+  internal::Limited line_;
   const Sample start_;
 };
 
 }  // namespace
 
-Sample SearchWith(const StrongWolfe& search, LineFunction phi, const Sample& start, double trial) {
-  return StrongWolfeSearch(search, phi, start).Bracket(trial);
+absl::Status StrongWolfe::Check() const {
+  if (curvature > sufficient_decrease) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("curvature: it is ", curvature,
+                   "; give a number above sufficient_decrease, which is ", sufficient_decrease));
 }
 
-}  // namespace descent::internal
+Sample StrongWolfe::Search(LineFunction phi, const Sample& start, double trial) const {
+  return StrongWolfeSearch(*this, phi, start).Bracket(trial);
+}
+
+}  // namespace descent

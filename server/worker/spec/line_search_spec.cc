@@ -52,7 +52,7 @@ void ResolveLineSearch(const std::string& path, api::LineSearch* message, Violat
   LineSearch search = *MakeLineSearch(field->name());
   Message* kind = message->GetReflection()->MutableMessage(message, field);
   bool fields_fit = true;
-  for (const Field& own : FieldsOf(search)) {
+  for (const Field& own : search.fields()) {
     const FieldDescriptor* given = kind->GetDescriptor()->FindFieldByName(own.name());
     if (!kind->GetReflection()->HasField(*kind, given)) {
       Write(own, kind);
@@ -66,7 +66,7 @@ void ResolveLineSearch(const std::string& path, api::LineSearch* message, Violat
                     absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
   }
   if (!fields_fit) return;
-  if (const absl::Status status = ValidateLineSearch(search); !status.ok()) {
+  if (const absl::Status status = search.Validate(); !status.ok()) {
     violations->Add(path, absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
   }
 }
@@ -75,16 +75,16 @@ LineSearch ToLineSearch(const api::LineSearch& message) {
   const FieldDescriptor* field = KindField(message);
   LineSearch search = *MakeLineSearch(field->name());
   const Message& kind = message.GetReflection()->GetMessage(message, field);
-  for (const Field& own : FieldsOf(search)) Read(kind, own);
+  for (const Field& own : search.fields()) Read(kind, own);
   return search;
 }
 
 void WriteLineSearch(const LineSearch& search, api::LineSearch* message) {
   LineSearch copy = search;
   const FieldDescriptor* field =
-      message->GetDescriptor()->FindFieldByName(std::string(KindOf(search)));
+      message->GetDescriptor()->FindFieldByName(std::string(search.kind()));
   Message* kind = message->GetReflection()->MutableMessage(message, field);
-  for (const Field& own : FieldsOf(copy)) Write(own, kind);
+  for (const Field& own : copy.fields()) Write(own, kind);
 }
 
 }  // namespace descent::worker

@@ -58,8 +58,7 @@ struct Result {
 
 Result Find(const LineSearch& search, const Line& line, double trial) {
   Result result;
-  result.found = Search(
-      search,
+  result.found = search.Search(
       [&](double step) {
         ++result.evaluations;
         return line.At(step);
@@ -148,7 +147,7 @@ TEST(LineSearchTest, WhereValuesAreNotFiniteIsTooFar) {
       const Result result = Find(search, line, trial);
       EXPECT_GT(result.found.step, 0);
       EXPECT_LT(result.found.step, 1);
-      EXPECT_LT(result.found.value, 0) << search.index() << " from " << trial;
+      EXPECT_LT(result.found.value, 0) << search.kind() << " from " << trial;
     }
   }
 }
@@ -167,7 +166,7 @@ TEST(LineSearchTest, StaysWhereNothingIsBetter) {
   for (const LineSearch& search : {LineSearch(Backtracking{}), LineSearch(StrongWolfe{}),
                                    LineSearch(HagerZhang{.epsilon = 0, .max_evaluations = 20})}) {
     const Result result = Find(search, line, 1);
-    EXPECT_EQ(result.found.step, 0) << search.index();
+    EXPECT_EQ(result.found.step, 0) << search.kind();
     EXPECT_LE(result.evaluations, 50);
   }
 }
@@ -183,9 +182,7 @@ TEST(LineSearchTest, KeepsToItsEvaluations) {
 }
 
 TEST(LineSearchTest, WrongConstantsAreRefusedByName) {
-  const auto message = [](const LineSearch& search) {
-    return ValidateLineSearch(search).ToString();
-  };
+  const auto message = [](const LineSearch& search) { return search.Validate().ToString(); };
   EXPECT_THAT(message(Backtracking{.sufficient_decrease = 1}),
               HasSubstr("backtracking.sufficient_decrease: 1"));
   EXPECT_THAT(message(Backtracking{.contraction = 1}), HasSubstr("backtracking.contraction"));
@@ -196,8 +193,8 @@ TEST(LineSearchTest, WrongConstantsAreRefusedByName) {
               HasSubstr("hager_zhang.sufficient_decrease"));
   EXPECT_THAT(message(HagerZhang{.curvature = 0.05}), HasSubstr("hager_zhang.curvature"));
   EXPECT_THAT(message(HagerZhang{.rho = 1}), HasSubstr("hager_zhang.rho"));
-  EXPECT_TRUE(ValidateLineSearch(HagerZhang{}).ok());
-  EXPECT_TRUE(ValidateLineSearch(FixedStep{}).ok());
+  EXPECT_TRUE(LineSearch(HagerZhang{}).Validate().ok());
+  EXPECT_TRUE(LineSearch(FixedStep{}).Validate().ok());
 }
 
 }  // namespace

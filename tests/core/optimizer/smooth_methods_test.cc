@@ -157,14 +157,14 @@ TEST(SmoothMethodsTest, EveryFormulaAndLineSearchComesToTheMinimum) {
     for (const LineSearch& search : searches) {
       EXPECT_LE(Minimize(Lbfgs{.line_search = search}, x0, FunctionObjective(function)).greatest,
                 1e-8)
-          << function.name << " " << search.index();
-      if (std::holds_alternative<Backtracking>(search)) continue;  // too inexact for CG
+          << function.name << " " << search.kind();
+      if (search.kind() == Backtracking::kind) continue;  // too inexact for CG
       for (const auto formula : {CgFormula::kHagerZhang, CgFormula::kPolakRibierePlus}) {
         EXPECT_LE(Minimize(NonlinearCg{.formula = formula, .line_search = search}, x0,
                            FunctionObjective(function))
                       .greatest,
                   1e-8)
-            << function.name << " " << search.index();
+            << function.name << " " << search.kind();
       }
     }
   }
@@ -469,7 +469,7 @@ TEST(SmoothMethodsTest, FieldsAreSetByNameAndEnumsByTheirNames) {
   EXPECT_TRUE(SetField("line_search", LineSearch(Backtracking{}), options).ok());
   EXPECT_THAT(SetField("line_search", LineSearch(HagerZhang{.gamma = 1}), options).ToString(),
               HasSubstr("line_search.hager_zhang.gamma"));
-  EXPECT_EQ(options.line_search.index(), LineSearch(Backtracking{}).index());
+  EXPECT_EQ(options.line_search.kind(), Backtracking::kind);
 }
 
 TEST(SmoothMethodsTest, ALineSearchThatThrowsLeavesTheMethodAsItWas) {

@@ -93,7 +93,7 @@ std::string DefaultOf(const Field& field) {
   if (const auto* number = field.As<double>()) return std::to_string(*number);
   if (const auto* number = field.As<int64_t>()) return std::to_string(*number);
   if (const auto* flag = field.As<bool>()) return *flag ? "true" : "false";
-  if (const auto* search = field.As<LineSearch>()) return std::string(KindOf(*search));
+  if (const auto* search = field.As<LineSearch>()) return std::string(search->kind());
   return std::any_cast<std::string>(field.Get());
 }
 
@@ -165,7 +165,7 @@ TEST(OptimizerSpecTest, EveryLineSearchOfTheSpecIsOneOfCoreFieldByField) {
     const auto* type = kinds->field(i)->message_type();
     std::set<std::string> fields;
     for (int j = 0; j < type->field_count(); ++j) fields.insert(type->field(j)->name());
-    for (const Field& field : FieldsOf(*search)) {
+    for (const Field& field : search->fields()) {
       const std::string name = type->name() + "." + field.name();
       EXPECT_EQ(fields.erase(field.name()), 1u) << "the spec has no " << name;
       std::smatch match;
