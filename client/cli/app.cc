@@ -48,6 +48,20 @@ std::vector<std::string> WithUnderscores(const CLI::App& app, std::vector<std::s
   return arguments;
 }
 
+// `descent help COMMAND` is `descent COMMAND --help`.
+std::vector<std::string> WithHelpOption(std::vector<std::string> arguments) {
+  if (arguments.empty() || arguments[0] != "help") return arguments;
+  arguments.erase(arguments.begin());
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
+// Whether its text is a name of a file on this machine, which may be of any bytes.
+bool NamesAFile(const CLI::Option& option) {
+  const std::string name = option.get_name();
+  return name == "SPEC" || option.check_lname("output");
+}
+
 // What to say of the first word that the subcommand could not place.
 std::string ExtraMessage(const CLI::App& command) {
   const std::vector<std::string> extras = command.remaining(/*recurse=*/true);
@@ -69,7 +83,11 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments) {
   const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   if (const std::vector<CLI::App*> asked = app.get_subcommands(); !asked.empty()) {
-    if (!extras) return error.what();
+    const std::string what = error.what();
+    if (const size_t at = what.find(": At Most 1 required"); at != std::string::npos) {
+      return absl::StrCat(what.substr(0, at), " is given more than once");
+    }
+    if (!extras) return what;
     const std::string message = ExtraMessage(*asked[0]);  // of those before it, the program's
     return message.empty() ? ExtraMessage(app) : message;
   }
@@ -112,11 +130,16 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddSteerCommands(&app, &context);
     AddCompletionCommand(&app, &context);
     app.footer(kFooter);
+    for (CLI::App* command : app.get_subcommands({})) {
+      for (CLI::Option* option : command->get_options()) {
+        if (option->get_type_size() != 0 && !NamesAFile(*option)) option->check(Utf8());
+      }
+    }
     if (!arguments.empty() && arguments[0] == "__complete") {
       return Complete(&context, &app, {arguments.begin() + 1, arguments.end()});
     }
     try {
-      std::vector<std::string> words = WithUnderscores(app, arguments);
+      std::vector<std::string> words = WithUnderscores(app, WithHelpOption(arguments));
       std::reverse(words.begin(), words.end());
       app.parse(words);
     } catch (const CLI::Success& asked) {  // help, version

@@ -4,15 +4,24 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cpp/numbers.h"
+#include "client/cpp/stub.h"
+#include "core/text/utf8.h"
 #include "proto/rpc_status.h"
 
 namespace descent::cli {
 namespace {
+
+// For how long a server that does not answer is tried again: one that was started by the line
+// before this one needs a second or more until it listens.
+constexpr absl::Duration kAway = absl::Seconds(5);
+
+bool IsUrl(const std::string& server) { return absl::StrContains(server, "://"); }
 
 // The last part of gRPC's chain of causes: `Connection refused`.
 std::string Cause(const absl::Status& status) {
@@ -23,24 +32,42 @@ std::string Cause(const absl::Status& status) {
 
 }  // namespace
 
-CLI::Validator Decimal() {
+CLI::Validator WholeNumber(int64_t least) {
   return CLI::Validator(
-      [](const std::string& text) -> std::string {
+      [least](const std::string& text) -> std::string {
         double value = 0;
         const client::NumberError error = client::ParseDouble(text, &value);
         if (error == client::NumberError::kLeadingZero)
           return client::LeadingZero(text, /*octal=*/false);
-        if (error == client::NumberError::kNone) return "";
-        return absl::StrCat("`", text, "` is not a number in decimal digits");
+        if (error != client::NumberError::kNone) {
+          return absl::StrCat("`", text, "` is not a number in decimal digits");
+        }
+        int64_t number = 0;
+        if (!absl::SimpleAtoi(text, &number)) {
+          return absl::StrCat("`", text, "` is not a whole number in decimal digits");
+        }
+        if (number < least) return absl::StrCat("must be at least ", least, ", not ", number);
+        return "";
       },
-      "", "Decimal");
+      "", "WholeNumber");
+}
+
+CLI::Validator Utf8() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        if (IsUtf8(text)) return "";
+        return absl::StrCat("`", ShortUtf8(text, 64), "` is not UTF-8");
+      },
+      "", "Utf8");
 }
 
 client::Client Context::Connect(absl::Duration call_timeout) const {
-  return client::Client({.server = server,
-                         .principal = {},
-                         .call_timeout = call_timeout,
-                         .retry_for = absl::Seconds(1)});
+  const client::Client::Options options = {
+      .server = server,
+      .principal = {},
+      .call_timeout = call_timeout,
+      .retry_for = IsUrl(server) ? absl::ZeroDuration() : kAway};
+  return client::Client(options, client::MakeGrpcStub(server), io.clock);
 }
 
 std::string Context::ServerOption() const {
@@ -64,6 +91,17 @@ int Context::Fail(const absl::Status& status) const {
   // A server that says so itself is there.
   const bool said_by_server = !GetErrorDetail(status).reason.empty();
   if (absl::IsUnavailable(status) && !said_by_server) {
+    if (IsUrl(server)) {
+      Say(absl::StrCat(server, " is a URL; --server and $DESCENT_SERVER want the address of ",
+                       "descentd's gRPC alone, HOST:PORT, such as 127.0.0.1:7600"));
+      return kUnreachable;
+    }
+    if (absl::StrContains(status.message(), "http1.x server")) {
+      Say(absl::StrCat(server, " speaks HTTP/1: that is the dashboard's port, it seems; --server ",
+                       "and $DESCENT_SERVER want that of descentd's gRPC (7600 if nothing else was "
+                       "said)"));
+      return kUnreachable;
+    }
     Say(absl::StrCat("no answer from ", server, " (", Cause(status),
                      "); is descentd running? --server or $DESCENT_SERVER say where"));
     return kUnreachable;

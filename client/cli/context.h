@@ -2,6 +2,7 @@
 #define DESCENT_CLIENT_CLI_CONTEXT_H_
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -38,9 +39,11 @@ struct Context {
   void AddCommonOptions(CLI::App* command);
 };
 
-// Of an option that is a number: CLI11 reads whole ones as C does, 010 as eight and 0x10 as
-// sixteen.
-CLI::Validator Decimal();
+// Of an option that is a whole number, `least` or more: CLI11 reads them as C does, 010 as eight
+// and 0x10 as sixteen.
+CLI::Validator WholeNumber(int64_t least);
+// Of one whose text goes to the server.
+CLI::Validator Utf8();
 
 // Each adds its subcommands.
 void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate

@@ -91,7 +91,7 @@ int List(const Context& context) {
   for (const Example& example : Examples()) {
     if (IsSpec(example)) table.Add({std::string(example.name), std::string(example.title)});
   }
-  context.io.out << table.Render()
+  context.io.out << table.Render(Columns(context.io))
                  << "\nPrint one: descent example NAME. Run one: descent example NAME | descent "
                     "submit - --follow\n"
                     "Write one with its data to work on: descent example NAME -o FOLDER\n";

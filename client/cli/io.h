@@ -1,9 +1,14 @@
 #ifndef DESCENT_CLIENT_CLI_IO_H_
 #define DESCENT_CLIENT_CLI_IO_H_
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <functional>
 #include <ostream>
+#include <string>
+
+#include "client/cpp/clock.h"
 
 namespace descent::cli {
 
@@ -23,7 +28,14 @@ struct Io {
   // which else ends the program.
   std::atomic<bool>* interruptible = nullptr;
   std::atomic<bool>* interrupted = nullptr;
+  // By which a server that is away is waited for.
+  client::Clock* clock = client::Clock::Real();
 };
+
+// As wide as the terminal; what goes elsewhere is not cut.
+inline size_t Columns(const Io& io) {
+  return io.terminal ? static_cast<size_t>(std::max(1, io.columns())) : std::string::npos;
+}
 
 }  // namespace descent::cli
 

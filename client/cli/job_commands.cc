@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "client/cli/context.h"
@@ -15,6 +16,8 @@
 #include "client/cli/format.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_text.h"
+#include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::cli {
 namespace {
@@ -26,11 +29,6 @@ std::string Coloured(const Io& io, v1::JobState state) {
                        : state == v1::SUCCEEDED ? "\x1b[1;32m"
                                                 : "\x1b[1m";
   return absl::StrCat(colour, text, "\x1b[0m");
-}
-
-// As wide as the terminal; what goes elsewhere is not cut.
-size_t Columns(const Io& io) {
-  return io.terminal ? static_cast<size_t>(std::max(1, io.columns())) : std::string::npos;
 }
 
 // ----------------------------------------------------------------------------------------- list
@@ -222,7 +220,11 @@ int Delete(const Context& context, const std::vector<std::string>& names, bool f
   const client::Client client = context.Connect();
   int code = kOk;
   for (const std::string& name : names) {
-    const absl::Status status = client.DeleteJob(client::JobName(name), force);
+    absl::Status status = client.DeleteJob(client::JobName(name), force);
+    if (GetErrorDetail(status).reason == reason::kJobNotFinished) {
+      status = absl::Status(status.code(),
+                            absl::StrReplaceAll(status.message(), {{"use force", "use --force"}}));
+    }
     if (!status.ok()) {
       code = std::max(code, context.Fail(status));
       if (code == kUnreachable) return code;
@@ -250,8 +252,7 @@ void AddJobCommands(CLI::App* app, Context* context) {
         ->type_name("FILTER");
     command->add_option("--limit", *limit, "at most so many")
         ->type_name("N")
-        ->check(Decimal())
-        ->check(CLI::PositiveNumber);
+        ->check(WholeNumber(1));
     context->AddCommonOptions(command);
     command->callback([=] { context->action = [=] { return List(*context, *filter, *limit); }; });
   }

@@ -185,8 +185,7 @@ void AddPredictCommand(CLI::App* app, Context* context) {
   command->add_flag("--classes", arguments->classes, "write the predicted classes alone");
   command->add_option("--batch_size", arguments->batch_size, "rows at a time; default: 1024")
       ->type_name("N")
-      ->check(Decimal())
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1));
   command->add_flag("--force", arguments->force, "replace FILE if it is there");
   context->AddCommonOptions(command);
   command->callback([=] { context->action = [=] { return PredictInto(*context, *arguments); }; });

@@ -154,7 +154,7 @@ absl::StatusOr<std::unique_ptr<PredictionFile>> PredictionFile::Create(Options o
   if (std::filesystem::exists(found) && !options.overwrite) return Exists(options.path);
   const std::string temporary = absl::StrCat(options.path, ".", getpid(), ".tmp");
   const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor < 0) return Errno(temporary, errno);
+  if (descriptor < 0) return Errno(options.path, errno);
   return std::unique_ptr<PredictionFile>(
       new PredictionFile(std::move(options), *format, temporary, fdopen(descriptor, "wb")));
 }
@@ -177,7 +177,7 @@ absl::Status PredictionFile::Failed(const std::string& what) const {
 
 absl::Status PredictionFile::Write(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), file_) == text.size()) return absl::OkStatus();
-  return Errno(temporary_, errno);
+  return Errno(options_.path, errno);
 }
 
 absl::Status PredictionFile::WriteHeader() {
@@ -256,7 +256,7 @@ absl::Status PredictionFile::Finish() {
   const bool written = std::fflush(file_) == 0 && fsync(fileno(file_)) == 0;
   const int error = errno;
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-  if (!written || !closed) return Errno(temporary_, written ? errno : error);
+  if (!written || !closed) return Errno(options_.path, written ? errno : error);
   // Not over what somebody else has put there meanwhile, where the file system can tell.
   int renamed = -1;
   if (!options_.overwrite) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,7 +42,10 @@ std::string ParseAssignment(const std::string& text, bool scale, v1::Command* co
     path.pop_back();
     scale = true;
   }
-  if (path.empty()) return absl::StrCat("`", text, "`: write ", wanted);
+  // `step_size+=0.1` and `step_size/=2` are no ways to say it.
+  if (path.empty() || std::string_view("+-*/").find(path.back()) != std::string_view::npos) {
+    return absl::StrCat("`", text, "`: write ", wanted);
+  }
   double value = 0;
   const client::NumberError error = client::ParseDouble(number, &value);
   if (error == client::NumberError::kLeadingZero) {
@@ -177,8 +181,7 @@ int Steer(const Context& context, const SteerArguments& arguments,
 void AddSteerOptions(CLI::App* command, Context* context, SteerArguments* arguments) {
   command->add_option("--at", arguments->at, "apply at this iteration, not as soon as possible")
       ->type_name("ITERATION")
-      ->check(Decimal())
-      ->check(CLI::NonNegativeNumber);
+      ->check(WholeNumber(0));
   command
       ->add_option("--timeout", arguments->timeout,
                    "seconds to wait for the acknowledgement (default 60; 0: for ever)")

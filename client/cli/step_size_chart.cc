@@ -18,24 +18,28 @@ std::string Spaces(size_t count) { return std::string(count, ' '); }
 
 }  // namespace
 
-std::string StepSizeChart(const v1::SpecSummary& summary) {
+std::string StepSizeChart(const v1::SpecSummary& summary, size_t terminal_columns) {
   const auto& points = summary.step_size_preview();
-  const size_t count = static_cast<size_t>(points.size()), columns = std::min(count, kColumns);
-  std::vector<double> heights(columns);
+  const size_t count = static_cast<size_t>(points.size());
   double top = 0, least = INFINITY;
-  for (size_t c = 0; c < columns; ++c) {
-    for (size_t i = c * count / columns; i < (c + 1) * count / columns; ++i) {
-      const double value = points[static_cast<int>(i)].value();
-      heights[c] = std::max(heights[c], value);
-      top = std::max(top, value);
-      least = std::min(least, value);
-    }
+  for (const auto& point : points) {
+    top = std::max(top, point.value());
+    least = std::min(least, point.value());
   }
   if (count < 2 || top == least) return "";
 
   const std::string labels[] = {Number(top), Number(top / 2), "0"};
   size_t margin = 0;
   for (const std::string& label : labels) margin = std::max(margin, Width(label));
+  const size_t frame = margin + 4;  // the numbers, the axis, and what is around them
+  const size_t room = terminal_columns > frame ? terminal_columns - frame : 1;
+  const size_t columns = std::min({count, kColumns, room});
+  std::vector<double> heights(columns);
+  for (size_t c = 0; c < columns; ++c) {
+    for (size_t i = c * count / columns; i < (c + 1) * count / columns; ++i) {
+      heights[c] = std::max(heights[c], points[static_cast<int>(i)].value());
+    }
+  }
   const auto line = [&](const std::string& label, const char* axis) {
     return absl::StrCat("  ", Spaces(margin - Width(label)), label, " ", axis);
   };
@@ -64,8 +68,8 @@ std::string StepSizeChart(const v1::SpecSummary& summary) {
   const std::string last =
       absl::StrCat(Count(points[points.size() - 1].iteration()), " iterations");
   const size_t used = Width(first) + Width(last);
-  absl::StrAppend(&out, "\n", Spaces(margin + 4), first,
-                  Spaces(columns > used ? columns - used : 1), last, "\n");
+  absl::StrAppend(&out, "\n", Spaces(frame), first, Spaces(columns > used ? columns - used : 1),
+                  last, "\n");
   return out;
 }
 

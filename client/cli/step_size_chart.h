@@ -8,8 +8,9 @@
 namespace descent::cli {
 
 // The step size over the run as bars from zero, a few lines high; empty if it is the same all
-// along, or if there is none. Where a column stands for several points it shows the greatest.
-std::string StepSizeChart(const v1::SpecSummary& summary);
+// along, or if there is none. Where a column stands for several points it shows the greatest. Not
+// wider than the terminal.
+std::string StepSizeChart(const v1::SpecSummary& summary, size_t terminal_columns);
 
 }  // namespace descent::cli
 

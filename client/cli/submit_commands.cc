@@ -90,7 +90,7 @@ std::string DialText(const v1::Spec& spec, const std::string& path) {
   return client::PrintPart(*message);
 }
 
-std::string SummaryText(const v1::ValidateSpecResponse& response) {
+std::string SummaryText(const v1::ValidateSpecResponse& response, size_t columns) {
   const v1::SpecSummary& summary = response.summary();
   Table layers;
   layers.Add({"LAYER", "KIND", "OUTPUT", Right("PARAMETERS"), "GRADIENT"});
@@ -125,8 +125,8 @@ std::string SummaryText(const v1::ValidateSpecResponse& response) {
   for (const std::string& dial : summary.dials()) {
     dials.Add({Visible(dial), Visible(DialText(response.spec(), dial))});
   }
-  return absl::StrCat(layers.Render(), "\n", facts.Render(), "\n", GroupsText(summary),
-                      dials.Render());
+  return absl::StrCat(layers.Render(columns), "\n", facts.Render(columns), "\n",
+                      GroupsText(summary), dials.Render(columns));
 }
 
 // As short as the first dial can be called and no other be meant: `step_size`, of a player
@@ -225,10 +225,10 @@ int Validate(Context& context, SpecArguments& arguments) {
   if (context.json) {
     context.io.out << Json(*response) << "\n";
   } else {
-    context.io.out << SummaryText(*response);
+    context.io.out << SummaryText(*response, Columns(context.io));
     SayNotes(context, response->summary());
     if (context.io.terminal) {
-      const std::string chart = StepSizeChart(response->summary());
+      const std::string chart = StepSizeChart(response->summary(), Columns(context.io));
       if (!chart.empty()) context.io.out << "\n" << chart;
     }
   }

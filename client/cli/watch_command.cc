@@ -76,7 +76,7 @@ void AddWatchCommand(CLI::App* app, Context* context) {
   command->add_option("JOB", arguments->job, "the job")->required()->type_name("");
   CLI::Option* from = command->add_option("--from", arguments->from,
                                           "begin after this revision (default 0: the start)");
-  from->type_name("REVISION")->check(Decimal())->check(CLI::NonNegativeNumber);
+  from->type_name("REVISION")->check(WholeNumber(0));
   command->add_flag("--new", arguments->fresh, "only what happens from now on")->excludes(from);
   command
       ->add_option("--kinds", arguments->kinds,
@@ -87,8 +87,7 @@ void AddWatchCommand(CLI::App* app, Context* context) {
       ->take_all();
   command->add_option("--every", arguments->every, "only every N-th iteration")
       ->type_name("N")
-      ->check(Decimal())
-      ->check(CLI::PositiveNumber);
+      ->check(WholeNumber(1));
   context->AddCommonOptions(command);
   command->callback([=] { context->action = [=] { return Watch(*context, *arguments); }; });
 }

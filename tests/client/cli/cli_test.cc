@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_replace.h"
@@ -23,6 +24,7 @@
 #include "client/cpp/spec_text.h"
 #include "proto/rpc_status.h"
 #include "tests/client/fake/fake_service.h"
+#include "tests/client/fake/fake_stub.h"
 
 namespace descent::cli {
 namespace {
@@ -54,7 +56,8 @@ class CliTest : public ::testing::Test {
   }
 
   Result RunAt(const std::string& server, std::vector<std::string> arguments, bool terminal = false,
-               std::atomic<bool>* interrupted = nullptr, int columns = 80) {
+               std::atomic<bool>* interrupted = nullptr, int columns = 80,
+               client::Clock* clock = client::Clock::Real()) {
     if (!server.empty()) {
       arguments.push_back("--server");
       arguments.push_back(server);
@@ -65,6 +68,7 @@ class CliTest : public ::testing::Test {
     io.columns = [columns] { return columns; };
     io.colour = terminal;
     io.interrupted = interrupted;
+    io.clock = clock;
     const int code = cli::Run(arguments, io);
     return {code, out.str(), err.str()};
   }
@@ -155,11 +159,45 @@ TEST_F(CliTest, OptionsTakeDashesAndSuggestTheNearest) {
 }
 
 TEST_F(CliTest, AServerThatIsNotThereExitsWith3) {
-  const Result result = RunAt("unix:/nonexistent/descentd", {"list"});
+  client::FakeClock clock;
+  const absl::Time start = clock.Now();
+  const Result result = RunAt("unix:/nonexistent/descentd", {"list"}, false, nullptr, 80, &clock);
+  // One that was started by the line before it may need some seconds.
+  EXPECT_GT(clock.Now() - start, absl::Seconds(4));
+  EXPECT_LE(clock.Now() - start, absl::Seconds(5));
   EXPECT_EQ(result.code, 3);
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, AllOf(StartsWith("descent: no answer from unix:/nonexistent/descentd"),
                                 HasSubstr("is descentd running?")));
+}
+
+TEST_F(CliTest, AServersUrlIsNotItsAddress) {
+  const Result result = RunAt("http://127.0.0.1:7600", {"list"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("http://127.0.0.1:7600 is a URL"));
+}
+
+TEST_F(CliTest, OptionsAreRefusedAtTheDoor) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"get", "caf\xe9"}, "JOB: `caf\uFFFD` is not UTF-8"},
+      {{"submit", "x.yaml", "--label", "k=\xe9"}, "--label: `k=\uFFFD` is not UTF-8"},
+      {{"list", "--filter", "\xe9"}, "--filter: `\uFFFD` is not UTF-8"},
+      {{"pause", "x", "--at", "-5"}, "--at: must be at least 0, not -5"},
+      {{"pause", "x", "--at", "1e9"}, "--at: `1e9` is not a whole number in decimal digits"},
+      {{"submit", "x.yaml", "--name", "a", "--name", "b"}, "--name is given more than once"},
+      {{"set", "x", "step_size+=0.1"}, "`step_size+=0.1`: write PATH=VALUE or PATH*=FACTOR"},
+      {{"set", "x", "step_size/=2"}, "`step_size/=2`: write PATH=VALUE or PATH*=FACTOR"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const Result result = Descent(arguments);
+    EXPECT_EQ(result.code, 2) << message;
+    EXPECT_THAT(result.err, StartsWith("descent: " + message + "\n"));
+  }
+}
+
+TEST_F(CliTest, HelpIsACommandToo) {
+  EXPECT_EQ(RunAt("", {"help"}).out, RunAt("", {"--help"}).out);
+  EXPECT_EQ(RunAt("", {"help", "submit"}).out, RunAt("", {"submit", "--help"}).out);
 }
 
 TEST_F(CliTest, RefusalsExitWith1) {
@@ -509,7 +547,9 @@ TEST_F(CliTest, WaitExitsWith0OnlyForSuccess) {
 
 TEST_F(CliTest, DeleteNeedsForceForALiveJob) {
   service_.AddJob("x");
-  EXPECT_EQ(Descent({"delete", "x"}).code, 1);
+  const Result refused = Descent({"delete", "x"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.err, "descent: jobs/x is not over: stop it first, or use --force\n");
   EXPECT_EQ(Descent({"delete", "x", "--force"}).out, "jobs/x deleted\n");
   EXPECT_EQ(Descent({"delete", "x"}).code, 1);
 }
@@ -610,6 +650,8 @@ TEST_F(CliPredictTest, WritesATableWithTheClasses) {
   EXPECT_EQ(Read(file), "row,prediction_0,prediction_1,class\n0,0.1,-2,0\n1,3,1e-30,1\n");
   EXPECT_EQ(service_.predictions()[0].checkpoint(), "40");
   EXPECT_FALSE(service_.predictions()[0].has_data());
+  EXPECT_EQ(Descent({"predict", "a", "-o", "/nonexistent/x.csv"}).err,
+            "descent: /nonexistent/x.csv: No such file or directory\n");
   // It is there: not without --force.
   service_.SetPrediction({});
   const Result again = Descent({"predict", "a", "-o", file});

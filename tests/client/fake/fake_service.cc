@@ -234,7 +234,7 @@ grpc::Status FakeService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobReq
   if (entry == nullptr) return NoSuchJob(request->name());
   if (entry->job.state() == v1::RUNNING && !request->force()) {
     return ToGrpcStatus(MakeError(absl::StatusCode::kFailedPrecondition,
-                                  request->name() + " has not ended; stop it first",
+                                  request->name() + " is not over: stop it first, or use force",
                                   reason::kJobNotFinished));
   }
   jobs_.erase(request->name());
