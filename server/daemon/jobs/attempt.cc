@@ -23,6 +23,11 @@ void Attempt::Apply(const v1::Event& event) {
     newest_ = {event.attempt(), event.revision(), event.attempt_started(), 0};
     fruitless_revisions_.push_back(event.revision());
   } else if (event.has_rewound()) {
+    // To go on from a checkpoint is no progress; to have come further than ever before was.
+    const v1::Rewound& rewound = event.rewound();
+    const bool restarted = rewound.cause() == v1::Rewound::RESTARTED;
+    if (restarted && rewound.from_iteration() <= furthest_iteration_) return;
+    if (restarted) furthest_iteration_ = rewound.from_iteration();
     fruitless_revisions_.clear();
   } else if (event.has_state_changed()) {
     const v1::JobState state = event.state_changed().state();
@@ -35,7 +40,9 @@ void Attempt::Apply(const v1::Event& event) {
   }
 }
 
-int Attempt::CountFruitless(int64_t last_iteration_revision) {
+int Attempt::CountFruitless(int64_t head_iteration, int64_t last_iteration_revision) {
+  // It was there before: nothing is new.
+  if (head_iteration <= furthest_iteration_) last_iteration_revision = 0;
   // Those before will never count again.
   std::erase_if(fruitless_revisions_,
                 [&](int64_t revision) { return revision <= last_iteration_revision; });

@@ -52,9 +52,10 @@ class Attempt {
     int64_t last_sequence = 0;  // of its events here
   };
   const Journaled& newest() const { return newest_; }
-  // Attempts begun after this revision, the revision of the last new iteration, not counting those
-  // before a rewind or an orderly end, nor those that came to wait for people (PAUSED).
-  int CountFruitless(int64_t last_iteration_revision);
+  // Attempts that made no new iteration: begun after the last one's revision, not counting those
+  // before a rewind or an orderly end, nor those that came to wait for people (PAUSED). After a
+  // restart from a checkpoint an iteration is new if none before came so far.
+  int CountFruitless(int64_t head_iteration, int64_t last_iteration_revision);
 
   // ---- Its life.
   void Prepare(const WorkerPtr& worker);
@@ -130,6 +131,7 @@ class Attempt {
   std::vector<std::function<void()>> postponed_;
   Journaled newest_;
   std::vector<int64_t> fruitless_revisions_;  // of AttemptStarted events
+  int64_t furthest_iteration_ = -1;           // that a restart has left behind
 };
 
 }  // namespace descent::daemon

@@ -68,8 +68,10 @@ absl::Status CheckDials(const v1::CommandJobRequest& request, const v1::SpecSumm
     if (matches.empty()) {
       return InvalidField(
           field,
-          absl::StrCat("\"", path, "\" is no dial of this job; there ",
-                       dials.size() == 1 ? "is " : "are ", absl::StrJoin(dials, ", ")),
+          dials.empty()
+              ? absl::StrCat("\"", path, "\" is no dial of this job, which has none")
+              : absl::StrCat("\"", path, "\" is no dial of this job; there ",
+                             dials.size() == 1 ? "is " : "are ", absl::StrJoin(dials, ", ")),
           reason::kUnknownDial);
     }
     std::vector<std::string> names;

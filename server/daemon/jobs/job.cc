@@ -87,6 +87,11 @@ v1::Job Job::DurableLight() const {
   return job;
 }
 
+WorkerKind Job::worker_kind() const {
+  MutexLock lock(mutex_);
+  return present().given().spec().has_program() ? WorkerKind::kProgram : WorkerKind::kLayers;
+}
+
 v1::JobState Job::pending_state() const {
   MutexLock lock(mutex_);
   return present().state();

@@ -87,6 +87,8 @@ class Job : public std::enable_shared_from_this<Job> {
   v1::Job Durable() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::Job DurableLight() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::JobState pending_state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Which workers may run it.
+  WorkerKind worker_kind() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Command(const v1::CommandJobRequest& request, const std::string& principal,
                Jobs::Callback<v1::CommandJobResponse> done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Those who wait for an answer get this one; their requests stay accepted.
@@ -154,7 +156,9 @@ class Job : public std::enable_shared_from_this<Job> {
                                const v1::CommandAccepted& asked) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Accept(const v1::CommandAccepted& accepted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StopQueued(const v1::CommandAccepted& accepted, Draft* draft)
+  // Whether nobody but the daemon can end the run: it waits for its turn, or for its program.
+  bool WaitsForWorker() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StopWithoutWorker(const v1::CommandAccepted& accepted, Draft* draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForwardAccepted(const v1::CommandAccepted& accepted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -162,6 +166,8 @@ class Job : public std::enable_shared_from_this<Job> {
   // Journals the attempt of the worker that it was prepared for, and starts it.
   void BeginAttempt(const Inspection& inspection, double elapsed_seconds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Rejects the open requests for what the worker can't do.
+  void RejectImpossible(Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unbind() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The attempt came to an end before the run did: another one, or FAILED.

@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/program.h"
 
 namespace descent::daemon {
 namespace {
@@ -88,17 +90,21 @@ bool Job::FinishStart(const WorkerPtr& worker, const Inspection& inspection) {
 
 void Job::BeginAttempt(const Inspection& inspection, double elapsed_seconds) {
   const CheckpointRecord& checkpoint = inspection.checkpoint;
-  attempt_.Start({checkpoint.name, checkpoint.iteration, elapsed_seconds},
-                 appender_.head_iteration());
-  recomputation_ = Recomputation();
-  const int32_t number = attempt_.number();
-
+  const Attempt::Base base = {checkpoint.name, checkpoint.iteration, elapsed_seconds};
   Draft draft;
   for (const std::string& name : inspection.passed_over) {
     appender_.Add(appender_.NewNotice(absl::StrCat("Checkpoint ", name,
                                                    " is missing or damaged and is passed over")),
                   &draft);
   }
+  // What it can't compute again, to be compared, it leaves behind.
+  if (appender_.head_iteration() >= 0 && !attempt_.worker()->capabilities().recompute()) {
+    appender_.Add(NewRewound(base, v1::Rewound::RESTARTED, ""), &draft);
+  }
+  attempt_.Start(base, appender_.head_iteration());
+  recomputation_ = Recomputation();
+  const int32_t number = attempt_.number();
+  RejectImpossible(&draft);
   const v1::JobState state = number == 1 ? v1::PREPARING : v1::RECOVERING;
   if (present().state() != state) appender_.Add(appender_.NewState(state, ""), &draft);
   v1::Event event = appender_.NewEvent();
@@ -120,6 +126,18 @@ void Job::BeginAttempt(const Inspection& inspection, double elapsed_seconds) {
           absl::StrCat("attempt ", number, " starts from ",
                        checkpoint.name.empty() ? "the starting point" : checkpoint.name,
                        " in worker ", attempt_.worker()->process().pid));
+}
+
+void Job::RejectImpossible(Draft* draft) {
+  for (const v1::CommandAccepted& accepted : book_.Unresolved()) {
+    const absl::Status possible = CheckCapabilities(accepted, attempt_.worker()->capabilities());
+    if (possible.ok()) continue;
+    v1::Event event = appender_.NewEvent();
+    *event.mutable_command_rejected() =
+        RejectionOf(accepted, possible.code(), std::string(possible.message()),
+                    GetErrorDetail(possible).reason);
+    appender_.Add(std::move(event), draft);
+  }
 }
 
 void Job::SendStart() {
@@ -199,6 +217,9 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
     return absl::AbortedError(present().is_final() ? "The job is over"
                                                    : "Another attempt has taken over");
   }
+  Draft draft;
+  RejectImpossible(&draft);
+  if (!draft.empty()) Append(std::move(draft));
   worker::v1::Welcome welcome;
   welcome.set_acknowledged_sequence(attempt_.durable_sequence());
   for (v1::CommandAccepted& accepted : book_.Unresolved(/*deliverable=*/true)) {
@@ -247,7 +268,8 @@ void Job::LeaveService(const absl::Status& damage) {
 }
 
 void Job::EndAttempt(const std::string& cause, Draft draft) {
-  const int fruitless = attempt_.CountFruitless(appender_.last_iteration_revision());
+  const int fruitless =
+      attempt_.CountFruitless(appender_.head_iteration(), appender_.last_iteration_revision());
   checkpoint_suspected_ = fruitless > 0;
   LogWarning(rules::JobName(id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
   appender_.Add(appender_.NewNotice(absl::StrCat("Attempt ", attempt_.number(), " ended: ", cause)),
@@ -290,6 +312,7 @@ v1::Event Job::NewRewound(const Attempt::Base& base, v1::Rewound::Cause cause,
   rewound.set_to_branch(present().light().branch() + 1);
   rewound.set_checkpoint(base.checkpoint);
   rewound.set_detail(detail);
+  rewound.set_from_iteration(appender_.head_iteration());
   event.set_branch(rewound.to_branch());
   return event;
 }

@@ -11,6 +11,7 @@
 #include "proto/rules/reasons.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/program.h"
 
 namespace descent::daemon {
 
@@ -63,7 +64,12 @@ absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,
   if (absl::Status status = CheckDials(request, present().given().summary()); !status.ok()) {
     return status;
   }
-  return book_.CheckRoom(asked);
+  absl::Status status = CheckRanges(request, present().given());
+  // One that has yet to come is asked when it does.
+  if (status.ok() && attempt_.is_live()) {
+    status = CheckCapabilities(asked, attempt_.worker()->capabilities());
+  }
+  return status.ok() ? book_.CheckRoom(asked) : status;
 }
 
 void Job::Accept(const v1::CommandAccepted& accepted) {
@@ -72,15 +78,20 @@ void Job::Accept(const v1::CommandAccepted& accepted) {
   *event.mutable_command_accepted() = accepted;
   appender_.Add(std::move(event), &draft);
   // Without a worker nobody else would answer; and a stop needs none.
-  if (present().state() == v1::QUEUED && attempt_.is_idle() && !accepted.has_at_iteration() &&
+  if (WaitsForWorker() && !accepted.has_at_iteration() &&
       std::all_of(accepted.commands().begin(), accepted.commands().end(),
                   [](const v1::Command& command) { return command.has_stop(); })) {
-    StopQueued(accepted, &draft);
+    StopWithoutWorker(accepted, &draft);
   }
   Append(std::move(draft));
 }
 
-void Job::StopQueued(const v1::CommandAccepted& accepted, Draft* draft) {
+bool Job::WaitsForWorker() const {
+  return attempt_.is_idle() &&
+         (present().state() == v1::QUEUED || present().given().spec().has_program());
+}
+
+void Job::StopWithoutWorker(const v1::CommandAccepted& accepted, Draft* draft) {
   v1::Event event = appender_.NewEvent();
   v1::CommandApplied& applied = *event.mutable_command_applied();
   applied.set_request_id(accepted.request_id());
@@ -88,8 +99,10 @@ void Job::StopQueued(const v1::CommandAccepted& accepted, Draft* draft) {
   applied.set_principal(accepted.principal());
   for (int i = 0; i < accepted.commands_size(); ++i) applied.add_commands("stop");
   appender_.Add(std::move(event), draft);
+  const bool is_program = present().given().spec().has_program();
   AddFinal(appender_.NewState(v1::STOPPED, absl::StrCat("stopped by ", accepted.principal(),
-                                                        " before it was its turn")),
+                                                        is_program ? " while its program was away"
+                                                                   : " before it was its turn")),
            draft);
 }
 

@@ -32,20 +32,21 @@ constexpr size_t kMaxPageBytes = size_t{1} << 20;  // or one job
 
 }  // namespace
 
-JobsServiceImpl::JobsServiceImpl(const Options& options, Journal* journal, Processes* processes,
-                                 const server::Clock* clock)
+JobsServiceImpl::JobsServiceImpl(const Options& options, Secrets secrets, Journal* journal,
+                                 Launcher* launcher, const server::Clock* clock)
     : options_(options),
       journal_(journal),
       clock_(clock),
       loop_(std::make_shared<server::Loop>(clock)),
       files_(options.files != nullptr ? options.files
                                       : std::make_shared<server::Executor>(kFileThreads)),
+      secrets_(std::move(secrets)),
       supervisor_(Supervisor::Options{.socket = options.socket,
                                       .log_dir = options.data_dir + "/workers",
                                       .lease_seconds = options.worker_lease_seconds,
                                       .max_validations = options.max_validations,
                                       .validation_seconds = options.validation_seconds},
-                  clock, loop_, processes, this) {}
+                  secrets_, clock, loop_, launcher, this) {}
 
 JobsServiceImpl::~JobsServiceImpl() {
   supervisor_.StopListening();
@@ -90,8 +91,8 @@ Jobs::Cancel JobsServiceImpl::Validate(const Caller& caller, const v1::ValidateS
       FindStepSizes(response.spec(), response.mutable_summary());
       done(std::move(response));
     };
-    const int64_t number = supervisor_.Validate(caller, request.spec(), answer);
-    if (!stopping_) validations_[call] = number;
+    const int64_t number = ValidateOnLoop(caller, request.spec(), answer);
+    if (!stopping_ && number > 0) validations_[call] = number;
   });
   return [this, loop = loop_, call] {
     loop->Post([this, call] {
@@ -207,6 +208,18 @@ void JobsServiceImpl::Shutdown(std::chrono::steady_clock::time_point deadline) {
 
 // ------------------------------------------------------------------------------------ AttemptHost
 
+absl::Status JobsServiceImpl::OnProgram(const std::string& name, const std::string& secret) {
+  const absl::StatusOr<JobPtr> job = Find(name);
+  // One answer to all who are not the job's own: it does not say whether there is such a job.
+  if (!job.ok() || (*job)->worker_kind() != WorkerKind::kProgram ||
+      !secrets_.IsSecretOf(SecretNameOf(**job), secret)) {
+    return absl::UnauthenticatedError(
+        "A program names its job, and brings what is in the job's file program.secret");
+  }
+  if (rules::IsFinal((*job)->pending_state())) return absl::FailedPreconditionError("The job is over");
+  return (*job)->damage();
+}
+
 AttemptHost::Taken JobsServiceImpl::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
                                              bool on_loop) {
   const absl::StatusOr<JobPtr> job = Find(batch->job());
@@ -221,6 +234,9 @@ absl::StatusOr<worker::v1::Welcome> JobsServiceImpl::OnReconnect(const WorkerPtr
                                                                  const worker::v1::Hello& hello) {
   const absl::StatusOr<JobPtr> job = Find(hello.job());
   if (!job.ok()) return job.status();
+  if (worker->kind() != (*job)->worker_kind()) {
+    return absl::AbortedError("The job is not one for this worker");
+  }
   absl::StatusOr<worker::v1::Welcome> welcome = (*job)->OnReconnect(worker, hello);
   if (welcome.ok()) assigned_[worker] = *job;
   return welcome;
@@ -271,10 +287,12 @@ std::vector<JobPtr> JobsServiceImpl::AllJobs() const {
 }
 
 absl::StatusOr<std::unique_ptr<JobsService>> JobsService::Open(const Options& options,
-                                                               Journal* journal,
-                                                               Processes* processes,
+                                                               Journal* journal, Launcher* launcher,
                                                                const server::Clock* clock) {
-  auto service = std::make_unique<JobsServiceImpl>(options, journal, processes, clock);
+  absl::StatusOr<Secrets> secrets = Secrets::Open(options.data_dir + "/worker.key");
+  if (!secrets.ok()) return secrets.status();
+  auto service =
+      std::make_unique<JobsServiceImpl>(options, *std::move(secrets), journal, launcher, clock);
   if (absl::Status status = service->Begin(); !status.ok()) return status;
   return service;
 }

@@ -11,7 +11,7 @@
 #include "server/common/executor.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
-#include "server/daemon/workers/processes.h"
+#include "server/daemon/launch/launcher.h"
 
 namespace descent::daemon {
 
@@ -20,7 +20,7 @@ namespace descent::daemon {
 class JobsService : public Jobs {
  public:
   struct Options {
-    std::string data_dir;  // exists; jobs/ and workers/ are made in it
+    std::string data_dir;  // exists; jobs/, workers/ and worker.key are made in it
     std::string socket;    // where workers find the daemon; the same after a restart
     int max_running_jobs = 1;
     double worker_lease_seconds = 10;
@@ -36,9 +36,9 @@ class JobsService : public Jobs {
   };
 
   // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,
-  // `processes` and `clock` must outlive it.
+  // `launcher` and `clock` must outlive it.
   static absl::StatusOr<std::unique_ptr<JobsService>> Open(const Options& options, Journal* journal,
-                                                           Processes* processes,
+                                                           Launcher* launcher,
                                                            const server::Clock* clock);
 
   // Asks every worker to save a checkpoint and leave, and waits for it until the deadline. Blocks.

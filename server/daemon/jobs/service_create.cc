@@ -16,6 +16,7 @@
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/names.h"
+#include "server/daemon/jobs/program.h"
 #include "server/daemon/jobs/service_impl.h"
 
 namespace descent::daemon {
@@ -89,13 +90,20 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     creation->job_id = request.job_id();
   }
   creations_.insert(creation);
-  creation->validation = supervisor_.Validate(
+  creation->validation = ValidateOnLoop(
       caller, request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
         creations_.erase(creation);
         const absl::StatusOr<v1::Job> job =
             valid.ok() ? CreateValid(*creation, *valid) : absl::StatusOr<v1::Job>(valid.status());
         for (const auto& [number, waiter] : creation->waiters) waiter(job);
       });
+}
+
+int64_t JobsServiceImpl::ValidateOnLoop(const Caller& caller, const v1::Spec& spec,
+                                        const Supervisor::Validated& done) {
+  if (!spec.has_program()) return supervisor_.Validate(caller, spec, done);
+  done(ResolveProgram(spec));
+  return 0;
 }
 
 void JobsServiceImpl::CancelCreation(int64_t call) {
@@ -135,6 +143,9 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   queued.set_revision(2);
   queued.set_time_unix_nanos(now);
   queued.mutable_state_changed()->set_state(v1::QUEUED);
+  if (valid.spec().has_program()) {
+    queued.mutable_state_changed()->set_reason("waits for its program, which is started elsewhere");
+  }
 
   std::error_code error;
   std::filesystem::remove_all(DirOf(creation.job_id), error);  // of a deleted namesake
@@ -164,7 +175,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   }
   LogInfo(absl::StrCat("jobs/", job->id()), absl::StrCat("created by ", creation.caller.principal));
   v1::Job answer = job->Durable();
-  queue_.push_back(std::move(job));
+  Enqueue(job);
   Schedule();
   return answer;
 }

@@ -25,6 +25,7 @@
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/listing.h"
 #include "server/daemon/jobs/service.h"
+#include "server/daemon/launch/secrets.h"
 #include "server/daemon/workers/supervisor.h"
 
 namespace descent::daemon {
@@ -33,7 +34,7 @@ using JobPtr = std::shared_ptr<Job>;
 
 class JobsServiceImpl : public JobsService, public AttemptHost {
  public:
-  JobsServiceImpl(const Options& options, Journal* journal, Processes* processes,
+  JobsServiceImpl(const Options& options, Secrets secrets, Journal* journal, Launcher* launcher,
                   const server::Clock* clock);
   ~JobsServiceImpl() override;
   absl::Status Begin();
@@ -63,6 +64,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   absl::Status launching() const override { return supervisor_.launching(); }
 
   // AttemptHost:
+  absl::Status OnProgram(const std::string& name, const std::string& secret) override;
   Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) override;
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                   const worker::v1::Hello& hello) override;
@@ -84,6 +86,12 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   absl::StatusOr<JobPtr> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<JobPtr> AllJobs() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::string DirOf(const std::string& job_id) const;
+  // The name in Secrets of the programs that may run this job: not those of a deleted namesake.
+  static std::string SecretNameOf(const Job& job);
+  // Where such a program finds the secret; a job that is over has none.
+  std::string SecretFileOf(const Job& job) const;
+  // Writes it, of a program's job.
+  void OfferSecret(const JobPtr& job) const;
   Job::Environment EnvironmentOf(const std::string& job_id);
   void Insert(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -100,7 +108,14 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // The queue:
   void Schedule();
   void Acquire(const JobPtr& job);
+  // Puts it into the queue. One of a program waits for its program instead, and for no turn: the
+  // daemon starts nothing for it.
+  void Enqueue(const JobPtr& job);
   void Finished(const JobPtr& job);
+
+  // Validation, by a spare; of a program, by what it declares. As Supervisor::Validate.
+  int64_t ValidateOnLoop(const Caller& caller, const v1::Spec& spec,
+                         const Supervisor::Validated& done);
 
   // Creation:
   void CreateOnLoop(const Caller& caller, const v1::CreateJobRequest& request, int64_t call,
@@ -148,6 +163,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::atomic<int64_t> predictions_ = 0;  // asked for
   std::atomic<int64_t> calls_ = 0;        // of Create and Validate
 
+  const Secrets secrets_;
   Supervisor supervisor_;  // last: it calls
 };
 

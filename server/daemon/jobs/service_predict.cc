@@ -88,6 +88,13 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
                                   "model that could predict"),
                      reason::kNoModel);
   }
+  if (job.spec().has_program()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition,
+                     absl::StrCat(request.name(),
+                                  " is a program's: the daemon has no model of it that could "
+                                  "predict"),
+                     reason::kNoModel);
+  }
   if (absl::Status status = CheckPlayer(request.player(), job); !status.ok()) return status;
   const bool has_test = job.spec().data().has_test() || job.spec().data().has_split();
   if (request.data().kind_case() == v1::DataSource::KIND_NOT_SET && !has_test) {

@@ -98,12 +98,10 @@ absl::Status JobsServiceImpl::Load() {
 void JobsServiceImpl::TakeUp(const JobPtr& job) {
   const v1::JobState state = job->pending_state();
   if (rules::IsFinal(state)) return;
-  if (state == v1::QUEUED) {
-    queue_.push_back(job);
-    return;
-  }
-  running_.insert(job->id());
-  const WorkerPtr worker = supervisor_.Await(job->RunningProcess());
+  if (state == v1::QUEUED) return Enqueue(job);
+  if (job->worker_kind() == WorkerKind::kLayers) running_.insert(job->id());
+  OfferSecret(job);
+  const WorkerPtr worker = supervisor_.Await(job->id(), job->worker_kind(), job->RunningProcess());
   assigned_[worker] = job;
   job->AwaitWorker(worker);
 }
@@ -189,9 +187,30 @@ void JobsServiceImpl::Schedule() {
   queued_ = static_cast<int64_t>(queue_.size());
 }
 
+void JobsServiceImpl::Enqueue(const JobPtr& job) {
+  if (job->worker_kind() == WorkerKind::kLayers) return queue_.push_back(job);
+  OfferSecret(job);
+  Acquire(job);
+}
+
+std::string JobsServiceImpl::SecretNameOf(const Job& job) {
+  return absl::StrCat("program/", job.id(), "/", job.DurableLight().create_time_unix_nanos());
+}
+
+std::string JobsServiceImpl::SecretFileOf(const Job& job) const {
+  return DirOf(job.id()) + "/program.secret";
+}
+
+void JobsServiceImpl::OfferSecret(const JobPtr& job) const {
+  if (job->worker_kind() != WorkerKind::kProgram) return;
+  const absl::Status written =
+      WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
+  if (!written.ok()) LogWarning(absl::StrCat("jobs/", job->id()), std::string(written.message()));
+}
+
 void JobsServiceImpl::Acquire(const JobPtr& job) {
   if (stopping_ || rules::IsFinal(job->pending_state()) || !job->damage().ok()) return;
-  supervisor_.Acquire(job->id(), [this, job](const WorkerPtr& worker) {
+  supervisor_.Acquire(job->id(), job->worker_kind(), [this, job](const WorkerPtr& worker) {
     // Nobody is told of the end of a fenced one.
     std::erase_if(assigned_, [](const auto& entry) { return entry.first->fenced(); });
     assigned_[worker] = job;
@@ -205,6 +224,10 @@ void JobsServiceImpl::Acquire(const JobPtr& job) {
 void JobsServiceImpl::Finished(const JobPtr& job) {
   LogInfo(rules::JobName(job->id()), v1::JobState_Name(job->pending_state()));
   supervisor_.CancelAcquire(job->id());
+  if (job->worker_kind() == WorkerKind::kProgram) {
+    std::error_code error;
+    std::filesystem::remove(SecretFileOf(*job), error);
+  }
   running_.erase(job->id());
   std::erase(queue_, job);
   Schedule();

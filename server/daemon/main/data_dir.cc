@@ -75,7 +75,7 @@ void Restrict(const std::filesystem::path& path) {
 // it. The folder itself is left alone: it is somebody's own.
 void RestrictStore(const std::string& folder) {
   for (const char* part : {"descent.db", "descent.db-wal", "descent.db-shm", "descentd.json",
-                           "lock", "jobs", "workers"}) {
+                           "lock", "jobs", "worker.key", "workers"}) {
     Restrict(std::filesystem::path(folder) / part);
   }
 }

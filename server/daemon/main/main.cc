@@ -33,12 +33,13 @@
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/journal/check.h"
 #include "server/daemon/journal/journal.h"
+#include "server/daemon/launch/launcher.h"
+#include "server/daemon/launch/local.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/listen_address.h"
-#include "server/daemon/workers/processes.h"
 
 namespace descent::daemon {
 namespace {
@@ -188,9 +189,9 @@ int Serve(const Flags& flags) {
   if (!socket.ok()) return Refuse(socket.status());
   const std::string worker_binary =
       flags.worker_binary.empty() ? FindWorkerBinary() : flags.worker_binary;
-  absl::StatusOr<std::unique_ptr<Processes>> processes =
-      SystemProcesses(worker_binary, *socket, *worker_arguments);
-  if (!processes.ok()) return Refuse(processes.status());
+  absl::StatusOr<std::unique_ptr<Launcher>> launcher =
+      LocalLauncher(worker_binary, *socket, *worker_arguments);
+  if (!launcher.ok()) return Refuse(launcher.status());
 
   const server::Clock* clock = server::Clock::Real();
   Journal::Options journal_options;
@@ -208,7 +209,7 @@ int Serve(const Flags& flags) {
                          .max_validations = flags.max_validations,
                          .validation_seconds = flags.validation_seconds,
                          .new_store = flags.new_store},
-                        journal->get(), processes->get(), clock);
+                        journal->get(), launcher->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };

@@ -22,9 +22,29 @@ using server::LogWarning;
 using server::MutexLock;
 using worker::v1::DaemonMessage;
 
-constexpr int32_t kProtocolVersion = 1;
+constexpr int32_t kProtocolVersion = 2;
+constexpr int32_t kOldestProtocolVersion = 1;
+
+using Hello = worker::v1::Hello;
+
+ProcessId ProcessOf(const worker::v1::Hello& hello) {
+  return {hello.worker().pid(), hello.worker().process_start_ticks()};
+}
+
+// Of version 1, which says none, as its job tells.
+worker::v1::Hello::Role RoleOf(const worker::v1::Hello& hello) {
+  if (hello.role() != Hello::ROLE_UNSPECIFIED) return hello.role();
+  return hello.job().empty() ? Hello::SPARE : Hello::RANK;
+}
+
+// Whether it is in an attempt already. A program names its job in any case.
+bool RunsAttempt(const worker::v1::Hello& hello) {
+  return RoleOf(hello) == Hello::PROGRAM ? hello.attempt() > 0 : !hello.job().empty();
+}
 
 }  // namespace
+
+std::string SecretName(const std::string& worker_id) { return absl::StrCat("worker/", worker_id); }
 
 absl::Status ShuttingDown() {
   return MakeError(absl::StatusCode::kUnavailable,
@@ -33,21 +53,23 @@ absl::Status ShuttingDown() {
                    "SHUTTING_DOWN");
 }
 
-Supervisor::Supervisor(Options options, const server::Clock* clock,
-                       std::shared_ptr<server::Loop> loop, Processes* processes, AttemptHost* host)
+Supervisor::Supervisor(Options options, Secrets secrets, const server::Clock* clock,
+                       std::shared_ptr<server::Loop> loop, Launcher* launcher, AttemptHost* host)
     : options_(std::move(options)),
+      secrets_(std::move(secrets)),
       clock_(clock),
       loop_(std::move(loop)),
-      processes_(processes),
+      launcher_(launcher),
       host_(host) {}
 
 Supervisor::~Supervisor() { StopListening(); }
 
 void Supervisor::StopListening() { server_.reset(); }
 
-WorkerPtr Supervisor::Await(const ProcessId& process) {
-  auto worker = std::make_shared<Worker>(absl::StrCat("awaited-", process.pid), process);
+WorkerPtr Supervisor::Await(const std::string& job, WorkerKind kind, const ProcessId& process) {
+  auto worker = std::make_shared<Worker>(absl::StrCat("awaited-", process.pid), process, kind);
   worker->state_ = Worker::State::kAssigned;
+  worker->job_ = job;
   Add(worker);
   return worker;
 }
@@ -71,8 +93,8 @@ void Supervisor::Add(const WorkerPtr& worker) {
   workers_.push_back(worker);
   Count();
   if (worker->process().pid <= 0) return;  // elsewhere: its lease alone tells
-  processes_->Watch(worker->process(), [this, loop = loop_, worker](const ProcessExit& exit) {
-    // The processes outlive this: a stopped loop drops it.
+  launcher_->Watch(worker->process(), [this, loop = loop_, worker](const ProcessExit& exit) {
+    // The launcher outlives this: a stopped loop drops it.
     loop->Post([this, worker, exit] { OnExit(worker, exit); });
   });
 }
@@ -93,6 +115,8 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
     EndPredictions(ShuttingDown());
     for (const WorkerPtr& worker : workers_) {
       if (worker->fenced() || worker->connection() == nullptr) continue;
+      // It trains on, and finds the next daemon.
+      if (worker->kind() == WorkerKind::kProgram) continue;
       worker->leaving_ = true;
       DaemonMessage message;
       message.mutable_leave()->set_reason("The daemon is shutting down");
@@ -130,50 +154,119 @@ void Supervisor::OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resu
   });
 }
 
-WorkerPtr Supervisor::Find(const worker::v1::Hello& hello) {
-  for (const WorkerPtr& worker : workers_) {
-    if (!hello.worker_id().empty() && worker->id() == hello.worker_id()) return worker;
+absl::StatusOr<WorkerPtr> Supervisor::Admit(const worker::v1::Hello& hello) {
+  switch (RoleOf(hello)) {
+    case Hello::SPARE:
+      if (!hello.job().empty()) return absl::InvalidArgumentError("A spare has no job");
+      return AdmitLaunched(hello);
+    case Hello::RANK:
+      if (hello.job().empty()) return absl::InvalidArgumentError("A rank has a job and an attempt");
+      return AdmitLaunched(hello);
+    case Hello::PROGRAM:
+      if (hello.protocol_version() < kProtocolVersion) {
+        return absl::InvalidArgumentError(absl::StrCat("Programs speak version ", kProtocolVersion,
+                                                       " of the worker protocol, or a newer one"));
+      }
+      return AdmitProgram(hello);
+    default:
+      return absl::InvalidArgumentError("The role is none that this daemon knows");
   }
-  const ProcessId process{hello.worker().pid(), hello.worker().process_start_ticks()};
-  for (const WorkerPtr& worker : workers_) {
-    if (worker->process() == process) return worker;
-  }
-  return nullptr;
 }
 
-void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello) {
-  if (hello.protocol_version() < kProtocolVersion) {
-    return connection->Fence(
-        absl::StrCat("This daemon speaks version ", kProtocolVersion, " of the worker protocol"));
-  }
-  WorkerPtr worker = Find(hello);
-  if (worker == nullptr) {
-    // Launched by an earlier daemon, or by somebody else.
-    const ProcessId process{hello.worker().pid(), hello.worker().process_start_ticks()};
-    worker = std::make_shared<Worker>(
-        hello.worker_id().empty() ? absl::StrCat("pid-", process.pid) : hello.worker_id(), process);
-    if (!hello.job().empty()) worker->state_ = Worker::State::kAssigned;
-    const std::string log_path = LogPath(worker->id());
-    if (!absl::StrContains(worker->id(), "/") && access(log_path.c_str(), F_OK) == 0) {
-      worker->log_path_ = log_path;
+absl::StatusOr<WorkerPtr> Supervisor::AdmitLaunched(const worker::v1::Hello& hello) {
+  const ProcessId process = ProcessOf(hello);
+  const bool is_proven = secrets_.IsSecretOf(SecretName(hello.worker_id()), hello.secret());
+  // A worker of version 1 brings no secret: it must be a process that was launched or is awaited.
+  const bool may_be_known = hello.protocol_version() < kProtocolVersion;
+  WorkerPtr known;
+  for (const WorkerPtr& worker : workers_) {
+    if (worker->kind() != WorkerKind::kLayers) continue;
+    if (is_proven && worker->id() == hello.worker_id()) {
+      worker->proven_ = true;
+      return worker;
     }
-    Add(worker);
+    if (worker->process() != process) continue;
+    if (is_proven || (may_be_known && !worker->proven_)) known = worker;
   }
-  connection->worker = worker;
-  if (worker->fenced()) return connection->Fence("Another attempt has taken over");
+  if (known != nullptr) {
+    known->proven_ = is_proven;
+    return known;
+  }
+  if (!is_proven) {
+    return absl::UnauthenticatedError("This daemon has not launched this worker");
+  }
+  // Launched by an earlier daemon.
+  auto worker = std::make_shared<Worker>(hello.worker_id(), process, WorkerKind::kLayers);
+  worker->proven_ = true;
+  if (!hello.job().empty()) worker->state_ = Worker::State::kAssigned;
+  if (const std::string log_path = LogPath(worker->id()); access(log_path.c_str(), F_OK) == 0) {
+    worker->log_path_ = log_path;
+  }
+  Add(worker);
+  return worker;
+}
+
+absl::StatusOr<WorkerPtr> Supervisor::AdmitProgram(const worker::v1::Hello& hello) {
+  if (absl::Status status = host_->OnProgram(hello.job(), hello.secret()); !status.ok()) {
+    return status;
+  }
+  const std::string job(absl::StripPrefix(hello.job(), "jobs/"));
+  const ProcessId process = ProcessOf(hello);
+  for (const WorkerPtr& worker : std::list<WorkerPtr>(workers_)) {
+    if (worker->kind() != WorkerKind::kProgram || worker->job_ != job ||
+        worker->process() != process) {
+      continue;
+    }
+    const bool is_under_way = worker->fenced() || worker->state_ == Worker::State::kAssigned;
+    if (RunsAttempt(hello) || !is_under_way) return worker;
+    // The same process, and a new run in it: what it was before is over.
+    workers_.remove(worker);
+    if (!worker->fenced()) {
+      worker->Fence("Its program has begun anew");
+      Lost(worker, absl::StrCat("program ", process.pid, " began anew"), /*clean=*/false);
+    }
+  }
+  auto worker = std::make_shared<Worker>(absl::StrCat("program-", job, "-", process.pid), process,
+                                         WorkerKind::kProgram);
+  worker->job_ = job;
+  if (RunsAttempt(hello)) worker->state_ = Worker::State::kAssigned;
+  Add(worker);
+  return worker;
+}
+
+void Supervisor::Connect(const WorkerPtr& worker, const ConnectionPtr& connection,
+                         const worker::v1::Hello& hello) {
   ConnectionPtr old;
   {
     MutexLock lock(worker->mutex_);
     old = std::exchange(worker->connection_, connection);
+    worker->capabilities_ = hello.capabilities();
   }
   if (old != nullptr) old->Fence("The worker has a newer connection");
   worker->heard_nanos_ = clock_->MonotonicNanos();
   worker->info_ = hello.worker();
+}
+
+void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello) {
+  if (hello.protocol_version() < kOldestProtocolVersion) {
+    return connection->Fence(absl::StrCat("This daemon speaks versions ", kOldestProtocolVersion,
+                                          " to ", kProtocolVersion, " of the worker protocol"));
+  }
+  const absl::StatusOr<WorkerPtr> admitted = Admit(hello);
+  if (!admitted.ok()) {
+    const std::string reason(admitted.status().message());
+    LogWarning("workers", absl::StrCat("process ", hello.worker().pid(), " is refused: ", reason));
+    return connection->Fence(reason);
+  }
+  const WorkerPtr& worker = *admitted;
+  connection->worker = worker;
+  if (worker->fenced()) return connection->Fence("Another attempt has taken over");
+  Connect(worker, connection, hello);
 
   DaemonMessage message;
   worker::v1::Welcome& welcome = *message.mutable_welcome();
   const bool assigned = worker->state_ == Worker::State::kAssigned;
-  if (!hello.job().empty()) {
+  if (RunsAttempt(hello)) {
     absl::StatusOr<worker::v1::Welcome> adopted = host_->OnReconnect(worker, hello);
     if (!adopted.ok()) {
       LogInfo("workers", absl::StrCat("worker ", worker->process().pid,
@@ -191,15 +284,15 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     worker->state_ = Worker::State::kSpare;
     worker->spare_since_nanos_ = clock_->MonotonicNanos();
   }
-  welcome.set_protocol_version(kProtocolVersion);
+  welcome.set_protocol_version(std::min(hello.protocol_version(), kProtocolVersion));
   welcome.set_lease_seconds(options_.lease_seconds);
   worker->Send(std::move(message));
-  if (stopping_) {
+  if (stopping_ && worker->kind() == WorkerKind::kLayers) {
     worker->leaving_ = true;
     DaemonMessage leave;
     leave.mutable_leave()->set_reason("The daemon is shutting down");
     worker->Send(std::move(leave));
-  } else if (hello.job().empty() && assigned) {
+  } else if (assigned && !RunsAttempt(hello)) {
     host_->OnUnstarted(worker);
   } else if (validating_.count(worker->id()) > 0) {
     // Whatever made it lose the connection may do so again.
@@ -331,7 +424,7 @@ void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
 void Supervisor::Lost(const WorkerPtr& worker, const std::string& cause, bool clean) {
   if (worker->state_ == Worker::State::kAssigned) {
     host_->OnLost(worker, cause, clean);
-  } else if (!stopping_ && !worker->leaving_) {
+  } else if (worker->kind() == WorkerKind::kLayers && !stopping_ && !worker->leaving_) {
     LostSpare(worker, cause, clean);
   }
 }
@@ -347,6 +440,8 @@ void Supervisor::CheckLeases() {
   leases_checked_nanos_ = now;
   for (const WorkerPtr& worker : std::list<WorkerPtr>(workers_)) {
     if (worker->fenced()) continue;
+    // It may be stopped, by somebody who looks at it: its process tells when it is gone.
+    if (worker->kind() == WorkerKind::kProgram && worker->process().pid > 0) continue;
     const bool launching = worker->state_ == Worker::State::kLaunched;
     const double allowed = launching ? options_.launch_seconds : options_.lease_seconds;
     if (now - worker->heard_nanos_ <= static_cast<int64_t>(allowed * kSecond)) continue;
@@ -371,7 +466,7 @@ void Supervisor::Count() {
     ++connected;
     const bool assigned = worker->state_ == Worker::State::kAssigned;
     live.push_back({worker->id(), worker->process(), assigned ? worker->job_ : ""});
-    if (worker->state_ == Worker::State::kSpare) ++spares;
+    if (worker->state_ == Worker::State::kSpare && worker->kind() == WorkerKind::kLayers) ++spares;
   }
   workers_count_ = connected;
   spares_count_ = spares;

@@ -20,9 +20,10 @@
 #include "server/common/clock.h"
 #include "server/common/loop.h"
 #include "server/common/mutex.h"
+#include "server/daemon/launch/launcher.h"
+#include "server/daemon/launch/secrets.h"
 #include "server/daemon/security/caller.h"
 #include "server/daemon/workers/fair_queue.h"
-#include "server/daemon/workers/processes.h"
 #include "server/daemon/workers/session.h"
 #include "server/daemon/workers/worker.h"
 
@@ -38,6 +39,10 @@ class AttemptHost {
   };
 
   virtual ~AttemptHost() = default;
+
+  // A program wants to run this job (`jobs/{job}`), and brings this secret. OK: it may wait for it.
+  // Error: it is refused, for that reason, which must not tell whether there is such a job.
+  virtual absl::Status OnProgram(const std::string& job, const std::string& secret) = 0;
 
   // A batch of an assigned worker. Of an old attempt: the host fences the worker.
   virtual Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) = 0;
@@ -69,13 +74,19 @@ absl::Status ShuttingDown();
 // UNAVAILABLE, with a cause that is a sentence without its full stop.
 absl::Status PredictionLost(const std::string& cause);
 
-// Launches worker processes, keeps a warm spare, watches leases, and knows who is alive.
+// The name in Secrets of a worker that the daemon launches.
+std::string SecretName(const std::string& worker_id);
+
+// Launches workers, keeps a warm spare, watches leases, and knows who is alive and what for:
+// workers of jobs of known layers, which it launched, and programs, each for the one job that it
+// named. Who is neither is refused at its Hello, and gets nothing.
 //
 // Confined to its loop but for the public methods marked thread-safe. Legal order: Create, Await
 // for every attempt that may still run, Start, anything, Shutdown.
 //
 // A worker is found dead by its process (pidfd) or its silence (lease). A silent one is replaced,
-// not killed: it may be stopped, or elsewhere. When it wakes it is fenced.
+// not killed: it may be stopped, or elsewhere. When it wakes it is fenced. A silent program of this
+// machine is waited for: nobody but its owner could start another.
 class Supervisor : public SessionHandler {
  public:
   struct Options {
@@ -92,20 +103,24 @@ class Supervisor : public SessionHandler {
     double validation_seconds = 300;
   };
 
-  Supervisor(Options options, const server::Clock* clock, std::shared_ptr<server::Loop> loop,
-             Processes* processes, AttemptHost* host);
+  // Workers are known by `secrets`. The launcher and the host must outlive it.
+  Supervisor(Options options, Secrets secrets, const server::Clock* clock,
+             std::shared_ptr<server::Loop> loop, Launcher* launcher, AttemptHost* host);
   // StopListening and server::Loop::Stop come first.
   ~Supervisor() override;
 
-  // An attempt of an earlier daemon whose worker may still run: lost when its process is gone, or
-  // when a lease has passed without a Hello.
-  WorkerPtr Await(const ProcessId& process);
+  // An attempt of an earlier daemon, of this job, whose worker may still run: lost when its process
+  // is gone, or when a lease has passed without a Hello.
+  WorkerPtr Await(const std::string& job, WorkerKind kind, const ProcessId& process);
 
   // Listens for workers and launches the first spare. Thread-safe.
   absl::Status Start();
 
-  // Gives the next idle spare to `taken`, as assigned. In the order of asking.
-  void Acquire(const std::string& job, std::function<void(const WorkerPtr&)> taken);
+  // Gives the next idle worker that is for this job to `taken`, as assigned: a spare, in the order
+  // of asking, or the job's own program, whenever it comes.
+  void Acquire(const std::string& job, WorkerKind kind,
+               std::function<void(const WorkerPtr&)> taken);
+  // The job wants no worker any more. Programs that wait for it are sent away.
   void CancelAcquire(const std::string& job);
 
   // What the worker said about itself in its Hello.
@@ -144,7 +159,7 @@ class Supervisor : public SessionHandler {
   // loop must still run.
   void StopListening();
 
-  // A worker that was taken but is not needed is a spare again.
+  // A worker that was taken but is not needed is a spare again; a program is sent away.
   void Release(const WorkerPtr& worker);
 
   // Calls `gone` once when the worker's process has ended, at once if it has.
@@ -187,8 +202,20 @@ class Supervisor : public SessionHandler {
     PredictionCallbacks callbacks;  // none: cancelled
   };
 
+  struct Acquirer {
+    std::string job;
+    WorkerKind kind;
+    std::function<void(const WorkerPtr&)> taken;
+  };
+
   void Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello);
-  WorkerPtr Find(const worker::v1::Hello& hello);
+  // Who says so; error: nobody that the daemon knows.
+  absl::StatusOr<WorkerPtr> Admit(const worker::v1::Hello& hello);
+  absl::StatusOr<WorkerPtr> AdmitLaunched(const worker::v1::Hello& hello);
+  absl::StatusOr<WorkerPtr> AdmitProgram(const worker::v1::Hello& hello);
+  // Makes this its connection, in place of one that it may have.
+  void Connect(const WorkerPtr& worker, const ConnectionPtr& connection,
+               const worker::v1::Hello& hello);
   void Add(const WorkerPtr& worker);
   void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
   void OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction);
@@ -213,6 +240,9 @@ class Supervisor : public SessionHandler {
   void Replace(const WorkerPtr& worker, const std::string& reason);
   // Gives idle spares to who waits, launches what is wanted, sends home what is not.
   void Maintain();
+  // Pairs those who wait for a worker with those in `idle` that are for them, and takes these out.
+  void Assign(std::vector<WorkerPtr>* idle);
+  int SparesAwaited() const;
   bool LaunchOne();
   void SetLaunching(const absl::Status& status) {
     server::MutexLock lock(mutex_);
@@ -231,14 +261,15 @@ class Supervisor : public SessionHandler {
   std::string LastLogLine(const WorkerPtr& worker) const;
 
   const Options options_;
+  const Secrets secrets_;
   const server::Clock* const clock_;
   const std::shared_ptr<server::Loop> loop_;
-  Processes* const processes_;
+  Launcher* const launcher_;
   AttemptHost* const host_;
 
   // Confined to the loop:
   std::list<WorkerPtr> workers_;
-  std::deque<std::pair<std::string, std::function<void(const WorkerPtr&)>>> acquirers_;
+  std::list<Acquirer> acquirers_;
   FairQueue<PendingValidation> validations_;
   std::map<std::string, PendingValidation> validating_;  // by worker id
   FairQueue<PendingPrediction> predictions_;             // wait for a spare

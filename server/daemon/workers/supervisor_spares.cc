@@ -62,19 +62,54 @@ absl::Status ToStatus(const worker::v1::Invalid& invalid) {
 
 }  // namespace
 
-void Supervisor::Acquire(const std::string& job, std::function<void(const WorkerPtr&)> taken) {
+void Supervisor::Acquire(const std::string& job, WorkerKind kind,
+                         std::function<void(const WorkerPtr&)> taken) {
   if (stopping_) return;
-  acquirers_.emplace_back(job, std::move(taken));
+  acquirers_.push_back({job, kind, std::move(taken)});
   Maintain();
 }
 
 void Supervisor::CancelAcquire(const std::string& job) {
-  std::erase_if(acquirers_, [&](const auto& acquirer) { return acquirer.first == job; });
+  acquirers_.remove_if([&](const Acquirer& acquirer) { return acquirer.job == job; });
+  for (const WorkerPtr& worker : workers_) {
+    if (worker->kind() == WorkerKind::kProgram && worker->job_ == job && !worker->fenced() &&
+        worker->state_ == Worker::State::kSpare) {
+      worker->Fence("The job is over");
+    }
+  }
 }
 
 void Supervisor::Release(const WorkerPtr& worker) {
   worker->state_ = Worker::State::kSpare;
+  if (worker->kind() == WorkerKind::kProgram) worker->Fence("The job wants no worker");
   Maintain();
+}
+
+void Supervisor::Assign(std::vector<WorkerPtr>* idle) {
+  for (auto acquirer = acquirers_.begin(); acquirer != acquirers_.end();) {
+    const auto found = std::find_if(idle->begin(), idle->end(), [&](const WorkerPtr& worker) {
+      return worker->kind() == acquirer->kind &&
+             (worker->kind() == WorkerKind::kLayers || worker->job_ == acquirer->job);
+    });
+    if (found == idle->end()) {
+      ++acquirer;
+      continue;
+    }
+    const WorkerPtr worker = *found;
+    idle->erase(found);
+    worker->job_ = acquirer->job;
+    worker->state_ = Worker::State::kAssigned;
+    if (worker->kind() == WorkerKind::kLayers) spare_failures_ = 0;
+    // Later: `taken` may come back here.
+    loop_->Post([taken = std::move(acquirer->taken), worker] { taken(worker); });
+    acquirer = acquirers_.erase(acquirer);
+  }
+}
+
+int Supervisor::SparesAwaited() const {
+  return static_cast<int>(
+      std::count_if(acquirers_.begin(), acquirers_.end(),
+                    [](const Acquirer& acquirer) { return acquirer.kind == WorkerKind::kLayers; }));
 }
 
 void Supervisor::Maintain() {
@@ -85,6 +120,8 @@ void Supervisor::Maintain() {
     if (worker->fenced() || worker->leaving_) continue;
     if (worker->state_ == Worker::State::kSpare && worker->connection() != nullptr) {
       idle.push_back(worker);
+    } else if (worker->kind() != WorkerKind::kLayers) {
+      continue;  // no spare, now or later
     } else if (worker->state_ == Worker::State::kPredicting ||
                worker->state_ == Worker::State::kValidating) {
       if (IsBackSoon(worker)) ++coming;
@@ -92,17 +129,10 @@ void Supervisor::Maintain() {
       ++coming;
     }
   }
+  Assign(&idle);
+  // What is left to do is for spares.
+  std::erase_if(idle, [](const auto& worker) { return worker->kind() != WorkerKind::kLayers; });
   size_t next = 0;
-  while (next < idle.size() && !acquirers_.empty()) {
-    const WorkerPtr& worker = idle[next++];
-    worker->job_ = acquirers_.front().first;
-    const auto taken = std::move(acquirers_.front().second);
-    acquirers_.pop_front();
-    worker->state_ = Worker::State::kAssigned;
-    spare_failures_ = 0;
-    // Later: `taken` may come back here.
-    loop_->Post([taken, worker] { taken(worker); });
-  }
   while (next < idle.size()) {
     std::optional<PendingValidation> validation =
         validations_.Pop([this](const Caller& caller) { return MayValidate(caller); });
@@ -117,7 +147,7 @@ void Supervisor::Maintain() {
     SendToPredict(idle[next++], *std::move(prediction));
     ++coming;
   }
-  const int wanted = options_.spares + static_cast<int>(acquirers_.size());
+  const int wanted = options_.spares + SparesAwaited();
   int have = static_cast<int>(idle.size() - next) + coming;
   // Too many are sent home only once they are all here: one that is launched may never arrive.
   for (; static_cast<int>(idle.size() - next) > wanted; --have) {
@@ -153,7 +183,8 @@ bool Supervisor::LaunchOne() {
   const std::string id = absl::StrCat(
       "w", getpid(), "-", clock_->WallNanos() / 1'000'000 % 1'000'000'000, "-", ++launched_);
   const std::string log_path = LogPath(id);
-  const absl::StatusOr<ProcessId> process = processes_->Launch(id, log_path);
+  const absl::StatusOr<ProcessId> process = launcher_->Start(
+      {.worker_id = id, .secret = secrets_.Of(SecretName(id)), .log_path = log_path});
   if (!process.ok()) {
     const bool out_of_descriptors = absl::IsResourceExhausted(process.status());
     // Other clients close theirs: there may be room at any moment.
@@ -169,7 +200,7 @@ bool Supervisor::LaunchOne() {
     return false;
   }
   SetLaunching(absl::OkStatus());
-  auto worker = std::make_shared<Worker>(id, *process);
+  auto worker = std::make_shared<Worker>(id, *process, WorkerKind::kLayers);
   worker->log_path_ = log_path;
   Add(worker);
   return true;
@@ -177,7 +208,7 @@ bool Supervisor::LaunchOne() {
 
 bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
   const int64_t busy = clock_->MonotonicNanos() - worker->busy_since_nanos_;
-  const bool awaited = !acquirers_.empty() || validations_.Any([this](const Caller& caller) {
+  const bool awaited = SparesAwaited() > 0 || validations_.Any([this](const Caller& caller) {
     return MayValidate(caller);
   });
   if (!awaited) return busy < kSoon;

@@ -13,19 +13,33 @@
 #include "absl/status/statusor.h"
 #include "descent/worker/v1/worker.pb.h"
 #include "server/common/mutex.h"
-#include "server/daemon/workers/processes.h"
+#include "server/daemon/launch/processes.h"
 #include "server/daemon/workers/session.h"
 
 namespace descent::daemon {
+
+// Which jobs a worker is for.
+enum class WorkerKind {
+  kLayers,   // all that are made of known layers: it was launched by the daemon, as a spare
+  kProgram,  // the one that it named, as that job's own program
+};
 
 // One worker process, for as long as it lives: connections come and go, the worker stays. Made by
 // the supervisor. Thread-safe, but for what is marked as the supervisor's.
 class Worker {
  public:
-  Worker(std::string id, ProcessId process) : id_(std::move(id)), process_(process) {}
+  Worker(std::string id, ProcessId process, WorkerKind kind)
+      : id_(std::move(id)), process_(process), kind_(kind) {}
 
   const std::string& id() const { return id_; }
   const ProcessId& process() const { return process_; }
+  WorkerKind kind() const { return kind_; }
+
+  // What it can do, as its newest Hello says; nothing before that.
+  worker::v1::Capabilities capabilities() const {
+    server::MutexLock lock(mutex_);
+    return capabilities_;
+  }
 
   // Dropped while there is no connection: a reconnecting worker is told all it must know.
   void Send(worker::v1::DaemonMessage message) {
@@ -53,7 +67,7 @@ class Worker {
 
   enum class State {
     kLaunched,    // has not said Hello yet
-    kSpare,       // waits for work
+    kSpare,       // waits for work: a program, for that of its job
     kValidating,  // a spare that answers Validate
     kPredicting,  // a spare that answers Predict
     kAssigned,    // is an attempt's
@@ -61,11 +75,13 @@ class Worker {
 
   const std::string id_;
   const ProcessId process_;
+  const WorkerKind kind_;
   std::atomic<bool> fenced_ = false;
   std::atomic<int64_t> heard_nanos_ = 0;  // monotonic
 
   mutable server::Mutex mutex_;
   ConnectionPtr connection_ ABSL_GUARDED_BY(mutex_);
+  worker::v1::Capabilities capabilities_ ABSL_GUARDED_BY(mutex_);
 
   // The supervisor's, confined to its loop:
   State state_ = State::kLaunched;
@@ -74,7 +90,8 @@ class Worker {
   int64_t busy_since_nanos_ = 0;  // validating or predicting
   bool replaced_ = false;         // fenced because what it did was no longer wanted
   bool leaving_ = false;          // was asked to, at shutdown
-  std::string job_;               // its id, of an assigned one
+  bool proven_ = false;           // has brought its launch's secret
+  std::string job_;               // its id, of an assigned one and of a program
   std::string log_path_;          // empty: not launched by us
 };
 

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -35,6 +36,15 @@ void ListenToSignals(descent::worker::Inbox* inbox) {
   }).detach();
 }
 
+// What the daemon gave to this process alone: no program that it may start inherits it.
+std::string TakeSecret() {
+  constexpr const char* kVariable = "DESCENT_WORKER_SECRET";
+  const char* value = std::getenv(kVariable);  // NOLINT(concurrency-mt-unsafe): before any thread
+  std::string secret = value == nullptr ? "" : value;
+  unsetenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
+  return secret;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -57,6 +67,7 @@ int main(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);
 
+  options.session.secret = TakeSecret();
   // Lives for ever: the signal thread uses it.
   auto* inbox = new descent::worker::Inbox();
   ListenToSignals(inbox);

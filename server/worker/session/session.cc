@@ -13,7 +13,7 @@
 namespace descent::worker {
 namespace {
 
-constexpr int32_t kProtocolVersion = 1;
+constexpr int32_t kProtocolVersion = 2;
 constexpr int64_t kFirstBackOffNanos = 100'000'000;
 constexpr int64_t kMaxBackOffNanos = 1'000'000'000;
 constexpr int kFencedExitCode = 4;
@@ -110,7 +110,9 @@ v1::WorkerMessage Session::Hello() const {
   hello->mutable_capabilities()->set_checkpoint(true);
   hello->mutable_capabilities()->set_evaluate(true);
   hello->set_worker_id(options_.worker_id);
+  hello->set_secret(options_.secret);
   const Outbox::Identity identity = outbox_->identity();
+  hello->set_role(identity.job.empty() ? v1::Hello::SPARE : v1::Hello::RANK);
   hello->set_job(identity.job);
   hello->set_attempt(identity.attempt);
   hello->set_first_unacknowledged_sequence(identity.first_unacknowledged_sequence);

@@ -30,6 +30,7 @@ namespace descent::worker {
 struct SessionOptions {
   std::string socket;     // path of the daemon's unix socket
   std::string worker_id;  // how the daemon knows the process
+  std::string secret;     // what its launch brought
   ::descent::v1::WorkerInfo worker;
   double lease_seconds = 10;  // until the daemon says otherwise
   // Without a daemon for so long, a spare leaves, and an attempt saves a checkpoint and leaves.

@@ -17,7 +17,7 @@ using testing::Optional;
 class AttemptTest : public testing::Test {
  protected:
   static WorkerPtr NewWorker(int64_t pid) {
-    return std::make_shared<Worker>(std::to_string(pid), ProcessId{pid, 1});
+    return std::make_shared<Worker>(std::to_string(pid), ProcessId{pid, 1}, WorkerKind::kLayers);
   }
   v1::Event AttemptStarted(int32_t number) {
     v1::Event event;
@@ -156,20 +156,40 @@ TEST_F(AttemptTest, AttemptsWithoutANewIterationAreCounted) {
   attempt_.Apply(AttemptStarted(1));
   const int64_t iteration = ++revision_;
   for (const int32_t number : {2, 3}) attempt_.Apply(AttemptStarted(number));
-  EXPECT_EQ(attempt_.CountFruitless(iteration), 2);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/0, iteration), 2);
   // One that came to wait for people is none.
   attempt_.Apply(State(v1::PAUSED, 3));
-  EXPECT_EQ(attempt_.CountFruitless(iteration), 1);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/0, iteration), 1);
   attempt_.Apply(AttemptStarted(4));
   attempt_.Apply(State(v1::PAUSED, 3));  // another's
-  EXPECT_EQ(attempt_.CountFruitless(iteration), 2);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/0, iteration), 2);
   v1::Event rewound;
   rewound.mutable_rewound();
   attempt_.Apply(rewound);
-  EXPECT_EQ(attempt_.CountFruitless(iteration), 0);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/0, iteration), 0);
   attempt_.Apply(AttemptStarted(5));
   attempt_.Apply(State(v1::QUEUED, 5));  // the daemon was stopped
-  EXPECT_EQ(attempt_.CountFruitless(iteration), 0);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/0, iteration), 0);
+}
+
+// To compute from a checkpoint to where it was before is no progress.
+TEST_F(AttemptTest, AfterARestartOnlyWhatCameFurtherIsNew) {
+  attempt_.Apply(AttemptStarted(1));
+  v1::Event rewound;
+  rewound.mutable_rewound()->set_cause(v1::Rewound::RESTARTED);
+  rewound.mutable_rewound()->set_from_iteration(5);
+  attempt_.Apply(rewound);
+  attempt_.Apply(AttemptStarted(2));
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/5, ++revision_), 1);
+  rewound.mutable_rewound()->set_from_iteration(3);
+  attempt_.Apply(rewound);
+  attempt_.Apply(AttemptStarted(3));
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/4, ++revision_), 2);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/6, ++revision_), 0);
+  rewound.mutable_rewound()->set_from_iteration(6);
+  attempt_.Apply(AttemptStarted(4));
+  attempt_.Apply(rewound);
+  EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/6, ++revision_), 0);
 }
 
 TEST_F(AttemptTest, AStreamOfIterationsIsAcknowledgedNowAndThen) {

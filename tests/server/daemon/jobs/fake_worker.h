@@ -17,7 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "descent/worker/v1/worker.grpc.pb.h"
 #include "server/common/mutex.h"
-#include "server/daemon/workers/processes.h"
+#include "server/daemon/launch/launcher.h"
 
 namespace descent::daemon {
 
@@ -31,8 +31,8 @@ inline constexpr auto kPatience = std::chrono::seconds(20);
 // taken by a thread of its own.
 class FakeWorker {
  public:
-  FakeWorker(std::string socket, std::string worker_id, ProcessId process)
-      : socket_(std::move(socket)), worker_id_(std::move(worker_id)), process_(process) {}
+  FakeWorker(std::string socket, Launch launch, ProcessId process)
+      : socket_(std::move(socket)), launch_(std::move(launch)), process_(process) {}
   ~FakeWorker() { Disconnect(); }
 
   // What a trainer is made of.
@@ -60,7 +60,14 @@ class FakeWorker {
     worker::v1::WorkerMessage message;
     worker::v1::Hello& hello = *message.mutable_hello();
     hello.set_protocol_version(protocol_version);
-    hello.set_worker_id(worker_id_);
+    hello.set_worker_id(launch_.worker_id);
+    hello.set_secret(launch_.secret);
+    hello.set_role(start_.has_value() ? worker::v1::Hello::RANK : worker::v1::Hello::SPARE);
+    if (!program_of.empty()) {
+      hello.set_role(worker::v1::Hello::PROGRAM);
+      hello.set_job(program_of);
+    }
+    *hello.mutable_capabilities() = capabilities;
     hello.mutable_worker()->set_build("fake");
     hello.mutable_worker()->set_pid(process_.pid);
     hello.mutable_worker()->set_process_start_ticks(process_.start_ticks);
@@ -277,7 +284,12 @@ class FakeWorker {
   using Disk = std::map<std::string, State>;
   void set_disk(std::shared_ptr<Disk> disk) { disk_ = std::move(disk); }
 
-  int32_t protocol_version = 1;
+  int32_t protocol_version = 2;
+  worker::v1::Capabilities capabilities = All();
+  // Set: it is this job's program, `jobs/{job}`.
+  std::string program_of;
+  // The dial that it sets.
+  std::string dial = "optimizer.adam.step_size";
   double perturbation = 0;  // not zero: this machine computes differently
   std::function<void(const std::string& path, const std::string& text)> write_file;
   // What its iterations tell besides: 0.5/k each.
@@ -294,6 +306,14 @@ class FakeWorker {
   const State& state() const { return state_; }
 
  private:
+  static worker::v1::Capabilities All() {
+    worker::v1::Capabilities all;
+    all.set_recompute(true);
+    all.set_checkpoint(true);
+    all.set_evaluate(true);
+    return all;
+  }
+
   struct Session {
     std::unique_ptr<worker::v1::WorkerService::Stub> stub;
     grpc::ClientContext context;
@@ -402,7 +422,7 @@ class FakeWorker {
       if (command.has_set()) {
         if (command.set().value() < 0) return Reject(request);
         v1::Change& change = *applied.add_changes();
-        change.set_path("optimizer.adam.step_size");
+        change.set_path(dial);
         change.set_old_value(state_.step_size);
         change.set_new_value(command.set().value());
         state_.step_size = command.set().value();
@@ -441,7 +461,7 @@ class FakeWorker {
   }
 
   const std::string socket_;
-  const std::string worker_id_;
+  const Launch launch_;
   const ProcessId process_;
   std::shared_ptr<Disk> disk_;
   std::shared_ptr<Session> session_;

@@ -32,26 +32,27 @@ inline Caller Ann() { return CallerOf("ann"); }
 
 // The processes of a machine that are none: each launch makes a FakeWorker. Outlives daemons, as a
 // machine does.
-class FakeProcesses : public Processes {
+class FakeLauncher : public Launcher {
  public:
-  explicit FakeProcesses(std::string socket) : socket_(std::move(socket)) {}
+  explicit FakeLauncher(std::string socket) : socket_(std::move(socket)) {}
 
-  absl::StatusOr<ProcessId> Launch(const std::string& worker_id,
-                                   const std::string& log_path) override {
+  absl::StatusOr<ProcessId> Start(const Launch& launch) override {
     server::MutexLock lock(mutex_);
-    ++launches_;
-    if (refuse) return absl::UnavailableError("no more processes");
-    if (!log_text.empty()) std::ofstream(log_path, std::ios::binary) << log_text;
-    const ProcessId process{1'000'000 + launches_, launches_};
-    auto worker = std::make_shared<FakeWorker>(socket_, worker_id, process);
-    worker->set_disk(disk_);
-    worker->write_file = [](const std::string& path, const std::string& text) {
-      std::ofstream(path) << text;
-    };
-    alive_.insert(process.pid);
+    if (refuse) {
+      ++launches_;
+      return absl::UnavailableError("no more processes");
+    }
+    if (!log_text.empty()) std::ofstream(launch.log_path, std::ios::binary) << log_text;
+    const std::shared_ptr<FakeWorker> worker = Run(launch);
     launched_.push_back(worker);
     changed_.SignalAll();
-    return process;
+    return worker->process();
+  }
+
+  // A process that somebody else has started, with this secret in its hands.
+  std::shared_ptr<FakeWorker> StartElsewhere(const std::string& secret) {
+    server::MutexLock lock(mutex_);
+    return Run({.worker_id = "", .secret = secret, .log_path = ""});
   }
 
   void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) override {
@@ -100,6 +101,18 @@ class FakeProcesses : public Processes {
   std::string log_text;
 
  private:
+  std::shared_ptr<FakeWorker> Run(const Launch& launch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    ++launches_;
+    const ProcessId process{1'000'000 + launches_, launches_};
+    auto worker = std::make_shared<FakeWorker>(socket_, launch, process);
+    worker->set_disk(disk_);
+    worker->write_file = [](const std::string& path, const std::string& text) {
+      std::ofstream(path) << text;
+    };
+    alive_.insert(process.pid);
+    return worker;
+  }
+
   const std::string socket_;
   std::shared_ptr<FakeWorker::Disk> disk_ = std::make_shared<FakeWorker::Disk>();
   server::Mutex mutex_;
@@ -370,7 +383,7 @@ class JobsTest : public testing::Test {
   const Digest digest_;  // of checkpoints' files; none: the real one
   TestFolder folder_;
   TestClock clock_;
-  FakeProcesses processes_{socket()};
+  FakeLauncher processes_{socket()};
   std::vector<std::shared_ptr<FakeWorker>> workers_;
   std::shared_ptr<server::Executor> files_ = std::make_shared<server::Executor>(1);
   std::unique_ptr<Journal> journal_;

@@ -36,6 +36,9 @@ v1::DaemonMessage PausedAt10(const FakeDaemon& daemon, const api::Spec& spec) {
 TEST_F(AttemptTest, RunsToTheEnd) {
   WorkerProcess worker(daemon_);
   const v1::Hello hello = daemon_.WaitForHello(1);
+  EXPECT_EQ(hello.protocol_version(), 2);
+  EXPECT_EQ(hello.role(), v1::Hello::SPARE);
+  EXPECT_EQ(hello.secret(), "sesame");
   EXPECT_EQ(hello.worker_id(), "test");
   EXPECT_EQ(hello.job(), "");
   EXPECT_GT(hello.worker().pid(), 0);
@@ -409,6 +412,7 @@ TEST_F(AttemptTest, SendsAgainWhatWasNotAcknowledged) {
   daemon_.set_acknowledged(5);  // the rest was not durable yet
   daemon_.DropConnection();
   const v1::Hello hello = daemon_.WaitForHello(2);
+  EXPECT_EQ(hello.role(), v1::Hello::RANK);
   EXPECT_EQ(hello.job(), "jobs/test");
   EXPECT_EQ(hello.attempt(), 1);
   EXPECT_EQ(hello.first_unacknowledged_sequence(), 1);

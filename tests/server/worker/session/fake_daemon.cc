@@ -188,6 +188,7 @@ WorkerProcess::WorkerProcess(const FakeDaemon& daemon, std::vector<std::string> 
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  setenv("DESCENT_WORKER_SECRET", "sesame", 1);  // NOLINT(concurrency-mt-unsafe)
   if (posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ) != 0) pid_ = -1;
   EXPECT_GT(pid_, 0) << "cannot run " << arguments[0];
 }

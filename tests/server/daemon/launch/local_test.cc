@@ -1,4 +1,4 @@
-#include "server/daemon/workers/processes.h"
+#include "server/daemon/launch/local.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -22,37 +22,41 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
-class ProcessesTest : public testing::Test {
+class LocalLauncherTest : public testing::Test {
  protected:
-  ProcessesTest() {
-    std::string name = "/tmp/descent-processes-XXXXXX";
+  LocalLauncherTest() {
+    std::string name = "/tmp/descent-launch-XXXXXX";
     folder_ = ::mkdtemp(name.data());
   }
-  ~ProcessesTest() override { std::filesystem::remove_all(folder_); }
+  ~LocalLauncherTest() override { std::filesystem::remove_all(folder_); }
 
   // A "worker": a shell script.
-  std::unique_ptr<Processes> Make(const std::string& script) {
+  std::unique_ptr<Launcher> Make(const std::string& script) {
     const std::string path = folder_ + "/worker";
     std::ofstream(path) << "#!/bin/sh\n" << script << "\n";
     ::chmod(path.c_str(), S_IRWXU);
-    auto processes = SystemProcesses(path, "/socket");
-    EXPECT_TRUE(processes.ok()) << processes.status();
-    return *std::move(processes);
+    auto launcher = LocalLauncher(path, "/socket");
+    EXPECT_TRUE(launcher.ok()) << launcher.status();
+    return *std::move(launcher);
   }
   std::string Log() {
     std::stringstream text;
     text << std::ifstream(folder_ + "/log").rdbuf();
     return text.str();
   }
-  ProcessExit Run(Processes& processes) {
-    const auto process = processes.Launch("w1", folder_ + "/log");
-    EXPECT_TRUE(process.ok()) << process.status();
-    return Wait(processes, *process);
+  absl::StatusOr<ProcessId> Start(Launcher& launcher) {
+    return launcher.Start({.worker_id = "w1", .secret = "s1", .log_path = folder_ + "/log"});
   }
-  static ProcessExit Wait(Processes& processes, const ProcessId& process) {
+  ProcessExit Run(Launcher& launcher) {
+    const auto process = Start(launcher);
+    EXPECT_TRUE(process.ok()) << process.status();
+    return Wait(launcher, *process);
+  }
+  static ProcessExit Wait(Launcher& launcher, const ProcessId& process) {
     auto promise = std::make_shared<std::promise<ProcessExit>>();
-    processes.Watch(process, [promise](const ProcessExit& exit) { promise->set_value(exit); });
+    launcher.Watch(process, [promise](const ProcessExit& exit) { promise->set_value(exit); });
     auto future = promise->get_future();
     if (future.wait_for(std::chrono::seconds(20)) != std::future_status::ready) {
       ADD_FAILURE() << "it did not end";
@@ -64,25 +68,33 @@ class ProcessesTest : public testing::Test {
   std::string folder_;
 };
 
-TEST_F(ProcessesTest, TellsTheWorkerWhoItIsAndKeepsWhatItSays) {
-  auto processes = Make("echo \"$@\"; echo sorry >&2; exit 3");
-  const ProcessExit exit = Run(*processes);
+TEST_F(LocalLauncherTest, TellsTheWorkerWhoItIsAndKeepsWhatItSays) {
+  auto launcher = Make("echo \"$@\"; echo sorry >&2; exit 3");
+  const ProcessExit exit = Run(*launcher);
   EXPECT_TRUE(exit.known);
   EXPECT_EQ(DescribeExit(exit), "exited with status 3");
   EXPECT_EQ(Log(), "--socket /socket --worker_id w1\nsorry\n");
 }
 
-TEST_F(ProcessesTest, SaysWhichSignalKilledIt) {
-  auto processes = Make("kill -9 $$");
-  EXPECT_EQ(DescribeExit(Run(*processes)), "was killed by signal 9 (SIGKILL)");
+// A command line can be read by everybody, an environment by its owner alone.
+TEST_F(LocalLauncherTest, TheSecretIsInTheEnvironmentAlone) {
+  auto launcher = Make("echo \"$DESCENT_WORKER_SECRET\"; tr '\\0' ' ' < /proc/$$/cmdline");
+  EXPECT_TRUE(Run(*launcher).clean());
+  EXPECT_THAT(Log(), StartsWith("s1\n"));
+  EXPECT_THAT(Log().substr(3), Not(HasSubstr("s1")));
 }
 
-TEST_F(ProcessesTest, WorkersInheritNoDescriptorAndNoSession) {
+TEST_F(LocalLauncherTest, SaysWhichSignalKilledIt) {
+  auto launcher = Make("kill -9 $$");
+  EXPECT_EQ(DescribeExit(Run(*launcher)), "was killed by signal 9 (SIGKILL)");
+}
+
+TEST_F(LocalLauncherTest, WorkersInheritNoDescriptorAndNoSession) {
   // Not marked CLOEXEC, as a careless library would leave it.
   const int careless = ::open("/dev/null", O_RDONLY);
   ::fcntl(careless, F_SETFD, 0);
-  auto processes = Make("ls -l /proc/self/fd; cat /proc/$$/stat");
-  EXPECT_TRUE(Run(*processes).clean());
+  auto launcher = Make("ls -l /proc/self/fd; cat /proc/$$/stat");
+  EXPECT_TRUE(Run(*launcher).clean());
   ::close(careless);
   EXPECT_THAT(Log(), Not(HasSubstr(std::to_string(careless) + " -> /dev/null")));
   // Fields 1 and 6 of stat: the process is its session's leader.
@@ -93,8 +105,8 @@ TEST_F(ProcessesTest, WorkersInheritNoDescriptorAndNoSession) {
   EXPECT_NE(session, std::to_string(::getsid(0)));
 }
 
-TEST_F(ProcessesTest, WatchesProcessesThatAreNotItsChildren) {
-  auto processes = Make("true");
+TEST_F(LocalLauncherTest, WatchesProcessesThatAreNotItsChildren) {
+  auto launcher = Make("true");
   const pid_t child = ::fork();
   if (child == 0) {
     ::pause();
@@ -103,21 +115,21 @@ TEST_F(ProcessesTest, WatchesProcessesThatAreNotItsChildren) {
   const ProcessId process{child, ProcessStartTicks(child)};
   EXPECT_GT(process.start_ticks, 0);
   std::promise<ProcessExit> ended;
-  processes->Watch(process, [&](const ProcessExit& exit) { ended.set_value(exit); });
+  launcher->Watch(process, [&](const ProcessExit& exit) { ended.set_value(exit); });
   ::kill(child, SIGKILL);
   const ProcessExit exit = ended.get_future().get();
   EXPECT_FALSE(exit.known);
   EXPECT_EQ(DescribeExit(exit), "is gone");
   ::waitpid(child, nullptr, 0);
   // Gone already, and another process with the same number.
-  EXPECT_FALSE(Wait(*processes, process).known);
-  EXPECT_FALSE(Wait(*processes, {::getpid(), 1}).known);
+  EXPECT_FALSE(Wait(*launcher, process).known);
+  EXPECT_FALSE(Wait(*launcher, {::getpid(), 1}).known);
 }
 
 // Clients may have taken all of them: that is no reason to launch nobody, and no sign that a
 // process which can't be watched has ended.
-TEST_F(ProcessesTest, LaunchesAndWatchesThoughDescriptorsRanOut) {
-  auto processes = Make("sleep 60");
+TEST_F(LocalLauncherTest, LaunchesAndWatchesThoughDescriptorsRanOut) {
+  auto launcher = Make("sleep 60");
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   rlimit low = before;
@@ -125,10 +137,10 @@ TEST_F(ProcessesTest, LaunchesAndWatchesThoughDescriptorsRanOut) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
   std::vector<int> fillers;
   for (int fd = 0; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) fillers.push_back(fd);
-  const auto process = processes->Launch("w1", folder_ + "/log");
+  const auto process = Start(*launcher);
   std::promise<ProcessExit> ended;
   if (process.ok()) {
-    processes->Watch(*process, [&](const ProcessExit& exit) { ended.set_value(exit); });
+    launcher->Watch(*process, [&](const ProcessExit& exit) { ended.set_value(exit); });
   }
   for (const int fd : fillers) ::close(fd);
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -137,11 +149,11 @@ TEST_F(ProcessesTest, LaunchesAndWatchesThoughDescriptorsRanOut) {
   EXPECT_EQ(DescribeExit(ended.get_future().get()), "was killed by signal 9 (SIGKILL)");
 }
 
-TEST_F(ProcessesTest, AProgramThatIsNotThereIsNamed) {
-  const auto processes = SystemProcesses("/nowhere/descent-worker", "/socket");
-  EXPECT_EQ(processes.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(processes.status().message()), HasSubstr("/nowhere/descent-worker"));
-  EXPECT_THAT(std::string(processes.status().message()), HasSubstr("--worker_binary"));
+TEST_F(LocalLauncherTest, AProgramThatIsNotThereIsNamed) {
+  const auto launcher = LocalLauncher("/nowhere/descent-worker", "/socket");
+  EXPECT_EQ(launcher.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(launcher.status().message()), HasSubstr("/nowhere/descent-worker"));
+  EXPECT_THAT(std::string(launcher.status().message()), HasSubstr("--worker_binary"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "server/daemon/workers/processes.h"
+#include "server/daemon/launch/processes.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -50,20 +51,36 @@ class Descriptor {
   const int fd_;
 };
 
-class SystemProcessesImpl : public Processes {
+// This process's environment, and what is given, in place of what it has under the same names.
+std::vector<std::string> Environment(const std::map<std::string, std::string>& given) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (given.count(std::string(text.substr(0, text.find('=')))) == 0) variables.emplace_back(text);
+  }
+  for (const auto& [name, value] : given) variables.push_back(absl::StrCat(name, "=", value));
+  return variables;
+}
+
+// As the C library wants them. They point into `texts`.
+std::vector<char*> Pointers(std::vector<std::string>* texts) {
+  std::vector<char*> pointers;
+  for (std::string& text : *texts) pointers.push_back(text.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+class SystemProcesses final : public Processes {
  public:
-  SystemProcessesImpl(std::string binary, std::string socket, std::vector<std::string> arguments)
-      : binary_(std::move(binary)),
-        socket_(std::move(socket)),
-        arguments_(std::move(arguments)),
-        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+  SystemProcesses()
+      : epoll_(epoll_create1(EPOLL_CLOEXEC)),
         wake_(eventfd(0, EFD_CLOEXEC)),
         thread_([this] { Run(); }) {
     epoll_event event{.events = EPOLLIN, .data = {.fd = wake_.get()}};
     epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
   }
 
-  ~SystemProcessesImpl() override {
+  ~SystemProcesses() override {
     {
       MutexLock lock(mutex_);
       stopping_ = true;
@@ -73,18 +90,17 @@ class SystemProcessesImpl : public Processes {
     for (const auto& [fd, watched] : watched_) close(fd);
   }
 
-  absl::StatusOr<ProcessId> Launch(const std::string& worker_id,
-                                   const std::string& log_path) override {
+  absl::StatusOr<ProcessId> Start(const Command& command) override {
     // Closed clients may have left none: a worker is launched all the same.
     const RoomForLaunch room(this);
-    const Descriptor log(
-        open(log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    const Descriptor log(open(command.log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC,
+                              S_IRUSR | S_IWUSR));
     if (log.get() < 0) {
       const int error = errno;
-      return absl::Status(
-          IsOutOfDescriptors(error) ? absl::StatusCode::kResourceExhausted
-                                    : absl::StatusCode::kUnavailable,
-          absl::StrCat("Can't write the worker's log ", log_path, ": ", server::ErrnoText(error)));
+      return absl::Status(IsOutOfDescriptors(error) ? absl::StatusCode::kResourceExhausted
+                                                    : absl::StatusCode::kUnavailable,
+                          absl::StrCat("Can't write the worker's log ", command.log_path, ": ",
+                                       server::ErrnoText(error)));
     }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -102,11 +118,8 @@ class SystemProcessesImpl : public Processes {
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes,
                              POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    std::vector<std::string> words = {binary_, "--socket", socket_, "--worker_id", worker_id};
-    words.insert(words.end(), arguments_.begin(), arguments_.end());
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
+    std::vector<std::string> words = command.words;
+    std::vector<std::string> variables = Environment(command.environment);
 
     ProcessId process;
     int error = 0;
@@ -114,7 +127,8 @@ class SystemProcessesImpl : public Processes {
       // Under the lock so that the watching thread can't reap it before it is known as a child.
       MutexLock lock(mutex_);
       pid_t pid = 0;
-      error = posix_spawn(&pid, binary_.c_str(), &actions, &attributes, arguments.data(), environ);
+      error = posix_spawn(&pid, command.words.front().c_str(), &actions, &attributes,
+                          Pointers(&words).data(), Pointers(&variables).data());
       if (error == 0) {
         process = {pid, ProcessStartTicks(pid)};
         children_.insert(pid);
@@ -124,7 +138,7 @@ class SystemProcessesImpl : public Processes {
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
       return absl::UnavailableError(
-          absl::StrCat("Can't start ", binary_, ": ", server::ErrnoText(error)));
+          absl::StrCat("Can't start ", command.words.front(), ": ", server::ErrnoText(error)));
     }
     return process;
   }
@@ -154,7 +168,7 @@ class SystemProcessesImpl : public Processes {
   // Room for what a launch opens: the log, and files of /proc.
   class RoomForLaunch {
    public:
-    explicit RoomForLaunch(SystemProcessesImpl* processes) : processes_(processes) {
+    explicit RoomForLaunch(SystemProcesses* processes) : processes_(processes) {
       MutexLock lock(processes_->mutex_);
       for (SpareDescriptor& spare : processes_->spares_) spare.Release();
     }
@@ -164,7 +178,7 @@ class SystemProcessesImpl : public Processes {
     }
 
    private:
-    SystemProcessesImpl* const processes_;
+    SystemProcesses* const processes_;
   };
 
   // False: not now, there is no descriptor. That must not be taken for the process's end.
@@ -249,9 +263,6 @@ class SystemProcessesImpl : public Processes {
     watched.on_exit(exit);
   }
 
-  const std::string binary_;
-  const std::string socket_;
-  const std::vector<std::string> arguments_;
   const Descriptor epoll_;
   const Descriptor wake_;
   server::Mutex mutex_;
@@ -280,15 +291,8 @@ int64_t ProcessStartTicks(int64_t pid) {
   return !stat || stat->state == 'Z' || stat->state == 'X' ? 0 : stat->start_ticks;
 }
 
-absl::StatusOr<std::unique_ptr<Processes>> SystemProcesses(
-    const std::string& binary, const std::string& socket,
-    const std::vector<std::string>& arguments) {
-  if (access(binary.c_str(), X_OK) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "The worker program ", binary, " can't be executed: ", server::ErrnoText(errno),
-        "; name it with --worker_binary"));
-  }
-  return std::make_unique<SystemProcessesImpl>(binary, socket, arguments);
+std::unique_ptr<Processes> Processes::OfThisMachine() {
+  return std::make_unique<SystemProcesses>();
 }
 
 }  // namespace descent::daemon

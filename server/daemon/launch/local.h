@@ -1,0 +1,22 @@
+#ifndef DESCENT_SERVER_DAEMON_LAUNCH_LOCAL_H_
+#define DESCENT_SERVER_DAEMON_LAUNCH_LOCAL_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/daemon/launch/launcher.h"
+
+namespace descent::daemon {
+
+// Workers as processes of this machine, which find the daemon by the unix socket `socket`.
+// `arguments`: those of every worker, besides its own. FAILED_PRECONDITION: `binary` can't be
+// executed.
+absl::StatusOr<std::unique_ptr<Launcher>> LocalLauncher(
+    const std::string& binary, const std::string& socket,
+    const std::vector<std::string>& arguments = {});
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_LAUNCH_LOCAL_H_

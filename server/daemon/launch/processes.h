@@ -1,0 +1,65 @@
+#ifndef DESCENT_SERVER_DAEMON_LAUNCH_PROCESSES_H_
+#define DESCENT_SERVER_DAEMON_LAUNCH_PROCESSES_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace descent::daemon {
+
+// A process, told apart from a later one with the same number by its start time (clock ticks since
+// boot, /proc/PID/stat field 22).
+struct ProcessId {
+  int64_t pid = 0;
+  int64_t start_ticks = 0;
+  friend auto operator<=>(const ProcessId&, const ProcessId&) = default;
+};
+
+// How a process ended.
+struct ProcessExit {
+  bool known = false;   // false: it is not our child, so nobody tells us
+  int exit_status = 0;  // of a process that exited
+  int signal = 0;       // of one that was killed; else 0
+
+  bool clean() const { return known && exit_status == 0 && signal == 0; }
+};
+
+// `was killed by signal 9 (SIGKILL)`, `exited with status 1`, `is gone`.
+std::string DescribeExit(const ProcessExit& exit);
+
+// A program to be started: its words (the first is its file), what its environment has besides the
+// daemon's own, and the file that its stdout and stderr are appended to.
+struct Command {
+  std::vector<std::string> words;
+  std::map<std::string, std::string> environment = {};
+  std::string log_path;
+};
+
+// Processes of this machine, of whatever kind. Children get a session of their own (a Ctrl-C at the
+// daemon's terminal is not theirs) and none of our descriptors but stdout and stderr. Others are
+// watched too, by pidfd: a daemon that was restarted has workers that are not its children.
+// Thread-safe.
+class Processes {
+ public:
+  static std::unique_ptr<Processes> OfThisMachine();
+  virtual ~Processes() = default;
+
+  // RESOURCE_EXHAUSTED: no descriptor is left, try again soon; UNAVAILABLE: it can't be started.
+  virtual absl::StatusOr<ProcessId> Start(const Command& command) = 0;
+
+  // As Launcher::Watch.
+  virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
+};
+
+// 0 if there is no such process.
+int64_t ProcessStartTicks(int64_t pid);
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_LAUNCH_PROCESSES_H_

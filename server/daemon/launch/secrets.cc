@@ -1,0 +1,87 @@
+#include "server/daemon/launch/secrets.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/common/errno_text.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr size_t kKeyBytes = 32;
+
+std::string ToHex(const unsigned char* bytes, size_t size) {
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), size));
+}
+
+// The key's digits; empty if the file isn't there, or holds no key.
+std::string ReadKey(const std::string& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  const std::string key(absl::StripAsciiWhitespace(text.str()));
+  return key.size() == 2 * kKeyBytes ? key : "";
+}
+
+}  // namespace
+
+absl::Status WritePrivateFile(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".new";
+  const int fd =
+      open(temporary.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  bool written = fd >= 0;
+  size_t done = 0;
+  while (written && done < text.size()) {
+    const ssize_t count = write(fd, text.data() + done, text.size() - done);
+    written = count >= 0;
+    if (written) done += static_cast<size_t>(count);
+  }
+  written = written && fsync(fd) == 0;
+  if (written) written = rename(temporary.c_str(), path.c_str()) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (written) return absl::OkStatus();
+  unlink(temporary.c_str());
+  return absl::UnavailableError(absl::StrCat("Can't write ", path, ": ", server::ErrnoText(error)));
+}
+
+absl::StatusOr<Secrets> Secrets::Open(const std::string& key_file) {
+  if (std::string key = ReadKey(key_file); !key.empty()) return Secrets(std::move(key));
+  std::array<unsigned char, kKeyBytes> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return absl::UnavailableError("The machine gives no random numbers");
+  }
+  std::string key = ToHex(bytes.data(), bytes.size());
+  if (absl::Status status = WritePrivateFile(key_file, key + "\n"); !status.ok()) return status;
+  return Secrets(std::move(key));
+}
+
+std::string Secrets::Of(const std::string& name) const {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+       reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest.data(), &size);
+  return ToHex(digest.data(), size);
+}
+
+bool Secrets::IsSecretOf(const std::string& name, const std::string& secret) const {
+  const std::string known = Of(name);
+  return known.size() == secret.size() &&
+         CRYPTO_memcmp(known.data(), secret.data(), known.size()) == 0;
+}
+
+}  // namespace descent::daemon
