@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/data/csv_columns.h"
@@ -88,7 +89,7 @@ class Reader {
       : options_(options),
         read_(read),
         format_{options.decimal.empty() ? '.' : options.decimal[0],
-                options.thousands && !options.thousands->empty() ? (*options.thousands)[0] : '\0'},
+                options.thousands ? std::string_view(*options.thousands) : std::string_view()},
         records_(text, options.path, options.delimiter.empty() ? ',' : options.delimiter[0]) {
     for (const std::string& format : options.date_format) {
       // Check() has refused what is no format.
@@ -232,11 +233,21 @@ class Reader {
     if (std::find(usual.begin(), usual.end(), field) != usual.end()) {
       return no_number + "; `missing` could say what that means.";
     }
-    if (ParseNumber(field, {.decimal = '.', .thousands = ','})) {
-      return no_number + "; is `thousands` \",\"?";
+    const char decimal = format_.decimal;
+    for (const std::string_view mark : {".", ",", " ", "'", "\u00A0", "\u202F", "\u2019"}) {
+      if (mark[0] == decimal || !ParseNumber(field, {.decimal = decimal, .thousands = mark})) {
+        continue;
+      }
+      return absl::StrCat(no_number, "; is `thousands` \"", std::string(mark), "\"",
+                          mark == "\u00A0" || mark == "\u202F" ? " (a no-break space)?" : "?");
     }
-    if (ParseNumber(field, {.decimal = ',', .thousands = '.'})) {
-      return no_number + "; is `decimal` \",\"?";
+    const char other = decimal == '.' ? ',' : '.';
+    if (ParseNumber(field, {.decimal = other, .thousands = decimal == '.' ? "." : ","})) {
+      return absl::StrCat(no_number, "; is `decimal` \"", std::string(1, other), "\"?");
+    }
+    if (!field.empty() && field.back() == '%' &&
+        ParseNumber(Trim(field.substr(0, field.size() - 1)), format_)) {
+      return no_number + "; write percentages without their sign.";
     }
     if (ParseDate(field)) return no_number + "; is the column one of `dates`?";
     return no_number + "; is the column `categorical`?";
@@ -364,6 +375,14 @@ bool IsOneCharacter(const std::string& text) {
   return text.size() == 1 && text != "\"" && text != "\n" && text != "\r";
 }
 
+// Whether it can stand between the digits of a number.
+bool IsSeparator(const std::string& text) {
+  if (text.empty() || CharacterLength(text) != text.size()) return false;
+  return text.size() > 1 ? text != "\u2212"
+                         : std::string_view("+-()\"\r\n").find(text[0]) == std::string_view::npos &&
+                               !absl::ascii_isalnum(static_cast<unsigned char>(text[0]));
+}
+
 }  // namespace
 
 absl::Status CsvFile::Check() const {
@@ -375,8 +394,9 @@ absl::Status CsvFile::Check() const {
   if (decimal != "." && decimal != ",") {
     return absl::InvalidArgumentError("decimal: it must be \".\" or \",\"");
   }
-  if (thousands && !IsOneCharacter(*thousands)) {
-    return absl::InvalidArgumentError(absl::StrCat("thousands", kOne));
+  if (thousands && !IsSeparator(*thousands)) {
+    return absl::InvalidArgumentError(
+        "thousands: it must be one character that is no digit, letter, sign, quote or line break");
   }
   if (thousands && *thousands == decimal) {
     return absl::InvalidArgumentError(absl::StrCat(

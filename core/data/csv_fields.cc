@@ -47,17 +47,22 @@ bool RemoveCurrency(std::string_view* field) {
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Every group but the first has two or three digits (Indian numbers have two), the last one three.
-std::optional<std::string> WithoutThousands(std::string_view whole, char separator) {
+std::optional<std::string> WithoutThousands(std::string_view whole, std::string_view separator) {
   std::string digits;
   int group = 0;
   int groups = 0;
-  for (const char c : whole) {
-    if (IsDigit(c)) {
-      digits += c;
+  while (!whole.empty()) {
+    if (IsDigit(whole[0])) {
+      digits += whole[0];
+      whole.remove_prefix(1);
       ++group;
       continue;
     }
-    if (c != separator || group == 0 || group > 3 || (groups > 0 && group < 2)) return std::nullopt;
+    if (separator.empty() || !whole.starts_with(separator) || group == 0 || group > 3 ||
+        (groups > 0 && group < 2)) {
+      return std::nullopt;
+    }
+    whole.remove_prefix(separator.size());
     ++groups;
     group = 0;
   }
@@ -82,12 +87,17 @@ std::optional<double> Boolean(std::string_view field) {
 
 std::optional<double> Decorated(std::string_view field, const NumberFormat& format) {
   std::string text;
+  if (field.size() > 2 && field.front() == '(' && field.back() == ')') {
+    text = "-";
+    field = TrimAll(field.substr(1, field.size() - 2));
+  }
   // The sign may stand before or after that of the currency.
   bool currency = false;
   for (int i = 0; i < 2; ++i) {
-    if (text.empty() && !field.empty() && (field[0] == '-' || field[0] == '+')) {
-      text = field[0] == '-' ? "-" : "+";
-      field = TrimAll(field.substr(1));
+    for (const std::string_view sign : {"-", "+", "\u2212"}) {
+      if (!text.empty() || !field.starts_with(sign)) continue;
+      text = sign == "+" ? "+" : "-";
+      field = TrimAll(field.substr(sign.size()));
     }
     if (!currency) currency = RemoveCurrency(&field);
     field = TrimAll(field);

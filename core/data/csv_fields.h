@@ -13,10 +13,10 @@
 
 namespace descent {
 
-// How numbers are written.
+// How numbers are written. A view of whose options it comes from.
 struct NumberFormat {
   char decimal = '.';
-  char thousands = '\0';  // none
+  std::string_view thousands = {};  // one character, of any bytes; empty: none
 };
 
 // For messages: a long field in full would hide the rest of it.
@@ -25,8 +25,9 @@ std::string Shown(std::string_view field);
 // Without blanks (spaces and tabs) around it.
 std::string_view Trim(std::string_view field);
 
-// `-4.5`, `+6`, `5e-1`; `True` and `false` as 1 and 0; with a currency's sign before or after it.
-// Separators of thousands must stand where they can. Nothing if it is no finite number.
+// `-4.5`, `−4.5` (U+2212), `+6`, `5e-1`; `True` and `false` as 1 and 0; with a currency's sign
+// before or after it; in parentheses, as accounts write what is below zero: `(4.5)`. Separators of
+// thousands must stand where they can. Nothing if it is no finite number.
 std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format = {});
 
 // What a format of strptime's (`%m/%d/%Y`) is to ParseDate. InvalidArgument names a directive that

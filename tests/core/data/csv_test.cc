@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace descent {
 namespace {
 
@@ -379,6 +381,36 @@ TEST(Csv, NumbersAsPeopleWriteThem) {
   EXPECT_NE(ErrorOf("a;y\n3.14;1\n", german), "");
   german.thousands = ",";
   EXPECT_FALSE(german.Check().ok());
+}
+
+TEST(Csv, NumbersOfAccountsAndOtherCountries) {
+  const auto table = ParseCsv("a,y\n\u22125,1\n($5),2\n(1.5),3\n-\u20AC2,4\n", Table());
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{-5}, {-5}, {-1.5}, {-2}});
+  EXPECT_NE(ErrorOf("a,y\n(-5),1\n", Table()), "");
+  for (const char* mark : {"\u00A0", "\u202F", "\u2019", "'", " "}) {
+    CsvFile file = Table();
+    const std::string text = absl::StrCat("a,y\n12", mark, "345.5,1\n");
+    EXPECT_NE(ErrorOf(text, file).find(absl::StrCat("is `thousands` \"", mark, "\"")),
+              std::string::npos)
+        << ErrorOf(text, file);
+    file.thousands = mark;
+    ASSERT_TRUE(file.Check().ok()) << file.Check();
+    const auto grouped = ParseCsv(text, file);
+    ASSERT_TRUE(grouped.ok()) << grouped.status();
+    ExpectTable(grouped->inputs, {{12345.5}});
+  }
+  for (const char* bad : {"1", "x", "-", "+", "\u2212", "", ",,", "\n"}) {
+    CsvFile file = Table();
+    file.thousands = bad;
+    EXPECT_FALSE(file.Check().ok()) << bad;
+  }
+  EXPECT_NE(ErrorOf("a,y\n5%,1\n", Table()).find("without their sign"), std::string::npos);
+  CsvFile german = Table();
+  german.decimal = ",";
+  german.delimiter = ";";
+  EXPECT_NE(ErrorOf("a;y\n1.5;1\n", german).find("is `decimal` \".\"?"), std::string::npos);
+  EXPECT_NE(ErrorOf("a;y\n1.234,5;1\n", german).find("is `thousands` \".\"?"), std::string::npos);
 }
 
 TEST(Csv, DatesAreDaysOrParts) {
