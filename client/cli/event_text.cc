@@ -13,11 +13,26 @@
 namespace descent::cli {
 namespace {
 
+std::string CauseText(v1::Rewound::Cause cause) {
+  switch (cause) {
+    case v1::Rewound::RECOMPUTED:
+      return ": computed again, it came out differently";
+    case v1::Rewound::RESTARTED:
+      return ": its program was started again";
+    default:
+      return "";
+  }
+}
+
 std::string AttemptText(const v1::Event& event) {
   const v1::WorkerInfo& worker = event.attempt_started().worker();
   return absl::StrCat(
-      "attempt ", event.attempt(), " on ", Visible(worker.device()), ", ", worker.threads(),
-      worker.threads() == 1 ? " thread" : " threads",
+      "attempt ", event.attempt(),
+      // A program may not say.
+      worker.device().empty() ? "" : absl::StrCat(" on ", Visible(worker.device())),
+      worker.threads() == 0
+          ? ""
+          : absl::StrCat(", ", worker.threads(), worker.threads() == 1 ? " thread" : " threads"),
       worker.cpu_capability().empty() ? ""
                                       : absl::StrCat(" (", Visible(worker.cpu_capability()), ")"),
       worker.pid() > 0 ? absl::StrCat(", process ", worker.pid()) : "",
@@ -175,10 +190,8 @@ std::string EventText(const v1::Event& event, const SeriesNames& series) {
       const v1::Rewound& rewound = event.rewound();
       return absl::StrCat("rewound to iteration ", Count(rewound.to_iteration()), ", branch ",
                           rewound.from_branch(), " → ", rewound.to_branch(),
-                          rewound.cause() == v1::Rewound::RECOMPUTED
-                              ? ": computed again, it came out differently"
-                              : "",
-                          rewound.detail().empty() ? "" : ": ", Visible(rewound.detail()));
+                          CauseText(rewound.cause()), rewound.detail().empty() ? "" : ": ",
+                          Visible(rewound.detail()));
     }
     case v1::Event::kNotice: {
       const auto severity = event.notice().severity();

@@ -93,6 +93,7 @@ std::string DialsText(const v1::Job& job, const std::string& indent) {
 }
 
 std::string JobText(const Io& io, const v1::Job& job) {
+  const bool is_program = job.spec().has_program();
   Table table("  ");
   const auto row = [&](const std::string& what, const std::string& text) {
     if (!text.empty()) table.Add({what, text});
@@ -107,9 +108,11 @@ std::string JobText(const Io& io, const v1::Job& job) {
   if (job.has_last_iteration()) {
     const v1::Iteration& last = job.last_iteration();
     const int64_t total = job.summary().iterations();
-    row("iteration",
-        absl::StrCat(Count(last.index()), total > 0 ? absl::StrCat(" of ", Count(total)) : "",
-                     ", epoch ", absl::StrFormat("%.2f", last.epoch())));
+    std::string iteration =
+        absl::StrCat(Count(last.index()), total > 0 ? absl::StrCat(" of ", Count(total)) : "");
+    // What a program's epochs are, if it has any, is its own affair.
+    if (!is_program) absl::StrAppend(&iteration, ", epoch ", absl::StrFormat("%.2f", last.epoch()));
+    row("iteration", iteration);
     row("value", Number(last.value()));
     row("gradient norm", Number(last.gradient_norm()));
     row("computing time", Duration(absl::Seconds(last.elapsed_seconds())));
@@ -129,7 +132,7 @@ std::string JobText(const Io& io, const v1::Job& job) {
   time("submitted", job.create_time_unix_nanos());
   time("started", job.start_time_unix_nanos());
   time("ended", job.end_time_unix_nanos());
-  row("parameters", Count(job.summary().parameters()));
+  if (!is_program) row("parameters", Count(job.summary().parameters()));
   row("revision", Count(job.head_revision()));
   return absl::StrCat(Visible(job.name()), "  ", Coloured(io, job.state()), "\n",
                       table.Render(Columns(io)), job.dials_size() > 0 ? "  dials\n" : "",

@@ -90,7 +90,26 @@ std::string DialText(const v1::Spec& spec, const std::string& path) {
   return client::PrintPart(*message);
 }
 
+// A program's dials and series, as it declares them: nothing else is known of it.
+std::string ProgramText(const v1::Spec& spec, size_t columns) {
+  const auto number = [](bool has, double value) { return has ? Number(value) : std::string(); };
+  Table dials;
+  dials.Add({"DIAL", "INITIAL", "MIN", "MAX", "UNIT", "HELP"});
+  for (const v1::ProgramDial& dial : spec.program().dials()) {
+    dials.Add({Visible(dial.name()), number(dial.has_initial(), dial.initial()),
+               number(dial.has_min(), dial.min()), number(dial.has_max(), dial.max()),
+               Visible(dial.unit()), Visible(dial.help())});
+  }
+  Table facts;
+  if (spec.has_iterations()) facts.Add({"iterations", Count(spec.iterations())});
+  if (!spec.program().series().empty()) {
+    facts.Add({"series", Visible(absl::StrJoin(spec.program().series(), ", "))});
+  }
+  return absl::StrCat(facts.Render(columns), dials.Render(columns));
+}
+
 std::string SummaryText(const v1::ValidateSpecResponse& response, size_t columns) {
+  if (response.spec().has_program()) return ProgramText(response.spec(), columns);
   const v1::SpecSummary& summary = response.summary();
   Table layers;
   layers.Add({"LAYER", "KIND", "OUTPUT", Right("PARAMETERS"), "GRADIENT"});
@@ -187,8 +206,13 @@ int Submit(Context& context, SubmitArguments& arguments) {
   }
   SayNotes(context, job->summary());
   if (!context.json) {
-    context.io.out << job->name() << ": " << Count(job->summary().parameters()) << " parameters, "
-                   << Count(job->summary().iterations()) << " iterations\n";
+    context.io.out << job->name() << ": ";
+    if (job->spec().has_program()) {
+      context.io.out << "waits for its program\n";
+    } else {
+      context.io.out << Count(job->summary().parameters()) << " parameters, "
+                     << Count(job->summary().iterations()) << " iterations\n";
+    }
     if (!arguments.follow) {
       const std::string id = client::JobId(job->name());
       const std::string server = context.ServerOption();

@@ -8,6 +8,12 @@ import {Rate} from './rate.js';
 const EVALUATIONS = 4000;  // kept; of those beyond, every other one of the old is forgotten
 const NEWEST = 200;        // are all kept
 
+// Why the run went back.
+const CAUSES = {
+  RECOMPUTED: 're-computed history differed',
+  RESTARTED: 'its program was started again',
+};
+
 // A row of Points from an iteration of a journal that was read with this `every`.
 export const rowOf = (iteration, revision, time, every = 1) => ({
   index: toNumber(iteration.index),
@@ -241,7 +247,7 @@ export class History {
     for (const entry of this.commands.values()) {
       if (entry.status === 'applied' && entry.iteration >= iteration) entry.leftBehind = true;
     }
-    const why = cause === 'RECOMPUTED' ? 're-computed history differed' : cause.toLowerCase();
+    const why = CAUSES[cause] ?? cause.toLowerCase();
     this.marks.push({
       iteration: Math.max(0, iteration),
       kind: 'attempt',

@@ -166,7 +166,7 @@ export class JobPage {
     this.log.update(history.commands);
     this.evaluations.update(history, job.summary?.class_names);
     this.notices.update(history.notices);
-    const percent = Math.floor((100 * Math.max(0, history.points.lastIndex)) / toNumber(job.summary?.iterations, NaN));
+    const percent = Math.floor((100 * Math.max(0, history.points.lastIndex)) / (toNumber(job.summary?.iterations, NaN) || NaN));
     document.title = [Number.isNaN(percent) || ended ? '' : `${percent} %`, shortName(this.name), 'Descent']
       .filter(Boolean).join(' · ');
   }

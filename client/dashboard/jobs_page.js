@@ -88,7 +88,7 @@ export class JobsPage {
         if (error instanceof Refusal) return {};
         throw error;
       });
-      this.#totals.set(name, toNumber(job.summary?.iterations, NaN));
+      this.#totals.set(name, toNumber(job.summary?.iterations, NaN) || NaN);
     }
   }
 

@@ -44,7 +44,7 @@ export class Stats {
     const known = job.last_iteration && toNumber(job.last_iteration.index) > points.lastIndex;
     const last = known ? job.last_iteration : points.length ? points.row(points.length - 1) : null;
     const index = last ? toNumber(last.index) : NaN;
-    const total = toNumber(job.summary?.iterations, NaN);
+    const total = toNumber(job.summary?.iterations, NaN) || NaN; // a program may say none
     this.progress.max = total || 1;
     this.progress.value = index || 0;
     const fraction = index / total;
