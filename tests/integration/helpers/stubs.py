@@ -10,9 +10,10 @@ from helpers import programs
 
 
 def generate(folder: pathlib.Path) -> None:
-    """Generates the stubs of descent.v1 into `folder` and makes them importable."""
+    """Generates the stubs of descent.v1 and descent.worker.v1 into `folder` and makes them
+    importable."""
     root = programs.proto()
-    files = sorted(str(p.relative_to(root)) for p in root.glob("descent/v1/*.proto"))
+    files = sorted(str(p.relative_to(root)) for p in root.glob("descent/**/v1/*.proto"))
     well_known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
     status = protoc.main(
         [
