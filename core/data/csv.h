@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -38,19 +39,19 @@ struct CsvFile {
   std::vector<std::string> date_format;  // as strptime's; the first that fits a field
   MissingValues missing;
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("path", path);
-    visit.Names("targets", targets, true);
-    visit.Flag("header", header);
-    visit.Text("delimiter", delimiter);
-    visit.Text("decimal", decimal);
-    visit.Text("thousands", thousands);
-    visit.Names("ignore", ignore, false);
-    visit.Names("categorical", categorical, false);
-    visit.Names("dates", dates, false);
-    visit.Names("date_parts", date_parts, false);
-    visit.Names("date_format", date_format, false);
-    visit.Missing("missing", missing);
+  void Describe(FieldList& fields) {
+    fields(Named("path"), path).Required(kMissingPath);
+    fields(Named("targets"), targets).Required("Name the targets.");
+    fields(Flag("header"), header);
+    fields(Named("delimiter"), delimiter);
+    fields(Named("decimal"), decimal);
+    fields(Named("thousands"), thousands);
+    fields(Named("ignore"), ignore);
+    fields(Named("categorical"), categorical);
+    fields(Named("dates"), dates);
+    fields(Named("date_parts"), date_parts);
+    fields(Named("date_format"), date_format);
+    fields(Named("missing"), missing);
   }
   absl::Status Check() const;
   // Inputs [n, features] and targets [n, targets], float64. Where ReadOptions tells the columns of

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -22,9 +23,9 @@ struct IdxFiles {
   std::string inputs;
   std::string targets;
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("inputs", inputs);
-    visit.Path("targets", targets);
+  void Describe(FieldList& fields) {
+    fields(Named("inputs"), inputs).Required(kMissingPath);
+    fields(Named("targets"), targets).Required(kMissingPath);
   }
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };

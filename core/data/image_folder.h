@@ -11,6 +11,8 @@
 #include "core/data/examples.h"
 #include "core/data/picture.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
+#include "core/sequence/range.h"
 
 namespace descent {
 
@@ -27,14 +29,14 @@ struct ImageFolder {
   std::vector<double> background;
   bool exif_orientation = false;
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("path", path);
-    visit.Count("height", height, 1);
-    visit.Count("width", width, 1);
-    visit.Count("channels", channels, 1);
-    visit.Choice("alpha", {"REFUSE", "DROP", "COMPOSE"}, alpha);
-    visit.Numbers("background", background, 0);
-    visit.Flag("exif_orientation", exif_orientation);
+  void Describe(FieldList& fields) {
+    fields(Named("path"), path).Required(kMissingPath);
+    fields(Count("height", 1), height);
+    fields(Count("width", 1), width);
+    fields(Count("channels", 1), channels);
+    fields(Named("alpha"), alpha);
+    fields(NonNegative("background"), background);
+    fields(Flag("exif_orientation"), exif_orientation);
   }
   absl::Status Check() const;
   // Inputs [n, channels, height, width], uint8, or uint16 if a picture has 16 bits: DecodePicture's

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -23,9 +24,9 @@ struct NpyFiles {
   std::string inputs;
   std::string targets;
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("inputs", inputs);
-    visit.Path("targets", targets);
+  void Describe(FieldList& fields) {
+    fields(Named("inputs"), inputs).Required(kMissingPath);
+    fields(Named("targets"), targets).Required(kMissingPath);
   }
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };

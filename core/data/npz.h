@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -22,10 +23,10 @@ struct NpzFile {
   std::string inputs = "inputs";  // the names of the arrays
   std::string targets = "targets";
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("path", path);
-    visit.Text("inputs", inputs);
-    visit.Text("targets", targets);
+  void Describe(FieldList& fields) {
+    fields(Named("path"), path).Required(kMissingPath);
+    fields(Named("inputs"), inputs);
+    fields(Named("targets"), targets);
   }
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };

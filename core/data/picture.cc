@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -140,6 +141,11 @@ absl::StatusOr<at::Tensor> ToChannels(const PictureSamples& picture, const std::
 }
 
 }  // namespace
+
+std::span<const std::string_view> Names(Alpha) {
+  static constexpr std::array<std::string_view, 3> kNames = {"REFUSE", "DROP", "COMPOSE"};
+  return kNames;
+}
 
 absl::StatusOr<at::Tensor> DecodePicture(std::string_view bytes, const std::string& path,
                                          const PictureOptions& options) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ enum class Alpha {
   kDrop,     // the colors as they are stored: Pillow's convert("RGB")
   kCompose,  // laid on a background: color·alpha + background·(1 − alpha), Pillow's paste(mask)
 };
+
+// `REFUSE`, …
+std::span<const std::string_view> Names(Alpha);
 
 struct PictureOptions {
   int64_t channels = 3;  // 1 (grey) or 3 (red, green, blue)

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -16,10 +17,10 @@ struct SafetensorsFile {
   std::string inputs = "inputs";  // the names of the tensors
   std::string targets = "targets";
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("path", path);
-    visit.Text("inputs", inputs);
-    visit.Text("targets", targets);
+  void Describe(FieldList& fields) {
+    fields(Named("path"), path).Required(kMissingPath);
+    fields(Named("inputs"), inputs);
+    fields(Named("targets"), targets);
   }
   // InvalidArgument besides those of ParseSafetensors: no such tensor, with the names of those that
   // there are.

@@ -4,23 +4,22 @@
 // What all sources of data have in common: an aggregate that declares its fields once and reads
 // examples.
 //
-// Checking, the bridge from a spec, and the list of all kinds (sources.h) go by the declaration, so
-// a new format is one struct, a line in sources.cc, and a message of the spec:
+// Checking, the bridge from a spec, and the list of all kinds (sources.h) go by the declaration
+// (core/fields), so a new format is one struct, a line in sources.cc, and a message of the spec:
 //
 //   struct NpzFile {
 //     static constexpr const char* kind = "npz";
 //     std::string path;
 //     std::string inputs = "inputs";
 //
-//     void Declare(SourceVisitor& visit) {
-//       visit.Path("path", path);
-//       visit.Text("inputs", inputs);
+//     void Describe(FieldList& fields) {
+//       fields(Named("path"), path).Required(kMissingPath);
+//       fields(Named("inputs"), inputs);
 //     }
 //     absl::Status Check() const;  // optional: what no field can say alone
 //     absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 //   };
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,38 +65,8 @@ struct MissingValues {
 // pandas' (read_csv, na_values), and "?".
 const std::vector<std::string>& UsualMissingTokens();
 
-// Goes through a source's fields in order; names are those of the spec. What a member holds is its
-// default.
-class SourceVisitor {
- public:
-  virtual ~SourceVisitor() = default;
-  // Of a file or folder; required.
-  virtual void Path(const char* name, std::string& path) = 0;
-  virtual void Path(const char* name, std::optional<std::string>& path) = 0;
-  // Required unless it has a default.
-  virtual void Text(const char* name, std::string& text) = 0;
-  virtual void Text(const char* name, std::optional<std::string>& text) = 0;
-  virtual void Names(const char* name, std::vector<std::string>& names, bool required) = 0;
-  // Required if its default is less than `least`.
-  virtual void Count(const char* name, int64_t& count, int64_t least) = 0;
-  virtual void Count(const char* name, std::optional<int64_t>& count, int64_t least) = 0;
-  virtual void Number(const char* name, double& number, double least) = 0;
-  // None: the default. Otherwise each is at least `least`.
-  virtual void Numbers(const char* name, std::vector<double>& numbers, double least) = 0;
-  virtual void Flag(const char* name, bool& flag) = 0;
-  virtual void Seed(const char* name, std::optional<uint64_t>& seed) = 0;
-  virtual void Missing(const char* name, MissingValues& missing) = 0;
-  // Of an enumeration whose values are 0, 1, …; `names` are those that the spec has, in order.
-  template <class E>
-  void Choice(const char* name, const std::vector<const char*>& names, E& chosen) {
-    auto place = static_cast<size_t>(chosen);
-    Place(name, names, place);
-    chosen = static_cast<E>(place);
-  }
-
- protected:
-  virtual void Place(const char* name, const std::vector<const char*>& names, size_t& place) = 0;
-};
+// Of a field that is a path and must be given.
+inline constexpr char kMissingPath[] = "Give the path of the file.";
 
 }  // namespace descent
 

@@ -10,26 +10,21 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/form.h"
 
 namespace descent {
 
 // A source of some kind. Not thread-safe.
-class AnySource {
+class SourceForm : public Form {
  public:
-  virtual ~AnySource() = default;
-  virtual std::string_view kind() const = 0;
-  virtual void Declare(SourceVisitor& visit) = 0;
-  // INVALID_ARGUMENT `<field>: …`: what no field can say alone.
-  virtual absl::Status Check() const = 0;
   virtual absl::StatusOr<Examples> Read(const ReadOptions& options) const = 0;
 };
 
 // With its defaults; null if there is no such kind.
-std::unique_ptr<AnySource> MakeSource(std::string_view kind);
+std::unique_ptr<SourceForm> NewSource(std::string_view kind);
 
 // `idx`, `csv`, …
 std::vector<std::string_view> SourceKinds();

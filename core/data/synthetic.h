@@ -10,6 +10,8 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
+#include "core/sequence/range.h"
 
 namespace descent {
 
@@ -22,12 +24,12 @@ struct LinearData {
   double noise = 0.1;
   std::optional<uint64_t> seed;  // default: that of ReadOptions
 
-  void Declare(SourceVisitor& visit) {
-    visit.Count("examples", examples, 1);
-    visit.Count("inputs", inputs, 1);
-    visit.Count("outputs", outputs, 1);
-    visit.Number("noise", noise, 0);
-    visit.Seed("seed", seed);
+  void Describe(FieldList& fields) {
+    fields(Count("examples", 1), examples);
+    fields(Count("inputs", 1), inputs);
+    fields(Count("outputs", 1), outputs);
+    fields(NonNegative("noise"), noise);
+    fields(Named("seed"), seed);
   }
   absl::Status Check() const;
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
@@ -44,11 +46,11 @@ struct SpiralsData {
   double noise = 0.2;
   std::optional<uint64_t> seed;
 
-  void Declare(SourceVisitor& visit) {
-    visit.Count("examples", examples, 1);
-    visit.Count("classes", classes, 2);
-    visit.Number("noise", noise, 0);
-    visit.Seed("seed", seed);
+  void Describe(FieldList& fields) {
+    fields(Count("examples", 1), examples);
+    fields(Count("classes", 2), classes);
+    fields(NonNegative("noise"), noise);
+    fields(Named("seed"), seed);
   }
   absl::Status Check() const;
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
@@ -63,10 +65,10 @@ struct MoonsData {
   double noise = 0.1;
   std::optional<uint64_t> seed;
 
-  void Declare(SourceVisitor& visit) {
-    visit.Count("examples", examples, 1);
-    visit.Number("noise", noise, 0);
-    visit.Seed("seed", seed);
+  void Describe(FieldList& fields) {
+    fields(Count("examples", 1), examples);
+    fields(NonNegative("noise"), noise);
+    fields(Named("seed"), seed);
   }
   absl::Status Check() const;
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;

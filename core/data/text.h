@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/examples.h"
 #include "core/data/source.h"
+#include "core/fields/fields.h"
 
 namespace descent {
 
@@ -22,11 +23,11 @@ struct TextFile {
   std::optional<int64_t> stride;          // default: context
   std::optional<std::string> vocabulary;  // of a file; default: the characters of the text
 
-  void Declare(SourceVisitor& visit) {
-    visit.Path("path", path);
-    visit.Count("context", context, 1);
-    visit.Count("stride", stride, 1);
-    visit.Path("vocabulary", vocabulary);
+  void Describe(FieldList& fields) {
+    fields(Named("path"), path).Required(kMissingPath);
+    fields(Count("context", 1), context);
+    fields(Count("stride", 1), stride);
+    fields(Named("vocabulary"), vocabulary);
   }
   // Inputs and targets are [n, context], int64, and share their memory. The category `vocabulary`
   // holds the characters in the order of their code points, or as the training data has them.

@@ -71,6 +71,7 @@ struct Checker {
     if constexpr (kIsOptional<T>) {
       return member->has_value() ? Check(field.name(), **member) : absl::OkStatus();
     } else if constexpr (kIsList<T>) {
+      if constexpr (std::is_same_v<T, std::vector<std::string>>) return absl::OkStatus();
       if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
         if (field.increasing()) return CheckOrder(*member);
       }

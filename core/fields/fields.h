@@ -231,7 +231,7 @@ template <Declared O>
 FieldList FieldsOf(const O& options) {
   FieldList fields;
   // Declaring writes nothing.
-  const_cast<O&>(options).Describe(fields);  // NOLINT(google-readability-casting)
+  const_cast<O&>(options).Describe(fields);
   return fields;
 }
 

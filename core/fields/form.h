@@ -24,8 +24,13 @@ class Form {
   virtual std::string_view kind() const = 0;
   // Refers to the form, which begins with the kind's defaults.
   virtual FieldList fields() = 0;
-  // INVALID_ARGUMENT `<field>: …`, as ValidateFields.
-  virtual absl::Status Validate() const = 0;
+  // INVALID_ARGUMENT `<field>: …`: what no field can say alone.
+  virtual absl::Status Check() const = 0;
+  // The same, after each field has been checked alone.
+  absl::Status Validate() {
+    absl::Status status = fields().Check();
+    return status.ok() ? Check() : status;
+  }
 };
 
 // Options O, behind an interface that is a Form.
@@ -34,7 +39,10 @@ class FormOf : public Base {
  public:
   std::string_view kind() const override { return O::kind; }
   FieldList fields() override { return FieldsOf(options_); }
-  absl::Status Validate() const override { return ValidateFields(options_); }
+  absl::Status Check() const override {
+    if constexpr (requires(const O& options) { options.Check(); }) return options_.Check();
+    return absl::OkStatus();
+  }
 
  protected:
   FormOf() = default;

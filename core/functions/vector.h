@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -16,7 +17,7 @@ struct Vector {
 
   std::vector<double> start;
 
-  void Describe(OptionsVisitor&) {}
+  void Describe(FieldList&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
-#include "core/model/options_visitor.h"
 #include "core/sequence/range.h"
 
 namespace descent {
@@ -28,11 +28,11 @@ struct MultiHeadAttention {
   bool bias = true;
   double dropout = 0;  // of the weights, in training
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Count("num_heads", num_heads, 1);
-    visit.Flag("causal", causal);
-    visit.Flag("bias", bias);
-    visit.Number(UnitInterval("dropout"), dropout);
+  void Describe(FieldList& fields) {
+    fields(Count("num_heads", 1), num_heads);
+    fields(Flag("causal"), causal);
+    fields(Flag("bias"), bias);
+    fields(UnitInterval("dropout"), dropout);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

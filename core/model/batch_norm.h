@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 #include "core/sequence/range.h"
 
@@ -29,10 +30,10 @@ struct BatchNorm {
   double epsilon = 1e-5;  // > 0
   bool affine = true;
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Number(UpToOne("momentum"), momentum);
-    visit.Number(Positive("epsilon"), epsilon);
-    visit.Flag("affine", affine);
+  void Describe(FieldList& fields) {
+    fields(UpToOne("momentum"), momentum);
+    fields(Positive("epsilon"), epsilon);
+    fields(Flag("affine"), affine);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

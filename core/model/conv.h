@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/initializer.h"
 #include "core/model/layer.h"
-#include "core/model/options_visitor.h"
 
 namespace descent {
 
@@ -35,18 +35,18 @@ struct Conv1d {
   std::optional<Initializer> weight_init = {};
   std::optional<Initializer> bias_init = {};
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Inferred("in_channels", in_channels);
-    visit.Count("out_channels", out_channels, 1);
-    visit.Count("kernel_size", kernel_size, 1);
-    visit.Count("stride", stride, 1);
-    visit.Count("padding", padding, 0);
-    visit.Count("dilation", dilation, 1);
-    visit.Count("groups", groups, 1);
-    visit.Flag("bias", bias);
-    visit.Flag("same_padding", same_padding);
-    visit.Start("weight_init", weight_init);
-    visit.Start("bias_init", bias_init);
+  void Describe(FieldList& fields) {
+    fields(Count("in_channels", 1), in_channels);
+    fields(Count("out_channels", 1), out_channels);
+    fields(Count("kernel_size", 1), kernel_size);
+    fields(Count("stride", 1), stride);
+    fields(Count("padding", 0), padding);
+    fields(Count("dilation", 1), dilation);
+    fields(Count("groups", 1), groups);
+    fields(Flag("bias"), bias);
+    fields(Flag("same_padding"), same_padding);
+    fields(Named("weight_init"), weight_init);
+    fields(Named("bias_init"), bias_init);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
@@ -68,18 +68,18 @@ struct Conv2d {
   std::optional<Initializer> weight_init = {};
   std::optional<Initializer> bias_init = {};
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Inferred("in_channels", in_channels);
-    visit.Count("out_channels", out_channels, 1);
-    visit.Counts("kernel_size", kernel_size, 1, Need::kRequired);
-    visit.Counts("stride", stride, 1, Need::kDefault);
-    visit.Counts("padding", padding, 0, Need::kDefault);
-    visit.Counts("dilation", dilation, 1, Need::kDefault);
-    visit.Count("groups", groups, 1);
-    visit.Flag("bias", bias);
-    visit.Flag("same_padding", same_padding);
-    visit.Start("weight_init", weight_init);
-    visit.Start("bias_init", bias_init);
+  void Describe(FieldList& fields) {
+    fields(Count("in_channels", 1), in_channels);
+    fields(Count("out_channels", 1), out_channels);
+    fields(Count("kernel_size", 1), kernel_size).Required();
+    fields(Count("stride", 1), stride);
+    fields(Count("padding", 0), padding);
+    fields(Count("dilation", 1), dilation);
+    fields(Count("groups", 1), groups);
+    fields(Flag("bias"), bias);
+    fields(Flag("same_padding"), same_padding);
+    fields(Named("weight_init"), weight_init);
+    fields(Named("bias_init"), bias_init);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 #include "core/sequence/range.h"
 
@@ -19,7 +20,7 @@ struct Dropout {
 
   double p = 0.5;  // in [0, 1)
 
-  void Describe(OptionsVisitor& visit) { visit.Number(UnitInterval("p"), p); }
+  void Describe(FieldList& fields) { fields(UnitInterval("p"), p); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/initializer.h"
 #include "core/model/layer.h"
-#include "core/model/options_visitor.h"
 
 namespace descent {
 
@@ -25,10 +25,10 @@ struct Embedding {
   int64_t embedding_dim = 0;
   std::optional<Initializer> weight_init = {};
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Count("num_embeddings", num_embeddings, 1);
-    visit.Count("embedding_dim", embedding_dim, 1);
-    visit.Start("weight_init", weight_init);
+  void Describe(FieldList& fields) {
+    fields(Count("num_embeddings", 1), num_embeddings);
+    fields(Count("embedding_dim", 1), embedding_dim);
+    fields(Named("weight_init"), weight_init);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
@@ -42,9 +42,9 @@ struct PositionalEmbedding {
   std::optional<int64_t> max_length = {};  // default: the inputs' time; ≥ it
   std::optional<Initializer> weight_init = {};
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Inferred("max_length", max_length);
-    visit.Start("weight_init", weight_init);
+  void Describe(FieldList& fields) {
+    fields(Count("max_length", 1), max_length);
+    fields(Named("weight_init"), weight_init);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -13,7 +14,7 @@ struct Flatten {
   static constexpr std::string_view kind = "flatten";
   static constexpr bool takes_indices = true;
 
-  void Describe(OptionsVisitor&) {}
+  void Describe(FieldList&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -14,7 +15,7 @@ struct Gelu {
 
   bool tanh = false;  // true: x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
 
-  void Describe(OptionsVisitor& visit) { visit.Flag("tanh", tanh); }
+  void Describe(FieldList& fields) { fields(Flag("tanh"), tanh); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -47,9 +48,9 @@ struct Graph {
   std::vector<GraphNode> nodes;  // at least one, each of use for the output
   std::string output = {};       // empty: the last one
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Nodes("nodes", nodes);
-    visit.Text("output", output, Need::kDefault);
+  void Describe(FieldList& fields) {
+    fields(Named("nodes"), nodes).Required("Give at least one node.");
+    fields(Named("output"), output).MayBeEmpty();
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 #include "core/sequence/range.h"
 
@@ -21,10 +22,10 @@ struct GroupNorm {
   double epsilon = 1e-5;  // > 0
   bool affine = true;
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Count("groups", groups, 1);
-    visit.Number(Positive("epsilon"), epsilon);
-    visit.Flag("affine", affine);
+  void Describe(FieldList& fields) {
+    fields(Count("groups", 1), groups);
+    fields(Positive("epsilon"), epsilon);
+    fields(Flag("affine"), affine);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

@@ -1,6 +1,6 @@
 // Where a parameter starts.
 //
-// A kind is one struct that declares its fields (options_visitor.h) and fills a tensor, and a line
+// A kind is one struct that declares its fields (core/fields) and fills a tensor, and a line
 // in initializer_kinds.cc. Formulas are those of torch.nn.init. Values; any thread.
 #ifndef DESCENT_CORE_MODEL_INITIALIZER_H_
 #define DESCENT_CORE_MODEL_INITIALIZER_H_
@@ -14,9 +14,8 @@
 #include <utility>
 
 #include "ATen/core/Tensor.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "core/model/options_visitor.h"
+#include "core/fields/fields.h"
 #include "core/sequence/range.h"
 
 namespace descent {
@@ -39,7 +38,7 @@ struct Start {
 struct ConstantInitializer {
   static constexpr std::string_view kind = "constant";
   double value = 0;
-  void Describe(OptionsVisitor& visit) { visit.Number({.field = "value"}, value); }
+  void Describe(FieldList& fields) { fields(Named("value"), value); }
   absl::Status Fill(const Start& start) const;
 };
 
@@ -48,9 +47,9 @@ struct UniformInitializer {
   static constexpr std::string_view kind = "uniform";
   double low = 0;
   double high = 1;
-  void Describe(OptionsVisitor& visit) {
-    visit.Number({.field = "low"}, low);
-    visit.Number({.field = "high"}, high);
+  void Describe(FieldList& fields) {
+    fields(Named("low"), low);
+    fields(Named("high"), high);
   }
   absl::Status Fill(const Start& start) const;
 };
@@ -59,9 +58,9 @@ struct NormalInitializer {
   static constexpr std::string_view kind = "normal";
   double mean = 0;
   double std = 1;
-  void Describe(OptionsVisitor& visit) {
-    visit.Number({.field = "mean"}, mean);
-    visit.Number(NonNegative("std"), std);
+  void Describe(FieldList& fields) {
+    fields(Named("mean"), mean);
+    fields(NonNegative("std"), std);
   }
   absl::Status Fill(const Start& start) const;
 };
@@ -71,9 +70,9 @@ struct TruncatedNormalInitializer {
   static constexpr std::string_view kind = "truncated_normal";
   double mean = 0;
   double std = 1;
-  void Describe(OptionsVisitor& visit) {
-    visit.Number({.field = "mean"}, mean);
-    visit.Number(NonNegative("std"), std);
+  void Describe(FieldList& fields) {
+    fields(Named("mean"), mean);
+    fields(NonNegative("std"), std);
   }
   absl::Status Fill(const Start& start) const;
 };
@@ -83,9 +82,9 @@ struct KaimingUniformInitializer {
   static constexpr std::string_view kind = "kaiming_uniform";
   double gain = M_SQRT2;  // that of ReLU
   bool fan_out = false;   // else fan_in
-  void Describe(OptionsVisitor& visit) {
-    visit.Number(Positive("gain"), gain);
-    visit.Flag("fan_out", fan_out);
+  void Describe(FieldList& fields) {
+    fields(Positive("gain"), gain);
+    fields(Flag("fan_out"), fan_out);
   }
   absl::Status Fill(const Start& start) const;
 };
@@ -95,9 +94,9 @@ struct KaimingNormalInitializer {
   static constexpr std::string_view kind = "kaiming_normal";
   double gain = M_SQRT2;  // that of ReLU
   bool fan_out = false;   // else fan_in
-  void Describe(OptionsVisitor& visit) {
-    visit.Number(Positive("gain"), gain);
-    visit.Flag("fan_out", fan_out);
+  void Describe(FieldList& fields) {
+    fields(Positive("gain"), gain);
+    fields(Flag("fan_out"), fan_out);
   }
   absl::Status Fill(const Start& start) const;
 };
@@ -106,7 +105,7 @@ struct KaimingNormalInitializer {
 struct XavierUniformInitializer {
   static constexpr std::string_view kind = "xavier_uniform";
   double gain = 1;
-  void Describe(OptionsVisitor& visit) { visit.Number(Positive("gain"), gain); }
+  void Describe(FieldList& fields) { fields(Positive("gain"), gain); }
   absl::Status Fill(const Start& start) const;
 };
 
@@ -114,7 +113,7 @@ struct XavierUniformInitializer {
 struct XavierNormalInitializer {
   static constexpr std::string_view kind = "xavier_normal";
   double gain = 1;
-  void Describe(OptionsVisitor& visit) { visit.Number(Positive("gain"), gain); }
+  void Describe(FieldList& fields) { fields(Positive("gain"), gain); }
   absl::Status Fill(const Start& start) const;
 };
 
@@ -123,7 +122,7 @@ struct XavierNormalInitializer {
 struct OrthogonalInitializer {
   static constexpr std::string_view kind = "orthogonal";
   double gain = 1;
-  void Describe(OptionsVisitor& visit) { visit.Number(Positive("gain"), gain); }
+  void Describe(FieldList& fields) { fields(Positive("gain"), gain); }
   absl::Status Fill(const Start& start) const;
 };
 
@@ -133,26 +132,17 @@ struct FileInitializer {
   static constexpr std::string_view kind = "file";
   std::string path;    // of a safetensors file
   std::string tensor;  // its name there; empty: the parameter's
-  void Describe(OptionsVisitor& visit) {
-    visit.Text("path", path, Need::kRequired);
-    visit.Text("tensor", tensor, Need::kDefault);
+  void Describe(FieldList& fields) {
+    fields(Named("path"), path).Required();
+    fields(Named("tensor"), tensor).MayBeEmpty();
   }
   absl::Status Fill(const Start& start) const;
 };
 
 template <class T>
-concept InitializerKind = requires(T initializer, const Start& start, OptionsVisitor& visit) {
-  { T::kind } -> std::convertible_to<std::string_view>;
-  initializer.Describe(visit);
-  { std::as_const(initializer).Fill(start) } -> std::same_as<absl::Status>;
+concept InitializerKind = Declared<T> && requires(const T& initializer, const Start& start) {
+  { initializer.Fill(start) } -> std::same_as<absl::Status>;
 };
-
-namespace internal {
-
-// The first field that is out of its range.
-absl::Status CheckDescribed(absl::FunctionRef<void(OptionsVisitor&)> describe);
-
-}  // namespace internal
 
 // An initializer of any kind.
 class Initializer {
@@ -160,8 +150,7 @@ class Initializer {
   template <InitializerKind I>
   Initializer(I initializer)  // NOLINT(google-explicit-constructor): {.weight_init = …}
       : kind_(I::kind), fill_([initializer = std::move(initializer)](const Start& start) {
-          const absl::Status status = internal::CheckDescribed(
-              [&](OptionsVisitor& visit) { I(initializer).Describe(visit); });
+          const absl::Status status = ValidateFields(initializer);
           return status.ok() ? initializer.Fill(start) : status;
         }) {}
 

@@ -4,25 +4,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/fields/form.h"
 #include "core/kinds/kind_list.h"
 #include "core/model/initializer.h"
-#include "core/model/options_visitor.h"
 
 namespace descent {
 namespace {
 
-template <class I>
-class InitializerFormOf final : public InitializerForm {
- public:
-  void Describe(OptionsVisitor& visit) override { initializer_.Describe(visit); }
-  Initializer Make() const override { return Initializer(initializer_); }
-
- private:
-  I initializer_;
-};
-
 using AllInitializers =
-    KindList<InitializerForm, InitializerFormOf, ConstantInitializer, UniformInitializer,
+    KindList<InitializerForm, MakerOf<Initializer>::Form, ConstantInitializer, UniformInitializer,
              NormalInitializer, TruncatedNormalInitializer, KaimingUniformInitializer,
              KaimingNormalInitializer, XavierUniformInitializer, XavierNormalInitializer,
              OrthogonalInitializer, FileInitializer>;

@@ -8,19 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "core/fields/form.h"
 #include "core/model/initializer.h"
-#include "core/model/options_visitor.h"
 
 namespace descent {
 
-// An initializer of some kind, to be filled in. Not thread-safe.
-class InitializerForm {
- public:
-  virtual ~InitializerForm() = default;
-  virtual void Describe(OptionsVisitor& visit) = 0;
-  // With its fields as they are.
-  virtual Initializer Make() const = 0;
-};
+using InitializerForm = Maker<Initializer>;
 
 // With its defaults; null if there is no such kind.
 std::unique_ptr<InitializerForm> NewInitializer(std::string_view kind);

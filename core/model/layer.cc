@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "c10/core/ScalarType.h"
+#include "core/fields/fields.h"
 #include "core/model/fields.h"
 #include "core/model/initializer.h"
 #include "core/model/layer_fault.h"
@@ -136,4 +137,22 @@ uint64_t BuildContext::SeedOf(std::string_view purpose) const {
   return Mix(seed, absl::StrCat(path, "/", std::string(purpose)));
 }
 
+namespace internal {
+
+absl::Status CheckOptions(const BuildContext& context, std::string_view kind, bool takes_indices,
+                          const FieldList& fields) {
+  for (const Field& field : fields) {
+    const absl::Status status = field.Check();
+    if (status.ok()) continue;
+    return context.Wrong(kind, absl::StrCat(": ", std::string(status.message())), field.name());
+  }
+  if (!takes_indices && !c10::isFloatingType(context.input_dtype)) {
+    return context.Mismatch(kind,
+                            "expects real numbers, and not indices (put an embedding before "
+                            "it)");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace internal
 }  // namespace descent

@@ -2,7 +2,7 @@
 //
 // A kind of layer is one small file: a plain option struct with
 //   static constexpr std::string_view kind = "linear";
-//   void Describe(OptionsVisitor& visit);                                  // options_visitor.h
+//   void Describe(FieldList& fields);                                      // core/fields
 //   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;   // of fields in range
 //   static constexpr bool takes_indices = true;                            // optional
 // and a class derived from Layer, with its plan beside its forward if it has one. Nothing else
@@ -23,14 +23,13 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
+#include "core/fields/fields.h"
 #include "core/model/fields.h"
 #include "core/model/initializer.h"
-#include "core/model/options_visitor.h"
 #include "core/model/pass.h"
 #include "core/plan/plan_builder.h"
 
@@ -62,7 +61,7 @@ struct LayerSummary {
   Shape output_shape;  // without the batch dimension
   int64_t parameters = 0;
   bool plan = false;  // has a static plan; without: autograd
-  // What `OptionsVisitor::Inferred` fields turned out to be: {"in_features", 784}.
+  // What fields that follow from the input turned out to be: {"in_features", 784}.
   std::vector<std::pair<std::string, int64_t>> inferred = {};
 };
 
@@ -122,19 +121,15 @@ struct BuildContext {
 };
 
 template <class T>
-concept LayerOptionsKind = requires(T options, const BuildContext& context, OptionsVisitor& visit) {
-  { T::kind } -> std::convertible_to<std::string_view>;
-  options.Describe(visit);
-  { std::as_const(options).Build(context) } -> std::same_as<absl::StatusOr<BuiltLayer>>;
+concept LayerOptionsKind = Declared<T> && requires(const T& options, const BuildContext& context) {
+  { options.Build(context) } -> std::same_as<absl::StatusOr<BuiltLayer>>;
 };
 
 namespace internal {
 
-using DescribeRef = absl::FunctionRef<void(OptionsVisitor&)>;
-
 // OK, or the first field that is out of its range, as context.Wrong.
 absl::Status CheckOptions(const BuildContext& context, std::string_view kind, bool takes_indices,
-                          DescribeRef describe);
+                          const FieldList& fields);
 
 }  // namespace internal
 
@@ -153,11 +148,16 @@ class LayerOptions {
         build_([options =
                     std::move(options)](const BuildContext& context) -> absl::StatusOr<BuiltLayer> {
           const absl::Status status = internal::CheckOptions(
-              context, Options::kind, requires { Options::takes_indices; },
-              [&](OptionsVisitor& visit) { Options(options).Describe(visit); });
+              context, Options::kind, requires { Options::takes_indices; }, FieldsOf(options));
           if (!status.ok()) return status;
           return options.Build(context);
         }) {}
+
+  // The same under another name.
+  LayerOptions Named(std::string name) && {
+    name_ = std::move(name);
+    return std::move(*this);
+  }
 
   const std::string& name() const { return name_; }
   std::string_view kind() const { return kind_; }

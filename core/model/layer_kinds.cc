@@ -1,11 +1,10 @@
 #include "core/model/layer_kinds.h"
 
 #include <memory>
-#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "core/fields/form.h"
 #include "core/kinds/kind_list.h"
 #include "core/model/attention.h"
 #include "core/model/batch_norm.h"
@@ -22,7 +21,6 @@
 #include "core/model/linear.h"
 #include "core/model/max_pool.h"
 #include "core/model/mean_pool.h"
-#include "core/model/options_visitor.h"
 #include "core/model/recurrent.h"
 #include "core/model/relu.h"
 #include "core/model/reshape.h"
@@ -36,18 +34,8 @@
 namespace descent {
 namespace {
 
-template <class Options>
-class LayerFormOf final : public LayerForm {
- public:
-  void Describe(OptionsVisitor& visit) override { options_.Describe(visit); }
-  LayerOptions Make(std::string name) const override { return {std::move(name), options_}; }
-
- private:
-  Options options_;
-};
-
 using AllLayers =
-    KindList<LayerForm, LayerFormOf,
+    KindList<LayerForm, MakerOf<LayerOptions>::Form,
              // With parameters.
              Linear, Conv1d, Conv2d, Embedding, PositionalEmbedding, MultiHeadAttention, Lstm, Gru,
              // Pooling.

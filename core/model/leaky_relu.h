@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 #include "core/sequence/range.h"
 
@@ -15,9 +16,7 @@ struct LeakyRelu {
 
   double negative_slope = 0.01;  // in [0, 1)
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Number(UnitInterval("negative_slope"), negative_slope);
-  }
+  void Describe(FieldList& fields) { fields(UnitInterval("negative_slope"), negative_slope); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

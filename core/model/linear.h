@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/initializer.h"
 #include "core/model/layer.h"
 
@@ -24,12 +25,12 @@ struct Linear {
   std::optional<Initializer> weight_init = {};
   std::optional<Initializer> bias_init = {};
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Inferred("in_features", in_features);
-    visit.Count("out_features", out_features, 1);
-    visit.Flag("bias", bias);
-    visit.Start("weight_init", weight_init);
-    visit.Start("bias_init", bias_init);
+  void Describe(FieldList& fields) {
+    fields(Count("in_features", 1), in_features);
+    fields(Count("out_features", 1), out_features);
+    fields(Flag("bias"), bias);
+    fields(Named("weight_init"), weight_init);
+    fields(Named("bias_init"), bias_init);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
-#include "core/model/options_visitor.h"
 
 namespace descent {
 
@@ -22,10 +22,10 @@ struct MaxPool1d {
   std::optional<int64_t> stride = {};  // default: kernel_size
   int64_t padding = 0;                 // at each end, ≤ kernel_size/2
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Count("kernel_size", kernel_size, 1);
-    visit.Inferred("stride", stride);
-    visit.Count("padding", padding, 0);
+  void Describe(FieldList& fields) {
+    fields(Count("kernel_size", 1), kernel_size);
+    fields(Count("stride", 1), stride);
+    fields(Count("padding", 0), padding);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
@@ -39,10 +39,10 @@ struct MaxPool2d {
   std::vector<int64_t> stride = {};   // default: kernel_size
   std::vector<int64_t> padding = {};  // default 0
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Counts("kernel_size", kernel_size, 1, Need::kRequired);
-    visit.Counts("stride", stride, 1, Need::kDefault);
-    visit.Counts("padding", padding, 0, Need::kDefault);
+  void Describe(FieldList& fields) {
+    fields(Count("kernel_size", 1), kernel_size).Required();
+    fields(Count("stride", 1), stride);
+    fields(Count("padding", 0), padding);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

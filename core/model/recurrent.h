@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
-#include "core/model/options_visitor.h"
 
 namespace descent {
 
@@ -26,10 +26,10 @@ struct Lstm {
   int64_t num_layers = 1;
   bool last_only = false;
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Count("hidden_size", hidden_size, 1);
-    visit.Count("num_layers", num_layers, 1);
-    visit.Flag("last_only", last_only);
+  void Describe(FieldList& fields) {
+    fields(Count("hidden_size", 1), hidden_size);
+    fields(Count("num_layers", 1), num_layers);
+    fields(Flag("last_only"), last_only);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
@@ -46,10 +46,10 @@ struct Gru {
   int64_t num_layers = 1;
   bool last_only = false;
 
-  void Describe(OptionsVisitor& visit) {
-    visit.Count("hidden_size", hidden_size, 1);
-    visit.Count("num_layers", num_layers, 1);
-    visit.Flag("last_only", last_only);
+  void Describe(FieldList& fields) {
+    fields(Count("hidden_size", 1), hidden_size);
+    fields(Count("num_layers", 1), num_layers);
+    fields(Flag("last_only"), last_only);
   }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };

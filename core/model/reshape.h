@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -18,7 +19,7 @@ struct Reshape {
 
   std::vector<int64_t> shape;  // required, each ≥ 1, but one may be −1: what is left
 
-  void Describe(OptionsVisitor& visit) { visit.Counts("shape", shape, -1, Need::kRequired); }
+  void Describe(FieldList& fields) { fields(Count("shape", -1), shape).Required(); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -15,7 +16,7 @@ struct Residual {
 
   std::optional<LayerOptions> layer;  // required
 
-  void Describe(OptionsVisitor& visit) { visit.Inner("layer", layer); }
+  void Describe(FieldList& fields) { fields(Named("layer"), layer).Required("Give a layer."); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

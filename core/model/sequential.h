@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -16,7 +17,9 @@ struct Sequential {
 
   std::vector<LayerOptions> layers;  // at least one
 
-  void Describe(OptionsVisitor& visit) { visit.Inners("layers", layers); }
+  void Describe(FieldList& fields) {
+    fields(Named("layers"), layers).Required("Give at least one layer.");
+  }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -12,7 +13,7 @@ namespace descent {
 struct Silu {
   static constexpr std::string_view kind = "silu";
 
-  void Describe(OptionsVisitor&) {}
+  void Describe(FieldList&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 
 namespace descent {
@@ -13,7 +14,7 @@ namespace descent {
 struct Softmax {
   static constexpr std::string_view kind = "softmax";
 
-  void Describe(OptionsVisitor&) {}
+  void Describe(FieldList&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
@@ -21,7 +22,7 @@ struct Softmax {
 struct LogSoftmax {
   static constexpr std::string_view kind = "log_softmax";
 
-  void Describe(OptionsVisitor&) {}
+  void Describe(FieldList&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 #include "core/sequence/range.h"
 
@@ -14,10 +15,7 @@ namespace descent {
 struct BinaryCrossEntropyWithLogits {
   static constexpr std::string_view kind = "binary_cross_entropy_with_logits";
   double pos_weight = 1;
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("pos_weight"), self.pos_weight);
-  }
+  void Describe(FieldList& fields) { fields(Positive("pos_weight"), pos_weight); }
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/metric.h"
 #include "core/sequence/range.h"
 
@@ -18,8 +19,7 @@ namespace descent {
 // The share of right classes, or of right answers to all questions.
 struct Accuracy {
   static constexpr std::string_view kind = "accuracy";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const;
 };
 
@@ -27,10 +27,7 @@ struct Accuracy {
 struct TopK {
   static constexpr std::string_view kind = "top_k";
   int64_t k = 5;
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(AtLeastOne("k"), self.k);
-  }
+  void Describe(FieldList& fields) { fields(AtLeastOne("k"), k); }
   Metric Make() const;
 };
 
@@ -39,8 +36,7 @@ struct TopK {
 // are no yeses or no noes. Keeps all scores, 16 bytes each.
 struct Auc {
   static constexpr std::string_view kind = "auc";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const;
 };
 
@@ -49,8 +45,7 @@ struct Auc {
 struct ConfusionMatrix {
   static constexpr std::string_view kind = "confusion_matrix";
   static constexpr size_t kMostDense = 64;
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const;
 };
 
@@ -74,8 +69,7 @@ Metric MakeF1(F1Average average);
 template <F1Average average>
 struct F1Of {
   static constexpr std::string_view kind = F1Name(average);
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const { return MakeF1(average); }
 };
 

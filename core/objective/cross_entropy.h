@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 #include "core/sequence/range.h"
 
@@ -19,11 +20,10 @@ struct CrossEntropy {
   double label_smoothing = 0;              // ε
   std::vector<double> class_weights = {};  // empty: 1 each
   bool probabilities = false;              // targets are probabilities, of the predictions' shape
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(UpToOne("label_smoothing"), self.label_smoothing);
-    visit(NonNegative("class_weights"), self.class_weights);
-    visit(Flag("probabilities"), self.probabilities);
+  void Describe(FieldList& fields) {
+    fields(UpToOne("label_smoothing"), label_smoothing);
+    fields(NonNegative("class_weights"), class_weights);
+    fields(Flag("probabilities"), probabilities);
   }
 
   Loss Make() const;

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 #include "core/sequence/range.h"
 
@@ -15,10 +16,7 @@ namespace descent {
 struct Hinge {
   static constexpr std::string_view kind = "hinge";
   double margin = 1;
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("margin"), self.margin);
-  }
+  void Describe(FieldList& fields) { fields(Positive("margin"), margin); }
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 #include "core/sequence/range.h"
 
@@ -13,10 +14,7 @@ namespace descent {
 struct Huber {
   static constexpr std::string_view kind = "huber";
   double delta = 1;
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(Positive("delta"), self.delta);
-  }
+  void Describe(FieldList& fields) { fields(Positive("delta"), delta); }
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

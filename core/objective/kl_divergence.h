@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 
 namespace descent {
@@ -12,8 +13,7 @@ namespace descent {
 // its reduction `batchmean`, the one that is the divergence).
 struct KlDivergence {
   static constexpr std::string_view kind = "kl_divergence";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

@@ -1,8 +1,9 @@
 // Losses: one number from predictions and targets, the mean over a batch.
 //
-// A kind of loss is one small file: an option struct that declares its fields (options.h) and makes
-// a `Loss`, with its plan beside its formula. `Huber{.delta = 2}` becomes a Loss by itself; it
-// throws std::invalid_argument if a field is out of range. All of them are listed in loss_kinds.h.
+// A kind of loss is one small file: an option struct that declares its fields (core/fields) and
+// makes a `Loss`, with its plan beside its formula. `Huber{.delta = 2}` becomes a Loss by itself;
+// it throws std::invalid_argument if a field is out of range. All of them are listed in
+// loss_kinds.h.
 #ifndef DESCENT_CORE_OBJECTIVE_LOSS_H_
 #define DESCENT_CORE_OBJECTIVE_LOSS_H_
 
@@ -13,9 +14,9 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 #include "core/objective/loss_plan.h"
-#include "core/objective/options.h"
 #include "core/plan/plan_builder.h"
 #include "core/sequence/range.h"
 
@@ -71,7 +72,7 @@ struct Loss {
 };
 
 // Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
-template <Described O>
+template <Declared O>
 Loss MakeLoss(const O& options) {
   ThrowUnlessValid(options);
   return options.Make();

@@ -1,8 +1,10 @@
 #include "core/objective/loss_kinds.h"
 
-#include <span>
+#include <memory>
 #include <string_view>
+#include <vector>
 
+#include "core/fields/form.h"
 #include "core/kinds/kind_list.h"
 #include "core/objective/binary_cross_entropy.h"
 #include "core/objective/cross_entropy.h"
@@ -13,19 +15,18 @@
 #include "core/objective/mean_absolute_error.h"
 #include "core/objective/mean_squared_error.h"
 #include "core/objective/negative_log_likelihood.h"
-#include "core/objective/options.h"
 
 namespace descent {
 namespace {
 
 using Kinds =
-    KindList<LossKind, OptionsKindOf, CrossEntropy, MeanSquaredError, MeanAbsoluteError, Huber,
-             BinaryCrossEntropyWithLogits, NegativeLogLikelihood, Hinge, KlDivergence>;
+    KindList<LossForm, MakerOf<Loss>::Form, CrossEntropy, MeanSquaredError, MeanAbsoluteError,
+             Huber, BinaryCrossEntropyWithLogits, NegativeLogLikelihood, Hinge, KlDivergence>;
 
 }  // namespace
 
-std::span<const LossKind* const> LossKinds() { return Kinds::All(); }
+std::unique_ptr<LossForm> NewLoss(std::string_view kind) { return Kinds::Make(kind); }
 
-const LossKind* FindLossKind(std::string_view name) { return Kinds::Find(name); }
+std::vector<std::string_view> LossKinds() { return Kinds::Names(); }
 
 }  // namespace descent

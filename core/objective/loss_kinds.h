@@ -1,24 +1,27 @@
 // All losses by their names, for whoever learns the kind at run time.
 //
-// A new loss is a struct that declares its fields (options.h) and has `Loss Make() const`, a line
+// A new loss is a struct that declares its fields (core/fields) and has `Loss Make() const`, a line
 // in loss_kinds.cc, and a message of the spec with the same field names. Free functions; any
 // thread.
 #ifndef DESCENT_CORE_OBJECTIVE_LOSS_KINDS_H_
 #define DESCENT_CORE_OBJECTIVE_LOSS_KINDS_H_
 
-#include <span>
+#include <memory>
 #include <string_view>
+#include <vector>
 
+#include "core/fields/form.h"
 #include "core/objective/loss.h"
-#include "core/objective/options.h"
 
 namespace descent {
 
-using LossKind = OptionsKind<Loss>;
+using LossForm = Maker<Loss>;
 
-std::span<const LossKind* const> LossKinds();
-// Null if there is none.
-const LossKind* FindLossKind(std::string_view name);
+// With its defaults; null if there is no such kind.
+std::unique_ptr<LossForm> NewLoss(std::string_view kind);
+
+// `cross_entropy`, …
+std::vector<std::string_view> LossKinds();
 
 }  // namespace descent
 

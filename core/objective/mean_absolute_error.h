@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 
 namespace descent {
@@ -11,8 +12,7 @@ namespace descent {
 // derivative of |0| is 0 (torch.nn.L1Loss).
 struct MeanAbsoluteError {
   static constexpr std::string_view kind = "mean_absolute_error";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 
 namespace descent {
@@ -10,8 +11,7 @@ namespace descent {
 // mean((prediction − target)²) over batch and outputs; both of the same shape and dtype.
 struct MeanSquaredError {
   static constexpr std::string_view kind = "mean_squared_error";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

@@ -1,6 +1,6 @@
 // Metrics: what is said of a model's predictions on a whole data set besides its loss.
 //
-// A kind of metric is an option struct (options.h) that makes a `Metric`; they are listed in
+// A kind of metric is an option struct (core/fields) that makes a `Metric`; they are listed in
 // metric_kinds.h. Each is gathered batch by batch in double, in order: the same data give the same
 // bits, whatever the batches.
 #ifndef DESCENT_CORE_OBJECTIVE_METRIC_H_
@@ -14,6 +14,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/model/layer.h"
 #include "core/objective/loss.h"
 
@@ -65,7 +66,7 @@ struct Metric {
 absl::Status CheckDirection(const Metric& metric, bool maximize);
 
 // Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
-template <Described O>
+template <Declared O>
 Metric MakeMetric(const O& options) {
   ThrowUnlessValid(options);
   return options.Make();

@@ -1,27 +1,28 @@
 #include "core/objective/metric_kinds.h"
 
-#include <span>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/fields/form.h"
 #include "core/kinds/kind_list.h"
 #include "core/objective/class_metrics.h"
 #include "core/objective/metric.h"
-#include "core/objective/options.h"
 #include "core/objective/value_metrics.h"
 
 namespace descent {
 namespace {
 
-using Kinds = KindList<MetricKind, OptionsKindOf, Accuracy, TopK, RSquared, Auc, Perplexity,
+using Kinds = KindList<MetricForm, MakerOf<Metric>::Form, Accuracy, TopK, RSquared, Auc, Perplexity,
                        ConfusionMatrix, AbsoluteError, F1, F1Micro, F1Macro, F1Weighted>;
 
 }  // namespace
 
-std::span<const MetricKind* const> MetricKinds() { return Kinds::All(); }
+std::unique_ptr<MetricForm> NewMetric(std::string_view kind) { return Kinds::Make(kind); }
 
-const MetricKind* FindMetricKind(std::string_view name) { return Kinds::Find(name); }
+std::vector<std::string_view> MetricKinds() { return Kinds::Names(); }
 
 absl::Status CheckDirection(const Metric& metric, bool maximize) {
   if (metric.better == Better::kNeither) {

@@ -1,24 +1,27 @@
 // All metrics by their names, for whoever learns the kind at run time.
 //
-// A new metric is a struct that declares its fields (options.h) and has `Metric Make() const`, a
+// A new metric is a struct that declares its fields (core/fields) and has `Metric Make() const`, a
 // line in metric_kinds.cc, and a message of the spec with the same field names. Free functions; any
 // thread.
 #ifndef DESCENT_CORE_OBJECTIVE_METRIC_KINDS_H_
 #define DESCENT_CORE_OBJECTIVE_METRIC_KINDS_H_
 
-#include <span>
+#include <memory>
 #include <string_view>
+#include <vector>
 
+#include "core/fields/form.h"
 #include "core/objective/metric.h"
-#include "core/objective/options.h"
 
 namespace descent {
 
-using MetricKind = OptionsKind<Metric>;
+using MetricForm = Maker<Metric>;
 
-std::span<const MetricKind* const> MetricKinds();
-// Null if there is none.
-const MetricKind* FindMetricKind(std::string_view name);
+// With its defaults; null if there is no such kind.
+std::unique_ptr<MetricForm> NewMetric(std::string_view kind);
+
+// `accuracy`, …
+std::vector<std::string_view> MetricKinds();
 
 }  // namespace descent
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/fields/fields.h"
 #include "core/objective/loss.h"
 #include "core/sequence/range.h"
 
@@ -14,10 +15,7 @@ namespace descent {
 struct NegativeLogLikelihood {
   static constexpr std::string_view kind = "negative_log_likelihood";
   std::vector<double> class_weights = {};  // w; empty: 1 each
-  template <class Self, class Visit>
-  static void Describe(Self& self, Visit&& visit) {
-    visit(NonNegative("class_weights"), self.class_weights);
-  }
+  void Describe(FieldList& fields) { fields(NonNegative("class_weights"), class_weights); }
 
   Loss Make() const;
   operator Loss() const { return MakeLoss(*this); }  // NOLINT(google-explicit-constructor)

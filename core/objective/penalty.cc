@@ -133,10 +133,6 @@ at::Tensor ValueOf(Kind kind, const at::Tensor& x) {
 
 }  // namespace
 
-std::string_view Penalty::name() const {
-  return kind == Kind::kL1 ? "l1" : kind == Kind::kL2 ? "l2" : "group";
-}
-
 absl::Status CheckPenalties(std::span<const Penalty> penalties,
                             std::span<const Parameter> parameters) {
   for (size_t i = 0; i < penalties.size(); ++i) {

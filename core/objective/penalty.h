@@ -32,9 +32,15 @@ struct Penalty {
   Sequence weight;            // each ≥ 0
   std::string pattern = "*";  // of the parameters' names (core/model/pattern.h)
 
-  // `l1`, `l2`, `group`.
   std::string_view name() const;
 };
+
+// `l1`, `l2`, `group`.
+constexpr std::string_view PenaltyName(Penalty::Kind kind) {
+  return kind == Penalty::Kind::kL1 ? "l1" : kind == Penalty::Kind::kL2 ? "l2" : "group";
+}
+
+inline std::string_view Penalty::name() const { return PenaltyName(kind); }
 
 // OK, or INVALID_ARGUMENT naming the penalty that fits no parameter.
 absl::Status CheckPenalties(std::span<const Penalty> penalties,

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "core/fields/fields.h"
 #include "core/objective/metric.h"
 
 namespace descent {
@@ -12,24 +13,21 @@ namespace descent {
 // mean of each output its own. Of targets that are all the same it is −∞, or NaN if they were met.
 struct RSquared {
   static constexpr std::string_view kind = "r_squared";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const;
 };
 
 // mean(|prediction − target|) over examples and outputs.
 struct AbsoluteError {
   static constexpr std::string_view kind = "absolute_error";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const;
 };
 
 // exp(loss), of losses that are the mean of −log p.
 struct Perplexity {
   static constexpr std::string_view kind = "perplexity";
-  template <class Self, class Visit>
-  static void Describe(Self&, Visit&&) {}
+  void Describe(FieldList&) {}
   Metric Make() const;
 };
 

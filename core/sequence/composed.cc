@@ -15,10 +15,10 @@
 
 namespace descent {
 
-void Warmup::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kDefault);
-  visit.Count("iterations", iterations, 1);
-  visit.Inner("then", then);
+void Warmup::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded);
+  fields(Whole("iterations", 1), iterations);
+  fields(Named("then"), then).Required();
 }
 
 Sequence Warmup::Make() const {
@@ -46,9 +46,9 @@ Sequence Warmup::Make() const {
       bounds);
 }
 
-void Joined::Declare(ScheduleVisitor& visit) {
-  visit.Inners("sequences", sequences);
-  visit.Positions("boundaries", boundaries);
+void Joined::Describe(FieldList& fields) {
+  fields(Named("sequences"), sequences).Required();
+  fields(Whole("boundaries", 1), boundaries).Increasing();
 }
 
 absl::Status Joined::Check() const {
@@ -78,9 +78,9 @@ int64_t Joined::InnerLength(size_t inner, int64_t length) const {
   return (inner < boundaries.size() ? boundaries[inner] : length) - begin;
 }
 
-void Repeated::Declare(ScheduleVisitor& visit) {
-  visit.Inner("sequence", sequence);
-  visit.Count("iterations", iterations, 1);
+void Repeated::Describe(FieldList& fields) {
+  fields(Named("sequence"), sequence).Required();
+  fields(Whole("iterations", 1), iterations);
 }
 
 Sequence Repeated::Make() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -24,11 +25,11 @@ struct Warmup {
   int64_t iterations = 0;  // ≥ 1
   Sequence then = 0.0;
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   int64_t InnerLength(size_t, int64_t length) const { return length - iterations; }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -39,12 +40,12 @@ struct Joined {
   std::vector<Sequence> sequences = {};
   std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
   int64_t InnerLength(size_t inner, int64_t length) const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -54,12 +55,12 @@ struct Repeated {
   Sequence sequence = 0.0;
   int64_t iterations = 0;  // ≥ 1
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const { return CheckWithoutFeedback("sequence", sequence); }
   int64_t InnerLength(size_t, int64_t) const { return iterations; }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -18,15 +19,15 @@ struct Cosine {
   double final = 0;
   int64_t iterations = 0;
 
-  void Declare(ScheduleVisitor& visit) {
-    visit.Value("initial", initial, Need::kRequired);
-    visit.Value("final", final, Need::kDefault);
-    visit.Length("iterations", iterations);
+  void Describe(FieldList& fields) {
+    fields(Named("initial"), initial).Role(kYielded).Required();
+    fields(Named("final"), final).Role(kYielded);
+    fields(Whole("iterations", 1), iterations).Role(kRunLength);
   }
   Sequence Make() const;
 
   // INVALID_ARGUMENT unless both numbers are finite and iterations ≥ 1.
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   // Throws std::invalid_argument where Validate() gives an error.
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };

@@ -25,14 +25,14 @@ Range Fraction(const char* name) { return {.field = name, .min = 0, .max = 1}; }
 
 }  // namespace
 
-void OneCycle::Declare(ScheduleVisitor& visit) {
-  visit.Value("max", max, Need::kRequired);
-  visit.Length("iterations", iterations);
-  visit.Number(Fraction("pct_start"), pct_start, Need::kDefault);
-  visit.Number(NonNegative("div_factor"), div_factor, Need::kDefault);
-  visit.Number(NonNegative("final_div_factor"), final_div_factor, Need::kDefault);
-  visit.Flag("linear", linear);
-  visit.Flag("three_phase", three_phase);
+void OneCycle::Describe(FieldList& fields) {
+  fields(Named("max"), max).Role(kYielded).Required();
+  fields(Whole("iterations", 1), iterations).Role(kRunLength);
+  fields(Fraction("pct_start"), pct_start);
+  fields(NonNegative("div_factor"), div_factor);
+  fields(NonNegative("final_div_factor"), final_div_factor);
+  fields(Flag("linear"), linear);
+  fields(Flag("three_phase"), three_phase);
 }
 
 absl::Status OneCycle::Check() const {
@@ -70,11 +70,11 @@ Sequence OneCycle::Make() const {
       BoundsOf(std::vector{initial, max, last}));
 }
 
-void WarmRestarts::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kRequired);
-  visit.Value("final", final, Need::kDefault);
-  visit.Length("iterations", iterations);
-  visit.Count("factor", factor, 1);
+void WarmRestarts::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded).Required();
+  fields(Named("final"), final).Role(kYielded);
+  fields(Whole("iterations", 1), iterations).Role(kRunLength);
+  fields(Whole("factor", 1), factor);
 }
 
 Sequence WarmRestarts::Make() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -23,11 +24,11 @@ struct OneCycle {
   bool linear = false;            // straight lines instead of half cosines
   bool three_phase = false;
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -41,10 +42,10 @@ struct WarmRestarts {
   int64_t iterations = 0;
   int64_t factor = 1;
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

@@ -14,13 +14,13 @@
 
 namespace descent {
 
-void Exponential::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kRequired);
-  visit.Number(NonNegative("rate"), rate, Need::kRequired);
-  visit.Count("iterations", iterations, 1);
-  visit.Count("begin", begin, 0);
-  visit.Flag("staircase", staircase);
-  visit.Value("final", final);
+void Exponential::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded).Required();
+  fields(NonNegative("rate"), rate).Required();
+  fields(Whole("iterations", 1), iterations);
+  fields(Whole("begin", 0), begin);
+  fields(Flag("staircase"), staircase);
+  fields(Named("final"), final).Role(kYielded);
 }
 
 absl::Status Exponential::Check() const {
@@ -50,9 +50,9 @@ Sequence Exponential::Make() const {
       bounds);
 }
 
-void InverseSquareRoot::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kRequired);
-  visit.Count("timescale", timescale, 1);
+void InverseSquareRoot::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded).Required();
+  fields(Whole("timescale", 1), timescale);
 }
 
 Sequence InverseSquareRoot::Make() const {

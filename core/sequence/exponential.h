@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -22,11 +23,11 @@ struct Exponential {
   bool staircase = false;
   std::optional<double> final = {};
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -37,10 +38,10 @@ struct InverseSquareRoot {
   double initial = 0;
   int64_t timescale = 10'000;
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

@@ -3,6 +3,7 @@
 #define DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -17,10 +18,10 @@ Sequence nesterov_sequence();
 struct NesterovSequence {
   static constexpr const char* kind = "nesterov";
 
-  void Declare(ScheduleVisitor&) {}
+  void Describe(FieldList&) {}
   Sequence Make() const { return nesterov_sequence(); }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

@@ -19,19 +19,19 @@ size_t Piece(const std::vector<int64_t>& boundaries, int64_t k) {
 
 }  // namespace
 
-void PiecewiseConstant::Declare(ScheduleVisitor& visit) {
-  visit.Values("values", values);
-  visit.Positions("boundaries", boundaries);
+void PiecewiseConstant::Describe(FieldList& fields) {
+  fields(Named("values"), values).Role(kYielded).Required();
+  fields(Whole("boundaries", 1), boundaries).Increasing();
 }
 
 Sequence PiecewiseConstant::Make() const {
   return Sequence([*this](int64_t k) { return values[Piece(boundaries, k)]; }, BoundsOf(values));
 }
 
-void PiecewiseInterpolate::Declare(ScheduleVisitor& visit) {
-  visit.Values("values", values);
-  visit.Positions("boundaries", boundaries);
-  visit.Flag("cosine", cosine);
+void PiecewiseInterpolate::Describe(FieldList& fields) {
+  fields(Named("values"), values).Role(kYielded).Required();
+  fields(Whole("boundaries", 1), boundaries).Increasing();
+  fields(Flag("cosine"), cosine);
 }
 
 Sequence PiecewiseInterpolate::Make() const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -18,11 +19,11 @@ struct PiecewiseConstant {
   std::vector<double> values = {};
   std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const { return CheckPieces(values, boundaries); }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -34,11 +35,11 @@ struct PiecewiseInterpolate {
   std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
   bool cosine = false;
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const { return CheckPieces(values, boundaries); }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -47,10 +48,10 @@ struct ValueList {
   static constexpr const char* kind = "list";
   std::vector<double> values = {};
 
-  void Declare(ScheduleVisitor& visit) { visit.Values("values", values); }
+  void Describe(FieldList& fields) { fields(Named("values"), values).Role(kYielded).Required(); }
   Sequence Make() const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

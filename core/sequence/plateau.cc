@@ -59,19 +59,20 @@ void Observe(const Plateau& rule, double value, std::vector<double>& state) {
 
 }  // namespace
 
-void Plateau::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kRequired);
+void Plateau::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded).Required();
   Range share = UnitInterval("factor");
   share.min_included = false;
-  visit.Number(share, factor, Need::kDefault);
-  visit.Count("patience", patience, 0);
-  visit.Number(NonNegative("threshold"), threshold, Need::kDefault);
-  visit.Flag("absolute", absolute);
-  visit.Count("cooldown", cooldown, 0);
-  visit.Value("final", final, Need::kDefault);
-  visit.Number(NonNegative("epsilon"), epsilon, Need::kDefault);
-  visit.Flag("maximize", maximize);
-  visit.Measured(metric, average);
+  fields(share, factor);
+  fields(Whole("patience", 0), patience);
+  fields(NonNegative("threshold"), threshold);
+  fields(Flag("absolute"), absolute);
+  fields(Whole("cooldown", 0), cooldown);
+  fields(Named("final"), final).Role(kYielded);
+  fields(NonNegative("epsilon"), epsilon);
+  fields(Flag("maximize"), maximize);
+  fields(Named("metric"), metric).Role(kMeasured).Required("Give the name of a metric.");
+  fields(Whole("average", 1), average).Role(kAveraged);
 }
 
 absl::Status Plateau::Check() const {

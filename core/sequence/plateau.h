@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -22,7 +23,6 @@ namespace descent {
 // better.
 struct Plateau {
   static constexpr const char* kind = "plateau";
-  static constexpr bool kHasFeedback = true;
   double initial = 0;
   double factor = 0.1;  // in (0, 1)
   int64_t patience = 10;
@@ -35,11 +35,11 @@ struct Plateau {
   std::string metric = Sequence::kValue;
   int64_t average = 1;  // ≥ 1
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

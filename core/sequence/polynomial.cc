@@ -11,12 +11,12 @@
 
 namespace descent {
 
-void Polynomial::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kRequired);
-  visit.Value("final", final, Need::kDefault);
-  visit.Number(NonNegative("power"), power, Need::kDefault);
-  visit.Length("iterations", iterations);
-  visit.Count("begin", begin, 0);
+void Polynomial::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded).Required();
+  fields(Named("final"), final).Role(kYielded);
+  fields(NonNegative("power"), power);
+  fields(Whole("iterations", 1), iterations).Role(kRunLength);
+  fields(Whole("begin", 0), begin);
 }
 
 Sequence Polynomial::Make() const {
@@ -30,11 +30,11 @@ Sequence Polynomial::Make() const {
       BoundsOf(std::vector{initial, final}));
 }
 
-void LinearSequence::Declare(ScheduleVisitor& visit) {
-  visit.Value("initial", initial, Need::kRequired);
-  visit.Value("final", final, Need::kDefault);
-  visit.Length("iterations", iterations);
-  visit.Count("begin", begin, 0);
+void LinearSequence::Describe(FieldList& fields) {
+  fields(Named("initial"), initial).Role(kYielded).Required();
+  fields(Named("final"), final).Role(kYielded);
+  fields(Whole("iterations", 1), iterations).Role(kRunLength);
+  fields(Whole("begin", 0), begin);
 }
 
 Sequence LinearSequence::Make() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
 
@@ -20,12 +21,12 @@ struct Polynomial {
   int64_t iterations = 0;
   int64_t begin = 0;  // the initial number until here
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   int64_t OwnLength(int64_t length) const { return length - begin; }
   absl::Status Check() const { return CheckPositive("power", power); }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
@@ -37,11 +38,11 @@ struct LinearSequence {
   int64_t iterations = 0;
   int64_t begin = 0;
 
-  void Declare(ScheduleVisitor& visit);
+  void Describe(FieldList& fields);
   Sequence Make() const;
   int64_t OwnLength(int64_t length) const { return length - begin; }
 
-  absl::Status Validate() const { return ValidateSchedule(*this); }
+  absl::Status Validate() const { return ValidateFields(*this); }
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 

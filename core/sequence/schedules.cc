@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "core/fields/form.h"
 #include "core/kinds/kind_list.h"
 #include "core/sequence/composed.h"
 #include "core/sequence/cosine.h"
@@ -23,37 +23,31 @@ namespace descent {
 namespace {
 
 template <class Schedule>
-class ScheduleOf final : public AnySchedule {
+class ScheduleFormOf final : public FormOf<Schedule, ScheduleForm> {
  public:
-  void Declare(ScheduleVisitor& visit) override { schedule_.Declare(visit); }
-  absl::Status Validate() const override { return schedule_.Validate(); }
-  Sequence Make() const override { return MakeSequence(schedule_); }
-  bool has_feedback() const override {
-    return requires { Schedule::kHasFeedback; };
-  }
+  Sequence Make() const override { return MakeSequence(this->options_); }
   int64_t OwnLength(int64_t length) const override {
-    if constexpr (requires { schedule_.OwnLength(length); }) return schedule_.OwnLength(length);
-    return length;
-  }
-  int64_t InnerLength(size_t inner, int64_t length) const override {
-    if constexpr (requires { schedule_.InnerLength(inner, length); }) {
-      return schedule_.InnerLength(inner, length);
+    if constexpr (requires(const Schedule& schedule) { schedule.OwnLength(length); }) {
+      return this->options_.OwnLength(length);
     }
     return length;
   }
-
- private:
-  Schedule schedule_;
+  int64_t InnerLength(size_t inner, int64_t length) const override {
+    if constexpr (requires(const Schedule& schedule) { schedule.InnerLength(inner, length); }) {
+      return this->options_.InnerLength(inner, length);
+    }
+    return length;
+  }
 };
 
 using Kinds =
-    KindList<AnySchedule, ScheduleOf, Cosine, NesterovSequence, LinearSequence, Polynomial,
+    KindList<ScheduleForm, ScheduleFormOf, Cosine, NesterovSequence, LinearSequence, Polynomial,
              Exponential, InverseSquareRoot, PiecewiseConstant, PiecewiseInterpolate, ValueList,
              OneCycle, WarmRestarts, Warmup, Joined, Repeated, Plateau>;
 
 }  // namespace
 
-std::unique_ptr<AnySchedule> MakeSchedule(std::string_view kind) { return Kinds::Make(kind); }
+std::unique_ptr<ScheduleForm> NewSchedule(std::string_view kind) { return Kinds::Make(kind); }
 
 std::vector<std::string_view> ScheduleKinds() { return Kinds::Names(); }
 

@@ -10,22 +10,16 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "core/sequence/schedule.h"
+#include "core/fields/form.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
 
 // A schedule of some kind. Not thread-safe.
-class AnySchedule {
+class ScheduleForm : public Form {
  public:
-  virtual ~AnySchedule() = default;
-  virtual void Declare(ScheduleVisitor& visit) = 0;
-  virtual absl::Status Validate() const = 0;
   // Throws std::invalid_argument where Validate() gives an error.
   virtual Sequence Make() const = 0;
-  // True if it goes by what happens (Sequence::Feedback).
-  virtual bool has_feedback() const = 0;
   // How long it is by default when it is asked for its first `length` numbers; less than 1 where
   // nothing is left.
   virtual int64_t OwnLength(int64_t length) const = 0;
@@ -35,7 +29,7 @@ class AnySchedule {
 };
 
 // With its defaults; null if there is no such kind.
-std::unique_ptr<AnySchedule> MakeSchedule(std::string_view kind);
+std::unique_ptr<ScheduleForm> NewSchedule(std::string_view kind);
 
 // `cosine`, `exponential`, …
 std::vector<std::string_view> ScheduleKinds();

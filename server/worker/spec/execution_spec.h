@@ -5,7 +5,7 @@
 
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
-#include "proto/descent/v1/spec.pb.h"
+#include "descent/v1/spec.pb.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {

@@ -1,50 +1,36 @@
 #include "server/worker/spec/function_spec.h"
 
 #include <cmath>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/functions/function_kinds.h"
 #include "core/functions/vector.h"
 #include "server/worker/spec/execution_spec.h"
+#include "server/worker/spec/field_reader.h"
 
 namespace descent::worker {
 namespace {
 
 constexpr char kField[] = "objective.function";
 
-// With the start that the literature gives.
-absl::StatusOr<Function> Known(const api::Function& function) {
-  switch (function.kind_case()) {
-    case api::Function::kQuadratic:
-      return Quadratic(
-          {function.quadratic().diagonal().begin(), function.quadratic().diagonal().end()},
-          {function.quadratic().linear().begin(), function.quadratic().linear().end()});
-    case api::Function::kRosenbrock:
-      return Rosenbrock(function.rosenbrock().dimension());
-    case api::Function::kBeale:
-      return Beale();
-    case api::Function::kHimmelblau:
-      return Himmelblau();
-    case api::Function::kPowellSingular:
-      return PowellSingular();
-    case api::Function::kWood:
-      return Wood();
-    case api::Function::kHelicalValley:
-      return HelicalValley();
-    case api::Function::KIND_NOT_SET:
-      break;
+// With the start that the literature gives; fills in defaults. NOT_FOUND without a kind.
+absl::StatusOr<Function> Known(api::Function* function) {
+  const std::unique_ptr<FunctionForm> form = NewFunction(KindOf(*function));
+  if (!form) {
+    const std::vector<std::string_view> kinds = FunctionKinds();
+    const std::vector<std::string> names(kinds.begin(), kinds.end() - 1);
+    return absl::NotFoundError(absl::StrCat("Give one of ", absl::StrJoin(names, ", "), " and ",
+                                            std::string(kinds.back())));
   }
-  return absl::NotFoundError(
-      "Give one of quadratic, rosenbrock, beale, himmelblau, powell_singular, wood and "
-      "helical_valley");
-}
-
-// The field of a message like "dimension: it is 1, …", below the function's kind.
-std::string FieldOf(const api::Function& function, const std::string& message) {
-  const char* kind = function.has_quadratic() ? "quadratic" : "rosenbrock";
-  return absl::StrCat(kField, ".", kind, ".", message.substr(0, message.find(':')));
+  // What is wrong, the function says itself.
+  FieldReader(MutableKind(function), "", nullptr).Read(form->fields());
+  return form->Make();
 }
 
 void CheckStart(const api::Function& function, int64_t dimension, Violations* violations) {
@@ -81,10 +67,7 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
   Refuse(spec->evaluation().metrics_size() > 0, "evaluation.metrics", "metrics", violations);
   Refuse(spec->evaluation().training_data(), "evaluation.training_data", "data", violations);
   api::Function* function = spec->mutable_objective()->mutable_function();
-  if (function->has_rosenbrock() && !function->rosenbrock().has_dimension()) {
-    function->mutable_rosenbrock()->set_dimension(2);
-  }
-  const absl::StatusOr<Function> known = Known(*function);
+  const absl::StatusOr<Function> known = Known(function);
   if (absl::IsNotFound(known.status())) {
     violations->Add(kField, absl::StrCat(std::string(known.status().message()), "."),
                     "MISSING_FIELD");
@@ -92,7 +75,10 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
   }
   if (!known.ok()) {
     const std::string message(known.status().message());
-    violations->Add(FieldOf(*function, message), absl::StrCat(message, "."), "OUT_OF_RANGE");
+    // `dimension: it is 1, …`
+    violations->Add(
+        absl::StrCat(kField, ".", KindOf(*function), ".", message.substr(0, message.find(':'))),
+        absl::StrCat(message, "."), "OUT_OF_RANGE");
     return;
   }
   // The default may be long, and is a constant: it is not written down.
@@ -104,7 +90,8 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
 }
 
 absl::StatusOr<Function> ToFunction(const api::Function& function) {
-  absl::StatusOr<Function> known = Known(function);
+  api::Function copy = function;
+  absl::StatusOr<Function> known = Known(&copy);
   if (known.ok() && function.start_size() > 0) {
     known->start.assign(function.start().begin(), function.start().end());
   }

@@ -2,7 +2,7 @@
 #define DESCENT_SERVER_WORKER_SPEC_LAYER_READER_H_
 
 // `Spec.model`'s messages to core's options of layers, by the fields that the options declare
-// (core/model/options_visitor.h): a kind of layer needs no code here. One thread at a time.
+// (core/fields): a kind of layer needs no code here. One thread at a time.
 
 #include <map>
 #include <optional>

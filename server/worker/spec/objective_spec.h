@@ -1,9 +1,9 @@
 #ifndef DESCENT_SERVER_WORKER_SPEC_OBJECTIVE_SPEC_H_
 #define DESCENT_SERVER_WORKER_SPEC_OBJECTIVE_SPEC_H_
 
-// `Spec.objective` and `Spec.evaluation.metrics` to core's. The losses and metrics, their fields,
-// defaults and ranges are those that core declares (core/objective/loss_kinds.h, metric_kinds.h); a
-// message of the spec and its fields are found by their names. Free functions; any thread.
+// `Spec.objective` and `Spec.evaluation.metrics` to core's. Losses, metrics and
+// penalties are read by the fields that they declare (core/objective/loss_kinds.h, metric_kinds.h,
+// penalty_kinds.h). Free functions; any thread.
 
 #include <cstdint>
 #include <string>
@@ -27,8 +27,6 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
 
 // A loss alone, of a term of a sum or of a player: checked, with its defaults. False: it is none.
 bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violations* violations);
-// Of such a loss: `huber`.
-const std::string& LossName(const api::Objective& objective);
 Loss ToLoss(const api::Objective& objective);
 // That it may be part of the path of a dial.
 void CheckName(const std::string& path, const std::string& name, Violations* violations);

@@ -1,9 +1,8 @@
 #ifndef DESCENT_SERVER_WORKER_SPEC_OPTIMIZER_SPEC_H_
 #define DESCENT_SERVER_WORKER_SPEC_OPTIMIZER_SPEC_H_
 
-// `Spec.optimizer` to core's. The optimizers, their fields, defaults and
-// ranges are those that core declares (core/optimizer/kinds.h); a message of the spec and its
-// fields are found by their names. Free functions; any thread.
+// `Spec.optimizer` to core's. Optimizers, wrappers and line searches are read by the fields that
+// they declare (core/optimizer/kinds.h). Free functions; any thread.
 
 #include <cstdint>
 #include <string>

@@ -82,8 +82,8 @@ bool EvaluatesOnItsWay(int64_t per_epoch, const api::Spec& spec) {
 }
 
 // A plateau goes by evaluations where there are any. A value on a batch is noisy: then it goes by
-// the mean of an epoch's, and in a run of one epoch by that of a hundredth of the run, of ten batches
-// at least. A function has no noise.
+// the mean of an epoch's, and in a run of one epoch by that of a hundredth of the run, of ten
+// batches at least. A function has no noise.
 SequenceDefaults DefaultsOf(int64_t per_epoch, const api::Spec& spec) {
   SequenceDefaults defaults{.length = spec.iterations()};
   if (IsFunction(spec)) return defaults;

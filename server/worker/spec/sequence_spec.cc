@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,8 +13,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/schedules.h"
+#include "server/worker/spec/field_reader.h"
 
 namespace descent::worker {
 namespace {
@@ -24,332 +25,178 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr int kMaxDepth = 8;
-// Of a schedule that is measured.
-constexpr const char* kMetric = "metric";
-constexpr const char* kAverage = "average";
 
-// `cosine`; empty if it is constant or of no kind.
-std::string Kind(const api::Sequence& sequence) {
-  if (sequence.kind_case() == api::Sequence::KIND_NOT_SET || sequence.has_constant()) return "";
-  return api::Sequence::descriptor()->FindFieldByNumber(sequence.kind_case())->name();
+// Null if it is constant or of no kind.
+std::unique_ptr<ScheduleForm> FormOf(const api::Sequence& sequence) {
+  return NewSchedule(KindOf(sequence));
 }
 
-// The message of that kind inside.
-Message* Inside(api::Sequence* sequence) {
-  return sequence->GetReflection()->MutableMessage(
-      sequence, api::Sequence::descriptor()->FindFieldByNumber(sequence->kind_case()));
-}
+// What is read; nothing if it is wrong.
+std::optional<descent::Sequence> Read(const Range& range, const std::string& field, int depth,
+                                      api::Sequence* sequence, Violations* violations);
 
-// A message's fields by name.
-class FieldsOf {
+// Of a schedule. The numbers that it yields are in the range of the hyperparameter.
+class ScheduleReader final : public FieldReader {
  public:
-  explicit FieldsOf(Message* message) : message_(message) {}
-
-  bool Has(const char* name) const { return reflection().HasField(*message_, Field(name)); }
-  double GetDouble(const char* name) const {
-    return reflection().GetDouble(*message_, Field(name));
-  }
-  void Set(const char* name, double value) { reflection().SetDouble(message_, Field(name), value); }
-  int64_t GetInteger(const char* name) const {
-    return reflection().GetInt64(*message_, Field(name));
-  }
-  void Set(const char* name, int64_t value) { reflection().SetInt64(message_, Field(name), value); }
-  std::string GetText(const char* name) const {
-    return reflection().GetString(*message_, Field(name));
-  }
-  void Set(const char* name, const std::string& value) {
-    reflection().SetString(message_, Field(name), value);
-  }
-  bool GetBool(const char* name) const { return reflection().GetBool(*message_, Field(name)); }
-  void Set(const char* name, bool value) { reflection().SetBool(message_, Field(name), value); }
-  std::vector<double> GetDoubles(const char* name) const {
-    const auto list = reflection().GetRepeatedFieldRef<double>(*message_, Field(name));
-    return {list.begin(), list.end()};
-  }
-  std::vector<int64_t> GetIntegers(const char* name) const {
-    const auto list = reflection().GetRepeatedFieldRef<int64_t>(*message_, Field(name));
-    return {list.begin(), list.end()};
-  }
-  api::Sequence* Inner(const char* name) {
-    return static_cast<api::Sequence*>(reflection().MutableMessage(message_, Field(name)));
-  }
-  int InnerCount(const char* name) const { return reflection().FieldSize(*message_, Field(name)); }
-  api::Sequence* Inner(const char* name, int i) {
-    return static_cast<api::Sequence*>(
-        reflection().MutableRepeatedMessage(message_, Field(name), i));
-  }
+  ScheduleReader(const Range& range, std::string field, int depth, Message* schedule,
+                 Violations* violations)
+      : FieldReader(schedule, std::move(field), violations), range_(range), depth_(depth) {}
 
  private:
-  const google::protobuf::Reflection& reflection() const { return *message_->GetReflection(); }
-  const FieldDescriptor* Field(const char* name) const {
-    return message_->GetDescriptor()->FindFieldByName(name);
-  }
-
-  Message* message_;
-};
-
-// Reads what was given into the schedule, fills in the rest, reports what is wrong.
-class Resolver final : public ScheduleVisitor {
- public:
-  Resolver(const descent::Range& range, std::string field, int depth, Message* message,
-           Violations* violations)
-      : range_(range),
-        field_(std::move(field)),
-        depth_(depth),
-        fields_(message),
-        violations_(violations) {}
-
-  void Value(const char* name, double& value, Need need) override {
-    if (Take(name, value, need)) CheckNumber(range_, value, Path(name));
-  }
-  void Value(const char* name, std::optional<double>& value) override {
-    if (!fields_.Has(name)) return;
-    value = fields_.GetDouble(name);
-    CheckNumber(range_, *value, Path(name));
-  }
-  void Values(const char* name, std::vector<double>& values) override {
-    values = fields_.GetDoubles(name);
-    if (values.empty()) Missing(name, "Give at least one number.");
-    for (size_t i = 0; i < values.size(); ++i) {
-      CheckNumber(range_, values[i], absl::StrCat(Path(name), "[", i, "]"));
-    }
-  }
-  void Number(const Range& range, double& number, Need need) override {
-    const char* name = range.field.c_str();
-    if (Take(name, number, need)) CheckNumber(range, number, Path(name));
-  }
-  void Count(const char* name, int64_t& count, int64_t least) override {
-    if (!fields_.Has(name) && count < least) return Missing(name, "Give a number.");
-    if (!fields_.Has(name)) return fields_.Set(name, count);
-    count = fields_.GetInteger(name);
-    CheckLeast(name, count, least);
-  }
-  void Positions(const char* name, std::vector<int64_t>& positions) override {
-    positions = fields_.GetIntegers(name);
-    for (size_t i = 0; i < positions.size(); ++i) {
-      const int64_t before = i == 0 ? 0 : positions[i - 1];
-      if (positions[i] > before) continue;
-      Refuse(absl::StrCat(name, "[", i, "]"),
-             absl::StrCat("It is ", positions[i], ", but must be greater than ", before, "."));
-    }
-  }
-  void Length(const char* name, int64_t& length) override {
-    length = 1;  // until the length of the run is known
-    if (!fields_.Has(name)) return;
-    length = fields_.GetInteger(name);
-    CheckLeast(name, length, 1);
-  }
-  void Flag(const char* name, bool& flag) override {
-    if (fields_.Has(name)) flag = fields_.GetBool(name);
-    fields_.Set(name, flag);
-  }
-  void Measured(std::string& metric, int64_t& average) override {
+  bool Absent(const Field& field) override {
     // Until the run is known, nothing is nothing.
-    if (!fields_.Has(kMetric) && !fields_.Has(kAverage)) return;
-    if (fields_.Has(kMetric)) metric = fields_.GetText(kMetric);
-    if (metric.empty()) return Missing(kMetric, "Give the name of a metric.");
-    fields_.Set(kMetric, metric);
-    Count(kAverage, average, 1);
-  }
-  void Inner(const char* name, descent::Sequence& sequence) override;
-  void Inners(const char* name, std::vector<descent::Sequence>& sequences) override;
-
-  // Nothing was refused.
-  bool right() const { return right_; }
-
- private:
-  std::string Path(const std::string& name) const { return absl::StrCat(field_, ".", name); }
-  void Refuse(const std::string& name, const std::string& problem) {
-    violations_->Add(Path(name), problem, "OUT_OF_RANGE");
-    right_ = false;
-  }
-  void Missing(const std::string& name, const char* what) {
-    violations_->Add(Path(name), what, "MISSING_FIELD");
-    right_ = false;
-  }
-  void CheckLeast(const char* name, int64_t value, int64_t least) {
-    if (value < least) {
-      Refuse(name, absl::StrCat("It is ", value, ", but must be at least ", least, "."));
-    }
-  }
-  void CheckNumber(const descent::Range& range, double value, const std::string& path) {
-    if (absl::Status status = range.Check(value); !status.ok()) {
-      violations_->Add(path, absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
-      right_ = false;
-    }
-  }
-  // False if there is nothing to check.
-  bool Take(const char* name, double& number, Need need) {
-    if (fields_.Has(name)) {
-      number = fields_.GetDouble(name);
-      return true;
-    }
-    if (need == Need::kRequired) {
-      Missing(name, "Give a number.");
-      return false;
-    }
-    fields_.Set(name, number);
+    if (field.role() == kMeasured) return !message().Given("average");
+    if (field.role() == kAveraged) return !message().Given("metric");
+    if (field.role() != kRunLength) return false;
+    *field.As<int64_t>() = 1;
     return true;
   }
+  void Check(const Field& field) override {
+    if (field.role() != kYielded) return FieldReader::Check(field);
+    if (const auto* numbers = field.As<std::vector<double>>()) {
+      for (size_t i = 0; i < numbers->size(); ++i) {
+        CheckYielded(absl::StrCat(field.name(), "[", i, "]"), (*numbers)[i]);
+      }
+    } else {
+      CheckYielded(field.name(), message().Get<double>(field.name()));
+    }
+  }
+  void CheckYielded(const std::string& name, double number) {
+    const absl::Status status = range_.Check(number);
+    if (!status.ok()) Refuse(name, Sentence(status), "OUT_OF_RANGE");
+  }
+  void ReadInner(const Field& field) override {
+    if (auto* sequence = field.As<descent::Sequence>()) {
+      return ReadInto(*sequence, Path(field.name()), message().Inner(field.name()));
+    }
+    auto& sequences = *field.As<std::vector<descent::Sequence>>();
+    sequences.assign(message().Size(field.name()), descent::Sequence(0.0));
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      ReadInto(sequences[i], absl::StrCat(Path(field.name()), "[", i, "]"),
+               message().Inner(field.name(), static_cast<int>(i)));
+    }
+  }
+  void ReadInto(descent::Sequence& sequence, const std::string& path, Message* inner) {
+    std::optional<descent::Sequence> read =
+        worker::Read(range_, path, depth_ + 1, static_cast<api::Sequence*>(inner), violations());
+    if (!read) return RefuseInner();
+    sequence = *std::move(read);
+  }
 
-  const descent::Range& range_;
-  const std::string field_;
+  const Range& range_;
   const int depth_;
-  FieldsOf fields_;
-  Violations* const violations_;
-  bool right_ = true;
 };
 
-// What stands for a sequence until the run is built: all that matters is whether it goes by what
-// happens.
-descent::Sequence StandIn(api::Sequence* sequence) {
-  const std::unique_ptr<AnySchedule> schedule = MakeSchedule(Kind(*sequence));
-  const bool inner = sequence->has_warmup() &&
-                     StandIn(sequence->mutable_warmup()->mutable_then()).feedback() != nullptr;
-  if (!inner && !(schedule && schedule->has_feedback())) return descent::Sequence(0.0);
-  descent::Sequence::Feedback feedback;
-  feedback.number = [](int64_t, const std::vector<double>&) { return 0.0; };
-  return descent::Sequence(std::move(feedback));
-}
-
-// Whether it is right.
-bool Resolve(const descent::Range& range, const std::string& field, int depth,
-             api::Sequence* sequence, Violations* violations) {
+std::optional<descent::Sequence> Read(const Range& range, const std::string& field, int depth,
+                                      api::Sequence* sequence, Violations* violations) {
+  const auto refuse = [&](const std::string& where, std::string problem, const char* reason) {
+    if (violations != nullptr) violations->Add(where, std::move(problem), reason);
+    return std::nullopt;
+  };
   if (depth > kMaxDepth) {
-    violations->Add(field, absl::StrCat("Sequences are nested more than ", kMaxDepth, " deep."),
-                    "NESTING_TOO_DEEP");
-    return false;
+    return refuse(field, absl::StrCat("Sequences are nested more than ", kMaxDepth, " deep."),
+                  "NESTING_TOO_DEEP");
   }
   if (sequence->has_constant()) {
     const absl::Status status = range.Check(sequence->constant());
-    if (!status.ok()) {
-      violations->Add(absl::StrCat(field, ".constant"),
-                      absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
-    }
-    return status.ok();
+    if (status.ok()) return descent::Sequence(sequence->constant());
+    return refuse(absl::StrCat(field, ".constant"), Sentence(status), "OUT_OF_RANGE");
   }
-  const std::string kind = Kind(*sequence);
-  const std::unique_ptr<AnySchedule> schedule = MakeSchedule(kind);
-  if (!schedule) {
+  const std::unique_ptr<ScheduleForm> form = FormOf(*sequence);
+  if (!form) {
     std::vector<std::string> kinds;
     for (std::string_view known : ScheduleKinds()) kinds.emplace_back(known);
-    violations->Add(field,
-                    absl::StrCat("Give a number, or one of ", absl::StrJoin(kinds, ", "), "."),
-                    "MISSING_FIELD");
-    return false;
+    return refuse(field, absl::StrCat("Give a number, or one of ", absl::StrJoin(kinds, ", "), "."),
+                  "MISSING_FIELD");
   }
-  Resolver resolver(range, absl::StrCat(field, ".", kind), depth, Inside(sequence), violations);
-  schedule->Declare(resolver);
-  if (!resolver.right()) return false;
-  if (absl::Status status = schedule->Validate(); !status.ok()) {
-    violations->Add(absl::StrCat(field, ".", kind),
-                    absl::StrCat(std::string(status.message()), "."), "OUT_OF_RANGE");
-    return false;
-  }
-  return true;
+  const std::string inside = absl::StrCat(field, ".", std::string(form->kind()));
+  ScheduleReader reader(range, inside, depth, MutableKind(sequence), violations);
+  if (!reader.Read(form->fields())) return std::nullopt;
+  const absl::Status status = form->Validate();
+  if (!status.ok()) return refuse(inside, Sentence(status), "OUT_OF_RANGE");
+  return form->Make();
 }
-
-void Resolver::Inner(const char* name, descent::Sequence& sequence) {
-  if (!fields_.Has(name)) return Missing(name, "Give a sequence.");
-  api::Sequence* inner = fields_.Inner(name);
-  if (!Resolve(range_, Path(name), depth_ + 1, inner, violations_)) {
-    right_ = false;
-  } else {
-    sequence = StandIn(inner);
-  }
-}
-
-void Resolver::Inners(const char* name, std::vector<descent::Sequence>& sequences) {
-  const int count = fields_.InnerCount(name);
-  if (count == 0) Missing(name, "Give at least one sequence.");
-  sequences.assign(static_cast<size_t>(count), descent::Sequence(0.0));
-  for (int i = 0; i < count; ++i) {
-    const std::string path = absl::StrCat(Path(name), "[", i, "]");
-    if (!Resolve(range_, path, depth_ + 1, fields_.Inner(name, i), violations_)) {
-      right_ = false;
-    } else {
-      sequences[static_cast<size_t>(i)] = StandIn(fields_.Inner(name, i));
-    }
-  }
-}
-
-// Reads a schedule that is right; on its way sees to what a run has to say.
-class Reader final : public ScheduleVisitor {
- public:
-  // defaults: what to fill in, into the message too; null: everything is there.
-  Reader(Message* message, const SequenceDefaults* defaults)
-      : fields_(message), defaults_(defaults) {}
-
-  void Value(const char* name, double& value, Need) override { value = fields_.GetDouble(name); }
-  void Value(const char* name, std::optional<double>& value) override {
-    if (fields_.Has(name)) value = fields_.GetDouble(name);
-  }
-  void Values(const char* name, std::vector<double>& values) override {
-    values = fields_.GetDoubles(name);
-  }
-  void Number(const Range& range, double& number, Need) override {
-    number = fields_.GetDouble(range.field.c_str());
-  }
-  void Count(const char* name, int64_t& count, int64_t) override {
-    count = fields_.GetInteger(name);
-  }
-  void Positions(const char* name, std::vector<int64_t>& positions) override {
-    positions = fields_.GetIntegers(name);
-  }
-  void Length(const char* name, int64_t& length) override {
-    if (!fields_.Has(name)) missing_.push_back(name);
-    length = fields_.GetInteger(name);
-  }
-  void Flag(const char* name, bool& flag) override { flag = fields_.GetBool(name); }
-  void Measured(std::string& metric, int64_t& average) override {
-    if (!fields_.Has(kMetric) && defaults_ != nullptr) {
-      fields_.Set(kMetric, defaults_->metric);
-      fields_.Set(kAverage, defaults_->average);
-    }
-    if (fields_.Has(kMetric)) metric = fields_.GetText(kMetric);
-    if (fields_.Has(kAverage)) average = fields_.GetInteger(kAverage);
-  }
-  void Inner(const char* name, descent::Sequence& sequence) override {
-    inners_.push_back(fields_.Inner(name));
-    if (defaults_ == nullptr) sequence = ToSequence(*inners_.back());
-  }
-  void Inners(const char* name, std::vector<descent::Sequence>& sequences) override {
-    for (int i = 0; i < fields_.InnerCount(name); ++i) {
-      inners_.push_back(fields_.Inner(name, i));
-      if (defaults_ == nullptr) sequences.push_back(ToSequence(*inners_.back()));
-    }
-  }
-
-  // A warm-up may take longer than the run: what comes after must still be a schedule.
-  void FillLengths(int64_t length) {
-    for (const char* name : missing_) fields_.Set(name, std::max<int64_t>(length, 1));
-  }
-  const std::vector<api::Sequence*>& inners() const { return inners_; }
-
- private:
-  FieldsOf fields_;
-  const SequenceDefaults* const defaults_;
-  std::vector<const char*> missing_;  // lengths
-  std::vector<api::Sequence*> inners_;
-};
 
 }  // namespace
 
+std::optional<descent::Sequence> ReadSequence(const Range& range, const std::string& field,
+                                              api::Sequence* sequence, Violations* violations) {
+  return Read(range, field, 1, sequence, violations);
+}
+
 void ResolveSequence(const Range& range, const std::string& field, api::Sequence* sequence,
                      Violations* violations) {
-  Resolve(range, field, 1, sequence, violations);
+  ReadSequence(range, field, sequence, violations);
+}
+
+void DialsReader::ReadInner(const Field& field) {
+  auto* sequence = static_cast<api::Sequence*>(message().Inner(field.name()));
+  std::optional<descent::Sequence> read =
+      ReadSequence(field.range(), Path(field.name()), sequence, violations());
+  if (!read) return RefuseInner();
+  *field.As<descent::Sequence>() = *std::move(read);
+}
+
+void DialsReader::WriteInner(const Field& field) {
+  const auto* value = field.As<descent::Sequence>();
+  if (value == nullptr) return;
+  auto* sequence = static_cast<api::Sequence*>(message().Inner(field.name()));
+  // A default is a number, or else the only schedule that is one, Nesterov's.
+  const auto& bounds = value->bounds();
+  if (bounds && bounds->least == bounds->greatest) {
+    sequence->set_constant(bounds->least);
+  } else {
+    sequence->mutable_nesterov();
+  }
 }
 
 void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* sequence) {
-  const std::unique_ptr<AnySchedule> schedule = MakeSchedule(Kind(*sequence));
-  if (!schedule) return;
-  Reader reader(Inside(sequence), &defaults);
-  schedule->Declare(reader);
-  reader.FillLengths(schedule->OwnLength(defaults.length));
-  for (size_t i = 0; i < reader.inners().size(); ++i) {
-    SequenceDefaults inner = defaults;
-    inner.length = schedule->InnerLength(i, defaults.length);
-    ResolveSequenceInRun(inner, reader.inners()[i]);
+  const std::unique_ptr<ScheduleForm> form = FormOf(*sequence);
+  if (!form) return;
+  const FieldList fields = form->fields();
+  ScheduleReader(Range(), "", 1, MutableKind(sequence), nullptr).Read(fields);
+  MessageFields message(MutableKind(sequence));
+  size_t place = 0;
+  const auto resolve_inner = [&](google::protobuf::Message* inner) {
+    SequenceDefaults own = defaults;
+    own.length = form->InnerLength(place++, defaults.length);
+    ResolveSequenceInRun(own, static_cast<api::Sequence*>(inner));
+  };
+  for (const Field& field : fields) {
+    const std::string& name = field.name();
+    if (field.As<descent::Sequence>() != nullptr) {
+      resolve_inner(message.Inner(name));
+    } else if (field.As<std::vector<descent::Sequence>>() != nullptr) {
+      for (int i = 0; i < message.Size(name); ++i) resolve_inner(message.Inner(name, i));
+    } else if (message.Given(name)) {
+      continue;
+    } else if (field.role() == kRunLength) {
+      // A warm-up may take longer than the run: what comes after must still be a schedule.
+      message.Set(name, std::max<int64_t>(form->OwnLength(defaults.length), 1));
+    } else if (field.role() == kMeasured) {
+      message.Set(name, defaults.metric);
+    } else if (field.role() == kAveraged) {
+      message.Set(name, defaults.average);
+    }
+  }
+}
+
+void ResolveSequencesInRun(const SequenceDefaults& defaults, Message* message) {
+  if (message->GetDescriptor() == api::Sequence::descriptor()) {
+    return ResolveSequenceInRun(defaults, static_cast<api::Sequence*>(message));
+  }
+  std::vector<const FieldDescriptor*> given;
+  const auto* reflection = message->GetReflection();
+  reflection->ListFields(*message, &given);
+  for (const FieldDescriptor* field : given) {
+    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      ResolveSequencesInRun(defaults, reflection->MutableMessage(message, field));
+      continue;
+    }
+    for (int i = 0; i < reflection->FieldSize(*message, field); ++i) {
+      ResolveSequencesInRun(defaults, reflection->MutableRepeatedMessage(message, field, i));
+    }
   }
 }
 
@@ -376,12 +223,10 @@ void VisitPlateaus(const Message& message, const std::string& path,
 }
 
 descent::Sequence ToSequence(const api::Sequence& sequence) {
-  const std::unique_ptr<AnySchedule> schedule = MakeSchedule(Kind(sequence));
-  if (!schedule) return descent::Sequence(sequence.constant());
   api::Sequence copy = sequence;
-  Reader reader(Inside(&copy), nullptr);
-  schedule->Declare(reader);
-  return schedule->Make();
+  const std::optional<descent::Sequence> read = Read(Range(), "", 1, &copy, nullptr);
+  // Refused before.
+  return read ? *read : descent::Sequence(sequence.constant());
 }
 
 }  // namespace descent::worker

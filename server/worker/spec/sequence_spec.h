@@ -1,17 +1,20 @@
 #ifndef DESCENT_SERVER_WORKER_SPEC_SEQUENCE_SPEC_H_
 #define DESCENT_SERVER_WORKER_SPEC_SEQUENCE_SPEC_H_
 
-// `Sequence` of a spec to core's, by the declarations of core/sequence/schedules.h and the fields
-// of the message of that kind, which have the same names. Free functions; any thread.
+// `Sequence` of a spec to core's, by the fields that the schedules declare
+// (core/sequence/schedule.h). Free functions; any thread.
 
 #include <google/protobuf/message.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
+#include "core/fields/fields.h"
 #include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
+#include "server/worker/spec/field_reader.h"
 #include "server/worker/spec/violations.h"
 
 namespace descent::worker {
@@ -20,6 +23,21 @@ namespace descent::worker {
 // fills in defaults, all but what the run says. `field` is the sequence's path in the spec.
 void ResolveSequence(const Range& range, const std::string& field, api::Sequence* sequence,
                      Violations* violations);
+
+// The same; what it is then. Nothing: it is wrong. Until ResolveSequenceInRun, lengths that nobody
+// gave are 1. Null violations: nobody asks.
+std::optional<descent::Sequence> ReadSequence(const Range& range, const std::string& field,
+                                              api::Sequence* sequence, Violations* violations);
+
+// Of options whose sequences are dials.
+class DialsReader : public FieldReader {
+ public:
+  using FieldReader::FieldReader;
+
+ protected:
+  void ReadInner(const Field& field) override;
+  void WriteInner(const Field& field) override;
+};
 
 // What a sequence is in a run by default.
 struct SequenceDefaults {
@@ -32,6 +50,8 @@ struct SequenceDefaults {
 
 // Fills in the lengths of schedules that have none, and what plateaus go by.
 void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* sequence);
+// Of all sequences in the message and in what is below it.
+void ResolveSequencesInRun(const SequenceDefaults& defaults, google::protobuf::Message* message);
 
 // Calls visit(path, plateau) for each plateau in the message, at any depth; `path` is that of the
 // message.

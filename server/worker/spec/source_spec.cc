@@ -3,8 +3,6 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -12,7 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/fields/fields.h"
 #include "descent/v1/options.pb.h"
+#include "server/worker/spec/field_reader.h"
 
 namespace descent::worker {
 namespace {
@@ -20,111 +20,36 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// Of one dimension, or number of examples.
-constexpr int64_t kMaxCount = int64_t{1} << 40;
-
-// The member of `oneof kind` that is set; null if none is.
-const FieldDescriptor* KindField(const api::DataSource& source) {
-  return api::DataSource::descriptor()->FindFieldByNumber(source.kind_case());
-}
-
-const Message& Kind(const api::DataSource& source) {
-  return source.GetReflection()->GetMessage(source, KindField(source));
-}
-
-Message* MutableKind(api::DataSource* source) {
-  return source->GetReflection()->MutableMessage(source, KindField(*source));
-}
-
 bool IsPath(const FieldDescriptor* field) { return field->options().GetExtension(api::file_path); }
 
-// Reads what was given into the source and fills in the rest; reports what is wrong, if somebody
-// listens.
-class Resolver final : public SourceVisitor {
+class SourceReader final : public FieldReader {
  public:
-  Resolver(std::string field, uint64_t seed, bool inputs_only, Message* message,
-           Violations* violations)
-      : field_(std::move(field)),
-        seed_(seed),
-        inputs_only_(inputs_only),
-        message_(message),
-        reflection_(*message->GetReflection()),
-        violations_(violations) {}
+  SourceReader(Message* source, std::string field, uint64_t seed, bool inputs_only,
+               Violations* violations)
+      : FieldReader(source, std::move(field), violations), seed_(seed), inputs_only_(inputs_only) {}
 
-  void Path(const char* name, std::string& path) override {
-    if (Unwanted(name)) return;
-    if (Has(name)) path = GetString(name);
-    if (path.empty()) {
-      Refuse(name, "Give the path of the file.", "MISSING_FIELD");
-    } else {
-      CheckPath(name, path);
+ private:
+  bool Unwanted(const Field& field) const { return inputs_only_ && field.name() == "targets"; }
+  bool Absent(const Field& field) override {
+    auto* seed = field.As<std::optional<uint64_t>>();
+    if (seed == nullptr) return Unwanted(field);
+    *seed = seed_;
+    message().Set(field.name(), seed_);
+    return true;
+  }
+  void Check(const Field& field) override {
+    if (Unwanted(field)) return;
+    const FieldDescriptor* given = message().Field(field.name());
+    const bool text = given->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+    if (text && !IsPath(given) && !field.given()) {
+      return Refuse(field.name(), "It must not be empty.", "MISSING_FIELD");
     }
+    FieldReader::Check(field);
   }
-  void Path(const char* name, std::optional<std::string>& path) override {
-    if (!Has(name)) return;
-    path = GetString(name);
-    CheckPath(name, *path);
-  }
-  void Text(const char* name, std::string& text) override {
-    if (Unwanted(name)) return;
-    if (Has(name)) text = GetString(name);
-    if (text.empty()) return Refuse(name, "It must not be empty.", "MISSING_FIELD");
-    reflection_.SetString(message_, Field(name), text);
-  }
-  void Text(const char* name, std::optional<std::string>& text) override {
-    if (!Has(name)) return;
-    text = GetString(name);
-    if (text->empty()) Refuse(name, "It must not be empty.", "MISSING_FIELD");
-  }
-  void Names(const char* name, std::vector<std::string>& names, bool required) override {
-    for (int i = 0; i < reflection_.FieldSize(*message_, Field(name)); ++i) {
-      names.push_back(reflection_.GetRepeatedString(*message_, Field(name), i));
-    }
-    if (required && names.empty() && !Unwanted(name)) {
-      Refuse(name, absl::StrCat("Name the ", name, "."), "MISSING_FIELD");
-    }
-  }
-  void Count(const char* name, int64_t& count, int64_t least) override {
-    if (!Has(name) && count < least) return Refuse(name, "Give a number.", "MISSING_FIELD");
-    if (Has(name)) count = reflection_.GetInt64(*message_, Field(name));
-    reflection_.SetInt64(message_, Field(name), count);
-    CheckCount(name, count, least);
-  }
-  void Count(const char* name, std::optional<int64_t>& count, int64_t least) override {
-    if (!Has(name)) return;
-    count = reflection_.GetInt64(*message_, Field(name));
-    CheckCount(name, *count, least);
-  }
-  void Number(const char* name, double& number, double least) override {
-    if (Has(name)) number = reflection_.GetDouble(*message_, Field(name));
-    reflection_.SetDouble(message_, Field(name), number);
-    if (!(number >= least) || !std::isfinite(number)) {
-      Refuse(name, absl::StrCat("It is ", number, ", but must be a finite number ≥ ", least, "."),
-             "OUT_OF_RANGE");
-    }
-  }
-  void Numbers(const char* name, std::vector<double>& numbers, double least) override {
-    for (int i = 0; i < reflection_.FieldSize(*message_, Field(name)); ++i) {
-      numbers.push_back(reflection_.GetRepeatedDouble(*message_, Field(name), i));
-      if (numbers.back() >= least && std::isfinite(numbers.back())) continue;
-      Refuse(name,
-             absl::StrCat("One is ", numbers.back(), ", but each must be a finite number ≥ ", least,
-                          "."),
-             "OUT_OF_RANGE");
-    }
-  }
-  void Flag(const char* name, bool& flag) override {
-    if (Has(name)) flag = reflection_.GetBool(*message_, Field(name));
-    reflection_.SetBool(message_, Field(name), flag);
-  }
-  void Seed(const char* name, std::optional<uint64_t>& seed) override {
-    seed = Has(name) ? reflection_.GetUInt64(*message_, Field(name)) : seed_;
-    reflection_.SetUInt64(message_, Field(name), *seed);
-  }
-  void Missing(const char* name, MissingValues& missing) override {
-    if (!Has(name)) return;
-    auto& given =
-        static_cast<api::MissingValues&>(*reflection_.MutableMessage(message_, Field(name)));
+  // The only field with fields of its own.
+  void ReadInner(const Field& field) override {
+    auto& missing = *field.As<MissingValues>();
+    auto& given = static_cast<api::MissingValues&>(*message().Inner(field.name()));
     // Whoever says what holds nothing wants such rows taken.
     if (given.kind_case() == api::MissingValues::KIND_NOT_SET && given.tokens_size() > 0) {
       given.mutable_mean();
@@ -136,69 +61,13 @@ class Resolver final : public SourceVisitor {
     } else if (given.has_drop()) {
       missing.kind = MissingValues::Kind::kDrop;
     } else {
-      Refuse(name, "Give one of mean, value and drop.", "MISSING_FIELD");
+      Refuse(field.name(), "Give one of mean, value and drop.", "MISSING_FIELD");
     }
     missing.tokens.assign(given.tokens().begin(), given.tokens().end());
   }
 
-  bool right() const { return right_; }
-
- protected:
-  void Place(const char* name, const std::vector<const char*>& names, size_t& place) override {
-    const google::protobuf::EnumDescriptor& values = *Field(name)->enum_type();
-    if (Has(name)) {
-      const google::protobuf::EnumValueDescriptor* given =
-          values.FindValueByNumber(reflection_.GetEnumValue(*message_, Field(name)));
-      const auto found =
-          given == nullptr ? names.end() : std::find(names.begin(), names.end(), given->name());
-      if (found == names.end()) {
-        return Refuse(name, absl::StrCat("Give one of ", absl::StrJoin(names, ", "), "."),
-                      "OUT_OF_RANGE");
-      }
-      place = static_cast<size_t>(found - names.begin());
-    }
-    reflection_.SetEnum(message_, Field(name), values.FindValueByName(names[place]));
-  }
-
- private:
-  bool Unwanted(std::string_view name) const { return inputs_only_ && name == "targets"; }
-  const FieldDescriptor* Field(const char* name) const {
-    return message_->GetDescriptor()->FindFieldByName(name);
-  }
-  bool Has(const char* name) const { return reflection_.HasField(*message_, Field(name)); }
-  std::string GetString(const char* name) const {
-    return reflection_.GetString(*message_, Field(name));
-  }
-  void Refuse(const char* name, const std::string& problem, const char* reason) {
-    right_ = false;
-    if (violations_) violations_->Add(absl::StrCat(field_, ".", name), problem, reason);
-  }
-  void CheckPath(const char* name, const std::string& path) {
-    if (path.find('\0') != std::string::npos) {
-      Refuse(name, "The path contains a NUL character.", "INVALID_PATH");
-    } else if (path.empty() || path[0] != '/') {
-      Refuse(name,
-             absl::StrCat(path,
-                          " is no absolute path; the server cannot know from "
-                          "which folder it counts."),
-             "INVALID_PATH");
-    }
-  }
-  void CheckCount(const char* name, int64_t count, int64_t least) {
-    if (count >= least && count <= kMaxCount) return;
-    Refuse(name,
-           absl::StrCat("It is ", count, ", but must be at least ", least,
-                        count < least ? "" : " and at most 2^40", "."),
-           "OUT_OF_RANGE");
-  }
-
-  const std::string field_;
   const uint64_t seed_;
   const bool inputs_only_;
-  Message* const message_;
-  const google::protobuf::Reflection& reflection_;
-  Violations* const violations_;
-  bool right_ = true;
 };
 
 // `x` of `/a.npz has no array "x"; its arrays are …`; empty if it says nothing of the kind.
@@ -250,20 +119,18 @@ const FieldDescriptor* FieldOf(const Message& message, const std::string& text) 
 
 void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* source,
                    Violations* violations, bool inputs_only) {
-  const FieldDescriptor* kind = KindField(*source);
-  const std::unique_ptr<AnySource> made = kind ? MakeSource(kind->name()) : nullptr;
-  if (!made) {
+  const std::unique_ptr<SourceForm> form = NewSource(KindOf(*source));
+  if (!form) {
     const std::vector<std::string_view> kinds = SourceKinds();
     const std::vector<std::string> names(kinds.begin(), kinds.end());
     violations->Add(field, absl::StrCat("Give one of ", absl::StrJoin(names, ", "), "."),
                     "MISSING_FIELD");
     return;
   }
-  const std::string inner = absl::StrCat(field, ".", kind->name());
-  Resolver resolver(inner, seed, inputs_only, MutableKind(source), violations);
-  made->Declare(resolver);
-  if (!resolver.right()) return;
-  if (absl::Status status = made->Check(); !status.ok()) {
+  const std::string inner = absl::StrCat(field, ".", std::string(form->kind()));
+  SourceReader reader(MutableKind(source), inner, seed, inputs_only, violations);
+  if (!reader.Read(form->fields())) return;
+  if (absl::Status status = form->Check(); !status.ok()) {
     const std::string message(status.message());
     const size_t colon = message.find(": ");
     violations->Add(absl::StrCat(inner, ".", message.substr(0, colon)),
@@ -271,17 +138,16 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
   }
 }
 
-std::unique_ptr<AnySource> ToSource(const api::DataSource& source) {
+std::unique_ptr<SourceForm> ToSource(const api::DataSource& source) {
   api::DataSource copy = source;
-  std::unique_ptr<AnySource> made = MakeSource(KindField(copy)->name());
-  Resolver resolver("", 0, false, MutableKind(&copy), nullptr);
-  made->Declare(resolver);
-  return made;
+  std::unique_ptr<SourceForm> form = NewSource(KindOf(copy));
+  SourceReader(MutableKind(&copy), "", 0, false, nullptr).Read(form->fields());
+  return form;
 }
 
 std::vector<std::string> FilesOf(const api::DataSource& source) {
   std::vector<std::string> files;
-  const Message& kind = Kind(source);
+  const Message& kind = KindMessage(source);
   std::vector<const FieldDescriptor*> given;
   kind.GetReflection()->ListFields(kind, &given);
   for (const FieldDescriptor* field : given) {
@@ -291,9 +157,8 @@ std::vector<std::string> FilesOf(const api::DataSource& source) {
 }
 
 void InheritFields(const api::DataSource& train, api::DataSource* test) {
-  if (train.kind_case() != test->kind_case() || !KindField(train)) return;
-  const std::string name = KindField(train)->name();
-  const Message& from = Kind(train);
+  if (train.kind_case() != test->kind_case() || KindOf(train).empty()) return;
+  const Message& from = KindMessage(train);
   Message* to = MutableKind(test);
   const std::unique_ptr<Message> inherited(from.New());
   inherited->CopyFrom(from);
@@ -330,8 +195,8 @@ void AddSourceViolation(const std::string& field, const api::DataSource& source,
                         const absl::Status& status, Violations* violations) {
   std::string message(status.message());
   if (!message.empty() && message.back() != '.' && message.back() != '?') message.push_back('.');
-  std::string path = absl::StrCat(field, ".", KindField(source)->name());
-  if (const FieldDescriptor* about = FieldOf(Kind(source), message)) {
+  std::string path = absl::StrCat(field, ".", KindOf(source));
+  if (const FieldDescriptor* about = FieldOf(KindMessage(source), message)) {
     absl::StrAppend(&path, ".", about->name());
   }
   violations->Add(path, message, FileReason(status));

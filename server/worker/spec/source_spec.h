@@ -21,7 +21,7 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
                    Violations* violations, bool inputs_only = false);
 
 // Of a source that was resolved without violations.
-std::unique_ptr<AnySource> ToSource(const api::DataSource& source);
+std::unique_ptr<SourceForm> ToSource(const api::DataSource& source);
 
 // The paths that it names.
 std::vector<std::string> FilesOf(const api::DataSource& source);

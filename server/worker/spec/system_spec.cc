@@ -11,6 +11,7 @@
 #include "core/sequence/range.h"
 #include "core/text/utf8.h"
 #include "server/worker/spec/data_spec.h"
+#include "server/worker/spec/field_reader.h"
 #include "server/worker/spec/model_spec.h"
 #include "server/worker/spec/objective_spec.h"
 #include "server/worker/spec/optimizer_spec.h"
@@ -110,7 +111,7 @@ void ResolveTarget(const std::string& path, api::PlayerTerm* term, Violations* v
 void ResolveTerm(const api::System& system, const api::Player& player, const std::string& path,
                  api::PlayerTerm* term, Violations* violations) {
   if (!ResolveTermLoss(absl::StrCat(path, ".loss"), term->mutable_loss(), violations)) return;
-  if (!term->has_name()) term->set_name(LossName(term->loss()));
+  if (!term->has_name()) term->set_name(KindOf(term->loss()));
   CheckName(absl::StrCat(path, ".name"), term->name(), violations);
   if (term->has_noise()) {
     ResolveNoise(absl::StrCat(path, ".noise"), term->mutable_noise(), violations);

@@ -3,14 +3,18 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "core/checkpoint/safetensors.h"
 #include "core/data/encode.h"
 #include "core/data/safetensors_file.h"
 #include "core/data/synthetic.h"
 #include "core/data/text.h"
+#include "core/fields/fields.h"
 #include "tests/core/data/temporary_folder.h"
 
 namespace descent {
@@ -174,53 +178,30 @@ TEST(Synthetic, SpiralsAndMoonsHaveTheirShapes) {
   EXPECT_GE(upper.select(1, 1).min().item<double>(), -1e-12);
 }
 
-// Fills in what is required, and collects the names.
-class Filler final : public SourceVisitor {
- public:
-  void Path(const char* name, std::string& path) override {
-    path = "/none";
-    Note(name);
+// Fills in what is required.
+void Fill(const FieldList& fields) {
+  std::set<std::string> names;
+  for (const Field& field : fields) {
+    EXPECT_TRUE(names.insert(field.name()).second) << field.name();
+    if (!field.required()) continue;
+    if (auto* path = field.As<std::string>()) *path = "/none";
+    if (auto* texts = field.As<std::vector<std::string>>()) *texts = {"y"};
+    if (auto* count = field.As<int64_t>()) *count = static_cast<int64_t>(field.range().min);
   }
-  void Path(const char* name, std::optional<std::string>&) override { Note(name); }
-  void Text(const char* name, std::string& text) override {
-    EXPECT_NE(text, "") << name;
-    Note(name);
-  }
-  void Text(const char* name, std::optional<std::string>&) override { Note(name); }
-  void Names(const char* name, std::vector<std::string>& names, bool required) override {
-    if (required) names = {"y"};
-    Note(name);
-  }
-  void Count(const char* name, int64_t& count, int64_t least) override {
-    count = std::max(count, least);
-    Note(name);
-  }
-  void Count(const char* name, std::optional<int64_t>&, int64_t) override { Note(name); }
-  void Number(const char* name, double&, double) override { Note(name); }
-  void Numbers(const char* name, std::vector<double>&, double) override { Note(name); }
-  void Flag(const char* name, bool&) override { Note(name); }
-  void Seed(const char* name, std::optional<uint64_t>&) override { Note(name); }
-  void Missing(const char* name, MissingValues&) override { Note(name); }
-  void Place(const char* name, const std::vector<const char*>&, size_t&) override { Note(name); }
-
- private:
-  void Note(const char* name) { EXPECT_TRUE(names_.insert(name).second) << name; }
-  std::set<std::string> names_;
-};
+}
 
 TEST(Sources, AreKnownByTheirNames) {
   EXPECT_EQ(SourceKinds().size(), 10u);
   for (const std::string_view kind : SourceKinds()) {
-    const std::unique_ptr<AnySource> source = MakeSource(kind);
+    const std::unique_ptr<SourceForm> source = NewSource(kind);
     ASSERT_NE(source, nullptr);
     EXPECT_EQ(source->kind(), kind);
-    Filler filler;
-    source->Declare(filler);
-    EXPECT_TRUE(source->Check().ok()) << kind << source->Check();
+    Fill(source->fields());
+    EXPECT_TRUE(source->Validate().ok()) << kind << source->Validate();
     const absl::Status status = source->Read({}).status();
     EXPECT_TRUE(status.ok() || status.code() == absl::StatusCode::kNotFound) << kind << status;
   }
-  EXPECT_EQ(MakeSource("none"), nullptr);
+  EXPECT_EQ(NewSource("none"), nullptr);
 }
 
 }  // namespace

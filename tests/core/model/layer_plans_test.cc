@@ -22,6 +22,7 @@
 #include "ATen/ops/randn.h"
 #include "ATen/ops/sum.h"
 #include "core/device/device.h"
+#include "core/fields/fields.h"
 #include "core/model/attention.h"
 #include "core/model/batch_norm.h"
 #include "core/model/conv.h"
@@ -187,7 +188,7 @@ std::vector<Case> Cases() {
 struct Offset {
   static constexpr std::string_view kind = "offset";
 
-  void Describe(OptionsVisitor&) {}
+  void Describe(FieldList&) {}
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const {
     auto offset = context.Parameter(kind, "offset", context.input_shape,
                                     UniformInitializer{.low = -0.1, .high = 0.1});

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,7 @@
 #include "ATen/ops/tensor.h"
 #include "ATen/ops/zeros.h"
 #include "core/data/batch.h"
+#include "core/fields/fields.h"
 #include "core/model/fields.h"
 #include "core/model/model.h"
 #include "core/objective/binary_cross_entropy.h"
@@ -274,26 +276,27 @@ TEST(LossesTest, ClassWeightsMustBeAsManyAsClasses) {
 }
 
 TEST(LossesTest, FieldsOutOfRangeAreNamed) {
-  EXPECT_THAT(ValidateOptions(Huber{.delta = 0}).ToString(), HasSubstr("delta: 0 is"));
-  EXPECT_THAT(ValidateOptions(CrossEntropy{.class_weights = {1, -2}}).ToString(),
+  EXPECT_THAT(ValidateFields(Huber{.delta = 0}).ToString(), HasSubstr("delta: 0 is"));
+  EXPECT_THAT(ValidateFields(CrossEntropy{.class_weights = {1, -2}}).ToString(),
               HasSubstr("class_weights[1]: -2 is negative"));
-  EXPECT_THAT(ValidateOptions(CrossEntropy{.label_smoothing = 1.5}).ToString(),
+  EXPECT_THAT(ValidateFields(CrossEntropy{.label_smoothing = 1.5}).ToString(),
               HasSubstr("label_smoothing: 1.5"));
   EXPECT_THROW(Loss(Hinge{.margin = std::nan("")}), std::invalid_argument);
 }
 
 TEST(LossesTest, KindsAreMadeByTheirFieldsNames) {
-  const LossKind* kind = FindLossKind("huber");
-  ASSERT_NE(kind, nullptr);
-  EXPECT_EQ(kind->fields().at(0).range.field, "delta");
-  const auto loss = kind->Make({{"delta", 2.5}});
-  ASSERT_TRUE(loss.ok()) << loss.status();
+  const std::unique_ptr<LossForm> huber = NewLoss("huber");
+  ASSERT_NE(huber, nullptr);
+  EXPECT_EQ(huber->kind(), "huber");
+  const FieldList fields = huber->fields();
+  ASSERT_NE(fields.Find("delta"), nullptr);
+  EXPECT_TRUE(fields.Find("delta")->Set(2.5).ok());
   const Case c = ReadReference().at("huber_delta");
-  EXPECT_NEAR((*loss)(c.predictions, c.targets).item<double>(), c.value, 1e-12);
-  EXPECT_THAT(kind->Make({{"delta", -1.0}}).status().ToString(), HasSubstr("delta: -1"));
-  EXPECT_THAT(kind->Make({{"delta", true}}).status().ToString(), HasSubstr("no field `delta`"));
-  EXPECT_THAT(kind->Make({{"beta", 1.0}}).status().ToString(), HasSubstr("no field `beta`"));
-  EXPECT_EQ(FindLossKind("hubris"), nullptr);
+  EXPECT_NEAR(huber->Make()(c.predictions, c.targets).item<double>(), c.value, 1e-12);
+  EXPECT_THAT(fields.Find("delta")->Set(-1.0).ToString(), HasSubstr("delta: -1"));
+  EXPECT_FALSE(fields.Find("delta")->Set(true).ok());
+  EXPECT_EQ(fields.Find("beta"), nullptr);
+  EXPECT_EQ(NewLoss("hubris"), nullptr);
 }
 
 TEST(LossesTest, NotANumberStaysNotANumber) {

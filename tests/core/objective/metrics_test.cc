@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ATen/TensorOperators.h"
@@ -17,6 +18,7 @@
 #include "ATen/ops/softmax.h"
 #include "ATen/ops/tensor.h"
 #include "ATen/ops/zeros.h"
+#include "core/fields/fields.h"
 #include "core/model/layers.h"
 #include "core/model/linear.h"
 #include "core/objective/binary_cross_entropy.h"
@@ -201,18 +203,17 @@ TEST(MetricsTest, WhatMeansNothingIsRefused) {
 }
 
 TEST(MetricsTest, EachSaysWhichWayItGoes) {
-  for (const MetricKind* kind : MetricKinds()) {
-    const absl::StatusOr<Metric> metric = kind->Make({});
-    ASSERT_TRUE(metric.ok()) << metric.status();
-    if (kind->name() == ConfusionMatrix::kind) {
-      EXPECT_EQ(metric->better, Better::kNeither);
-      EXPECT_FALSE(CheckDirection(*metric, true).ok());
-      EXPECT_FALSE(CheckDirection(*metric, false).ok());
+  for (const std::string_view kind : MetricKinds()) {
+    const Metric metric = NewMetric(kind)->Make();
+    if (kind == ConfusionMatrix::kind) {
+      EXPECT_EQ(metric.better, Better::kNeither);
+      EXPECT_FALSE(CheckDirection(metric, true).ok());
+      EXPECT_FALSE(CheckDirection(metric, false).ok());
       continue;
     }
-    EXPECT_NE(metric->better, Better::kNeither) << kind->name();
-    EXPECT_EQ(CheckDirection(*metric, true).ok(), metric->better == Better::kGreater);
-    EXPECT_EQ(CheckDirection(*metric, false).ok(), metric->better == Better::kLess);
+    EXPECT_NE(metric.better, Better::kNeither) << kind;
+    EXPECT_EQ(CheckDirection(metric, true).ok(), metric.better == Better::kGreater);
+    EXPECT_EQ(CheckDirection(metric, false).ok(), metric.better == Better::kLess);
   }
   EXPECT_EQ(MakeMetric(Accuracy{}).better, Better::kGreater);
   EXPECT_EQ(MakeMetric(RSquared{}).better, Better::kGreater);
@@ -220,10 +221,12 @@ TEST(MetricsTest, EachSaysWhichWayItGoes) {
 }
 
 TEST(MetricsTest, KindsAreMadeByTheirFieldsNames) {
-  EXPECT_EQ(FindMetricKind("top_k")->Make({{"k", int64_t{3}}})->name, "top_3");
-  EXPECT_THAT(FindMetricKind("top_k")->Make({{"k", int64_t{0}}}).status().ToString(),
-              HasSubstr("k: 0"));
-  EXPECT_EQ(FindMetricKind("accuracies"), nullptr);
+  const std::unique_ptr<MetricForm> top_k = NewMetric("top_k");
+  const FieldList fields = top_k->fields();
+  EXPECT_TRUE(fields.Find("k")->Set(int64_t{3}).ok());
+  EXPECT_EQ(top_k->Make().name, "top_3");
+  EXPECT_THAT(fields.Find("k")->Set(int64_t{0}).ToString(), HasSubstr("k: 0"));
+  EXPECT_EQ(NewMetric("accuracies"), nullptr);
 }
 
 TEST(EvaluateTest, OfASumIsTheWeightedSum) {

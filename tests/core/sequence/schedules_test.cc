@@ -302,10 +302,10 @@ TEST(ScheduleTest, KnowsItsBoundsInAdvance) {
 
 TEST(ScheduleTest, EveryKindIsMadeByItsName) {
   for (const std::string_view kind : ScheduleKinds()) {
-    EXPECT_NE(MakeSchedule(kind), nullptr) << kind;
+    EXPECT_NE(NewSchedule(kind), nullptr) << kind;
   }
   EXPECT_THAT(ScheduleKinds(), Contains("one_cycle"));
-  EXPECT_EQ(MakeSchedule("none such"), nullptr);
+  EXPECT_EQ(NewSchedule("none such"), nullptr);
 }
 
 }  // namespace

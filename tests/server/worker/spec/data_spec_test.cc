@@ -4,13 +4,13 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include <set>
 #include <string>
 
 #include "core/data/sources.h"
 #include "server/worker/spec/data_cache.h"
 #include "server/worker/spec/source_spec.h"
 #include "tests/core/data/temporary_folder.h"
+#include "tests/server/worker/spec/declared_fields.h"
 
 namespace descent::worker {
 namespace {
@@ -53,50 +53,14 @@ class DataSpecTest : public ::testing::Test {
   std::string description_;
 };
 
-// Notes each field that a source declares.
-class NameCollector final : public SourceVisitor {
- public:
-  void Path(const char* name, std::string&) override { Note(name, true); }
-  void Path(const char* name, std::optional<std::string>&) override { Note(name, true); }
-  void Text(const char* name, std::string&) override { Note(name, false); }
-  void Text(const char* name, std::optional<std::string>&) override { Note(name, false); }
-  void Names(const char* name, std::vector<std::string>&, bool) override { Note(name, false); }
-  void Count(const char* name, int64_t&, int64_t) override { Note(name, false); }
-  void Count(const char* name, std::optional<int64_t>&, int64_t) override { Note(name, false); }
-  void Number(const char* name, double&, double) override { Note(name, false); }
-  void Numbers(const char* name, std::vector<double>&, double) override { Note(name, false); }
-  void Flag(const char* name, bool&) override { Note(name, false); }
-  void Seed(const char* name, std::optional<uint64_t>&) override { Note(name, false); }
-  void Missing(const char* name, MissingValues&) override { Note(name, false); }
-  void Place(const char* name, const std::vector<const char*>&, size_t&) override {
-    Note(name, false);
-  }
-
-  std::set<std::string> names, paths;
-
- private:
-  void Note(const char* name, bool path) {
-    names.insert(name);
-    if (path) paths.insert(name);
-  }
-};
-
 TEST_F(DataSpecTest, MessagesAndSourcesHaveTheSameFields) {
   const google::protobuf::Descriptor* kinds = api::DataSource::descriptor();
   EXPECT_EQ(static_cast<int>(SourceKinds().size()), kinds->field_count());
   for (const std::string_view kind : SourceKinds()) {
     const auto* field = kinds->FindFieldByName(std::string(kind));
     ASSERT_NE(field, nullptr) << kind;
-    NameCollector collector;
-    MakeSource(kind)->Declare(collector);
-    std::set<std::string> names, paths;
-    for (int i = 0; i < field->message_type()->field_count(); ++i) {
-      const auto* inner = field->message_type()->field(i);
-      names.insert(inner->name());
-      if (inner->options().GetExtension(api::file_path)) paths.insert(inner->name());
-    }
-    EXPECT_EQ(names, collector.names) << kind;
-    EXPECT_EQ(paths, collector.paths) << kind;
+    EXPECT_EQ(FieldsOfOptions(NewSource(kind)->fields()), FieldsOfMessage(*field->message_type()))
+        << kind;
   }
 }
 

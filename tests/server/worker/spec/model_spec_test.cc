@@ -14,6 +14,7 @@
 #include "core/model/initializer_kinds.h"
 #include "core/model/layer_kinds.h"
 #include "core/model/layers.h"
+#include "tests/server/worker/spec/declared_fields.h"
 
 namespace descent::worker {
 namespace {
@@ -21,46 +22,12 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-// What options declare: `name type`.
-class Lister final : public OptionsVisitor {
- public:
-  void Count(const char* name, int64_t&, int64_t) override { Note(name, "int64"); }
-  void Inferred(const char* name, std::optional<int64_t>&) override { Note(name, "int64"); }
-  void Counts(const char* name, std::vector<int64_t>&, int64_t, Need) override {
-    Note(name, "int64s");
-  }
-  void Number(const Range& range, double&) override { Note(range.field, "double"); }
-  void Flag(const char* name, bool&) override { Note(name, "bool"); }
-  void Text(const char* name, std::string&, Need) override { Note(name, "string"); }
-  void Start(const char* name, std::optional<Initializer>&) override { Note(name, "Initializer"); }
-  void Inner(const char* name, std::optional<LayerOptions>&) override { Note(name, "Layer"); }
-  void Inners(const char* name, std::vector<LayerOptions>&) override { Note(name, "Layers"); }
-  void Nodes(const char* name, std::vector<GraphNode>&) override { Note(name, "GraphNodes"); }
-
-  std::set<std::string> fields;
-
- private:
-  void Note(const std::string& name, const std::string& type) { fields.insert(name + " " + type); }
-};
-
-std::set<std::string> FieldsOf(const Descriptor& message) {
-  std::set<std::string> fields;
-  for (int i = 0; i < message.field_count(); ++i) {
-    const FieldDescriptor& field = *message.field(i);
-    const bool inner = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-    fields.insert(field.name() + " " + (inner ? field.message_type()->name() : field.type_name()) +
-                  (field.is_repeated() ? "s" : ""));
-  }
-  return fields;
-}
-
 TEST(ModelSpecTest, EachKindOfLayerDeclaresTheFieldsOfItsMessage) {
   for (const std::string_view kind : LayerKinds()) {
     const FieldDescriptor* field = api::Layer::descriptor()->FindFieldByName(std::string(kind));
     ASSERT_NE(field, nullptr) << kind;
-    Lister lister;
-    NewLayer(kind)->Describe(lister);
-    EXPECT_EQ(lister.fields, FieldsOf(*field->message_type())) << kind;
+    EXPECT_EQ(FieldsOfOptions(NewLayer(kind)->fields()), FieldsOfMessage(*field->message_type()))
+        << kind;
   }
 }
 
@@ -71,9 +38,9 @@ TEST(ModelSpecTest, EachKindOfInitializerDeclaresTheFieldsOfItsMessage) {
     const FieldDescriptor* field = message->FindFieldByName(std::string(kind));
     ASSERT_NE(field, nullptr) << kind;
     if (kind == "constant") continue;  // a plain number
-    Lister lister;
-    NewInitializer(kind)->Describe(lister);
-    EXPECT_EQ(lister.fields, FieldsOf(*field->message_type())) << kind;
+    EXPECT_EQ(FieldsOfOptions(NewInitializer(kind)->fields()),
+              FieldsOfMessage(*field->message_type()))
+        << kind;
   }
 }
 

@@ -11,13 +11,16 @@
 #include <regex>
 #include <set>
 #include <string>
-#include <variant>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/fields/fields.h"
 #include "core/objective/loss_kinds.h"
 #include "core/objective/metric_kinds.h"
+#include "core/objective/penalty_kinds.h"
 #include "descent/v1/spec.pb.h"
+#include "tests/server/worker/spec/declared_fields.h"
 
 namespace descent::worker {
 namespace {
@@ -74,54 +77,56 @@ std::map<std::string, std::string> Comments(const std::string& path) {
   return comments;
 }
 
-std::string DefaultOf(const OptionField& option) {
-  if (const auto* number = std::get_if<double>(&option.default_value)) return absl::StrCat(*number);
-  if (const auto* whole = std::get_if<int64_t>(&option.default_value)) return absl::StrCat(*whole);
-  if (const auto* flag = std::get_if<bool>(&option.default_value)) return *flag ? "true" : "false";
+std::string DefaultOf(const Field& field) {
+  if (const auto* number = field.As<double>()) return absl::StrCat(*number);
+  if (const auto* whole = field.As<int64_t>()) return absl::StrCat(*whole);
+  if (const auto* flag = field.As<bool>()) return *flag ? "true" : "false";
   return "1 each";
 }
 
-template <class Kind>
+// Of the kinds that core knows, made by `make`.
+template <class Make>
 void ExpectCounterparts(const google::protobuf::Descriptor* message, const std::string& file,
-                        const Kind* (*find)(std::string_view),
+                        Make make, const std::vector<std::string_view>& kinds,
                         const std::set<std::string>& no_counterpart) {
   const std::map<std::string, std::string> comments = Comments(file);
-  const auto* kinds = message->FindOneofByName("kind");
-  for (int i = 0; i < kinds->field_count(); ++i) {
-    if (no_counterpart.contains(kinds->field(i)->name())) continue;
-    const Kind* kind = find(kinds->field(i)->name());
-    ASSERT_NE(kind, nullptr) << "core has no " << kinds->field(i)->name();
-    const auto* type = kinds->field(i)->message_type();
-    std::set<std::string> fields;
-    for (int j = 0; j < type->field_count(); ++j) fields.insert(type->field(j)->name());
-    for (const OptionField& option : kind->fields()) {
-      const std::string name = type->name() + "." + option.range.field;
-      EXPECT_EQ(fields.erase(option.range.field), 1u) << "the spec has no " << name;
+  for (const std::string_view kind : kinds) {
+    const auto* member = message->FindFieldByName(std::string(kind));
+    ASSERT_NE(member, nullptr) << "the spec has no " << kind;
+    const auto* type = member->message_type();
+    const auto form = make(kind);
+    EXPECT_EQ(FieldsOfOptions(form->fields()), FieldsOfMessage(*type)) << kind;
+    for (const Field& field : form->fields()) {
+      const std::string name = type->name() + "." + field.name();
       ASSERT_TRUE(comments.contains(name)) << name << " has no comment";
       std::string comment = comments.at(name);
       comment[0] = static_cast<char>(std::tolower(comment[0]));
       EXPECT_THAT(comment, HasSubstr("efault")) << name;
-      EXPECT_THAT(comment, HasSubstr(DefaultOf(option))) << name;
+      EXPECT_THAT(comment, HasSubstr(DefaultOf(field))) << name;
     }
-    EXPECT_TRUE(fields.empty()) << type->name() << "." << *fields.begin()
-                                << " means nothing to core";
+  }
+  const auto* members = message->FindOneofByName("kind");
+  EXPECT_EQ(members->field_count(), static_cast<int>(kinds.size() + no_counterpart.size()));
+  for (const std::string& name : no_counterpart) {
+    EXPECT_NE(message->FindFieldByName(name), nullptr) << name;
   }
 }
 
 TEST(ObjectiveSpecTest, EveryFieldHasItsCounterpartAndDefaultInCore) {
-  ExpectCounterparts<LossKind>(api::Objective::descriptor(), "proto/descent/v1/objective.proto",
-                               FindLossKind, {"sum", "function"});
-  ExpectCounterparts<MetricKind>(api::EvaluationMetric::descriptor(), "proto/descent/v1/spec.proto",
-                                 FindMetricKind, {});
+  ExpectCounterparts(api::Objective::descriptor(), "proto/descent/v1/objective.proto", NewLoss,
+                     LossKinds(), {"sum", "function"});
+  ExpectCounterparts(api::EvaluationMetric::descriptor(), "proto/descent/v1/spec.proto", NewMetric,
+                     MetricKinds(), {});
 }
 
-TEST(ObjectiveSpecTest, EveryLossAndMetricOfCoreIsInTheSpec) {
-  for (const LossKind* kind : LossKinds()) {
-    EXPECT_NE(api::Objective::descriptor()->FindFieldByName(std::string(kind->name())), nullptr);
-  }
-  for (const MetricKind* kind : MetricKinds()) {
-    EXPECT_NE(api::EvaluationMetric::descriptor()->FindFieldByName(std::string(kind->name())),
-              nullptr);
+TEST(ObjectiveSpecTest, EveryPenaltyOfCoreIsInTheSpec) {
+  const auto* penalty = api::Penalty::descriptor();
+  EXPECT_EQ(penalty->field_count(), static_cast<int>(PenaltyKinds().size()));
+  for (const std::string_view kind : PenaltyKinds()) {
+    const auto* member = penalty->FindFieldByName(std::string(kind));
+    ASSERT_NE(member, nullptr) << kind;
+    EXPECT_EQ(FieldsOfOptions(NewPenalty(kind)->fields()), FieldsOfMessage(*member->message_type()))
+        << kind;
   }
 }
 
