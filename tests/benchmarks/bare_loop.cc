@@ -8,8 +8,8 @@
 #include <variant>
 
 #include "core/train/trainer.h"
-#include "server/worker/spec/data_cache.h"
-#include "server/worker/spec/prepare.h"
+#include "server/worker/bridge/data_cache.h"
+#include "server/worker/bridge/prepare.h"
 #include "tests/benchmarks/cpu.h"
 
 namespace descent::benchmarks {

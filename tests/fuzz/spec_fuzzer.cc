@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "client/cpp/spec_text.h"
-#include "server/worker/spec/resolve.h"
+#include "server/worker/bridge/resolve.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using descent::client::SpecFormat;

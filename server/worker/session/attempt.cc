@@ -20,8 +20,8 @@
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 #include "server/common/log.h"
+#include "server/worker/bridge/prepare.h"
 #include "server/worker/session/evaluation_parts.h"
-#include "server/worker/spec/prepare.h"
 
 namespace descent::worker {
 namespace {

@@ -28,11 +28,11 @@
 #include "core/train/trainer.h"
 #include "descent/worker/v1/worker.pb.h"
 #include "server/common/clock.h"
+#include "server/worker/bridge/data_cache.h"
 #include "server/worker/session/inbox.h"
 #include "server/worker/session/journalist.h"
 #include "server/worker/session/outbox.h"
 #include "server/worker/session/request.h"
-#include "server/worker/spec/data_cache.h"
 
 namespace descent::worker {
 

@@ -3,7 +3,7 @@
 
 #include "descent/v1/event.pb.h"
 #include "descent/v1/spec.pb.h"
-#include "server/worker/spec/violations.h"
+#include "server/worker/bridge/violations.h"
 
 namespace descent::worker {
 

@@ -23,7 +23,7 @@
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 #include "server/common/limits.h"
-#include "server/worker/spec/prediction.h"
+#include "server/worker/bridge/prediction.h"
 
 namespace descent::worker {
 namespace {

@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "descent/worker/v1/worker.pb.h"
+#include "server/worker/bridge/data_cache.h"
 #include "server/worker/session/inbox.h"
 #include "server/worker/session/outbox.h"
-#include "server/worker/spec/data_cache.h"
 
 namespace descent::worker {
 

@@ -13,12 +13,12 @@
 #include "core/text/exception_text.h"
 #include "proto/rules/reasons.h"
 #include "server/common/log.h"
+#include "server/worker/bridge/data_cache.h"
+#include "server/worker/bridge/prepare.h"
 #include "server/worker/session/attempt.h"
 #include "server/worker/session/job_size.h"
 #include "server/worker/session/predict.h"
 #include "server/worker/session/warm_up.h"
-#include "server/worker/spec/data_cache.h"
-#include "server/worker/spec/prepare.h"
 
 namespace descent::worker {
 namespace {

@@ -1,0 +1,80 @@
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_FIELD_READER_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_FIELD_READER_H_
+
+// From a message of the spec to core's options: by the fields that the options declare
+// (core/fields), which the message calls the same. A new kind of anything needs no code here. One
+// thread at a time.
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/fields/fields.h"
+#include "server/worker/bridge/message_fields.h"
+#include "server/worker/bridge/violations.h"
+
+namespace descent::worker {
+
+// Reads what was given into the options, writes the defaults of the rest into the message, and
+// reports what is wrong. Reading a message that was read before changes nothing. What holds for
+// some options alone, a derived class adds.
+class FieldReader {
+ public:
+  using Message = google::protobuf::Message;
+
+  // Of the message at the field `path` of the spec. Null violations: nobody asks.
+  FieldReader(Message* message, std::string path, Violations* violations)
+      : message_(message), path_(std::move(path)), violations_(violations) {}
+  virtual ~FieldReader() = default;
+
+  // Fields that the message doesn't have stay as they are. False: something was refused.
+  bool Read(const FieldList& fields);
+  // The same of one field, which the message has.
+  void Read(const Field& field);
+
+ protected:
+  // What nobody gave, before its default is written: true if there is nothing more to be done.
+  virtual bool Absent(const Field& field) { return false; }
+  // A number, a text, a flag or a list of these that was given and has been read.
+  virtual void Check(const Field& field);
+  // A field with fields of its own that was given.
+  virtual void ReadInner(const Field& field) {}
+  // The default of such a field that nobody gave.
+  virtual void WriteInner(const Field& field) {}
+
+  MessageFields& message() { return message_; }
+  Violations* violations() const { return violations_; }
+  // `optimizer.adam.step_size`
+  std::string Path(std::string_view name) const;
+  // At a field below, or a place in it: `boundaries[1]`.
+  void Refuse(const std::string& name, std::string problem, const char* reason);
+  // Something below was refused, and has been reported.
+  void RefuseInner() { right_ = false; }
+
+ private:
+  void CheckPath(const Field& field);
+  void CheckWhole(const Field& field);
+
+  MessageFields message_;
+  const std::string path_;
+  Violations* const violations_;
+  bool right_ = true;
+};
+
+// `delta: -1 is negative; give a finite number > 0.`
+std::string Sentence(const absl::Status& status);
+
+// The member of the message's `oneof kind` that is set, with its name: `adam`. Empty: none is.
+std::string KindOf(const google::protobuf::Message& message);
+// `sgd, adam, …`: those that there are.
+std::string KindNames(const google::protobuf::Message& message);
+// That member; only if one is set.
+google::protobuf::Message* MutableKind(google::protobuf::Message* message);
+const google::protobuf::Message& KindMessage(const google::protobuf::Message& message);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_BRIDGE_FIELD_READER_H_

@@ -1,0 +1,108 @@
+#include "server/worker/bridge/function_spec.h"
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/functions/function_kinds.h"
+#include "core/functions/vector.h"
+#include "server/worker/bridge/execution_spec.h"
+#include "server/worker/bridge/field_reader.h"
+
+namespace descent::worker {
+namespace {
+
+constexpr char kField[] = "objective.function";
+
+// With the start that the literature gives; fills in defaults. NOT_FOUND without a kind.
+absl::StatusOr<Function> Known(api::Function* function) {
+  const std::unique_ptr<FunctionForm> form = NewFunction(KindOf(*function));
+  if (!form) {
+    const std::vector<std::string_view> kinds = FunctionKinds();
+    const std::vector<std::string> names(kinds.begin(), kinds.end() - 1);
+    return absl::NotFoundError(absl::StrCat("Give one of ", absl::StrJoin(names, ", "), " and ",
+                                            std::string(kinds.back())));
+  }
+  // What is wrong, the function says itself.
+  FieldReader(MutableKind(function), "", nullptr).Read(form->fields());
+  return form->Make();
+}
+
+void CheckStart(const api::Function& function, int64_t dimension, Violations* violations) {
+  const std::string field = absl::StrCat(kField, ".start");
+  if (function.start_size() != dimension) {
+    violations->Add(field,
+                    absl::StrCat("It has ", function.start_size(), " numbers, but the function ",
+                                 dimension, "."),
+                    "SHAPE_MISMATCH");
+  }
+  for (int i = 0; i < function.start_size(); ++i) {
+    if (std::isfinite(function.start(i))) continue;
+    violations->Add(absl::StrCat(field, "[", i, "]"), "It must be a finite number.",
+                    "OUT_OF_RANGE");
+    return;
+  }
+}
+
+void Refuse(bool given, const char* field, const char* what, Violations* violations) {
+  if (!given) return;
+  violations->Add(field,
+                  absl::StrCat("The objective is a function of a plain vector, which has no ", what,
+                               ". Leave it out."),
+                  "CONFLICT");
+}
+
+}  // namespace
+
+void ResolveFunction(api::Spec* spec, Violations* violations) {
+  Refuse(spec->has_model(), "model", "model", violations);
+  Refuse(spec->has_data(), "data", "data", violations);
+  Refuse(spec->has_epochs(), "epochs", "epochs; give iterations", violations);
+  Refuse(spec->objective().penalties_size() > 0, "objective.penalties", "penalties", violations);
+  Refuse(spec->evaluation().metrics_size() > 0, "evaluation.metrics", "metrics", violations);
+  Refuse(spec->evaluation().training_data(), "evaluation.training_data", "data", violations);
+  api::Function* function = spec->mutable_objective()->mutable_function();
+  const absl::StatusOr<Function> known = Known(function);
+  if (absl::IsNotFound(known.status())) {
+    violations->Add(kField, absl::StrCat(std::string(known.status().message()), "."),
+                    "MISSING_FIELD");
+    return;
+  }
+  if (!known.ok()) {
+    const std::string message(known.status().message());
+    // `dimension: it is 1, …`
+    violations->Add(
+        absl::StrCat(kField, ".", KindOf(*function), ".", message.substr(0, message.find(':'))),
+        absl::StrCat(message, "."), "OUT_OF_RANGE");
+    return;
+  }
+  // The default may be long, and is a constant: it is not written down.
+  if (function->start_size() > 0) CheckStart(*function, known->dimension(), violations);
+  // Their minima are asked for to more digits than a float has.
+  if (!spec->execution().has_dtype()) {
+    spec->mutable_execution()->set_dtype(api::Execution::FLOAT64);
+  }
+}
+
+absl::StatusOr<Function> ToFunction(const api::Function& function) {
+  api::Function copy = function;
+  absl::StatusOr<Function> known = Known(&copy);
+  if (known.ok() && function.start_size() > 0) {
+    known->start.assign(function.start().begin(), function.start().end());
+  }
+  return known;
+}
+
+ModelOptions FunctionModel(const api::Spec& spec, const Function& function, at::Device device) {
+  return {.root = Vector{function.start},
+          .input_shape = {},
+          .dtype = ToDtype(spec.execution()),
+          .device = device};
+}
+
+}  // namespace descent::worker

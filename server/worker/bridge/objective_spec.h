@@ -1,0 +1,47 @@
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_OBJECTIVE_SPEC_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_OBJECTIVE_SPEC_H_
+
+// `Spec.objective` and `Spec.evaluation.metrics` to core's. Losses, metrics and
+// penalties are read by the fields that they declare (core/objective/loss_kinds.h, metric_kinds.h,
+// penalty_kinds.h). Free functions; any thread.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model/layer.h"
+#include "core/objective/loss.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
+#include "server/worker/bridge/sequence_spec.h"
+#include "server/worker/bridge/violations.h"
+
+namespace descent::worker {
+
+// Checks every number and fills in defaults, all but a schedule's length.
+void ResolveObjective(api::Objective* objective, Violations* violations);
+// The same; only of a resolved objective without violations. Without any given, accuracy, where the
+// objective has classes.
+void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation,
+                    Violations* violations);
+
+// A loss alone, of a term of a sum or of a player: checked, with its defaults. False: it is none.
+bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violations* violations);
+Loss ToLoss(const api::Objective& objective);
+// That it may be part of the path of a dial.
+void CheckName(const std::string& path, const std::string& name, Violations* violations);
+
+// Fills in what schedules take from the run where they say nothing.
+void ResolveWeights(const SequenceDefaults& defaults, api::Objective* objective);
+
+// Of resolved specs.
+LossSum ToLossSum(const api::Objective& objective);
+std::vector<Metric> ToMetrics(const api::Evaluation& evaluation);
+
+// That losses and metrics go with a model's output and with targets of one example.
+void CheckObjectiveShapes(const api::Spec& spec, const Shape& output, const Shape& target,
+                          Violations* violations);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_BRIDGE_OBJECTIVE_SPEC_H_

@@ -1,0 +1,60 @@
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_PREDICTION_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_PREDICTION_H_
+
+// A job's spec, one of its checkpoints and data to a model and its inputs: what a prediction is
+// made of. Free functions; the data cache makes them one thread at a time.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/data/normalization.h"
+#include "core/model/layers.h"
+#include "core/objective/loss.h"
+#include "descent/v1/event.pb.h"
+#include "descent/v1/spec.pb.h"
+#include "server/worker/bridge/data_cache.h"
+#include "server/worker/bridge/violations.h"
+
+namespace descent::worker {
+
+struct PredictionSource {
+  const api::Spec& spec;  // resolved; no function
+  const api::SpecSummary& summary;
+  std::string checkpoint;  // the file
+  std::string checkpoint_sha256;
+  const api::DataSource& data;  // no kind: the job's test data
+  std::string player = {};      // of a system
+};
+
+struct PreparedPrediction {
+  Model model;  // as evaluations use it
+  int64_t iteration = 0;
+  at::Tensor inputs;
+  Loss loss;  // says what outputs stand for
+  Shape output_shape;
+  at::ScalarType dtype = at::kFloat;  // of what is predicted
+  // To be undone in its outputs.
+  NormalizationNumbers target_normalization;
+  std::vector<std::string> class_names;  // empty: they have none
+  std::vector<std::string> notes;        // on the data: sentences
+};
+
+struct PredictionRefusal {
+  absl::Status status;  // the code, and the sentence unless there are violations
+  std::string reason;   // ErrorInfo.reason, likewise
+  Violations violations;
+};
+
+// The training data are read only if how to read `data` depends on them: what was learned for their
+// normalization, categories, the order of a table's columns.
+std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
+    const PredictionSource& source, DataCache* cache);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_BRIDGE_PREDICTION_H_

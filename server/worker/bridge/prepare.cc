@@ -1,0 +1,309 @@
+#include "server/worker/bridge/prepare.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/device/device.h"
+#include "core/functions/objective.h"
+#include "core/model/layers.h"
+#include "core/objective/loss_sum.h"
+#include "core/objective/metric.h"
+#include "core/objective/penalty.h"
+#include "core/objective/supervised_objective.h"
+#include "core/optimizer/any_objective.h"
+#include "core/sequence/range.h"
+#include "core/text/utf8.h"
+#include "server/worker/bridge/data_spec.h"
+#include "server/worker/bridge/execution_spec.h"
+#include "server/worker/bridge/function_spec.h"
+#include "server/worker/bridge/model_files.h"
+#include "server/worker/bridge/model_spec.h"
+#include "server/worker/bridge/objective_spec.h"
+#include "server/worker/bridge/optimizer_spec.h"
+#include "server/worker/bridge/optimizer_summary.h"
+#include "server/worker/bridge/prepare_parts.h"
+#include "server/worker/bridge/prepare_system.h"
+#include "server/worker/bridge/resolve.h"
+#include "server/worker/bridge/sequence_spec.h"
+#include "server/worker/bridge/source_spec.h"
+#include "server/worker/bridge/stop_spec.h"
+#include "server/worker/bridge/system_spec.h"
+
+namespace descent::worker {
+namespace {
+
+ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
+  const api::Spec& spec = prepared.spec;
+  const Dataset& train = prepared.train;
+  if (IsFunction(spec)) {
+    // It was made once already.
+    return FunctionModel(spec, *ToFunction(spec.objective().function()), device);
+  }
+  return {.root = ToLayerOptions(spec.model()),
+          .input_shape = ExampleShape(train.inputs),
+          .input_dtype = train.inputs.scalar_type(),
+          .dtype = ToDtype(spec.execution()),
+          .device = device,
+          .compute_device = ToDevice(spec.execution()),
+          .compute_dtype = ToComputeDtype(spec.execution()),
+          .seed = spec.seed()};
+}
+
+// That test data, objective and labels go with the model's output, and penalties with its
+// parameters.
+void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violations* violations) {
+  const api::Spec& spec = prepared.spec;
+  const Shape& output = built.output_shape;
+  CheckObjectiveShapes(spec, output, ExampleShape(prepared.train.targets), violations);
+  if (!violations->empty()) return;
+  if (prepared.test && ExampleShape(prepared.test->inputs) != ExampleShape(prepared.train.inputs)) {
+    violations->Add(
+        "data.test",
+        absl::StrCat("The test inputs are ", ToString(ExampleShape(prepared.test->inputs)),
+                     ", but the training inputs ", ToString(ExampleShape(prepared.train.inputs)),
+                     "."),
+        "SHAPE_MISMATCH");
+  }
+  if (prepared.test &&
+      ExampleShape(prepared.test->targets) != ExampleShape(prepared.train.targets)) {
+    violations->Add(
+        "data.test",
+        absl::StrCat("The test targets are ", ToString(ExampleShape(prepared.test->targets)),
+                     ", but the training targets ", ToString(ExampleShape(prepared.train.targets)),
+                     "."),
+        "SHAPE_MISMATCH");
+  }
+  const LossSum loss = ToLossSum(spec.objective());
+  CheckTargets("data.train", spec.data().train(), prepared.train, loss, output, violations);
+  if (absl::Status status = CheckPenalties(loss.penalties, built.model.parameters());
+      !status.ok()) {
+    violations->Add("objective.penalties", Sentence(status), "OUT_OF_RANGE");
+  }
+  if (!prepared.test) return;
+  const bool own = spec.data().has_test();  // else it is a part of the training data
+  CheckTargets(own ? "data.test" : "data.train", own ? spec.data().test() : spec.data().train(),
+               *prepared.test, loss, output, violations);
+}
+
+void Summarize(const BuiltModel& built, Prepared* prepared) {
+  const api::Spec& spec = prepared->spec;
+  api::SpecSummary* summary = &prepared->summary;
+  AddModel("", built, summary);
+  summary->set_iterations(spec.iterations());
+  if (IsFunction(spec)) return;
+  summary->set_train_examples(prepared->train.size());
+  summary->set_test_examples(prepared->test ? prepared->test->size() : 0);
+  summary->set_iterations_per_epoch(IterationsPerEpoch(prepared->train.size(), spec));
+  AddFiles(prepared->train, summary);
+  if (prepared->test) AddFiles(*prepared->test, summary);
+}
+
+// What an evaluation says in one number each.
+std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
+  std::vector<Metric> numbers = {
+      {.name = "loss", .better = Better::kLess, .check = {}, .start = {}}};
+  for (Metric& metric : ToMetrics(spec.evaluation())) {
+    if (metric.better != Better::kNeither) numbers.push_back(std::move(metric));
+  }
+  for (size_t i = 0, n = numbers.size(); i < n && spec.evaluation().training_data(); ++i) {
+    numbers.push_back({.name = kTrainPrefix + numbers[i].name,
+                       .better = numbers[i].better,
+                       .check = {},
+                       .start = {}});
+  }
+  return numbers;
+}
+
+// That what a plateau goes by is measured, and becomes better in the direction that it looks.
+void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
+                  const Prepared& prepared, Violations* violations) {
+  if (plateau.metric() == descent::Sequence::kValue) return;
+  const std::string field = absl::StrCat(path, ".metric");
+  const std::vector<Metric> known =
+      IsFunction(prepared.spec) ? std::vector<Metric>() : EvaluatedNumbers(prepared.spec);
+  const auto found = std::find_if(known.begin(), known.end(), [&](const Metric& metric) {
+    return metric.name == plateau.metric();
+  });
+  if (found == known.end()) {
+    std::vector<std::string> names = {descent::Sequence::kValue};
+    for (const Metric& metric : known) names.push_back(metric.name);
+    violations->Add(field,
+                    absl::StrCat("Evaluations have no metric `", ShortUtf8(plateau.metric(), 100),
+                                 "`; give one of ", absl::StrJoin(names, ", "), "."),
+                    "UNKNOWN_METRIC");
+    return;
+  }
+  if (!prepared.test) {
+    violations->Add(field,
+                    absl::StrCat("It goes by `", found->name,
+                                 "` of the evaluations, but there are no test data; give "
+                                 "data.test, or the metric value."),
+                    "MISSING_FIELD");
+    return;
+  }
+  const Agenda agenda = ToAgenda(prepared.summary.iterations_per_epoch(), prepared.spec);
+  if (agenda.FirstEvaluation() >= agenda.iterations) {
+    violations->Add(field,
+                    absl::StrCat("It goes by `", found->name,
+                                 "` of the evaluations, but there is none before the end; give "
+                                 "evaluation.every_iterations, or the metric value."),
+                    "CONFLICT");
+    return;
+  }
+  if (absl::Status status = CheckDirection(*found, plateau.maximize()); !status.ok()) {
+    violations->Add(absl::StrCat(path, ".maximize"), Sentence(status), "CONFLICT");
+  }
+}
+
+// Has the dials that it would have in a run, and no data.
+AnyObjective<Model> UnevaluatedObjective(const api::Spec& spec) {
+  if (IsFunction(spec)) return FunctionObjective(*ToFunction(spec.objective().function()));
+  return SupervisedObjective(ToLossSum(spec.objective()), [](int64_t) { return Batch(); });
+}
+
+// The names of the dials are those that a run would have; so is the memory.
+absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* violations) {
+  const api::Optimizer& optimizer = prepared->spec.optimizer();
+  const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<std::unique_ptr<ModelRun>> run =
+      ModelRun::Create(*options, built.model, UnevaluatedObjective(prepared->spec));
+  if (!run.ok()) return run.status();
+  for (const Dial* dial : (*run)->dials()) {
+    prepared->summary.add_dials(DialPath(optimizer, dial->name));
+  }
+  SummarizeOptimizer(prepared->spec, built.model, run->get(), &prepared->summary);
+  int64_t bytes = built.parameter_bytes;  // the gradient's
+  for (const auto& [name, tensor] : (*run)->Save().tensors) {
+    bytes += static_cast<int64_t>(tensor.nbytes());
+  }
+  const api::Execution& execution = prepared->spec.execution();
+  if (const at::ScalarType dtype = ToComputeDtype(execution); dtype != ToDtype(execution)) {
+    // Rounded copies of the parameters and of the gradient.
+    bytes += 2 * built.parameters * static_cast<int64_t>(c10::elementSize(dtype));
+  }
+  prepared->summary.set_memory_bytes(bytes);
+  if (prepared->spec.has_data()) {
+    CheckBatchNorms(built, (*run)->solution(), "data", prepared->spec.data(),
+                    prepared->train.size(), prepared->spec.iterations(), violations);
+  }
+  return absl::OkStatus();
+}
+
+// Reads the data and resolves what depends on them. False: violations.
+bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
+  LoadedData data;
+  if (!cache->Load(prepared->spec, &data, violations)) return false;
+  ResolveEncoding(data.encoder->encoding(), prepared->spec.mutable_data());
+  AddClassNames(prepared->spec.data().train(), data.categories, &prepared->summary);
+  prepared->train = std::move(data.train);
+  prepared->test = std::move(data.test);
+  ResolveWithData(prepared->train.size(), &prepared->spec, violations);
+  if (!violations->empty()) return false;
+  ResolveBatches(prepared->train, &prepared->spec, violations);
+  return ResolveShapes("model", ExampleShape(prepared->train.inputs),
+                       prepared->train.inputs.scalar_type(), ToDtype(prepared->spec.execution()),
+                       prepared->spec.mutable_model(), violations);
+}
+
+}  // namespace
+
+std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache) {
+  Violations violations;
+  CheckUnknownFields(spec, &violations);
+  Prepared prepared;
+  prepared.spec = spec;
+  ResolveWithoutData(&prepared.spec, &violations);
+  if (!violations.empty()) return violations;
+  AddModelFiles(prepared.spec, cache->roots(), &prepared.summary, &violations);
+  if (!violations.empty()) return violations;
+  if (IsSystem(prepared.spec)) {
+    PrepareSystem(cache, &prepared, &violations);
+    if (!violations.empty()) return violations;
+    return prepared;
+  }
+  const bool function = IsFunction(prepared.spec);
+  if (function) {
+    ResolveWithData(0, &prepared.spec, &violations);
+    if (!violations.empty()) return violations;
+  } else if (!PrepareData(cache, &prepared, &violations)) {
+    return violations;
+  }
+  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, at::kMeta));
+  if (!built.ok()) {
+    violations.Add("model", Sentence(built.status()),
+                   built.status().code() == absl::StatusCode::kResourceExhausted ? "TOO_LARGE"
+                                                                                 : "INVALID_MODEL");
+    return violations;
+  }
+  if (!function) {
+    CheckIndices("model", prepared.spec.model(), prepared.train, prepared.test, &violations);
+    CheckAgainstModel(prepared, *built, &violations);
+  }
+  if (!violations.empty()) return violations;
+  Summarize(*built, &prepared);
+  const auto check = [&](const std::string& path, const api::PlateauSequence& plateau) {
+    CheckPlateau(path, plateau, prepared, &violations);
+  };
+  VisitPlateaus(prepared.spec.optimizer(), "optimizer", check);
+  VisitPlateaus(prepared.spec.objective(), "objective", check);
+  if (!violations.empty()) return violations;
+  if (absl::Status status = AddRun(*built, &prepared, &violations); !status.ok()) {
+    violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
+  }
+  if (!violations.empty()) return violations;
+  return prepared;
+}
+
+absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected) {
+  for (const api::DataDigest& was : expected.digests()) {
+    for (const api::DataDigest& is : prepared.summary.digests()) {
+      if (is.path() != was.path() || is.sha256() == was.sha256()) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat(was.path(), " has changed since the job was submitted: its SHA-256 is ",
+                       is.sha256(), ", not ", was.sha256(), "."));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {
+  const api::Spec& spec = prepared.spec;
+  const at::Device device = ToDevice(spec.execution());
+  ComputeReproducibly(device);
+  if (IsSystem(spec)) return MakeSystem(std::move(prepared));
+  absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, device));
+  if (!built.ok()) return built.status();
+  absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
+  if (!optimizer.ok()) return optimizer.status();
+  TrainerOptions options{.starting_point = &built->model, .optimizer = *std::move(optimizer)};
+  if (IsFunction(spec)) {
+    absl::StatusOr<Function> function = ToFunction(spec.objective().function());
+    if (!function.ok()) return function.status();
+    options.objective.emplace(FunctionObjective(*std::move(function)));
+    options.agenda = ToAgenda(spec.iterations(), spec);
+  } else {
+    options.agenda = ToAgenda(IterationsPerEpoch(prepared.train.size(), spec), spec);
+    if (spec.evaluation().training_data()) options.evaluated_train = prepared.train;
+    absl::StatusOr<std::unique_ptr<Batches>> batches =
+        Batches::Create(std::move(prepared.train), ToBatchOptions(spec));
+    if (!batches.ok()) return batches.status();
+    options.batches = *std::move(batches);
+    options.loss = ToLossSum(spec.objective());
+    options.compute_dtype = ToComputeDtype(spec.execution());
+    options.test = std::move(prepared.test);
+    options.metrics = ToMetrics(spec.evaluation());
+  }
+  options.stop_when = ToStopTests(spec.stop_when());
+  options.dial_path = [optimizer = spec.optimizer()](std::string_view name) {
+    return DialPath(optimizer, name);
+  };
+  options.spec = SpecText(spec);
+  return Trainer::Create(std::move(options));
+}
+
+}  // namespace descent::worker

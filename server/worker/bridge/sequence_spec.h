@@ -1,0 +1,66 @@
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_SEQUENCE_SPEC_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_SEQUENCE_SPEC_H_
+
+// `Sequence` of a spec to core's, by the fields that the schedules declare
+// (core/sequence/schedule.h). Free functions; any thread.
+
+#include <google/protobuf/message.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "core/fields/fields.h"
+#include "core/sequence/range.h"
+#include "core/sequence/sequence.h"
+#include "server/worker/bridge/field_reader.h"
+#include "server/worker/bridge/violations.h"
+
+namespace descent::worker {
+
+// Checks every number, those that the sequence yields against the range of the hyperparameter, and
+// fills in defaults, all but what the run says. `field` is the sequence's path in the spec.
+void ResolveSequence(const Range& range, const std::string& field, api::Sequence* sequence,
+                     Violations* violations);
+
+// The same; what it is then. Nothing: it is wrong. Until ResolveSequenceInRun, lengths that nobody
+// gave are 1. Null violations: nobody asks.
+std::optional<descent::Sequence> ReadSequence(const Range& range, const std::string& field,
+                                              api::Sequence* sequence, Violations* violations);
+
+// Of options whose sequences are dials.
+class DialsReader : public FieldReader {
+ public:
+  using FieldReader::FieldReader;
+
+ protected:
+  void ReadInner(const Field& field) override;
+  void WriteInner(const Field& field) override;
+};
+
+// What a sequence is in a run by default.
+struct SequenceDefaults {
+  // It is asked for so many numbers.
+  int64_t length = 1;
+  // What a plateau goes by, and of how many measurements it takes the mean.
+  std::string metric = descent::Sequence::kValue;
+  int64_t average = 1;
+};
+
+// Fills in the lengths of schedules that have none, and what plateaus go by.
+void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* sequence);
+// Of all sequences in the message and in what is below it.
+void ResolveSequencesInRun(const SequenceDefaults& defaults, google::protobuf::Message* message);
+
+// Calls visit(path, plateau) for each plateau in the message, at any depth; `path` is that of the
+// message.
+void VisitPlateaus(const google::protobuf::Message& message, const std::string& path,
+                   absl::FunctionRef<void(const std::string&, const api::PlateauSequence&)> visit);
+
+// Of a resolved spec.
+descent::Sequence ToSequence(const api::Sequence& sequence);
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_BRIDGE_SEQUENCE_SPEC_H_

@@ -1,0 +1,327 @@
+#include "server/worker/bridge/system_spec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/data/random_seed.h"
+#include "core/sequence/range.h"
+#include "core/text/utf8.h"
+#include "server/worker/bridge/data_spec.h"
+#include "server/worker/bridge/field_reader.h"
+#include "server/worker/bridge/model_spec.h"
+#include "server/worker/bridge/objective_spec.h"
+#include "server/worker/bridge/optimizer_spec.h"
+#include "server/worker/bridge/sequence_spec.h"
+
+namespace descent::worker {
+namespace {
+
+constexpr int kMaxPlayers = 100;
+constexpr int kMaxTerms = 100;
+constexpr int64_t kMaxNoise = int64_t{1} << 31;
+
+// Found out by other checks under `data`, `optimizer`, …; said of the player's.
+void AddUnder(const std::string& prefix, const Violations& found, Violations* violations) {
+  for (const Violation& violation : found.list()) {
+    violations->Add(absl::StrCat(prefix, ".", violation.field), violation.description,
+                    violation.reason);
+  }
+}
+
+bool TermReadsData(const api::PlayerTerm& term) {
+  return !term.has_noise() || term.target_case() != api::PlayerTerm::kConstant;
+}
+
+// Nothing that belongs to one model alone.
+void CheckNothingElse(const api::Spec& spec, Violations* violations) {
+  const auto refuse = [&](bool given, const char* field) {
+    if (!given) return;
+    violations->Add(field, absl::StrCat("Leave it out: each player of the system has its own."),
+                    "CONFLICT");
+  };
+  refuse(spec.has_model(), "model");
+  refuse(spec.has_objective(), "objective");
+  refuse(spec.has_optimizer(), "optimizer");
+  if (!spec.evaluation().metrics().empty()) {
+    violations->Add("evaluation.metrics",
+                    "Leave them out: of a system each player's objective is evaluated.",
+                    "UNSUPPORTED");
+  }
+  if (spec.evaluation().training_data()) {
+    violations->Add("evaluation.training_data", "Of a system the test data alone are evaluated.",
+                    "UNSUPPORTED");
+  }
+  const auto check = [&](const std::string& field, const api::Data& data) {
+    if (!data.has_target_normalization()) return;
+    violations->Add(field + ".target_normalization", "The targets of a system stay as they are.",
+                    "UNSUPPORTED");
+  };
+  check("data", spec.data());
+  for (int p = 0; p < spec.system().players_size(); ++p) {
+    check(PlayerField(p) + ".data", spec.system().players(p).data());
+  }
+}
+
+void ResolveNoise(const std::string& path, api::Noise* noise, Violations* violations) {
+  int64_t numbers = 1;
+  for (const int64_t size : noise->shape()) {
+    if (size < 1 || __builtin_mul_overflow(numbers, size, &numbers) || numbers > kMaxNoise) {
+      violations->Add(absl::StrCat(path, ".shape"),
+                      "Give sizes ≥ 1, and not more than 2^31 numbers in all.", "OUT_OF_RANGE");
+      return;
+    }
+  }
+  if (noise->shape().empty()) {
+    violations->Add(absl::StrCat(path, ".shape"), "Give the shape of one example, such as [16].",
+                    "MISSING_FIELD");
+  }
+  if (!noise->has_distribution()) noise->set_distribution(api::Noise::NORMAL);
+  if (noise->distribution() != api::Noise::NORMAL && noise->distribution() != api::Noise::UNIFORM) {
+    violations->Add(absl::StrCat(path, ".distribution"), "It must be NORMAL or UNIFORM.",
+                    "OUT_OF_RANGE");
+  }
+}
+
+void ResolveTarget(const std::string& path, api::PlayerTerm* term, Violations* violations) {
+  if (term->target_case() == api::PlayerTerm::kInputs && !term->inputs()) term->clear_target();
+  if (term->target_case() != api::PlayerTerm::kConstant) return;
+  const Loss loss = ToLoss(term->loss());
+  const double constant = term->constant();
+  absl::Status status;
+  if (loss.predicts == Predicts::kClass) {
+    // Beyond 2^53 not all whole numbers are there.
+    if (!(constant >= 0 && constant <= 9007199254740992.0) || constant != std::floor(constant)) {
+      status = absl::OutOfRangeError("a class is a whole number ≥ 0");
+    }
+  } else if (loss.target_range) {
+    status = loss.target_range->Check(constant);
+  } else if (!std::isfinite(constant)) {
+    status = absl::OutOfRangeError("give a finite number");
+  }
+  if (status.ok()) return;
+  violations->Add(absl::StrCat(path, ".constant"),
+                  absl::StrCat("It is ", constant, ": ", std::string(status.message()), "."),
+                  "OUT_OF_RANGE");
+}
+
+void ResolveTerm(const api::System& system, const api::Player& player, const std::string& path,
+                 api::PlayerTerm* term, Violations* violations) {
+  if (!ResolveTermLoss(absl::StrCat(path, ".loss"), term->mutable_loss(), violations)) return;
+  if (!term->has_name()) term->set_name(KindOf(term->loss()));
+  CheckName(absl::StrCat(path, ".name"), term->name(), violations);
+  if (term->has_noise()) {
+    ResolveNoise(absl::StrCat(path, ".noise"), term->mutable_noise(), violations);
+  }
+  if (term->through().empty()) term->add_through(player.name());
+  for (int i = 0; i < term->through_size(); ++i) {
+    if (FindPlayer(system, term->through(i)) >= 0) continue;
+    violations->Add(absl::StrCat(path, ".through[", i, "]"),
+                    absl::StrCat("No player is called \"", ShortUtf8(term->through(i), 100), "\"."),
+                    "UNKNOWN_NAME");
+  }
+  ResolveTarget(path, term, violations);
+  if (term->has_weight()) {
+    ResolveSequence(NonNegative("weight"), absl::StrCat(path, ".weight"), term->mutable_weight(),
+                    violations);
+  }
+}
+
+void ResolveTerms(const api::System& system, const std::string& path, api::Player* player,
+                  Violations* violations) {
+  if (player->objective().empty() || player->objective_size() > kMaxTerms) {
+    violations->Add(absl::StrCat(path, ".objective"),
+                    absl::StrCat("Give from 1 to ", kMaxTerms, " terms, each with a loss."),
+                    "MISSING_FIELD");
+    return;
+  }
+  std::set<std::string> names;
+  for (int i = 0; i < player->objective_size(); ++i) {
+    const std::string term = absl::StrCat(path, ".objective[", i, "]");
+    ResolveTerm(system, *player, term, player->mutable_objective(i), violations);
+    if (names.insert(player->objective(i).name()).second) continue;
+    violations->Add(
+        absl::StrCat(term, ".name"),
+        absl::StrCat("Two terms are called \"", ShortUtf8(player->objective(i).name(), 100),
+                     "\": give them different names."),
+        "DUPLICATE_NAME");
+  }
+}
+
+void ResolvePlayer(const api::Spec& spec, int p, api::Player* player, Violations* violations) {
+  const std::string path = PlayerField(p);
+  if (!player->has_model()) {
+    violations->Add(absl::StrCat(path, ".model"), "Give the model.", "MISSING_FIELD");
+  } else {
+    ResolveLayers(absl::StrCat(path, ".model"), player->mutable_model(), violations);
+  }
+  ResolveTerms(spec.system(), path, player, violations);
+  Violations found;
+  ResolveOptimizer(player->mutable_optimizer(), &found);
+  AddUnder(path, found, violations);
+}
+
+// The loss that decides what the targets of its data are: that of the first term with targets.
+api::Objective TargetsLoss(const api::Player& player) {
+  for (const api::PlayerTerm& term : player.objective()) {
+    if (term.target_case() == api::PlayerTerm::TARGET_NOT_SET) return term.loss();
+  }
+  return {};
+}
+
+void ResolvePlayersData(api::Spec* spec, Violations* violations) {
+  bool shared = false;
+  for (int p = 0; p < spec->system().players_size(); ++p) {
+    api::Player* player = spec->mutable_system()->mutable_players(p);
+    if (!player->has_data()) {
+      shared = shared || ReadsData(*player);
+      continue;
+    }
+    api::Spec own = PlayerSpec(*spec, p);
+    Violations found;
+    ResolveData(&own, &found);
+    *player->mutable_data() = own.data();
+    AddUnder(PlayerField(p), found, violations);
+  }
+  if (shared) ResolveData(spec, violations);
+}
+
+}  // namespace
+
+std::string PlayerField(int player) { return absl::StrCat("system.players[", player, "]"); }
+
+void ResolveSystem(api::Spec* spec, Violations* violations) {
+  CheckNothingElse(*spec, violations);
+  api::System* system = spec->mutable_system();
+  if (!system->has_turns()) system->set_turns(api::System::ALTERNATING);
+  if (system->turns() != api::System::ALTERNATING && system->turns() != api::System::JOINT) {
+    violations->Add("system.turns", "It must be ALTERNATING or JOINT.", "OUT_OF_RANGE");
+  }
+  if (!system->has_summed()) system->set_summed(false);
+  if (system->players().empty() || system->players_size() > kMaxPlayers) {
+    violations->Add("system.players",
+                    absl::StrCat("Give from 1 to ", kMaxPlayers,
+                                 " players, each with name, model, objective and optimizer."),
+                    "MISSING_FIELD");
+    return;
+  }
+  std::set<std::string> names;
+  for (int p = 0; p < system->players_size(); ++p) {
+    const std::string path = absl::StrCat(PlayerField(p), ".name");
+    CheckName(path, system->players(p).name(), violations);
+    if (!names.insert(system->players(p).name()).second) {
+      violations->Add(path, "Two players have this name: give them different ones.",
+                      "DUPLICATE_NAME");
+    }
+  }
+  if (!violations->empty()) return;
+  for (int p = 0; p < system->players_size(); ++p) {
+    ResolvePlayer(*spec, p, system->mutable_players(p), violations);
+  }
+  if (violations->empty()) ResolvePlayersData(spec, violations);
+}
+
+void ResolveSystemSchedules(const SequenceDefaults& defaults, api::System* system) {
+  for (api::Player& player : *system->mutable_players()) {
+    ResolveSchedules(defaults, player.mutable_optimizer());
+    for (api::PlayerTerm& term : *player.mutable_objective()) {
+      if (term.has_weight()) ResolveSequenceInRun(defaults, term.mutable_weight());
+    }
+  }
+}
+
+api::Spec PlayerSpec(const api::Spec& spec, int p) {
+  const api::Player& player = spec.system().players(p);
+  api::Spec own = spec;
+  own.clear_system();
+  *own.mutable_model() = player.model();
+  *own.mutable_objective() = TargetsLoss(player);
+  *own.mutable_optimizer() = player.optimizer();
+  if (player.has_data()) *own.mutable_data() = player.data();
+  return own;
+}
+
+api::Spec PlayerDataSpec(const api::Spec& spec, int p) {
+  api::Spec own = PlayerSpec(spec, p);
+  for (const api::PlayerTerm& term : spec.system().players(p).objective()) {
+    if (term.has_noise()) continue;
+    const int first = FindPlayer(spec.system(), term.through(0));
+    *own.mutable_model() = spec.system().players(first).model();
+    break;
+  }
+  return own;
+}
+
+api::Spec PlayerUseSpec(const api::Spec& spec, int p) {
+  api::Spec own = PlayerSpec(spec, p);
+  const std::string& name = spec.system().players(p).name();
+  own.mutable_objective()->mutable_mean_squared_error();
+  bool reads = false;
+  for (const api::Player& player : spec.system().players()) {
+    for (const api::PlayerTerm& term : player.objective()) {
+      if (*term.through().rbegin() == name) *own.mutable_objective() = term.loss();
+      if (!term.has_noise() && term.through(0) == name) {
+        reads = true;
+        if (player.has_data()) *own.mutable_data() = player.data();
+      }
+    }
+  }
+  if (!reads) own.clear_data();
+  return own;
+}
+
+int FindPlayer(const api::System& system, const std::string& name) {
+  for (int i = 0; i < system.players_size(); ++i) {
+    if (system.players(i).name() == name) return i;
+  }
+  return -1;
+}
+
+bool ReadsData(const api::Player& player) {
+  return std::any_of(player.objective().begin(), player.objective().end(), TermReadsData);
+}
+
+std::string PlayerDataField(const api::Spec& spec, int player) {
+  return spec.system().players(player).has_data() ? absl::StrCat(PlayerField(player), ".data")
+                                                  : "data";
+}
+
+PlayerTerms ToPlayerTerms(const api::Spec& spec, int p) {
+  const api::Player& player = spec.system().players(p);
+  PlayerTerms terms{.player = player.name(),
+                    .terms = {},
+                    .batches = {},
+                    .batch_size = PlayerSpec(spec, p).data().batch_size()};
+  for (const api::PlayerTerm& given : player.objective()) {
+    PlayerTerm term{.name = given.name(), .through = {}, .loss = ToLoss(given.loss())};
+    if (given.has_noise()) {
+      term.noise = Noise{.shape = {given.noise().shape().begin(), given.noise().shape().end()},
+                         .uniform = given.noise().distribution() == api::Noise::UNIFORM};
+    }
+    for (const std::string& name : given.through()) {
+      term.through.push_back(static_cast<size_t>(FindPlayer(spec.system(), name)));
+    }
+    if (given.target_case() == api::PlayerTerm::kConstant) {
+      term.target = TermTarget::kConstant;
+      term.constant = given.constant();
+    } else if (given.target_case() == api::PlayerTerm::kInputs) {
+      term.target = TermTarget::kInputs;
+    }
+    if (given.has_weight()) term.weight = ToSequence(given.weight());
+    terms.terms.push_back(std::move(term));
+  }
+  return terms;
+}
+
+Turns ToTurns(const api::System& system) {
+  return system.turns() == api::System::JOINT ? Turns::kJoint : Turns::kAlternating;
+}
+
+uint64_t PlayerSeed(const api::Spec& spec, int player) {
+  return DeriveSeed(spec.seed(), absl::StrCat("player/", spec.system().players(player).name()), 0);
+}
+
+}  // namespace descent::worker

@@ -1,0 +1,72 @@
+#include "server/worker/bridge/violations.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/unknown_field_set.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
+
+namespace descent::worker {
+namespace {
+
+// Enough to act on; a hostile spec could have millions.
+constexpr size_t kMaxViolations = 32;
+
+}  // namespace
+
+void Violations::Add(std::string field, std::string description, std::string_view reason) {
+  if (list_.size() >= kMaxViolations) return;
+  // A sentence of core's may quote what is in a file, or its name.
+  list_.push_back({ValidUtf8(field), ValidUtf8(description), std::string(reason)});
+}
+
+void Violations::Add(const Violations& others) {
+  for (const Violation& violation : others.list_) {
+    Add(violation.field, violation.description, violation.reason);
+  }
+}
+
+void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
+                 Violations* violations) {
+  if (value >= least && value <= most) return;
+  violations->Add(field,
+                  absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
+                  "OUT_OF_RANGE");
+}
+
+void ForEachMessage(const std::string& field, const google::protobuf::Message& message,
+                    VisitMessage visit) {
+  visit(field, message);
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> given;
+  reflection.ListFields(message, &given);
+  for (const google::protobuf::FieldDescriptor* member : given) {
+    if (member->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    const std::string inner = absl::StrCat(field, field.empty() ? "" : ".", member->name());
+    if (!member->is_repeated()) {
+      ForEachMessage(inner, reflection.GetMessage(message, member), visit);
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, member); ++i) {
+      ForEachMessage(absl::StrCat(inner, "[", i, "]"),
+                     reflection.GetRepeatedMessage(message, member, i), visit);
+    }
+  }
+}
+
+void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations) {
+  ForEachMessage("", message, [&](const std::string& field, const auto& inner) {
+    const auto& unknown = inner.GetReflection()->GetUnknownFields(inner);
+    for (int i = 0; i < unknown.field_count(); ++i) {
+      const std::string type(inner.GetDescriptor()->name());
+      violations->Add(field,
+                      absl::StrCat("Field number ", unknown.field(i).number(), " of ", type,
+                                   " is unknown to this server; the client may be newer."),
+                      "UNKNOWN_FIELD");
+    }
+  });
+}
+
+}  // namespace descent::worker
