@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/daemon/journal/rollup.h"
+
 namespace descent::daemon {
 
-// What SQLite does not tell: whether a row still says what was written. CRC-32 (zlib's), which
-// finds every change of up to 32 bits in a row and misses one of 4 billion others.
+// What SQLite does not tell: whether a row still says what was written. CRC-32 (zlib's
+// polynomial), which finds every change of up to 32 bits in a row and misses one of 4 billion
+// others.
 
 // Everything that is stored of one row, as it is stored.
 struct StoredRow {
@@ -29,6 +32,12 @@ uint32_t Checksum(const StoredRow& row);
 
 // Of a job's snapshot.
 uint32_t Checksum(std::string_view job_id, std::string_view snapshot);
+
+// Of a job's roll-up, as SQLite gives it back: without NaN and the sign of zero.
+uint32_t Checksum(int64_t job, const Rollup& rollup);
+
+// Of where a job's journal ends.
+uint32_t Checksum(int64_t job, int64_t revision);
 
 }  // namespace descent::daemon
 

@@ -1,6 +1,8 @@
 #include "server/daemon/journal/database_files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -18,14 +20,18 @@ DatabaseFiles::DatabaseFiles(const std::string& path) {
 absl::Status DatabaseFiles::Check() {
   MutexLock lock(mutex_);
   for (File& file : files_) {
-    struct stat info{};
-    const bool there = ::stat(file.path.c_str(), &info) == 0;
+    // Whoever asks for times, as `stat` does, makes the next write to the file store a new one,
+    // which costs it some 20 us since Linux 6.13 (multigrain timestamps).
+    struct statx info{};
+    const bool there =
+        ::statx(AT_FDCWD, file.path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &info) == 0;
+    const dev_t device = makedev(info.stx_dev_major, info.stx_dev_minor);
     if (!file.seen && there) {
       file.seen = true;
-      file.device = info.st_dev;
-      file.inode = info.st_ino;
+      file.device = device;
+      file.inode = info.stx_ino;
     }
-    if (!file.seen || (there && info.st_dev == file.device && info.st_ino == file.inode)) continue;
+    if (!file.seen || (there && device == file.device && info.stx_ino == file.inode)) continue;
     return absl::FailedPreconditionError(absl::StrCat(
         file.path, there ? " was replaced by another file" : " was deleted", " while it was used"));
   }

@@ -13,7 +13,7 @@ namespace descent::daemon {
 
 // The files that a database was opened as: by name they must stay the same ones. What is written to
 // a file that was deleted or replaced is lost with the process, and SQLite does not notice.
-// Thread-safe; a look costs three calls of stat.
+// Thread-safe; a look costs three calls of statx.
 class DatabaseFiles {
  public:
   // To be made once the database is open.

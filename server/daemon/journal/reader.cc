@@ -12,6 +12,7 @@
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/journal/row_builder.h"
 #include "server/daemon/journal/schema.h"
+#include "server/daemon/journal/stored_rollup.h"
 #include "server/daemon/journal/stored_row.h"
 
 namespace descent::daemon {
@@ -65,7 +66,7 @@ absl::StatusOr<std::unique_ptr<Reader>> Reader::Open(const std::string& path,
 }
 
 absl::Status Reader::Prepare() {
-  const std::pair<Statement*, const char*> statements[] = {
+  const std::pair<Statement*, std::string> statements[] = {
       {&begin_, "BEGIN"},
       {&end_, "COMMIT"},
       {&compacted_, "SELECT compacted_revision FROM jobs WHERE number = ?1"},
@@ -96,6 +97,8 @@ absl::Status Reader::Prepare() {
                       "ORDER BY id"},
       {&ever_, "SELECT count(*) FROM sqlite_sequence WHERE name = 'jobs'"},
       {&folders_, "SELECT job_id FROM folders_to_remove"},
+      {&head_, "SELECT revision, checksum FROM heads WHERE job = ?1"},
+      {&rollups_, "SELECT " + RollupColumns() + " FROM rollups WHERE job = ?1"},
   };
   for (const auto& [statement, sql] : statements) {
     absl::StatusOr<Statement> prepared = connection_->Prepare(sql);
@@ -292,9 +295,12 @@ absl::Status Reader::LoadRecord(JobRecord* record) {
   rows = ReadAll(last_.Reset().Bind(1, first).Bind(2, last));
   damage.Update(rows.status());
   if (rows.ok() && !rows->empty()) record->head_revision = rows->front()->last_revision;
-  if (record->head_revision < record->snapshot.head_revision()) {
-    damage.Update(Missing(record->head_revision + 1, record->snapshot.head_revision()));
-    record->head_revision = record->snapshot.head_revision();
+  const absl::StatusOr<int64_t> noted = NotedHead(record->number);
+  if (!noted.ok()) return noted.status();
+  if (const int64_t head = std::max(*noted, record->snapshot.head_revision());
+      record->head_revision < head) {
+    damage.Update(Missing(record->head_revision + 1, head));
+    record->head_revision = head;
   }
   rows = ReadAll(last_state_.Reset().Bind(1, first).Bind(2, last));
   damage.Update(rows.status());
@@ -309,9 +315,28 @@ absl::Status Reader::LoadRecord(JobRecord* record) {
   return damage;
 }
 
+absl::StatusOr<int64_t> Reader::NotedHead(int64_t job) {
+  ScopedReset reset(head_.Reset().Bind(1, job));
+  const absl::StatusOr<bool> found = head_.Step();
+  // A note that is damaged is no damage to the rows, as with snapshots.
+  if (absl::IsDataLoss(found.status())) return 0;
+  if (!found.ok()) return found.status();
+  if (!*found || head_.Int(1) != int64_t{Checksum(job, head_.Int(0))}) return 0;
+  return head_.Int(0);
+}
+
 absl::Status Reader::Check(int64_t job, int64_t compacted_revision) {
   Snapshot snapshot(begin_, end_);
   if (!snapshot.status().ok()) return snapshot.status();
+  {
+    ScopedReset reset(rollups_.Reset().Bind(1, job));
+    while (true) {
+      const absl::StatusOr<bool> found = rollups_.Step();
+      if (!found.ok()) return found.status();
+      if (!*found) break;
+      if (absl::Status status = RollupOf(rollups_).status(); !status.ok()) return status;
+    }
+  }
   ScopedReset reset(rows_.Reset().Bind(1, RowId(job, 0)).Bind(2, RowId(job, kMaxRevision)));
   int64_t revision = 0;
   int64_t other = 0;

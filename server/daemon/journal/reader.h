@@ -57,7 +57,7 @@ class Reader {
   // Every job, oldest first, its first and last rows checked.
   absl::StatusOr<std::vector<JobRecord>> Jobs();
 
-  // Looks through all rows of one job; DATA_LOSS is what is wrong with them.
+  // Looks through all rows and roll-ups of one job; DATA_LOSS is what is wrong with them.
   absl::Status Check(int64_t job, int64_t compacted_revision);
 
   // Whether a job was ever created, and the ids in folders_to_remove.
@@ -75,11 +75,13 @@ class Reader {
                                                const std::vector<v1::EventKind>& kinds);
   absl::StatusOr<std::vector<RowPtr>> ReadAll(Statement& statement);
   absl::Status LoadRecord(JobRecord* record);
+  // What the writer last noted of where the journal ends; 0: nothing, or nothing that can be read.
+  absl::StatusOr<int64_t> NotedHead(int64_t job);
 
   std::unique_ptr<Connection> connection_;
   Statement begin_, end_;
   Statement compacted_, row_at_, rows_, other_rows_, next_batch_, jobs_, first_, last_, last_other_,
-      last_state_, request_, evaluations_, ever_, folders_;
+      last_state_, request_, evaluations_, ever_, folders_, head_, rollups_;
 };
 
 // Readers for as many threads as read at once, at most `kMaxReaders`; more wait for their turn.

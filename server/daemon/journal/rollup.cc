@@ -18,6 +18,24 @@ void RollupSeries::Add(double value) {
   mean += (value - mean) / static_cast<double>(count);
 }
 
+void RollupSeries::Add(const RollupSeries& later) {
+  last = later.last;
+  if (later.count == 0) return;
+  min = count == 0 ? later.min : std::min(min, later.min);
+  max = count == 0 ? later.max : std::max(max, later.max);
+  const auto before = static_cast<double>(count);
+  const auto added = static_cast<double>(later.count);
+  count += later.count;
+  mean = (mean * before + later.mean * added) / static_cast<double>(count);
+}
+
+void Rollup::Add(const Rollup& later) {
+  last_iteration = later.last_iteration;
+  last_revision = later.last_revision;
+  count += later.count;
+  for (size_t i = 0; i < series.size(); ++i) series[i].Add(later.series[i]);
+}
+
 namespace {
 
 void Add(const v1::Iteration& iteration, std::array<RollupSeries, kRolledUpFields>* series) {

@@ -21,6 +21,7 @@ struct RollupSeries {
   std::optional<double> last;
 
   void Add(double value);
+  void Add(const RollupSeries& later);
 };
 
 // What is left of thinned iteration events: one bucket of iterations on one branch, or the part of
@@ -33,6 +34,9 @@ struct Rollup {
   int64_t count = 0;  // iterations
   // Of the fields that are rolled up, in kIterationFields' order.
   std::array<RollupSeries, kRolledUpFields> series;
+
+  // Joins what comes after it in the same bucket.
+  void Add(const Rollup& later);
 };
 
 // Folds iteration rows, oldest first.

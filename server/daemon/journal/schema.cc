@@ -14,6 +14,7 @@
 #include "server/daemon/journal/checksum.h"
 #include "server/daemon/journal/entries.h"
 #include "server/daemon/journal/journal.h"
+#include "server/daemon/journal/stored_rollup.h"
 
 namespace descent::daemon {
 namespace {
@@ -100,6 +101,15 @@ ALTER TABLE jobs ADD COLUMN snapshot_checksum INTEGER;
 -- Deleted jobs whose folders may still be there.
 CREATE TABLE folders_to_remove (job_id TEXT PRIMARY KEY) WITHOUT ROWID;
 )sql",
+    R"sql(
+-- Where a journal ended a moment ago: its rows reach at least to here.
+CREATE TABLE heads (
+  job INTEGER PRIMARY KEY,
+  revision INTEGER NOT NULL,
+  checksum INTEGER NOT NULL
+);
+ALTER TABLE rollups ADD COLUMN checksum INTEGER;
+)sql",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 
@@ -183,6 +193,36 @@ absl::Status FillSnapshots(Connection& connection) {
   return absl::OkStatus();
 }
 
+// Gives the roll-ups of a store of version 1 or 2 their checksums.
+absl::Status FillRollups(Connection& connection) {
+  absl::StatusOr<Statement> read =
+      connection.Prepare("SELECT " + RollupColumns() + " FROM rollups");
+  if (!read.ok()) return read.status();
+  struct Filled {
+    int64_t job;
+    int64_t branch;
+    int64_t bucket;
+    uint32_t checksum;
+  };
+  std::vector<Filled> filled;
+  while (true) {
+    absl::StatusOr<bool> found = read->Step();
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    filled.push_back(
+        {read->Int(0), read->Int(1), read->Int(2), Checksum(read->Int(0), RollupAt(*read))});
+  }
+  absl::StatusOr<Statement> write = connection.Prepare(
+      "UPDATE rollups SET checksum = ?4 WHERE job = ?1 AND branch = ?2 AND bucket = ?3");
+  if (!write.ok()) return write.status();
+  for (const Filled& fill : filled) {
+    write->Reset().Bind(1, fill.job).Bind(2, fill.branch).Bind(3, fill.bucket);
+    absl::Status status = write->Bind(4, int64_t{fill.checksum}).Run();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Migrate(Connection& connection) {
@@ -209,6 +249,9 @@ absl::Status Migrate(Connection& connection) {
     }
     for (int64_t v = *version; v < kVersion; ++v) {
       if (absl::Status status = connection.Execute(kMigrations[v]); !status.ok()) return status;
+    }
+    if (*version == 1 || *version == 2) {
+      if (absl::Status status = FillRollups(connection); !status.ok()) return status;
     }
     if (*version == 1) {
       server::LogInfo("journal", "brings the store up to date: once, and a minute for some GB");

@@ -147,6 +147,8 @@ absl::Status Statement::Run() {
 
 int64_t Statement::Int(int column) const { return sqlite3_column_int64(statement_, column); }
 
+double Statement::Double(int column) const { return sqlite3_column_double(statement_, column); }
+
 bool Statement::IsNull(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }

@@ -77,6 +77,7 @@ class Statement {
   absl::Status Run();
 
   int64_t Int(int column) const;
+  double Double(int column) const;
   bool IsNull(int column) const;
   // Valid until the next Step or Reset.
   std::string_view Blob(int column) const;

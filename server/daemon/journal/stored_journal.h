@@ -75,6 +75,7 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
     int64_t retain_bytes = -1;      // what Retain asked for and is still to be done; −1: nothing
     int64_t last_append_nanos = 0;  // monotonic
     bool has_tail = false;          // among those looked through for idle tails
+    bool head_moved = false;        // beyond what the store has noted of it
   };
   Notes notes;
 

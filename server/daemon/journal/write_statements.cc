@@ -4,57 +4,11 @@
 #include <utility>
 
 #include "server/daemon/journal/checksum.h"
-#include "server/daemon/journal/iteration_fields.h"
 #include "server/daemon/journal/schema.h"
+#include "server/daemon/journal/stored_rollup.h"
 #include "server/daemon/journal/stored_row.h"
 
 namespace descent::daemon {
-namespace {
-
-// SQL that merges a later part of a bucket into what is there of it, column by column.
-std::string MergeSeries(const std::string& name) {
-  const std::string count = name + "_count", mean = name + "_mean";
-  const std::string total = "(rollups." + count + " + excluded." + count + ")";
-  return count + " = " + total + ", " +  //
-         name + "_min = min(coalesce(rollups." + name + "_min, excluded." + name +
-         "_min), coalesce(excluded." + name + "_min, rollups." + name + "_min)), " +  //
-         name + "_max = max(coalesce(rollups." + name + "_max, excluded." + name +
-         "_max), coalesce(excluded." + name + "_max, rollups." + name + "_max)), " +  //
-         mean + " = CASE " + total + " WHEN 0 THEN NULL ELSE (coalesce(rollups." + mean +
-         ", 0) * rollups." + count + " + coalesce(excluded." + mean + ", 0) * excluded." + count +
-         ") / " + total + " END, " +  //
-         name + "_last = excluded." + name + "_last";
-}
-
-std::string MergeRollupSql() {
-  std::string sql =
-      "INSERT INTO rollups VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-      "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) "
-      "ON CONFLICT (job, branch, bucket) DO UPDATE SET "
-      "last_iteration = excluded.last_iteration, last_revision = excluded.last_revision, "
-      "count = rollups.count + excluded.count";
-  ForEachIterationField([&](const auto& field) {
-    if (field.rolled_up) sql += ", " + MergeSeries(std::string(field.name));
-  });
-  return sql;
-}
-
-void BindSeries(Statement& statement, int index, const RollupSeries& series) {
-  statement.Bind(index, series.count);
-  if (series.count > 0) {
-    statement.Bind(index + 1, series.min).Bind(index + 2, series.max).Bind(index + 3, series.mean);
-  } else {
-    statement.BindNull(index + 1).BindNull(index + 2).BindNull(index + 3);
-  }
-  if (series.last.has_value()) {
-    statement.Bind(index + 4, *series.last);  // SQLite stores NaN as NULL
-  } else {
-    statement.BindNull(index + 4);
-  }
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connection& connection) {
   std::unique_ptr<WriteStatements> s(new WriteStatements(connection));
   const std::pair<Statement*, std::string> statements[] = {
@@ -85,7 +39,12 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
       {&s->oldest_batches_,
        "SELECT " DESCENT_ROW_COLUMNS
        " FROM rows WHERE id BETWEEN ?1 AND ?2 AND kind = 13 AND last_revision < ?3 ORDER BY id"},
-      {&s->merge_rollup_, MergeRollupSql()},
+      {&s->find_rollup_, "SELECT " + RollupColumns() +
+                             " FROM rollups WHERE job = ?1 AND branch = ?2 AND bucket = ?3"},
+      {&s->replace_rollup_, "INSERT OR REPLACE INTO rollups (" + RollupColumns() + ") VALUES (" +
+                                RollupParameters() + ")"},
+      {&s->note_head_, "INSERT OR REPLACE INTO heads VALUES (?1, ?2, ?3)"},
+      {&s->remove_head_, "DELETE FROM heads WHERE job = ?1"},
       {&s->update_compacted_, "UPDATE jobs SET compacted_revision = ?2 WHERE number = ?1"},
   };
   for (const auto& [statement, sql] : statements) {
@@ -150,6 +109,14 @@ absl::Status WriteStatements::UpdateSnapshot(int64_t job, std::string_view job_i
       .Run();
 }
 
+absl::Status WriteStatements::NoteHead(int64_t job, int64_t revision) {
+  return note_head_.Reset()
+      .Bind(1, job)
+      .Bind(2, revision)
+      .Bind(3, int64_t{Checksum(job, revision)})
+      .Run();
+}
+
 absl::Status WriteStatements::UpdateCount(int64_t job, int64_t iteration_bytes,
                                           int64_t counted_revision) {
   return update_count_.Reset()
@@ -180,6 +147,7 @@ absl::StatusOr<int64_t> WriteStatements::CountIterationBytes(int64_t job) {
 
 absl::Status WriteStatements::DeleteJob(int64_t job, std::string_view job_id) {
   if (absl::Status status = delete_job_.Reset().Bind(1, job).Run(); !status.ok()) return status;
+  if (absl::Status status = remove_head_.Reset().Bind(1, job).Run(); !status.ok()) return status;
   if (absl::Status status = mark_folder_.Reset().BindText(1, job_id).Run(); !status.ok()) {
     return status;
   }
@@ -260,21 +228,21 @@ absl::Status WriteStatements::RemoveRow(int64_t job, const Row& row) {
 }
 
 absl::Status WriteStatements::MergeRollup(int64_t job, const Rollup& rollup) {
-  merge_rollup_.Reset()
-      .Bind(1, job)
-      .Bind(2, int64_t{rollup.branch})
-      .Bind(3, rollup.bucket)
-      .Bind(4, rollup.first_iteration)
-      .Bind(5, rollup.last_iteration)
-      .Bind(6, rollup.first_revision)
-      .Bind(7, rollup.last_revision)
-      .Bind(8, rollup.count);
-  int index = 9;
-  for (const RollupSeries& series : rollup.series) {
-    BindSeries(merge_rollup_, index, series);
-    index += 5;
+  Rollup merged = rollup;
+  {
+    ScopedReset reset(
+        find_rollup_.Reset().Bind(1, job).Bind(2, int64_t{rollup.branch}).Bind(3, rollup.bucket));
+    const absl::StatusOr<bool> found = find_rollup_.Step();
+    if (!found.ok()) return found.status();
+    if (*found) {
+      absl::StatusOr<Rollup> stored = RollupOf(find_rollup_);
+      if (!stored.ok()) return stored.status();
+      merged = *std::move(stored);
+      merged.Add(rollup);
+    }
   }
-  return merge_rollup_.Run();
+  BindRollup(replace_rollup_.Reset(), job, merged);
+  return replace_rollup_.Run();
 }
 
 absl::Status WriteStatements::UpdateCompacted(int64_t job, int64_t compacted_revision) {

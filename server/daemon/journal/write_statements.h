@@ -28,6 +28,8 @@ class WriteStatements {
   // `previous`: StoredRow::previous.
   absl::Status InsertRow(int64_t job, const Row& row, int64_t previous);
   absl::Status UpdateSnapshot(int64_t job, std::string_view job_id, std::string_view snapshot);
+  // The journal has rows up to here: that the last ones are lost is noticed by it.
+  absl::Status NoteHead(int64_t job, int64_t revision);
   // What CountIterationBytes need not count again.
   absl::Status UpdateCount(int64_t job, int64_t iteration_bytes, int64_t counted_revision);
   absl::StatusOr<int64_t> CountIterationBytes(int64_t job);
@@ -48,6 +50,7 @@ class WriteStatements {
   absl::StatusOr<std::vector<RowPtr>> OldestBatches(int64_t job, int64_t after_revision,
                                                     int64_t head_revision, int64_t bytes);
   absl::Status RemoveRow(int64_t job, const Row& row);
+  // DATA_LOSS: what is there of it is not what was written.
   absl::Status MergeRollup(int64_t job, const Rollup& rollup);
   absl::Status UpdateCompacted(int64_t job, int64_t compacted_revision);
 
@@ -57,8 +60,8 @@ class WriteStatements {
   Connection& connection_;
   Statement begin_, commit_, insert_job_, insert_row_, update_snapshot_, update_count_, counted_,
       count_after_, delete_job_, mark_deleted_, mark_folder_, forget_folder_, deleted_job_,
-      rows_of_, remove_row_, remove_rollups_, unmark_deleted_, oldest_batches_, merge_rollup_,
-      update_compacted_;
+      rows_of_, remove_row_, remove_rollups_, unmark_deleted_, oldest_batches_, find_rollup_,
+      replace_rollup_, update_compacted_, note_head_, remove_head_;
 };
 
 }  // namespace descent::daemon

@@ -23,6 +23,8 @@ constexpr int64_t kSparePages = 256;
 // How long SQLite tries before it says that another program has the database locked.
 constexpr int kBusyMillis = 1000;
 constexpr int64_t kSweepNanos = 10'000'000'000;
+// How long a busy journal's end goes unnoted, so that noting it costs a page a second.
+constexpr int64_t kHeadsNanos = 1'000'000'000;
 
 int64_t BatchBytes(const std::vector<RowPtr>& rows) {
   int64_t bytes = 0;
@@ -87,9 +89,14 @@ void Writer::Stop() {
     wake_.Signal();
   }
   if (thread_.joinable()) thread_.join();
+  if (statements_ != nullptr && !moved_heads_.empty() && failure().ok()) {
+    // Nothing that was acknowledged depends on it.
+    Transact([&] { return NoteHeads(); }).IgnoreError();
+  }
   // Journals hold the writer: without this both would live for ever.
   thinning_.clear();
   with_tails_.clear();
+  moved_heads_.clear();
   statements_.reset();
   connection_.reset();
 }
@@ -135,8 +142,9 @@ void Writer::Run() {
       }
       operations.swap(queue_);
     }
-    if (!operations.empty()) Commit(std::move(operations));
-    chores = Chore();
+    const bool idle = operations.empty();
+    if (!idle) Commit(std::move(operations));
+    chores = Chore(idle);
   }
 }
 
@@ -191,6 +199,7 @@ void Writer::Commit(Operations operations) {
     const int64_t start = options_.clock->MonotonicNanos();
     status = Write(operations, results, changes);
     if (status.ok()) {
+      HeadsAreNoted();
       int64_t events = 0, bytes = 0;
       for (const Operation& operation : operations) events += operation.events;
       for (const Change& change : changes) {
@@ -236,6 +245,9 @@ absl::Status Writer::TryWrite(Operations& operations, std::vector<absl::Status>&
     return absl::OkStatus();
   }
   return Transact([&]() -> absl::Status {
+    if (options_.clock->MonotonicNanos() >= next_heads_nanos_) {
+      if (absl::Status status = NoteHeads(); !status.ok()) return status;
+    }
     for (size_t i = 0; i < operations.size(); ++i) {
       Operation& operation = operations[i];
       if (operation.kind == Operation::kRetain || operation.kind == Operation::kDamage) continue;
@@ -325,6 +337,10 @@ void Writer::Publish(Operations& operations, const std::vector<absl::Status>& re
     notes.stored_revision = change.stored_revision;
     notes.last_other_revision = change.last_other_revision;
     notes.last_append_nanos = now;
+    if (notes_heads_ && !notes.head_moved && !change.rows.empty()) {
+      notes.head_moved = true;
+      moved_heads_.push_back(change.journal);
+    }
     if (!notes.has_tail) {
       notes.has_tail = true;
       with_tails_.push_back(change.journal);
@@ -350,11 +366,14 @@ void Writer::Publish(Operations& operations, const std::vector<absl::Status>& re
   for (const Change& change : changes) change.journal->NotifySubscribers();
 }
 
-bool Writer::Chore() {
+bool Writer::Chore(bool idle) {
   if (!failure().ok()) return false;
   SweepTails();
   absl::Status status;
-  if (!thinning_.empty()) {
+  if (idle && !moved_heads_.empty()) {
+    status = Transact([&] { return NoteHeads(); });
+    if (status.ok()) HeadsAreNoted();
+  } else if (!thinning_.empty()) {
     bool finished = false;
     status = Thin(thinning_.front(), &finished);
     if (absl::IsDataLoss(status)) status = thinning_.front()->SetDamage(status);
@@ -452,6 +471,32 @@ void Writer::SweepTails() {
     journal->ClearTail();
     return true;
   });
+}
+
+absl::Status Writer::NoteHeads() {
+  for (const JournalPtr& journal : moved_heads_) {
+    if (journal->notes.deleted) continue;
+    absl::Status status = statements_->NoteHead(journal->number(), journal->notes.stored_revision);
+    if (absl::IsDataLoss(status)) {
+      server::LogError("journal", absl::StrCat("where journals end is not stored any more: ",
+                                               std::string(status.message())));
+      notes_heads_ = false;
+      break;
+    }
+    if (!status.ok()) return status;
+  }
+  noted_heads_ = moved_heads_.size();
+  return absl::OkStatus();
+}
+
+void Writer::HeadsAreNoted() {
+  if (noted_heads_ == 0) return;
+  const auto end = moved_heads_.begin() + static_cast<std::ptrdiff_t>(noted_heads_);
+  std::for_each(moved_heads_.begin(), end,
+                [](const JournalPtr& journal) { journal->notes.head_moved = false; });
+  moved_heads_.erase(moved_heads_.begin(), end);
+  noted_heads_ = 0;
+  next_heads_nanos_ = options_.clock->MonotonicNanos() + kHeadsNanos;
 }
 
 void Writer::Fail(const absl::Status& status) {

@@ -24,6 +24,7 @@ class StoredJournal;
 //
 // When nothing is queued, or between commits, it does what can wait: thins journals, removes the
 // rows of deleted ones, gives idle tails back; a little at a time, so that no append waits long.
+// Once a second, when idle, and at its end it stores where journals end.
 //
 // After the first failure of the store it writes nothing any more and fails what is queued: after a
 // failed fsync nobody knows what is on the disk, and trying again would only hide that. The same if
@@ -76,10 +77,15 @@ class Writer {
   void Publish(Operations& operations, const std::vector<absl::Status>& results,
                const std::vector<Change>& changes);
 
-  // The next piece of what can wait; false: there is nothing.
-  bool Chore();
+  // The next piece of what can wait; false: there is nothing. `idle`: nothing was queued.
+  bool Chore(bool idle);
   absl::Status Thin(const JournalPtr& journal, bool* finished);
   void SweepTails();
+
+  // Stores where those journals end that have grown since the last time, as part of a transaction;
+  // HeadsAreNoted once that is durable.
+  absl::Status NoteHeads();
+  void HeadsAreNoted();
 
   // Runs `body` as one durable transaction. Waits for other programs' locks.
   template <class Body>
@@ -105,6 +111,10 @@ class Writer {
   bool shrinking_ = false;  // they have left room in the file
   std::vector<JournalPtr> with_tails_;
   int64_t next_sweep_nanos_ = 0;
+  std::vector<JournalPtr> moved_heads_;
+  size_t noted_heads_ = 0;   // how many of these the open transaction notes
+  bool notes_heads_ = true;  // false: their table is damaged
+  int64_t next_heads_nanos_ = 0;
 
   mutable server::Mutex mutex_;
   server::CondVar wake_;

@@ -117,9 +117,10 @@ class DamageTest : public ::testing::Test {
     return nullptr;
   }
 
-  void Sql(const std::string& sql) {
+  void Sql(const std::string& sql) { Sql(sql, path_); }
+  void Sql(const std::string& sql, const std::string& path) {
     sqlite3* db = nullptr;
-    ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
     char* error = nullptr;
     EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
     sqlite3_close(db);
@@ -230,6 +231,79 @@ TEST_F(DamageTest, ALostEndIsNoticedAtOnce) {
   Open();
   EXPECT_FALSE(Job("a")->damage().ok());
   ExpectOnlyADamaged("470");
+}
+
+TEST_F(DamageTest, ALostEndIsNoticedThoughNothingCameAfterIt) {
+  const std::shared_ptr<JobJournal> a = CreateLong("a");
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(400, 10)).ok());
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(420, 10)).ok());
+  CreateLong("b");
+  Close();
+  Sql("DELETE FROM rows WHERE id = (1 << 40) + 492");
+  Open();
+  EXPECT_FALSE(Job("a")->damage().ok());
+  ExpectOnlyADamaged("492");
+}
+
+// As ALostEnd..., but the daemon was killed: the end is that of a second before.
+TEST_F(DamageTest, SoItIsAfterAKill) {
+  TestClock clock;
+  journal_.reset();
+  journal_ = *Journal::Open({.path = path_, .clock = &clock});
+  const std::shared_ptr<JobJournal> a = Create("a");
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(0, 10)).ok());
+  clock.Advance(1'000'000'000);
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(20, 10)).ok());
+  const std::string copy = folder_.File("copy.db");
+  std::filesystem::copy(path_, copy);
+  std::filesystem::copy(path_ + "-wal", copy + "-wal");
+  EXPECT_TRUE(CheckStore(copy)->whole());
+  Sql("DELETE FROM rows WHERE id >= (1 << 40) + 2", copy);
+  EXPECT_THAT(CheckStore(copy)->jobs[0].damage, HasSubstr("revisions 2 to 11 are missing"));
+}
+
+TEST_F(DamageTest, ADamagedNoteOfTheEndIsNoDamage) {
+  CreateLong("a");
+  Close();
+  Sql("UPDATE heads SET revision = 1000");
+  Open();
+  EXPECT_TRUE(Job("a")->damage().ok());
+  EXPECT_EQ(ReadAll(*Job("a")).size(), 481u);
+}
+
+TEST_F(DamageTest, AnotherNumberInARollUpIsNoticed) {
+  std::shared_ptr<JobJournal> a = Create("a");
+  for (int64_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(AppendAndWait(*a, MakeIterations(1000 * i, 1000)).ok());
+  }
+  a->Retain(1 << 19);
+  while (a->compacted_revision() == 0) {
+    ASSERT_TRUE(AppendAndWait(*a, {MakeNotice("waiting")}).ok());
+  }
+  a.reset();
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  Sql("UPDATE rollups SET value_max = value_max + 1 WHERE bucket = 2");
+  EXPECT_THAT(CheckStore(path_)->jobs[0].damage,
+              HasSubstr("the roll-up of iterations 2048 to 3071 is not what was written"));
+}
+
+// What version 2 stored.
+TEST_F(DamageTest, RollUpsOfVersion2GetTheirChecksums) {
+  std::shared_ptr<JobJournal> a = Create("a");
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(0, 5000)).ok());
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(5000, 5000)).ok());
+  a->Retain(1 << 18);
+  while (a->compacted_revision() == 0) {
+    ASSERT_TRUE(AppendAndWait(*a, {MakeNotice("waiting")}).ok());
+  }
+  a.reset();
+  Close();
+  Sql("ALTER TABLE rollups DROP COLUMN checksum; DROP TABLE heads; PRAGMA user_version = 2");
+  EXPECT_EQ(CheckStore(path_).status().code(), absl::StatusCode::kFailedPrecondition);
+  Open();
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
 }
 
 TEST_F(DamageTest, OtherBytesInARowAreNoticed) {
