@@ -117,6 +117,10 @@ void Appender::FoldLastIteration(Draft* draft) {
 
 void Appender::Append(Draft draft, Landed landed) {
   FoldLastIteration(&draft);
+  for (const PendingEvent& event : draft.pending) {
+    draft.commit.bytes += static_cast<int64_t>(event.bytes.size());
+  }
+  bytes_in_flight_ += draft.commit.bytes;
   auto commit = std::make_shared<const Commit>(std::move(draft.commit));
   // With each append of anything but iterations, so that what follows a snapshot is iterations
   // alone.
@@ -137,6 +141,7 @@ void Appender::Append(Draft draft, Landed landed) {
 
 void Appender::Land(const absl::Status& status, const Commit& commit) {
   if (--in_flight_ == 0) landed_.SignalAll();
+  bytes_in_flight_ -= commit.bytes;
   if (!status.ok()) return;
   for (const v1::Event& event : commit.events) durable_.Apply(event);
 }

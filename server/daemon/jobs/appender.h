@@ -39,6 +39,7 @@ struct Commit {
   bool only_iterations = true;
   bool has_checkpoint = false;
   bool has_end = false;
+  int64_t bytes = 0;  // of all its events
 };
 
 // Events on their way to one append.
@@ -97,6 +98,8 @@ class Appender {
 
   // Whether every append has landed.
   bool all_landed() const { return in_flight_ == 0; }
+  // Of the events whose appends have not landed.
+  int64_t bytes_in_flight() const { return bytes_in_flight_; }
   // Waits until every append has landed. `mutex` is the job's.
   void AwaitLanded(server::Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
@@ -109,7 +112,8 @@ class Appender {
   Position pending_;
   JobFold durable_;
   int64_t next_revision_;
-  int64_t in_flight_ = 0;       // appends
+  int64_t in_flight_ = 0;  // appends
+  int64_t bytes_in_flight_ = 0;
   server::CondVar landed_;      // none is in flight
   int64_t appended_bytes_ = 0;  // of iterations, since the last call of Retain
 };

@@ -140,15 +140,29 @@ void Job::Append(Draft draft, std::function<void()> then) {
 
 void Job::OnLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
                    int64_t sequence, const std::function<void()>& then) {
-  MutexLock lock(mutex_);
+  std::vector<SessionHandler::Resume> released;
+  {
+    MutexLock lock(mutex_);
+    TakeLanded(status, commit, attempt, sequence, then);
+    if (appender_.bytes_in_flight() <= kMaxBytesInFlight) released.swap(held_back_);
+  }
+  for (const SessionHandler::Resume& resume : released) resume();
+}
+
+void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
+                     int64_t sequence, const std::function<void()>& then) {
   appender_.Land(status, commit);
   if (!status.ok()) {
     if (absl::IsDataLoss(status)) return book_.AnswerAll(status);
     // For good. Nothing is acknowledged; the worker stops when its buffer is full.
-    return book_.AnswerAll(
-        MakeError(absl::StatusCode::kUnavailable,
-                  absl::StrCat("The journal can't be written: ", std::string(status.message())),
-                  reason::kStoreFailed));
+    std::string text =
+        absl::StrCat("The journal can't be written: ", std::string(status.message()));
+    if (attempt_.worker() != nullptr && attempt_.worker()->process().pid > 0) {
+      absl::StrAppend(&text, ". The run goes on until its worker can keep no more events; to end ",
+                      "it before, end process ", attempt_.worker()->process().pid,
+                      " and stop the job once descentd is back");
+    }
+    return book_.AnswerAll(MakeError(absl::StatusCode::kUnavailable, text, reason::kStoreFailed));
   }
   for (const v1::Event& event : commit.events) {
     if (const v1::CommandAccepted* accepted = book_.Durable(event)) ForwardAccepted(*accepted);

@@ -127,10 +127,15 @@ class Job : public std::enable_shared_from_this<Job> {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- The path of an iteration, from gRPC's threads or the loop.
-  AttemptHost::Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // As AttemptHost's.
+  AttemptHost::Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
+                              const SessionHandler::Resume& resume) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Of a worker that is faster than the disk no more than this and one message is in memory here;
+  // what is not read yet is the worker's to keep.
+  static constexpr int64_t kMaxBytesInFlight = 4 << 20;
+
   // ---- Wiring, with the mutex held:
   // The job after all that was appended: what decisions are made against.
   const JobFold& present() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -181,6 +186,7 @@ class Job : public std::enable_shared_from_this<Job> {
                        const std::string& detail) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- What workers tell, with the mutex held:
+  void TakeBatch(worker::v1::EventBatch* batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeOther(PendingEvent pending, Draft* draft, std::string* diverged)
@@ -196,6 +202,9 @@ class Job : public std::enable_shared_from_this<Job> {
   // The append of this attempt's events, up to this sequence, has landed.
   void OnLanded(const absl::Status& status, const Commit& commit, int32_t attempt, int64_t sequence,
                 const std::function<void()>& then) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
+                  int64_t sequence, const std::function<void()>& then)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The second half of StartAttempt, when the files were looked at. False: as `refused`.
   bool FinishStart(const WorkerPtr& worker, const Inspection& inspection)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -220,6 +229,8 @@ class Job : public std::enable_shared_from_this<Job> {
   Attempt attempt_ ABSL_GUARDED_BY(mutex_);
   // What the journal has of what the next batch re-computes.
   Recomputation recomputation_ ABSL_GUARDED_BY(mutex_);
+  // Lets its worker be read again, once less is in flight.
+  std::vector<SessionHandler::Resume> held_back_ ABSL_GUARDED_BY(mutex_);
   bool history_loaded_ ABSL_GUARDED_BY(mutex_) = false;
   // The last attempt came to nothing: perhaps because of a damaged checkpoint.
   bool checkpoint_suspected_ ABSL_GUARDED_BY(mutex_) = false;

@@ -31,14 +31,27 @@ absl::Status Unreadable(const std::string& why) {
 }  // namespace
 
 AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
-                                 bool on_loop) {
+                                 bool on_loop, const SessionHandler::Resume& resume) {
   if (on_loop) ReadJournaled(*batch);
-  MutexLock lock(mutex_);
-  if (!attempt_.is_live() || !attempt_.IsOf(worker) || batch->attempt() != attempt_.number()) {
-    worker->Fence("Another attempt has taken over");
-    return AttemptHost::Taken::kTaken;
+  {
+    MutexLock lock(mutex_);
+    if (!attempt_.is_live() || !attempt_.IsOf(worker) || batch->attempt() != attempt_.number()) {
+      worker->Fence("Another attempt has taken over");
+    } else if (attempt_.is_comparing() && !on_loop) {
+      return AttemptHost::Taken::kOnLoop;
+    } else {
+      TakeBatch(batch);
+    }
+    if (appender_.bytes_in_flight() > kMaxBytesInFlight) {
+      held_back_.push_back(resume);
+      return AttemptHost::Taken::kTaken;
+    }
   }
-  if (attempt_.is_comparing() && !on_loop) return AttemptHost::Taken::kOnLoop;
+  resume();
+  return AttemptHost::Taken::kTaken;
+}
+
+void Job::TakeBatch(worker::v1::EventBatch* batch) {
   Draft draft;
   std::string diverged;
   const absl::Status status = TakeEvents(batch, &draft, &diverged);
@@ -54,7 +67,6 @@ AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch
   } else {
     Append(std::move(draft));
   }
-  return AttemptHost::Taken::kTaken;
 }
 
 void Job::OnUnreadable(const WorkerPtr& worker, const std::string& problem,

@@ -97,6 +97,7 @@ class Jobs {
     int64_t commands = 0;
     int64_t fenced = 0;
     int64_t queued = 0;
+    int64_t held_back = 0;   // workers that wait for the disk
     int64_t iterations = 0;  // new ones of all jobs, since the daemon's start
     std::vector<WorkerProcess> processes = {};
   };

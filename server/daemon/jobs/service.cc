@@ -191,6 +191,7 @@ Jobs::Statistics JobsServiceImpl::statistics(const Caller&) const {
   statistics.worker_restarts = restarts_;
   statistics.commands = commands_;
   statistics.fenced = supervisor_.fenced();
+  statistics.held_back = supervisor_.held_back();
   statistics.queued = queued_;
   statistics.iterations = iterations_;
   for (const LiveWorker& worker : supervisor_.live()) {
@@ -221,13 +222,14 @@ absl::Status JobsServiceImpl::OnProgram(const std::string& name, const std::stri
 }
 
 AttemptHost::Taken JobsServiceImpl::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
-                                             bool on_loop) {
+                                             bool on_loop, const SessionHandler::Resume& resume) {
   const absl::StatusOr<JobPtr> job = Find(batch->job());
   if (!job.ok()) {
     worker->Fence("There is no such job any more");
+    resume();
     return Taken::kTaken;
   }
-  return (*job)->OnEvents(worker, batch, on_loop);
+  return (*job)->OnEvents(worker, batch, on_loop, resume);
 }
 
 absl::StatusOr<worker::v1::Welcome> JobsServiceImpl::OnReconnect(const WorkerPtr& worker,

@@ -65,7 +65,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
   // AttemptHost:
   absl::Status OnProgram(const std::string& name, const std::string& secret) override;
-  Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) override;
+  Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
+                 const SessionHandler::Resume& resume) override;
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                   const worker::v1::Hello& hello) override;
   void OnHeartbeat(const WorkerPtr& worker) override;

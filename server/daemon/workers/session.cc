@@ -95,6 +95,14 @@ class Session final : public server::StreamReactor<BidiReactor>, public Connecti
     }
   }
 
+  // Nobody reads while the handler takes its time: the end must be noticed all the same.
+  void OnCancel() override {
+    MutexLock lock(mutex_);
+    outgoing_.clear();
+    ack_.reset();
+    EndWith(grpc::Status::OK);
+  }
+
  private:
   std::shared_ptr<Session> Self() { return std::static_pointer_cast<Session>(shared_from_this()); }
 

@@ -312,16 +312,22 @@ void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage m
   }
   switch (message.kind_case()) {
     case worker::v1::WorkerMessage::kEvents: {
-      if (host_->OnEvents(worker, message.mutable_events(), /*on_loop=*/false) ==
+      worker->held_back_ = true;
+      ++*held_back_;
+      Resume release = [worker, count = held_back_, resume = std::move(resume)] {
+        worker->held_back_ = false;
+        --*count;
+        resume();
+      };
+      if (host_->OnEvents(worker, message.mutable_events(), /*on_loop=*/false, release) ==
           AttemptHost::Taken::kTaken) {
         if (worker->fenced()) ++fenced_count_;
-        return resume();
+        return;
       }
       auto batch = std::make_shared<worker::v1::EventBatch>(std::move(*message.mutable_events()));
-      loop_->Post([this, worker, batch, resume = std::move(resume)] {
-        host_->OnEvents(worker, batch.get(), /*on_loop=*/true);
+      loop_->Post([this, worker, batch, release = std::move(release)] {
+        host_->OnEvents(worker, batch.get(), /*on_loop=*/true, release);
         if (worker->fenced()) ++fenced_count_;
-        resume();
       });
       return;
     }
@@ -439,6 +445,7 @@ void Supervisor::CheckLeases() {
   leases_checked_nanos_ = now;
   for (const WorkerPtr& worker : std::list<WorkerPtr>(workers_)) {
     if (worker->fenced()) continue;
+    if (worker->held_back_) worker->heard_nanos_ = now;
     // It may be stopped, by somebody who looks at it: its process tells when it is gone.
     if (worker->kind() == WorkerKind::kProgram && worker->process().pid > 0) continue;
     const bool launching = worker->state_ == Worker::State::kLaunched;

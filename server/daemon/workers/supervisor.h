@@ -34,7 +34,7 @@ namespace descent::daemon {
 class AttemptHost {
  public:
   enum class Taken {
-    kTaken,   // done with it
+    kTaken,   // done with it; `resume` was called, or will be once there is room for more
     kOnLoop,  // will take time (re-computed history is compared with the store): ask on the loop
   };
 
@@ -44,8 +44,10 @@ class AttemptHost {
   // Error: it is refused, for that reason, which must not tell whether there is such a job.
   virtual absl::Status OnProgram(const std::string& job, const std::string& secret) = 0;
 
-  // A batch of an assigned worker. Of an old attempt: the host fences the worker.
-  virtual Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop) = 0;
+  // A batch of an assigned worker. Of an old attempt: the host fences the worker. `resume` lets the
+  // worker's next message be read; it may be called at any time, on any thread.
+  virtual Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
+                         const SessionHandler::Resume& resume) = 0;
 
   // A worker says that it runs an attempt (the daemon, or its connection, was gone for a while).
   // Welcome: the attempt is current and goes on with this worker. Error: fenced, for that reason.
@@ -169,6 +171,8 @@ class Supervisor : public SessionHandler {
   int64_t workers() const { return workers_count_; }
   int64_t spares() const { return spares_count_; }
   int64_t fenced() const { return fenced_count_; }
+  // Workers whose next message is not read yet, because too much of theirs is not durable.
+  int64_t held_back() const { return *held_back_; }
   // Those that are alive, as of the last change.
   std::vector<LiveWorker> live() const {
     server::MutexLock lock(mutex_);
@@ -286,6 +290,9 @@ class Supervisor : public SessionHandler {
   std::atomic<int64_t> workers_count_ = 0;
   std::atomic<int64_t> spares_count_ = 0;
   std::atomic<int64_t> fenced_count_ = 0;
+  // Shared with what the host calls, which may outlive this.
+  const std::shared_ptr<std::atomic<int64_t>> held_back_ =
+      std::make_shared<std::atomic<int64_t>>(0);
   mutable server::Mutex mutex_;
   server::CondVar gone_;
   std::vector<LiveWorker> live_ ABSL_GUARDED_BY(mutex_);

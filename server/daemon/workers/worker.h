@@ -78,6 +78,8 @@ class Worker {
   const WorkerKind kind_;
   std::atomic<bool> fenced_ = false;
   std::atomic<int64_t> heard_nanos_ = 0;  // monotonic
+  std::atomic<bool> held_back_ =
+      false;  // what it sends is not read: that it is silent says nothing
 
   mutable server::Mutex mutex_;
   ConnectionPtr connection_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
+#include <thread>
+#include <utility>
+
 #include "proto/rpc_status.h"
 #include "tests/server/daemon/jobs/harness.h"
 
@@ -100,6 +104,71 @@ TEST_F(BoundedTest, RequestsAreKnownForEverAndScriptedWhole) {
   ASSERT_TRUE(third->AwaitAcknowledged());
   EXPECT_EQ(Values("a"), Undisturbed(9, {{3, 0.25}}));
   for (const int i : {0, 700, kCommands - 1}) EXPECT_EQ(CountApplied("a", Id(i)), 1);
+}
+
+// A disk that takes nothing: another program has the database locked.
+class SlowDiskTest : public BoundedTest {
+ protected:
+  void Lock() {
+    ASSERT_EQ(sqlite3_open(folder_.File("descent.db").c_str(), &other_), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(other_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+  }
+  void Unlock() { sqlite3_close(std::exchange(other_, nullptr)); }
+
+  static void EmitHalfAMiB(FakeWorker& worker) {
+    v1::Event event;
+    event.mutable_notice()->set_message(std::string(1 << 19, 'x'));
+    worker.Emit(event);
+    worker.Flush();
+  }
+
+  int64_t HeldBack() { return jobs_->statistics(Ann()).held_back; }
+  // While a batch is taken in, its worker is held back for a moment; this is for longer.
+  bool AwaitHeldBack(const std::atomic<int>& sent) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    int last = -1;
+    for (int seen = 0; seen < 100;) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      Settle();
+      seen = HeldBack() == 1 && last == sent ? seen + 1 : 0;
+      last = sent;
+    }
+    return true;
+  }
+
+ private:
+  sqlite3* other_ = nullptr;
+};
+
+TEST_F(SlowDiskTest, AWorkerThatOutrunsItIsNotRead) {
+  constexpr int kBatches = 60;
+  auto worker = RunJob("a");
+  worker->Train(2);
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  Lock();
+  std::atomic<int> sent = 0;
+  std::thread sender([&] {
+    for (; sent < kBatches; ++sent) EmitHalfAMiB(*worker);
+  });
+  EXPECT_TRUE(AwaitHeldBack(sent));
+  EXPECT_LT(sent, kBatches);
+  for (int i = 0; i < 5; ++i) Advance(3);  // a lease ends; that nobody hears it is not its fault
+  EXPECT_FALSE(worker->Has(worker::v1::DaemonMessage::kFenced));
+  Unlock();
+  sender.join();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(HeldBack(), 0);
+  EXPECT_EQ(Count("a", [](const v1::Event& event) { return event.notice().message().size() > 99; }),
+            kBatches);
+}
+
+TEST_F(SlowDiskTest, ADaemonEndsThoughAWorkerIsHeldBack) {
+  auto worker = RunJob("a");
+  Lock();
+  for (int i = 0; i < 9; ++i) EmitHalfAMiB(*worker);
+  EXPECT_TRUE(AwaitHeldBack(9));
+  StopDaemon();
+  Unlock();
 }
 
 TEST_F(BoundedTest, SoManyRequestsMayWaitAndNoMore) {

@@ -136,6 +136,20 @@ TEST_F(StoreTest, FoldersOfUnknownJobsAreMovedAway) {
   EXPECT_TRUE(Exists("orphans/x/checkpoints/0-9.safetensors"));
 }
 
+// Nothing can be accepted without a store, a stop neither.
+TEST_F(StoreTest, WhoCannotStopAJobIsToldHow) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  std::filesystem::remove(folder_.File("descent.db"));
+  v1::CommandJobRequest stop = CommandOf("a", "s1");
+  stop.add_commands()->mutable_stop();
+  const absl::Status status = Command(stop).Get().status();
+  EXPECT_EQ(GetErrorDetail(status).reason, "STORE_FAILED");
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(absl::StrCat("end process ", worker->process().pid)));
+}
+
 TEST_F(StoreTest, ALostDatabaseIsSaid) {
   auto worker = RunJob("a");
   worker->Train(2);
