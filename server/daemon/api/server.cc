@@ -195,6 +195,9 @@ class ApiServerImpl final : public ApiServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+    // One that is alive and wants nothing gives its descriptor back.
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                               static_cast<int>(options_.max_idle.count()));
     builder.RegisterService(&service_);
     // For all servers that this process makes from here on. Reflection is on by linking its library
     // (a static initializer registers it; to do so again logs an error at each start).

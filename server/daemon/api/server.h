@@ -29,6 +29,9 @@ class ApiServer {
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };
     // Connections at a time; further ones are told so and closed. Asked at every connection.
     std::function<int64_t()> max_connections = [] { return int64_t{4096}; };
+    // A connection without a call, as of a watch, for so long is told to go; its client connects
+    // again when it wants something.
+    std::chrono::milliseconds max_idle = std::chrono::minutes(30);
     // Threads that read the store for watchers that lag behind.
     int reader_threads = 2;
     const server::Clock* clock = server::Clock::Real();

@@ -18,8 +18,7 @@ namespace descent::daemon {
 // A server over fake jobs, and a client of it.
 class ApiTest : public ::testing::Test {
  protected:
-  ApiTest() {
-    ApiServer::Options options;
+  explicit ApiTest(ApiServer::Options options = {}) {
     options.listen = "127.0.0.1:0";
     options.health = [this] {
       return healthy_ ? absl::OkStatus() : absl::UnavailableError("the journal failed");

@@ -440,6 +440,44 @@ TEST_F(ServerTest, ConnectionsHaveTheirLimitAndAreToldSo) {
   close(clients[1]);
 }
 
+class IdleTest : public ApiTest {
+ protected:
+  IdleTest() : ApiTest({.max_idle = std::chrono::milliseconds(200)}) {}
+};
+
+TEST_F(IdleTest, AConnectionWithoutACallGoesAndAWatchStays) {
+  const auto journal = daemon_.jobs.Add("a");
+  grpc::ClientContext watching;
+  Bound(watching);
+  const auto watch = stub_->WatchJob(&watching, WatchRequest("jobs/a"));
+  v1::WatchJobResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+
+  const std::shared_ptr<grpc::Channel> channel = Connect();
+  const auto stub = v1::TrainingService::NewStub(channel);
+  const auto call = [&] {
+    grpc::ClientContext context;
+    Bound(context);
+    v1::ListJobsResponse jobs;
+    return stub->ListJobs(&context, v1::ListJobsRequest(), &jobs);
+  };
+  ASSERT_TRUE(call().ok());
+  const auto deadline = std::chrono::system_clock::now() + std::chrono::seconds(30);
+  EXPECT_TRUE(channel->WaitForStateChange(GRPC_CHANNEL_READY, deadline));
+  // Nobody notices it.
+  EXPECT_TRUE(call().ok());
+
+  ASSERT_TRUE(AppendAndWait(*journal, {MakeNotice("still there")}).ok());
+  bool told = false;
+  while (!told && watch->Read(&response)) {
+    for (const v1::Event& event : response.events()) {
+      told = told || event.notice().message() == "still there";
+    }
+  }
+  EXPECT_TRUE(told);
+  watching.TryCancel();
+}
+
 TEST_F(ServerTest, ListensOnLoopbackOnly) {
   for (const char* address : {"0.0.0.0:0", "192.0.2.1:7600", "[::]:0", "example.org:1", "127.0.0.1",
                               "127.0.0.1:70000", "127.0.0.1:x"}) {
