@@ -89,6 +89,13 @@ std::string_view Content(std::string_view cell) {
   return !cell.empty() && cell[0] == Table::kRight ? cell.substr(1) : cell;
 }
 
+// How much of a word that is longer than a line stands in so many columns of it, in bytes.
+size_t Part(std::string_view word, size_t columns) {
+  const std::string fits = Cut(word, columns);
+  const size_t separator = fits.find_last_of("/.");
+  return separator == std::string::npos || separator == 0 ? fits.size() : separator + 1;
+}
+
 }  // namespace
 
 std::string Wrap(std::string_view text, size_t columns, size_t indent) {
@@ -99,13 +106,17 @@ std::string Wrap(std::string_view text, size_t columns, size_t indent) {
   while (!text.empty()) {
     // A word with the spaces before it.
     const size_t word = std::min(text.find_first_not_of(' '), text.size());
-    const size_t end = std::min(text.find(' ', word), text.size());
-    const size_t width = Width(text.substr(0, end));
+    size_t end = std::min(text.find(' ', word), text.size());
+    size_t width = Width(text.substr(0, end));
     if (at + width > columns && at > indent) {
       absl::StrAppend(&out, "\n", std::string(indent, ' '));
       text.remove_prefix(word);
       at = indent;
       continue;
+    }
+    if (at + width > columns) {
+      end = Part(text.substr(0, end), columns - at);
+      width = Width(text.substr(0, end));
     }
     out += text.substr(0, end);
     at += width;

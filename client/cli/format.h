@@ -33,7 +33,8 @@ size_t Width(std::string_view text);
 std::string Cut(std::string_view text, size_t columns);
 
 // Broken at spaces into lines of at most `columns`, all but the first indented; that begins at the
-// column `indent`. Longer words stay whole. Where there is no room, as it is.
+// column `indent`. A word longer than a line, as of a path, is broken after a slash or a dot where
+// there is one. Where there is no room, as it is.
 std::string Wrap(std::string_view text, size_t columns, size_t indent);
 
 // Lines of cells in columns as wide as their widest cell, two spaces apart. A cell that begins

@@ -83,13 +83,20 @@ int List(const Context& context, const std::string& filter, int limit) {
 
 // ------------------------------------------------------------------------------------------ get
 
-std::string DialsText(const v1::Job& job, const std::string& indent) {
+// Where they don't fit beside their paths, values stand below them.
+std::string DialsText(const v1::Job& job, const std::string& indent, size_t columns) {
+  const auto note = [](const v1::DialState& dial) { return dial.overridden() ? "taken over" : ""; };
   Table dials(indent);
   for (const v1::DialState& dial : job.dials()) {
-    dials.Add(
-        {Visible(dial.path()), Right(Number(dial.value())), dial.overridden() ? "taken over" : ""});
+    dials.Add({Visible(dial.path()), Right(Number(dial.value())), note(dial)});
   }
-  return dials.Render();
+  if (dials.Columns() <= columns) return dials.Render();
+  Table lines(indent);
+  for (const v1::DialState& dial : job.dials()) {
+    lines.Add({Visible(dial.path())});
+    lines.Add({absl::StrCat("  ", Number(dial.value()), "  ", note(dial))});
+  }
+  return lines.Render(columns);
 }
 
 std::string JobText(const Io& io, const v1::Job& job) {
@@ -136,7 +143,7 @@ std::string JobText(const Io& io, const v1::Job& job) {
   row("revision", Count(job.head_revision()));
   return absl::StrCat(Visible(job.name()), "  ", Coloured(io, job.state()), "\n",
                       table.Render(Columns(io)), job.dials_size() > 0 ? "  dials\n" : "",
-                      DialsText(job, "    "));
+                      DialsText(job, "    ", Columns(io)));
 }
 
 int Get(const Context& context, const std::string& name, bool spec) {

@@ -222,13 +222,18 @@ std::string PredictionFile::TableRow(const char* values, const char* classes) co
 absl::Status PredictionFile::Take(const v1::PredictJobResponse& response) {
   if (response.has_header() == has_header_) return Failed("a header where there should be none");
   if (response.has_class_names()) {
+    if (header_written_) return Failed("names of classes after rows");
     header_.mutable_class_names()->MergeFrom(response.class_names().class_names());
     return absl::OkStatus();
   }
   if (response.has_header()) {
     header_ = response.header();
     has_header_ = true;
-    return WriteHeader();
+    return absl::OkStatus();
+  }
+  // Now that all names of classes are there.
+  if (!std::exchange(header_written_, true)) {
+    if (absl::Status status = WriteHeader(); !status.ok()) return status;
   }
   values_ += response.rows().values();
   classes_ += response.rows().classes();

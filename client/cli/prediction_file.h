@@ -57,6 +57,7 @@ class PredictionFile {
   bool finished_ = false;
   v1::PredictionHeader header_;
   bool has_header_ = false;
+  bool header_written_ = false;
   size_t row_bytes_ = 0;
   size_t class_bytes_ = 0;  // of a row
   std::string values_;      // of rows that are not whole yet

@@ -439,6 +439,18 @@ TEST_F(CliTest, NarrowTerminalsGetWholeFields) {
   for (const std::string& line : lines(list.out)) EXPECT_LE(Width(line), 40u) << line;
   EXPECT_THAT(RunAt(service_.address(), {"list"}).out, HasSubstr("SUBMITTED"));
 
+  v1::Event event;
+  event.mutable_evaluation()->set_dataset("/data/of/a/long/path/that/no/line/of/them/holds.csv");
+  service_.AddEvent(name, event);
+  const Result get = RunAt(service_.address(), {"get", "x"}, true, nullptr, 40);
+  EXPECT_THAT(get.out, HasSubstr("  evaluation      /data/of/a/long/path/\n"
+                                 "                  that/no/line/of/them/\n"
+                                 "                  holds.csv"));
+  for (const std::string& line : lines(get.out)) EXPECT_LE(Width(line), 40u) << line;
+  // Values go below their dials.
+  EXPECT_THAT(RunAt(service_.address(), {"get", "x"}, true, nullptr, 30).out,
+              HasSubstr("    optimizer.adam.step_size\n      0.1\n"));
+
   std::thread finish([&] {
     // Long enough for the line to be drawn.
     absl::SleepFor(absl::Milliseconds(200));
@@ -667,6 +679,21 @@ TEST_F(CliPredictTest, WritesATableWithTheClasses) {
             "\"yes, \"\"sure\"\"\"\n");
   EXPECT_EQ(service_.predictions()[1].form(), v1::PredictJobRequest::PROBABILITIES);
   EXPECT_THAT(Listing(), ::testing::ElementsAre("p.csv"));
+}
+
+TEST_F(CliPredictTest, TakesNamesOfClassesInParts) {
+  const std::string file = Output("p.csv");
+  responses_[0].mutable_header()->add_class_names("no");
+  v1::PredictJobResponse more;
+  more.mutable_class_names()->add_class_names("yes");
+  responses_.insert(responses_.begin() + 1, more);
+  service_.SetPrediction(responses_);
+  EXPECT_EQ(Descent({"predict", "a", "-o", file, "--probabilities"}).code, 0);
+  EXPECT_EQ(Read(file), "row,probability_no,probability_yes,class\n0,0.1,-2,no\n1,3,1e-30,yes\n");
+  std::swap(responses_[1], responses_.back());
+  service_.SetPrediction(responses_);
+  EXPECT_THAT(Descent({"predict", "a", "-o", file, "--force"}).err,
+              HasSubstr("names of classes after rows"));
 }
 
 TEST_F(CliPredictTest, WritesWhatNumpyReads) {

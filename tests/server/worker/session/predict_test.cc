@@ -200,6 +200,34 @@ TEST_F(PredictTest, RefusalsNameTheFieldAndTheWorkerGoesOn) {
   EXPECT_EQ(Answer(Request("6")).back().end().code(), 0);
 }
 
+TEST_F(PredictTest, NamesOfClassesThatDoNotFitIntoOneMessageFollow) {
+  Train();
+  const auto worker = Spare();
+  v1::Predict predict = Request("1");
+  // Its classes are called what the summary says.
+  predict.mutable_spec()->mutable_data()->mutable_train()->mutable_image_folder()->set_path(
+      "/none");
+  std::vector<std::string> names;
+  for (const char letter : {'a', 'b', 'c'}) names.emplace_back(size_t{300} << 10, letter);
+  predict.mutable_summary()->mutable_class_names()->Assign(names.begin(), names.end());
+  predict.mutable_data()->mutable_csv()->set_path(Write("few.csv", "a,b,c\n0.1,0.2,0.3\n"));
+  const auto answers = Answer(predict);
+  ASSERT_TRUE(answers.front().response().has_header()) << answers.front().DebugString();
+  std::vector<std::string> told(answers[0].response().header().class_names().begin(),
+                                answers[0].response().header().class_names().end());
+  EXPECT_EQ(told.size(), 1u);
+  size_t at = 1;
+  for (; at < answers.size() && answers[at].response().has_class_names(); ++at) {
+    const auto& more = answers[at].response().class_names().class_names();
+    told.insert(told.end(), more.begin(), more.end());
+  }
+  EXPECT_EQ(at, 3u);
+  EXPECT_TRUE(told == names);
+  for (const auto& answer : answers) EXPECT_LT(answer.ByteSizeLong(), size_t{1} << 20);
+  EXPECT_EQ(Numbers<float>(Joined(answers, false)).size(), 3u);
+  EXPECT_EQ(answers.back().end().code(), 0) << answers.back().DebugString();
+}
+
 TEST_F(PredictTest, SendsNoMoreThanItMayUntilItIsAllowedOrEnded) {
   Train();
   const auto worker = Spare();
