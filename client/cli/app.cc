@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
@@ -54,6 +55,11 @@ std::vector<std::string> WithHelpOption(std::vector<std::string> arguments) {
   arguments.erase(arguments.begin());
   arguments.emplace_back("--help");
   return arguments;
+}
+
+bool AsksTheServer(const CLI::App& app) {
+  const std::vector<CLI::App*> asked = app.get_subcommands();
+  return !asked.empty() && asked[0]->get_option_no_throw("--server") != nullptr;
 }
 
 // Whether its text is a name of a file on this machine, which may be of any bytes.
@@ -153,6 +159,12 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
       context.Say(UsageMessage(app, error, arguments));
       io.err << "Try `descent" << Asked(app) << " --help`.\n";
       return kUsage;
+    }
+    if (AsksTheServer(app) && (absl::StartsWith(context.server, "http://") ||
+                               absl::StartsWith(context.server, "https://"))) {
+      return context.Usage(absl::StrCat(context.server,
+                                        " is a URL; --server and $DESCENT_SERVER want the address "
+                                        "of descentd's gRPC alone: HOST:PORT, or unix:PATH"));
     }
     const int code = context.action ? context.action() : int{kUsage};
     io.out.flush();

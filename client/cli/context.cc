@@ -21,8 +21,6 @@ namespace {
 // before this one needs a second or more until it listens.
 constexpr absl::Duration kAway = absl::Seconds(5);
 
-bool IsUrl(const std::string& server) { return absl::StrContains(server, "://"); }
-
 // The last part of gRPC's chain of causes: `Connection refused`.
 std::string Cause(const absl::Status& status) {
   const std::string message(status.message());
@@ -63,10 +61,7 @@ CLI::Validator Utf8() {
 
 client::Client Context::Connect(absl::Duration call_timeout) const {
   const client::Client::Options options = {
-      .server = server,
-      .principal = {},
-      .call_timeout = call_timeout,
-      .retry_for = IsUrl(server) ? absl::ZeroDuration() : kAway};
+      .server = server, .principal = {}, .call_timeout = call_timeout, .retry_for = kAway};
   return client::Client(options, client::MakeGrpcStub(server), io.clock);
 }
 
@@ -91,11 +86,6 @@ int Context::Fail(const absl::Status& status) const {
   // A server that says so itself is there.
   const bool said_by_server = !GetErrorDetail(status).reason.empty();
   if (absl::IsUnavailable(status) && !said_by_server) {
-    if (IsUrl(server)) {
-      Say(absl::StrCat(server, " is a URL; --server and $DESCENT_SERVER want the address of ",
-                       "descentd's gRPC alone, HOST:PORT, such as 127.0.0.1:7600"));
-      return kUnreachable;
-    }
     if (absl::StrContains(status.message(), "http1.x server")) {
       Say(absl::StrCat(server, " speaks HTTP/1: that is the dashboard's port, it seems; --server ",
                        "and $DESCENT_SERVER want that of descentd's gRPC (7600 if nothing else was "

@@ -173,8 +173,8 @@ TEST_F(CliTest, AServerThatIsNotThereExitsWith3) {
 
 TEST_F(CliTest, AServersUrlIsNotItsAddress) {
   const Result result = RunAt("http://127.0.0.1:7600", {"list"});
-  EXPECT_EQ(result.code, 3);
-  EXPECT_THAT(result.err, HasSubstr("http://127.0.0.1:7600 is a URL"));
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, StartsWith("descent: http://127.0.0.1:7600 is a URL; "));
 }
 
 TEST_F(CliTest, OptionsAreRefusedAtTheDoor) {
