@@ -1,7 +1,7 @@
 // An element of a space as an operand of a formula: `m = beta * m + (1 - beta) * g`.
 //
 // An update rule is a formula on numbers of any kind; `Element<X>` is the kind that works in every
-// ElementwiseAlgebra, by the space's operations, one after the other (lanes.h has the kind for flat
+// ElementwiseAlgebra, by the space's operations, one after the other (lane.h has the kind for flat
 // memory, in one pass). Bound to an element of the space, an assignment writes into that element's
 // memory; what the operators give are temporaries of their own. For the time of one step.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENT_H_

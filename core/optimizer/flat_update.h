@@ -6,9 +6,8 @@
 // for as many states as it was declared with. Where LibTorch has a fused kernel for it (fused.h),
 // it says so, for a GPU:
 //   void Fused(at::Tensor& x, const at::Tensor& gradient, at::Tensor& state…) const
-// It is a formula on generic elements (lane.h,
-// element.h): + − · / between elements, double · element, sqrt, abs, sign, max, min. Free
-// functions; not thread-safe on the same buffers.
+// It is a formula on generic elements (lane.h, element.h): + − · / between elements,
+// double · element, sqrt, abs, sign, max, min. Free functions; not thread-safe on the same buffers.
 #ifndef DESCENT_CORE_OPTIMIZER_FLAT_UPDATE_H_
 #define DESCENT_CORE_OPTIMIZER_FLAT_UPDATE_H_
 
