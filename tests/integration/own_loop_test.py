@@ -210,7 +210,9 @@ def test_a_daemon_that_was_away_finds_the_loop_gone(client, connect, daemon, run
     after = connect(daemon.start().grpc)
     after.wait_for_state(job.name, event_pb2.RECOVERING)
     again = run_loop(job)
-    after.wait_for(job.name, lambda e: kind(e) == "rewound")
+    rewound = after.wait_for(job.name, lambda e: kind(e) == "rewound")
+    # The pause is applied again; resumed before that, it would wait for ever.
+    after.wait_for_state(job.name, event_pb2.PAUSED, after_revision=rewound.revision)
     after.resume(job.name)
     assert after.wait_until_final(job.name).state == event_pb2.SUCCEEDED
     assert attempts(after.history(job.name)) == [child.pid, again.pid]
