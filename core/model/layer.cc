@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -61,6 +62,33 @@ bool HasPlan(const BuildContext& context, std::string_view kind, const Layer& la
                                         ToString(y.sizes()), " in place of ", ToString(output)));
   }
   return static_cast<bool>(y);
+}
+
+// `out_features is -3; give a number ≥ 1`; empty: all is well. How many are too many is found out
+// where they are counted.
+std::string ProblemOf(const Field& field) {
+  if (!field.whole()) {
+    const auto* layer = field.As<std::optional<LayerOptions>>();
+    if (layer != nullptr && !*layer) return absl::StrCat(field.name(), " is not given");
+    return std::string(field.Check().message());
+  }
+  const auto least = static_cast<int64_t>(field.range().min);
+  std::optional<int64_t> one;
+  if (const auto* count = field.As<int64_t>()) one = *count;
+  if (const auto* count = field.As<std::optional<int64_t>>()) one = *count;
+  if (one && *one < least) {
+    return absl::StrCat(field.name(), " is ", *one, "; give a number ≥ ", least);
+  }
+  if (const auto* counts = field.As<std::vector<int64_t>>()) {
+    if (counts->empty() && field.must_be_given()) {
+      return absl::StrCat(field.name(), " is empty; give at least one number");
+    }
+    for (const int64_t count : *counts) {
+      if (count >= least) continue;
+      return absl::StrCat(field.name(), " has ", count, "; give numbers ≥ ", least);
+    }
+  }
+  return "";
 }
 
 }  // namespace
@@ -142,9 +170,8 @@ namespace internal {
 absl::Status CheckOptions(const BuildContext& context, std::string_view kind, bool takes_indices,
                           const FieldList& fields) {
   for (const Field& field : fields) {
-    const absl::Status status = field.Check();
-    if (status.ok()) continue;
-    return context.Wrong(kind, absl::StrCat(": ", std::string(status.message())), field.name());
+    const std::string problem = ProblemOf(field);
+    if (!problem.empty()) return context.Wrong(kind, absl::StrCat(": ", problem), field.name());
   }
   if (!takes_indices && !c10::isFloatingType(context.input_dtype)) {
     return context.Mismatch(kind,
