@@ -29,7 +29,7 @@ constexpr int kMaxMessageBytes = 64 << 20;
 
 using BidiReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
-class Session final : public server::StreamReactor<BidiReactor>, public Connection {
+class Session final : public server::StreamReactor<BidiReactor>, public WorkerConnection {
  public:
   explicit Session(SessionHandler* handler) : handler_(handler) {}
 

@@ -15,9 +15,9 @@ namespace descent::daemon {
 class Worker;
 
 // One stream to a worker process. Thread-safe; what is sent after its end is dropped.
-class Connection {
+class WorkerConnection {
  public:
-  virtual ~Connection() = default;
+  virtual ~WorkerConnection() = default;
 
   virtual void Send(worker::v1::DaemonMessage message) = 0;
 
@@ -31,7 +31,7 @@ class Connection {
   std::shared_ptr<Worker> worker;
 };
 
-using ConnectionPtr = std::shared_ptr<Connection>;
+using ConnectionPtr = std::shared_ptr<WorkerConnection>;
 
 // What a stream brings. Called on gRPC's threads, must not block; the next message of the stream
 // is read only after `resume` was called, so a handler may take its time elsewhere.
