@@ -9,6 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
@@ -30,20 +32,20 @@ absl::Status RequestIdReused(const std::string& request_id) {
   return MakeError(absl::StatusCode::kAlreadyExists,
                    absl::StrCat("request_id \"", request_id,
                                 "\" was used for another job; draw a fresh one for each request"),
-                   "REQUEST_ID_REUSED");
+                   reason::kRequestIdReused);
 }
 
 absl::Status JobExists(const std::string& job_id) {
   return MakeError(absl::StatusCode::kAlreadyExists,
                    absl::StrCat("There is a job jobs/", job_id,
                                 " already; choose another job_id, or leave it out"),
-                   "JOB_EXISTS");
+                   reason::kJobExists);
 }
 
 // Whether a job may have come of this request: what the request says is what the job has. (The
 // journal keeps the resolved spec, not what was asked.)
 bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
-  if (!request.job_id().empty() && job.name() != "jobs/" + request.job_id()) return false;
+  if (!request.job_id().empty() && job.name() != rules::JobName(request.job_id())) return false;
   if (request.job().display_name() != job.display_name()) return false;
   v1::Job asked;
   v1::Job has;
@@ -63,7 +65,7 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
   const std::string& request_id = request.request_id();
   if (!request_id.empty()) {
     if (const auto it = request_ids_.find(request_id); it != request_ids_.end()) {
-      const absl::StatusOr<v1::Job> job = Get(caller, "jobs/" + it->second);
+      const absl::StatusOr<v1::Job> job = Get(caller, rules::JobName(it->second));
       if (!job.ok()) return done(job.status());
       return done(MayBeOf(request, *job) ? job : RequestIdReused(request_id));
     }
@@ -154,7 +156,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
     return MakeError(
         absl::StatusCode::kUnavailable,
         absl::StrCat("Can't make the job's folder ", DirOf(creation.job_id), ": ", error.message()),
-        "STORE_FAILED");
+        reason::kStoreFailed);
   }
   const std::vector<v1::Event> events = {created, queued};
   JobFold fold(creation.job_id);
@@ -173,7 +175,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   if (!creation.request.request_id().empty()) {
     request_ids_[creation.request.request_id()] = job->id();
   }
-  LogInfo(absl::StrCat("jobs/", job->id()), absl::StrCat("created by ", creation.caller.principal));
+  LogInfo(rules::JobName(job->id()), absl::StrCat("created by ", creation.caller.principal));
   v1::Job answer = job->Durable();
   Enqueue(job);
   Schedule();
@@ -191,7 +193,7 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
         absl::StatusCode::kFailedPrecondition,
         absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->pending_state()),
                      "): stop it first, or use force"),
-        "JOB_NOT_FINISHED"));
+        reason::kJobNotFinished));
   }
   const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", caller.principal));
   // Its worker may be about to write a checkpoint: wait until it is gone, but not for ever.
@@ -207,7 +209,7 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
   {
     MutexLock lock(mutex_);
     const auto it = jobs_.find(job->id());
-    if (it == jobs_.end() || it->second != job) return done(NoSuchJob("jobs/" + job->id()));
+    if (it == jobs_.end() || it->second != job) return done(NoSuchJob(rules::JobName(job->id())));
     jobs_.erase(it);
     std::erase_if(by_age_, [&](const auto& entry) { return entry.second == job; });
   }

@@ -205,7 +205,7 @@ void JobsServiceImpl::OfferSecret(const JobPtr& job) const {
   if (job->worker_kind() != WorkerKind::kProgram) return;
   const absl::Status written =
       WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
-  if (!written.ok()) LogWarning(absl::StrCat("jobs/", job->id()), std::string(written.message()));
+  if (!written.ok()) LogWarning(rules::JobName(job->id()), std::string(written.message()));
 }
 
 void JobsServiceImpl::Acquire(const JobPtr& job) {

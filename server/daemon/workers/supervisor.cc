@@ -8,8 +8,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/names.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 
 namespace descent::daemon {
@@ -49,7 +50,7 @@ absl::Status ShuttingDown() {
   return MakeError(absl::StatusCode::kUnavailable,
                    "The daemon is shutting down; ask again, with the same request_id, when it is "
                    "back",
-                   "SHUTTING_DOWN");
+                   reason::kShuttingDown);
 }
 
 Supervisor::Supervisor(Options options, Secrets secrets, const server::Clock* clock,
@@ -209,7 +210,7 @@ absl::StatusOr<WorkerPtr> Supervisor::AdmitProgram(const worker::v1::Hello& hell
   if (absl::Status status = host_->OnProgram(hello.job(), hello.secret()); !status.ok()) {
     return status;
   }
-  const std::string job(absl::StripPrefix(hello.job(), "jobs/"));
+  const std::string job = rules::JobIdOf(hello.job()).value_or(hello.job());
   const ProcessId process = ProcessOf(hello);
   for (const WorkerPtr& worker : std::list<WorkerPtr>(workers_)) {
     if (worker->kind() != WorkerKind::kProgram || worker->job_ != job ||
@@ -276,7 +277,7 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     }
     welcome = *std::move(adopted);
     worker->state_ = Worker::State::kAssigned;
-    worker->job_ = std::string(absl::StripPrefix(hello.job(), "jobs/"));
+    worker->job_ = rules::JobIdOf(hello.job()).value_or(hello.job());
   } else if (!assigned && worker->state_ != Worker::State::kValidating) {
     // It gave up what it did for the old connection.
     EndPrediction(worker, PredictionLost("its worker lost the connection"));
@@ -380,7 +381,7 @@ void Supervisor::EndUnreadable(const WorkerPtr& worker, const std::string& probl
   }
   const auto status = [&](const char* what) {
     return MakeError(absl::StatusCode::kInternal, absl::StrCat(what, problem),
-                     "UNREADABLE_MESSAGE");
+                     reason::kUnreadableMessage);
   };
   EndValidation(worker, status("The spec could not be validated: "));
   EndPrediction(worker, status("The prediction failed: "));

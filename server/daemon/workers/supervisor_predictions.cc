@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/workers/supervisor.h"
 
 namespace descent::daemon {
@@ -43,7 +44,8 @@ absl::Status ToStatus(const worker::v1::PredictionEnd& end) {
 
 absl::Status PredictionLost(const std::string& cause) {
   return MakeError(absl::StatusCode::kUnavailable,
-                   absl::StrCat("The prediction was lost (", cause, "); ask again"), "WORKER_DIED");
+                   absl::StrCat("The prediction was lost (", cause, "); ask again"),
+                   reason::kWorkerDied);
 }
 
 void Supervisor::Predict(const std::string& id, const Caller& caller, worker::v1::Predict request,

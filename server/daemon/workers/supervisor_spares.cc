@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/daemon/workers/supervisor.h"
 
@@ -56,7 +57,7 @@ absl::Status ToStatus(const worker::v1::Invalid& invalid) {
                             : absl::StrCat(violation.field(), ": ", violation.description()));
     if (detail.reason.empty()) detail.reason = violation.reason();
   }
-  if (detail.reason.empty()) detail.reason = "INVALID_SPEC";
+  if (detail.reason.empty()) detail.reason = reason::kInvalidSpec;
   return MakeError(absl::StatusCode::kInvalidArgument, absl::StrJoin(sentences, "; "), detail);
 }
 
@@ -287,7 +288,7 @@ void Supervisor::SendToValidate(const WorkerPtr& worker, PendingValidation valid
                             "The spec could not be validated within ", options_.validation_seconds,
                             " s: its data take too long to read. Give smaller files, or start "
                             "descentd with a longer --validation_seconds"),
-                        "VALIDATION_TOO_LONG"));
+                        reason::kValidationTooLong));
     Replace(late, "Its validation took too long");
   });
 }
@@ -325,9 +326,9 @@ void Supervisor::RetryValidation(const WorkerPtr& worker, const std::string& cau
   const auto it = validating_.find(worker->id());
   if (it == validating_.end()) return;
   if (++it->second.deaths >= kMaxValidationDeaths) {
-    return EndValidation(
-        worker, MakeError(absl::StatusCode::kInternal,
-                          absl::StrCat("The spec could not be validated: ", cause), "WORKER_DIED"));
+    return EndValidation(worker, MakeError(absl::StatusCode::kInternal,
+                                           absl::StrCat("The spec could not be validated: ", cause),
+                                           reason::kWorkerDied));
   }
   PendingValidation validation = std::move(it->second);
   validating_.erase(it);
