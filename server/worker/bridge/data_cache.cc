@@ -11,6 +11,7 @@
 #include "core/data/source.h"
 #include "core/data/split.h"
 #include "core/text/exception_text.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/source_spec.h"
 
@@ -108,7 +109,8 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
     const std::string& weights = spec.data().order().weight_column();
     if (!weights.empty() &&
         absl::StrContains(status.message(), absl::StrCat("has no column \"", weights, "\""))) {
-      violations->Add("data.order.weight_column", std::string(status.message()), "INVALID_DATA");
+      violations->Add("data.order.weight_column", std::string(status.message()),
+                      reason::kInvalidData);
       return false;
     }
     const bool test = std::string(part) == "data.test" && spec.data().has_test();
@@ -135,7 +137,7 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
     if (!parts.ok()) {
       const bool classes = absl::StrContains(parts.status().message(), "class");
       violations->Add(classes ? "data.split.stratified" : "data.split.test_fraction",
-                      std::string(parts.status().message()), "TOO_FEW_EXAMPLES");
+                      std::string(parts.status().message()), reason::kTooFewExamples);
       return false;
     }
     *train = std::move(parts->train);

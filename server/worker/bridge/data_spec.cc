@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/data/number_type.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/index_readers.h"
 #include "server/worker/bridge/source_spec.h"
@@ -24,16 +25,16 @@ void ResolveSplit(const api::Spec& spec, api::Data* data, Violations* violations
   api::Split* split = data->mutable_split();
   if (data->has_test()) {
     violations->Add("data.split", "The test data are given as `test`: leave out one of the two.",
-                    "CONFLICT");
+                    reason::kConflict);
   }
   if (!split->has_test_fraction()) {
     violations->Add("data.split.test_fraction", "Give the share of the test examples.",
-                    "MISSING_FIELD");
+                    reason::kMissingField);
   } else if (!(split->test_fraction() > 0 && split->test_fraction() < 1)) {
     violations->Add(
         "data.split.test_fraction",
         absl::StrCat("It is ", split->test_fraction(), ", but must be between 0 and 1."),
-        "OUT_OF_RANGE");
+        reason::kOutOfRange);
   }
   if (!split->has_seed()) split->set_seed(spec.seed());
   if (!split->has_stratified()) split->set_stratified(false);
@@ -45,11 +46,11 @@ void ResolveNormalization(const std::string& field, api::Normalization* normaliz
   if (!normalization->has_per()) normalization->set_per(api::Normalization::FEATURE);
   if (normalization->kind() != api::Normalization::STANDARD &&
       normalization->kind() != api::Normalization::MIN_MAX) {
-    violations->Add(field + ".kind", "It must be STANDARD or MIN_MAX.", "OUT_OF_RANGE");
+    violations->Add(field + ".kind", "It must be STANDARD or MIN_MAX.", reason::kOutOfRange);
   }
   if (normalization->per() < api::Normalization::FEATURE ||
       normalization->per() > api::Normalization::ALL) {
-    violations->Add(field + ".per", "It must be FEATURE, CHANNEL or ALL.", "OUT_OF_RANGE");
+    violations->Add(field + ".per", "It must be FEATURE, CHANNEL or ALL.", reason::kOutOfRange);
   }
 }
 
@@ -58,12 +59,12 @@ void CheckEncoding(const api::InputEncoding& encoding, Violations* violations) {
     violations->Add(
         "data.encoding.divisor",
         absl::StrCat("It is ", encoding.divisor(), ", but must be a finite number > 0."),
-        "OUT_OF_RANGE");
+        reason::kOutOfRange);
   }
   if (encoding.has_dtype() && !NumberTypeFromName(encoding.dtype())) {
     violations->Add("data.encoding.dtype",
                     "It is no type of numbers as NumPy calls them: uint8, float64.",
-                    "OUT_OF_RANGE");
+                    reason::kOutOfRange);
   }
 }
 
@@ -71,7 +72,8 @@ void ResolveAugmentation(api::Augmentation* augmentation, Violations* violations
   const auto check = [&](const char* name, double share) {
     if (share >= 0 && share <= 1) return;
     violations->Add(absl::StrCat("data.augmentation.", name),
-                    absl::StrCat("It is ", share, ", but must be from 0 to 1."), "OUT_OF_RANGE");
+                    absl::StrCat("It is ", share, ", but must be from 0 to 1."),
+                    reason::kOutOfRange);
   };
   if (!augmentation->has_horizontal_flip()) augmentation->set_horizontal_flip(0);
   if (!augmentation->has_vertical_flip()) augmentation->set_vertical_flip(0);
@@ -88,23 +90,24 @@ void ResolveOrder(api::Data* data, Violations* violations) {
   if (!order->has_balanced()) order->set_balanced(false);
   if (!order->has_last_batch()) order->set_last_batch(api::Order::KEEP);
   if (order->last_batch() != api::Order::KEEP && order->last_batch() != api::Order::DROP) {
-    violations->Add("data.order.last_batch", "It must be KEEP or DROP.", "OUT_OF_RANGE");
+    violations->Add("data.order.last_batch", "It must be KEEP or DROP.", reason::kOutOfRange);
   }
   const bool weighted = order->has_weight_column();
   if (weighted && !data->train().has_csv()) {
-    violations->Add("data.order.weight_column", "Only a CSV file has columns.", "CONFLICT");
+    violations->Add("data.order.weight_column", "Only a CSV file has columns.", reason::kConflict);
   }
   if (weighted && order->balanced()) {
-    violations->Add("data.order.balanced", "Give it or `weight_column`, not both.", "CONFLICT");
+    violations->Add("data.order.balanced", "Give it or `weight_column`, not both.",
+                    reason::kConflict);
   }
   if ((weighted || order->balanced()) && !order->replacement()) {
     violations->Add("data.order.replacement",
                     "Examples with weights are drawn with replacement: set it to true.",
-                    "CONFLICT");
+                    reason::kConflict);
   }
   if (order->replacement() && !data->shuffle()) {
     violations->Add("data.shuffle", "Drawing with replacement has no order: leave it out.",
-                    "CONFLICT");
+                    reason::kConflict);
   }
 }
 
@@ -137,7 +140,7 @@ void CheckTargetNormalization(const api::Spec& spec, Violations* violations) {
   if (all) return;
   violations->Add("data.target_normalization",
                   "The objective's targets are classes or probabilities, not to be normalized.",
-                  "CONFLICT");
+                  reason::kConflict);
 }
 
 Normalization ToNormalization(const api::Normalization& given) {
@@ -185,13 +188,13 @@ void ResolveData(api::Spec* spec, Violations* violations) {
   if (spec->evaluation().training_data() && !data->has_test() && !data->has_split()) {
     violations->Add("evaluation.training_data",
                     "It is evaluated beside the test data: give data.test or data.split.",
-                    "CONFLICT");
+                    reason::kConflict);
   }
   if (data->has_ignore_index() && !CanIgnore(spec->objective())) {
     violations->Add(
         "data.ignore_index",
         "Only cross_entropy with classes and negative_log_likelihood leave targets out.",
-        "CONFLICT");
+        reason::kConflict);
   }
   if (data->has_encoding()) CheckEncoding(data->encoding(), violations);
   if (data->has_augmentation()) ResolveAugmentation(data->mutable_augmentation(), violations);
@@ -210,7 +213,7 @@ void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violation
   }
   const BatchOptions options = ToBatchOptions(*spec);
   const auto add = [&](const char* field, const absl::Status& status) {
-    violations->Add(field, absl::StrCat(std::string(status.message()), "."), "CONFLICT");
+    violations->Add(field, absl::StrCat(std::string(status.message()), "."), reason::kConflict);
   };
   if (absl::Status s = CheckAugmentation(options.augmentation, train.inputs); !s.ok()) {
     add("data.augmentation", s);

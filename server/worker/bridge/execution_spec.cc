@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "core/device/device.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::worker {
 namespace {
@@ -18,7 +19,8 @@ void ResolveExecution(api::Spec* spec, Violations* violations) {
   api::Execution* execution = spec->mutable_execution();
   if (!execution->has_device()) execution->set_device("cpu");
   if (absl::StatusOr<at::Device> device = DeviceFromName(execution->device()); !device.ok()) {
-    violations->Add("execution.device", std::string(device.status().message()), "UNSUPPORTED");
+    violations->Add("execution.device", std::string(device.status().message()),
+                    reason::kUnsupported);
   } else {
     execution->set_device(device->str());
   }
@@ -33,12 +35,12 @@ void ResolveExecution(api::Spec* spec, Violations* violations) {
             "execution.dtype",
             absl::StrCat("BFLOAT16 is for one model on data, not for a ",
                          spec->has_system() ? "system" : "function", "; give FLOAT32 or FLOAT64."),
-            "UNSUPPORTED");
+            reason::kUnsupported);
       }
       break;
     default:
       violations->Add("execution.dtype", "It must be FLOAT32, FLOAT64 or BFLOAT16.",
-                      "OUT_OF_RANGE");
+                      reason::kOutOfRange);
   }
   if (!execution->has_threads()) execution->set_threads(1);
   CheckBounds("execution.threads", execution->threads(), 1, kMaxThreads, violations);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::worker {
 namespace {
@@ -104,7 +105,7 @@ void FieldReader::Read(const Field& field) {
   const auto* named = std::get_if<EnumPlace>(&field.place());
   if (!message_.Given(name)) {
     if (Absent(field)) return;
-    if (field.required()) return Refuse(name, field.missing(), "MISSING_FIELD");
+    if (field.required()) return Refuse(name, field.missing(), reason::kMissingField);
     if (IsInner(field)) return WriteInner(field);
     if (named != nullptr) {
       return message_.SetEnum(name, std::string(named->names[named->get(named->member)]));
@@ -118,7 +119,7 @@ void FieldReader::Read(const Field& field) {
   if (IsInner(field)) return ReadInner(field);
   if (named != nullptr) {
     if (ReadEnum(message_.GetEnum(name), *named)) return;
-    return Refuse(name, absl::StrCat("Give one of ", EnumNames(*named), "."), "OUT_OF_RANGE");
+    return Refuse(name, absl::StrCat("Give one of ", EnumNames(*named), "."), reason::kOutOfRange);
   }
   std::visit(
       [&]<class P>(const P& place) {
@@ -130,25 +131,25 @@ void FieldReader::Read(const Field& field) {
 
 void FieldReader::Check(const Field& field) {
   if (field.must_be_given() && !field.given()) {
-    return Refuse(field.name(), field.missing(), "MISSING_FIELD");
+    return Refuse(field.name(), field.missing(), reason::kMissingField);
   }
   if (message_.Field(field.name())->options().GetExtension(api::file_path)) return CheckPath(field);
   if (field.whole()) return CheckWhole(field);
   if (const absl::Status status = field.Check(); !status.ok()) {
-    Refuse(field.name(), Sentence(status), "OUT_OF_RANGE");
+    Refuse(field.name(), Sentence(status), reason::kOutOfRange);
   }
 }
 
 void FieldReader::CheckPath(const Field& field) {
   const std::string path = message_.Get<std::string>(field.name());
   if (path.find('\0') != std::string::npos) {
-    Refuse(field.name(), "The path contains a NUL character.", "INVALID_PATH");
+    Refuse(field.name(), "The path contains a NUL character.", reason::kInvalidPath);
   } else if (path.empty() || path[0] != '/') {
     Refuse(field.name(),
            absl::StrCat(path,
                         " is no absolute path; the server cannot know from which folder it "
                         "counts."),
-           "INVALID_PATH");
+           reason::kInvalidPath);
   }
 }
 
@@ -160,7 +161,7 @@ void FieldReader::CheckWhole(const Field& field) {
     Refuse(name,
            absl::StrCat("It is ", value, ", but must be at least ", range.min,
                         number < range.min ? "" : " and at most 2^40", "."),
-           "OUT_OF_RANGE");
+           reason::kOutOfRange);
   };
   if (const auto* one = field.As<int64_t>()) return check(field.name(), *one);
   if (const auto* one = field.As<std::optional<int64_t>>()) return check(field.name(), **one);
@@ -172,7 +173,7 @@ void FieldReader::CheckWhole(const Field& field) {
       check(name, value);
     } else if (value <= before) {
       Refuse(name, absl::StrCat("It is ", value, ", but must be greater than ", before, "."),
-             "OUT_OF_RANGE");
+             reason::kOutOfRange);
     }
   }
 }

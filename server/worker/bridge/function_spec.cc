@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "core/functions/function_kinds.h"
 #include "core/functions/vector.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/field_reader.h"
 
@@ -39,12 +40,12 @@ void CheckStart(const api::Function& function, int64_t dimension, Violations* vi
     violations->Add(field,
                     absl::StrCat("It has ", function.start_size(), " numbers, but the function ",
                                  dimension, "."),
-                    "SHAPE_MISMATCH");
+                    reason::kShapeMismatch);
   }
   for (int i = 0; i < function.start_size(); ++i) {
     if (std::isfinite(function.start(i))) continue;
     violations->Add(absl::StrCat(field, "[", i, "]"), "It must be a finite number.",
-                    "OUT_OF_RANGE");
+                    reason::kOutOfRange);
     return;
   }
 }
@@ -54,7 +55,7 @@ void Refuse(bool given, const char* field, const char* what, Violations* violati
   violations->Add(field,
                   absl::StrCat("The objective is a function of a plain vector, which has no ", what,
                                ". Leave it out."),
-                  "CONFLICT");
+                  reason::kConflict);
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
   const absl::StatusOr<Function> known = Known(function);
   if (absl::IsNotFound(known.status())) {
     violations->Add(kField, absl::StrCat(std::string(known.status().message()), "."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   if (!known.ok()) {
@@ -78,7 +79,7 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
     // `dimension: it is 1, …`
     violations->Add(
         absl::StrCat(kField, ".", KindOf(*function), ".", message.substr(0, message.find(':'))),
-        absl::StrCat(message, "."), "OUT_OF_RANGE");
+        absl::StrCat(message, "."), reason::kOutOfRange);
     return;
   }
   // The default may be long, and is a constant: it is not written down.

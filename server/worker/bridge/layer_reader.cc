@@ -14,6 +14,7 @@
 #include "core/model/initializer_kinds.h"
 #include "core/model/layer_kinds.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/field_reader.h"
 #include "server/worker/bridge/message_fields.h"
 
@@ -86,7 +87,7 @@ void OptionsReader::ReadStart(const std::string& name, std::optional<Initializer
   if (kind == nullptr) {
     return Refuse(
         name, absl::StrCat("Give a number, or one of ", absl::StrJoin(start.Kinds(), ", "), "."),
-        "MISSING_FIELD");
+        reason::kMissingField);
   }
   const std::unique_ptr<InitializerForm> form = NewInitializer(kind->name());
   if (kind->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
@@ -111,7 +112,7 @@ void OptionsReader::ReadLayers(const std::string& name, std::vector<LayerOptions
       Refuse(
           absl::StrCat(place, ".name"),
           absl::StrCat("Two layers beside each other are named \"", ShortUtf8(taken, 100), "\"."),
-          "DUPLICATE_NAME");
+          reason::kDuplicateName);
     }
     if (layer) layers.push_back(*std::move(layer));
   }
@@ -133,13 +134,13 @@ std::optional<GraphNode> OptionsReader::ReadNode(Message* message, const std::st
     RefuseInner();
     return std::nullopt;
   };
-  if (!node.Given("name")) return refuse(".name", "Give the node's name.", "MISSING_FIELD");
+  if (!node.Given("name")) return refuse(".name", "Give the node's name.", reason::kMissingField);
   const std::string node_name = node.Get<std::string>("name");
   if (!IsName(node_name)) {
     return refuse(".name",
                   absl::StrCat("\"", ShortUtf8(node_name, 100),
                                "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                  "INVALID_NAME");
+                  reason::kInvalidName);
   }
   std::vector<std::string> inputs;
   for (int i = 0; i < node.Size("inputs"); ++i)
@@ -147,7 +148,7 @@ std::optional<GraphNode> OptionsReader::ReadNode(Message* message, const std::st
   const auto* kind = node.Kind();
   if (kind == nullptr) {
     return refuse("", absl::StrCat("Give one of ", absl::StrJoin(node.Kinds(), ", "), "."),
-                  "MISSING_FIELD");
+                  reason::kMissingField);
   }
   if (kind->name() == "add") return GraphNode{node_name, std::move(inputs), GraphAdd{}};
   if (kind->name() == "multiply") return GraphNode{node_name, std::move(inputs), GraphMultiply{}};
@@ -168,7 +169,7 @@ std::optional<GraphNode> OptionsReader::ReadNode(Message* message, const std::st
     return refuse(".layer.name",
                   absl::StrCat("The layer is called \"", node_name,
                                "\" as its node is; leave out its own name."),
-                  "CONFLICT");
+                  reason::kConflict);
   }
   std::optional<LayerOptions> options = Child(layer, absl::StrCat(field, ".layer"), node_name);
   if (!options) return std::nullopt;
@@ -181,13 +182,14 @@ std::optional<LayerOptions> LayerReader::Read(api::Layer* layer, const std::stri
                                               const std::string& path, int depth) {
   if (++layers_ > kMaxLayers) {
     if (layers_ == kMaxLayers + 1) {
-      violations_->Add(field, absl::StrCat("More than ", kMaxLayers, " layers."), "TOO_LARGE");
+      violations_->Add(field, absl::StrCat("More than ", kMaxLayers, " layers."),
+                       reason::kTooLarge);
     }
     return std::nullopt;
   }
   if (depth > kMaxDepth) {
     violations_->Add(field, absl::StrCat("Layers are nested more than ", kMaxDepth, " deep."),
-                     "NESTING_TOO_DEEP");
+                     reason::kNestingTooDeep);
     return std::nullopt;
   }
   bool right = true;
@@ -195,7 +197,7 @@ std::optional<LayerOptions> LayerReader::Read(api::Layer* layer, const std::stri
     violations_->Add(absl::StrCat(field, ".name"),
                      absl::StrCat("\"", ShortUtf8(layer->name(), 100),
                                   "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                     "INVALID_NAME");
+                     reason::kInvalidName);
     right = false;
   }
   MessageFields fields(layer);
@@ -204,13 +206,13 @@ std::optional<LayerOptions> LayerReader::Read(api::Layer* layer, const std::stri
     violations_->Add(field,
                      absl::StrCat("The layer has no kind; give one of ",
                                   absl::StrJoin(fields.Kinds(), ", "), "."),
-                     "MISSING_FIELD");
+                     reason::kMissingField);
     return std::nullopt;
   }
   const std::unique_ptr<LayerForm> form = NewLayer(kind->name());
   if (form == nullptr) {
     violations_->Add(absl::StrCat(field, ".", kind->name()),
-                     "This worker doesn't have layers of that kind.", "UNSUPPORTED");
+                     "This worker doesn't have layers of that kind.", reason::kUnsupported);
     return std::nullopt;
   }
   Message* options = fields.Inner(kind->name());

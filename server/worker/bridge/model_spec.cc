@@ -9,6 +9,7 @@
 #include "core/model/layer_fault.h"
 #include "core/model/relu.h"
 #include "core/text/exception_text.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/layer_reader.h"
 #include "server/worker/bridge/message_fields.h"
 
@@ -25,7 +26,7 @@ void AddFault(const absl::Status& status, const std::string& field, const LayerR
     if (!fault->field.empty()) absl::StrAppend(&where, ".", fault->field);
   }
   violations->Add(std::move(where), absl::StrCat(std::string(status.message()), "."),
-                  fault ? fault->reason : "INVALID_MODEL");
+                  fault ? fault->reason : reason::kInvalidModel);
 }
 
 void FillIn(const BuiltLayer& built, const LayerReader& reader) {
@@ -62,7 +63,7 @@ bool ResolveShapes(const std::string& field, const Shape& input_shape, at::Scala
     }
     AddFault(built.status(), field, reader, violations);
   } catch (const std::exception& error) {
-    violations->Add(field, ExceptionText(error), "TOO_LARGE");
+    violations->Add(field, ExceptionText(error), reason::kTooLarge);
   }
   return false;
 }

@@ -15,6 +15,7 @@
 #include "core/objective/penalty_kinds.h"
 #include "core/sequence/range.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/field_reader.h"
 #include "server/worker/bridge/sequence_spec.h"
 
@@ -47,7 +48,7 @@ void ResolveSum(api::SumObjective* sum, Violations* violations) {
   if (sum->terms().empty() || sum->terms_size() > kMaxTerms) {
     violations->Add("objective.sum.terms",
                     absl::StrCat("Give from 1 to ", kMaxTerms, " terms, each with an objective."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   std::set<std::string> names;
@@ -58,7 +59,7 @@ void ResolveSum(api::SumObjective* sum, Violations* violations) {
       violations->Add(absl::StrCat(path, ".name"),
                       absl::StrCat("Two terms are called \"", ShortUtf8(sum->terms(i).name(), 100),
                                    "\": give them different names."),
-                      "DUPLICATE_NAME");
+                      reason::kDuplicateName);
     }
   }
 }
@@ -66,7 +67,8 @@ void ResolveSum(api::SumObjective* sum, Violations* violations) {
 void ResolvePenalty(const std::string& path, api::Penalty* given, Violations* violations) {
   const std::unique_ptr<PenaltyForm> penalty = NewPenalty(KindOf(*given));
   if (!penalty) {
-    violations->Add(path, absl::StrCat("Give one of ", KindNames(*given), "."), "MISSING_FIELD");
+    violations->Add(path, absl::StrCat("Give one of ", KindNames(*given), "."),
+                    reason::kMissingField);
     return;
   }
   const std::string inside = absl::StrCat(path, ".", std::string(penalty->kind()));
@@ -99,13 +101,13 @@ bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violati
     violations->Add(path,
                     kind.empty() ? "Give a loss, such as cross_entropy."
                                  : absl::StrCat("A term is a loss, and ", kind, " is none."),
-                    kind.empty() ? "MISSING_FIELD" : "UNSUPPORTED");
+                    kind.empty() ? reason::kMissingField : reason::kUnsupported);
     return false;
   }
   if (objective->penalties_size() > 0) {
     violations->Add(absl::StrCat(path, ".penalties"),
                     "Penalties belong to the whole objective: give them as objective.penalties.",
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
   }
   return true;
 }
@@ -119,7 +121,7 @@ void CheckName(const std::string& path, const std::string& name, Violations* vio
   violations->Add(path,
                   absl::StrCat("\"", ShortUtf8(name, 100),
                                "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                  "INVALID_NAME");
+                  reason::kInvalidName);
 }
 
 Loss ToLoss(const api::Objective& objective) {
@@ -133,18 +135,18 @@ void ResolveObjective(api::Objective* objective, Violations* violations) {
   const std::string kind = KindOf(*objective);
   if (kind.empty()) {
     violations->Add("objective", absl::StrCat("Give one of ", KindNames(*objective), "."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   if (objective->has_sum()) {
     ResolveSum(objective->mutable_sum(), violations);
   } else if (!ResolveLoss("objective", objective, violations)) {
     violations->Add(absl::StrCat("objective.", kind), "This worker does not have it.",
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
   }
   if (objective->penalties_size() > kMaxTerms) {
     violations->Add("objective.penalties", absl::StrCat("Give at most ", kMaxTerms, " penalties."),
-                    "TOO_LARGE");
+                    reason::kTooLarge);
     return;
   }
   for (int i = 0; i < objective->penalties_size(); ++i) {
@@ -164,7 +166,7 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
     violations->Add("evaluation.metrics",
                     absl::StrCat("There are ", evaluation->metrics_size(), "; give at most ",
                                  kMostMetrics, "."),
-                    "TOO_LARGE");
+                    reason::kTooLarge);
     return;
   }
   std::set<std::string> names;
@@ -173,7 +175,8 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
     const std::string path = absl::StrCat("evaluation.metrics[", i, "]");
     const std::unique_ptr<MetricForm> form = NewMetric(KindOf(*metric));
     if (!form) {
-      violations->Add(path, absl::StrCat("Give one of ", KindNames(*metric), "."), "MISSING_FIELD");
+      violations->Add(path, absl::StrCat("Give one of ", KindNames(*metric), "."),
+                      reason::kMissingField);
       continue;
     }
     const std::string inside = absl::StrCat(path, ".", std::string(form->kind()));
@@ -181,7 +184,7 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
     const std::string name = form->Make().name;
     if (!names.insert(name).second) {
       violations->Add(inside, absl::StrCat("The metric ", name, " is there twice."),
-                      "DUPLICATE_NAME");
+                      reason::kDuplicateName);
     }
   }
 }
@@ -218,7 +221,7 @@ void CheckObjectiveShapes(const api::Spec& spec, const Shape& output, const Shap
     const absl::Status status = loss.terms[i].loss.CheckShapes(output, target);
     if (status.ok()) continue;
     violations->Add(TermPath(spec.objective(), static_cast<int>(i)), Sentence(status),
-                    "SHAPE_MISMATCH");
+                    reason::kShapeMismatch);
   }
   if (!violations->empty()) return;
   const std::vector<Metric> metrics = ToMetrics(spec.evaluation());
@@ -227,7 +230,7 @@ void CheckObjectiveShapes(const api::Spec& spec, const Shape& output, const Shap
     if (status.ok()) continue;
     const auto& metric = spec.evaluation().metrics(static_cast<int>(i));
     violations->Add(absl::StrCat("evaluation.metrics[", i, "].", KindOf(metric)), Sentence(status),
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "core/fields/fields.h"
 #include "core/optimizer/kinds.h"
 #include "core/optimizer/line_search.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/field_reader.h"
 #include "server/worker/bridge/sequence_spec.h"
 
@@ -36,13 +37,13 @@ class OptimizerReader final : public DialsReader {
     std::optional<LineSearch> made = MakeLineSearch(KindOf(*given));
     if (!made) {
       return Refuse(field.name(), "Give one of fixed, backtracking, strong_wolfe and hager_zhang.",
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     }
     const std::string path = absl::StrCat(Path(field.name()), ".", std::string(made->kind()));
     FieldReader reader(MutableKind(given), path, violations());
     if (!reader.Read(made->fields())) return RefuseInner();
     if (const absl::Status status = made->Validate(); !status.ok()) {
-      return Refuse(field.name(), Sentence(status), "OUT_OF_RANGE");
+      return Refuse(field.name(), Sentence(status), reason::kOutOfRange);
     }
     *search = *std::move(made);
   }
@@ -75,7 +76,7 @@ void ResolveGroups(api::Optimizer* optimizer, Violations* violations) {
                     absl::StrCat(kind,
                                  " has no groups, since it moves all parameters alike. Use sgd or "
                                  "another element-wise optimizer, or the wrapper freeze."),
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
     return;
   }
   const FieldList fields = form->fields();
@@ -87,13 +88,13 @@ void ResolveGroups(api::Optimizer* optimizer, Violations* violations) {
     if (group->pattern().empty()) {
       violations->Add(absl::StrCat(path, ".pattern"),
                       "Give a pattern of the names of its parameters, such as \"*.bias\".",
-                      "MISSING_FIELD");
+                      reason::kMissingField);
     }
     OptimizerReader reader(group, path, violations);
     VisitGroup(fields, *group, [&](const std::string& name, const Field* field) {
       if (field != nullptr) return reader.Read(*field);
       violations->Add(absl::StrCat(path, ".", name), absl::StrCat(kind, " has no such field."),
-                      "UNKNOWN_FIELD");
+                      reason::kUnknownField);
     });
   }
 }
@@ -129,13 +130,13 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
   const std::string kind = KindOf(*optimizer);
   if (kind.empty()) {
     violations->Add("optimizer", absl::StrCat("Give one of ", KindNames(*optimizer), "."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   const std::string path = absl::StrCat("optimizer.", kind);
   const std::unique_ptr<OptimizerForm> form = NewOptimizer(kind);
   if (!form) {
-    violations->Add(path, "This worker does not have it.", "UNSUPPORTED");
+    violations->Add(path, "This worker does not have it.", reason::kUnsupported);
     return;
   }
   OptimizerReader(MutableKind(optimizer), path, violations).Read(form->fields());
@@ -145,7 +146,7 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
     const std::unique_ptr<WrapperForm> wrapper_form = NewWrapper(KindOf(*wrapper));
     if (!wrapper_form) {
       violations->Add(WrapperPath(i), absl::StrCat("Give one of ", KindNames(*wrapper), "."),
-                      "MISSING_FIELD");
+                      reason::kMissingField);
       continue;
     }
     OptimizerReader(MutableKind(wrapper), absl::StrCat(WrapperPath(i), ".", KindOf(*wrapper)),

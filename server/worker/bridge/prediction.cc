@@ -9,6 +9,7 @@
 #include "core/data/source.h"
 #include "core/text/utf8.h"
 #include "core/train/load_model.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/model_spec.h"
 #include "server/worker/bridge/objective_spec.h"
@@ -131,7 +132,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
       return Refuse(absl::StatusCode::kFailedPrecondition,
                     absl::StrCat(changed, " has changed since the job was submitted, and how to ",
                                  "read data for its model depends on it."),
-                    "DATA_CHANGED");
+                    reason::kDataChanged);
     }
   }
   Dataset data;
@@ -143,7 +144,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
     data = *loaded.test;
   } else {
     Violations violations;
-    violations.Add("data", "The job has no test data: say what to predict.", "MISSING_FIELD");
+    violations.Add("data", "The job has no test data: say what to predict.", reason::kMissingField);
     return Refuse(absl::StatusCode::kInvalidArgument, std::move(violations));
   }
   at::Tensor inputs = data.inputs;
@@ -158,7 +159,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
                    absl::StrCat("Its examples are ", ToString(RowShape(inputs)),
                                 ", which the model does not take: ",
                                 std::string(built.status().message()), "."),
-                   "SHAPE_MISMATCH");
+                   reason::kShapeMismatch);
     return Refuse(absl::StatusCode::kInvalidArgument, std::move(violations));
   }
   const LossSum loss = ToLossSum(spec.objective());
@@ -166,7 +167,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
   // Accepted at submission.
   if (!optimizer.ok()) {
     return Refuse(optimizer.status().code(), std::string(optimizer.status().message()),
-                  "INVALID_OPTIMIZER");
+                  reason::kInvalidOptimizer);
   }
   const std::vector<LossWeight> weights =
       player < 0 ? loss.weights() : WeightsOf(ToPlayerTerms(source.spec, player).terms);
@@ -177,7 +178,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
     // A file that should be there and is not is a lost one.
     const bool missing = absl::IsNotFound(model.status());
     return Refuse(missing ? absl::StatusCode::kDataLoss : model.status().code(),
-                  std::string(model.status().message()), "CHECKPOINT_UNREADABLE");
+                  std::string(model.status().message()), reason::kCheckpointUnreadable);
   }
   NormalizationNumbers numbers;
   if (training != nullptr) numbers = training->encoder->target_normalization();

@@ -17,6 +17,7 @@
 #include "core/optimizer/any_objective.h"
 #include "core/sequence/range.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/function_spec.h"
@@ -66,7 +67,7 @@ void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violat
         absl::StrCat("The test inputs are ", ToString(ExampleShape(prepared.test->inputs)),
                      ", but the training inputs ", ToString(ExampleShape(prepared.train.inputs)),
                      "."),
-        "SHAPE_MISMATCH");
+        reason::kShapeMismatch);
   }
   if (prepared.test &&
       ExampleShape(prepared.test->targets) != ExampleShape(prepared.train.targets)) {
@@ -75,13 +76,13 @@ void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violat
         absl::StrCat("The test targets are ", ToString(ExampleShape(prepared.test->targets)),
                      ", but the training targets ", ToString(ExampleShape(prepared.train.targets)),
                      "."),
-        "SHAPE_MISMATCH");
+        reason::kShapeMismatch);
   }
   const LossSum loss = ToLossSum(spec.objective());
   CheckTargets("data.train", spec.data().train(), prepared.train, loss, output, violations);
   if (absl::Status status = CheckPenalties(loss.penalties, built.model.parameters());
       !status.ok()) {
-    violations->Add("objective.penalties", Sentence(status), "OUT_OF_RANGE");
+    violations->Add("objective.penalties", Sentence(status), reason::kOutOfRange);
   }
   if (!prepared.test) return;
   const bool own = spec.data().has_test();  // else it is a part of the training data
@@ -134,7 +135,7 @@ void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
     violations->Add(field,
                     absl::StrCat("Evaluations have no metric `", ShortUtf8(plateau.metric(), 100),
                                  "`; give one of ", absl::StrJoin(names, ", "), "."),
-                    "UNKNOWN_METRIC");
+                    reason::kUnknownMetric);
     return;
   }
   if (!prepared.test) {
@@ -142,7 +143,7 @@ void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
                     absl::StrCat("It goes by `", found->name,
                                  "` of the evaluations, but there are no test data; give "
                                  "data.test, or the metric value."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   const Agenda agenda = ToAgenda(prepared.summary.iterations_per_epoch(), prepared.spec);
@@ -151,11 +152,11 @@ void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
                     absl::StrCat("It goes by `", found->name,
                                  "` of the evaluations, but there is none before the end; give "
                                  "evaluation.every_iterations, or the metric value."),
-                    "CONFLICT");
+                    reason::kConflict);
     return;
   }
   if (absl::Status status = CheckDirection(*found, plateau.maximize()); !status.ok()) {
-    violations->Add(absl::StrCat(path, ".maximize"), Sentence(status), "CONFLICT");
+    violations->Add(absl::StrCat(path, ".maximize"), Sentence(status), reason::kConflict);
   }
 }
 
@@ -236,8 +237,9 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   absl::StatusOr<BuiltModel> built = BuildModel(ToModelOptions(prepared, at::kMeta));
   if (!built.ok()) {
     violations.Add("model", Sentence(built.status()),
-                   built.status().code() == absl::StatusCode::kResourceExhausted ? "TOO_LARGE"
-                                                                                 : "INVALID_MODEL");
+                   built.status().code() == absl::StatusCode::kResourceExhausted
+                       ? reason::kTooLarge
+                       : reason::kInvalidModel);
     return violations;
   }
   if (!function) {
@@ -253,7 +255,7 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   VisitPlateaus(prepared.spec.objective(), "objective", check);
   if (!violations.empty()) return violations;
   if (absl::Status status = AddRun(*built, &prepared, &violations); !status.ok()) {
-    violations.Add("optimizer", Sentence(status), "INVALID_OPTIMIZER");
+    violations.Add("optimizer", Sentence(status), reason::kInvalidOptimizer);
   }
   if (!violations.empty()) return violations;
   return prepared;

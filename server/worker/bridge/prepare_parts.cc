@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/model/batch_norm.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/index_readers.h"
 #include "server/worker/bridge/source_spec.h"
 
@@ -91,7 +92,7 @@ void CheckIndices(const std::string& field, const api::Layer& model, const Datas
     violations->Add(reader.field + ".num_embeddings",
                     absl::StrCat("It is ", rows, ", but the data have indices up to ", greatest,
                                  "; give at least ", greatest + 1, "."),
-                    "OUT_OF_RANGE");
+                    reason::kOutOfRange);
   }
 }
 
@@ -120,7 +121,7 @@ void CheckBatchNorms(const BuiltModel& built, const Model& model, const std::str
                            size, "), which ", name,
                            " can't normalize: give another batch_size, or order: {last_batch: "
                            "drop}."),
-        "BATCH_OF_ONE");
+        reason::kBatchOfOne);
     return;
   }
 }

@@ -14,6 +14,7 @@
 #include "core/model/layers.h"
 #include "core/system/system.h"
 #include "core/train/system_trainer.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/model_spec.h"
@@ -76,7 +77,7 @@ void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
   }
   if (!violations->empty()) return;
   if (!per_epoch && spec.has_epochs()) {
-    violations->Add("epochs", "No player reads data: give iterations.", "CONFLICT");
+    violations->Add("epochs", "No player reads data: give iterations.", reason::kConflict);
     return;
   }
   ResolveLength(per_epoch.value_or(spec.iterations()), &spec, violations);
@@ -112,7 +113,7 @@ class ShapeFinder {
     for (int p = 0; p < Players(spec()) && violations_->empty(); ++p) {
       if (built_[p]) continue;
       violations_->Add(absl::StrCat(PlayerField(p), ".model"),
-                       "No term goes through this player's model.", "UNUSED");
+                       "No term goes through this player's model.", reason::kUnused);
     }
     return violations_->empty();
   }
@@ -155,7 +156,7 @@ class ShapeFinder {
             absl::StrCat(field, ".through"),
             absl::StrCat("The model of ", name, " would get ", ToString(input.shape), " here, but ",
                          ToString(inputs_[q]->shape), " by ", inputs_[q]->from, "."),
-            "SHAPE_MISMATCH");
+            reason::kShapeMismatch);
         return progress;
       }
       input.shape = built_[q]->output_shape;
@@ -176,11 +177,12 @@ class ShapeFinder {
                                                    .dtype = dtype(),
                                                    .device = at::kMeta});
     if (!built.ok()) {
-      violations_->Add(field, Sentence(built.status()), "INVALID_MODEL");
+      violations_->Add(field, Sentence(built.status()), reason::kInvalidModel);
       return false;
     }
     if (built->parameters == 0) {
-      violations_->Add(field, "It has no parameters: there is nothing to train.", "INVALID_MODEL");
+      violations_->Add(field, "It has no parameters: there is nothing to train.",
+                       reason::kInvalidModel);
       return false;
     }
     built_[q] = *std::move(built);
@@ -221,12 +223,12 @@ void CheckTerms(const Prepared& prepared, const std::vector<BuiltModel>& built,
           violations->Add(absl::StrCat(PlayerField(p), ".objective[", t, "].constant"),
                           absl::StrCat("There is no class ", term.constant, ": the model has ",
                                        output.back(), " outputs."),
-                          "OUT_OF_RANGE");
+                          reason::kOutOfRange);
           continue;
         }
       }
       if (absl::Status status = term.loss.CheckShapes(output, target); !status.ok()) {
-        violations->Add(field, Sentence(status), "SHAPE_MISMATCH");
+        violations->Add(field, Sentence(status), reason::kShapeMismatch);
         continue;
       }
       if (term.target != TermTarget::kTargets) continue;
@@ -384,11 +386,11 @@ void PrepareSystem(DataCache* cache, Prepared* prepared, Violations* violations)
                   if (plateau.metric() == descent::Sequence::kValue) return;
                   violations->Add(absl::StrCat(path, ".metric"),
                                   "A system's plateaus go by the player's value: leave out metric.",
-                                  "UNSUPPORTED");
+                                  reason::kUnsupported);
                 });
   if (!violations->empty()) return;
   if (absl::Status status = AddSystem(built, prepared); !status.ok()) {
-    violations->Add("system", Sentence(status), "INVALID_SYSTEM");
+    violations->Add("system", Sentence(status), reason::kInvalidSystem);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::worker {
 namespace {
@@ -28,13 +29,13 @@ void Check(const std::string& field, double value, bool may_vanish, const std::s
                     absl::StrFormat("%g is too large for %s, which holds numbers up to %.3g; "
                                     "execution.dtype FLOAT64 holds more.",
                                     value, dtype, kGreatest),
-                    "OUT_OF_RANGE");
+                    reason::kOutOfRange);
   } else if (size < kLeast && size > 0 && !may_vanish) {
     violations->Add(field,
                     absl::StrFormat("%g is zero in %s, whose least number is %.2g; "
                                     "execution.dtype FLOAT64 holds less.",
                                     value, dtype, kLeast),
-                    "OUT_OF_RANGE");
+                    reason::kOutOfRange);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/function_spec.h"
@@ -45,7 +46,7 @@ void ResolveIntervals(api::Spec* spec, Violations* violations) {
 // Of one model on data.
 void ResolveTraining(api::Spec* spec, Violations* violations) {
   if (!spec->has_model()) {
-    violations->Add("model", "Give the model.", "MISSING_FIELD");
+    violations->Add("model", "Give the model.", reason::kMissingField);
   } else {
     ResolveLayers("model", spec->mutable_model(), violations);
   }
@@ -116,7 +117,7 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   }
   if (!spec->has_iterations() && !spec->has_epochs()) {
     violations->Add("iterations", "Give the length of the run: iterations or epochs.",
-                    "MISSING_FIELD");
+                    reason::kMissingField);
   }
   if (spec->has_iterations()) {
     CheckBounds("iterations", spec->iterations(), 1, kMaxIterations, violations);
@@ -136,7 +137,7 @@ bool ResolveBatchSize(const std::string& field, int64_t examples, api::Data* dat
   violations->Add(absl::StrCat(field, ".batch_size"),
                   absl::StrCat("A batch is ", data->batch_size(),
                                " examples, but the training data holds only ", examples, "."),
-                  "TOO_FEW_EXAMPLES");
+                  reason::kTooFewExamples);
   return false;
 }
 
@@ -148,7 +149,7 @@ void ResolveLength(int64_t per_epoch, api::Spec* spec, Violations* violations) {
       violations->Add("epochs",
                       absl::StrCat(spec->epochs(), " epochs of ", per_epoch,
                                    " iterations are more than ", kMaxIterations, "."),
-                      "OUT_OF_RANGE");
+                      reason::kOutOfRange);
       return;
     }
     if (spec->has_iterations() && spec->iterations() != iterations) {
@@ -156,7 +157,7 @@ void ResolveLength(int64_t per_epoch, api::Spec* spec, Violations* violations) {
           "iterations",
           absl::StrCat("Give iterations or epochs, not both: ", spec->epochs(), " epochs are ",
                        iterations, " iterations, not ", spec->iterations(), "."),
-          "CONFLICT");
+          reason::kConflict);
       return;
     }
     spec->set_iterations(iterations);

@@ -16,6 +16,7 @@
 #include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/schedules.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/field_reader.h"
 
 namespace descent::worker {
@@ -63,7 +64,7 @@ class ScheduleReader final : public FieldReader {
   }
   void CheckYielded(const std::string& name, double number) {
     const absl::Status status = range_.Check(number);
-    if (!status.ok()) Refuse(name, Sentence(status), "OUT_OF_RANGE");
+    if (!status.ok()) Refuse(name, Sentence(status), reason::kOutOfRange);
   }
   void ReadInner(const Field& field) override {
     if (auto* sequence = field.As<descent::Sequence>()) {
@@ -95,25 +96,25 @@ std::optional<descent::Sequence> Read(const Range& range, const std::string& fie
   };
   if (depth > kMaxDepth) {
     return refuse(field, absl::StrCat("Sequences are nested more than ", kMaxDepth, " deep."),
-                  "NESTING_TOO_DEEP");
+                  reason::kNestingTooDeep);
   }
   if (sequence->has_constant()) {
     const absl::Status status = range.Check(sequence->constant());
     if (status.ok()) return descent::Sequence(sequence->constant());
-    return refuse(absl::StrCat(field, ".constant"), Sentence(status), "OUT_OF_RANGE");
+    return refuse(absl::StrCat(field, ".constant"), Sentence(status), reason::kOutOfRange);
   }
   const std::unique_ptr<ScheduleForm> form = FormOf(*sequence);
   if (!form) {
     std::vector<std::string> kinds;
     for (std::string_view known : ScheduleKinds()) kinds.emplace_back(known);
     return refuse(field, absl::StrCat("Give a number, or one of ", absl::StrJoin(kinds, ", "), "."),
-                  "MISSING_FIELD");
+                  reason::kMissingField);
   }
   const std::string inside = absl::StrCat(field, ".", std::string(form->kind()));
   ScheduleReader reader(range, inside, depth, MutableKind(sequence), violations);
   if (!reader.Read(form->fields())) return std::nullopt;
   const absl::Status status = form->Validate();
-  if (!status.ok()) return refuse(inside, Sentence(status), "OUT_OF_RANGE");
+  if (!status.ok()) return refuse(inside, Sentence(status), reason::kOutOfRange);
   return form->Make();
 }
 

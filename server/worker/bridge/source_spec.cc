@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "core/fields/fields.h"
 #include "descent/v1/options.pb.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/field_reader.h"
 
 namespace descent::worker {
@@ -42,7 +43,7 @@ class SourceReader final : public FieldReader {
     const FieldDescriptor* given = message().Field(field.name());
     const bool text = given->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
     if (text && !IsPath(given) && !field.given()) {
-      return Refuse(field.name(), "It must not be empty.", "MISSING_FIELD");
+      return Refuse(field.name(), "It must not be empty.", reason::kMissingField);
     }
     FieldReader::Check(field);
   }
@@ -61,7 +62,7 @@ class SourceReader final : public FieldReader {
     } else if (given.has_drop()) {
       missing.kind = MissingValues::Kind::kDrop;
     } else {
-      Refuse(field.name(), "Give one of mean, value and drop.", "MISSING_FIELD");
+      Refuse(field.name(), "Give one of mean, value and drop.", reason::kMissingField);
     }
     missing.tokens.assign(given.tokens().begin(), given.tokens().end());
   }
@@ -124,7 +125,7 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
     const std::vector<std::string_view> kinds = SourceKinds();
     const std::vector<std::string> names(kinds.begin(), kinds.end());
     violations->Add(field, absl::StrCat("Give one of ", absl::StrJoin(names, ", "), "."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   const std::string inner = absl::StrCat(field, ".", std::string(form->kind()));
@@ -134,7 +135,7 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
     const std::string message(status.message());
     const size_t colon = message.find(": ");
     violations->Add(absl::StrCat(inner, ".", message.substr(0, colon)),
-                    absl::StrCat(message.substr(colon + 2), "."), "OUT_OF_RANGE");
+                    absl::StrCat(message.substr(colon + 2), "."), reason::kOutOfRange);
   }
 }
 
@@ -177,17 +178,17 @@ void InheritFields(const api::DataSource& train, api::DataSource* test) {
 const char* FileReason(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
-      return "FILE_NOT_FOUND";
+      return reason::kFileNotFound;
     case absl::StatusCode::kPermissionDenied:
-      return "FILE_UNREADABLE";
+      return reason::kFileUnreadable;
     case absl::StatusCode::kDataLoss:
-      return "FILE_DAMAGED";
+      return reason::kFileDamaged;
     case absl::StatusCode::kOutOfRange:
-      return "LABEL_OUT_OF_RANGE";
+      return reason::kLabelOutOfRange;
     case absl::StatusCode::kResourceExhausted:
-      return "TOO_LARGE";
+      return reason::kTooLarge;
     default:
-      return "INVALID_DATA";
+      return reason::kInvalidData;
   }
 }
 

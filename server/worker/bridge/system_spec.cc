@@ -10,6 +10,7 @@
 #include "core/data/random_seed.h"
 #include "core/sequence/range.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/field_reader.h"
 #include "server/worker/bridge/model_spec.h"
@@ -41,7 +42,7 @@ void CheckNothingElse(const api::Spec& spec, Violations* violations) {
   const auto refuse = [&](bool given, const char* field) {
     if (!given) return;
     violations->Add(field, absl::StrCat("Leave it out: each player of the system has its own."),
-                    "CONFLICT");
+                    reason::kConflict);
   };
   refuse(spec.has_model(), "model");
   refuse(spec.has_objective(), "objective");
@@ -49,16 +50,16 @@ void CheckNothingElse(const api::Spec& spec, Violations* violations) {
   if (!spec.evaluation().metrics().empty()) {
     violations->Add("evaluation.metrics",
                     "Leave them out: of a system each player's objective is evaluated.",
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
   }
   if (spec.evaluation().training_data()) {
     violations->Add("evaluation.training_data", "Of a system the test data alone are evaluated.",
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
   }
   const auto check = [&](const std::string& field, const api::Data& data) {
     if (!data.has_target_normalization()) return;
     violations->Add(field + ".target_normalization", "The targets of a system stay as they are.",
-                    "UNSUPPORTED");
+                    reason::kUnsupported);
   };
   check("data", spec.data());
   for (int p = 0; p < spec.system().players_size(); ++p) {
@@ -71,18 +72,19 @@ void ResolveNoise(const std::string& path, api::Noise* noise, Violations* violat
   for (const int64_t size : noise->shape()) {
     if (size < 1 || __builtin_mul_overflow(numbers, size, &numbers) || numbers > kMaxNoise) {
       violations->Add(absl::StrCat(path, ".shape"),
-                      "Give sizes ≥ 1, and not more than 2^31 numbers in all.", "OUT_OF_RANGE");
+                      "Give sizes ≥ 1, and not more than 2^31 numbers in all.",
+                      reason::kOutOfRange);
       return;
     }
   }
   if (noise->shape().empty()) {
     violations->Add(absl::StrCat(path, ".shape"), "Give the shape of one example, such as [16].",
-                    "MISSING_FIELD");
+                    reason::kMissingField);
   }
   if (!noise->has_distribution()) noise->set_distribution(api::Noise::NORMAL);
   if (noise->distribution() != api::Noise::NORMAL && noise->distribution() != api::Noise::UNIFORM) {
     violations->Add(absl::StrCat(path, ".distribution"), "It must be NORMAL or UNIFORM.",
-                    "OUT_OF_RANGE");
+                    reason::kOutOfRange);
   }
 }
 
@@ -105,7 +107,7 @@ void ResolveTarget(const std::string& path, api::PlayerTerm* term, Violations* v
   if (status.ok()) return;
   violations->Add(absl::StrCat(path, ".constant"),
                   absl::StrCat("It is ", constant, ": ", std::string(status.message()), "."),
-                  "OUT_OF_RANGE");
+                  reason::kOutOfRange);
 }
 
 void ResolveTerm(const api::System& system, const api::Player& player, const std::string& path,
@@ -121,7 +123,7 @@ void ResolveTerm(const api::System& system, const api::Player& player, const std
     if (FindPlayer(system, term->through(i)) >= 0) continue;
     violations->Add(absl::StrCat(path, ".through[", i, "]"),
                     absl::StrCat("No player is called \"", ShortUtf8(term->through(i), 100), "\"."),
-                    "UNKNOWN_NAME");
+                    reason::kUnknownName);
   }
   ResolveTarget(path, term, violations);
   if (term->has_weight()) {
@@ -135,7 +137,7 @@ void ResolveTerms(const api::System& system, const std::string& path, api::Playe
   if (player->objective().empty() || player->objective_size() > kMaxTerms) {
     violations->Add(absl::StrCat(path, ".objective"),
                     absl::StrCat("Give from 1 to ", kMaxTerms, " terms, each with a loss."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   std::set<std::string> names;
@@ -147,14 +149,14 @@ void ResolveTerms(const api::System& system, const std::string& path, api::Playe
         absl::StrCat(term, ".name"),
         absl::StrCat("Two terms are called \"", ShortUtf8(player->objective(i).name(), 100),
                      "\": give them different names."),
-        "DUPLICATE_NAME");
+        reason::kDuplicateName);
   }
 }
 
 void ResolvePlayer(const api::Spec& spec, int p, api::Player* player, Violations* violations) {
   const std::string path = PlayerField(p);
   if (!player->has_model()) {
-    violations->Add(absl::StrCat(path, ".model"), "Give the model.", "MISSING_FIELD");
+    violations->Add(absl::StrCat(path, ".model"), "Give the model.", reason::kMissingField);
   } else {
     ResolveLayers(absl::StrCat(path, ".model"), player->mutable_model(), violations);
   }
@@ -198,14 +200,14 @@ void ResolveSystem(api::Spec* spec, Violations* violations) {
   api::System* system = spec->mutable_system();
   if (!system->has_turns()) system->set_turns(api::System::ALTERNATING);
   if (system->turns() != api::System::ALTERNATING && system->turns() != api::System::JOINT) {
-    violations->Add("system.turns", "It must be ALTERNATING or JOINT.", "OUT_OF_RANGE");
+    violations->Add("system.turns", "It must be ALTERNATING or JOINT.", reason::kOutOfRange);
   }
   if (!system->has_summed()) system->set_summed(false);
   if (system->players().empty() || system->players_size() > kMaxPlayers) {
     violations->Add("system.players",
                     absl::StrCat("Give from 1 to ", kMaxPlayers,
                                  " players, each with name, model, objective and optimizer."),
-                    "MISSING_FIELD");
+                    reason::kMissingField);
     return;
   }
   std::set<std::string> names;
@@ -214,7 +216,7 @@ void ResolveSystem(api::Spec* spec, Violations* violations) {
     CheckName(path, system->players(p).name(), violations);
     if (!names.insert(system->players(p).name()).second) {
       violations->Add(path, "Two players have this name: give them different ones.",
-                      "DUPLICATE_NAME");
+                      reason::kDuplicateName);
     }
   }
   if (!violations->empty()) return;

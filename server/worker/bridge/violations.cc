@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 
 namespace descent::worker {
 namespace {
@@ -33,7 +34,7 @@ void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t
   if (value >= least && value <= most) return;
   violations->Add(field,
                   absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
-                  "OUT_OF_RANGE");
+                  reason::kOutOfRange);
 }
 
 void ForEachMessage(const std::string& field, const google::protobuf::Message& message,
@@ -64,7 +65,7 @@ void CheckUnknownFields(const google::protobuf::Message& message, Violations* vi
       violations->Add(field,
                       absl::StrCat("Field number ", unknown.field(i).number(), " of ", type,
                                    " is unknown to this server; the client may be newer."),
-                      "UNKNOWN_FIELD");
+                      reason::kUnknownField);
     }
   });
 }
