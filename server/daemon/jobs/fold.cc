@@ -134,6 +134,12 @@ void JobFold::Apply(const v1::Event& event) {
   }
 }
 
+bool JobFold::LacksMatrices() const {
+  return std::ranges::any_of(light_.last_evaluation().metrics(), [](const v1::Metric& metric) {
+    return metric.size() > 0 && metric.size() <= kMostClasses;
+  });
+}
+
 void JobFold::ApplyEvaluation(const v1::Evaluated& evaluation) {
   v1::Evaluated* last = light_.mutable_last_evaluation();
   if (evaluation.part() == 0) {

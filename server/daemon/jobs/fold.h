@@ -28,6 +28,8 @@ class JobFold {
 
   void Apply(const v1::Event& event);
   // Of an evaluation of before as well: the store has none of its matrices.
+  // LacksMatrices: whether its event has some that are at hand with a job.
+  bool LacksMatrices() const;
   void ApplyEvaluation(const v1::Evaluated& evaluation);
 
   // For a fold that was made out of order.

@@ -10,6 +10,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
+#include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
 namespace {
@@ -22,6 +23,30 @@ constexpr int64_t kDefaultKeep = 3;
 JobFold FoldOf(const StoredJob& stored) {
   if (stored.snapshot.head_revision() == 0) return JobFold(stored.journal->job_id());
   return JobFold(stored.snapshot);
+}
+
+// What the stored fold left out of the last evaluation is in its event. The branch it was made on
+// is the newest that has one of its iteration: a rewind takes the fold's evaluation along.
+JobFold WithMatrices(const StoredJob& stored) {
+  JobFold fold = FoldOf(stored);
+  if (!fold.LacksMatrices()) return fold;
+  const int64_t iteration = fold.light().last_evaluation().iteration();
+  for (int32_t branch = fold.light().branch(); branch >= 0; --branch) {
+    const auto rows = stored.journal->FindEvaluations(branch, iteration);
+    if (!rows.ok()) return fold;  // the fold is good without
+    if (rows->empty()) continue;
+    for (const RowPtr& row : *rows) {
+      for (const Entry& entry : Entries(*row)) {
+        v1::Event event;
+        if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) {
+          return fold;
+        }
+        fold.ApplyEvaluation(event.evaluation());
+      }
+    }
+    return fold;
+  }
+  return fold;
 }
 
 Position PositionAfter(const std::string& job_id, const std::vector<v1::Event>& events) {
@@ -54,9 +79,10 @@ Job::Job(Environment environment, const StoredJob& stored)
     : environment_(std::move(environment)),
       id_(stored.journal->job_id()),
       journal_(stored.journal),
-      appender_(
-          environment_.clock, journal_, Position{FoldOf(stored)}, journal_->head_revision() + 1,
-          [this](const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
+      appender_(environment_.clock, journal_, Position{WithMatrices(stored)},
+                journal_->head_revision() + 1,
+                [this](const v1::Event& event)
+                    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
       book_(NewBook()),
       shelf_(rules::JobName(id_)),
       attempt_(environment_.clock) {}

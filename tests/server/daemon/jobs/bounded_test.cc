@@ -225,6 +225,19 @@ TEST_F(BoundedTest, ASmallMatrixIsAtHandAgainAfterARestart) {
   EXPECT_THAT(jobs_->Get(Ann(), "jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
 }
 
+TEST_F(BoundedTest, ASmallMatrixOfAFinishedJobIsAtHandAgainAfterARestart) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  EmitEvaluation(*worker, 0.5, "", /*classes=*/10);
+  worker->Finish();
+  AwaitState("a", v1::SUCCEEDED);
+  const std::string before = jobs_->Get(Ann(), "jobs/a")->SerializeAsString();
+  StopDaemon();
+  StartDaemon();
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->SerializeAsString(), before);
+}
+
 TEST_F(BoundedTest, ARecomputedEvaluationIsComparedWithTheStore) {
   auto worker = RunJob("a");
   worker->Train(2);
