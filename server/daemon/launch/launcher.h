@@ -33,6 +33,9 @@ class Launcher {
   // soon if there is no such process (any more); never because there is no descriptor to watch it
   // by: then it is tried again. Once the destructor has returned, never again.
   virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
+
+  // Ends it at once (SIGKILL), if it is still there: a worker that says and hears nothing.
+  virtual void End(const ProcessId& process) = 0;
 };
 
 }  // namespace descent::daemon

@@ -33,6 +33,8 @@ class Local final : public Launcher {
     processes_->Watch(process, std::move(on_exit));
   }
 
+  void End(const ProcessId& process) override { processes_->End(process); }
+
  private:
   const std::string binary_;
   const std::string socket_;

@@ -152,6 +152,13 @@ class SystemProcesses final : public Processes {
     }
   }
 
+  void End(const ProcessId& process) override {
+    // By descriptor: once it is open, the number can't become another process's.
+    const Descriptor opened(static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0)));
+    if (opened.get() < 0 || ProcessStartTicks(process.pid) != process.start_ticks) return;
+    syscall(SYS_pidfd_send_signal, opened.get(), SIGKILL, nullptr, 0);
+  }
+
  private:
   struct Watched {
     int64_t pid;

@@ -53,8 +53,9 @@ class Processes {
   // RESOURCE_EXHAUSTED: no descriptor is left, try again soon; UNAVAILABLE: it can't be started.
   virtual absl::StatusOr<ProcessId> Start(const Command& command) = 0;
 
-  // As Launcher::Watch.
+  // As Launcher's.
   virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
+  virtual void End(const ProcessId& process) = 0;
 };
 
 // 0 if there is no such process.

@@ -114,6 +114,7 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
     }
     EndPredictions(ShuttingDown());
     for (const WorkerPtr& worker : workers_) {
+      if (worker->fenced()) EndIfSilent(*worker, clock_->MonotonicNanos(), 1);
       if (worker->fenced() || worker->connection() == nullptr) continue;
       // It trains on, and finds the next daemon.
       if (worker->kind() == WorkerKind::kProgram) continue;
@@ -445,7 +446,10 @@ void Supervisor::CheckLeases() {
   }
   leases_checked_nanos_ = now;
   for (const WorkerPtr& worker : std::list<WorkerPtr>(workers_)) {
-    if (worker->fenced()) continue;
+    if (worker->fenced()) {
+      EndIfSilent(*worker, now, 2);
+      continue;
+    }
     if (worker->held_back_) worker->heard_nanos_ = now;
     // It may be stopped, by somebody who looks at it: its process tells when it is gone.
     if (worker->kind() == WorkerKind::kProgram && worker->process().pid > 0) continue;
@@ -460,6 +464,19 @@ void Supervisor::CheckLeases() {
   }
   loop_->PostAfter(lease / 4, [this] { CheckLeases(); });
   Maintain();
+}
+
+// A fenced worker leaves by itself as soon as it hears of it. One that hangs would keep its memory,
+// and its share of a GPU, beside its successor's.
+void Supervisor::EndIfSilent(Worker& worker, int64_t now, int leases) {
+  if (worker.kind() != WorkerKind::kLayers || worker.process().pid <= 0 || worker.ended_) return;
+  const double allowed =
+      worker.state_ == Worker::State::kLaunched ? options_.launch_seconds : options_.lease_seconds;
+  if (now - worker.heard_nanos_ <= static_cast<int64_t>(leases * allowed * kSecond)) return;
+  worker.ended_ = true;
+  LogWarning("workers", absl::StrCat("worker ", worker.process().pid,
+                                     " was replaced and is still silent: its process is ended"));
+  launcher_->End(worker.process());
 }
 
 void Supervisor::Count() {

@@ -261,6 +261,8 @@ class Supervisor : public SessionHandler {
   // Whether it will be a spare again so soon that another is not worth its launch.
   bool IsBackSoon(const WorkerPtr& worker) const;
   void CheckLeases();
+  // Ends the process of a fenced worker that has been silent for so many leases.
+  void EndIfSilent(Worker& worker, int64_t now, int leases);
   void Count();
   std::string LastLogLine(const WorkerPtr& worker) const;
 

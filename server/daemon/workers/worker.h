@@ -91,6 +91,7 @@ class Worker {
   int64_t spare_since_nanos_ = 0;
   int64_t busy_since_nanos_ = 0;  // validating or predicting
   bool replaced_ = false;         // fenced because what it did was no longer wanted
+  bool ended_ = false;            // its process, as it was fenced and stayed silent
   bool leaving_ = false;          // was asked to, at shutdown
   bool proven_ = false;           // has brought its launch's secret
   std::string job_;               // its id, of an assigned one and of a program

@@ -66,6 +66,16 @@ class FakeLauncher : public Launcher {
     on_exit(ProcessExit{});
   }
 
+  void End(const ProcessId& process) override {
+    server::MutexLock lock(mutex_);
+    ended_.push_back(process);
+  }
+  // Those that the daemon has ended; they live on until Exit.
+  std::vector<ProcessId> ended() {
+    server::MutexLock lock(mutex_);
+    return ended_;
+  }
+
   // The next worker that was launched; the test connects it.
   std::shared_ptr<FakeWorker> NextLaunched() {
     server::MutexLock lock(mutex_);
@@ -120,6 +130,7 @@ class FakeLauncher : public Launcher {
   int64_t launches_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::shared_ptr<FakeWorker>> launched_ ABSL_GUARDED_BY(mutex_);
   std::set<int64_t> alive_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ProcessId> ended_ ABSL_GUARDED_BY(mutex_);
   std::multimap<int64_t, std::function<void(const ProcessExit&)>> watchers_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -255,6 +255,20 @@ TEST_F(JobsTest, ASilentWorkerIsReplacedAndFencedWhenItWakes) {
   EXPECT_GE(jobs_->statistics(Ann()).fenced, 1);
 }
 
+TEST_F(JobsTest, AWorkerThatStaysSilentIsEnded) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  for (int i = 0; i < 6; ++i) Advance(2.5);  // a lease and a half
+  auto spare = ConnectSpare();
+  spare->Begin();
+  spare->Train(5);
+  EXPECT_TRUE(spare->AwaitAcknowledged());
+  EXPECT_TRUE(processes_.ended().empty());
+  for (int i = 0; i < 3; ++i) Advance(2.5);
+  EXPECT_EQ(processes_.ended(), std::vector<ProcessId>{worker->process()});
+}
+
 TEST_F(JobsTest, ThreeAttemptsWithoutANewIterationFail) {
   auto worker = RunJob("a");
   worker->Train(4);

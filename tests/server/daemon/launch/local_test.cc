@@ -105,6 +105,17 @@ TEST_F(LocalLauncherTest, WorkersInheritNoDescriptorAndNoSession) {
   EXPECT_NE(session, std::to_string(::getsid(0)));
 }
 
+TEST_F(LocalLauncherTest, EndsAProcessAndNotAnotherOfItsNumber) {
+  auto launcher = Make("sleep 60");
+  const auto process = Start(*launcher);
+  ASSERT_TRUE(process.ok()) << process.status();
+  launcher->End({::getpid(), 1});  // this test goes on
+  ::kill(static_cast<pid_t>(process->pid), SIGSTOP);
+  launcher->End(*process);
+  EXPECT_EQ(DescribeExit(Wait(*launcher, *process)), "was killed by signal 9 (SIGKILL)");
+  launcher->End(*process);  // gone
+}
+
 TEST_F(LocalLauncherTest, WatchesProcessesThatAreNotItsChildren) {
   auto launcher = Make("true");
   const pid_t child = ::fork();
