@@ -16,16 +16,17 @@ job = f"jobs/{sys.argv[1]}"
 server = os.environ.get("DESCENT_SERVER", "127.0.0.1:7600")
 training = TrainingServiceStub(grpc.insecure_channel(server))
 
-for response in training.WatchJob(api.WatchJobRequest(name=job, after_revision=0)):
-    for event in response.events:
-        it = event.iteration
-        if event.WhichOneof("kind") == "iteration" and it.index == 1000:
-            halve = Command(scale=Command.Scale(path="step_size", factor=0.5))
-            answer = training.CommandJob(
-                api.CommandJobRequest(name=job, request_id=uuid.uuid4().hex, commands=[halve])
-            )
-            applied = answer.event.command_applied
-            change = applied.changes[0]
-            print(f"at {applied.iteration}: {change.old_value:g} -> {change.new_value:g}")
-        elif event.WhichOneof("kind") == "iteration" and it.index % 500 == 0:
-            print(f"{event.revision:6} iteration {it.index}: {it.value:.4f}, {it.step_size:g}")
+try:
+    for response in training.WatchJob(api.WatchJobRequest(name=job, after_revision=0)):
+        for event in response.events:
+            it = event.iteration
+            if event.WhichOneof("kind") == "iteration" and it.index == 1000:
+                halve = Command(scale=Command.Scale(path="step_size", factor=0.5))
+                ask = api.CommandJobRequest(name=job, request_id=uuid.uuid4().hex, commands=[halve])
+                applied = training.CommandJob(ask).event.command_applied
+                change = applied.changes[0]
+                print(f"at {applied.iteration}: {change.old_value:g} -> {change.new_value:g}")
+            elif event.WhichOneof("kind") == "iteration" and it.index % 500 == 0:
+                print(f"{event.revision:6} iteration {it.index}: {it.value:.4f}, {it.step_size:g}")
+except grpc.RpcError as error:  # there is no such job, or it is over
+    sys.exit(error.details())

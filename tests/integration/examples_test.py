@@ -52,6 +52,21 @@ def test_python(client, daemon, job):
     assert f"at {applied.iteration}: {change.old_value:g} -> {change.new_value:g}" in out
 
 
+def test_python_says_that_a_job_is_over(client, daemon, folder):
+    job = client.create(specs.classifier(folder, iterations=1001)).name
+    client.wait_until_final(job)
+    ended = subprocess.run(
+        [sys.executable, programs.WORKSPACE / "client/examples/turn.py", job.removeprefix("jobs/")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "DESCENT_SERVER": daemon.grpc, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert f"{job} is over (SUCCEEDED)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_cpp(client, daemon, job):
     program = pathlib.Path(
         os.environ.get("TURN", programs.WORKSPACE / ".bazel-bin/client/examples/turn")
