@@ -41,9 +41,12 @@ export const GREATEST = 1e15;
 // Steps beyond: a run that diverges goes on and on.
 export const HUGE_STEPS = Array.from({length: 307 - 15}, (_, e) => [1, 2, 5].map((m) => Number(`${m}e${15 + e}`))).flat();
 
+// uPlot draws no axis that none of its steps suits; logSplits needs none.
+export const ANY_STEP = [Number.MAX_VALUE];
+
 // 1, 2 and 5 of each decade, or more where little more than one is in sight.
 export function logSplits(u, axis, min, max) {
-  const decades = Math.log10(max / min);
+  const decades = Math.log10(max) - Math.log10(min);
   const digits = decades > 4 ? [1] : decades > 1.2 ? [1, 2, 5] : decades > 0.4 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : null;
   if (!digits) {
     const step = niceStep((max - min) / 5);

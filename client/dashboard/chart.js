@@ -1,7 +1,7 @@
 // One chart over the iterations of a run: curves, their smoothed forms, evaluations, and marks.
 
 /* global uPlot */
-import {FONT, GREATEST, HUGE_STEPS, LEAST, axisIterations, axisNumbers, axisWidth, logSplits} from './axes.js';
+import {ANY_STEP, FONT, GREATEST, HUGE_STEPS, LEAST, axisIterations, axisNumbers, axisWidth, logSplits} from './axes.js';
 import {drawable, nonFinite, pick, smooth, smoothingSpan, within} from './curves.js';
 import {h, setHidden, setText} from './dom.js';
 import {count, duration, toNumber, value} from './format.js';
@@ -169,8 +169,8 @@ export class Chart {
     }
     if (low == null) return this.log ? [0.1, 1] : [0, 1];
     if (this.log) {
-      const pad = Math.max((high / low) ** 0.06, 1.02);
-      return [low / pad, high * pad];
+      const pad = Math.max(high ** 0.06 / low ** 0.06, 1.02);
+      return [Math.max(low / pad, Number.MIN_VALUE), Math.min(high * pad, Number.MAX_VALUE)];
     }
     if (low === high) return low === 0 ? [0, 1] : [Math.min(0, 2 * low), Math.max(0, 2 * high)];
     const pad = (high - low) * 0.06;
@@ -228,7 +228,8 @@ export class Chart {
           ...axis,
           size: axisWidth,
           space: 34,
-          ...(this.log ? {splits: logSplits, filter: (u, splits) => splits} : this.huge ? {incrs: HUGE_STEPS} : {}),
+          ...(this.log ? {incrs: ANY_STEP, splits: logSplits, filter: (u, splits) => splits} :
+            this.huge ? {incrs: HUGE_STEPS} : {}),
           values: (u, splits) => axisNumbers(splits),
         },
       ],

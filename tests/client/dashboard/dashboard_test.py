@@ -344,12 +344,15 @@ def test_axes_have_numbers_however_far_a_run_diverges(page, server):
         const {Points} = await import('/points.js');
         const {Range} = await import('/range.js');
         const all = [];
-        for (const sizes of [[1, 1e38], [-1e300, 1e20], [1e-20, 3e-20], [0.5, 2]]) {
+        const linear = [[1, 1e38], [-1e300, 1e20], [1e-20, 3e-20], [0.5, 2]].map((sizes) => [false, sizes]);
+        const logarithmic = [[1, 1e38], [1e-12, 1e300], [0.5, 2]].map((sizes) => [true, sizes]);
+        for (const [log, sizes] of [...linear, ...logarithmic]) {
           const points = new Points(10);
           sizes.forEach((value, index) => points.push({index, value}));
-          const chart = new Chart({title: 'x', key: `x${sizes}`, colour: 'value', height: 200, range: new Range(),
+          const chart = new Chart({title: 'x', key: `x${log}${sizes}`, colour: 'value', height: 200, range: new Range(),
             history: {marks: [], evaluations: []}, curves: () => [{column: 'value', label: 'x'}],
             source: () => points, last: () => 1});
+          chart.wantsLog = log;
           document.body.append(chart.element);
           chart.draw();
           await new Promise((done) => setTimeout(done, 100));
