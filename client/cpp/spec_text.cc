@@ -241,10 +241,16 @@ absl::StatusOr<v1::DataSource> ReadDataSource(const std::string& given,
     if (!status.ok()) return status;
     ResolvePaths(FolderOf(given), &source);
   } else if (!SetPath(given, &source)) {
+    const char* first = "";
+    if (EndsWithAny(given, {".gz", ".zip", ".bz2", ".xz", ".zst"})) first = "; unpack it first";
+    if (EndsWithAny(given, {".xlsx", ".xls", ".ods", ".parquet", ".feather"})) {
+      first = "; write its table as CSV first";
+    }
     return absl::InvalidArgumentError(absl::StrCat(
         given,
         ": its name does not tell what it is: .csv, .tsv, .npy, .npz, .safetensors, .txt, .idx, "
-        "-ubyte, a folder of pictures, or a .yaml file that says it (csv: {path: ...})"));
+        "-ubyte, a folder of pictures, or a .yaml file that says it (csv: {path: ...})",
+        first));
   }
   for (const std::string& assignment : overrides) {
     if (absl::Status set = ApplyPartOverride(assignment, &source); !set.ok()) return set;

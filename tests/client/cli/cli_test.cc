@@ -758,6 +758,9 @@ TEST_F(CliPredictTest, DataAreAFileOrSayWhatTheyAre) {
   const Result unknown = Descent({"predict", "a", "-o", Output("e.csv"), "--data", "x.parquet"});
   EXPECT_EQ(unknown.code, 1);
   EXPECT_THAT(unknown.err, HasSubstr("its name does not tell what it is"));
+  EXPECT_THAT(unknown.err, HasSubstr("; write its table as CSV first"));
+  EXPECT_THAT(Descent({"predict", "a", "-o", Output("e.csv"), "--data", "x.csv.gz"}).err,
+              HasSubstr("; unpack it first"));
   const std::string bad = File("bad.yaml", "csv: {paht: x}\n");
   EXPECT_THAT(Descent({"predict", "a", "-o", Output("e.csv"), "--data", bad}).err,
               HasSubstr(bad + ":1:7: csv.paht: unknown field (did you mean `path`?)"));
