@@ -178,10 +178,6 @@ void FieldReader::CheckWhole(const Field& field) {
   }
 }
 
-std::string Sentence(const absl::Status& status) {
-  return absl::StrCat(std::string(status.message()), ".");
-}
-
 std::string KindOf(const google::protobuf::Message& message) {
   const auto* kind = MessageFields(message).Kind();
   return kind == nullptr ? "" : kind->name();

@@ -64,9 +64,6 @@ class FieldReader {
   bool right_ = true;
 };
 
-// `delta: -1 is negative; give a finite number > 0.`
-std::string Sentence(const absl::Status& status);
-
 // The member of the message's `oneof kind` that is set, with its name: `adam`. Empty: none is.
 std::string KindOf(const google::protobuf::Message& message);
 // `sgd, adam, …`: those that there are.

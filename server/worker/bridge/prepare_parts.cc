@@ -39,12 +39,6 @@ absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
 
 }  // namespace
 
-std::string Sentence(const absl::Status& status) {
-  std::string text(status.message());
-  if (!text.empty() && text.back() != '.') text.push_back('.');
-  return text;
-}
-
 Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
 
 std::string SpecText(const api::Spec& spec) {

@@ -16,8 +16,6 @@
 
 namespace descent::worker {
 
-// The status' message, with a full stop.
-std::string Sentence(const absl::Status& status);
 // Of one example.
 Shape ExampleShape(const at::Tensor& rows);
 // As checkpoints hold it.

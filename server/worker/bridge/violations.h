@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "descent/v1/spec.pb.h"
 
 namespace descent::worker {
@@ -35,6 +36,9 @@ class Violations {
  private:
   std::vector<Violation> list_;
 };
+
+// What core says of a value, with a full stop: `delta: -1 is negative; give a finite number > 0.`
+std::string Sentence(const absl::Status& status);
 
 // OUT_OF_RANGE unless least ≤ value ≤ most.
 void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
