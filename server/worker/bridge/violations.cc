@@ -17,6 +17,12 @@ constexpr size_t kMaxViolations = 32;
 
 }  // namespace
 
+std::string Sentence(const absl::Status& status) {
+  std::string text(status.message());
+  if (!text.empty() && text.back() != '.') text.push_back('.');
+  return text;
+}
+
 void Violations::Add(std::string field, std::string description, std::string_view reason) {
   if (list_.size() >= kMaxViolations) return;
   // A sentence of core's may quote what is in a file, or its name.
