@@ -109,11 +109,15 @@ TEST(FieldsTest, ErrorsNameTheFirstFieldThatIsOutOfItsRange) {
 }
 
 TEST(FieldsTest, WhatIsRequiredFollowsFromTheDeclarationAndTheDefault) {
-  const Everything options;
+  Everything options;
   const FieldList fields = FieldsOf(options);
   EXPECT_EQ(fields.size(), 13u);
   EXPECT_TRUE(fields.Find("units")->required());
   EXPECT_EQ(fields.Find("units")->missing(), "Give a number.");
+  // A list that must not be empty, and isn't.
+  EXPECT_TRUE(fields.Find("boxes")->must_be_given());
+  EXPECT_FALSE(fields.Find("boxes")->required());
+  options.boxes.clear();
   EXPECT_TRUE(fields.Find("boxes")->required());
   EXPECT_EQ(fields.Find("boxes")->missing(), "Give at least one box.");
   for (const char* name : {"step_size", "delta", "note", "limit", "weights", "box"}) {
