@@ -35,12 +35,6 @@ void Violations::Add(const Violations& others) {
   }
 }
 
-std::string Sentence(const absl::Status& status) {
-  std::string text(status.message());
-  if (!text.empty() && text.back() != '.') text.push_back('.');
-  return text;
-}
-
 void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
                  Violations* violations) {
   if (value >= least && value <= most) return;

@@ -26,9 +26,6 @@ struct Violation {
   std::string reason;       // ErrorInfo.reason: SHAPE_MISMATCH
 };
 
-// The status' message, with a full stop.
-std::string Sentence(const absl::Status& status);
-
 class Violations {
  public:
   void Add(std::string field, std::string description, std::string_view reason);

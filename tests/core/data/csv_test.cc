@@ -132,9 +132,9 @@ TEST(Csv, TakesWeightsFromAColumn) {
 }
 
 TEST(Csv, NamesTheLineOfARaggedRow) {
-  EXPECT_EQ(ErrorOf("a,y\n1,2\n3\n"), "t.csv, line 3: 1 fields, but the header has 2.");
+  EXPECT_EQ(ErrorOf("a,y\n1,2\n3\n"), "t.csv, line 3: 1 field, but the header has 2.");
   EXPECT_EQ(ErrorOf("a,y\n1,2,3\n"), "t.csv, line 2: 3 fields, but the header has 2.");
-  EXPECT_EQ(ErrorOf("a,y\n1,2\n\n3\n"), "t.csv, line 4: 1 fields, but the header has 2.");
+  EXPECT_EQ(ErrorOf("a,y\n1,2\n\n3\n"), "t.csv, line 4: 1 field, but the header has 2.");
 }
 
 TEST(Csv, NamesLineAndColumnOfText) {
