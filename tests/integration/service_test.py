@@ -352,14 +352,14 @@ def test_a_restarted_daemon_has_all_its_jobs(daemon, connect, folder):
     done = client.create(specs.linear_regression(folder, iterations=500)).name
     before = list(client.watch(done))
     running = client.create(specs.classifier(folder, iterations=FOREVER)).name
-    reached = client.wait_for_iteration(running, 500).iteration.index
-    client.set(running, "step_size", 0.004, request_id="kept")
+    client.wait_for_iteration(running, 500)
+    applied = client.set(running, "step_size", 0.004, request_id="kept").command_applied.iteration
 
     daemon.restart()
     client = connect(daemon.grpc)
     assert list(client.watch(done)) == before
     assert client.get(done).state == event_pb2.SUCCEEDED
-    assert client.wait_for_iteration(running, reached + 5000).iteration.step_size == 0.004
+    assert client.wait_for_iteration(running, applied + 5000).iteration.step_size == 0.004
     client.stop(running)
     assert_contiguous(client.history(running))
     daemon.restart()

@@ -22,6 +22,7 @@
 namespace descent {
 namespace {
 
+using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using toy::Pair;
@@ -86,7 +87,7 @@ TEST(TransformationTest, ChangesTheGradientAndHasADial) {
   auto run = UnitGradient{.length = 1, .optimizer = GradientDescent{.step_size = 1.0}}(Pair{},
                                                                                        ThreeFour{});
   run.Advance();
-  EXPECT_THAT(run.Current().solution.v, ElementsAre(-0.6, -0.8));
+  EXPECT_THAT(run.Current().solution.v, ElementsAre(DoubleEq(-0.6), DoubleEq(-0.8)));
   // What the objective has shown stays what it was.
   EXPECT_THAT(run.Current().gradient.v, ElementsAre(3, 4));
   ASSERT_EQ(run.dials()[1]->name, "unit_gradient.length");
