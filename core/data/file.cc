@@ -139,9 +139,12 @@ absl::Status CheckNotHollow(const std::string& path, const struct stat& info) {
                    "array anew with the shape that it has."));
 }
 
+int64_t Nanos(const timespec& time) {
+  return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
 FileStamp StampOf(const std::string& path, const struct stat& info) {
-  return FileStamp{path, info.st_size,
-                   static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec,
+  return FileStamp{path, info.st_size, Nanos(info.st_mtim), Nanos(info.st_ctim),
                    static_cast<uint64_t>(info.st_ino)};
 }
 
@@ -155,9 +158,10 @@ absl::Status AddFolder(const std::string& path, const DataRoots& roots, int dept
     if (!found.ok()) return found.status();
     const FileStamp stamp = StampOf(inner, found->info);
     sum->bytes += stamp.bytes;
-    sum->modified_nanos =
-        static_cast<int64_t>(static_cast<uint64_t>(sum->modified_nanos) * 0x9e3779b97f4a7c15 +
-                             static_cast<uint64_t>(stamp.modified_nanos));
+    for (int64_t FileStamp::* time : {&FileStamp::modified_nanos, &FileStamp::changed_nanos}) {
+      sum->*time = static_cast<int64_t>(static_cast<uint64_t>(sum->*time) * 0x9e3779b97f4a7c15 +
+                                        static_cast<uint64_t>(stamp.*time));
+    }
     sum->inode = sum->inode * 0x9e3779b97f4a7c15 + stamp.inode;
     if (S_ISDIR(found->info.st_mode) && depth > 1) {
       if (absl::Status status = AddFolder(inner, roots, depth - 1, sum); !status.ok()) {

@@ -24,6 +24,8 @@ struct FileStamp {
   std::string path;
   int64_t bytes = 0;
   int64_t modified_nanos = 0;
+  // st_ctime, which nobody can set: rsync --times and cp -p put the other one back.
+  int64_t changed_nanos = 0;
   uint64_t inode = 0;
   bool operator==(const FileStamp&) const = default;
 };
@@ -65,8 +67,8 @@ absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoo
 // is on the disk. Reads it once, for its digest.
 absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots = {});
 
-// DataLoss, naming the file, if it is mapped and was written into since. Looks at its time, and
-// reads it only if that has changed: then `file` notes the new one. What was put in its place
+// DataLoss, naming the file, if it is mapped and was written into since. Looks at its times, and
+// reads it only if one has changed: then `file` notes the new one. What was put in its place
 // meanwhile is another file, which nobody has mapped.
 absl::Status CheckUnchanged(FileDigest* file, const DataRoots& roots = {});
 

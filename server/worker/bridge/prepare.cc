@@ -265,7 +265,7 @@ absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expe
   for (const api::DataDigest& was : expected.digests()) {
     for (const api::DataDigest& is : prepared.summary.digests()) {
       if (is.path() != was.path() || is.sha256() == was.sha256()) continue;
-      return absl::InvalidArgumentError(
+      return absl::DataLossError(
           absl::StrCat(was.path(), " has changed since the job was submitted: its SHA-256 is ",
                        is.sha256(), ", not ", was.sha256(), "."));
     }

@@ -40,8 +40,8 @@ struct Prepared {
 // meta device. No memory is taken for parameters.
 std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache);
 
-// What the data must still be: those that were validated. InvalidArgument naming the file that
-// has changed.
+// What the data must still be: those that were validated. DataLoss naming the file that has
+// changed.
 absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected);
 
 // The run at its starting point. Takes the data.

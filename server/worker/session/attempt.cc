@@ -97,7 +97,8 @@ v1::Start Attempt::Resolved(v1::Start start) {
 Attempt::End Attempt::Run() {
   began_nanos_ = clock_->MonotonicNanos();
   if (absl::Status status = Build(); !status.ok()) {
-    Fail(std::string(status.message()), reason::kPreparationFailed);
+    Fail(std::string(status.message()),
+         absl::IsDataLoss(status) ? reason::kDataChanged : reason::kPreparationFailed);
     return End::kFinal;
   }
   if (absl::Status status = LoadCheckpoint(); !status.ok()) {

@@ -93,6 +93,21 @@ TEST_F(FileTest, AMappedFileThatIsOverwrittenIsNoticed) {
   EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
 }
 
+TEST_F(FileTest, AMappedFileThatIsOverwrittenWithItsTimeKeptIsNoticed) {
+  const std::string path = folder_.Write("root/data.npy", "0123456789");
+  FileDigest file = MapDataFile(path, roots_)->digest;
+  struct stat before{};
+  ASSERT_EQ(stat(path.c_str(), &before), 0);
+  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_EQ(pwrite(fd, "0123456780", 10, 0), 10);
+  const timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+  ASSERT_EQ(futimens(fd, times), 0);
+  close(fd);
+  file.mapped->stamp.changed_nanos = 0;  // the clock of files may not have moved on yet
+  EXPECT_EQ(StampDataFile(path, roots_)->modified_nanos, file.mapped->stamp.modified_nanos);
+  EXPECT_EQ(CheckUnchanged(&file, roots_).code(), absl::StatusCode::kDataLoss);
+}
+
 TEST_F(FileTest, RefusesWhatIsOutsideTheRootsHoweverItIsNamed) {
   std::filesystem::create_symlink(outside_, In("link.csv"));
   std::filesystem::create_symlink("../secret.csv", In("relative.csv"));

@@ -730,6 +730,7 @@ TEST_F(PrepareTest, NoticesThatDataHasChanged) {
   std::variant<Prepared, Violations> after = Prepare(Spec(), &cache_);
   EXPECT_EQ(std::get<Prepared>(after).summary.train_examples(), 101);
   const absl::Status status = CheckDigests(std::get<Prepared>(after), summary);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_NE(status.message().find(table_ + " has changed"), absl::string_view::npos);
 }
 

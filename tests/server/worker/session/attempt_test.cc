@@ -368,6 +368,7 @@ TEST_F(AttemptTest, ChangedDataFailsTheJobNamingTheFile) {
   EXPECT_EQ(worker.Wait(), 0);
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].state_changed().state(), api::FAILED);
+  EXPECT_EQ(events[0].state_changed().error_reason(), "DATA_CHANGED");
   EXPECT_NE(events[0].state_changed().reason().find(table_ + " has changed"), std::string::npos);
 }
 
