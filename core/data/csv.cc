@@ -98,6 +98,7 @@ class Reader {
     const bool usual = options.missing.tokens.empty();
     for (const std::string& token : usual ? UsualMissingTokens() : options.missing.tokens) {
       tokens_.insert(token);
+      if (const std::optional<double> number = Numeric(token)) numbers_.insert(*number);
     }
   }
 
@@ -117,7 +118,13 @@ class Reader {
                                           dropped_ + static_cast<int64_t>(lines_.size()),
                                           " rows are left out: they lack something."));
     }
+    if (filled_ > 0) {
+      table_.notes.push_back(absl::StrCat(path(), ": ", filled_,
+                                          filled_ == 1 ? " input holds" : " inputs hold",
+                                          " nothing, for which `missing` stands in."));
+    }
     for (CsvColumn& column : table_.columns) Order(&column);
+    NoteEmptyColumns();
     return Assemble();
   }
 
@@ -179,9 +186,33 @@ class Reader {
     return absl::OkStatus();
   }
 
-  bool IsMissing(std::string_view field) const {
+  // A number that is written with digits: True is none.
+  std::optional<double> Numeric(std::string_view text) const {
+    if (text.find_first_of("0123456789") == std::string_view::npos) return std::nullopt;
+    return ParseNumber(text, format_);
+  }
+
+  bool IsMissing(std::string_view field, const CsvColumn& column) const {
     if (options_.missing.kind == MissingValues::Kind::kRefused) return field.empty();
-    return tokens_.count(field) > 0;
+    if (tokens_.count(field) > 0) return true;
+    if (numbers_.empty() || column.kind != Kind::kNumber) return false;
+    // -999.0 is what -999 is, as in pandas.
+    const std::optional<double> number = Numeric(field);
+    return number && numbers_.count(*number) > 0;
+  }
+
+  // In training data, where a mean would come from.
+  void NoteEmptyColumns() {
+    if (options_.missing.kind != MissingValues::Kind::kMean || !read_.columns.empty()) return;
+    for (const CsvColumn& column : table_.columns) {
+      if (column.role != Role::kInput || column.kind == Kind::kCategory ||
+          !std::ranges::all_of(column.values, [](double x) { return std::isnan(x); })) {
+        continue;
+      }
+      table_.notes.push_back(absl::StrCat(path(), ": column \"", Shown(column.name),
+                                          "\" holds nothing at all, so there is no mean: it is 0 "
+                                          "throughout. `ignore` could leave it out."));
+    }
   }
 
   // The number of fields if none is missing.
@@ -189,7 +220,7 @@ class Reader {
     size_t i = 0;
     while (i < fields_.size() &&
            (table_.columns[i].role == Role::kIgnored || table_.columns[i].role == Role::kUnnamed ||
-            !IsMissing(fields_[i]))) {
+            !IsMissing(fields_[i], table_.columns[i]))) {
       ++i;
     }
     return i;
@@ -206,7 +237,7 @@ class Reader {
       return absl::InvalidArgumentError(
           absl::StrCat(path(), ", line 1: column ", place + 1, " has no name."));
     }
-    if (IsMissing(field)) return Missing(field, column);
+    if (IsMissing(field, *column)) return Missing(field, column);
     if (column->kind == Kind::kCategory) return Category(std::string(field), column);
     const bool date = column->kind == Kind::kDate || column->kind == Kind::kDateParts;
     const std::optional<double> value =
@@ -231,7 +262,9 @@ class Reader {
     if (column.role == Role::kWeight) return no_number + ".";
     const std::vector<std::string>& usual = UsualMissingTokens();
     if (std::find(usual.begin(), usual.end(), field) != usual.end()) {
-      return no_number + "; `missing` could say what that means.";
+      return absl::StrCat(no_number, "; `missing",
+                          options_.missing.kind == MissingValues::Kind::kRefused ? "" : ".tokens",
+                          "` could say what that means.");
     }
     const char decimal = format_.decimal;
     for (const std::string_view mark : {".", ",", " ", "'", "\u00A0", "\u202F", "\u2019"}) {
@@ -271,6 +304,7 @@ class Reader {
       case MissingValues::Kind::kValue:
         if (column->kind == Kind::kNumber) {
           column->values.push_back(options_.missing.value);
+          ++filled_;
           return absl::OkStatus();
         }
         if (column->kind != Kind::kCategory) {
@@ -281,6 +315,7 @@ class Reader {
         break;
     }
     column->values.push_back(kNothing);
+    ++filled_;
     return absl::OkStatus();
   }
 
@@ -356,12 +391,14 @@ class Reader {
   const NumberFormat format_;
   std::vector<std::string> date_formats_;
   std::unordered_set<std::string_view> tokens_;  // of missing values
+  std::unordered_set<double> numbers_;           // those that are numbers
   CsvRecords records_;
   std::vector<std::string_view> first_;   // a row that was looked at, until it is taken
   std::vector<std::string_view> fields_;  // of the present row
   CsvColumns table_;
   std::vector<int64_t> lines_;
-  int64_t dropped_ = 0;
+  int64_t dropped_ = 0;  // rows
+  int64_t filled_ = 0;   // inputs
 };
 
 // A byte order mark, or every other byte zero.

@@ -195,6 +195,26 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* vio
   return absl::OkStatus();
 }
 
+// Categories are numbered by their names' order, which says nothing of more or less. Two of them
+// may well be 0 and 1.
+void NoteRankedCategories(const LoadedData& data, Prepared* prepared) {
+  const api::Objective& objective = prepared->spec.objective();
+  if (!objective.has_mean_squared_error() && !objective.has_mean_absolute_error() &&
+      !objective.has_huber()) {
+    return;
+  }
+  for (const std::string& target : data.target_columns) {
+    const auto found = data.categories.find(target);
+    if (found == data.categories.end() || found->second.size() < 3) continue;
+    const size_t last = found->second.size() - 1;
+    prepared->train.notes.push_back(absl::StrCat(
+        "The target \"", target,
+        "\" is categorical, and the objective takes its categories for the ", "numbers 0 (",
+        found->second.front(), ") to ", last, " (", found->second.back(),
+        "), in the order of their names; cross_entropy takes them for classes."));
+  }
+}
+
 // Reads the data and resolves what depends on them. False: violations.
 bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
   LoadedData data;
@@ -203,6 +223,7 @@ bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
   AddClassNames(prepared->spec.data().train(), data.categories, &prepared->summary);
   prepared->train = std::move(data.train);
   prepared->test = std::move(data.test);
+  NoteRankedCategories(data, prepared);
   ResolveWithData(prepared->train.size(), &prepared->spec, violations);
   if (!violations->empty()) return false;
   ResolveBatches(prepared->train, &prepared->spec, violations);

@@ -274,6 +274,36 @@ TEST(Csv, TheUsualTokensHoldNothing) {
             "`missing: {drop: {}}` leaves such rows out.");
 }
 
+TEST(Csv, ATokenThatIsANumberMeansThatNumber) {
+  CsvFile file = Table();
+  file.categorical = {"c"};
+  file.missing.kind = MissingValues::Kind::kDrop;
+  file.missing.tokens = {"-999", "1"};
+  auto table = ParseCsv("a,c,y\n-999.0,u,2\n-999,u,2\n-9.99e2,u,2\n-99,1.0,2\nTrue,u,3\n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{-99, 1, 0}, {1, 0, 1}});
+}
+
+TEST(Csv, WhatIsFilledInIsNoted) {
+  CsvFile file = Table();
+  file.missing.kind = MissingValues::Kind::kMean;
+  const char* text = "a,b,y\n,1,2\nNA,,2\n";
+  const auto table = ParseCsv(text, file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(
+      table->notes,
+      (std::vector<std::string>{
+          "t.csv: 3 inputs hold nothing, for which `missing` stands in.",
+          "t.csv: column \"a\" holds nothing at all, so there is no mean: it is 0 throughout. "
+          "`ignore` could leave it out."}));
+  EXPECT_EQ(ParseCsv(text, file, After(*table))->notes.size(), 1u);
+  file.missing.tokens = {"-"};
+  EXPECT_EQ(
+      ErrorOf("a,y\nNA,1\n", file),
+      "t.csv, line 2, column \"a\": \"NA\" is not a finite number; `missing.tokens` could say "
+      "what that means.");
+}
+
 TEST(Csv, RowsThatLackSomethingAreDropped) {
   CsvFile file = Table();
   file.ignore = {"note"};

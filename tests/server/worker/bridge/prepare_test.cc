@@ -722,6 +722,23 @@ TEST_F(PrepareTest, ChecksThatObjectiveAndTestDataGoWithTheModel) {
             "data.test SHAPE_MISMATCH");
 }
 
+TEST_F(PrepareTest, CategoriesThatAreTakenForQuantitiesAreNoted) {
+  api::Spec spec = Spec();
+  spec.mutable_data()->mutable_train()->mutable_csv()->add_categorical("label");
+  std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+  EXPECT_EQ(std::get<Prepared>(result).summary.notes_size(), 0);
+  spec.mutable_objective()->mutable_mean_squared_error();
+  spec.mutable_model()->mutable_sequential()->mutable_layers(2)->mutable_linear()->set_out_features(
+      1);
+  result = Prepare(spec, &cache_);
+  const api::SpecSummary& summary = std::get<Prepared>(result).summary;
+  ASSERT_EQ(summary.notes_size(), 1);
+  EXPECT_EQ(summary.notes(0),
+            "The target \"label\" is categorical, and the objective takes its categories for the "
+            "numbers 0 (0) to 2 (2), in the order of their names; cross_entropy takes them for "
+            "classes.");
+}
+
 TEST_F(PrepareTest, NoticesThatDataHasChanged) {
   std::variant<Prepared, Violations> before = Prepare(Spec(), &cache_);
   const api::SpecSummary summary = std::get<Prepared>(before).summary;
