@@ -408,6 +408,21 @@ bool IsUtf16(std::string_view text) {
   return text.substr(0, 4).find('\0') != std::string_view::npos;
 }
 
+// What begins like this is no table of text, whatever it is called, and what to do about it.
+struct Impostor {
+  std::string_view begins;
+  const char* is;
+};
+constexpr Impostor kImpostors[] = {
+    {"\x1F\x8B", "packed with gzip; unpack it first: gunzip"},
+    {"PK\x03\x04", "a zip archive or an Excel workbook; unpack it, or save its table as CSV"},
+    {"PAR1\x15", "a Parquet file; write its table as CSV first"},
+    {"<!DOCTYPE", "a page in HTML, not the file that it may speak of; download that"},
+    {"<!doctype", "a page in HTML, not the file that it may speak of; download that"},
+    {"<html", "a page in HTML, not the file that it may speak of; download that"},
+    {"version https://git-lfs", "a pointer of Git LFS; fetch the file itself: git lfs pull"},
+};
+
 bool IsOneCharacter(const std::string& text) {
   return text.size() == 1 && text != "\"" && text != "\n" && text != "\r";
 }
@@ -461,6 +476,11 @@ absl::StatusOr<Examples> CsvFile::Read(const ReadOptions& options) const {
 
 absl::StatusOr<Examples> ParseCsv(std::string_view text, const CsvFile& options,
                                   const ReadOptions& read) {
+  for (const auto& [begins, is] : kImpostors) {
+    if (!text.starts_with(begins)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.path, " is no CSV file: it is ", is, "."));
+  }
   if (IsUtf16(text)) {
     return absl::InvalidArgumentError(absl::StrCat(
         options.path,

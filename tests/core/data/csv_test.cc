@@ -363,6 +363,18 @@ TEST(Csv, LinesMayEndWithACarriageReturnAlone) {
   EXPECT_EQ(ErrorOf("a,y\r1,2\rx,4\r").substr(0, 13), "t.csv, line 3");
 }
 
+TEST(Csv, WhatIsNoTableIsSaid) {
+  const std::string gzip("\x1F\x8B\x08\0\0\0", 6);
+  const std::string zip("PK\x03\x04\x14\0", 6);
+  EXPECT_EQ(ErrorOf(gzip),
+            "t.csv is no CSV file: it is packed with gzip; unpack it first: gunzip.");
+  EXPECT_NE(ErrorOf(zip).find("an Excel workbook"), std::string::npos);
+  EXPECT_NE(ErrorOf("PAR1\x15\x04").find("a Parquet file"), std::string::npos);
+  EXPECT_NE(ErrorOf("<!DOCTYPE html>\n<html>").find("a page in HTML"), std::string::npos);
+  EXPECT_NE(ErrorOf("version https://git-lfs.github.com/spec/v1\noid sha256:0\n").find("Git LFS"),
+            std::string::npos);
+}
+
 TEST(Csv, Utf16IsSaid) {
   const std::string text = "a,y\n1,2\n";
   for (const std::string& mark : {std::string("\xFF\xFE"), std::string()}) {
