@@ -98,12 +98,17 @@ class SkipNonFiniteMethod final : public WrapperMethod<X> {
   SkipNonFiniteMethod(const O& options, const X& x0) : WrapperMethod<X>(options, x0) {}
 
   void Step(const X& gradient, Evaluator<X>& evaluator) override {
-    if (std::isfinite(evaluator.value()) && std::isfinite(norm(gradient))) {
+    skips_ = !std::isfinite(evaluator.value()) || !std::isfinite(norm(gradient));
+    if (!skips_) {
       this->StepInside(gradient, evaluator);
     } else {
       this->SkipInside();
       ++skipped_;
     }
+  }
+  std::string_view stuck() const override {
+    return skips_ ? "the value or the gradient is not finite and skip_nonfinite makes no step there"
+                  : WrapperMethod<X>::stuck();
   }
   bool TakeEvaluation(double& value, X& gradient) override {
     return this->TakeEvaluationInside(value, gradient);
@@ -119,6 +124,7 @@ class SkipNonFiniteMethod final : public WrapperMethod<X> {
 
  private:
   int64_t skipped_ = 0;
+  bool skips_ = false;  // the last step
 };
 
 }  // namespace descent

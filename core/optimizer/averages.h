@@ -85,6 +85,8 @@ class LookaheadMethod final : public WrapperMethod<X> {
       assign(slow_, x);
     });
   }
+  // The way back to the slow weights may move it.
+  std::string_view stuck() const override { return {}; }
   void Visit(StateVisitor<X>& visitor) override {
     WrapperMethod<X>::Visit(visitor);
     visitor.Integer(this->Named("count"), count_);

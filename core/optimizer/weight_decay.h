@@ -156,6 +156,8 @@ class DecoupledWeightDecayMethod final : public WrapperMethod<X> {
       }
     });
   }
+  // The decay moves it.
+  std::string_view stuck() const override { return {}; }
 
  private:
   // The parameters that have a step size in common: those of a group may have one of their own.

@@ -238,6 +238,12 @@ Attempt::Next Attempt::Boundary(const Trainer::Boundary& boundary) {
   if (last() && leave_) return Next::kLeave;  // while it waited for its last checkpoint
   const Next next = CommandStage();
   if (next != Next::kStep || !last()) return next;
+  const bool stuck = std::any_of(stop_reasons_.begin(), stop_reasons_.end(),
+                                 [](const StopReason& reason) { return reason.test == "stuck"; });
+  if (stuck && !non_finite_.empty()) {
+    journal_.Write(*std::move(events));
+    return Diverge(absl::StrCat(non_finite_, ", and so it stays: no step is made where it is"));
+  }
   std::string reason = ToSentence(stop_reasons_);
   if (!non_finite_.empty()) {
     absl::StrAppend(&reason, reason.empty() ? "" : "; ", "not finite at the end: ", non_finite_);

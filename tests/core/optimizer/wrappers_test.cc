@@ -154,7 +154,9 @@ TEST(SkipNonFiniteTest, MovesNothingAndCounts) {
   for (int k = 0; k < 2; ++k) run.Advance();
   ExpectNear(run.Current().solution, -1, 0);
   run.Report([](std::string_view, double skipped) { EXPECT_EQ(skipped, 1); });
+  EXPECT_NE(run.stuck(), "");
   run.Advance();
+  EXPECT_EQ(run.stuck(), "");
   ExpectNear(run.Current().solution, -1 - 1.9, 0);
 }
 

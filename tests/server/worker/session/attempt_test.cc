@@ -183,6 +183,31 @@ TEST_F(AttemptTest, AMethodThatIsStuckEndsTheRunAndSaysWhy) {
   }
 }
 
+TEST_F(AttemptTest, SkippingEveryStepForEverIsDivergence) {
+  for (const char* wrappers : {"wrappers { skip_nonfinite {} }",
+                               "wrappers { clip_by_norm { max_norm { constant: 1 } } } "
+                               "wrappers { skip_nonfinite {} }"}) {
+    FakeDaemon daemon;
+    WorkerProcess worker(daemon);
+    daemon.WaitForHello(1);
+    api::Spec spec;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(
+        absl::StrCat("objective { function { beale {} } } iterations: 5000 seed: 1 "
+                     "on_non_finite: CONTINUE "
+                     "optimizer { sgd { step_size { constant: 1e200 } } ",
+                     wrappers, " }"),
+        &spec));
+    daemon.Send(StartOf(daemon, spec));
+    const Events events = daemon.WaitForEvents(Ended);
+    EXPECT_EQ(worker.Wait(), 0);
+    const api::StateChanged& end = events.back().state_changed();
+    EXPECT_EQ(end.state(), api::FAILED) << wrappers;
+    EXPECT_EQ(end.error_reason(), "DIVERGED");
+    EXPECT_NE(end.reason().find("so it stays"), std::string::npos) << end.reason();
+    EXPECT_LT(Iterations(events).size(), 10u);
+  }
+}
+
 TEST_F(AttemptTest, AStepSizeSetAtAnIterationFirstShowsInTheNext) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);
