@@ -26,6 +26,7 @@ namespace {
 constexpr int kMaxScans = 500;
 constexpr int kExifMarker = JPEG_APP0 + 1;
 constexpr std::string_view kExif("Exif\0\0", 6);
+constexpr std::string_view kXmp("http://ns.adobe.com/xap/1.0/\0", 29);
 
 struct JpegReader {
   ~JpegReader() { jpeg_destroy_decompress(&decoder); }
@@ -112,13 +113,16 @@ bool ReadPixels(JpegReader* reader, uint8_t* pixels, int64_t stride) {
 }
 
 int Orientation(const JpegReader& reader) {
+  int of_exif = 0;
+  int of_xmp = 0;
   for (const jpeg_marker_struct* marker = reader.decoder.marker_list; marker != nullptr;
        marker = marker->next) {
     const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
-    if (marker->marker != kExifMarker || !data.starts_with(kExif)) continue;
-    return ExifOrientation(data.substr(kExif.size()));
+    if (marker->marker != kExifMarker) continue;
+    if (data.starts_with(kExif) && of_exif == 0) of_exif = ExifOrientation(data);
+    if (data.starts_with(kXmp)) of_xmp = XmpOrientation(data.substr(kXmp.size()));
   }
-  return 1;
+  return of_exif != 0 ? of_exif : of_xmp != 0 ? of_xmp : 1;
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "core/data/picture_samples.h"
 
 #include <cstddef>
+#include <string>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace descent {
@@ -33,11 +36,13 @@ class Tiff {
 
 }  // namespace
 
-int ExifOrientation(std::string_view tiff) {
+int ExifOrientation(std::string_view exif) {
+  constexpr std::string_view kHeader("Exif\0\0", 6);
+  const std::string_view tiff = exif.substr(exif.starts_with(kHeader) ? kHeader.size() : 0);
   const bool little = tiff.substr(0, 2) == "II";
-  if (!little && tiff.substr(0, 2) != "MM") return 1;
+  if (!little && tiff.substr(0, 2) != "MM") return 0;
   const Tiff numbers(tiff, little);
-  if (numbers.Number(2, 2) != 42) return 1;
+  if (numbers.Number(2, 2) != 42) return 0;
   // The first directory: a count, then twelve bytes for each entry (tag, type, count, value).
   const size_t directory = numbers.Number(4, 4);
   const size_t entries = numbers.Number(directory, 2);
@@ -47,7 +52,44 @@ int ExifOrientation(std::string_view tiff) {
     const size_t value = numbers.Number(entry + 8, numbers.Number(entry + 2, 2) == kShort ? 2 : 4);
     return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
   }
-  return 1;
+  return 0;
+}
+
+int RawExifOrientation(std::string_view text) {
+  for (int line = 0; line < 3; ++line) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return 0;
+    text.remove_prefix(end + 1);
+  }
+  std::string digits;
+  for (const char c : text) {
+    if (absl::ascii_isxdigit(static_cast<unsigned char>(c))) {
+      digits += c;
+    } else if (!absl::ascii_isspace(static_cast<unsigned char>(c))) {
+      return 0;
+    }
+  }
+  if (digits.size() % 2 != 0) return 0;
+  return ExifOrientation(absl::HexStringToBytes(digits));
+}
+
+int XmpOrientation(std::string_view xmp) {
+  constexpr std::string_view kName = "tiff:Orientation";
+  for (size_t at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at)) {
+    at += kName.size();
+    std::string_view value = xmp.substr(at);
+    if (value.starts_with("=\"")) {
+      value.remove_prefix(2);
+    } else if (value.starts_with(">")) {
+      value.remove_prefix(1);
+    } else {
+      continue;
+    }
+    if (value.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(value[0]))) continue;
+    const int orientation = value[0] - '0';
+    return orientation >= 1 && orientation <= 8 ? orientation : 1;
+  }
+  return 0;
 }
 
 absl::Status DamagedPicture(const std::string& path, std::string_view format,

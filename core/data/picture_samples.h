@@ -27,9 +27,16 @@ struct PictureSamples {
 absl::StatusOr<PictureSamples> DecodePng(std::string_view bytes, const std::string& path);
 absl::StatusOr<PictureSamples> DecodeJpeg(std::string_view bytes, const std::string& path);
 
-// The orientation in a TIFF structure, which is what EXIF data are; 1 if it has none that means
-// something, or is damaged.
-int ExifOrientation(std::string_view tiff);
+// How a picture lies, by what comes with it. 0: that does not say; 1 if what it says means nothing.
+// Who has several of them takes the first that says something, as Pillow does:
+// EXIF data, a TIFF structure, with or without `Exif\0\0` before it;
+int ExifOrientation(std::string_view exif);
+// the same in a text of PNG named kRawExif, as ImageMagick writes it: three lines, then
+// hexadecimal;
+inline constexpr std::string_view kRawExif = "Raw profile type exif";
+int RawExifOrientation(std::string_view text);
+// XMP, `tiff:Orientation`.
+int XmpOrientation(std::string_view xmp);
 
 // DataLoss. `format` is PNG or JPEG; the problem is a clause.
 absl::Status DamagedPicture(const std::string& path, std::string_view format,

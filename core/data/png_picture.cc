@@ -82,10 +82,23 @@ bool PaletteHolds(const PngReader& reader) {
 }
 
 int Orientation(const PngReader& reader) {
+  int of_exif = 0;
+  int of_xmp = 0;
+  png_textp texts = nullptr;
+  const int count = png_get_text(reader.png, reader.info, &texts, nullptr);
+  for (int i = 0; i < count; ++i) {
+    const std::string_view key(texts[i].key);
+    const std::string_view text(texts[i].text,
+                                std::max(texts[i].text_length, texts[i].itxt_length));
+    if (key == kRawExif) of_exif = RawExifOrientation(text);
+    if (key == "XML:com.adobe.xmp") of_xmp = XmpOrientation(text);
+  }
   png_uint_32 size = 0;
   png_bytep exif = nullptr;
-  if (png_get_eXIf_1(reader.png, reader.info, &size, &exif) == 0) return 1;
-  return ExifOrientation({reinterpret_cast<const char*>(exif), size});
+  if (png_get_eXIf_1(reader.png, reader.info, &size, &exif) != 0) {
+    of_exif = ExifOrientation({reinterpret_cast<const char*>(exif), size});
+  }
+  return of_exif != 0 ? of_exif : of_xmp != 0 ? of_xmp : 1;
 }
 
 }  // namespace

@@ -257,6 +257,34 @@ def write_jpegs(random):
     exif[0x0112] = 6
     rgb.save(turned, "PNG", exif=exif)
     write_jpeg("turned_6.png", turned.getvalue(), turned=True)
+    write_turned_pngs(rgb)
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="7"/></x:xmpmeta>'
+    write_jpeg("turned_xmp.jpg", jpeg(rgb, xmp=xmp), turned=True)
+
+
+def write_turned_pngs(image):
+    """Their orientation is in texts, as ImageMagick and Adobe's programs write it."""
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    raw = exif.tobytes()
+    lines = "\n".join(raw.hex()[i : i + 72] for i in range(0, 2 * len(raw), 72))
+    profile = f"\nexif\n{len(raw):8}\n{lines}\n"
+    xmp = "<rdf:Description><tiff:Orientation>3</tiff:Orientation></rdf:Description>"
+    for name, texts in {
+        "raw_exif": [("Raw profile type exif", profile)],
+        "xmp": [("XML:com.adobe.xmp", xmp)],
+        "raw_exif_and_xmp": [("XML:com.adobe.xmp", xmp), ("Raw profile type exif", profile)],
+    }.items():
+        for place in ("before", "after"):
+            chunks = b""
+            for key, text in texts:
+                if key.startswith("XML"):
+                    chunks += chunk(b"iTXt", key.encode() + b"\0\0\0\0\0" + text.encode())
+                else:
+                    body = zlib.compress(text.encode())
+                    chunks += chunk(b"zTXt", key.encode() + b"\0\0" + body)
+            data = png(np.asarray(image), RGB, 8, **{place: chunks})
+            write_jpeg(f"turned_{name}_{place}.png", data, turned=True)
 
 
 shutil.rmtree(folder, ignore_errors=True)

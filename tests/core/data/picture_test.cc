@@ -165,7 +165,7 @@ TEST_F(PillowTest, TurnsPicturesUprightIfAsked) {
     ++turned;
     ExpectEqual(Read(name, {.exif_orientation = true}), name + ".upright");
   }
-  EXPECT_EQ(turned, 17);
+  EXPECT_EQ(turned, 24);
 }
 
 TEST_F(PillowTest, SamplesAreSharesOfTheGreatest) {
