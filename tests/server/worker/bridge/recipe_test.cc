@@ -30,6 +30,8 @@
 #include "core/model/initializer_kinds.h"
 #include "core/model/layer_kinds.h"
 #include "core/model/layers.h"
+#include "core/model/linear.h"
+#include "core/model/sequential.h"
 #include "core/objective/loss_kinds.h"
 #include "core/objective/metric_kinds.h"
 #include "core/optimizer/elementwise.h"
