@@ -156,8 +156,8 @@ TEST(SkipNonFiniteTest, MovesNothingAndCounts) {
   run.Report([](std::string_view, double skipped) { EXPECT_EQ(skipped, 1); });
   EXPECT_NE(run.stuck(), "");
   run.Advance();
-  EXPECT_EQ(run.stuck(), "");
   ExpectNear(run.Current().solution, -1 - 1.9, 0);
+  EXPECT_EQ(run.stuck(), "");
 }
 
 TEST(LookaheadTest, GoesHalfWayBackToTheSlowWeights) {
