@@ -20,8 +20,8 @@ DatabaseFiles::DatabaseFiles(const std::string& path) {
 absl::Status DatabaseFiles::Check() {
   MutexLock lock(mutex_);
   for (File& file : files_) {
-    // Whoever asks for times, as `stat` does, makes the next write to the file store a new one since
-    // Linux 6.13 (multigrain timestamps).
+    // Whoever asks for times, as `stat` does, makes the next write to the file store a new one
+    // since Linux 6.13 (multigrain timestamps).
     struct statx info{};
     const bool there =
         ::statx(AT_FDCWD, file.path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &info) == 0;

@@ -33,10 +33,9 @@ TEST(NonFiniteTest, TheFirstOnTheWayBackFromTheLossIsNamed) {
       "norm 4.24264");
   // Beyond what a float's squares hold.
   gradient.parameters()[3].tensor.fill_(3e30);
-  EXPECT_EQ(
-      NonFiniteText(kInf, gradient),
-      "the value is inf, though every gradient is finite; the greatest is that of 2.bias, of "
-      "norm 4.24264e+30");
+  EXPECT_EQ(NonFiniteText(kInf, gradient),
+            "the value is inf, though every gradient is finite; the greatest is that of 2.bias, of "
+            "norm 4.24264e+30");
   gradient.parameters()[1].tensor[2] = kInf;
   EXPECT_EQ(NonFiniteText(1, gradient), "the gradient of 0.bias is not finite");
   gradient.parameters()[2].tensor.fill_(std::nan(""));
