@@ -324,7 +324,7 @@ TEST(SpecText, AllErrorsAreSaidAtOnceAndAsViolations) {
             "x.yaml:1:9: epochs: must be a whole number, not `x`\n"
             "x.yaml:2:1: batch: unknown field; known here: `model`, `objective`, `optimizer`, "
             "`data`, `iterations`, `epochs`, `seed`, `evaluation`, `checkpoints`, `execution`, "
-            "`retention`, `stop_when`, `system`, `on_non_finite`, `program`\n"
+            "`retention`, `stop_when`, `system`, `program`, `on_non_finite`\n"
             "x.yaml:3:7: seed: `-1` is out of range: from 0 to 18446744073709551615");
   const ErrorDetail detail = GetErrorDetail(spec.status());
   ASSERT_EQ(detail.violations.size(), 3u);
