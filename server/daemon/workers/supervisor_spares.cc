@@ -96,13 +96,14 @@ void Supervisor::Assign(std::vector<WorkerPtr>* idle) {
       ++acquirer;
       continue;
     }
-    const WorkerPtr worker = *found;
+    WorkerPtr worker = std::move(*found);
     idle->erase(found);
     worker->job_ = acquirer->job;
     worker->state_ = Worker::State::kAssigned;
     if (worker->kind() == WorkerKind::kLayers) spare_failures_ = 0;
     // Later: `taken` may come back here.
-    loop_->Post([taken = std::move(acquirer->taken), worker] { taken(worker); });
+    loop_->Post(
+        [taken = std::move(acquirer->taken), worker = std::move(worker)] { taken(worker); });
     acquirer = acquirers_.erase(acquirer);
   }
 }
