@@ -126,6 +126,7 @@ TEST_F(PredictTest, ASpareDoesIt) {
   EXPECT_EQ(spare->Await(DaemonMessage::kPredictMore).predict_more().id(), predict.id());
   End(*spare, predict.id());
   EXPECT_TRUE(call.sink->AwaitEnd().ok());
+  Settle();
   // It is a spare as before, and none was launched for that.
   EXPECT_EQ(jobs_->statistics(Ann()).spares, 1);
   EXPECT_EQ(processes_.launches(), 2);
