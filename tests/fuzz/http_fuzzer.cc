@@ -72,8 +72,8 @@ void CheckTarget(const HttpRequest& request) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   http::request_parser<http::string_body> parser;
-  parser.header_limit(16 << 10);
-  parser.body_limit(1 << 20);
+  parser.header_limit(descent::daemon::kMaxHeaderBytes);
+  parser.body_limit(descent::daemon::kMaxBodyBytes);
   parser.eager(true);
   boost::system::error_code error;
   size_t used = 0;

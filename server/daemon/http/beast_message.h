@@ -2,6 +2,7 @@
 #define DESCENT_SERVER_DAEMON_HTTP_BEAST_MESSAGE_H_
 
 #include <boost/beast/http.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,11 @@
 
 namespace descent::daemon {
 
-// Beast's messages to and from plain values. For server.cc alone, whose compilation it shares.
+// Beast's messages to and from plain values. For server.cc alone, whose compilation it shares, and
+// the fuzzer that reads requests as that does.
+
+inline constexpr uint32_t kMaxHeaderBytes = 16 << 10;
+inline constexpr uint64_t kMaxBodyBytes = 1 << 20;
 
 inline HttpRequest Convert(
     const boost::beast::http::request<boost::beast::http::string_body>& from) {

@@ -58,8 +58,6 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using tcp = net::ip::tcp;
 
-constexpr uint32_t kMaxHeaderBytes = 16 << 10;
-constexpr uint64_t kMaxBodyBytes = 1 << 20;
 constexpr size_t kChunkBytes = 64 << 10;
 // How long a command's answer is waited for.
 constexpr std::chrono::seconds kAnswerTime(120);
