@@ -126,6 +126,34 @@ def test_clients_may_not_use_up_the_descriptors(start_daemon, connect, crowd, fo
     client.command(job, simple("stop"))
 
 
+def test_nor_may_processes_at_the_workers_socket(start_daemon, connect, folder):
+    daemon = start_daemon()
+    allow(daemon, 256)
+    client = connect(daemon.grpc)
+    job = client.create(specs.linear_regression(folder, iterations=FOREVER)).name
+    client.wait_for_iteration(job, 1)
+    with contextlib.ExitStack() as stack:
+        for _ in range(512):
+            one = stack.enter_context(socket.socket(socket.AF_UNIX))
+            one.connect(daemon.socket)
+        wait_until(lambda: len(list(pathlib.Path(f"/proc/{daemon.pid}/fd").iterdir())) < 120)
+        assert daemon.get("/healthz") == (200, "ok\n")
+        assert_served(daemon, job)
+        # The daemon's own workers have room, whoever else is there.
+        attempt = client.get(job).attempt
+        worker = next(
+            e for e in reversed(client.history(job)) if kind(e) == "attempt_started"
+        ).attempt_started.worker.pid
+        os.kill(worker, signal.SIGKILL)
+        wait_until(
+            lambda: (now := client.get(job)).attempt > attempt and now.state == event_pb2.RUNNING
+        )
+    refusals = [line for line in daemon.log.read_text().splitlines() if "connections" in line]
+    assert 1 <= len(refusals) < 10, refusals
+    assert ": process " in refusals[0]
+    client.command(job, simple("stop"))
+
+
 def test_out_of_descriptors_and_back(start_daemon, connect, crowd, folder):
     daemon = start_daemon()
     client = connect(daemon.grpc)
@@ -143,6 +171,10 @@ def test_out_of_descriptors_and_back(start_daemon, connect, crowd, folder):
     with pytest.raises(grpc.RpcError):
         newcomer.training.GetJob(training_service_pb2.GetJobRequest(name=job), timeout=5.0)
     newcomer.close()
+    # Some are held for those who ask how it is.
+    assert daemon.get("/healthz") == (200, "ok\n")
+    assert daemon.get("/readyz")[0] == 503
+    assert daemon.get("/metrics")[0] == 200
     for these in many:
         these.close()
 

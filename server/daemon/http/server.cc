@@ -96,6 +96,7 @@ class HttpServerImpl final : public HttpServer {
           reason::kCannotListen);
     }
     port_ = acceptor_.local_endpoint().port();
+    protocol_ = endpoint.protocol();
     address_ = ListenAddress{.host = address->host, .port = port_}.ToString();
     net::co_spawn(io_, Accept(), net::detached);
     thread_ = std::thread([this] { Run(); });
@@ -148,35 +149,41 @@ class HttpServerImpl final : public HttpServer {
       error_code error;
       tcp::socket socket = co_await acceptor_.async_accept(Into(error));
       if (stopping_) co_return;
-      if (error && !RefuseWithSpare(error)) {
+      const bool is_lent = error && AcceptWithHeld(error, &socket);
+      if (error && !is_lent) {
         pause.expires_after(std::chrono::milliseconds(50));
         co_await pause.async_wait(Into(error));
         continue;
       }
-      if (error) continue;
+      if (!error) held_.Fill();
       fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
       if (!MakeRoom()) {
-        Refuse(socket.native_handle());
+        Refuse(socket.native_handle(), TooMany());
         continue;
       }
-      net::co_spawn(io_, Serve(std::move(socket)), net::detached);
+      net::co_spawn(io_, Serve(std::move(socket), is_lent), net::detached);
     }
   }
 
-  // Out of descriptors: takes one connection by the spare one, to say so. False: it could not, or
+  // Out of descriptors: takes one connection by a descriptor that is held for those who ask how the
+  // daemon is; whoever asks for something else is told that there are none. False: it could not, or
   // something else is wrong.
-  bool RefuseWithSpare(const error_code& error) {
+  bool AcceptWithHeld(const error_code& error, tcp::socket* socket) {
     if (!IsOutOfDescriptors(error.value())) return false;
-    spare_.Take();
-    if (!spare_.held()) return false;
-    spare_.Release();
-    const int fd = accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd >= 0) {
-      Refuse(fd);
-      close(fd);
+    if (!held_.Lend()) {
+      // All are lent: the one goes that has waited for its request for the longest.
+      const auto oldest = std::ranges::find_if(
+          waiting_, [this](beast::tcp_stream* stream) { return lent_.contains(stream); });
+      if (oldest == waiting_.end()) return false;
+      Dismiss(*oldest, OutOfDescriptors());
     }
-    spare_.Take();
-    return fd >= 0;
+    const int fd = accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    error_code failure;
+    if (fd >= 0) socket->assign(protocol_, fd, failure);
+    if (fd >= 0 && !failure) return true;
+    if (fd >= 0) close(fd);
+    held_.Fill();
+    return false;
   }
 
   // One connection more. If there are too many, the one goes that has been waiting for a request,
@@ -186,22 +193,26 @@ class HttpServerImpl final : public HttpServer {
       return true;
     }
     if (waiting_.empty()) return false;
-    beast::tcp_stream* const oldest = waiting_.front();
-    waiting_.pop_front();
-    Refuse(oldest->socket().native_handle());
-    oldest->close();  // its coroutine ends soon
-    streams_.erase(oldest);
+    Dismiss(waiting_.front(), TooMany());
     return true;
   }
 
+  // Ends a connection whose request is waited for.
+  void Dismiss(beast::tcp_stream* stream, const HttpResponse& response) {
+    waiting_.remove(stream);
+    Refuse(stream->socket().native_handle(), response);
+    stream->close();  // its coroutine ends soon
+    streams_.erase(stream);
+    lent_.erase(stream);
+  }
+
   // Says so as far as it can be said at once; then the connection is to be closed.
-  void Refuse(int fd) {
+  void Refuse(int fd, const HttpResponse& response) {
     ++refused_;
     // Closed with something unread, the kernel would reset the connection, and this could be lost.
     char dropped[4096];
     for (int i = 0; i < 8 && recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0; ++i) {
     }
-    const HttpResponse response = TooMany();
     const std::string text = absl::StrCat(
         "HTTP/1.1 503 Service Unavailable\r\nServer: descentd\r\nConnection: close\r\nRetry-After: "
         "1\r\nContent-Type: ",
@@ -219,13 +230,22 @@ class HttpServerImpl final : public HttpServer {
   }
 
   HttpResponse TooMany() const {
-    HttpResponse response = ErrorResponse(
-        MakeError(absl::StatusCode::kUnavailable,
-                  absl::StrCat("descentd answers ", options_.max_connections(),
-                               " HTTP connections at a time, and has as many (", watchers(),
-                               " of them watch); close some, or allow it more files (ulimit -n, "
-                               "LimitNOFILE= of systemd)"),
-                  reason::kTooManyConnections));
+    return Unavailable(absl::StrCat("descentd answers ", options_.max_connections(),
+                                    " HTTP connections at a time, and has as many (", watchers(),
+                                    " of them watch); close some, or allow it more files (ulimit "
+                                    "-n, LimitNOFILE= of systemd)"));
+  }
+
+  static HttpResponse OutOfDescriptors() {
+    return Unavailable(
+        absl::StrCat("descentd is out of file descriptors: ", DescriptorLimit(),
+                     " are allowed (ulimit -n, LimitNOFILE= of systemd); try again when other "
+                     "clients have closed their connections"));
+  }
+
+  static HttpResponse Unavailable(const std::string& why) {
+    HttpResponse response =
+        ErrorResponse(MakeError(absl::StatusCode::kUnavailable, why, reason::kTooManyConnections));
     response.headers.emplace_back("Retry-After", "1");
     return response;
   }
@@ -236,15 +256,16 @@ class HttpServerImpl final : public HttpServer {
     bool timed_out = false;
   };
 
-  // One connection, from its first request to its end.
-  net::awaitable<void> Serve(tcp::socket socket) {
+  // One connection, from its first request to its end. `is_lent`: by a descriptor of held_.
+  net::awaitable<void> Serve(tcp::socket socket, bool is_lent) {
     beast::tcp_stream stream(std::move(socket));
     streams_.insert(&stream);
+    if (is_lent) lent_.insert(&stream);
     connections_ = static_cast<int64_t>(streams_.size());
     try {
       error_code ignored;
       stream.socket().set_option(tcp::no_delay(true), ignored);
-      co_await ServeRequests(stream);
+      co_await ServeRequests(stream, is_lent);
       stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
     } catch (const std::exception& error) {
       server::LogWarning("http", error.what());
@@ -252,9 +273,14 @@ class HttpServerImpl final : public HttpServer {
     waiting_.remove(&stream);
     streams_.erase(&stream);
     connections_ = static_cast<int64_t>(streams_.size());
+    if (!is_lent) co_return;
+    lent_.erase(&stream);
+    error_code closed;
+    const int fd = stream.socket().is_open() ? stream.socket().release(closed) : -1;
+    if (fd >= 0 && !closed) held_.TakeBack(fd);
   }
 
-  net::awaitable<void> ServeRequests(beast::tcp_stream& stream) {
+  net::awaitable<void> ServeRequests(beast::tcp_stream& stream, bool is_lent) {
     beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
     while (!stopping_) {
       http::request_parser<http::string_body> parser;
@@ -288,13 +314,13 @@ class HttpServerImpl final : public HttpServer {
         co_return;
       }
       const bool head = parser.get().method() == http::verb::head;
-      const bool keep = parser.get().keep_alive();
+      const bool keep = parser.get().keep_alive() && !is_lent;
       const unsigned version = parser.get().version();
       const HttpRequest request = Convert(parser.get());
       const bool about_health = Routes::IsAboutHealth(request);
-      if (!about_health && answered_ >= options_.max_connections()) {
+      if (!about_health && (is_lent || answered_ >= options_.max_connections())) {
         ++refused_;
-        const HttpResponse refusal = TooMany();
+        const HttpResponse refusal = is_lent ? OutOfDescriptors() : TooMany();
         co_await Write(stream, refusal, head, version, /*keep=*/false);
         co_return;
       }
@@ -535,6 +561,7 @@ class HttpServerImpl final : public HttpServer {
   const Routes routes_;
   std::string address_;
   int port_ = 0;
+  tcp protocol_ = tcp::v4();
   std::atomic<int64_t> watchers_ = 0;
   std::atomic<int64_t> connections_ = 0;
   std::atomic<int64_t> refused_ = 0;
@@ -550,7 +577,9 @@ class HttpServerImpl final : public HttpServer {
   std::set<beast::tcp_stream*> streams_;
   // Those of them whose request is awaited, or half there; the oldest first.
   std::list<beast::tcp_stream*> waiting_;
-  SpareDescriptor spare_;
+  // For when there is no other; and the connections that have some of them meanwhile.
+  HeldDescriptors held_{kHeldForHealth};
+  std::set<beast::tcp_stream*> lent_;
 
   net::io_context io_{1};
   std::optional<net::executor_work_guard<net::io_context::executor_type>> work_{

@@ -45,7 +45,8 @@ JobsServiceImpl::JobsServiceImpl(const Options& options, Secrets secrets, Journa
                                       .log_dir = options.data_dir + "/workers",
                                       .lease_seconds = options.worker_lease_seconds,
                                       .max_validations = options.max_validations,
-                                      .validation_seconds = options.validation_seconds},
+                                      .validation_seconds = options.validation_seconds,
+                                      .max_guests = options.max_guests},
                   secrets_, clock, loop_, launcher, this) {}
 
 JobsServiceImpl::~JobsServiceImpl() {

@@ -2,7 +2,9 @@
 #define DESCENT_SERVER_DAEMON_JOBS_SERVICE_H_
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -27,6 +29,7 @@ class JobsService : public Jobs {
     // As Supervisor::Options.
     int max_validations = 4;
     double validation_seconds = 300;
+    std::function<int64_t()> max_guests = [] { return std::numeric_limits<int64_t>::max(); };
     // Folders of jobs beside an empty store are no reason not to begin.
     bool new_store = false;
     // Where files are looked at; none: threads of the service's own.

@@ -201,6 +201,9 @@ int Serve(const Flags& flags) {
   }
   absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(journal_options);
   if (!journal.ok()) return Refuse(journal.status());
+  const auto limits = [running = flags.max_running_jobs] {
+    return LimitsOf(DescriptorLimit(), running);
+  };
   absl::StatusOr<std::unique_ptr<JobsService>> jobs =
       JobsService::Open({.data_dir = (*data_dir)->path(),
                          .socket = *socket,
@@ -208,14 +211,12 @@ int Serve(const Flags& flags) {
                          .worker_lease_seconds = flags.worker_lease,
                          .max_validations = flags.max_validations,
                          .validation_seconds = flags.validation_seconds,
+                         .max_guests = [limits] { return limits().workers; },
                          .new_store = flags.new_store},
                         journal->get(), launcher->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
-  const auto limits = [running = flags.max_running_jobs] {
-    return LimitsOf(DescriptorLimit(), running);
-  };
   absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Create(
       Requests(**jobs), {.listen = flags.listen, .health = health, .max_connections = [limits] {
                            return limits().grpc;

@@ -17,8 +17,11 @@ namespace {
 // An idle daemon has some forty: the store, listeners, gRPC's pollers, a spare worker; 32 gRPC
 // clients may be told at a time that they are too many. A worker has its connection, its pidfd, and
 // at its start its log.
-constexpr int64_t kOwn = 112;
+constexpr int64_t kOwn = 112 + kHeldForHealth;
 constexpr int64_t kOfAJob = 4;
+// At the workers' socket come people's own programs, each with one connection.
+constexpr int64_t kFewWorkers = 8;
+constexpr int64_t kMostWorkers = 1024;
 // A watcher of gRPC costs some 40 KiB, so that this is 160 MiB at most.
 constexpr int64_t kMostGrpc = 4096;
 constexpr int64_t kMostHttp = 1024;
@@ -46,7 +49,9 @@ int64_t DescriptorLimit() {
 ConnectionLimits LimitsOf(int64_t descriptors, int running_jobs) {
   const int64_t own = std::min(kOwn + kOfAJob * running_jobs, descriptors / 2);
   const int64_t left = std::max<int64_t>(descriptors - own - kHealthConnections, 2);
-  return {.http = std::min(left / 2, kMostHttp), .grpc = std::min(left / 2, kMostGrpc)};
+  const int64_t workers = std::clamp(left / 16, std::min(kFewWorkers, left / 4), kMostWorkers);
+  const int64_t half = (left - workers) / 2;
+  return {.http = std::min(half, kMostHttp), .grpc = std::min(half, kMostGrpc), .workers = workers};
 }
 
 bool IsOutOfDescriptors(int error) {
@@ -72,6 +77,39 @@ void SpareDescriptor::Take() {
 void SpareDescriptor::Release() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
+}
+
+HeldDescriptors::HeldDescriptors(int64_t count)
+    : count_(static_cast<size_t>(count)), source_(OpenOne()) {
+  Fill();
+}
+
+HeldDescriptors::~HeldDescriptors() {
+  for (const int fd : held_) close(fd);
+  if (source_ >= 0) close(source_);
+}
+
+bool HeldDescriptors::Lend() {
+  if (held_.empty()) return false;
+  close(held_.back());
+  held_.pop_back();
+  return true;
+}
+
+void HeldDescriptors::TakeBack(int fd) {
+  if (held_.size() < count_ && dup3(source_, fd, O_CLOEXEC) == fd) {
+    held_.push_back(fd);
+  } else {
+    close(fd);
+  }
+}
+
+void HeldDescriptors::Fill() {
+  while (held_.size() < count_) {
+    const int fd = fcntl(source_, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return;
+    held_.push_back(fd);
+  }
 }
 
 }  // namespace descent::daemon

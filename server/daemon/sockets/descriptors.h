@@ -1,7 +1,9 @@
 #ifndef DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_
 #define DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -20,11 +22,16 @@ int64_t DescriptorLimit();
 struct ConnectionLimits {
   int64_t http = 0;  // besides kHealthConnections
   int64_t grpc = 0;
+  // At the workers' socket, of processes that the daemon has not started.
+  int64_t workers = 0;
 };
 ConnectionLimits LimitsOf(int64_t descriptors, int running_jobs);
 
 // HTTP connections beyond all limits, for those that ask how the daemon is.
 inline constexpr int64_t kHealthConnections = 16;
+// So many of these descriptors are held open from the start: whoever else uses up all there are,
+// these are left.
+inline constexpr int64_t kHeldForHealth = 8;
 
 // Whether this errno says that no descriptor, or no memory of the kernel's, is left.
 bool IsOutOfDescriptors(int error);
@@ -47,6 +54,30 @@ class SpareDescriptor {
 
  private:
   int fd_ = -1;
+};
+
+// Descriptors held open for a purpose, and lent to it when there are no others. Not thread-safe.
+//
+//   Fill* (Lend (TakeBack | Fill)*)*
+class HeldDescriptors {
+ public:
+  explicit HeldDescriptors(int64_t count);
+  ~HeldDescriptors();
+  HeldDescriptors(const HeldDescriptors&) = delete;
+  HeldDescriptors& operator=(const HeldDescriptors&) = delete;
+
+  // Closes one, so that one can be opened. False: all are lent.
+  bool Lend();
+  // Holds this one, which is open, in place of one that was lent. What it stood for is closed, and
+  // nobody else can have the descriptor meanwhile.
+  void TakeBack(int fd);
+  // Holds what is missing, as far as there are some again.
+  void Fill();
+
+ private:
+  const size_t count_;
+  const int source_;  // what is held is copies of it
+  std::vector<int> held_;
 };
 
 }  // namespace descent::daemon

@@ -14,7 +14,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <list>
+#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -42,6 +44,10 @@ constexpr size_t kMostRefusals = 32;
 // By the spare descriptor, one after the other.
 constexpr int kSpareRefusalMillis = 100;
 constexpr int kMostAccepts = 64;  // between looks at those who are turned away
+// Of one process that has a share of its own: it connects once, and again before the kernel has
+// noticed that the connection before is gone.
+constexpr int64_t kMostOfAProcess = 8;
+constexpr auto kRefusalLogPause = std::chrono::seconds(10);
 constexpr int kTickMillis = 1000;
 constexpr int kShortTickMillis = 50;
 
@@ -215,11 +221,15 @@ class Listener final : public GrpcListener {
   }
 
   void Take(int fd) {
-    const int64_t most = options_.max_connections();
+    const int64_t pid = PeerOf(fd);
+    const bool is_own = pid > 0 && options_.has_own_share(pid);
+    const int64_t most = is_own ? kMostOfAProcess : options_.max_connections();
     {
       server::MutexLock lock(mutex_);
-      if (census_.bound() < most || census_.Count() < most) {
-        census_.Add(fd);
+      if (is_own && !own_.contains(pid)) ForgetEmpty();
+      SocketCensus& census = is_own ? own_[pid] : census_;
+      if (census.bound() < most || census.Count() < most) {
+        census.Add(fd);
         if (path_.empty()) {
           const int one = 1;
           setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -234,10 +244,40 @@ class Listener final : public GrpcListener {
       }
     }
     ++refused_count_;
+    if (!path_.empty()) {
+      close(fd);
+      return LogRefusal(pid);
+    }
     // The oldest one gives way: it was answered, or asks for nothing.
     if (refused_.size() >= kMostRefusals) refused_.pop_front();
     const std::string why(TooMany(most).message());
     refused_.push_back({std::make_unique<GrpcRefusal>(fd, why), Clock::now() + kRefusalTime});
+  }
+
+  void ForgetEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto it = own_.begin(); it != own_.end();) {
+      it = it->second.Count() == 0 ? own_.erase(it) : std::next(it);
+    }
+  }
+
+  // The process at the other end of a unix socket; 0: none, or of another machine's.
+  int64_t PeerOf(int fd) const {
+    if (path_.empty()) return 0;
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+  }
+
+  // Whoever is turned away may come back at once, a thousand times a second.
+  void LogRefusal(int64_t pid) {
+    const Clock::time_point now = Clock::now();
+    if (now < next_refusal_log_) return;
+    next_refusal_log_ = now + kRefusalLogPause;
+    server::LogWarning(
+        "sockets", absl::StrCat(where_, ": process ", pid,
+                                " has too many connections, or all that did not come from workers "
+                                "of this daemon have; ",
+                                refused_count_.load(), " were closed since the start"));
   }
 
   bool RefuseWithSpare() {
@@ -283,8 +323,10 @@ class Listener final : public GrpcListener {
   std::atomic<int64_t> refused_count_ = 0;
   mutable server::Mutex mutex_;
   mutable SocketCensus census_ ABSL_GUARDED_BY(mutex_);
-  SpareDescriptor spare_;       // the thread's, as what follows
-  std::list<Refused> refused_;  // are being told so
+  std::map<int64_t, SocketCensus> own_ ABSL_GUARDED_BY(mutex_);  // by pid
+  SpareDescriptor spare_;                                        // the thread's, as what follows
+  std::list<Refused> refused_;                                   // are being told so
+  Clock::time_point next_refusal_log_;
   std::thread thread_;
 };
 

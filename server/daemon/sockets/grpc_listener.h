@@ -19,7 +19,8 @@ namespace descent::daemon {
 // gRPC 1.51 gives up its own listener for good at the first accept that fails for want of a
 // descriptor (src/core/lib/iomgr/tcp_server_posix.cc, on_read): from then on connections are made
 // by the kernel and nobody ever answers. This one goes on, and also counts: a connection beyond
-// the limit is told so (grpc_refusal.h), and closed.
+// the limit is told so (grpc_refusal.h), and closed; over a unix socket it is closed at once, and
+// the log tells.
 //
 // Legal order: Tcp or Unix; AddTo a builder; Start when the server stands; Stop; destruction.
 class GrpcListener {
@@ -27,6 +28,10 @@ class GrpcListener {
   struct Options {
     // Asked at every connection: may change.
     std::function<int64_t()> max_connections = [] { return std::numeric_limits<int64_t>::max(); };
+    // Of a unix socket: whether a process with this pid has a share of its own, a few connections
+    // for each, which count for nothing else. Asked at every connection, on the listener's thread;
+    // must not block.
+    std::function<bool(int64_t pid)> has_own_share = [](int64_t) { return false; };
   };
 
   // `host` is numeric; port 0: any free one. Listens when it returns, so that clients wait rather
@@ -48,7 +53,7 @@ class GrpcListener {
   // Takes no more; before the server's Shutdown. Idempotent, blocks for a moment.
   virtual void Stop() = 0;
 
-  // Open now; turned away since the start.
+  // Open now, but for those of has_own_share; turned away since the start.
   virtual int64_t connections() const = 0;
   virtual int64_t refused() const = 0;
 

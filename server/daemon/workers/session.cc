@@ -1,7 +1,9 @@
 #include "server/daemon/workers/session.h"
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <optional>
@@ -26,12 +28,25 @@ using worker::v1::WorkerMessage;
 
 // A batch is at most a few MiB; the specs of Start and Validated are far smaller.
 constexpr int kMaxMessageBytes = 64 << 20;
+// A worker has one session, and for a moment the one before.
+constexpr int kMaxSessions = 8;
 
 using BidiReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 class Session final : public server::StreamReactor<BidiReactor>, public WorkerConnection {
  public:
   explicit Session(SessionHandler* handler) : handler_(handler) {}
+
+  // Ends it unless it has greeted by then.
+  void AwaitHello(std::chrono::milliseconds time) {
+    hello_alarm_.Set(std::chrono::system_clock::now() + time,
+                     [weak = std::weak_ptr<Session>(Self()), time](bool is_over) {
+                       const std::shared_ptr<Session> self = weak.lock();
+                       if (!is_over || self == nullptr || self->greeted_) return;
+                       self->Fence(absl::StrCat("No Hello came within ",
+                                                static_cast<double>(time.count()) / 1000, " s"));
+                     });
+  }
 
   // Not once it is finished: a handler may resume then.
   void ReadNext() {
@@ -89,6 +104,7 @@ class Session final : public server::StreamReactor<BidiReactor>, public WorkerCo
         return resume();
       }
       greeted_ = true;
+      hello_alarm_.Cancel();
       handler_->OnHello(Self(), std::move(*message.mutable_hello()), resume);
     } else {
       handler_->OnMessage(Self(), std::move(message), resume);
@@ -140,7 +156,8 @@ class Session final : public server::StreamReactor<BidiReactor>, public WorkerCo
 
   SessionHandler* const handler_;
   grpc::ByteBuffer incoming_;
-  bool greeted_ = false;
+  std::atomic<bool> greeted_ = false;
+  grpc::Alarm hello_alarm_;
   bool reported_closed_ = false;
 
   std::deque<DaemonMessage> outgoing_ ABSL_GUARDED_BY(mutex_);
@@ -152,21 +169,25 @@ using RawService =
 
 class Service final : public RawService {
  public:
-  explicit Service(SessionHandler* handler) : handler_(handler) {}
+  Service(SessionHandler* handler, std::chrono::milliseconds hello_time)
+      : handler_(handler), hello_time_(hello_time) {}
 
   BidiReactor* Session(grpc::CallbackServerContext* context) override {
     const auto session = std::make_shared<daemon::Session>(handler_);
+    session->AwaitHello(hello_time_);
     session->ReadNext();
     return session->Begin();
   }
 
  private:
   SessionHandler* const handler_;
+  const std::chrono::milliseconds hello_time_;
 };
 
 class WorkerServerImpl final : public WorkerServer {
  public:
-  explicit WorkerServerImpl(SessionHandler* handler) : service_(handler) {}
+  WorkerServerImpl(Options options, SessionHandler* handler)
+      : options_(std::move(options)), service_(handler, options_.hello_time) {}
 
   ~WorkerServerImpl() override {
     if (server_ == nullptr) return;
@@ -176,12 +197,19 @@ class WorkerServerImpl final : public WorkerServer {
   }
 
   absl::Status Listen(const std::string& socket) {
-    absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Unix(socket, {});
+    absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Unix(
+        socket,
+        {.max_connections = options_.max_connections, .has_own_share = options_.has_own_share});
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
     grpc::ServerBuilder builder;
     listener_->AddTo(builder);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    // Of who connects and says nothing, half of it, or nothing that concerns workers.
+    const auto hello_millis = static_cast<int>(options_.hello_time.count());
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, hello_millis);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, hello_millis);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxSessions);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
@@ -192,6 +220,7 @@ class WorkerServerImpl final : public WorkerServer {
   }
 
  private:
+  const Options options_;
   Service service_;
   std::unique_ptr<GrpcListener> listener_;
   std::unique_ptr<grpc::Server> server_;
@@ -200,8 +229,9 @@ class WorkerServerImpl final : public WorkerServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Create(const std::string& socket,
+                                                                   Options options,
                                                                    SessionHandler* handler) {
-  auto server = std::make_unique<WorkerServerImpl>(handler);
+  auto server = std::make_unique<WorkerServerImpl>(std::move(options), handler);
   if (absl::Status status = server->Listen(socket); !status.ok()) return status;
   return server;
 }

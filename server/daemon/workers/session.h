@@ -1,8 +1,10 @@
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_SESSION_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_SESSION_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -55,8 +57,17 @@ class SessionHandler {
 // again. A Hello that can't be refuses the session.
 class WorkerServer {
  public:
+  struct Options {
+    // How long somebody may be connected without a session, and a session be without a Hello.
+    std::chrono::milliseconds hello_time = std::chrono::seconds(10);
+    // What connections there may be: as GrpcListener::Options.
+    std::function<int64_t()> max_connections = [] { return std::numeric_limits<int64_t>::max(); };
+    std::function<bool(int64_t pid)> has_own_share = [](int64_t) { return false; };
+  };
+
   // Listens when it returns. `handler` must outlive it. UNAVAILABLE if the socket can't be made.
   static absl::StatusOr<std::unique_ptr<WorkerServer>> Create(const std::string& socket,
+                                                              Options options,
                                                               SessionHandler* handler);
   // Ends every stream; no handler runs from then on.
   virtual ~WorkerServer() = default;

@@ -76,7 +76,10 @@ WorkerPtr Supervisor::Await(const std::string& job, WorkerKind kind, const Proce
 
 absl::Status Supervisor::Start() {
   absl::StatusOr<std::unique_ptr<WorkerServer>> server =
-      WorkerServer::Create(options_.socket, this);
+      WorkerServer::Create(options_.socket,
+                           {.max_connections = options_.max_guests,
+                            .has_own_share = [this](int64_t pid) { return IsOwnProcess(pid); }},
+                           this);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   loop_->Post([this] {
@@ -484,7 +487,9 @@ void Supervisor::Count() {
   int64_t spares = 0;
   int64_t leaving = 0;
   std::vector<LiveWorker> live;
+  std::set<int64_t> own_pids;
   for (const WorkerPtr& worker : workers_) {
+    if (worker->kind() == WorkerKind::kLayers) own_pids.insert(worker->process().pid);
     if (worker->leaving_ && !worker->fenced()) ++leaving;
     if (worker->fenced() || worker->connection() == nullptr) continue;
     ++connected;
@@ -496,8 +501,14 @@ void Supervisor::Count() {
   spares_count_ = spares;
   MutexLock lock(mutex_);
   live_ = std::move(live);
+  own_pids_ = std::move(own_pids);
   alive_ = leaving;
   gone_.SignalAll();
+}
+
+bool Supervisor::IsOwnProcess(int64_t pid) const {
+  MutexLock lock(mutex_);
+  return own_pids_.contains(pid);
 }
 
 }  // namespace descent::daemon

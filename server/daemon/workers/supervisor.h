@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -103,6 +105,9 @@ class Supervisor : public SessionHandler {
     int max_validations = 4;
     // What a validation may take from its beginning in a spare.
     double validation_seconds = 300;
+    // Connections to the socket besides those of the workers that the daemon started, which always
+    // have room; asked at every connection.
+    std::function<int64_t()> max_guests = [] { return std::numeric_limits<int64_t>::max(); };
   };
 
   // Workers are known by `secrets`. The launcher and the host must outlive it.
@@ -264,6 +269,8 @@ class Supervisor : public SessionHandler {
   // Ends the process of a fenced worker that has been silent for so many leases.
   void EndIfSilent(Worker& worker, int64_t now, int leases);
   void Count();
+  // Whether the daemon started this process, or awaits it: from any thread.
+  bool IsOwnProcess(int64_t pid) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::string LastLogLine(const WorkerPtr& worker) const;
 
   const Options options_;
@@ -298,6 +305,7 @@ class Supervisor : public SessionHandler {
   mutable server::Mutex mutex_;
   server::CondVar gone_;
   std::vector<LiveWorker> live_ ABSL_GUARDED_BY(mutex_);
+  std::set<int64_t> own_pids_ ABSL_GUARDED_BY(mutex_);  // of all workers but programs
   absl::Status launching_ ABSL_GUARDED_BY(mutex_);
   int64_t alive_ ABSL_GUARDED_BY(mutex_) = 0;  // workers_ that are connected
 

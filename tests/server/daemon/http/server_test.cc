@@ -1,9 +1,11 @@
 #include "server/daemon/http/server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -400,6 +403,34 @@ TEST_F(HttpServerTest, HalfSentRequestsKeepNobodyOut) {
   EXPECT_LE(server_->connections(), 4 + 16);
   EXPECT_EQ(server_->watchers(), 1);
   halves.back()->Send("alhost\r\nConnection: close\r\n\r\n");
+}
+
+// Whoever has used up the descriptors: some are held for those who ask how the daemon is.
+TEST_F(HttpServerTest, HealthIsAnsweredThoughThereAreNoDescriptors) {
+  Start({});
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlim_t before = std::exchange(limit.rlim_cur, 256);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::vector<int> all;
+  const auto fill = [&] {
+    for (int fd = 0; (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) all.push_back(fd);
+  };
+  const auto ask = [&](const std::string& path) {
+    fill();
+    close(all.back());  // for the client
+    all.pop_back();
+    return Exchange(absl::StrCat("GET ", path, " HTTP/1.1"));
+  };
+  for (int i = 0; i < 20; ++i) EXPECT_THAT(ask("/healthz"), StartsWith("HTTP/1.1 200"));
+  const std::string refused = ask("/v1/jobs");
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("out of file descriptors"));
+  EXPECT_THAT(ask("/readyz"), StartsWith("HTTP/1.1 200"));
+  for (const int fd : all) close(fd);
+  EXPECT_THAT(Exchange("GET /v1/jobs HTTP/1.1"), StartsWith("HTTP/1.1 200"));
+  limit.rlim_cur = before;
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 TEST_F(HttpServerTest, AClientThatNeverReadsDelaysNobody) {

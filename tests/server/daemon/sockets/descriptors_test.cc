@@ -1,10 +1,14 @@
 #include "server/daemon/sockets/descriptors.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
+#include <vector>
 
 namespace descent::daemon {
 namespace {
@@ -27,12 +31,16 @@ TEST(Descriptors, ConnectionsLeaveTheDaemonItsOwn) {
       const ConnectionLimits limits = LimitsOf(descriptors, jobs);
       EXPECT_GE(limits.http, 1);
       EXPECT_GE(limits.grpc, 1);
-      const int64_t left = descriptors - limits.http - limits.grpc - kHealthConnections;
+      EXPECT_GE(limits.workers, 1);
+      const int64_t left =
+          descriptors - limits.http - limits.grpc - limits.workers - kHealthConnections;
       EXPECT_GE(left, std::min<int64_t>(112 + 4 * jobs, descriptors / 2)) << descriptors;
     }
   }
   EXPECT_GE(LimitsOf(1024, 2).grpc, 400);
   EXPECT_EQ(LimitsOf(1 << 20, 2).http, 1024);
+  EXPECT_EQ(LimitsOf(1 << 20, 2).workers, 1024);
+  EXPECT_EQ(LimitsOf(256, 2).workers, 8);
 }
 
 TEST(Descriptors, KnowsWhenThereAreNone) {
@@ -55,6 +63,35 @@ TEST(Descriptors, KnowsWhenThereAreNone) {
   EXPECT_TRUE(IsOutOfDescriptors(EMFILE));
   EXPECT_TRUE(IsOutOfDescriptors(ENFILE));
   EXPECT_FALSE(IsOutOfDescriptors(ECONNABORTED));
+}
+
+TEST(Descriptors, WhatIsHeldIsLentAndTakenBack) {
+  HeldDescriptors held(2);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlim_t before = std::exchange(limit.rlim_cur, 64);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::vector<int> others;
+  const auto open_one = [] { return open("/dev/null", O_RDONLY); };
+  for (int fd = 0; (fd = open_one()) >= 0;) others.push_back(fd);
+  ASSERT_TRUE(held.Lend());
+  const int first = open_one();
+  EXPECT_GE(first, 0);
+  ASSERT_TRUE(held.Lend());
+  const int second = open_one();
+  EXPECT_GE(second, 0);
+  EXPECT_FALSE(held.Lend());
+  held.Fill();  // there is nothing to be had
+  EXPECT_FALSE(held.Lend());
+  held.TakeBack(first);
+  EXPECT_LT(open_one(), 0);  // nobody else has it
+  EXPECT_TRUE(held.Lend());
+  close(second);
+  held.Fill();
+  EXPECT_LT(open_one(), 0);
+  for (const int fd : others) close(fd);
+  limit.rlim_cur = before;
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 }  // namespace

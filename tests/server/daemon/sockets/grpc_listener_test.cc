@@ -4,12 +4,18 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace descent::daemon {
 namespace {
@@ -17,10 +23,10 @@ namespace {
 // A server of nothing on a unix socket in a folder of its own.
 class GrpcListenerTest : public ::testing::Test {
  protected:
-  GrpcListenerTest() {
+  explicit GrpcListenerTest(GrpcListener::Options options = {}) {
     std::string name = "/tmp/descent-socket-XXXXXX";
     folder_ = mkdtemp(name.data());
-    auto listener = GrpcListener::Unix(Path(), {});
+    auto listener = GrpcListener::Unix(Path(), std::move(options));
     EXPECT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
     grpc::ServerBuilder builder;
@@ -73,6 +79,56 @@ TEST_F(GrpcListenerTest, SaysWhyItCannotListen) {
   EXPECT_EQ(listener.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_FALSE(GrpcListener::Unix(folder_ + "/" + std::string(200, 'x'), {}).ok());
   EXPECT_FALSE(GrpcListener::Tcp("192.0.2.1", 0, {}).ok());
+}
+
+// Two connections for all, and a few for each process that is the daemon's own.
+class SharesTest : public GrpcListenerTest {
+ protected:
+  SharesTest()
+      : GrpcListenerTest(
+            {.max_connections = [] { return int64_t{2}; },
+             .has_own_share = [this](int64_t pid) { return is_own_ && pid == getpid(); }}) {}
+  ~SharesTest() override {
+    for (const int fd : open_) close(fd);
+  }
+
+  // Whether a new connection is taken: the server says something, instead of closing it.
+  bool IsTaken() {
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    open_.push_back(fd);
+    const timeval patience{.tv_sec = 20, .tv_usec = 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = Path();
+    std::copy(path.begin(), path.end(), address.sun_path);
+    EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    char byte = 0;
+    return recv(fd, &byte, 1, 0) == 1;
+  }
+
+  std::atomic<bool> is_own_ = false;
+  std::vector<int> open_;
+};
+
+TEST_F(SharesTest, StrangersDoNotTakeThePlaceOfOwnProcesses) {
+  EXPECT_TRUE(IsTaken());
+  EXPECT_TRUE(IsTaken());
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(IsTaken());
+  EXPECT_EQ(listener_->refused(), 100);
+  EXPECT_EQ(listener_->connections(), 2);
+  is_own_ = true;
+  EXPECT_TRUE(IsTaken());
+  EXPECT_EQ(listener_->connections(), 2);
+}
+
+TEST_F(SharesTest, AnOwnProcessMayNotHaveThemAllEither) {
+  is_own_ = true;
+  int taken = 0;
+  while (taken < 100 && IsTaken()) ++taken;
+  EXPECT_EQ(taken, 8);
+  is_own_ = false;
+  EXPECT_TRUE(IsTaken());
 }
 
 }  // namespace
