@@ -26,7 +26,7 @@ std::vector<std::string> LossSum::part_names() const {
   }
   std::map<std::string, int> seen;
   for (const Penalty& penalty : penalties) {
-    const std::string name = absl::StrCat("objective.penalties.", std::string(penalty.name()));
+    const std::string name = absl::StrCat("objective.penalties.", penalty.name);
     const int count = ++seen[name];
     names.push_back(count == 1 ? name : absl::StrCat(name, "_", count));
   }

@@ -3,7 +3,7 @@
 //
 //   LossSum plain = Huber{};
 //   LossSum sum({{"near", Huber{}, 0.5}, {"far", MeanAbsoluteError{}, 0.5}},
-//               {{.kind = Penalty::Kind::kL2, .weight = 1e-4}});
+//               {MakePenalty(L2Penalty{.weight = 1e-4})});
 //
 // A part is a term of a sum or a penalty, without its weight; each weight is a sequence.
 #ifndef DESCENT_CORE_OBJECTIVE_LOSS_SUM_H_

@@ -22,8 +22,6 @@
 namespace descent {
 namespace {
 
-using Kind = Penalty::Kind;
-
 // Sums are made in so many lanes, so that they vectorize; the same ones on every processor.
 constexpr int64_t kLanes = 8;
 
@@ -81,57 +79,47 @@ double SumOfSquares(const T* x, int64_t count) {
 
 double RootOfCount(const at::Tensor& x) { return std::sqrt(static_cast<double>(x.numel())); }
 
-// The value at one parameter; adds the derivative times the weight to g.
-double Add(Kind kind, double weight, const at::Tensor& x, const at::Tensor& g) {
+}  // namespace
+
+at::Tensor L1Formula::Value(const at::Tensor& x) { return x.abs().sum(); }
+
+double L1Formula::Add(double weight, const at::Tensor& x, const at::Tensor& g) {
   double value = 0;
   const bool done = OnCpu(x, [&]<class T>(T*) {
-    const T* from = x.const_data_ptr<T>();
-    T* to = g.mutable_data_ptr<T>();
-    const int64_t count = x.numel();
-    switch (kind) {
-      case Kind::kL1:
-        value = L1(from, count, weight, to);
-        return;
-      case Kind::kL2:
-        value = 0.5 * L2(from, count, weight, to);
-        return;
-      case Kind::kGroup:
-        const double norm = std::sqrt(SumOfSquares(from, count)), root = RootOfCount(x);
-        value = root * norm;
-        if (norm != 0) L2(from, count, weight * root / norm, to);
-        return;
-    }
+    value = L1(x.const_data_ptr<T>(), x.numel(), weight, g.mutable_data_ptr<T>());
   });
   if (done) return value;
-  switch (kind) {
-    case Kind::kL1:
-      g.add_(x.sign(), weight);
-      return x.abs().sum().item<double>();
-    case Kind::kL2:
-      g.add_(x, weight);
-      return 0.5 * x.square().sum().item<double>();
-    case Kind::kGroup:
-      break;
-  }
-  const double norm = x.norm().item<double>();
-  if (norm != 0) g.add_(x, weight * RootOfCount(x) / norm);
-  return RootOfCount(x) * norm;
+  g.add_(x.sign(), weight);
+  return x.abs().sum().item<double>();
 }
 
-// The value at one parameter.
-at::Tensor ValueOf(Kind kind, const at::Tensor& x) {
-  switch (kind) {
-    case Kind::kL1:
-      return x.abs().sum();
-    case Kind::kL2:
-      return x.square().sum() / 2;
-    case Kind::kGroup:
-      break;
-  }
-  return x.norm() * RootOfCount(x);
+at::Tensor L2Formula::Value(const at::Tensor& x) { return x.square().sum() / 2; }
+
+double L2Formula::Add(double weight, const at::Tensor& x, const at::Tensor& g) {
+  double squares = 0;
+  const bool done = OnCpu(x, [&]<class T>(T*) {
+    squares = L2(x.const_data_ptr<T>(), x.numel(), weight, g.mutable_data_ptr<T>());
+  });
+  if (done) return 0.5 * squares;
+  g.add_(x, weight);
+  return 0.5 * x.square().sum().item<double>();
 }
 
-}  // namespace
+at::Tensor GroupFormula::Value(const at::Tensor& x) { return x.norm() * RootOfCount(x); }
+
+double GroupFormula::Add(double weight, const at::Tensor& x, const at::Tensor& g) {
+  const double root = RootOfCount(x);
+  double norm = 0;
+  const bool done = OnCpu(x, [&]<class T>(T*) {
+    const T* from = x.const_data_ptr<T>();
+    norm = std::sqrt(SumOfSquares(from, x.numel()));
+    if (norm != 0) L2(from, x.numel(), weight * root / norm, g.mutable_data_ptr<T>());
+  });
+  if (done) return root * norm;
+  norm = x.norm().item<double>();
+  if (norm != 0) g.add_(x, weight * root / norm);
+  return root * norm;
+}
 
 absl::Status CheckPenalties(std::span<const Penalty> penalties,
                             std::span<const Parameter> parameters) {
@@ -140,9 +128,9 @@ absl::Status CheckPenalties(std::span<const Penalty> penalties,
       return MatchesPattern(penalties[i].pattern, p.name);
     });
     if (fits) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("penalties[", i, "].", std::string(penalties[i].name()),
-                     ": no parameter fits \"", ShortUtf8(penalties[i].pattern, 100), "\""));
+    return absl::InvalidArgumentError(absl::StrCat("penalties[", i, "].", penalties[i].name,
+                                                   ": no parameter fits \"",
+                                                   ShortUtf8(penalties[i].pattern, 100), "\""));
   }
   return absl::OkStatus();
 }
@@ -151,7 +139,7 @@ at::Tensor PenaltyValue(const Penalty& penalty, std::span<const Parameter> param
   at::Tensor sum;
   for (const Parameter& parameter : parameters) {
     if (!MatchesPattern(penalty.pattern, parameter.name)) continue;
-    const at::Tensor value = ValueOf(penalty.kind, parameter.tensor);
+    const at::Tensor value = penalty.value(parameter.tensor);
     sum = sum.defined() ? sum + value : value;
   }
   return sum.defined() ? sum : at::zeros({}, parameters.front().tensor.options());
@@ -174,7 +162,7 @@ void PenaltyPass::AddTo(std::span<const Penalty> penalties, std::span<const doub
   }
   std::fill(values.begin(), values.end(), 0);
   for (const auto& [i, p] : places_) {
-    values[i] += Add(penalties[i].kind, weights[i], x.tensors()[p], g.tensors()[p]);
+    values[i] += penalties[i].add(weights[i], x.tensors()[p], g.tensors()[p]);
   }
 }
 

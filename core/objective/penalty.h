@@ -1,8 +1,12 @@
 // Penalties: terms of an objective that are functions of the parameters themselves.
+//
+// A kind of penalty is an option struct that declares its fields (core/fields) and makes a
+// `Penalty`; they are listed in penalty_kinds.h. Values; any thread.
 #ifndef DESCENT_CORE_OBJECTIVE_PENALTY_H_
 #define DESCENT_CORE_OBJECTIVE_PENALTY_H_
 
-#include <cstdint>
+#include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,37 +14,74 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
+#include "core/fields/fields.h"
 #include "core/model/flat_parameters.h"
+#include "core/sequence/range.h"
 #include "core/sequence/sequence.h"
 
 namespace descent {
 
-// A value; any thread.
 struct Penalty {
-  enum class Kind : uint8_t {
-    // Σ|x|; where x is 0, so is its derivative.
-    kL1,
-    // ½Σx².
-    kL2,
-    // Σ over the parameters of √(number of scalars)·|parameter|: whole parameters go to zero (Yuan
-    // &
-    // Lin 2006). Where a parameter is 0, so is its derivative.
-    kGroup,
-  };
-
-  Kind kind = Kind::kL2;
+  std::string name;           // `l2`
   Sequence weight;            // each ≥ 0
   std::string pattern = "*";  // of the parameters' names (core/model/pattern.h)
-
-  std::string_view name() const;
+  // At one parameter, as autograd can differentiate it: a tensor with one number.
+  std::function<at::Tensor(const at::Tensor& x)> value;
+  // The same number; adds its derivative, times the weight, to g, which has x's shape.
+  std::function<double(double weight, const at::Tensor& x, const at::Tensor& g)> add;
 };
 
-// `l1`, `l2`, `group`.
-constexpr std::string_view PenaltyName(Penalty::Kind kind) {
-  return kind == Penalty::Kind::kL1 ? "l1" : kind == Penalty::Kind::kL2 ? "l2" : "group";
+// The two fields that penalties of every kind have.
+inline void DescribePenalty(FieldList& fields, Sequence& weight, std::string& pattern) {
+  fields(NonNegative("weight"), weight).Required("Give a number.");
+  // One that fits no parameter is refused where these are known.
+  fields(Named("pattern"), pattern).MayBeEmpty();
 }
 
-inline std::string_view Penalty::name() const { return PenaltyName(kind); }
+// Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
+template <Declared O>
+Penalty MakePenalty(const O& options) {
+  ThrowUnlessValid(options);
+  return options.Make();
+}
+
+// A kind without fields of its own.
+template <class Formula>
+struct PlainPenalty {
+  static constexpr std::string_view kind = Formula::kind;
+  Sequence weight = 0.0;
+  std::string pattern = "*";
+
+  void Describe(FieldList& fields) { DescribePenalty(fields, weight, pattern); }
+  Penalty Make() const {
+    return {std::string(kind), weight, pattern, &Formula::Value, &Formula::Add};
+  }
+};
+
+// Σ|x|; where x is 0, so is its derivative.
+struct L1Formula {
+  static constexpr std::string_view kind = "l1";
+  static at::Tensor Value(const at::Tensor& x);
+  static double Add(double weight, const at::Tensor& x, const at::Tensor& g);
+};
+using L1Penalty = PlainPenalty<L1Formula>;
+
+// ½Σx².
+struct L2Formula {
+  static constexpr std::string_view kind = "l2";
+  static at::Tensor Value(const at::Tensor& x);
+  static double Add(double weight, const at::Tensor& x, const at::Tensor& g);
+};
+using L2Penalty = PlainPenalty<L2Formula>;
+
+// Σ over the parameters of √(number of scalars)·|parameter|: whole parameters go to zero (Yuan &
+// Lin 2006). Where a parameter is 0, so is its derivative.
+struct GroupFormula {
+  static constexpr std::string_view kind = "group";
+  static at::Tensor Value(const at::Tensor& x);
+  static double Add(double weight, const at::Tensor& x, const at::Tensor& g);
+};
+using GroupPenalty = PlainPenalty<GroupFormula>;
 
 // OK, or INVALID_ARGUMENT naming the penalty that fits no parameter.
 absl::Status CheckPenalties(std::span<const Penalty> penalties,

@@ -1,7 +1,8 @@
 // All penalties by their names, for whoever learns the kind at run time.
 //
-// A new penalty is a value of Penalty::Kind with its formula, a line in penalty_kinds.cc, and a
-// message of the spec with the same field names. Free functions; any thread.
+// A new penalty is a struct that declares its fields (core/fields) and has `Penalty Make() const`,
+// a line in penalty_kinds.cc, and a message of the spec with the same field names. Free functions;
+// any thread.
 #ifndef DESCENT_CORE_OBJECTIVE_PENALTY_KINDS_H_
 #define DESCENT_CORE_OBJECTIVE_PENALTY_KINDS_H_
 

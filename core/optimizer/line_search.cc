@@ -13,12 +13,19 @@
 
 namespace descent {
 
+namespace {
+
+template <class... S>
+std::optional<LineSearch> OneOf(std::string_view kind) {
+  std::optional<LineSearch> made;
+  ((S::kind == kind ? void(made = S{}) : void()), ...);
+  return made;
+}
+
+}  // namespace
+
 std::optional<LineSearch> MakeLineSearch(std::string_view kind) {
-  for (const LineSearch& search : {LineSearch(FixedStep{}), LineSearch(Backtracking{}),
-                                   LineSearch(StrongWolfe{}), LineSearch(HagerZhang{})}) {
-    if (search.kind() == kind) return search;
-  }
-  return std::nullopt;
+  return OneOf<FixedStep, Backtracking, StrongWolfe, HagerZhang>(kind);
 }
 
 absl::Status LineSearch::Validate() const {

@@ -158,7 +158,7 @@ class LineSearch {
   std::unique_ptr<Interface> search_;
 };
 
-// One of that kind with its defaults; none if there is no such kind. Adding one: its name there.
+// One of that kind with its defaults; none if there is no such kind. A new one: its name there.
 std::optional<LineSearch> MakeLineSearch(std::string_view kind);
 
 // Of a field that is one (core/fields): `line_search.strong_wolfe.curvature: …`.

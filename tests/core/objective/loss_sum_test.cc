@@ -35,7 +35,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using Kind = Penalty::Kind;
 
 Model Mlp(at::ScalarType dtype = at::kDouble) {
   return std::move(
@@ -59,9 +58,9 @@ LossSum WithoutPlans(LossSum loss) {
 }
 
 LossSum Everything() {
-  return LossSum(
-      {{"near", Huber{.delta = 0.3}, 0.7}, {"far", MeanAbsoluteError{}, 2.5}},
-      {{Kind::kL1, 0.01, "*"}, {Kind::kL2, 0.2, "hidden.*"}, {Kind::kGroup, 0.03, "*.weight"}});
+  return LossSum({{"near", Huber{.delta = 0.3}, 0.7}, {"far", MeanAbsoluteError{}, 2.5}},
+                 {MakePenalty(L1Penalty{0.01, "*"}), MakePenalty(L2Penalty{0.2, "hidden.*"}),
+                  MakePenalty(GroupPenalty{0.03, "*.weight"})});
 }
 
 TEST(LossSumTest, TheGradientIsTheWeightedSumOfTheTerms) {
@@ -123,7 +122,8 @@ TEST(LossSumTest, PenaltiesAreTheirFormulas) {
   const Model x = Mlp();
   SupervisedObjective objective =
       Of(LossSum({{"loss", MeanSquaredError{}}},
-                 {{Kind::kL1, 0.0, "out.*"}, {Kind::kL2, 0.0, "*"}, {Kind::kGroup, 0.0, "*"}}));
+                 {MakePenalty(L1Penalty{0.0, "out.*"}), MakePenalty(L2Penalty{0.0, "*"}),
+                  MakePenalty(GroupPenalty{0.0, "*"})}));
   gradient(objective, x);
   double l1 = 0, group = 0;
   for (const Parameter& p : x.parameters()) {
@@ -140,12 +140,13 @@ TEST(LossSumTest, AtZeroPenaltiesHaveNoDerivative) {
   SupervisedObjective plain = Of(MeanSquaredError{});
   SupervisedObjective penalized =
       Of(LossSum({{"loss", MeanSquaredError{}}},
-                 {{Kind::kL1, 1.0, "*"}, {Kind::kL2, 1.0, "*"}, {Kind::kGroup, 1.0, "*"}}));
+                 {MakePenalty(L1Penalty{1.0, "*"}), MakePenalty(L2Penalty{1.0, "*"}),
+                  MakePenalty(GroupPenalty{1.0, "*"})}));
   EXPECT_EQ(norm(gradient(plain, zero).gradient - gradient(penalized, zero).gradient), 0);
 }
 
 TEST(LossSumTest, APatternThatFitsNothingIsRefused) {
-  const LossSum loss({{"loss", MeanSquaredError{}}}, {{Kind::kL1, 1.0, "hiden.*"}});
+  const LossSum loss({{"loss", MeanSquaredError{}}}, {MakePenalty(L1Penalty{1.0, "hiden.*"})});
   EXPECT_THAT(CheckPenalties(loss.penalties, Mlp().parameters()).ToString(),
               HasSubstr("penalties[0].l1: no parameter fits \"hiden.*\""));
   SupervisedObjective objective = Of(loss);
@@ -154,7 +155,7 @@ TEST(LossSumTest, APatternThatFitsNothingIsRefused) {
 
 TEST(LossSumTest, PartsAndWeightsHaveNames) {
   LossSum loss = Everything();
-  loss.penalties.push_back({Kind::kL2, 0.1, "out.*"});
+  loss.penalties.push_back(MakePenalty(L2Penalty{0.1, "out.*"}));
   EXPECT_THAT(loss.part_names(),
               ElementsAre("objective.sum.near", "objective.sum.far", "objective.penalties.l1",
                           "objective.penalties.l2", "objective.penalties.group",
@@ -181,9 +182,9 @@ TEST(LossSumTest, WeightsFollowTheirSequences) {
 }
 
 std::unique_ptr<ModelRun> Start(double weight) {
-  auto run =
-      ModelRun::Create(GradientDescent{.step_size = 0.1}, Mlp(),
-                       Of(LossSum({{"loss", MeanSquaredError{}}}, {{Kind::kL2, weight, "*"}})));
+  auto run = ModelRun::Create(
+      GradientDescent{.step_size = 0.1}, Mlp(),
+      Of(LossSum({{"loss", MeanSquaredError{}}}, {MakePenalty(L2Penalty{weight, "*"})})));
   EXPECT_TRUE(run.ok()) << run.status();
   return *std::move(run);
 }

@@ -129,11 +129,11 @@ TEST(PlannedGradientTest, AnIterationAllocatesNothing) {
 }
 
 TEST(PlannedGradientTest, NorDoesOneOfASumWithPenalties) {
-  using Kind = Penalty::Kind;
   const Batch batch{at::randn({9, 2, 4}), at::randn({9, 3})};
   SupervisedObjective objective(
       LossSum({{"near", Huber{}, 0.5}, {"far", MeanSquaredError{}, 2.0}},
-              {{Kind::kL1, 0.1, "*"}, {Kind::kL2, 0.1, "*.weight"}, {Kind::kGroup, 0.1, "*"}}),
+              {MakePenalty(L1Penalty{0.1, "*"}), MakePenalty(L2Penalty{0.1, "*.weight"}),
+               MakePenalty(GroupPenalty{0.1, "*"})}),
       [&](int64_t) { return batch; });
   const Model x = Mlp(at::kFloat);
   Model g = zeros_like(x);

@@ -46,8 +46,7 @@ Model Start(int64_t width = 8) {
 }
 
 LossSum Objective() {
-  return LossSum({{"classes", cross_entropy(), 0.5}},
-                 {{.kind = Penalty::Kind::kL2, .weight = 1e-3}});
+  return LossSum({{"classes", cross_entropy(), 0.5}}, {MakePenalty(L2Penalty{.weight = 1e-3})});
 }
 
 class LoadModelTest : public ::testing::Test {

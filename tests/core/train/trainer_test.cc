@@ -182,7 +182,7 @@ TEST(Trainer, IterationZeroHasThePartsOfTheObjective) {
       {.starting_point = &built->model,
        .optimizer = Sgd{.step_size = 0.1},
        .loss = LossSum({{"one", cross_entropy(), 0.25}, {"two", cross_entropy(), 0.5}},
-                       {{.kind = Penalty::Kind::kL2, .weight = 2.0}}),
+                       {MakePenalty(L2Penalty{.weight = 2.0})}),
        .batches = *std::move(batches),
        .agenda = {.iterations = 40, .iterations_per_epoch = 7}});
   ASSERT_TRUE(trainer.ok()) << trainer.status();

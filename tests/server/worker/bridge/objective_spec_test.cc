@@ -159,7 +159,7 @@ TEST(ObjectiveSpecTest, LossesHaveTheirOptions) {
   EXPECT_THAT(sum.part_names(), ElementsAre("objective.sum.huber", "objective.penalties.l1",
                                             "objective.penalties.group"));
   EXPECT_EQ(sum.penalties[0].pattern, "*.weight");
-  EXPECT_EQ(sum.penalties[1].kind, Penalty::Kind::kGroup);
+  EXPECT_EQ(sum.penalties[1].name, "group");
 }
 
 TEST(ObjectiveSpecTest, WhatIsWrongIsNamedByItsField) {
