@@ -68,7 +68,6 @@ absl::Status JobsServiceImpl::Begin() {
   std::promise<absl::Status> loaded;
   loop_->Post([&] { loaded.set_value(Load()); });
   if (absl::Status status = loaded.get_future().get(); !status.ok()) return status;
-  loop_->Post([this] { ReadRequestIds(); });
   return supervisor_.Start();
 }
 

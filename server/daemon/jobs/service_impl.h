@@ -99,7 +99,6 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // Confined to the loop. The start:
   absl::Status Load();
   void TakeUp(const JobPtr& job);
-  void ReadRequestIds();
   // Removes what kills have left behind in the folder of the jobs; moves away what is not known.
   // FAILED_PRECONDITION: there are jobs' folders, but the store is new.
   absl::Status SweepFolders();

@@ -15,7 +15,6 @@
 #include "server/daemon/jobs/digest.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
-#include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
 
@@ -79,18 +78,19 @@ void JobsServiceImpl::Insert(const JobPtr& job) {
 // --------------------------------------------------------------------------------------- The start
 
 absl::Status JobsServiceImpl::Load() {
-  absl::StatusOr<std::vector<StoredJob>> stored_jobs = journal_->Jobs();
-  if (!stored_jobs.ok()) return stored_jobs.status();
-  for (const StoredJob& stored : *stored_jobs) {
+  absl::Status status = journal_->ReadJobs([this](const StoredJob& stored) {
     auto job = std::make_shared<Job>(EnvironmentOf(stored.journal->job_id()), stored);
     if (!rules::IsFinal(stored.snapshot.state())) {
-      absl::Status status = job->LoadHistory();
-      if (!status.ok() && !absl::IsDataLoss(status)) return status;
-      if (status.ok()) TakeUp(job);
+      absl::Status loaded = job->LoadHistory();
+      if (!loaded.ok() && !absl::IsDataLoss(loaded)) return loaded;
+      if (loaded.ok()) TakeUp(job);
     }
+    if (!stored.request_id.empty()) request_ids_[stored.request_id] = job->id();
     Insert(job);
-  }
-  if (absl::Status status = SweepFolders(); !status.ok()) return status;
+    return absl::OkStatus();
+  });
+  if (status.ok()) status = SweepFolders();
+  if (!status.ok()) return status;
   Schedule();
   return absl::OkStatus();
 }
@@ -104,20 +104,6 @@ void JobsServiceImpl::TakeUp(const JobPtr& job) {
   const WorkerPtr worker = supervisor_.Await(job->id(), job->worker_kind(), job->RunningProcess());
   assigned_[worker] = job;
   job->AwaitWorker(worker);
-}
-
-void JobsServiceImpl::ReadRequestIds() {
-  for (const JobPtr& job : AllJobs()) {
-    const absl::StatusOr<std::vector<RowPtr>> rows = job->journal()->Read(0, 1, {v1::CREATED});
-    if (!rows.ok() || rows->empty()) continue;
-    for (const Entry& entry : Entries(*rows->front())) {
-      v1::Event event;
-      if (event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size())) &&
-          !event.created().request_id().empty()) {
-        request_ids_[event.created().request_id()] = job->id();
-      }
-    }
-  }
 }
 
 absl::Status JobsServiceImpl::SweepFolders() {

@@ -53,17 +53,23 @@ absl::StatusOr<StoreReport> CheckStore(const std::string& path) {
   report.problems = Problems(**connection);
   absl::StatusOr<std::unique_ptr<Reader>> reader = Reader::Open(path, "");
   if (!reader.ok()) return reader.status();
-  absl::StatusOr<std::vector<Reader::JobRecord>> jobs = (*reader)->Jobs();
-  if (!jobs.ok()) {
-    if (!absl::IsDataLoss(jobs.status())) return jobs.status();
-    report.problems.emplace_back(jobs.status().message());
+  const absl::StatusOr<std::vector<int64_t>> numbers = (*reader)->JobNumbers();
+  if (!numbers.ok()) {
+    if (!absl::IsDataLoss(numbers.status())) return numbers.status();
+    report.problems.emplace_back(numbers.status().message());
     return report;
   }
-  for (const Reader::JobRecord& job : *jobs) {
-    absl::Status damage = job.damage;
-    damage.Update((*reader)->Check(job.number, job.compacted_revision));
+  for (const int64_t number : *numbers) {
+    const absl::StatusOr<Reader::JobRecord> job = (*reader)->Job(number);
+    if (!job.ok()) {
+      if (!absl::IsDataLoss(job.status())) return job.status();
+      report.problems.emplace_back(job.status().message());
+      return report;
+    }
+    absl::Status damage = job->damage;
+    damage.Update((*reader)->Check(job->number, job->compacted_revision));
     if (!damage.ok() && !absl::IsDataLoss(damage)) return damage;
-    report.jobs.push_back({job.job_id, job.head_revision, std::string(damage.message())});
+    report.jobs.push_back({job->job_id, job->head_revision, std::string(damage.message())});
   }
   return report;
 }

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <map>
 #include <utility>
@@ -59,31 +60,27 @@ class JournalImpl : public Journal {
   }
 
   absl::Status Load() {
-    absl::StatusOr<std::vector<Reader::JobRecord>> records =
-        readers_->With([](Reader& reader) { return reader.Jobs(); });
-    if (!records.ok()) return records.status();
-    MutexLock lock(mutex_);
-    for (const Reader::JobRecord& record : *records) {
+    return ReadRecords([this](Reader::JobRecord record) {
+      MutexLock lock(mutex_);
       journals_[record.job_id] =
           std::make_shared<StoredJournal>(record, options_.tail_bytes, writer_, readers_);
-    }
-    return absl::OkStatus();
+      return absl::OkStatus();
+    });
   }
 
-  absl::StatusOr<std::vector<StoredJob>> Jobs() override {
-    absl::StatusOr<std::vector<Reader::JobRecord>> records =
-        readers_->With([](Reader& reader) { return reader.Jobs(); });
-    if (!records.ok()) return records.status();
-    std::vector<StoredJob> jobs;
-    MutexLock lock(mutex_);
-    for (const Reader::JobRecord& record : *records) {
-      const auto it = journals_.find(record.job_id);
-      if (it == journals_.end()) continue;  // deleted meanwhile
-      StoredJob& job = jobs.emplace_back();
-      job.journal = it->second;
-      job.snapshot = record.snapshot;
-    }
-    return jobs;
+  absl::Status ReadJobs(const TakeJob& take) override {
+    return ReadRecords([&](Reader::JobRecord record) {
+      StoredJob job;
+      {
+        MutexLock lock(mutex_);
+        const auto it = journals_.find(record.job_id);
+        if (it == journals_.end()) return absl::OkStatus();  // deleted meanwhile
+        job.journal = it->second;
+      }
+      job.snapshot.Swap(&record.snapshot);
+      job.request_id = std::move(record.request_id);
+      return take(job);
+    });
   }
 
   absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
@@ -175,6 +172,21 @@ class JournalImpl : public Journal {
   }
 
  private:
+  // No reader is taken while `take` runs: it may want one.
+  absl::Status ReadRecords(const std::function<absl::Status(Reader::JobRecord)>& take) {
+    const absl::StatusOr<std::vector<int64_t>> numbers =
+        readers_->With([](Reader& reader) { return reader.JobNumbers(); });
+    if (!numbers.ok()) return numbers.status();
+    for (const int64_t number : *numbers) {
+      absl::StatusOr<Reader::JobRecord> record =
+          readers_->With([number](Reader& reader) { return reader.Job(number); });
+      if (absl::IsNotFound(record.status())) continue;  // deleted meanwhile
+      if (!record.ok()) return record.status();
+      if (absl::Status status = take(*std::move(record)); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
   std::vector<std::shared_ptr<StoredJournal>> Damaged() const {
     std::vector<std::shared_ptr<StoredJournal>> damaged;
     MutexLock lock(mutex_);
@@ -193,6 +205,16 @@ class JournalImpl : public Journal {
 };
 
 }  // namespace
+
+absl::StatusOr<std::vector<StoredJob>> Journal::Jobs() {
+  std::vector<StoredJob> jobs;
+  absl::Status status = ReadJobs([&](const StoredJob& job) {
+    jobs.push_back(job);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return jobs;
+}
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const Options& options) {
   const auto open = [&]() -> absl::StatusOr<std::unique_ptr<Journal>> {

@@ -113,6 +113,9 @@ class JobJournal {
   // store has none. Blocks.
   virtual absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string& request_id) = 0;
 
+  // The snapshot as it is stored now: as StoredJob's. Blocks. NOT_FOUND: the job was deleted.
+  virtual absl::StatusOr<v1::Job> ReadSnapshot() = 0;
+
   // The evaluations at an iteration of a branch, by index, in order. Blocks.
   virtual absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch,
                                                               int64_t iteration) = 0;
@@ -139,6 +142,8 @@ struct StoredJob {
   // snapshot.head_revision over it. Empty (head_revision 0) if it is damaged: it can be folded
   // anew. Spec and summary are the first event's, as all that is not the fold's to change.
   v1::Job snapshot;
+  // Of the first event: what its creation was asked for with.
+  std::string request_id;
 };
 
 // All journals of this daemon: one SQLite database, one writer thread. Thread-safe.
@@ -165,8 +170,13 @@ class Journal {
   // Commits what was appended, then stops.
   virtual ~Journal() = default;
 
-  // Every job, oldest first; also those whose journal is damaged.
-  virtual absl::StatusOr<std::vector<StoredJob>> Jobs() = 0;
+  // Gives every job to `take`, oldest first, also those whose journal is damaged; one by one, as
+  // all of them would not fit into memory together. Ends with the first error that it returns.
+  // Blocks.
+  using TakeJob = std::function<absl::Status(const StoredJob&)>;
+  virtual absl::Status ReadJobs(const TakeJob& take) = 0;
+  // All of them.
+  absl::StatusOr<std::vector<StoredJob>> Jobs();
 
   // Makes a journal and its first events, durable on return (blocks for one commit).
   // ALREADY_EXISTS if the id was ever used by a job that still exists. Not from a callback of the

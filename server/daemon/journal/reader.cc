@@ -77,9 +77,10 @@ absl::Status Reader::Prepare() {
       {&next_batch_,
        "SELECT id, last_revision, branch, first_iteration, last_iteration FROM rows "
        "WHERE id BETWEEN ?1 AND ?2 AND kind = 13 ORDER BY id LIMIT 1"},
-      {&jobs_,
+      {&numbers_, "SELECT number FROM jobs ORDER BY number"},
+      {&job_,
        "SELECT number, job_id, snapshot, compacted_revision, snapshot_checksum FROM jobs "
-       "ORDER BY number"},
+       "WHERE number = ?1"},
       {&first_,
        "SELECT " DESCENT_ROW_COLUMNS " FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1"},
       {&last_, "SELECT " DESCENT_ROW_COLUMNS
@@ -241,58 +242,80 @@ absl::StatusOr<RowPtr> Reader::FindIteration(int64_t job, int64_t head_revision,
   return rows->front();
 }
 
-absl::StatusOr<std::vector<Reader::JobRecord>> Reader::Jobs() {
+absl::StatusOr<std::vector<int64_t>> Reader::JobNumbers() {
+  ScopedReset reset(numbers_.Reset());
+  std::vector<int64_t> numbers;
+  while (true) {
+    const absl::StatusOr<bool> found = numbers_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return numbers;
+    numbers.push_back(numbers_.Int(0));
+  }
+}
+
+absl::StatusOr<Reader::JobRecord> Reader::Job(int64_t number) {
   Snapshot snapshot(begin_, end_);
   if (!snapshot.status().ok()) return snapshot.status();
-  std::vector<JobRecord> jobs;
-  {
-    ScopedReset reset(jobs_.Reset());
-    while (true) {
-      absl::StatusOr<bool> found = jobs_.Step();
-      if (!found.ok()) return found.status();
-      if (!*found) break;
-      JobRecord& job = jobs.emplace_back();
-      job.number = jobs_.Int(0);
-      job.job_id = jobs_.Blob(1);
-      job.compacted_revision = jobs_.Int(3);
-      const std::string_view snapshot = jobs_.Blob(2);
-      if (jobs_.Int(4) != int64_t{Checksum(job.job_id, snapshot)} ||
-          !job.snapshot.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()))) {
-        server::LogWarning(rules::JobName(job.job_id),
-                           "its snapshot in the store is damaged; it is made anew from its events");
-        job.snapshot.Clear();
-      }
-    }
+  absl::StatusOr<JobRecord> job = TableRecord(number);
+  if (!job.ok()) return job;
+  job->damage = LoadRecord(&*job);
+  // What says nothing about the file is nobody's damage.
+  if (!job->damage.ok() && !absl::IsDataLoss(job->damage)) return job->damage;
+  return job;
+}
+
+absl::StatusOr<v1::Job> Reader::ReadSnapshot(int64_t number) {
+  Snapshot snapshot(begin_, end_);
+  if (!snapshot.status().ok()) return snapshot.status();
+  absl::StatusOr<JobRecord> job = TableRecord(number);
+  if (!job.ok()) return job.status();
+  if (absl::Status status = LoadCreated(&*job); !status.ok()) return status;
+  return std::move(job->snapshot);
+}
+
+absl::StatusOr<Reader::JobRecord> Reader::TableRecord(int64_t number) {
+  ScopedReset reset(job_.Reset().Bind(1, number));
+  const absl::StatusOr<bool> found = job_.Step();
+  if (!found.ok()) return found.status();
+  if (!*found) return Deleted();
+  JobRecord job;
+  job.number = job_.Int(0);
+  job.job_id = job_.Blob(1);
+  job.compacted_revision = job_.Int(3);
+  const std::string_view snapshot = job_.Blob(2);
+  if (job_.Int(4) != int64_t{Checksum(job.job_id, snapshot)} ||
+      !job.snapshot.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()))) {
+    server::LogWarning(rules::JobName(job.job_id),
+                       "its snapshot in the store is damaged; it is made anew from its events");
+    job.snapshot.Clear();
   }
-  for (JobRecord& job : jobs) {
-    job.damage = LoadRecord(&job);
-    // What says nothing about the file is nobody's damage.
-    if (!job.damage.ok() && !absl::IsDataLoss(job.damage)) return job.damage;
-  }
-  return jobs;
+  return job;
+}
+
+absl::Status Reader::LoadCreated(JobRecord* record) {
+  absl::StatusOr<std::vector<RowPtr>> rows =
+      ReadAll(first_.Reset()
+                  .Bind(1, RowId(record->number, 1))
+                  .Bind(2, RowId(record->number, kMaxRevision)));
+  if (!rows.ok()) return rows.status();
+  // The first event is never thinned.
+  const int64_t from = rows->empty() ? 2 : rows->front()->first_revision;
+  if (from > 1) return Missing(1, from - 1);
+  if (rows->front()->kind != v1::CREATED) return absl::OkStatus();
+  v1::Event event = EventOf(*rows->front());
+  v1::Created& created = *event.mutable_created();
+  if (created.has_spec()) record->snapshot.mutable_spec()->Swap(created.mutable_spec());
+  if (created.has_summary()) record->snapshot.mutable_summary()->Swap(created.mutable_summary());
+  record->request_id = created.request_id();
+  return absl::OkStatus();
 }
 
 absl::Status Reader::LoadRecord(JobRecord* record) {
   const int64_t first = RowId(record->number, 1);
   const int64_t last = RowId(record->number, kMaxRevision);
   // What is wrong with a journal is found out after all that can be said of it.
-  absl::StatusOr<std::vector<RowPtr>> rows = ReadAll(first_.Reset().Bind(1, first).Bind(2, last));
-  absl::Status damage = rows.status();
-  // The first event is never thinned.
-  if (rows.ok()) {
-    const int64_t from = rows->empty() ? 2 : rows->front()->first_revision;
-    if (from > 1) damage = Missing(1, from - 1);
-  }
-  if (rows.ok() && !rows->empty() && rows->front()->kind == v1::CREATED) {
-    v1::Event created = EventOf(*rows->front());
-    if (created.created().has_spec()) {
-      record->snapshot.mutable_spec()->Swap(created.mutable_created()->mutable_spec());
-    }
-    if (created.created().has_summary()) {
-      record->snapshot.mutable_summary()->Swap(created.mutable_created()->mutable_summary());
-    }
-  }
-  rows = ReadAll(last_.Reset().Bind(1, first).Bind(2, last));
+  absl::Status damage = LoadCreated(record);
+  absl::StatusOr<std::vector<RowPtr>> rows = ReadAll(last_.Reset().Bind(1, first).Bind(2, last));
   damage.Update(rows.status());
   if (rows.ok() && !rows->empty()) record->head_revision = rows->front()->last_revision;
   const absl::StatusOr<int64_t> noted = NotedHead(record->number);

@@ -46,7 +46,8 @@ class Reader {
   struct JobRecord {
     int64_t number = 0;
     std::string job_id;
-    v1::Job snapshot;  // as StoredJob's
+    v1::Job snapshot;        // as StoredJob's
+    std::string request_id;  // as StoredJob's
     int64_t head_revision = 0;
     // The first revision of the last row that is no ITERATION; 0: there is none.
     int64_t last_other_revision = 0;
@@ -54,8 +55,12 @@ class Reader {
     int64_t final_revision = 0;
     absl::Status damage;
   };
-  // Every job, oldest first, its first and last rows checked.
-  absl::StatusOr<std::vector<JobRecord>> Jobs();
+  // The numbers of all jobs, oldest first.
+  absl::StatusOr<std::vector<int64_t>> JobNumbers();
+  // One of them, its first and last rows checked. NOT_FOUND: it was deleted.
+  absl::StatusOr<JobRecord> Job(int64_t number);
+  // Its snapshot alone, as JobJournal::ReadSnapshot.
+  absl::StatusOr<v1::Job> ReadSnapshot(int64_t number);
 
   // Looks through all rows and roll-ups of one job; DATA_LOSS is what is wrong with them.
   absl::Status Check(int64_t job, int64_t compacted_revision);
@@ -74,14 +79,18 @@ class Reader {
                                                int64_t head_revision, int64_t max_bytes,
                                                const std::vector<v1::EventKind>& kinds);
   absl::StatusOr<std::vector<RowPtr>> ReadAll(Statement& statement);
+  // What the table of jobs has of a job. NOT_FOUND: it was deleted.
+  absl::StatusOr<JobRecord> TableRecord(int64_t number);
+  // Puts into the record what its first event says, which a snapshot leaves out.
+  absl::Status LoadCreated(JobRecord* record);
   absl::Status LoadRecord(JobRecord* record);
   // What the writer last noted of where the journal ends; 0: nothing, or nothing that can be read.
   absl::StatusOr<int64_t> NotedHead(int64_t job);
 
   std::unique_ptr<Connection> connection_;
   Statement begin_, end_;
-  Statement compacted_, row_at_, rows_, other_rows_, next_batch_, jobs_, first_, last_, last_other_,
-      last_state_, request_, evaluations_, ever_, folders_, head_, rollups_;
+  Statement compacted_, row_at_, rows_, other_rows_, next_batch_, numbers_, job_, first_, last_,
+      last_other_, last_state_, request_, evaluations_, ever_, folders_, head_, rollups_;
 };
 
 // Readers for as many threads as read at once, at most `kMaxReaders`; more wait for their turn.

@@ -90,6 +90,10 @@ absl::StatusOr<std::vector<RowPtr>> StoredJournal::FindRequest(const std::string
   return With([&](Reader& reader) { return reader.FindRequest(number(), request_id); });
 }
 
+absl::StatusOr<v1::Job> StoredJournal::ReadSnapshot() {
+  return With([&](Reader& reader) { return reader.ReadSnapshot(number()); });
+}
+
 absl::StatusOr<std::vector<RowPtr>> StoredJournal::FindEvaluations(int32_t branch,
                                                                    int64_t iteration) {
   return With([&](Reader& reader) { return reader.FindEvaluations(number(), branch, iteration); });

@@ -48,6 +48,7 @@ class WaitingJournal : public JobJournal {
   absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string&) override {
     return std::vector<RowPtr>();
   }
+  absl::StatusOr<v1::Job> ReadSnapshot() override { return v1::Job(); }
   absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t, int64_t) override {
     return std::vector<RowPtr>();
   }

@@ -107,7 +107,23 @@ TEST_F(JournalTest, ReopenedHasEverything) {
   ASSERT_EQ(jobs->size(), 2u);
   EXPECT_EQ((*jobs)[0].snapshot.head_revision(), 2001);
   EXPECT_EQ((*jobs)[1].snapshot.name(), "jobs/b");
+  EXPECT_EQ(job->ReadSnapshot()->SerializeAsString(), (*jobs)[0].snapshot.SerializeAsString());
   EXPECT_EQ(job->Append(MakeIterations(2000, 1), std::nullopt, {}), 2002);
+}
+
+TEST_F(JournalTest, JobsAreReadOneByOneAndMayReadTheStoreMeanwhile) {
+  for (const char* id : {"a", "b", "c"}) CreateJob(id);
+  std::vector<std::string> ids;
+  const auto read = [&](const StoredJob& job) -> absl::Status {
+    EXPECT_EQ(ReadAll(*job.journal).size(), 1u);
+    ids.push_back(job.journal->job_id());
+    return ids.size() == 2 ? absl::CancelledError("enough") : absl::OkStatus();
+  };
+  EXPECT_EQ(journal_->ReadJobs(read).message(), "enough");
+  EXPECT_THAT(ids, testing::ElementsAre("a", "b"));
+  auto deleted = CreateJob("d");
+  ASSERT_TRUE(journal_->DeleteJob("d").ok());
+  EXPECT_EQ(deleted->ReadSnapshot().status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(JournalTest, JobIdIsTakenOnceAndFreeAfterDeletion) {
