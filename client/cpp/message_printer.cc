@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "client/cpp/field_names.h"
 #include "client/cpp/message_reader.h"
 #include "client/cpp/numbers.h"
 

@@ -11,9 +11,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cpp/field_names.h"
 #include "client/cpp/numbers.h"
-#include "descent/v1/options.pb.h"
-#include "proto/rules/dial_path.h"
 #include "proto/rules/nearest.h"
 
 namespace descent::client {
@@ -26,61 +25,6 @@ using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
-std::vector<std::string> FieldNames(const Descriptor* descriptor) {
-  std::vector<std::string> names;
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    names.push_back(descriptor->field(i)->name());
-  }
-  return names;
-}
-
-// The members of the message's oneofs that are messages: what a bare word may name.
-std::vector<std::string> Choices(const Descriptor* descriptor) {
-  std::vector<std::string> names;
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const FieldDescriptor* field = descriptor->field(i);
-    if (field->real_containing_oneof() != nullptr && field->message_type() != nullptr) {
-      names.push_back(field->name());
-    }
-  }
-  return names;
-}
-
-std::string Listed(const std::vector<std::string>& names) {
-  return absl::StrCat("`", absl::StrJoin(names, "`, `"), "`");
-}
-
-const FieldDescriptor* FindField(const Descriptor* descriptor, const std::string& key) {
-  if (const FieldDescriptor* field = descriptor->FindFieldByName(key)) return field;
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    if (descriptor->field(i)->json_name() == key) return descriptor->field(i);
-  }
-  return rules::IsStepSizeAlias(key) ? descriptor->FindFieldByName("step_size") : nullptr;
-}
-
-// The field whose bare value may stand for the message; null if there is none.
-const FieldDescriptor* BareField(const Descriptor* descriptor) {
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    if (descriptor->field(i)->options().GetExtension(v1::bare_value)) return descriptor->field(i);
-  }
-  // `adam: 1e-3`. A group of parameters has more than an optimizer's hyperparameters.
-  const FieldDescriptor* step_size = descriptor->FindFieldByName("step_size");
-  const bool is_optimizer = step_size != nullptr && step_size->number() == 1;
-  return is_optimizer ? step_size : nullptr;
-}
-
-// The field that `key: word` makes true or false, whatever type `key` has; null if there is none.
-const FieldDescriptor* WordField(const FieldDescriptor* key, const std::string& word, bool* value) {
-  const Descriptor* descriptor = key->containing_type();
-  const std::string pair = absl::StrCat(key->name(), ": ", absl::AsciiStrToLower(word));
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const FieldDescriptor* field = descriptor->field(i);
-    *value = field->options().GetExtension(v1::true_word) == pair;
-    if (*value || field->options().GetExtension(v1::false_word) == pair) return field;
-  }
-  return nullptr;
-}
-
 // Whether a list may be written for the field, which is a message.
 bool TakesLists(const FieldDescriptor* field) {
   for (int depth = 0; field != nullptr && field->message_type() != nullptr; ++depth) {
@@ -89,20 +33,6 @@ bool TakesLists(const FieldDescriptor* field) {
     field = depth < 4 ? BareField(field->message_type()) : nullptr;
   }
   return false;
-}
-
-// Where a field of this name is one message further down: `execution.device` for `device`.
-std::string FieldBelow(const std::string& key, const Descriptor* descriptor) {
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const FieldDescriptor* field = descriptor->field(i);
-    if (field->message_type() == nullptr || field->is_repeated() ||
-        field->real_containing_oneof() != nullptr) {
-      continue;
-    }
-    const FieldDescriptor* below = FindField(field->message_type(), key);
-    if (below != nullptr) return absl::StrCat(field->name(), ".", below->name());
-  }
-  return "";
 }
 
 // What stands there, for "…, not {}".
@@ -122,73 +52,33 @@ std::string Described(const YamlNode& node) {
   return "";
 }
 
-// Of a word that names nothing. What was meant says more than a long list of what there is.
-std::string NoneOf(const YamlNode& node, const std::vector<std::string>& names) {
+std::string Quoted(const std::vector<std::string>& names) {
+  return absl::StrCat("`", absl::StrJoin(names, "`, `"), "`");
+}
+
+// Of a word that is no choice. What was meant says more than a long list of what there is.
+std::string NoChoice(const YamlNode& node, const std::vector<const FieldDescriptor*>& choices) {
   constexpr size_t kAtAGlance = 8;
-  const std::string meant = rules::DidYouMean(node.text, names);
-  if (!meant.empty() && names.size() > kAtAGlance) {
+  const std::string meant = DidYouMeanField(node.text, choices);
+  if (!meant.empty() && choices.size() > kAtAGlance) {
     return absl::StrCat(Described(node), " is not known here", meant);
   }
-  return absl::StrCat(Described(node), " is none of ", Listed(names), meant);
+  return absl::StrCat(Described(node), " is none of ", Listed(choices), meant);
 }
 
-// The sequence that a list of numbers would be, `list: [0.1, 0.01]`; null if none may stand here.
-const FieldDescriptor* NumbersField(const Descriptor* descriptor) {
-  if (ConstantField(descriptor) == nullptr) return nullptr;
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const FieldDescriptor* field = descriptor->field(i);
-    if (field->real_containing_oneof() == nullptr || field->message_type() == nullptr) continue;
-    const FieldDescriptor* numbers = OnlyList(field->message_type());
-    if (numbers != nullptr && numbers->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE) return field;
-  }
-  return nullptr;
-}
-
-// What is the matter with a key that has characters no field's name has; empty: nothing.
-std::string StrangeKey(const std::string& key) {
-  for (const char* blank : {"\u00A0", "\u202F", "\u3000", "\uFEFF"}) {
-    if (!absl::StrContains(key, blank)) continue;
-    return "unknown field; it has a no-break space, which can't be seen, where YAML wants a plain "
-           "one";
-  }
-  if (absl::StrContains(key, "{")) {
-    return "unknown field; if this is textproto, let the file's name end in .textproto";
-  }
-  return "";
+// A list's only item, where people leave out the brackets: of what a word can choose,
+// `metrics: r_squared` and `wrappers: {ema: 0.9}`.
+bool IsOneItem(const YamlNode& node, const FieldDescriptor* list) {
+  if (list->message_type() == nullptr) return node.kind == YamlNode::Kind::kScalar;
+  if (ChoicesOf(list->message_type()).empty()) return false;
+  return node.kind == YamlNode::Kind::kScalar ||
+         (node.kind == YamlNode::Kind::kMap && node.entries.size() == 1);
 }
 
 }  // namespace
 
-std::string UnknownField(const std::string& key, const Descriptor* descriptor) {
-  const std::vector<std::string> names = FieldNames(descriptor);
-  if (std::string strange = StrangeKey(key); !strange.empty()) return strange;
-  if (names.empty()) return "unknown field; there are none here: write `{}`";
-  // The very name further down is meant before a name that is only like it.
-  std::string meant = FieldBelow(key, descriptor);
-  if (meant.empty()) meant = rules::Nearest(key, names);
-  if (!meant.empty()) return absl::StrCat("unknown field (did you mean `", meant, "`?)");
-  if (const FieldDescriptor* list = OnlyList(descriptor);
-      list != nullptr && list->message_type() != nullptr &&
-      list->message_type()->FindFieldByName(key) != nullptr) {
-    return absl::StrCat("unknown field; the ", list->name(), " are a list: begin each with `- `");
-  }
-  return absl::StrCat("unknown field; known here: ", Listed(names));
-}
-
 std::string JoinPath(const std::string& path, const std::string& name) {
   return path.empty() ? name : absl::StrCat(path, ".", name);
-}
-
-const FieldDescriptor* ConstantField(const Descriptor* descriptor) {
-  const FieldDescriptor* field = descriptor->FindFieldByName("constant");
-  const bool is_number = field != nullptr && field->real_containing_oneof() != nullptr &&
-                         field->cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE;
-  return is_number ? field : nullptr;
-}
-
-const FieldDescriptor* OnlyList(const Descriptor* descriptor) {
-  const bool one = descriptor->field_count() == 1 && descriptor->field(0)->is_repeated();
-  return one ? descriptor->field(0) : nullptr;
 }
 
 void MessageReader::Error(TextMark mark, const std::string& path, std::string message) {
@@ -218,11 +108,11 @@ void MessageReader::ReadMessage(const YamlNode& node, TextMark mark, const std::
                                   "another are `",
                                   numbers->name(), ": [...]`"));
       }
-      const std::vector<std::string> names = FieldNames(message->GetDescriptor());
+      const std::vector<const FieldDescriptor*> fields = FieldsOf(message->GetDescriptor());
       return Error(node.mark, path,
-                   names.empty() ? "must be empty, not a list"
-                                 : absl::StrCat("must be a mapping with the fields ", Listed(names),
-                                                ", not a list"));
+                   fields.empty() ? "must be empty, not a list"
+                                  : absl::StrCat("must be a mapping with the fields ",
+                                                 Listed(fields), ", not a list"));
   }
 }
 
@@ -279,7 +169,7 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
       return;
     }
   }
-  const std::vector<std::string> choices = Choices(descriptor);
+  const std::vector<const FieldDescriptor*> choices = ChoicesOf(descriptor);
   const FieldDescriptor* field = FindField(descriptor, node.text);
   if (field != nullptr && field->real_containing_oneof() != nullptr &&
       field->message_type() != nullptr) {
@@ -290,15 +180,15 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
   } else if (constant != nullptr) {
     Error(node.mark, path,
           absl::StrCat(Described(node), " is neither a number nor one of ", Listed(choices),
-                       rules::DidYouMean(node.text, choices)));
+                       DidYouMeanField(node.text, choices)));
   } else if (!choices.empty()) {
-    Error(node.mark, path, NoneOf(node, choices));
+    Error(node.mark, path, NoChoice(node, choices));
   } else if (descriptor->field_count() == 0) {
     Error(node.mark, path, absl::StrCat("has no fields: write `{}`, not ", Described(node)));
   } else {
     Error(node.mark, path,
-          absl::StrCat("must be a mapping with the fields ", Listed(FieldNames(descriptor)),
-                       ", not ", Described(node)));
+          absl::StrCat("must be a mapping with the fields ", Listed(FieldsOf(descriptor)), ", not ",
+                       Described(node)));
   }
 }
 
@@ -327,8 +217,10 @@ void MessageReader::ReadList(const YamlNode& node, TextMark mark, const std::str
                              const FieldDescriptor* field, Message* message) {
   const Reflection* reflection = message->GetReflection();
   if (node.kind == YamlNode::Kind::kNull) return;
-  if (node.kind == YamlNode::Kind::kScalar && field->message_type() == nullptr) {
-    return ReadScalar(node, mark, path, field, message);
+  if (IsOneItem(node, field)) {
+    if (field->message_type() == nullptr) return ReadScalar(node, mark, path, field, message);
+    return ReadMessage(node, mark, absl::StrCat(path, "[0]"),
+                       reflection->AddMessage(message, field));
   }
   if (node.kind != YamlNode::Kind::kList) {
     return Error(node.mark, path, absl::StrCat("must be a list, not ", Described(node)));
@@ -443,7 +335,9 @@ void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::s
           return put(&Reflection::SetEnum, &Reflection::AddEnum, type->value(i));
         }
       }
-      return Error(node.mark, path, NoneOf(node, names));
+      return Error(node.mark, path,
+                   absl::StrCat(Described(node), " is none of ", Quoted(names),
+                                rules::DidYouMean(text, names)));
     }
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return;  // not a scalar

@@ -19,7 +19,8 @@ namespace descent::client {
 //   step_size: 0.1          a number for a message with a `constant`    {constant: 0.1}
 //   - relu                  a name for the member of a oneof            {relu: {}}
 //   sequential: [...]       a list for a message whose only field is one {layers: [...]}
-//   targets: y              one value for a list of scalars             [y]
+//   targets: y              one value for a list                        [y]
+//   metrics: r_squared      the same of what a word can choose          [r_squared]
 //   linear:                 nothing for a member of a oneof             {}
 //   linear: 10              a bare value for a message, of the field    {out_features: 10}
 //                           that has the option `bare_value`
@@ -61,16 +62,6 @@ class MessageReader {
   FieldMarks* marks_;
   bool decimals_only_ = false;
 };
-
-// The field that numbers stand for (`constant` of descent.v1.Sequence); null if there is none.
-const google::protobuf::FieldDescriptor* ConstantField(
-    const google::protobuf::Descriptor* descriptor);
-
-// The field that a list stands for: the message's only one, if it is repeated; else null.
-const google::protobuf::FieldDescriptor* OnlyList(const google::protobuf::Descriptor* descriptor);
-
-// What to say of a key that names no field: the one that was meant, or those there are.
-std::string UnknownField(const std::string& key, const google::protobuf::Descriptor* descriptor);
 
 // `path.name`, or `name` at the root.
 std::string JoinPath(const std::string& path, const std::string& name);

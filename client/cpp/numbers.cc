@@ -27,6 +27,37 @@ bool HasLeadingZero(std::string_view text) {
          text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// A decimal with a point or an exponent, `1e4` or `2.50e2`, of which it is known that a double can
+// hold about as much. Read digit by digit: a double would round what has more than 53 bits.
+NumberError ParseWholeDecimal(std::string_view text, uint64_t* value) {
+  const size_t exponent = std::min(text.find_first_of("eE"), text.size());
+  const size_t point = std::min(text.find('.'), exponent);
+  std::string digits(text.substr(0, point));
+  if (point < exponent) digits += text.substr(point + 1, exponent - point - 1);
+  int64_t zeros = static_cast<int64_t>(point) - static_cast<int64_t>(digits.size());
+  if (exponent < text.size()) {
+    std::string_view power = text.substr(exponent + 1);
+    if (power.starts_with('+')) power.remove_prefix(1);
+    int64_t shift = 0;
+    // Only of a zero it may be too long.
+    std::from_chars(power.data(), power.data() + power.size(), shift);
+    zeros += shift;
+  }
+  const size_t last = digits.find_last_not_of('0');
+  if (last == std::string::npos) {
+    *value = 0;
+    return NumberError::kNone;
+  }
+  zeros += static_cast<int64_t>(digits.size() - last - 1);
+  digits.resize(last + 1);
+  if (zeros < 0) return NumberError::kNotANumber;
+  constexpr int64_t kMostDigits = 20;  // of 64 bits
+  if (zeros > kMostDigits) return NumberError::kOutOfRange;
+  digits.append(static_cast<size_t>(zeros), '0');
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *value);
+  return error == std::errc() ? NumberError::kNone : NumberError::kOutOfRange;
+}
+
 // Digits in the base that the prefix says, or a whole decimal such as `1e4`.
 NumberError ParseMagnitude(std::string_view text, uint64_t* value) {
   if (HasLeadingZero(text)) return NumberError::kLeadingZero;
@@ -42,10 +73,7 @@ NumberError ParseMagnitude(std::string_view text, uint64_t* value) {
   double real = 0;
   if (text.empty() || text.front() == '-' || text.front() == '+') return NumberError::kNotANumber;
   if (const NumberError e = ParseDouble(text, &real); e != NumberError::kNone) return e;
-  if (!std::isfinite(real) || real != std::floor(real)) return NumberError::kNotANumber;
-  if (real > 9007199254740992.0) return NumberError::kOutOfRange;
-  *value = static_cast<uint64_t>(real);
-  return NumberError::kNone;
+  return std::isfinite(real) ? ParseWholeDecimal(text, value) : NumberError::kNotANumber;
 }
 
 }  // namespace

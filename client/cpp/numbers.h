@@ -21,7 +21,7 @@ std::string LeadingZero(std::string_view text, bool octal);
 // `1`, `-.5`, `1e-3`, `+2.`, YAML's `.inf` and `.nan`, JSON's `Infinity` and `NaN`.
 NumberError ParseDouble(std::string_view text, double* value);
 
-// Decimal, `0x1F`, `0o17`, and decimals that are whole (`1e4`), up to 2^53.
+// Decimal, `0x1F`, `0o17`, and decimals that are whole (`1e4`, `1.5e18`).
 NumberError ParseInt(std::string_view text, int64_t min, int64_t max, int64_t* value);
 NumberError ParseUint(std::string_view text, uint64_t max, uint64_t* value);
 

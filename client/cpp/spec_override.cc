@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "client/cpp/field_names.h"
 #include "client/cpp/message_reader.h"
 #include "client/cpp/spec_text.h"
 #include "client/cpp/text_error.h"
@@ -27,25 +28,28 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-void AddFieldPaths(const Message& message, const std::string& path,
-                   std::vector<std::string>* paths) {
-  const Descriptor* descriptor = message.GetDescriptor();
+struct FieldPath {
+  std::string path;
+  const FieldDescriptor* field;
+};
+
+void AddFieldPaths(const Message& message, const std::string& path, std::vector<FieldPath>* paths) {
   const auto& reflection = *message.GetReflection();
-  for (int i = 0; i < descriptor->field_count(); ++i) {
-    const FieldDescriptor* field = descriptor->field(i);
+  for (const FieldDescriptor* field : FieldsOf(message.GetDescriptor())) {
     const std::string field_path = JoinPath(path, field->name());
     if (field->is_repeated()) {
-      paths->push_back(field_path);
+      paths->push_back({field_path, field});
       for (int k = 0; k < reflection.FieldSize(message, field); ++k) {
-        paths->push_back(absl::StrCat(field_path, "[", k, "]"));
+        const std::string item_path = absl::StrCat(field_path, "[", k, "]");
+        paths->push_back({item_path, field});
         if (field->message_type() == nullptr) continue;
-        AddFieldPaths(reflection.GetRepeatedMessage(message, field, k), paths->back(), paths);
+        AddFieldPaths(reflection.GetRepeatedMessage(message, field, k), item_path, paths);
       }
       continue;
     }
     const bool is_choice = field->real_containing_oneof() != nullptr;
     if (is_choice && !reflection.HasField(message, field)) continue;
-    paths->push_back(field_path);
+    paths->push_back({field_path, field});
     if (field->message_type() != nullptr) {
       AddFieldPaths(reflection.GetMessage(message, field), field_path, paths);
     }
@@ -86,11 +90,8 @@ std::string Descend(const std::string& path, Message* root, Place* place) {
     }
     const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(name);
     if (field == nullptr) {
-      std::vector<std::string> names;
-      for (int k = 0; k < message->GetDescriptor()->field_count(); ++k) {
-        names.push_back(message->GetDescriptor()->field(k)->name());
-      }
-      return absl::StrCat("unknown field `", name, "`", rules::DidYouMean(name, names));
+      return absl::StrCat("unknown field `", name, "`",
+                          DidYouMeanField(name, FieldsOf(message->GetDescriptor())));
     }
     if (index >= 0 && !field->is_repeated()) return absl::StrCat("`", name, "` is no list");
     if (index >= 0 && index >= message->GetReflection()->FieldSize(*message, field)) {
@@ -130,11 +131,29 @@ void ReadPlace(const YamlNode& node, const std::string& path, const Place& place
   }
 }
 
+// Of an end of a path that is the end of none: the field that others call so, or the nearest name
+// or path of all.
+std::string DidYouMeanEnd(const std::string& given, const Message& message) {
+  std::vector<FieldPath> known;
+  AddFieldPaths(message, "", &known);
+  std::vector<const FieldDescriptor*> fields;
+  std::vector<std::string> ends;
+  for (const FieldPath& field : known) {
+    fields.push_back(field.field);
+    ends.push_back(field.path.substr(field.path.rfind('.') + 1));
+    ends.push_back(field.path);
+  }
+  const std::string meant = DidYouMeanField(given, fields);
+  return meant.empty() ? rules::DidYouMean(given, ends) : meant;
+}
+
 }  // namespace
 
 std::vector<std::string> FieldPaths(const Message& message) {
+  std::vector<FieldPath> known;
+  AddFieldPaths(message, "", &known);
   std::vector<std::string> paths;
-  AddFieldPaths(message, "", &paths);
+  for (const FieldPath& field : known) paths.push_back(field.path);
   return paths;
 }
 
@@ -169,18 +188,13 @@ absl::Status ApplyPartOverride(std::string_view assignment, Message* part, std::
   changed->CopyFrom(*part);
   Place place;
   if (const std::string error = Descend(path, changed.get(), &place); !error.empty()) {
-    std::vector<std::string> suffixes;
-    for (const std::string& known : paths) {
-      suffixes.push_back(known.substr(known.rfind('.') + 1));
-      suffixes.push_back(known);
-    }
     const bool is_suffix = given.find('.') == std::string::npos;
     return TextErrorsToStatus(
         {{{},
           given,
           is_suffix ? absl::StrCat(part->GetDescriptor() == v1::Spec::descriptor() ? "the spec has"
                                                                                    : "there is",
-                                   " no such field", rules::DidYouMean(given, suffixes))
+                                   " no such field", DidYouMeanEnd(given, *part))
                     : error}},
         source);
   }

@@ -21,6 +21,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/cpp/field_names.h"
 #include "client/cpp/message_reader.h"
 #include "client/cpp/spec_override.h"
 #include "client/cpp/text_error.h"

@@ -1,7 +1,6 @@
 #include "proto/rules/nearest.h"
 
 #include <algorithm>
-#include <iterator>
 #include <string_view>
 #include <vector>
 
@@ -14,50 +13,6 @@ namespace {
 
 // What is longer is no slip of the hand, and the distance costs the product of both lengths.
 constexpr size_t kLongestWord = 128;
-
-// What others (PyTorch, Keras, scikit-learn) call something that is here called otherwise.
-struct OtherName {
-  std::string_view other;
-  std::string_view name;
-};
-constexpr OtherName kOtherNames[] = {
-    {"lr", kStepSize},
-    {"learning_rate", kStepSize},
-    {"eps", "epsilon"},
-    {"mse", "mean_squared_error"},
-    {"mseloss", "mean_squared_error"},
-    {"mae", "mean_absolute_error"},
-    {"l1loss", "mean_absolute_error"},
-    {"crossentropyloss", "cross_entropy"},
-    {"categorical_crossentropy", "cross_entropy"},
-    {"sparse_categorical_crossentropy", "cross_entropy"},
-    {"bce", "binary_cross_entropy_with_logits"},
-    {"bcewithlogitsloss", "binary_cross_entropy_with_logits"},
-    {"binary_crossentropy", "binary_cross_entropy_with_logits"},
-    {"nll", "negative_log_likelihood"},
-    {"nllloss", "negative_log_likelihood"},
-    {"smoothl1loss", "huber"},
-    {"loss", "objective"},
-    {"criterion", "objective"},
-    {"in", "in_features"},
-    {"in", "in_channels"},
-    {"out", "out_features"},
-    {"out", "out_channels"},
-    {"units", "out_features"},
-    {"units", "hidden_size"},
-    {"filters", "out_channels"},
-    {"dense", "linear"},
-    {"n_epochs", "epochs"},
-    {"num_epochs", "epochs"},
-    {"max_iter", "iterations"},
-    {"random_state", "seed"},
-};
-
-bool IsOtherName(std::string_view other, std::string_view name) {
-  return std::any_of(std::begin(kOtherNames), std::end(kOtherNames), [&](const OtherName& known) {
-    return known.other == other && known.name == name;
-  });
-}
 
 std::string Lower(std::string_view text) {
   std::string out(text.substr(0, kLongestWord));
@@ -92,7 +47,7 @@ std::optional<size_t> NearestOf(std::string_view given,
   size_t best_distance = word.size() <= 3 ? 2 : word.size() <= 6 ? 3 : 4;  // first too far
   for (size_t i = 0; i < candidates.size(); ++i) {
     const std::string other = Lower(candidates[i]);
-    if (IsOtherName(word, other)) return i;
+    if (other == kStepSize && IsStepSizeAlias(word)) return i;
     const size_t distance = Distance(word, other);
     // A distance of the whole word says nothing.
     if (distance < best_distance && distance < std::max(word.size(), other.size())) {

@@ -14,8 +14,7 @@ namespace descent::rules {
 // The place of the candidate a person most likely meant by `given`: the first one at the smallest
 // edit distance (insert, delete, replace, swap neighbours; case does not count), if that is small
 // for a word of this length: 1 for up to three letters, 2 for up to six, else 3. Nothing if none is
-// near. What other libraries call something is as near as can be: `lr` means `step_size`, `mse`
-// `mean_squared_error`.
+// near. PyTorch's names of `step_size` mean it.
 //
 // Optimal string alignment: https://en.wikipedia.org/wiki/Damerau–Levenshtein_distance
 std::optional<size_t> NearestOf(std::string_view given, const std::vector<std::string>& candidates);

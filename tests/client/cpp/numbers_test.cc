@@ -62,6 +62,13 @@ TEST(Numbers, ReadsWholeNumbersToTheLimits) {
                                                    {"0x1F", 31},
                                                    {"0o17", 15},
                                                    {"1e4", 10000},
+                                                   {"1e18", 1'000'000'000'000'000'000},
+                                                   {"2.50e+2", 250},
+                                                   {"1200e-2", 12},
+                                                   {"7.0", 7},
+                                                   {".5e1", 5},
+                                                   {"0e99", 0},
+                                                   {"9007199254740993.0", 9007199254740993},
                                                    {"9223372036854775807", kMax},
                                                    {"-9223372036854775808", kMin}};
   for (const auto& [text, expected] : cases) {
@@ -76,13 +83,14 @@ TEST(Numbers, ReadsWholeNumbersToTheLimits) {
 
 TEST(Numbers, RefusesWholeNumbersOutOfRange) {
   int64_t value = 0;
-  for (const char* text :
-       {"9223372036854775808", "-9223372036854775809", "99999999999999999999999", "1e300"}) {
+  for (const char* text : {"9223372036854775808", "-9223372036854775809", "99999999999999999999999",
+                           "1e300", "1e19", "9.3e18"}) {
     EXPECT_EQ(ParseInt(text, kMin, kMax, &value), NumberError::kOutOfRange) << text;
   }
   EXPECT_EQ(ParseInt("300", -128, 127, &value), NumberError::kOutOfRange);
   EXPECT_EQ(ParseInt("-1", 0, 127, &value), NumberError::kOutOfRange);
-  for (const char* text : {"1.5", "", "x", "--1", "1e-3", ".inf", "0x", "1_000"}) {
+  for (const char* text :
+       {"1.5", "", "x", "--1", "1e-3", ".inf", "0x", "1_000", "1.25e1", "1.00000000000000000001"}) {
     EXPECT_EQ(ParseInt(text, kMin, kMax, &value), NumberError::kNotANumber) << text;
   }
   uint64_t unsigned_value = 0;

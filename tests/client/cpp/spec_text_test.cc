@@ -288,6 +288,48 @@ TEST(SpecText, KnowsWhatOthersCallIt) {
   EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: Cosin}}"),
               EndsWith("(did you mean `cosine`?)"));
   EXPECT_THAT(ErrorOf("model: [linear: {units: 3}]"), EndsWith("(did you mean `out_features`?)"));
+  EXPECT_THAT(ErrorOf("model: [lstm: {units: 3}]"), EndsWith("(did you mean `hidden_size`?)"));
+  EXPECT_THAT(ErrorOf("model: [linear: {in: 3}]"), EndsWith("(did you mean `in_features`?)"));
+  EXPECT_THAT(ErrorOf("model: [{Dense: 3}]"), EndsWith("(did you mean `linear`?)"));
+  EXPECT_THAT(ErrorOf("model: [swish]"), EndsWith("(did you mean `silu`?)"));
+  EXPECT_THAT(ErrorOf("optimizer: {sgd: CosineAnnealingLR}"), EndsWith("(did you mean `cosine`?)"));
+  EXPECT_THAT(ErrorOf("optimizer { adam { eps: 1 } }", "x.textproto"),
+              EndsWith("(did you mean `epsilon`?)"));
+}
+
+TEST(SpecText, SaysWhereElseItIs) {
+  for (const char* adam : {"adam: {weight_decay: 0.1}", "radam: {weight_decay: 0.1}"}) {
+    EXPECT_THAT(ErrorOf(absl::StrCat("optimizer: {", adam, "}")),
+                EndsWith("unknown field; `adamw` has one; around others go the wrappers "
+                         "`decoupled_weight_decay` and `coupled_weight_decay`"));
+  }
+  EXPECT_EQ(Parsed("optimizer: {adamw: {weight_decay: 0.1}}")
+                .optimizer()
+                .adamw()
+                .weight_decay()
+                .constant(),
+            0.1);
+  EXPECT_THAT(ErrorOf("optimizer: {adam: {betas: [0.9, 0.99]}}"),
+              EndsWith("unknown field; write `beta1` and `beta2`"));
+  EXPECT_THAT(ErrorOf("model: [linear: {out_features: 3, activation: relu}]"),
+              EndsWith("an activation is a layer of its own: write `- relu` after this one"));
+  EXPECT_THAT(ErrorOf("learning_rate: 0.1"), HasSubstr("unknown field; it is a field of the "
+                                                       "optimizer: `optimizer: {adam:"));
+}
+
+TEST(SpecText, OneItemOfAListNeedsNoBrackets) {
+  ExpectSame(Parsed("evaluation: {metrics: r_squared}\n"
+                    "optimizer: {adam: , wrappers: {ema: 0.9}}\n"
+                    "objective: {huber: 1, penalties: {l2: 1e-4}}\n"),
+             Parsed("evaluation: {metrics: [r_squared]}\n"
+                    "optimizer: {adam: , wrappers: [ema: 0.9]}\n"
+                    "objective: {huber: 1, penalties: [l2: 1e-4]}\n"));
+  EXPECT_THAT(ErrorOf("evaluation: {metrics: r_sqared}"),
+              EndsWith("evaluation.metrics[0]: `r_sqared` is not known here (did you mean "
+                       "`r_squared`?)"));
+  EXPECT_THAT(ErrorOf("optimizer: {wrappers: {ema: 0.9, sam: 1}}"),
+              HasSubstr("optimizer.wrappers: must be a list"));
+  EXPECT_THAT(ErrorOf("optimizer: {groups: bias}"), HasSubstr("must be a list"));
 }
 
 TEST(SpecText, SaysHowNumbersOneAfterAnotherAreWritten) {

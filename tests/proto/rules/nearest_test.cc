@@ -14,13 +14,6 @@ TEST(Nearest, FindsWhatWasMeant) {
   EXPECT_EQ(Nearest("", {"a"}), "");
 }
 
-TEST(Nearest, KnowsOthersNames) {
-  EXPECT_EQ(Nearest("MSELoss", {"huber", "mean_squared_error"}), "mean_squared_error");
-  EXPECT_EQ(Nearest("mae", {"max", "mean_absolute_error"}), "mean_absolute_error");
-  EXPECT_EQ(Nearest("units", {"out_features", "bias"}), "out_features");
-  EXPECT_EQ(Nearest("units", {"hidden_size", "bias"}), "hidden_size");
-}
-
 TEST(Nearest, IsTheFirstOfTheNearest) {
   EXPECT_EQ(NearestOf("beta", {"betas", "beta1", "alpha"}), 0u);
   EXPECT_EQ(NearestOf("beta", {"alpha", "bet4s", "beta1"}), 2u);
