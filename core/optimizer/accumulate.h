@@ -1,4 +1,5 @@
-// One step for several batches, and no step for a bad one.
+// These wrappers decide in which iterations the optimizer inside steps: once for several batches,
+// and not at all where the objective is not finite.
 #ifndef DESCENT_CORE_OPTIMIZER_ACCUMULATE_H_
 #define DESCENT_CORE_OPTIMIZER_ACCUMULATE_H_
 
@@ -30,8 +31,8 @@ struct Accumulate {
   DESCENT_WRAPPER(Accumulate)
 };
 
-// An iteration whose value or gradient is not finite moves nothing (optax.apply_if_finite). Reports
-// `skip_nonfinite.skipped`: how many there were.
+// An iteration whose value or gradient is not finite moves nothing (optax.apply_if_finite). It
+// reports `skip_nonfinite.skipped`: how many such iterations there were.
 template <class Optimizer>
 struct SkipNonFinite {
   static constexpr std::string_view kind = "skip_nonfinite";
@@ -81,7 +82,7 @@ class AccumulateMethod final : public WrapperMethod<X> {
  private:
   void Add(const X& gradient) {
     ++count_;
-    // mean + (g − mean)/count
+    // The running mean is mean ← mean + (g − mean)/count.
     scale(1 - 1 / static_cast<double>(count_), mean_);
     axpy(1 / static_cast<double>(count_), gradient, mean_);
   }
@@ -124,7 +125,7 @@ class SkipNonFiniteMethod final : public WrapperMethod<X> {
 
  private:
   int64_t skipped_ = 0;
-  bool skips_ = false;  // the last step
+  bool skips_ = false;  // whether the last step was skipped
 };
 
 }  // namespace descent

@@ -1,4 +1,4 @@
-// AdaBelief.
+// AdaBelief is Adam that goes fast where gradients are as expected, and slowly where they surprise.
 #ifndef DESCENT_CORE_OPTIMIZER_ADABELIEF_H_
 #define DESCENT_CORE_OPTIMIZER_ADABELIEF_H_
 
@@ -15,8 +15,8 @@
 
 namespace descent {
 
-// Zhuang et al. 2020, as optax.adabelief has it: Adam (adam.h) with the variance of the gradient
-// around its average in place of its square:
+// This is Zhuang et al. 2020, as optax.adabelief has it: Adam (adam.h) with the variance of the
+// gradient around its average in place of its square:
 //   s ← beta2·s + (1 − beta2)·(g − m)² + epsilon_root
 struct AdaBelief {
   static constexpr std::string_view kind = "adabelief";
@@ -33,7 +33,7 @@ struct AdaBelief {
   }
 
   struct Rule {
-    double step_size;  // divided by 1 − Π beta1
+    double step_size;  // the dial's number divided by 1 − Π beta1
     double beta1, beta2, epsilon, epsilon_root;
     double correction;  // 1/√(1 − Π beta2)
 

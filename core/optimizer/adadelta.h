@@ -1,4 +1,4 @@
-// AdaDelta.
+// AdaDelta takes each number's step in proportion to the steps that it has taken before.
 #ifndef DESCENT_CORE_OPTIMIZER_ADADELTA_H_
 #define DESCENT_CORE_OPTIMIZER_ADADELTA_H_
 
@@ -13,7 +13,7 @@
 
 namespace descent {
 
-// Zeiler 2012, algorithm 1, as torch.optim.Adadelta has it:
+// This is Zeiler 2012, algorithm 1, as torch.optim.Adadelta has it:
 //   s ← rho·s + (1 − rho)·g²        d = √(u + epsilon)/√(s + epsilon)·g
 //   u ← rho·u + (1 − rho)·d²        x ← x − step_size·d
 struct AdaDelta {

@@ -1,4 +1,4 @@
-// Adafactor.
+// Adafactor is a method like Adam whose memory for a matrix grows with rows + columns only.
 #ifndef DESCENT_CORE_OPTIMIZER_ADAFACTOR_H_
 #define DESCENT_CORE_OPTIMIZER_ADAFACTOR_H_
 
@@ -21,13 +21,14 @@
 
 namespace descent {
 
-// Shazeer & Stern 2018, algorithms 4 and 5 without momentum, as torch.optim.Adafactor has it. For
-// each parameter by itself, at step t with w = t^beta2_decay and rms(x) = |x|/√(numbers of x):
+// This is Shazeer & Stern 2018, algorithms 4 and 5 without momentum, as torch.optim.Adafactor has
+// it. For each parameter by itself, at step t with w = t^beta2_decay and rms(x) = |x|/√(numbers of
+// x):
 //   v ← v + w·(g² − v)
 //   u = g/max(√v, epsilon)
 //   x ← (1 − step_size·weight_decay)·x
 //       − max(scale_floor, rms(x))·min(step_size, 1/√t)·u/max(1, rms(u)/clip_threshold)
-// Of a matrix [rows, columns], v is not kept itself but the means r of its rows and c of its
+// Of a matrix [rows, columns] not v itself is kept but the means r of its rows and c of its
 // columns: v = r·c'/max(mean(r), epsilon); of a tensor with more dimensions that holds for the last
 // two. So its state grows with rows + columns; one scratch tensor of the model's size holds u.
 struct Adafactor {
@@ -35,9 +36,9 @@ struct Adafactor {
 
   Sequence step_size = 0.01;    // each ≥ 0
   double beta2_decay = -0.8;    // ≤ 0
-  double epsilon = 0;           // ≥ 0; 0: the parameters' machine epsilon
-  double scale_floor = 0.001;   // > 0: the least scale of a parameter
-  double clip_threshold = 1;    // ≥ 1: of the root mean square of a step
+  double epsilon = 0;           // ≥ 0; 0 means the machine epsilon of the parameters
+  double scale_floor = 0.001;   // > 0, the least scale of a parameter
+  double clip_threshold = 1;    // ≥ 1, of the root mean square of a step
   Sequence weight_decay = 0.0;  // each ≥ 0
 
   void Describe(FieldList& fields) {
@@ -49,7 +50,7 @@ struct Adafactor {
     fields(NonNegative("weight_decay"), weight_decay);
   }
 
-  // Keeps the gradient for Finish, which makes the direction of it.
+  // The pass over the numbers only keeps the gradient, of which Finish makes the direction.
   struct Rule {
     template <class T>
     void operator()(T&, const T& g, T& direction) const {
@@ -57,11 +58,11 @@ struct Adafactor {
     }
   };
 
-  // Scratch memory.
+  // An empty name means scratch memory: the direction is not saved.
   static ElementStates States(const Adafactor&) { return {{.name = ""}}; }
   static Rule At(const Present<Adafactor>&) { return {}; }
 
-  // The second moments: of a matrix by rows and columns.
+  // The second moments have shapes of their own: of a matrix they are kept by rows and columns.
   static OwnStatesOf<at::Tensor> OwnStates(const at::Tensor& x);
   template <ElementwiseAlgebra P>
   static OwnStatesOf<P> OwnStates(const P& x) {
@@ -94,8 +95,8 @@ struct Adafactor {
   DESCENT_PARAMETERWISE_OPTIMIZER(Adafactor)
 
  private:
-  // Takes the gradient into the means of rows […, rows, 1] and columns [… , 1, columns], and
-  // divides it by the root of their product.
+  // Takes the gradient's squares into the means of rows […, rows, 1] and columns [… , 1, columns],
+  // and divides the gradient by the root of their product.
   static void ScaleByFactors(double weight, double epsilon, at::Tensor& rows, at::Tensor& columns,
                              at::Tensor& gradient);
   static double MachineEpsilon(const at::Tensor& x);

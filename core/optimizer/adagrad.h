@@ -1,4 +1,4 @@
-// AdaGrad.
+// AdaGrad scales each number's step by the root of the sum of its squared derivatives so far.
 #ifndef DESCENT_CORE_OPTIMIZER_ADAGRAD_H_
 #define DESCENT_CORE_OPTIMIZER_ADAGRAD_H_
 
@@ -13,14 +13,14 @@
 
 namespace descent {
 
-// Duchi, Hazan & Singer 2011, as torch.optim.Adagrad has it:
+// This is Duchi, Hazan & Singer 2011, as torch.optim.Adagrad has it:
 //   s ← s + g²        x ← x − step_size/(1 + (t − 1)·step_size_decay)·g/(√s + epsilon)
 struct AdaGrad {
   static constexpr std::string_view kind = "adagrad";
 
   Sequence step_size = 0.01;       // each ≥ 0
   double step_size_decay = 0;      // ≥ 0
-  double initial_accumulator = 0;  // ≥ 0: s at the start
+  double initial_accumulator = 0;  // ≥ 0, s at the start
   double epsilon = 1e-10;          // > 0
 
   void Describe(FieldList& fields) {

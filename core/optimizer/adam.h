@@ -1,4 +1,4 @@
-// Adam.
+// Adam steps along an average of the gradients, each number scaled by an average of its squares.
 #ifndef DESCENT_CORE_OPTIMIZER_ADAM_H_
 #define DESCENT_CORE_OPTIMIZER_ADAM_H_
 
@@ -15,10 +15,10 @@
 
 namespace descent {
 
-// Kingma & Ba 2015, algorithm 1:
+// This is Kingma & Ba 2015, algorithm 1:
 //   m ← beta1·m + (1 − beta1)·g        v ← beta2·v + (1 − beta2)·g²
 //   x ← x − step_size·(m/(1 − Π beta1)) / (√(v/(1 − Π beta2)) + epsilon)
-// The products run over the values that were really used.
+// The products Π run over the betas that were really used, so that a beta may be turned in mid-run.
 struct Adam {
   static constexpr std::string_view kind = "adam";
 
@@ -30,7 +30,7 @@ struct Adam {
   void Describe(FieldList& fields) { DescribeAdam(*this, fields); }
 
   struct Rule {
-    double step_size;  // divided by 1 − Π beta1
+    double step_size;  // the dial's number divided by 1 − Π beta1
     double beta1, beta2, epsilon;
     double correction;  // 1/√(1 − Π beta2)
 

@@ -1,4 +1,4 @@
-// AdaMax.
+// AdaMax is Adam with a decaying maximum of the derivatives in place of the mean of their squares.
 #ifndef DESCENT_CORE_OPTIMIZER_ADAMAX_H_
 #define DESCENT_CORE_OPTIMIZER_ADAMAX_H_
 
@@ -13,7 +13,7 @@
 
 namespace descent {
 
-// Kingma & Ba 2015, algorithm 2, as torch.optim.Adamax has it:
+// This is Kingma & Ba 2015, algorithm 2, as torch.optim.Adamax has it:
 //   m ← beta1·m + (1 − beta1)·g        u ← max(beta2·u, |g| + epsilon)
 //   x ← x − step_size/(1 − Π beta1)·m/u
 struct AdaMax {
@@ -27,7 +27,7 @@ struct AdaMax {
   void Describe(FieldList& fields) { DescribeAdam(*this, fields); }
 
   struct Rule {
-    double step_size;  // divided by 1 − Π beta1
+    double step_size;  // the dial's number divided by 1 − Π beta1
     double beta1, beta2, epsilon;
 
     template <class T>

@@ -1,4 +1,4 @@
-// Adam with decoupled weight decay.
+// AdamW is Adam with decoupled weight decay: the decay does not go through the averages.
 #ifndef DESCENT_CORE_OPTIMIZER_ADAMW_H_
 #define DESCENT_CORE_OPTIMIZER_ADAMW_H_
 
@@ -16,8 +16,8 @@
 
 namespace descent {
 
-// Loshchilov & Hutter 2019, as torch.optim.AdamW has it: x ← x − step_size·weight_decay·x, then
-// Adam's step (adam.h).
+// This is Loshchilov & Hutter 2019, as torch.optim.AdamW has it: x ← x − step_size·weight_decay·x,
+// then Adam's step (adam.h).
 struct AdamW {
   static constexpr std::string_view kind = "adamw";
 
@@ -33,7 +33,7 @@ struct AdamW {
   }
 
   struct Rule {
-    double step_size;  // divided by 1 − Π beta1
+    double step_size;  // the dial's number divided by 1 − Π beta1
     double beta1, beta2, epsilon;
     double correction;  // 1/√(1 − Π beta2)
     double keep;        // 1 − step_size·weight_decay

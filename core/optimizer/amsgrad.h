@@ -1,4 +1,4 @@
-// AMSGrad.
+// AMSGrad is Adam whose scaling never shrinks.
 #ifndef DESCENT_CORE_OPTIMIZER_AMSGRAD_H_
 #define DESCENT_CORE_OPTIMIZER_AMSGRAD_H_
 
@@ -14,8 +14,8 @@
 
 namespace descent {
 
-// Reddi, Kale & Kumar 2018, as torch.optim.Adam(amsgrad=True) has it: Adam (adam.h) with the
-// greatest second moment so far, u ← max(u, v), in place of the present one.
+// This is Reddi, Kale & Kumar 2018, as torch.optim.Adam(amsgrad=True) has it: Adam (adam.h) with
+// the greatest second moment so far, u ← max(u, v), in place of the present one.
 struct AmsGrad {
   static constexpr std::string_view kind = "amsgrad";
 
@@ -27,7 +27,7 @@ struct AmsGrad {
   void Describe(FieldList& fields) { DescribeAdam(*this, fields); }
 
   struct Rule {
-    double step_size;  // divided by 1 − Π beta1
+    double step_size;  // the dial's number divided by 1 − Π beta1
     double beta1, beta2, epsilon;
     double correction;  // 1/√(1 − Π beta2)
 

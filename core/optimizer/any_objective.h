@@ -1,6 +1,6 @@
-// Any objective over a given space, chosen at run time.
-//
-// Owns it. Movable. Not thread-safe.
+// `AnyObjective<X>` is any objective over the space X, chosen at run time: what the objective does
+// not offer (batches, dials, terms) it has none of. It owns the objective. Movable, not
+// thread-safe.
 #ifndef DESCENT_CORE_OPTIMIZER_ANY_OBJECTIVE_H_
 #define DESCENT_CORE_OPTIMIZER_ANY_OBJECTIVE_H_
 
@@ -27,15 +27,15 @@ class AnyObjective {
       : objective_(std::make_unique<Holder<F>>(std::move(objective))),
         dials_(objective_->dials()) {}
 
-  // The gradient in g's memory, and the value. Throws what the objective throws.
+  // Writes the gradient into g's memory and gives the value. Throws what the objective throws.
   double gradient_into(const X& x, X& g) { return objective_->gradient_into(x, g); }
-  // Without effect on an objective that is the same in each iteration.
+  // Does nothing to an objective that is the same in each iteration.
   void seek(int64_t iteration) { objective_->seek(iteration); }
-  // Whether it is another one in each iteration (another batch).
+  // True if it is another objective in each iteration, because of another batch.
   bool changes() const { return objective_->changes(); }
 
-  // What an objective without terms has none of: its dials, their numbers, all terms' weights, and
-  // its terms' values.
+  // The dials of the weights of terms, the numbers that they are set to, the weights of all terms,
+  // and the terms' values. An objective without terms has none of these.
   const std::vector<ObjectiveDial>& dials() const { return dials_; }
   void weigh(std::span<const double> numbers) { objective_->weigh(numbers); }
   std::span<const double> weights() const { return objective_->weights(); }

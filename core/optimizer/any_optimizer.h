@@ -1,9 +1,9 @@
-// Any optimizer over a given space, chosen at run time.
+// `AnyOptimizer<X>` is any optimizer over the space X, chosen at run time.
 //
-// `AnyOptimizer<X>` is a value made from any optimizer (`Adam{}`, a wrapper, one's own); applied to
-// (x0, objective) it is a range as they are. It is an optimizer itself, so that wrappers, which are
-// templates over what they wrap, also compose at run time: `ClipByNorm<AnyOptimizer<X>>`.
-// Immutable, and so safe to share between threads as far as its sequences are (a Settable isn't).
+// It is a value made from any optimizer (`Adam{}`, a wrapper, one's own); applied to (x0,
+// objective) it is a range as they are. It is an optimizer itself, so that wrappers, which are
+// templates over what they wrap, also compose at run time: `ClipByNorm<AnyOptimizer<X>>`. It is
+// immutable, and so safe to share between threads as far as its sequences are (a Settable isn't).
 #ifndef DESCENT_CORE_OPTIMIZER_ANY_OPTIMIZER_H_
 #define DESCENT_CORE_OPTIMIZER_ANY_OPTIMIZER_H_
 
@@ -23,8 +23,9 @@ namespace descent {
 template <InnerProductSpace X>
 class AnyOptimizer {
  public:
-  // Any Optimizer<X>. Only that it has methods for X decides whether there is a conversion: whether
-  // a wrapper of an AnyOptimizer can be copied would depend on the answer.
+  // Converts from any Optimizer<X>. Whether there is a conversion is decided by nothing but whether
+  // it has methods for X: to ask for more (that it can be copied) would ask whether a wrapper of an
+  // AnyOptimizer can be copied, which depends on the answer.
   template <class O>
     requires(!std::same_as<O, AnyOptimizer> && requires { typename O::template MethodFor<X>; })
   AnyOptimizer(O optimizer)  // NOLINT(google-explicit-constructor): ModelRun::Create(Adam{}, …)
@@ -32,12 +33,13 @@ class AnyOptimizer {
     static_assert(Optimizer<O, X>);
   }
 
-  // INVALID_ARGUMENT naming the field.
+  // Gives INVALID_ARGUMENT naming the field.
   absl::Status Validate() const { return optimizer_->Validate(); }
-  // At a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  // Begins at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
   std::unique_ptr<Method<X>> Start(const X& x0) const { return optimizer_->Start(x0); }
 
-  // Starts at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  // Gives the range of iterations that begins at a copy of x0. Throws std::invalid_argument where
+  // Validate() gives an error.
   template <Objective<X> F>
   Run<X> operator()(const X& x0, F objective) const {
     return {Start(x0), AnyObjective<X>(std::move(objective))};

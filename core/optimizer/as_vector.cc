@@ -19,7 +19,7 @@ int64_t Count(std::span<const at::Tensor> tensors) {
   return count;
 }
 
-// The vector's numbers from `begin` on, in the tensor's shape.
+// Views the vector's numbers from `begin` on in the tensor's shape.
 at::Tensor View(const double* begin, const at::Tensor& tensor) {
   return at::from_blob(const_cast<double*>(begin), tensor.sizes(), at::kDouble);
 }

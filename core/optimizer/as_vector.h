@@ -1,8 +1,7 @@
-// The numbers of an element one after the other, as doubles: how optimizers see it that know no
-// spaces (NLopt, SciPy).
+// An element of a space as a vector of doubles, for optimizers that know no spaces (NLopt, SciPy).
 //
-// A model's are those of its parameters in order, without the gaps between them, so the inner
-// product is that of the space. Values; not thread-safe on one element.
+// A model's numbers are those of its parameters in order, without the gaps between them, so the
+// inner product is that of the space. The vectors are values; not thread-safe on one element.
 #ifndef DESCENT_CORE_OPTIMIZER_AS_VECTOR_H_
 #define DESCENT_CORE_OPTIMIZER_AS_VECTOR_H_
 
@@ -37,8 +36,8 @@ std::vector<double> ToVector(const X& x) {
   return internal::Read(internal::TensorsOf(x));
 }
 
-// Into x's own memory, rounded to its dtype. Throws std::invalid_argument if there are more or
-// fewer numbers than x has.
+// Writes the numbers into x's own memory, rounded to its dtype. Throws std::invalid_argument if
+// there are more or fewer numbers than x has.
 template <FlatSpace X>
 void FromVector(std::span<const double> numbers, X& x) {
   internal::Write(numbers, internal::TensorsOf(x));

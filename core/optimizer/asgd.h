@@ -1,4 +1,4 @@
-// Averaged stochastic gradient descent.
+// ASGD is gradient descent with falling steps, whose solution is the average of its iterates.
 #ifndef DESCENT_CORE_OPTIMIZER_ASGD_H_
 #define DESCENT_CORE_OPTIMIZER_ASGD_H_
 
@@ -15,7 +15,7 @@
 
 namespace descent {
 
-// Polyak & Juditsky 1992, as torch.optim.ASGD has it (Bottou's form). At step t from 1:
+// This is Polyak & Juditsky 1992, as torch.optim.ASGD has it (Bottou's form). At step t from 1:
 //   eta = step_size/(1 + decay·step_size·(t − 1))^power     x ← (1 − decay·eta)·x − eta·g
 //   a ← a + (x − a)/max(1, t − 1 − start)
 // The average a is what is evaluated.
@@ -25,7 +25,7 @@ struct Asgd {
   Sequence step_size = 0.01;  // each ≥ 0
   double decay = 1e-4;        // ≥ 0
   double power = 0.75;        // ≥ 0
-  double start = 1e6;         // ≥ 0: the step from which on a is an average
+  double start = 1e6;         // ≥ 0, the step from which on a is an average
 
   void Describe(FieldList& fields) {
     fields(NonNegative("step_size"), step_size);
@@ -35,8 +35,8 @@ struct Asgd {
   }
 
   struct Rule {
-    double eta, keep;  // keep: 1 − decay·eta
-    double weight;     // of x in the average
+    double eta, keep;  // keep = 1 − decay·eta
+    double weight;     // the weight of x in the average
 
     template <class T>
     void operator()(T& x, const T& g, T& average) const {

@@ -1,4 +1,5 @@
-// Averages of the iterates: lookahead, exponential and equal averages.
+// These wrappers average the iterates of the optimizer inside: lookahead, exponential and equal
+// averages.
 #ifndef DESCENT_CORE_OPTIMIZER_AVERAGES_H_
 #define DESCENT_CORE_OPTIMIZER_AVERAGES_H_
 
@@ -48,13 +49,13 @@ struct Ema {
   DESCENT_WRAPPER(Ema)
 };
 
-// The mean of x_start, x_{start + period}, … (Izmailov et al. 2018). It is what is evaluated, once
-// it has begun.
+// The average is the mean of x_start, x_{start + period}, … (Izmailov et al. 2018). It is what is
+// evaluated, once it has begun.
 template <class Optimizer>
 struct Swa {
   static constexpr std::string_view kind = "swa";
 
-  int64_t start = 1;   // ≥ 1: the first iteration that counts
+  int64_t start = 1;   // ≥ 1, the first iteration that counts
   int64_t period = 1;  // ≥ 1
   Optimizer optimizer;
 
@@ -85,7 +86,7 @@ class LookaheadMethod final : public WrapperMethod<X> {
       assign(slow_, x);
     });
   }
-  // The way back to the slow weights may move it.
+  // Going back to the slow weights may move a solution that the step left where it was.
   std::string_view stuck() const override { return {}; }
   void Visit(StateVisitor<X>& visitor) override {
     WrapperMethod<X>::Visit(visitor);
@@ -112,7 +113,8 @@ class EmaMethod final : public WrapperMethod<X> {
       const double decay = begun_ == 0 ? 0 : this->dials_.used(0);
       scale(decay, average_);
       axpy(1 - decay, this->solution(), average_);
-      // The rounded average of equal numbers is another one.
+      // A frozen parameter is copied: the average of equal numbers, rounded, would be another
+      // number.
       AssignAt(this->frozen_, this->solution(), average_);
       begun_ = 1;
     });

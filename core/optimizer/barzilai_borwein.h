@@ -1,4 +1,5 @@
-// Gradient descent with the step sizes of Barzilai and Borwein.
+// Gradient descent with the step sizes of Barzilai and Borwein, which come from the last two
+// gradients.
 #ifndef DESCENT_CORE_OPTIMIZER_BARZILAI_BORWEIN_H_
 #define DESCENT_CORE_OPTIMIZER_BARZILAI_BORWEIN_H_
 
@@ -22,7 +23,7 @@ namespace descent {
 template <InnerProductSpace X>
 class BarzilaiBorweinMethod;
 
-// With s = x_k − x_{k−1} and y = g_k − g_{k−1}.
+// The formulas are in s = x_k − x_{k−1} and y = g_k − g_{k−1}.
 enum class BarzilaiBorweinFormula {
   kLong,   // s's/s'y
   kShort,  // s'y/y'y
@@ -32,9 +33,9 @@ constexpr std::span<const std::string_view> Names(BarzilaiBorweinFormula) {
   return kBarzilaiBorweinNames;
 }
 
-// x ← x − a·g with a by the formula (Barzilai & Borwein 1988, equations 5 and 6), which is
-// step_size in the first step and wherever the curvature s'y is not positive. Values may rise on
-// the way. For whole gradients, not for batches.
+// x ← x − a·g with a by the formula (Barzilai & Borwein 1988, equations 5 and 6); a is step_size in
+// the first step and wherever the curvature s'y is not positive. Values may rise on the way. The
+// method is for whole gradients, not for batches.
 struct BarzilaiBorwein {
   static constexpr std::string_view kind = "barzilai_borwein";
 
@@ -73,7 +74,7 @@ class BarzilaiBorweinMethod final : public Method<X> {
     const double used_before = std::exchange(used_, dials_.used(0));
     stuck_ = {};
     if (begun_ != 0) {
-      // From −x_{k−1} and −g_{k−1} to s and y.
+      // These hold −x_{k−1} and −g_{k−1} until here, and s and y from here on.
       axpy(1, x_, step_);
       axpy(1, gradient, change_);
       const double curvature = dot(step_, change_);
@@ -81,7 +82,7 @@ class BarzilaiBorweinMethod final : public Method<X> {
                               ? dot(step_, step_) / curvature
                               : curvature / dot(change_, change_);
       if (curvature > 0 && std::isfinite(size)) used_ = size;
-      // Where the last step changed nothing, one of the same size will not either.
+      // Where the last step changed nothing, one of the same size will not change anything either.
       if (curvature == 0 && used_ > 0 && norm(step_) == 0) {
         if (norm(gradient) == 0) {
           stuck_ = "the gradient is zero";
@@ -115,7 +116,7 @@ class BarzilaiBorweinMethod final : public Method<X> {
   X change_;  // −g_{k−1} between two steps
   int64_t begun_ = 0;
   double used_ = 0;
-  std::string_view stuck_;  // literals
+  std::string_view stuck_;  // a literal, so it outlives every reader
 };
 
 }  // namespace descent

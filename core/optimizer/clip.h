@@ -1,4 +1,4 @@
-// Clipping the gradient: by its norm, by each parameter's norm, by value.
+// These wrappers clip the gradient: by its norm, by each parameter's norm, or number by number.
 #ifndef DESCENT_CORE_OPTIMIZER_CLIP_H_
 #define DESCENT_CORE_OPTIMIZER_CLIP_H_
 
@@ -23,7 +23,7 @@ inline constexpr std::string_view kClipEvaluating =
     "the optimizer inside evaluates the objective by itself, and those gradients would not be "
     "clipped; put the clipping inside it, or leave it out around a line search";
 
-// How often something was clipped, as a fraction of all steps so far.
+// Counts how often something was clipped, reported as a fraction of all steps so far.
 struct ClippedSteps {
   int64_t steps = 0;
   int64_t clipped = 0;
@@ -38,7 +38,7 @@ struct ClippedSteps {
   }
 };
 
-// Which fraction was clipped in the last step.
+// Reports which fraction was clipped in the last step.
 struct ClippedPart {
   double clipped = 0;
 
@@ -52,7 +52,8 @@ struct ClippedPart {
 }  // namespace internal
 
 // g ← g·max_norm/|g| where |g| > max_norm (Pascanu, Mikolov & Bengio 2013, algorithm 1; as
-// optax.clip_by_global_norm). Reports `clip_by_norm.clipped`: the fraction of steps clipped so far.
+// optax.clip_by_global_norm). It reports `clip_by_norm.clipped`: the fraction of steps clipped so
+// far.
 template <class Optimizer>
 struct ClipByNorm {
   static constexpr std::string_view kind = "clip_by_norm";
@@ -74,8 +75,8 @@ struct ClipByNorm {
   DESCENT_GRADIENT_TRANSFORMATION_SAYING(ClipByNorm, internal::kClipEvaluating)
 };
 
-// The same for each parameter by itself. Reports the fraction of parameters clipped in the last
-// step, of those that aren't frozen.
+// Does the same for each parameter by itself. It reports `clip_by_parameter_norm.clipped`: the
+// fraction of parameters clipped in the last step, of those that aren't frozen.
 template <class Optimizer>
 struct ClipByParameterNorm {
   static constexpr std::string_view kind = "clip_by_parameter_norm";
@@ -91,7 +92,7 @@ struct ClipByParameterNorm {
     const double max_norm = now[&ClipByParameterNorm::max_norm];
     tally.clipped = 0;
     if constexpr (NamedParameters<X>) {
-      // Frozen ones have no gradient.
+      // Frozen parameters have no gradient that could be clipped.
       const size_t count = gradient.given().parameters().size() - gradient.frozen().size();
       const int changed = internal::ClipNorms(max_norm, gradient.changed().parameters());
       if (count > 0) tally.clipped = static_cast<double>(changed) / static_cast<double>(count);
@@ -103,7 +104,7 @@ struct ClipByParameterNorm {
   DESCENT_GRADIENT_TRANSFORMATION_SAYING(ClipByParameterNorm, internal::kClipEvaluating)
 };
 
-// Each number into [−max_value, max_value] (optax.clip, torch clip_grad_value_). Reports
+// Moves each number into [−max_value, max_value] (optax.clip, torch clip_grad_value_). It reports
 // `clip_by_value.clipped`: the fraction of numbers clipped in the last step, of those that aren't
 // frozen.
 template <class Optimizer>
@@ -121,7 +122,7 @@ struct ClipByValue {
     const double max_value = now[&ClipByValue::max_value];
     Element<X> g(gradient.changed());
     g = min(max(g, -max_value), max_value);
-    // Where a number was changed, the difference has a sign.
+    // Where a number was changed the difference is not 0, and its sign tells that.
     X& difference = gradient.scratch();
     assign(gradient.given(), difference);
     axpy(-1, gradient.changed(), difference);

@@ -1,6 +1,5 @@
-// The dials of a run: made from an optimizer's sequences, range-checked, counted together.
-//
-// Used by the methods; not thread-safe.
+// `Dials` are the dials of a run: made from an optimizer's sequences, range-checked, and counted
+// together. The methods use them. Not thread-safe.
 #ifndef DESCENT_CORE_OPTIMIZER_DIALS_H_
 #define DESCENT_CORE_OPTIMIZER_DIALS_H_
 
@@ -34,17 +33,18 @@ class Dials {
   Dials(Dials&&) noexcept = default;
   Dials& operator=(Dials&&) noexcept = default;
 
-  // Counts: the values at the present position become `used`. Throws std::invalid_argument naming
-  // the field and position, with nothing counted, if a sequence gives a number out of its range.
+  // Counts a step: the values at the present position become `used`. Throws std::invalid_argument
+  // naming the field and position, with nothing counted, if a sequence gives a number out of its
+  // range.
   void Use();
-  // Takes the last Use() back, with the values used before: the step could not be made.
+  // Takes the last Use() back, with the values used before, because the step could not be made.
   void Undo();
   double used(size_t dial) const { return *list_[dial]->used; }
 
-  // The addresses are those for as long as the dials live, also when they are moved.
+  // The addresses stay as long as the dials live, also when they are moved.
   std::span<Dial* const> list() { return list_; }
 
-  // Positions, overrides, used values, and what was observed: `step_size.position` and so on.
+  // Shows positions, overrides, used values, and what was observed: `step_size.position` and so on.
   template <class X>
   void Visit(StateVisitor<X>& visitor);
 
@@ -54,11 +54,11 @@ class Dials {
   std::vector<std::optional<double>> used_before_;
 };
 
-// The step size among a method's dials, which is the first; null if there is none.
+// Gives the step size among a method's dials, which is the first of them, or null if there is none.
 const Dial* StepSizeAmong(std::span<Dial* const> dials);
 
-// The bridge for programs that use the library directly: throws std::invalid_argument with the
-// status's message unless it is OK.
+// Throws std::invalid_argument with the status's message unless it is OK: programs that use the
+// library directly get exceptions, the service gets statuses.
 void ThrowUnlessOk(const absl::Status& status);
 
 template <class X>

@@ -1,9 +1,11 @@
 // An element of a space as an operand of a formula: `m = beta * m + (1 - beta) * g`.
 //
-// An update rule is a formula on numbers of any kind; `Element<X>` is the kind that works in every
-// ElementwiseAlgebra, by the space's operations, one after the other (lane.h has the kind for flat
-// memory, in one pass). Bound to an element of the space, an assignment writes into that element's
-// memory; what the operators give are temporaries of their own. For the time of one step.
+// An update rule is a formula on numbers of any kind. `Element<X>` is the kind that works in every
+// ElementwiseAlgebra, where each operator is done by the space's operations (lane.h has the kind
+// for flat memory, where the whole formula is one pass). An element is either bound to an x of the
+// space, and then an assignment writes into x's memory, or a temporary with memory of its own,
+// which is what the operators give. It lives for one step and must not outlive the x that it is
+// bound to. Not thread-safe.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENT_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENT_H_
 
@@ -17,15 +19,15 @@ namespace descent {
 template <ElementwiseAlgebra X>
 class Element {
  public:
-  // Bound: refers to x.
+  // Makes a bound element, which refers to x.
   explicit Element(X& x) : bound_(&x) {}
-  // Bound to what is only read.
+  // Makes an element bound to what is only read.
   static const Element Reading(const X& x) { return Element(const_cast<X&>(x)); }
-  // A temporary.
+  // Makes a temporary.
   explicit Element(X&& x) : own_(std::move(x)) {}
-  // Copies are temporaries.
+  // A copy is a temporary, whether the other was bound or not.
   Element(const Element& other) : own_(copy(other.get())) {}
-  // What was bound stays so.
+  // A move keeps what the other was, bound or a temporary.
   Element(Element&& other) noexcept = default;
   Element& operator=(const Element& other) {
     assign(other.get(), get());
@@ -75,7 +77,7 @@ class Element {
     absolute_value(a.get());
     return a;
   }
-  // −1, 0 or 1.
+  // Gives −1, 0 or 1 for each number.
   friend Element sign(Element a) {
     signum(a.get());
     return a;

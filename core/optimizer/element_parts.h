@@ -1,5 +1,5 @@
-// An element-wise optimizer's hyperparameters in parts: those of the parameters of no group, then
-// each group's, with dials of its own or, where it inherits, the first part's.
+// An element-wise optimizer's hyperparameters in parts. The first part is that of the parameters of
+// no group; each group has one more, with dials of its own or, where it inherits, the first part's.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENT_PARTS_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENT_PARTS_H_
 
@@ -20,11 +20,11 @@
 
 namespace descent::internal {
 
-// Memory: the numbers that its rule keeps between steps.
+// `Memory` is the numbers that the optimizer's rule keeps between steps.
 template <class O, class Memory>
 struct ElementPart {
   O options;
-  std::string prefix;                 // of its dials' names: `groups.bias.`
+  std::string prefix;                 // how its dials' names begin: `groups.bias.`
   std::vector<std::string> own = {};  // the fields that a group doesn't inherit
   std::vector<BoundDial> dials = {};  // in the order of the options' sequences
   Memory memory = {};
@@ -34,7 +34,7 @@ struct ElementPart {
   }
 };
 
-// On the heap: dials refer to options.
+// Parts lie on the heap, because the dials refer to their options.
 template <class O, class Memory>
 class ElementParts {
  public:
@@ -53,7 +53,7 @@ class ElementParts {
         }
         part->own.push_back(field);
       }
-      // What it inherits may not go with what is its own.
+      // What a group inherits may not go with what is its own, so the whole is checked.
       if (const absl::Status status = part->options.Validate(); !status.ok()) {
         throw std::invalid_argument(part->prefix + std::string(status.message()));
       }
@@ -64,7 +64,7 @@ class ElementParts {
   size_t size() const { return parts_.size(); }
   Part& operator[](size_t i) { return *parts_[i]; }
 
-  // Refers to the parts' options.
+  // The result refers to the parts' options.
   std::vector<Hyperparameter> Sequences() const {
     std::vector<Hyperparameter> all;
     for (const auto& part : parts_) {
@@ -91,7 +91,7 @@ class ElementParts {
     }
   }
 
-  // Null if it has none.
+  // Gives the part's step size, or null if it has none.
   const Dial* StepSize(size_t i) const {
     const std::vector<Hyperparameter> sequences = SequencesOf(parts_[i]->options);
     const bool first = !sequences.empty() && sequences.front().range.field == "step_size";
@@ -99,7 +99,7 @@ class ElementParts {
   }
 
  private:
-  // A dial that groups inherit may be turned to what is right for all of them.
+  // A dial that groups inherit may be turned only to what is right for all of them.
   void RestrictInherited(Range& range) const {
     for (const auto& part : parts_) {
       if (part->Has(range.field)) continue;

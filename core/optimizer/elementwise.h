@@ -20,10 +20,10 @@
 //   };
 //
 // What else may be said of a state is a field of it (element_state.h). Numbers that the rule keeps
-// between steps are a second argument of `At`, a struct with a `Describe` of its own. What is left
-// to do for each parameter by itself, and states of other shapes: parameterwise.h. It works in any
-// ElementwiseAlgebra: on flat buffers in one pass, elsewhere by the space's operations. It composes
-// with the wrappers and has parameter groups.
+// between steps are a second argument of `At`, a struct with a `Describe` of its own. An optimizer
+// that has something left to do for each parameter by itself, or states of other shapes, is one of
+// parameterwise.h. Such an optimizer works in any ElementwiseAlgebra: on flat buffers in one pass,
+// elsewhere by the space's operations. It composes with the wrappers and has parameter groups.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENTWISE_H_
 
@@ -52,7 +52,7 @@
 
 namespace descent {
 
-// For rules that keep no numbers.
+// This stands in for the memory of a rule that keeps no numbers.
 struct NoMemory {
   template <class Self, class Visit>
   static void Describe(Self&, Visit&&) {}
@@ -60,7 +60,7 @@ struct NoMemory {
 
 namespace internal {
 
-// What At says: the rule, and the numbers that it keeps.
+// Learns from the type of `At` which rule it gives and which numbers that rule keeps.
 template <class At>
 struct RuleAt;
 template <class O, class R>
@@ -106,7 +106,7 @@ class ElementwiseMethod : public internal::ElementwiseBase<X> {
   }
 
  protected:
-  // What there is to do after the pass over a part's numbers.
+  // Does what there is to do after the pass over a part's numbers; by default there is nothing.
   virtual void Finish(const Present<O>& /*now*/, const internal::PartPlaces& /*places*/) {}
 
  private:
@@ -151,7 +151,7 @@ class ElementwiseMethod : public internal::ElementwiseBase<X> {
   Parts parts_;
 };
 
-// What makes a struct with hyperparameters and a rule an optimizer.
+// Makes an optimizer of a struct with hyperparameters and a rule.
 #define DESCENT_ELEMENTWISE_OPTIMIZER(Name)                                    \
   ::absl::Status Validate() const { return ::descent::ValidateFields(*this); } \
   DESCENT_METHOD(::descent::ElementwiseAlgebra, ::descent::ElementwiseMethod<X, Name>)

@@ -1,8 +1,8 @@
-// All of an element-wise method that is no business of its rule: the solution and the states, and
-// which parameters are whose.
+// `ElementwiseBase` is all of an element-wise method that does not depend on its rule: the
+// solution, the states, and which parameters belong to which part.
 //
-// The method's parts are the parameters of no group, then each group's. Compiled once for each
-// space, not for each optimizer. Not thread-safe.
+// The method's parts are the parameters of no group, then each group's. The class is compiled once
+// for each space, not for each optimizer. Not thread-safe.
 #ifndef DESCENT_CORE_OPTIMIZER_ELEMENTWISE_BASE_H_
 #define DESCENT_CORE_OPTIMIZER_ELEMENTWISE_BASE_H_
 
@@ -26,7 +26,7 @@
 
 namespace descent::internal {
 
-// Of one part: where its parameters are.
+// Where the parameters of one part are.
 struct PartPlaces {
   bool frozen = false;
   const Dial* step_size = nullptr;  // null if it has none
@@ -52,7 +52,7 @@ class ElementwiseBase : public Method<X> {
     }
     return frozen;
   }
-  // Takes them out of every part: decay and averages move also what has no gradient.
+  // Takes the parameters out of every part: decay and averages move also what has no gradient.
   void Hold(const Places& frozen) override {
     if constexpr (NamedParameters<X>) {
       if (frozen.empty()) return;
@@ -145,10 +145,10 @@ class ElementwiseBase : public Method<X> {
   X x_;
   std::vector<std::string> names_;
   std::vector<X> states_;
-  std::optional<size_t> evaluated_;  // a state
+  std::optional<size_t> evaluated_;  // the state that is evaluated, if one is
   bool has_points_ = false;
   std::vector<PartPlaces> places_;
-  std::vector<size_t> owners_;  // whose part each parameter is; of a model
+  std::vector<size_t> owners_;  // the part that each parameter of a model belongs to
 };
 
 }  // namespace descent::internal

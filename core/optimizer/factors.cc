@@ -12,7 +12,7 @@
 namespace descent::factors {
 namespace {
 
-// The sums of squares; over rows, of which there may be many, in double.
+// Sums the squares. The sums over rows, of which there may be many, are taken in double.
 template <class T>
 [[gnu::always_inline]] inline void Sum(const T* g, int64_t rows, int64_t columns, T* by_row,
                                        double* by_column) {
@@ -32,7 +32,7 @@ DESCENT_VECTORIZED void SumSquares(const double* g, int64_t rows, int64_t column
   Sum(g, rows, columns, by_row, by_column);
 }
 
-// g ← g/√max(by_row·by_column, least); what is no number stays so.
+// Divides g ← g/√max(by_row·by_column, least); a number that is NaN stays so.
 template <class T>
 [[gnu::always_inline]] inline void Divide(const T* by_row, const T* by_column, T least,
                                           int64_t rows, int64_t columns, T* g) {
@@ -54,7 +54,7 @@ DESCENT_VECTORIZED void DivideByRoots(const double* by_row, const double* by_col
   Divide(by_row, by_column, least, rows, columns, g);
 }
 
-// average ← average + weight·(mean − average), as at::lerp computes it.
+// Gives average + weight·(mean − average), as at::lerp computes it.
 template <class T>
 T Moved(T average, T mean, T weight) {
   return weight < T{0.5} ? average + weight * (mean - average)

@@ -9,7 +9,7 @@
 namespace descent::internal {
 namespace {
 
-// Below, waking a thread costs more than it saves: some 10 µs of work.
+// With fewer numbers, waking a thread costs more than it saves: some 10 µs of work.
 constexpr int64_t kGrain = 65536;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// An update rule on flat buffers: one pass over the memory on the CPU, threaded above a size, and
-// LibTorch's operations elsewhere.
+// Applies an update rule to flat buffers: in one pass over the memory on the CPU, threaded above a
+// size, and by LibTorch's operations elsewhere.
 //
 // A rule is a callable with the numbers of one step in it:
 //   template <class T> void operator()(T& x, const T& gradient, T& state…) const
@@ -29,7 +29,7 @@
 
 namespace descent {
 
-// Elements offset … offset + count − 1 of one buffer.
+// The numbers offset … offset + count − 1 of one buffer.
 struct BufferRange {
   size_t buffer;
   int64_t offset;
@@ -44,7 +44,8 @@ inline constexpr size_t kMaxStates = 4;
 // some.
 void InParts(int64_t n, absl::FunctionRef<void(int64_t begin, int64_t end)> part);
 
-// True if the update can go through the memory itself: contiguous float or double on the CPU.
+// True if the update can go through the memory itself, which holds for contiguous float or double
+// on the CPU.
 bool Direct(const at::Tensor& buffer);
 
 template <class Rule, class T, size_t... I>
@@ -69,11 +70,13 @@ void WithStates(size_t count, Run run) {
   if (!taken) throw std::logic_error("the update rule takes another number of states");
 }
 
-// Instantiated once for each rule of this library (rules.cc), where the flags are for speed.
+// A template that is instantiated once for each rule of this library (rules.cc), where the
+// compiler's flags are for speed.
 template <class Rule>
 class FlatUpdate {
  public:
-  // On these ranges. `states` are as many as the rule was declared with, each laid out as x is.
+  // Applies the rule to these ranges. `states` are as many as the rule was declared with, each laid
+  // out as x is.
   static void Run(const Rule& rule, Buffers x, Buffers gradient, std::span<const Buffers> states,
                   std::span<const BufferRange> ranges);
 

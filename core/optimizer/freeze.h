@@ -1,4 +1,4 @@
-// Parameters that stay, by the pattern of their names.
+// These wrappers keep parameters where they are, chosen by a pattern of their names.
 #ifndef DESCENT_CORE_OPTIMIZER_FREEZE_H_
 #define DESCENT_CORE_OPTIMIZER_FREEZE_H_
 
@@ -20,7 +20,7 @@ template <NamedParameters X>
 using MaskMethod = FixedPartMethod<X, false>;
 
 // The parameters whose names fit stay as they are, whatever the optimizer inside and the wrappers
-// outside do; to all of them their gradient is zero.
+// outside do: their gradient is zero to all of them.
 template <class Optimizer>
 struct Freeze {
   static constexpr std::string_view kind = "freeze";
@@ -32,7 +32,7 @@ struct Freeze {
   DESCENT_WRAPPER(Freeze)
 };
 
-// Only the parameters whose names fit move: `freeze` for all others.
+// Only the parameters whose names fit move; it is `freeze` for all others.
 template <class Optimizer>
 struct Mask {
   static constexpr std::string_view kind = "mask";
@@ -54,7 +54,7 @@ class FixedPartMethod final : public WrapperMethod<X> {
     internal::CheckFits(this->Named("pattern"), options.pattern, x0.parameters());
   }
 
-  // Whoever runs the composition tells all of it, and takes away their gradient.
+  // Tells these parameters to whoever runs the composition, which takes away their gradient.
   Places frozen() const override { return Union(WrapperMethod<X>::frozen(), own_); }
   void Step(const X& gradient, Evaluator<X>& evaluator) override {
     this->StepInside(gradient, evaluator);

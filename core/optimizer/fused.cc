@@ -15,7 +15,7 @@ namespace descent::fused {
 void Adam(const AdamStep& step, at::Tensor& x, const at::Tensor& g, at::Tensor& exp_avg,
           at::Tensor& exp_avg_sq) {
   // The kernel corrects its averages for betas that never changed: after infinitely many steps by
-  // nothing. Our corrections go into its step size and epsilon:
+  // nothing. So our corrections go into its step size and epsilon:
   //   step_size·m/(correction·√v + epsilon) = (step_size/correction)·m/(√v + epsilon/correction)
   static thread_local at::Tensor steps;
   if (!steps.defined() || steps.device() != x.device()) {
@@ -23,7 +23,7 @@ void Adam(const AdamStep& step, at::Tensor& x, const at::Tensor& g, at::Tensor& 
                      at::TensorOptions(at::kFloat).device(x.device()));
   }
   const double step_size = step.step_size / step.correction;
-  // It multiplies by 1 − step size·weight decay.
+  // The kernel multiplies x by 1 − step size·weight decay, of which `keep` is the result.
   const double weight_decay = step_size == 0 ? 0 : (1 - step.keep) / step_size;
   at::_fused_adamw_({x}, {g}, {exp_avg}, {exp_avg_sq}, {}, {steps}, step_size, step.beta1,
                     step.beta2, weight_decay, step.epsilon / step.correction, /*amsgrad=*/false,
@@ -31,7 +31,7 @@ void Adam(const AdamStep& step, at::Tensor& x, const at::Tensor& g, at::Tensor& 
 }
 
 void Sgd(const SgdStep& step, at::Tensor& x, const at::Tensor& g, at::Tensor& velocity) {
-  if (step.momentum == 0) {  // which the kernel has no velocity for
+  if (step.momentum == 0) {  // the kernel has no velocity then
     at::mul_out(velocity, g, at::scalar_tensor(step.fresh, at::kDouble));
     x.add_(step.nesterov ? g : velocity, -step.step_size);
     return;

@@ -1,4 +1,4 @@
-// Gradient descent.
+// Gradient descent steps against the gradient, in any inner product space.
 #ifndef DESCENT_CORE_OPTIMIZER_GRADIENT_DESCENT_H_
 #define DESCENT_CORE_OPTIMIZER_GRADIENT_DESCENT_H_
 

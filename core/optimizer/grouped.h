@@ -1,4 +1,4 @@
-// An element-wise optimizer with parameter groups.
+// `Grouped` is an element-wise optimizer with parameter groups.
 //
 //   Grouped{.optimizer = Adam{}, .groups = {{.name = "bias", .pattern = "*.bias",
 //                                            .values = {{"step_size", Sequence(0.01)}}}}}
@@ -24,8 +24,8 @@ struct Grouped {
   Optimizer optimizer;
   std::vector<ParameterGroup> groups;  // a parameter belongs to the first that fits
 
-  // INVALID_ARGUMENT naming the field or group. Whether a pattern fits any parameter is only known
-  // at the start.
+  // Gives INVALID_ARGUMENT naming the field or group. Whether a pattern fits any parameter is only
+  // known at the start.
   absl::Status Validate() const {
     if (absl::Status status = optimizer.Validate(); !status.ok()) return status;
     if (absl::Status status = ValidateGroups(groups); !status.ok()) return status;
@@ -42,7 +42,7 @@ struct Grouped {
     return absl::OkStatus();
   }
 
-  // A start throws std::invalid_argument if a group has no parameters, too.
+  // Here Start throws std::invalid_argument also if a group has no parameters.
   DESCENT_METHOD(::descent::ElementwiseAlgebra, GroupedMethod<X, Optimizer>)
 };
 

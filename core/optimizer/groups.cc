@@ -23,7 +23,7 @@
 namespace descent {
 namespace {
 
-// Where the parameter lies. Gaps that follow it belong to nobody.
+// Finds where the parameter lies. Gaps that follow it belong to nobody.
 BufferRange RangeOf(const at::Tensor& parameter, Buffers buffers) {
   for (size_t i = 0; i < buffers.size(); ++i) {
     if (parameter.is_alias_of(buffers[i])) {
@@ -84,13 +84,13 @@ std::vector<std::vector<BufferRange>> OwnedRanges(std::span<const size_t> owners
                                                   std::span<const Parameter> parameters,
                                                   Buffers buffers) {
   std::vector<std::vector<BufferRange>> ranges(count);
-  size_t previous = count;  // whose the parameter before was
+  size_t previous = count;  // the owner of the parameter before
   for (size_t i = 0; i < parameters.size(); ++i) {
     const size_t owner = owners[i];
     if (owner < count) {
       const BufferRange range = RangeOf(parameters[i].tensor, buffers);
       std::vector<BufferRange>& own = ranges[owner];
-      // The gap between neighbours is zero and stays so: one range.
+      // The gap between neighbours is zero and stays so, so both are one range.
       if (owner == previous && !own.empty() && own.back().buffer == range.buffer &&
           own.back().offset < range.offset) {
         own.back().count = range.offset + range.count - own.back().offset;

@@ -1,7 +1,9 @@
-// Parameter groups: parameters, by the pattern of their names, with hyperparameters of their own.
+// A parameter group gives some parameters, chosen by a pattern of their names, hyperparameters of
+// their own.
 //
 // Within one optimizer a group is some ranges of the flat buffer. What a group does not set it
-// inherits, also when the dial is turned. A parameter belongs to the first group that fits.
+// inherits, also when the dial is turned. A parameter belongs to the first group that fits. Free
+// functions; any thread.
 #ifndef DESCENT_CORE_OPTIMIZER_GROUPS_H_
 #define DESCENT_CORE_OPTIMIZER_GROUPS_H_
 
@@ -20,20 +22,20 @@
 namespace descent {
 
 struct ParameterGroup {
-  // In the names of its dials: `groups.bias.step_size`. Letters, digits, `_` and `-`; unique.
+  // The name in those of its dials, `groups.bias.step_size`: letters, digits, `_` and `-`; unique.
   std::string name;
-  // Of the parameters' names (core/model/pattern.h).
+  // The pattern of the parameters' names (core/model/pattern.h).
   std::string pattern;
-  // Its parameters stay as they are.
+  // True if its parameters stay as they are.
   bool frozen = false;
-  // The fields that it does not inherit.
+  // The values of the fields that it does not inherit.
   std::vector<std::pair<std::string, FieldValue>> values = {};
 };
 
-// OK, or INVALID_ARGUMENT naming the group whose name is empty, odd or there twice.
+// Gives INVALID_ARGUMENT naming the group whose name is empty, odd or there twice.
 absl::Status ValidateGroups(std::span<const ParameterGroup> groups);
 
-// For each parameter 0 if it is of no group, else 1 + the group's place in the list.
+// Gives for each parameter 0 if it is of no group, else 1 + the group's place in the list.
 std::vector<size_t> GroupOwners(std::span<const ParameterGroup> groups,
                                 std::span<const Parameter> parameters);
 
@@ -41,7 +43,7 @@ std::vector<size_t> GroupOwners(std::span<const ParameterGroup> groups,
 // refuses.
 void CheckOwners(std::span<const ParameterGroup> groups, std::span<const size_t> owners);
 
-// The ranges of the parameters of each owner below `count`; neighbours are joined.
+// Gives the ranges of the parameters of each owner below `count`; neighbours are joined.
 std::vector<std::vector<BufferRange>> OwnedRanges(std::span<const size_t> owners, size_t count,
                                                   std::span<const Parameter> parameters,
                                                   Buffers buffers);

@@ -26,7 +26,8 @@ absl::Status HagerZhang::Check() const {
 
 namespace {
 
-// a: slope < 0 and a value not above the limit; b: slope ≥ 0. Between them is a minimum.
+// At a the slope is negative and the value not above the limit, at b the slope is not negative:
+// between them is a minimum.
 struct Interval {
   Sample a, b;
   double width() const { return b.step - a.step; }
@@ -53,7 +54,7 @@ class HagerZhangSearch {
   }
 
  private:
-  // L0 to L3.
+  // These are the paper's steps L0 to L3.
   void Go(double trial) {
     Interval interval;
     if (!Bracket(trial, &interval)) return;
@@ -77,14 +78,14 @@ class HagerZhangSearch {
     return false;
   }
 
-  // T1 or T2.
+  // Tests the conditions T1 or T2.
   bool Satisfies(const Sample& s) const {
     if (!s.finite() || s.slope < options_.curvature * start_.slope) return false;
     return s.value - start_.value <= options_.sufficient_decrease * s.step * start_.slope ||
            (s.value <= limit_ && s.slope <= (2 * options_.sufficient_decrease - 1) * start_.slope);
   }
 
-  // B0 to B3. Where the function is not finite is too far.
+  // These are the paper's steps B0 to B3. A step where the function is not finite is too far.
   bool Bracket(double trial, Interval* interval) {
     Sample c, last = start_;
     double too_far = std::numeric_limits<double>::infinity(), step = trial;
@@ -105,7 +106,8 @@ class HagerZhangSearch {
     }
   }
 
-  // U3: between a, and b with slope < 0 and a value above the limit.
+  // This is the paper's step U3: it looks between a, and b with slope < 0 and a value above the
+  // limit.
   bool Split(Sample a, Sample b, Interval* interval) {
     while (true) {
       Sample d;
@@ -118,7 +120,7 @@ class HagerZhangSearch {
     }
   }
 
-  // U0 to U3.
+  // These are the paper's steps U0 to U3.
   bool Update(double step, Interval* interval) {
     if (!(interval->a.step < step && step < interval->b.step)) return true;
     Sample c;
@@ -133,7 +135,7 @@ class HagerZhangSearch {
     return true;
   }
 
-  // S1 to S4.
+  // These are the paper's steps S1 to S4.
   bool Secant2(Interval* interval) {
     const Interval old = *interval;
     const double c = Secant(old.a, old.b);

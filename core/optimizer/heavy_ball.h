@@ -1,4 +1,4 @@
-// Gradient descent with momentum.
+// The heavy-ball method is gradient descent with momentum, in any inner product space.
 #ifndef DESCENT_CORE_OPTIMIZER_HEAVY_BALL_H_
 #define DESCENT_CORE_OPTIMIZER_HEAVY_BALL_H_
 
@@ -19,7 +19,7 @@ namespace descent {
 template <InnerProductSpace X>
 class HeavyBallMethod;
 
-// v ← momentum·v − step_size·g; x ← x + v  (Polyak 1964).
+// v ← momentum·v − step_size·g, x ← x + v  (Polyak 1964).
 struct HeavyBall {
   static constexpr std::string_view kind = "heavy_ball";
 

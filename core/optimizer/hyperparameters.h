@@ -1,9 +1,9 @@
-// What an optimizer's declaration of its fields (core/fields) is to its method: the sequences among
+// How the fields that an optimizer declares (core/fields) reach its method: the sequences among
 // them become dials.
 //
-// The step size comes first. Besides what core/fields knows, a field may be a LineSearch. What must
-// hold of several fields together (`Check()`) may let a dial be turned to fewer numbers than its
-// range has: `Range DialRange(Range declared) const`. Free functions; any thread.
+// The step size is declared first. Besides what core/fields knows, a field may be a LineSearch.
+// What must hold of several fields together (`Check()`) may let a dial be turned to fewer numbers
+// than its range has: `Range DialRange(Range declared) const`. Free functions; any thread.
 #ifndef DESCENT_CORE_OPTIMIZER_HYPERPARAMETERS_H_
 #define DESCENT_CORE_OPTIMIZER_HYPERPARAMETERS_H_
 
@@ -18,7 +18,7 @@
 
 namespace descent {
 
-// Those that become dials. Refers to the fields of `options`.
+// Gives the fields that become dials. The result refers to the fields of `options`.
 template <Declared O>
 std::vector<Hyperparameter> SequencesOf(const O& options) {
   std::vector<Hyperparameter> sequences;
@@ -32,12 +32,12 @@ std::vector<Hyperparameter> SequencesOf(const O& options) {
   return sequences;
 }
 
-// The declaration of a step size that has no default.
+// Declares a step size that has no default.
 inline void DescribeStepSize(FieldList& fields, Sequence& step_size) {
   fields(NonNegative("step_size"), step_size).Required("This optimizer needs a step size.");
 }
 
-// What `O` is without anything given: its defaults. A required step size, which has none, is 0.
+// Makes an `O` with its defaults. A required step size, which has none, is 0.
 template <Declared O>
 O Defaults() {
   if constexpr (std::default_initializable<O>) {

@@ -1,4 +1,4 @@
-// How a declaration becomes a kind (kinds.h). Private to kinds*.cc: each of these files
+// How a declaration of an optimizer becomes a kind (kinds.h). Private to kinds*.cc, each of which
 // instantiates some of the kinds, so that a change of one optimizer compiles its neighbours again
 // and not all.
 #ifndef DESCENT_CORE_OPTIMIZER_KIND_OF_H_
@@ -23,7 +23,7 @@
 
 namespace descent::internal {
 
-// A name, and how a form of it is made.
+// A kind's name, and how a form of it is made.
 template <class Form>
 struct NamedForm {
   std::string_view kind;
@@ -67,7 +67,7 @@ class OptimizerFormOf final : public FormOf<O, OptimizerForm> {
 template <template <class> class Wrapper>
 class WrapperFormOf final : public FormOf<Wrapper<OptimizerOptions>, WrapperForm> {
  public:
-  // Around anything, until Make says around what.
+  // The form wraps something of no consequence until Make says what is to be wrapped.
   WrapperFormOf()
       : FormOf<Wrapper<OptimizerOptions>, WrapperForm>(
             {.optimizer = GradientDescent{.step_size = 0.0}}) {}

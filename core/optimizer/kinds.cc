@@ -50,7 +50,7 @@ std::unique_ptr<Form> New(const std::vector<internal::NamedForm<Form>>& kinds,
   return nullptr;
 }
 
-// With the values, of a form that there is.
+// Fills the values in, if there is such a form.
 absl::Status Fill(std::string_view kind, const FieldValues& values, Form* form) {
   if (form == nullptr) {
     return absl::NotFoundError(absl::StrCat("there is no `", std::string(kind), "`"));

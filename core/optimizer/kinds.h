@@ -1,7 +1,8 @@
 // All optimizers and wrappers by their names, for whoever learns the kind at run time.
 //
-// Adding one: its name in one of kinds_*.cc. Everything else is in its declaration (core/fields).
-// Free functions, any thread; a form (core/fields/form.h) belongs to one thread at a time.
+// A new one needs its name in one of kinds_*.cc; everything else is in its declaration
+// (core/fields). Free functions, any thread; a form (core/fields/form.h) belongs to one thread at a
+// time.
 #ifndef DESCENT_CORE_OPTIMIZER_KINDS_H_
 #define DESCENT_CORE_OPTIMIZER_KINDS_H_
 
@@ -21,27 +22,28 @@ namespace descent {
 // An optimizer's fields, to be filled in.
 class OptimizerForm : public Form {
  public:
-  // False: `groups` must be empty.
+  // If false, `groups` must be empty.
   virtual bool has_groups() const = 0;
-  // As filled in. INVALID_ARGUMENT naming the field or group.
+  // Makes the optimizer as filled in, or gives INVALID_ARGUMENT naming the field or group.
   virtual absl::StatusOr<OptimizerOptions> Make(std::span<const ParameterGroup> groups) const = 0;
 };
 
 class WrapperForm : public Form {
  public:
-  // As filled in, around that optimizer. INVALID_ARGUMENT naming the field.
+  // Makes the wrapper as filled in, around that optimizer, or gives INVALID_ARGUMENT naming the
+  // field.
   virtual absl::StatusOr<OptimizerOptions> Make(const OptimizerOptions& optimizer) const = 0;
 };
 
-// Their names: `adam`, `clip_by_norm`.
+// Give the names: `adam`, `clip_by_norm`.
 std::vector<std::string_view> OptimizerKinds();
 std::vector<std::string_view> WrapperKinds();
-// With the kind's defaults. Null if there is none of that name.
+// Make a form with the kind's defaults, or null if there is no kind of that name.
 std::unique_ptr<OptimizerForm> NewOptimizer(std::string_view kind);
 std::unique_ptr<WrapperForm> NewWrapper(std::string_view kind);
 
-// With these fields and the defaults of the rest. NOT_FOUND if there is no such kind or field,
-// INVALID_ARGUMENT naming the field or group.
+// Make one with these fields and the defaults of the rest. Give NOT_FOUND if there is no such kind
+// or field, INVALID_ARGUMENT naming the field or group.
 absl::StatusOr<OptimizerOptions> MakeOptimizer(std::string_view kind, const FieldValues& values,
                                                std::span<const ParameterGroup> groups = {});
 absl::StatusOr<OptimizerOptions> MakeWrapper(std::string_view kind, const FieldValues& values,

@@ -1,4 +1,4 @@
-// Adam and its relatives.
+// The kinds of Adam and its relatives.
 #include "core/optimizer/adabelief.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/adamax.h"

@@ -1,4 +1,4 @@
-// Those with a formula for each number by itself, Adam and its relatives aside.
+// The kinds with a formula for each number by itself, Adam and its relatives aside.
 #include "core/optimizer/adadelta.h"
 #include "core/optimizer/adagrad.h"
 #include "core/optimizer/asgd.h"

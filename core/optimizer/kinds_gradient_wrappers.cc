@@ -1,4 +1,4 @@
-// Wrappers that change the gradient, or when there is a step.
+// The kinds of wrappers that change the gradient, or when there is a step.
 #include "core/optimizer/accumulate.h"
 #include "core/optimizer/clip.h"
 #include "core/optimizer/kind_of.h"

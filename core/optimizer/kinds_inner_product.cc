@@ -1,4 +1,4 @@
-// Those that work in any inner product space.
+// The kinds that work in any inner product space.
 #include "core/optimizer/barzilai_borwein.h"
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/heavy_ball.h"

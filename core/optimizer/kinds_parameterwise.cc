@@ -1,4 +1,4 @@
-// Those that do something for each parameter by itself.
+// The kinds that do something for each parameter by itself.
 #include "core/optimizer/adafactor.h"
 #include "core/optimizer/kind_of.h"
 #include "core/optimizer/lamb.h"

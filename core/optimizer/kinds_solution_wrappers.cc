@@ -1,4 +1,4 @@
-// Wrappers that move the solution, or average it.
+// The kinds of wrappers that move the solution, or average it.
 #include "core/optimizer/averages.h"
 #include "core/optimizer/freeze.h"
 #include "core/optimizer/kind_of.h"

@@ -1,4 +1,4 @@
-// LAMB.
+// LAMB is Adam whose step of each parameter is as long as the parameter is, for large batches.
 #ifndef DESCENT_CORE_OPTIMIZER_LAMB_H_
 #define DESCENT_CORE_OPTIMIZER_LAMB_H_
 
@@ -16,8 +16,8 @@
 
 namespace descent {
 
-// You et al. 2020, algorithm 2, as optax.lamb has it. With Adam's averages (adam.h), for each
-// parameter by itself:
+// This is You et al. 2020, algorithm 2, as optax.lamb has it. With Adam's averages (adam.h), for
+// each parameter by itself:
 //   u = m/(1 − Π beta1)/(√(v/(1 − Π beta2)) + epsilon) + weight_decay·x
 //   x ← x − step_size·|x|/|u|·u        (the ratio is 1 if a norm is 0)
 struct Lamb {
@@ -34,7 +34,7 @@ struct Lamb {
     fields(NonNegative("weight_decay"), weight_decay);
   }
 
-  // Makes the direction; x stays until Finish knows the norms.
+  // The pass makes the direction; x stays until Finish knows the norms.
   struct Rule {
     double beta1, beta2, epsilon, weight_decay;
     double correction1;  // 1/(1 − Π beta1)
@@ -49,7 +49,7 @@ struct Lamb {
   };
   using Memory = BetaProducts;
 
-  // The direction is scratch memory.
+  // An empty name means scratch memory: the direction is not saved.
   static ElementStates States(const Lamb&) {
     return {{.name = "exp_avg"}, {.name = "exp_avg_sq"}, {.name = ""}};
   }

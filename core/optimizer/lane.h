@@ -1,4 +1,4 @@
-// A number of flat memory as an operand of a formula, and the loop that applies an update rule to
+// `Lane` is a number of flat memory as an operand of a formula; `Update` applies an update rule to
 // such memory in one pass.
 //
 // The loop is compiled for several instruction sets and the machine's best is taken. That never
@@ -14,8 +14,8 @@
 
 namespace descent {
 
-// Coefficients are doubles and are rounded to T before they meet it: no conversion in the loop
-// makes the others wait.
+// Coefficients are doubles that are rounded to T before they meet a number of memory: the loop
+// converts nothing, which the other operations would wait for.
 template <std::floating_point T>
 struct Lane {
   T v;
@@ -37,7 +37,7 @@ struct Lane {
   friend Lane abs(Lane a) { return {std::abs(a.v)}; }
   // As at::sign: 0 for NaN.
   friend Lane sign(Lane a) { return {a.v > 0 ? T(1) : a.v < 0 ? T(-1) : T(0)}; }
-  // NaN if either is, as at::maximum.
+  // As at::maximum: NaN if either is.
   friend Lane max(Lane a, Lane b) { return {a.v < b.v || b.v != b.v ? b.v : a.v}; }
   friend Lane max(Lane a, double b) { return max(a, Lane{static_cast<T>(b)}); }
   friend Lane min(Lane a, double b) { return -max(-a, -b); }
@@ -45,7 +45,7 @@ struct Lane {
 
 namespace internal {
 
-// rule(x_i, g_i, state_i…) for each i < n. The ranges don't overlap.
+// Each loop applies rule(x_i, g_i, state_i…) for each i < n. The ranges must not overlap.
 #ifdef __clang__
 #define DESCENT_AVX512 "avx512f,avx512dq,avx512vl"
 #else
@@ -76,7 +76,7 @@ DESCENT_UPDATE_LOOP(UpdateByAvx512, __attribute__((target(DESCENT_AVX512))))
 #undef DESCENT_UPDATE_LOOP
 #undef DESCENT_AVX512
 
-// By the machine's widest instructions.
+// Runs the loop by the machine's widest instructions.
 template <class T, class Rule, class... State>
 void Update(const Rule& rule, int64_t n, T* x, const T* g, State*... state) {
 #if defined(__x86_64__)

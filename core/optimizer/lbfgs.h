@@ -1,4 +1,4 @@
-// The limited-memory BFGS method.
+// L-BFGS, the limited-memory BFGS method, learns the curvature from its last steps.
 #ifndef DESCENT_CORE_OPTIMIZER_LBFGS_H_
 #define DESCENT_CORE_OPTIMIZER_LBFGS_H_
 
@@ -26,13 +26,13 @@ namespace descent {
 template <InnerProductSpace X>
 class LbfgsMethod;
 
-// x ← x + a·d with d = −H·g from the last `history` pairs of steps and changes of the gradient
-// (Nocedal & Wright 2006, algorithms 7.4 and 7.5, with the initial scaling of equation 7.20), a by
-// a line search that first tries step_size; in the very first step, and after a failed one,
-// step_size·min(1, 1/|g|). A pair without positive curvature is left out. Each pair is of one
-// batch; still, this is a method for whole gradients. Where the search finds nothing better, the
-// solution stays and the history is forgotten. Takes 2·history + 5 times the parameters' memory.
-// Reports step_length (a) and line_search_evaluations of the last step.
+// x ← x + a·d, where d = −H·g comes from the last `history` pairs of steps and changes of the
+// gradient (Nocedal & Wright 2006, algorithms 7.4 and 7.5, with the initial scaling of equation
+// 7.20) and a from a line search. The search first tries step_size; in the very first step, and
+// after a failed one, step_size·min(1, 1/|g|). A pair without positive curvature is left out. Each
+// pair is of one batch; still, this is a method for whole gradients. Where the search finds nothing
+// better, the solution stays and the history is forgotten. The method takes 2·history + 5 times the
+// parameters' memory. It reports step_length (a) and line_search_evaluations of the last step.
 struct Lbfgs {
   static constexpr std::string_view kind = "lbfgs";
 
@@ -76,7 +76,7 @@ class LbfgsMethod final : public SearchedMethod<X> {
   }
 
  private:
-  // s = x_{k+1} − x_k, y = ∇f(x_{k+1}) − ∇f(x_k), s'y.
+  // A pair is s = x_{k+1} − x_k, y = ∇f(x_{k+1}) − ∇f(x_k), and s'y.
   struct Pair {
     X step, change;
     double curvature = 0;
@@ -104,7 +104,7 @@ class LbfgsMethod final : public SearchedMethod<X> {
     }
   }
 
-  // Algorithm 7.4, in direction_; gives its slope.
+  // Computes algorithm 7.4 into direction_, and gives the slope along it.
   double Direction(const X& gradient) {
     assign(gradient, direction_);
     scale(-1, direction_);
@@ -127,7 +127,7 @@ class LbfgsMethod final : public SearchedMethod<X> {
   }
 
   void Remember(const X& gradient, const Sample& found, double slope) {
-    // s'y against the least that rounding leaves of it, as L-BFGS-B does.
+    // Compares s'y with the least that rounding leaves of it, as L-BFGS-B does.
     const double bend = found.slope - slope;
     if (!(bend > -std::numeric_limits<double>::epsilon() * slope)) return;
     const auto history = static_cast<int64_t>(pairs_.size());
@@ -141,7 +141,7 @@ class LbfgsMethod final : public SearchedMethod<X> {
     pair.curvature = found.step * bend;
   }
 
-  // The i-th newest pair.
+  // Gives the i-th newest pair.
   const Pair& Back(int64_t i) const {
     const auto history = static_cast<int64_t>(pairs_.size());
     return pairs_[static_cast<size_t>((newest_ - i + history) % history)];

@@ -54,7 +54,8 @@ double CubicMinimizer(const Sample& a, const Sample& b) {
 Sample Limited::At(double step) {
   --left_;
   const Sample sample = phi_(step);
-  // As low and flatter is better, too: near a minimum values can't be told apart any more.
+  // A sample that is as low and flatter is better, too: near a minimum values can't be told apart
+  // any more.
   if (sample.finite() &&
       (sample.value < best_.value ||
        (sample.value == best_.value && std::abs(sample.slope) < std::abs(best_.slope)))) {

@@ -1,4 +1,4 @@
-// How far to go along a direction: line searches.
+// Line searches decide how far to go along a direction.
 //
 // A search looks at φ(a) = f(x + a·d) alone, so it is the same whatever the space is: it is given
 // φ(0) with its slope φ'(0) < 0 and a first trial, evaluates where it likes, and says where to go.
@@ -22,7 +22,7 @@
 
 namespace descent {
 
-// φ and φ' at a step.
+// The value φ and the slope φ' at a step.
 struct Sample {
   double step = 0;
   double value = 0;
@@ -31,10 +31,10 @@ struct Sample {
   bool finite() const { return std::isfinite(value) && std::isfinite(slope); }
 };
 
-// φ. What it throws, the search throws.
+// The function φ. What it throws, the search throws.
 using LineFunction = absl::FunctionRef<Sample(double step)>;
 
-// The trial is the step; evaluated once.
+// Goes by the trial step as it is, which is evaluated once.
 struct FixedStep {
   static constexpr std::string_view kind = "fixed";
 
@@ -42,10 +42,10 @@ struct FixedStep {
   Sample Search(LineFunction phi, const Sample&, double trial) const { return phi(trial); }
 };
 
-// Shorter and shorter steps until φ(a) ≤ φ(0) + sufficient_decrease·a·φ'(0), Armijo's condition:
-// the next is the minimizer of the parabola through φ(0), φ'(0) and φ(a), then that of the cubic
-// through one value more, but at most `contraction` times the last and not much shorter than a
-// tenth of it (Nocedal & Wright 2006, algorithm 3.1 and equations 3.57 to 3.59).
+// Tries shorter and shorter steps until φ(a) ≤ φ(0) + sufficient_decrease·a·φ'(0), Armijo's
+// condition: the next step is the minimizer of the parabola through φ(0), φ'(0) and φ(a), then that
+// of the cubic through one value more, but at most `contraction` times the last and not much
+// shorter than a tenth of it (Nocedal & Wright 2006, algorithm 3.1 and equations 3.57 to 3.59).
 struct Backtracking {
   static constexpr std::string_view kind = "backtracking";
 
@@ -61,8 +61,9 @@ struct Backtracking {
   Sample Search(LineFunction phi, const Sample& start, double trial) const;
 };
 
-// The strong Wolfe conditions, Armijo's and |φ'(a)| ≤ curvature·|φ'(0)|, by bracketing and zooming
-// with cubic interpolation (Nocedal & Wright 2006, algorithms 3.5 and 3.6, equation 3.59).
+// Looks for the strong Wolfe conditions, Armijo's and |φ'(a)| ≤ curvature·|φ'(0)|, by bracketing
+// and zooming with cubic interpolation (Nocedal & Wright 2006, algorithms 3.5 and 3.6, equation
+// 3.59).
 struct StrongWolfe {
   static constexpr std::string_view kind = "strong_wolfe";
 
@@ -76,24 +77,25 @@ struct StrongWolfe {
     fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
   Sample Search(LineFunction phi, const Sample& start, double trial) const;
-  // INVALID_ARGUMENT if curvature isn't above sufficient_decrease: there may be no such step.
+  // Gives INVALID_ARGUMENT if curvature isn't above sufficient_decrease: there may be no such step.
   absl::Status Check() const;
 };
 
-// Hager & Zhang 2005 ("A new conjugate gradient method with guaranteed descent and an efficient
-// line search"), sections 4 and 5, CG_DESCENT's: either the Wolfe conditions,
+// This is the search of CG_DESCENT (Hager & Zhang 2005, "A new conjugate gradient method with
+// guaranteed descent and an efficient line search", sections 4 and 5). It looks for either the
+// Wolfe conditions,
 //   φ(a) − φ(0) ≤ sufficient_decrease·a·φ'(0) and φ'(a) ≥ curvature·φ'(0),
 // or the approximate ones, which rounding of the values does not hide near a minimum,
 //   (2·sufficient_decrease − 1)·φ'(0) ≥ φ'(a) ≥ curvature·φ'(0) and φ(a) ≤ φ(0) + epsilon·|φ(0)|.
 struct HagerZhang {
   static constexpr std::string_view kind = "hager_zhang";
 
-  double sufficient_decrease = 0.1;  // in (0, 0.5): δ
-  double curvature = 0.9;            // in (0, 1), ≥ sufficient_decrease: σ
+  double sufficient_decrease = 0.1;  // δ, in (0, 0.5)
+  double curvature = 0.9;            // σ, in (0, 1) and ≥ sufficient_decrease
   double epsilon = 1e-6;             // ≥ 0
-  double theta = 0.5;                // in (0, 1): where an interval is cut
-  double gamma = 0.66;               // in (0, 1): how much shorter it must become each time
-  double rho = 5;                    // > 1: how much further the first one is looked for each time
+  double theta = 0.5;                // in (0, 1), where an interval is cut
+  double gamma = 0.66;               // in (0, 1), how much shorter it must become each time
+  double rho = 5;                    // > 1, how much further the first one is looked for each time
   int64_t max_evaluations = 50;      // ≥ 1
 
   void Describe(FieldList& fields) {
@@ -106,11 +108,11 @@ struct HagerZhang {
     fields(AtLeastOne("max_evaluations"), max_evaluations);
   }
   Sample Search(LineFunction phi, const Sample& start, double trial) const;
-  // INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.
+  // Gives INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.
   absl::Status Check() const;
 };
 
-// Any of them, or one's own: options with a `Search`. A value.
+// A value that holds any line search: one of these, or one's own options with a `Search`.
 class LineSearch {
  public:
   template <Declared S>
@@ -124,15 +126,15 @@ class LineSearch {
     return *this;
   }
 
-  // `hager_zhang`
+  // The name, such as `hager_zhang`.
   std::string_view kind() const { return search_->kind(); }
-  // Refers to this.
+  // The list refers to this search.
   FieldList fields() { return search_->fields(); }
-  // INVALID_ARGUMENT naming the field: `strong_wolfe.curvature: …`.
+  // Gives INVALID_ARGUMENT naming the field: `strong_wolfe.curvature: …`.
   absl::Status Validate() const;
-  // Where to go. A step of 0 means nowhere: no evaluated step had a lower value, or as low a one
-  // with a flatter slope. If the conditions were not met within max_evaluations, it is the best of
-  // what was evaluated. start.step = 0, start.slope < 0; trial > 0.
+  // Says where to go, from start.step = 0 with start.slope < 0 and a trial > 0. A step of 0 means
+  // nowhere: no evaluated step had a lower value, or as low a one with a flatter slope. If the
+  // conditions were not met within max_evaluations, the result is the best of what was evaluated.
   Sample Search(LineFunction phi, const Sample& start, double trial) const {
     return search_->Search(phi, start, trial);
   }
@@ -158,19 +160,20 @@ class LineSearch {
   std::unique_ptr<Interface> search_;
 };
 
-// One of that kind with its defaults; none if there is no such kind. A new one: its name there.
+// Makes the search of that kind with its defaults, or nothing if there is no such kind. A new one
+// needs its name in line_search.cc.
 std::optional<LineSearch> MakeLineSearch(std::string_view kind);
 
-// Of a field that is one (core/fields): `line_search.strong_wolfe.curvature: …`.
+// Checks a field that is a line search (core/fields): `line_search.strong_wolfe.curvature: …`.
 absl::Status CheckField(const Range& range, const LineSearch& search);
 
 namespace internal {
 
-// The minimizer of the cubic with these values and slopes (Nocedal & Wright, equation 3.59); NaN
-// if it has none.
+// Gives the minimizer of the cubic with these values and slopes (Nocedal & Wright, equation 3.59),
+// or NaN if it has none.
 double CubicMinimizer(const Sample& a, const Sample& b);
 
-// φ with a limit: counts evaluations, and keeps the best.
+// `Limited` is φ with a limit: it counts evaluations and keeps the best.
 class Limited {
  public:
   Limited(LineFunction phi, const Sample& start, int64_t max_evaluations)

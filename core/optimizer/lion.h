@@ -1,4 +1,4 @@
-// Lion.
+// Lion steps by the sign of a momentum, so that every number moves equally far.
 #ifndef DESCENT_CORE_OPTIMIZER_LION_H_
 #define DESCENT_CORE_OPTIMIZER_LION_H_
 
@@ -13,7 +13,7 @@
 
 namespace descent {
 
-// Chen et al. 2023, algorithm 2 (the paper's coefficients), as optax.lion has it:
+// This is Chen et al. 2023, algorithm 2 (the paper's coefficients), as optax.lion has it:
 //   x ← x − step_size·(sign(beta1·m + (1 − beta1)·g) + weight_decay·x)
 //   m ← beta2·m + (1 − beta2)·g
 struct Lion {

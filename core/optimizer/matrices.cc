@@ -1,4 +1,4 @@
-// What is done with matrices: Muon's steps, Adafactor's second moments.
+// What is done with matrices: Muon's steps, and Adafactor's second moments where factors.cc can't.
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +23,7 @@
 namespace descent {
 namespace {
 
-// X ← a·X + (b·XX' + c·(XX')²)·X brings all singular values near 1 (Jordan et al. 2024: the
+// Brings all singular values near 1 by X ← a·X + (b·XX' + c·(XX')²)·X (Jordan et al. 2024: the
 // coefficients of the steepest such quintic).
 at::Tensor NearlyOrthogonal(const at::Tensor& matrix, int64_t iterations, double epsilon) {
   constexpr double kA = 3.4445, kB = -4.775, kC = 2.0315;
@@ -37,7 +37,7 @@ at::Tensor NearlyOrthogonal(const at::Tensor& matrix, int64_t iterations, double
   return tall ? x.t() : x;
 }
 
-// The mean of the squares along a dimension, which stays.
+// Gives the mean of the squares along a dimension, which stays.
 at::Tensor MeanSquare(const at::Tensor& x, int64_t dimension) {
   const int64_t dimensions[] = {dimension};
   return at::linalg_vector_norm(x, 2, dimensions, /*keepdim=*/true)

@@ -23,7 +23,7 @@
 namespace descent {
 namespace {
 
-// Of the exception being handled.
+// Gives the status of the exception that is being handled.
 absl::Status PresentException() try { throw; } catch (const std::invalid_argument& error) {
   return absl::InvalidArgumentError(ExceptionText(error));
 } catch (const c10::AcceleratorError& error) {
@@ -32,7 +32,7 @@ absl::Status PresentException() try { throw; } catch (const std::invalid_argumen
   return absl::InternalError(ExceptionText(error));
 }
 
-// At x0, whose layers know which of them won't move.
+// Begins at x0, and tells its layers which of them won't move.
 std::unique_ptr<Method<Model>> Begin(const OptimizerOptions& options, const Model& x0) {
   std::unique_ptr<Method<Model>> method = options.Start(x0);
   const Places frozen = method->frozen();

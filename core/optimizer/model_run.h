@@ -1,6 +1,6 @@
-// A run of any optimizer over a `Model`, chosen at run time: what a worker holds.
+// A `ModelRun` is a run of any optimizer over a `Model`, chosen at run time: what a worker holds.
 //
-// No exception leaves it: whatever the objective or LibTorch throws comes back as a status. Owns
+// No exception leaves it: whatever the objective or LibTorch throws comes back as a status. It owns
 // the iterates. Not thread-safe; dials are turned between `current` and `advance`.
 //
 //   auto run = ModelRun::Create(Adam{}, model, objective);
@@ -33,7 +33,7 @@
 
 namespace descent {
 
-// Any optimizer over a model: `Adam{}`, a wrapper around one, one's own.
+// Options of any optimizer over a model: `Adam{}`, a wrapper around one, one's own.
 using OptimizerOptions = AnyOptimizer<Model>;
 
 struct NamedNumber {
@@ -43,46 +43,50 @@ struct NamedNumber {
 
 class ModelRun final {
  public:
-  // Of the boundary at iteration `index`; the references hold until the next step is computed.
+  // What there is to see at the boundary of iteration `index`; the references hold until the next
+  // step is computed.
   struct View {
     int64_t index;
     double value;
     double gradient_norm;
-    std::optional<double> step_size;  // used in the step that produced it; index 0 has none
+    std::optional<double>
+        step_size;  // used in the step that produced the solution; index 0 has none
     const Model& solution;
     const Model& gradient;
-    int64_t evaluations;  // of the objective so far
-    // To be evaluated: the averaged weights of an optimizer that keeps some, else the solution.
+    int64_t evaluations;  // of the objective, since iteration 0
+    // What is to be evaluated: the averaged weights of an optimizer that keeps some, else the
+    // solution.
     const Model& average;
-    // Of the objective's terms and penalties, at this evaluation.
+    // The weights of the objective's terms and penalties, at this evaluation.
     std::span<const double> weights;
-    // Why the last step left the solution where it was, if others by the same objective would, too
-    // ("the gradient is zero"); empty otherwise.
+    // Why the last step left the solution where it was, if the next one by the same objective
+    // would, too ("the gradient is zero"); empty otherwise.
     std::string_view stuck;
-    // Whether the objective is another one in each iteration.
+    // True if the objective is another one in each iteration.
     bool objective_changes;
   };
 
-  // INVALID_ARGUMENT naming the field if a hyperparameter is out of range.
+  // Gives INVALID_ARGUMENT naming the field if a hyperparameter is out of range.
   static absl::StatusOr<std::unique_ptr<ModelRun>> Create(const OptimizerOptions& options,
                                                           const Model& x0,
                                                           AnyObjective<Model> objective);
 
-  // The present iteration; computes it at the first look. INTERNAL with LibTorch's message if the
-  // objective fails; the run then stands where it stood.
+  // Gives the present iteration, which is computed at the first look. INTERNAL with LibTorch's
+  // message if the objective fails; the run then stands where it stood.
   absl::StatusOr<View> current();
-  // Marks the next one. Computes the present one first if nobody has looked at it.
+  // Marks the next iteration. Computes the present one first if nobody has looked at it.
   absl::Status advance();
 
   // For runs whose objectives depend on each other's solutions: makes the step that advance() has
   // marked and evaluates nothing there. If the objective has moved since it was evaluated last, its
   // gradient is computed once more before.
   absl::Status move(bool objective_moved);
-  // The one that stands, without computing anything; another object after each step.
+  // The solution of the iteration that stands, without computing anything; it is another object
+  // after each step.
   const Model& solution() const { return run_.solution(); }
 
-  // `step_size` is the first, if there is one. Settables are shared handles; `used` is up to date.
-  // Valid as long as the run.
+  // The dials; `step_size` is the first, if there is one. Settables are shared handles; `used` is
+  // up to date. Valid as long as the run.
   std::span<Dial* const> dials() { return run_.dials(); }
   // Further numbers of the optimizer, as of the iteration last looked at: the same names in the
   // same order every time. Valid until the next call.

@@ -1,4 +1,4 @@
-// What Adam and its relatives have in common: four hyperparameters, two averages, their bias.
+// What Adam and its relatives have in common: hyperparameters, two averages, and their bias.
 #ifndef DESCENT_CORE_OPTIMIZER_MOMENTS_H_
 #define DESCENT_CORE_OPTIMIZER_MOMENTS_H_
 
@@ -13,7 +13,7 @@
 
 namespace descent {
 
-// Adam's hyperparameters, for the declaration of whoever has them among its own.
+// Declares Adam's hyperparameters, for whoever has them among its own.
 template <class O>
 void DescribeAdam(O& options, FieldList& fields) {
   fields(NonNegative("step_size"), options.step_size);
@@ -22,7 +22,7 @@ void DescribeAdam(O& options, FieldList& fields) {
   fields(Positive("epsilon"), options.epsilon);
 }
 
-// The averages of the gradient and of its square (Kingma & Ba 2015, algorithm 1):
+// Updates the averages of the gradient and of its square (Kingma & Ba 2015, algorithm 1):
 //   m ← beta1·m + (1 − beta1)·g        v ← beta2·v + (1 − beta2)·g²
 template <class T>
 void UpdateMoments(double beta1, double beta2, const T& g, T& m, T& v) {
@@ -30,7 +30,7 @@ void UpdateMoments(double beta1, double beta2, const T& g, T& m, T& v) {
   v = beta2 * v + (1 - beta2) * (g * g);
 }
 
-// The products of the betas that were really used, from which averages that began at zero are made
+// The products of the betas that were really used. By them averages that began at zero are made
 // unbiased: with constant betas they are the papers' powers, and turning a beta in mid-run keeps
 // the averages unbiased.
 struct BetaProducts {

@@ -1,4 +1,5 @@
-// Muon.
+// Muon steps by a nearly orthogonal matrix in place of the momentum, so that no direction
+// dominates.
 #ifndef DESCENT_CORE_OPTIMIZER_MUON_H_
 #define DESCENT_CORE_OPTIMIZER_MUON_H_
 
@@ -20,7 +21,7 @@
 
 namespace descent {
 
-// Jordan et al. 2024, as torch.optim.Muon has it:
+// This is Jordan et al. 2024, as torch.optim.Muon has it:
 //   m ← momentum·m + (1 − momentum)·g      u = momentum·m + (1 − momentum)·g, or m without nesterov
 //   x ← (1 − step_size·weight_decay)·x − step_size·r·u
 // where each matrix [rows, columns] of u is made nearly orthogonal by a few Newton–Schulz
@@ -34,8 +35,8 @@ struct Muon {
   Sequence momentum = 0.95;     // each in [0, 1)
   Sequence weight_decay = 0.1;  // each ≥ 0
   bool nesterov = true;
-  int64_t iterations = 5;     // ≥ 1: Newton–Schulz's
-  double epsilon = 1e-7;      // > 0: the least norm of a direction
+  int64_t iterations = 5;     // ≥ 1, of Newton–Schulz
+  double epsilon = 1e-7;      // > 0, the least norm of a direction
   double vector_ratio = 0.2;  // ≥ 0
 
   void Describe(FieldList& fields) {
@@ -64,7 +65,7 @@ struct Muon {
     }
   };
 
-  // The direction is scratch memory.
+  // An empty name means scratch memory: the direction is not saved.
   static ElementStates States(const Muon&) { return {{.name = "momentum"}, {.name = ""}}; }
 
   static Rule At(const Present<Muon>& now) {

@@ -1,4 +1,4 @@
-// Adam with Nesterov's momentum.
+// NAdam is Adam with Nesterov's momentum, which looks one step ahead.
 #ifndef DESCENT_CORE_OPTIMIZER_NADAM_H_
 #define DESCENT_CORE_OPTIMIZER_NADAM_H_
 
@@ -16,8 +16,8 @@
 
 namespace descent {
 
-// Dozat 2016, as torch.optim.NAdam has it. With mu_t = beta1·(1 − 0.96^(t·momentum_decay)/2) and
-// Adam's averages m and v (adam.h):
+// This is Dozat 2016, as torch.optim.NAdam has it. With mu_t = beta1·(1 −
+// 0.96^(t·momentum_decay)/2) and Adam's averages m and v (adam.h):
 //   x ← x − step_size·((1 − mu_t)/(1 − Π mu)·g + mu_{t+1}/(1 − mu_{t+1}·Π mu)·m) / d,
 //   d = √(v/(1 − Π beta2)) + epsilon
 struct NAdam {

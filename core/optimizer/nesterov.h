@@ -1,4 +1,4 @@
-// Nesterov's accelerated gradient method.
+// Nesterov's accelerated gradient method takes its gradients ahead of where it stands.
 #ifndef DESCENT_CORE_OPTIMIZER_NESTEROV_H_
 #define DESCENT_CORE_OPTIMIZER_NESTEROV_H_
 
@@ -22,8 +22,8 @@ namespace descent {
 template <InnerProductSpace X>
 class NesterovMethod;
 
-// When to begin anew from where one is, without momentum (O'Donoghue & Candès 2015, section 3.2):
-// for functions that are more than convex.
+// Says when to begin anew from where one is, without momentum (O'Donoghue & Candès 2015, section
+// 3.2). It helps on functions that are more than convex.
 enum class Restart {
   kNone,
   kFunction,  // f(x_{k+1}) > f(x_k); two more evaluations an iteration, on its batch
@@ -32,12 +32,13 @@ enum class Restart {
 inline constexpr std::string_view kRestartNames[] = {"NONE", "FUNCTION", "GRADIENT"};
 constexpr std::span<const std::string_view> Names(Restart) { return kRestartNames; }
 
-// From y_0 = x_0:  x_{k+1} = y_k − step_size·∇f(y_k),
-//                  y_{k+1} = x_{k+1} + momentum·(x_{k+1} − x_k)
+// The method goes from y_0 = x_0 by
+//   x_{k+1} = y_k − step_size·∇f(y_k),
+//   y_{k+1} = x_{k+1} + momentum·(x_{k+1} − x_k)
 // with both sequences at position k (Nesterov 1983; Beck & Teboulle 2009, FISTA without the
 // proximal step). Iteration k shows x_k as `solution`; `value` and `gradient` are those of y_k,
-// where the gradient was taken. A restart sets the momentum's sequence back to position 0; reports
-// restarts: how many there were.
+// where the gradient was taken. A restart sets the momentum's sequence back to position 0;
+// `restarts` reports how many there were.
 struct Nesterov {
   static constexpr std::string_view kind = "nesterov";
 
@@ -81,8 +82,8 @@ class NesterovMethod final : public Method<X> {
         throw;
       }
     }
-    // In two buffers: y becomes x_{k+1}, x becomes y_{k+1} = x_{k+1} + m·(x_{k+1} − x_k), then they
-    // swap their roles. The difference first: where nothing moves, nothing is rounded.
+    // Two buffers do: y becomes x_{k+1}, x becomes y_{k+1} = x_{k+1} + m·(x_{k+1} − x_k), then they
+    // swap their roles. The difference is computed first: where nothing moves, nothing is rounded.
     axpy(-dials_.used(0), gradient, y_);
     axpy(-1, y_, x_);
     if (restart_ == Restart::kGradient) restart = dot(gradient, x_) < 0;
@@ -108,7 +109,7 @@ class NesterovMethod final : public Method<X> {
   }
 
  private:
-  // Whether f(x_{k+1}) > f(x_k), on the batch of the gradient.
+  // Tells whether f(x_{k+1}) > f(x_k), on the batch of the gradient.
   bool Rises(const X& gradient, Evaluator<X>& evaluator) {
     const double before = evaluator.Evaluate(x_, *unused_);
     assign(y_, *tried_);

@@ -1,4 +1,4 @@
-// Nonlinear conjugate gradients.
+// Nonlinear conjugate gradients step along directions that don't undo the steps before.
 #ifndef DESCENT_CORE_OPTIMIZER_NONLINEAR_CG_H_
 #define DESCENT_CORE_OPTIMIZER_NONLINEAR_CG_H_
 
@@ -24,29 +24,31 @@ template <InnerProductSpace X>
 class NonlinearCgMethod;
 
 enum class CgFormula {
-  // (y − d·|y|²/d'y)'g / d'y, not below 0.4·d'g_before/|d|²  (Hager & Zhang 2006, "A survey of
-  // nonlinear conjugate gradient methods", equation 7.1 with theta = 1, which is CG_DESCENT's from
-  // version 4 on, as is the lower bound; their paper of 2005 has theta = 2)
+  // beta = (y − d·|y|²/d'y)'g / d'y, not below 0.4·d'g_before/|d|². This is Hager & Zhang 2006, "A
+  // survey of nonlinear conjugate gradient methods", equation 7.1 with theta = 1, which is
+  // CG_DESCENT's from version 4 on, as is the lower bound; their paper of 2005 has theta = 2.
   kHagerZhang,
-  // max(0, g'y/|g_before|²)  (Nocedal & Wright 2006, equation 5.45)
+  // beta = max(0, g'y/|g_before|²)  (Nocedal & Wright 2006, equation 5.45)
   kPolakRibierePlus,
 };
 inline constexpr std::string_view kCgFormulaNames[] = {"HAGER_ZHANG", "POLAK_RIBIERE_PLUS"};
 constexpr std::span<const std::string_view> Names(CgFormula) { return kCgFormulaNames; }
 
-// x ← x + a·d, d ← −g + beta·d with beta by the formula and a by the line search. That first tries
-// where the slope is 0 by the secant through the slopes at 0 and at 0.1 times the last step or, if
-// that is nowhere ahead, 2 times the last step (Hager & Zhang 2005, I1 and I2; their parabola
-// through values is lost in rounding near a minimum that is not 0); at the very beginning,
-// step_size·min(1, 1/|g|). A fixed step is step_size. y is the change of the gradient, on one
-// batch; still, this is a method for whole gradients. The direction is −g again where d does not
-// descend, and where consecutive gradients are far from orthogonal (|g'g_before| > 0.2·|g|²; Powell
-// 1977). Where the search finds nothing better, the solution stays. Reports step_length (a) and
-// line_search_evaluations of the last step.
+// x ← x + a·d, d ← −g + beta·d with beta by the formula and a by the line search; y is the change
+// of the gradient, on one batch. Still, this is a method for whole gradients.
+//
+// The search first tries where the slope is 0 by the secant through the slopes at 0 and at 0.1
+// times the last step or, if that is nowhere ahead, 2 times the last step (Hager & Zhang 2005, I1
+// and I2; their parabola through values is lost in rounding near a minimum that is not 0). At the
+// very beginning it tries step_size·min(1, 1/|g|). With a fixed step the step is step_size.
+//
+// The direction is −g again where d does not descend, and where consecutive gradients are far from
+// orthogonal (|g'g_before| > 0.2·|g|²; Powell 1977). Where the search finds nothing better, the
+// solution stays. The method reports step_length (a) and line_search_evaluations of the last step.
 struct NonlinearCg {
   static constexpr std::string_view kind = "nonlinear_cg";
 
-  Sequence step_size = 1.0;  // each ≥ 0; 0: stay
+  Sequence step_size = 1.0;  // each ≥ 0; at 0 the solution stays
   CgFormula formula = CgFormula::kHagerZhang;
   // CG_DESCENT's 0.9 takes three times the evaluations on Wood's function (core/README.md).
   LineSearch line_search = HagerZhang{.curvature = 0.3};
@@ -85,7 +87,7 @@ class NonlinearCgMethod final : public SearchedMethod<X> {
   }
 
  private:
-  // As published: CG_DESCENT 6's bound of beta; psi1 and psi2; Powell's.
+  // The published constants: CG_DESCENT 6's bound of beta, its psi1 and psi2, and Powell's.
   static constexpr double kLeastBeta = 0.4;
   static constexpr double kShorter = 0.1;
   static constexpr double kLonger = 2;
@@ -143,12 +145,12 @@ class NonlinearCgMethod final : public SearchedMethod<X> {
 
   CgFormula formula_;
   bool fixed_;
-  X direction_;  // of the last step
+  X direction_;  // the direction of the last step
   X next_direction_;
-  X change_;  // of the gradient in the last step
+  X change_;  // of the gradient, in the last step
   int64_t begun_ = 0;
-  double square_ = 0;  // of the gradient before the last step
-  double slope_ = 0;   // along the direction, there
+  double square_ = 0;  // |g|² before the last step
+  double slope_ = 0;   // along the direction, before the last step
 };
 
 }  // namespace descent

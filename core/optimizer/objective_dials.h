@@ -1,5 +1,5 @@
-// The dials that an objective brings along (the weights of its terms), counted with a run's steps.
-//
+// `ObjectiveDials` are the dials that an objective brings along (the weights of its terms), counted
+// with a run's steps. Such an objective has
 //   std::vector<…> dials() const            each with a `range` and a `sequence`
 //   void weigh(std::span<const double>)     the numbers for the evaluations to come, in that order
 //
@@ -41,7 +41,7 @@ class ObjectiveDials {
 
   std::span<Dial* const> list() { return dials_.list(); }
 
-  // Gives the objective the present numbers; true if it had others.
+  // Gives the objective the present numbers. True if it had others before.
   template <class Objective>
   bool Weigh(Objective& objective) {
     bool turned = false;
@@ -69,7 +69,7 @@ class ObjectiveDials {
   }
 
   Dials dials_;
-  std::vector<double> numbers_;  // of the last evaluation
+  std::vector<double> numbers_;  // the weights of the last evaluation
 };
 
 }  // namespace descent

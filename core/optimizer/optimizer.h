@@ -1,11 +1,12 @@
-// What an optimizer is: hyperparameters that make a method (method.h), which a run (run.h) drives.
+// An `Optimizer` is hyperparameters that make a method (method.h), which a run (run.h) drives.
 //
 //   struct GradientDescent {
 //     …fields, kind, Describe (core/fields)…
 //     DESCENT_OPTIMIZER(GradientDescentMethod)
 //   };
 //
-// Values, safe to share between threads as far as their sequences are (a Settable isn't).
+// Optimizers are values, safe to share between threads as far as their sequences are (a Settable
+// isn't).
 #ifndef DESCENT_CORE_OPTIMIZER_OPTIMIZER_H_
 #define DESCENT_CORE_OPTIMIZER_OPTIMIZER_H_
 
@@ -25,15 +26,15 @@ namespace descent {
 
 template <class O, class X>
 concept Optimizer = std::copyable<O> && requires(const O& optimizer, const X& x0) {
-  // INVALID_ARGUMENT naming the field.
+  // Gives INVALID_ARGUMENT naming the field.
   { optimizer.Validate() } -> std::same_as<absl::Status>;
-  // At a copy of x0. Throws std::invalid_argument where Validate() gives an error.
+  // Begins at a copy of x0. Throws std::invalid_argument where Validate() gives an error.
   { optimizer.Start(x0) } -> std::same_as<std::unique_ptr<Method<X>>>;
 };
 
-// What a struct with hyperparameters and Validate() has besides to be an optimizer for the spaces
-// of that concept: the class of its methods, made of the struct and x0; Start; and how it is
-// applied, (x0, objective) → the range, from a copy of x0.
+// Makes an optimizer, for the spaces of that concept, of a struct with hyperparameters and
+// Validate(). It adds the class of its methods, which are made of the struct and x0; Start; and the
+// call (x0, objective), which gives the range of iterations from a copy of x0.
 #define DESCENT_METHOD(Concept, ...)                                        \
   template <Concept X>                                                      \
   using MethodFor = __VA_ARGS__;                                            \
@@ -46,8 +47,8 @@ concept Optimizer = std::copyable<O> && requires(const O& optimizer, const X& x0
     return {Start(x0), ::descent::AnyObjective<X>(::std::move(objective))}; \
   }
 
-// The same with Validate() by the declaration of the fields, for a method that works in any inner
-// product space.
+// Does the same for a method that works in any inner product space, with a Validate() that goes by
+// the declaration of the fields.
 #define DESCENT_OPTIMIZER(MethodOf)                                            \
   ::absl::Status Validate() const { return ::descent::ValidateFields(*this); } \
   DESCENT_METHOD(::descent::InnerProductSpace, MethodOf<X>)

@@ -1,17 +1,18 @@
 // Element-wise optimizers that have something left to do for each parameter by itself, once their
 // pass has made averages or a direction: LAMB, Muon, Adafactor.
 //
-// Besides what elementwise.h asks for:
+// Besides what elementwise.h asks for, such an optimizer has
 //
 //   template <class P>
 //   static void Finish(const Present<O>& now, const OneParameter<P>& parameter);
-//   // States of other shapes than the parameter's, by name.
+//   // The states of other shapes than the parameter's, by name.
 //   template <class P>
 //   static OwnStatesOf<P> OwnStates(const P& x);
 //   DESCENT_PARAMETERWISE_OPTIMIZER(O)
 //
-// P is at::Tensor, with the parameter's shape: of a model each parameter, a tensor by itself. A
-// space without tensors has no shapes: there P is its element, as one parameter that is no matrix.
+// P is at::Tensor, with the parameter's shape: each parameter of a model is a tensor by itself. A
+// space without tensors has no shapes, so there P is its element, as one parameter that is no
+// matrix.
 #ifndef DESCENT_CORE_OPTIMIZER_PARAMETERWISE_H_
 #define DESCENT_CORE_OPTIMIZER_PARAMETERWISE_H_
 
@@ -42,7 +43,7 @@ template <class P>
 struct OneParameter {
   P& x;
   std::array<P*, internal::kMaxStates> states;  // in the order of States()
-  std::span<P> own;                             // those that OwnStates() made for it
+  std::span<P> own;                             // the states that OwnStates() made for it
 };
 
 template <class P>
@@ -80,7 +81,7 @@ class ParameterwiseMethod : public ElementwiseMethod<X, O> {
  private:
   using P = std::conditional_t<FlatSpace<X>, at::Tensor, X>;
 
-  // Of one parameter, those of other shapes than its own.
+  // The states of one parameter that have other shapes than its own.
   struct Own {
     std::vector<std::string> names;
     std::vector<P> states;
@@ -114,10 +115,10 @@ class ParameterwiseMethod : public ElementwiseMethod<X, O> {
     }
   }
 
-  std::vector<Own> own_;  // of each parameter
+  std::vector<Own> own_;  // for each parameter
 };
 
-// What makes a struct with hyperparameters, a rule and a finish an optimizer.
+// Makes an optimizer of a struct with hyperparameters, a rule and a finish.
 #define DESCENT_PARAMETERWISE_OPTIMIZER(Name)                                  \
   ::absl::Status Validate() const { return ::descent::ValidateFields(*this); } \
   DESCENT_METHOD(::descent::ElementwiseAlgebra, ::descent::ParameterwiseMethod<X, Name>)

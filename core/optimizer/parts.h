@@ -1,7 +1,8 @@
 // Operations on some of the parameters of an element.
 //
-// Parameters are meant by their places, their indices in `parameters()`. An element without names
-// (a tensor, a toy space) is one parameter, which only the pattern `*` fits. Not thread-safe on one
+// A parameter is meant by its place, its index in `parameters()`. An element without names (a
+// tensor, a toy space) is one parameter, which only the pattern `*` fits. Not thread-safe on one
+// element.
 // element.
 #ifndef DESCENT_CORE_OPTIMIZER_PARTS_H_
 #define DESCENT_CORE_OPTIMIZER_PARTS_H_
@@ -25,11 +26,11 @@ concept NamedParameters = FlatSpace<X> && requires(const X& x) {
   { x.parameters() } -> std::convertible_to<std::span<const Parameter>>;
 };
 
-// Those that are in a but not in b, and those that are in one of them.
+// Give the places that are in a but not in b, and those that are in one of them.
 Places Difference(const Places& a, const Places& b);
 Places Union(const Places& a, const Places& b);
 
-// Some parameters, or all at once, which is a single operation on the flat memory.
+// A selection is some parameters, or all at once, which is a single operation on the flat memory.
 struct Selection {
   bool everything = false;
   Places places = {};  // unless it is everything
@@ -48,13 +49,13 @@ void Scale(const Places& places, double a, Parameters x);
 void Axpy(const Places& places, double a, Parameters x, Parameters y);
 void Assign(const Places& places, Parameters x, Parameters y);
 void Zero(const Places& places, Parameters x);
-// Each scaled down to that norm; how many were.
+// Scales each parameter down to that norm, and gives how many it scaled.
 int ClipNorms(double max_norm, Parameters x);
 
 }  // namespace internal
 
-// The parameters whose names fit, but for those that are left out. Throws std::invalid_argument
-// naming the field if none fits, so that it is found when a method is made.
+// Selects the parameters whose names fit, but for those that are left out. Throws
+// std::invalid_argument naming the field if none fits, so that it is found when a method is made.
 template <class X>
 Selection Select(std::string_view field, const std::string& pattern, const X& x,
                  const Places& left_out = {}) {
@@ -68,14 +69,14 @@ Selection Select(std::string_view field, const std::string& pattern, const X& x,
   }
 }
 
-// x ← a·x there.
+// Scales the selected parameters: x ← a·x.
 template <InnerProductSpace X>
 void ScaleSelected(const Selection& selection, double a, X& x) {
   if (selection.everything) return scale(a, x);
   if constexpr (NamedParameters<X>) internal::Scale(selection.places, a, x.parameters());
 }
 
-// y ← y + a·x there.
+// Adds to the selected parameters: y ← y + a·x.
 template <InnerProductSpace X>
 void AxpySelected(const Selection& selection, double a, const X& x, X& y) {
   if (selection.everything) return axpy(a, x, y);
@@ -84,13 +85,13 @@ void AxpySelected(const Selection& selection, double a, const X& x, X& y) {
   }
 }
 
-// y ← x at these places. Elements without names have none.
+// Copies the parameters at these places: y ← x. Elements without names have none.
 template <InnerProductSpace X>
 void AssignAt(const Places& places, const X& x, X& y) {
   if constexpr (NamedParameters<X>) internal::Assign(places, x.parameters(), y.parameters());
 }
 
-// x ← 0 at these places.
+// Sets the parameters at these places to 0.
 template <InnerProductSpace X>
 void ZeroAt(const Places& places, X& x) {
   if constexpr (NamedParameters<X>) internal::Zero(places, x.parameters());

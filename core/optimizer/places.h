@@ -7,7 +7,7 @@
 
 namespace descent {
 
-// In order.
+// The places, in ascending order.
 using Places = std::vector<size_t>;
 
 }  // namespace descent

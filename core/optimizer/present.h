@@ -1,4 +1,4 @@
-// An optimizer's hyperparameters as they are in one step.
+// `Present` and `PresentValues` are an optimizer's hyperparameters as they are in one step.
 #ifndef DESCENT_CORE_OPTIMIZER_PRESENT_H_
 #define DESCENT_CORE_OPTIMIZER_PRESENT_H_
 
@@ -13,17 +13,18 @@
 
 namespace descent {
 
-// The sequence that was declared, and the dial that it has become.
+// A sequence that was declared, and the dial that it has become.
 struct BoundDial {
   const Sequence* member;
   const Dial* dial;
 };
 
-// `now[&ClipByNorm::max_norm]` of the dials, `now->iterations` of the fixed ones.
+// Gives the number of a dial, `now[&ClipByNorm::max_norm]`, and any field that is fixed,
+// `now->iterations`.
 template <class O>
 class PresentValues {
  public:
-  // Refers to both.
+  // Refers to both arguments.
   PresentValues(const O& options, std::span<const BoundDial> dials)
       : options_(options), dials_(dials) {}
 
@@ -40,14 +41,14 @@ class PresentValues {
   std::span<const BoundDial> dials_;
 };
 
-// In a step of an optimizer, which counts them.
+// The same in a step of an optimizer, which counts its steps.
 template <class O>
 class Present : public PresentValues<O> {
  public:
   Present(const O& options, std::span<const BoundDial> dials, int64_t step)
       : PresentValues<O>(options, dials), step_(step) {}
 
-  // 1 for the first.
+  // The number of this step, 1 for the first.
   int64_t step() const { return step_; }
 
  private:

@@ -1,4 +1,5 @@
-// Rectified Adam.
+// RAdam, rectified Adam, warms itself up: it scales numbers only once their averages can be
+// trusted.
 #ifndef DESCENT_CORE_OPTIMIZER_RADAM_H_
 #define DESCENT_CORE_OPTIMIZER_RADAM_H_
 
@@ -14,8 +15,8 @@
 
 namespace descent {
 
-// Liu et al. 2020, algorithm 2, as torch.optim.RAdam has it. With Adam's averages (adam.h), as long
-// as the variance of the adaptive step size can't be told (rho ≤ 5)
+// This is Liu et al. 2020, algorithm 2, as torch.optim.RAdam has it, with Adam's averages (adam.h).
+// As long as the variance of the adaptive step size can't be told (rho ≤ 5)
 //   x ← x − step_size·m/(1 − Π beta1)
 // and later
 //   x ← x − r·step_size·m/(1 − Π beta1)·√(1 − Π beta2)/(√v + epsilon)
@@ -30,7 +31,7 @@ struct RAdam {
   void Describe(FieldList& fields) { DescribeAdam(*this, fields); }
 
   struct Rule {
-    double step_size, beta1, beta2, epsilon;  // step_size with every factor
+    double step_size, beta1, beta2, epsilon;  // step_size has every factor in it
     bool adaptive;
 
     template <class T>

@@ -1,4 +1,4 @@
-// From a point along a direction: what a line search needs of a space.
+// A `Ray` goes from a point along a direction: it is what a line search needs of a space.
 #ifndef DESCENT_CORE_OPTIMIZER_RAY_H_
 #define DESCENT_CORE_OPTIMIZER_RAY_H_
 
@@ -11,17 +11,17 @@
 
 namespace descent {
 
-// Owns a point and a gradient, which are those of the accepted step after a search. Movable. Not
+// It owns a point and a gradient, which are those of the accepted step after a search. Movable. Not
 // thread-safe.
 template <InnerProductSpace X>
 class Ray {
  public:
   explicit Ray(const X& like) : point_(zeros_like(like)), gradient_(zeros_like(like)) {}
 
-  // Along x + a·direction from value and slope at a = 0. A step of 0 says that there is nothing
-  // better to be found (also if the slope is not negative, or the trial 0); point and gradient mean
-  // nothing then. A probe > 0 is evaluated first: where the slopes at 0 and there say that a
-  // minimum is ahead, it is tried in place of the trial. Throws what the evaluator throws.
+  // Searches along x + a·direction, from value and slope at a = 0. A step of 0 says that there is
+  // nothing better to be found (also if the slope is not negative, or the trial 0); point and
+  // gradient mean nothing then. A probe > 0 is evaluated first: where the slopes at 0 and there say
+  // that a minimum is ahead, it is tried in place of the trial. Throws what the evaluator throws.
   Sample Search(const LineSearch& search, const X& x, const X& direction, double value,
                 double slope, double trial, double probe, Evaluator<X>& evaluator) {
     evaluations_ = 0;
@@ -47,7 +47,7 @@ class Ray {
 
   X& point() { return point_; }
   X& gradient() { return gradient_; }
-  // Of the last search.
+  // How often the last search has evaluated.
   int64_t evaluations() const { return evaluations_; }
 
  private:

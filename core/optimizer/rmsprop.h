@@ -1,4 +1,4 @@
-// RMSProp.
+// RMSProp scales each number's step by the root of an average of its squared derivatives.
 #ifndef DESCENT_CORE_OPTIMIZER_RMSPROP_H_
 #define DESCENT_CORE_OPTIMIZER_RMSPROP_H_
 
@@ -13,7 +13,7 @@
 
 namespace descent {
 
-// Tieleman & Hinton 2012; Graves 2013 (centered). As torch.optim.RMSprop has it:
+// This is Tieleman & Hinton 2012, and Graves 2013 (centered), as torch.optim.RMSprop has it:
 //   s ← alpha·s + (1 − alpha)·g²       centered: a ← alpha·a + (1 − alpha)·g, else a = 0
 //   v ← momentum·v + g/(√(s − a²) + epsilon)        x ← x − step_size·v
 struct RmsProp {
@@ -23,7 +23,7 @@ struct RmsProp {
   Sequence alpha = 0.99;      // each in [0, 1)
   Sequence momentum = 0.0;    // each in [0, 1)
   double epsilon = 1e-8;      // > 0
-  bool centered = false;      // by the variance
+  bool centered = false;      // true: scaled by the variance
 
   void Describe(FieldList& fields) {
     fields(NonNegative("step_size"), step_size);

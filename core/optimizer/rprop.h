@@ -1,4 +1,4 @@
-// Resilient backpropagation.
+// Rprop, resilient backpropagation, goes by the signs of derivatives and not by their sizes.
 #ifndef DESCENT_CORE_OPTIMIZER_RPROP_H_
 #define DESCENT_CORE_OPTIMIZER_RPROP_H_
 
@@ -13,10 +13,11 @@
 
 namespace descent {
 
-// Riedmiller & Braun 1993, as torch.optim.Rprop has it: each number has a step length of its own,
-// longer while its derivative keeps its sign, shorter when it changes it, and then no step:
+// This is Riedmiller & Braun 1993, as torch.optim.Rprop has it. Each number has a step length of
+// its own, which becomes longer while its derivative keeps its sign and shorter when it changes it
+// (there is no step then):
 //   l ← clamp(l·(eta_plus or eta_minus), min_step, max_step)        x ← x − l·sign(g)
-// For whole gradients: with batches the signs are noise.
+// The method is for whole gradients: with batches the signs are noise.
 struct Rprop {
   static constexpr std::string_view kind = "rprop";
 

@@ -1,13 +1,14 @@
-// An optimizer at work: the infinite range of iterations.
+// A `Run` is an optimizer at work: the infinite range of iterations.
 //
 //   for (const auto& it : GradientDescent{.step_size = 0.1}(x0, objective) | std::views::take(100))
 //
-// A C++20 input range over itself: it can be gone through once, and `begin()` again goes on from
-// where it stands. Advancing is lazy: `++` only marks; the step is computed when the next iteration
-// is looked at. Owns its method and a copy of the objective. Movable. Not thread-safe.
+// A run is a C++20 input range over itself: it can be gone through once, and `begin()` again goes
+// on from where it stands. Advancing is lazy: `++` only marks; the step is computed when the next
+// iteration is looked at. A run owns its method and a copy of the objective. Movable. Not
+// thread-safe.
 //
-// Exceptions: those of the objective, and std::invalid_argument if a sequence leaves its range; the
-// run then stands where it stood and may be looked at again.
+// It throws what the objective throws, and std::invalid_argument if a sequence leaves its range;
+// the run then stands where it stood and may be looked at again.
 #ifndef DESCENT_CORE_OPTIMIZER_RUN_H_
 #define DESCENT_CORE_OPTIMIZER_RUN_H_
 
@@ -37,8 +38,9 @@ namespace descent {
 namespace internal {
 
 // What models remember besides their parameters (core/model/fields.h: running averages). A run has
-// one of it, whichever of its iterates is evaluated: a method holds several, and has them change
-// places. Steps that evaluate elsewhere leave it alone. Nothing for other spaces.
+// one set of it, whichever of its iterates is evaluated, because a method holds several iterates
+// and has them change places. Steps that evaluate elsewhere leave the set alone. Other spaces have
+// nothing of the kind.
 template <class X>
 class RunStates {
  public:
@@ -63,7 +65,7 @@ class RunStates<X> {
 
 }  // namespace internal
 
-// One class for each space: the method and the objective are whatever they are behind it.
+// There is one class for each space: the method and the objective are whatever they are behind it.
 template <InnerProductSpace X>
 class Run {
  public:
@@ -83,7 +85,7 @@ class Run {
     }
   }
 
-  // The present iteration; computes it if need be.
+  // Gives the present iteration, and computes it if need be.
   Iteration<X> Current() {
     Move();
     if (!evaluated_) {
@@ -121,30 +123,31 @@ class Run {
     if (evaluated_) Observe();
   }
 
-  // What the objective depends on besides its argument has moved since it was evaluated: the step
-  // that is marked goes by its gradient of now.
+  // Says that what the objective depends on besides its argument has moved since it was evaluated,
+  // so that the step that is marked goes by the gradient of now.
   void ObjectiveMoved() { moved_ = true; }
 
-  // Of the iteration that stands, without computing anything.
+  // The solution of the iteration that stands, without computing anything.
   const X& solution() const { return method_->solution(); }
 
-  // The step size first, if the method has one; the objective's last. Valid as long as the run.
+  // The dials: the step size first, if the method has one, and the objective's last. Valid as long
+  // as the run.
   std::span<Dial* const> dials() { return dials_; }
   AnyObjective<X>& objective() { return objective_; }
-  // Why the last step left the solution where it was, if others by the same objective would, too;
-  // empty otherwise.
+  // Why the last step left the solution where it was, if the next one by the same objective would,
+  // too; empty otherwise.
   std::string_view stuck() const { return method_->stuck(); }
-  // Whether the objective is another one in each iteration.
+  // True if the objective is another one in each iteration.
   bool changes() const { return objective_.changes(); }
 
-  // The method's further numbers, as of the present iterate, and the objective's; first of all
-  // `evaluations` if it is not one for each iteration.
+  // Reports the method's further numbers, as of the present iterate, and the objective's; first of
+  // all `evaluations` if there is more than one an iteration.
   void Report(const Reporter& report) {
     if (method_->evaluates()) report("evaluations", static_cast<double>(evaluations_));
     method_->Report(report);
     objective_.Report(report);
   }
-  // Of the objective with its gradient, since iteration 0; saved and restored.
+  // How often the objective was evaluated with its gradient since iteration 0; saved and restored.
   int64_t evaluations() const { return evaluations_; }
 
   // Shows the visitor the state as of the iteration last looked at: `iteration`, the method's
@@ -200,7 +203,7 @@ class Run {
 
   void EvaluateHere() { value_ = EvaluateAt(method_->point(), gradient_); }
 
-  // The objective as a function of what may move.
+  // Evaluates the objective as a function of what may move.
   double EvaluateAt(const X& x, X& gradient) {
     const double value = objective_.gradient_into(x, gradient);
     ++evaluations_;
@@ -221,7 +224,7 @@ class Run {
 
   void Visit(StateVisitor<X>& visitor) {
     visitor.Integer("iteration", index_);
-    // With the present iterate's own, which whoever restores makes once more.
+    // The present iterate's own evaluation counts, which whoever restores makes once more.
     const int64_t missing = evaluated_ ? 0 : 1;
     int64_t evaluations = evaluations_ + missing;
     visitor.Integer("evaluations", evaluations);
@@ -237,14 +240,14 @@ class Run {
   std::vector<Dial*> dials_;
   X gradient_;
   Places frozen_;
-  std::vector<Dial*> observing_;  // go by the value of each iteration
+  std::vector<Dial*> observing_;  // those that go by the value of each iteration
   internal::RunStates<X> states_;
   double value_ = 0;
   int64_t index_ = 0;
   int64_t evaluations_ = 0;
   bool stepping_ = false;   // marked: the next look makes a step first
   bool evaluated_ = false;  // value_ and gradient_ are those of index_
-  bool moved_ = false;      // the objective, since then
+  bool moved_ = false;      // the objective has moved since it was evaluated
 };
 
 }  // namespace descent

@@ -18,7 +18,7 @@
 namespace descent {
 namespace {
 
-// Where a checkpoint holds what the model remembers besides its parameters.
+// The name under which a checkpoint holds what the model remembers besides its parameters.
 constexpr std::string_view kStates = "state";
 
 std::string TensorName(std::string_view space, const Parameter& parameter) {

@@ -1,6 +1,5 @@
-// The state of a run over a `Model` in names, numbers and tensors: what a checkpoint holds.
-//
-// Free functions; not thread-safe on the same run.
+// `RunState` is the state of a run over a `Model` in names, numbers and tensors: what a checkpoint
+// holds. Free functions; not thread-safe on the same run.
 #ifndef DESCENT_CORE_OPTIMIZER_RUN_STATE_H_
 #define DESCENT_CORE_OPTIMIZER_RUN_STATE_H_
 
@@ -16,18 +15,19 @@
 
 namespace descent {
 
-// The state of a run in names and numbers: `solution/hidden.weight`, `exp_avg/hidden.weight`,
-// `state/norm.running_mean`; `step_size.override`; `iteration`, `step_size.position`.
+// The names are such as `solution/hidden.weight`, `exp_avg/hidden.weight`,
+// `state/norm.running_mean` (tensors), `step_size.override` (a number), `iteration`,
+// `step_size.position` (integers).
 struct RunState {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
   std::vector<std::pair<std::string, double>> numbers;
   std::vector<std::pair<std::string, int64_t>> integers;
 };
 
-// The tensors are the run's own memory.
+// The tensors of the result are the run's own memory.
 RunState SaveRun(Run<Model>& run);
-// OK, or INVALID_ARGUMENT naming what is missing, unknown, negative or of another shape or dtype
-// than the run's. Changes nothing.
+// Gives OK, or INVALID_ARGUMENT naming what is missing, unknown, negative or of another shape or
+// dtype than the run's. Changes nothing.
 absl::Status CheckRunState(Run<Model>& run, const RunState& state);
 // Writes what CheckRunState has found in order, its numbers before its tensors; tensors that the
 // state lacks stay. Throws std::invalid_argument if a dial refuses its number.

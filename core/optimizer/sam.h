@@ -1,4 +1,5 @@
-// Sharpness-aware minimization.
+// SAM, sharpness-aware minimization, looks for flat minima: it steps by the gradient at a worse
+// point nearby.
 #ifndef DESCENT_CORE_OPTIMIZER_SAM_H_
 #define DESCENT_CORE_OPTIMIZER_SAM_H_
 
@@ -14,8 +15,8 @@ template <InnerProductSpace X>
 class SamMethod;
 
 // The optimizer inside steps by the gradient at x + radius·g/|g|, on the same batch  (Foret et al.
-// 2021, algorithm 1). Two evaluations an iteration. Reports `sam.sharpness`: by how much the value
-// was greater there in the last step.
+// 2021, algorithm 1), which takes two evaluations an iteration. It reports `sam.sharpness`: by how
+// much the value was greater there in the last step.
 template <class Optimizer>
 struct Sam {
   static constexpr std::string_view kind = "sam";

@@ -1,4 +1,5 @@
-// Optimizers that need no schedule: the average is kept along with the iterates.
+// Schedule-free optimizers need no schedule of the step size: they keep an average along with the
+// iterates.
 #ifndef DESCENT_CORE_OPTIMIZER_SCHEDULE_FREE_H_
 #define DESCENT_CORE_OPTIMIZER_SCHEDULE_FREE_H_
 
@@ -16,7 +17,8 @@
 
 namespace descent {
 
-// How much of the average the new point is: step sizes count by their greatest so far, to a power.
+// How much of the average the new point is: a step counts by the greatest step size so far, to a
+// power.
 struct ScheduleFreeWeights {
   double sum = 0;
   double greatest = 0;
@@ -35,7 +37,7 @@ struct ScheduleFreeWeights {
   }
 };
 
-// Defazio et al. 2024, as optax.contrib.schedule_free_sgd has it. Gradients are taken at y:
+// This is Defazio et al. 2024, as optax.contrib.schedule_free_sgd has it. Gradients are taken at y:
 //   z ← z − step_size·(g + weight_decay·y)      a ← a + c·(z − a)      y ← beta·a + (1 − beta)·z
 // with c the step's share of the weights. The solution is y; the average a is what is evaluated.
 struct ScheduleFreeSgd {
@@ -78,7 +80,7 @@ struct ScheduleFreeSgd {
   DESCENT_ELEMENTWISE_OPTIMIZER(ScheduleFreeSgd)
 };
 
-// The same with Adam's second moment, as optax.contrib.schedule_free_adamw has it:
+// This is the same with Adam's second moment, as optax.contrib.schedule_free_adamw has it:
 //   v ← beta2·v + (1 − beta2)·g²
 //   z ← z − step_size·(g/(√(v/(1 − Π beta2)) + epsilon) + weight_decay·y)
 struct ScheduleFreeAdamW {

@@ -1,4 +1,5 @@
-// What methods with a line search have in common: the solution, the search, and what it found.
+// `SearchedMethod` is what methods with a line search have in common: the solution, the search, and
+// what it found.
 #ifndef DESCENT_CORE_OPTIMIZER_SEARCHED_H_
 #define DESCENT_CORE_OPTIMIZER_SEARCHED_H_
 
@@ -18,8 +19,8 @@
 
 namespace descent {
 
-// The base of such a method. Its solution can't be moved from outside: the line search has
-// evaluated the objective there already.
+// The solution of such a method can't be moved from outside: the line search has evaluated the
+// objective there already.
 template <InnerProductSpace X>
 class SearchedMethod : public Method<X> {
  public:
@@ -37,7 +38,7 @@ class SearchedMethod : public Method<X> {
 
   std::string_view stuck() const override { return stuck_; }
 
-  // How far along the direction the last step went, and what finding out has cost.
+  // Reports how far along the direction the last step went, and what finding out has cost.
   void Report(const Reporter& report) override {
     report("step_length", step_length_);
     report("line_search_evaluations", static_cast<double>(evaluations_));
@@ -51,7 +52,7 @@ class SearchedMethod : public Method<X> {
     ThrowUnlessOk(options.Validate());
   }
 
-  // Moves with the dials' next values; takes them back if that throws.
+  // Runs `move` with the dials' next values; takes them back if that throws.
   void StepBy(absl::FunctionRef<void()> move) {
     dials_.Use();
     try {
@@ -62,8 +63,8 @@ class SearchedMethod : public Method<X> {
     }
   }
 
-  // Searches along the direction from the solution; nothing moves yet. A step of 0: stay. The
-  // probe: ray.h.
+  // Searches along the direction from the solution; nothing moves yet. A step of 0 means to stay.
+  // ray.h explains the probe.
   Sample Search(const X& direction, double value, double slope, double trial, double probe,
                 Evaluator<X>& evaluator) {
     fresh_ = false;
@@ -71,16 +72,18 @@ class SearchedMethod : public Method<X> {
     return ray_.Search(search_, x_, direction, value, slope, trial, probe, evaluator);
   }
 
-  // Of what was found last, on the same batch as the gradient that the step was given.
+  // The gradient at what was found last, on the same batch as the gradient that the step was given.
   const X& found_gradient() { return ray_.gradient(); }
 
-  // Goes there; Search must have given a step > 0 just before. Or stays; `steepest`: the search
-  // was along −g with no memory of earlier steps, so that the next one can only be the same.
+  // Accept goes there; Search must have given a step > 0 just before. Stay doesn't move; `steepest`
+  // says that the search was along −g with no memory of earlier steps, so that the next one can
+  // only be the same.
   void Accept(const Sample& found) {
     std::swap(x_, ray_.point());
     stuck_ = {};
     if (found.value == start_.value && found.slope == start_.slope && steady()) {
-      // A fixed step may be lost in rounding. The point is to be overwritten anyway.
+      // A fixed step may be lost in rounding. The point may be overwritten to find out: the next
+      // search does that anyway.
       axpy(-1, x_, ray_.point());
       if (norm(ray_.point()) == 0) stuck_ = "a step of this size is lost in rounding";
     }
@@ -112,7 +115,7 @@ class SearchedMethod : public Method<X> {
   double step_length() const { return step_length_; }
 
  private:
-  // Later steps will try the same size first.
+  // True if later steps will try the same size first.
   bool steady() {
     const auto bounds = Sequence(dials_.list().front()->sequence).bounds();
     return bounds && bounds->least == bounds->greatest;
@@ -123,8 +126,8 @@ class SearchedMethod : public Method<X> {
   X x_;
   Ray<X> ray_;
   Sample start_;            // where the last search began
-  std::string_view stuck_;  // literals
-  bool fresh_ = false;      // value_ and the ray's gradient are those at x_
+  std::string_view stuck_;  // a literal, so it outlives every reader
+  bool fresh_ = false;      // whether value_ and the ray's gradient are those at x_
   double value_ = 0;
   double step_length_ = 0;
   int64_t evaluations_ = 0;

@@ -1,4 +1,4 @@
-// Stochastic gradient descent with momentum, in torch.optim.SGD's form.
+// SGD is stochastic gradient descent with momentum, in torch.optim.SGD's form.
 #ifndef DESCENT_CORE_OPTIMIZER_SGD_H_
 #define DESCENT_CORE_OPTIMIZER_SGD_H_
 
@@ -23,7 +23,7 @@ struct Sgd {
   Sequence step_size = 0.001;  // each ≥ 0
   Sequence momentum = 0.0;     // each in [0, 1)
   Sequence dampening = 0.0;    // each in [0, 1]
-  bool nesterov = false;       // with momentum and without dampening
+  bool nesterov = false;       // only with momentum and without dampening
 
   void Describe(FieldList& fields) {
     fields(NonNegative("step_size"), step_size);
@@ -58,7 +58,7 @@ struct Sgd {
             now.step() == 1 ? 1.0 : 1 - now[&Sgd::dampening], now->nesterov};
   }
 
-  // As torch.optim.SGD, but the momentum may begin at 0.
+  // As in torch.optim.SGD, but the momentum may begin at 0.
   absl::Status Check() const {
     if (!nesterov) return absl::OkStatus();
     if (const auto& bounds = dampening.bounds(); !bounds || bounds->greatest > 0) {

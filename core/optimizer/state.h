@@ -1,4 +1,5 @@
-// What a run saves to go on bit-identically, and its dials.
+// A `StateVisitor` goes through what a run saves to go on bit-identically; a `Dial` is what people
+// turn of a run.
 #ifndef DESCENT_CORE_OPTIMIZER_STATE_H_
 #define DESCENT_CORE_OPTIMIZER_STATE_H_
 
@@ -15,18 +16,20 @@ class Tensor;
 
 namespace descent {
 
-// Goes through everything that a run's future depends on, by name; saving reads through the
-// references, restoring writes through them. Spaces: `solution`, `velocity`, `exp_avg`.
+// Goes through everything that a run's future depends on, by name: saving reads through the
+// references, restoring writes through them. The spaces are such as `solution`, `velocity`,
+// `exp_avg`.
 template <class X>
 class StateVisitor {
  public:
   virtual ~StateVisitor() = default;
   virtual void Space(std::string_view name, X& x) = 0;
-  // Of another shape than the elements: `row_var/hidden.weight`.
+  // A tensor of another shape than the elements: `row_var/hidden.weight`.
   virtual void Tensor(std::string_view name, at::Tensor& tensor) = 0;
   virtual void Number(std::string_view name, double& number) = 0;
   virtual void Integer(std::string_view name, int64_t& integer) = 0;
-  // x's states (core/model/fields.h), the run's. Only if x is of a space that has some.
+  // The run's states that are x's (core/model/fields.h). Called only if x is of a space that has
+  // some.
   virtual void States(const X& /*x*/) {}
 };
 
@@ -34,7 +37,7 @@ class StateVisitor {
 struct Dial {
   std::string name;  // the field's: `step_size`, `momentum`, `beta1`
   Settable sequence;
-  // What the step that produced the present iterate used; none at index 0.
+  // The number that the step that produced the present iterate used; there is none at index 0.
   std::optional<double> used = {};
 };
 

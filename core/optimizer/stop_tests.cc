@@ -49,7 +49,7 @@ std::vector<StopReason> Holding(const StopTests& tests, const StopMeasures& meas
   const auto below = [&](const char* test, std::optional<double> limit, double measured) {
     if (limit && measured <= *limit) reasons.push_back({test, measured, *limit});
   };
-  // As the quotient, so that the sentence shows what was given.
+  // The quotient is compared, so that the sentence shows what was given.
   const auto below_relative = [&](const char* test, std::optional<double> limit, double change,
                                   double size) {
     if (!limit || !(change <= *limit * size)) return;
@@ -80,7 +80,7 @@ double Greatest(Buffers x) {
   for (const at::Tensor& buffer : x) {
     const double part =
         at::linalg_vector_norm(buffer, std::numeric_limits<double>::infinity()).item<double>();
-    if (!(part <= greatest)) greatest = part;  // NaN, too
+    if (!(part <= greatest)) greatest = part;  // takes NaN, too
   }
   return greatest;
 }

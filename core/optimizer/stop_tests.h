@@ -1,4 +1,4 @@
-// When a run has come far enough: tests on x, f, g, iterations, evaluations and time.
+// Stop tests say when a run has come far enough: by x, f, g, iterations, evaluations and time.
 //
 //   Stopper<at::Tensor> stopper({.value_relative_change = 1e-12, .gradient_norm = 1e-8});
 //   auto run = Lbfgs{}(x0, objective);
@@ -28,9 +28,9 @@
 
 namespace descent {
 
-// Each is off unless given; a run stops as soon as one holds. Tolerances are absolute or relative,
-// one test each, as Optim.jl has them; norms are Euclidean, so that they mean something in every
-// inner product space.
+// Each test is off unless given; a run stops as soon as one holds. Tolerances are absolute or
+// relative, one test each, as Optim.jl has them; norms are Euclidean, so that they mean something
+// in every inner product space.
 struct StopTests {
   std::optional<double> solution_change = {};           // |x_k − x_{k−1}| ≤ it
   std::optional<double> solution_relative_change = {};  // |x_k − x_{k−1}| ≤ it·|x_k|
@@ -38,10 +38,10 @@ struct StopTests {
   std::optional<double> value_relative_change = {};     // |f_k − f_{k−1}| ≤ it·|f_k|
   std::optional<double> value_below = {};               // f_k ≤ it
   std::optional<double> gradient_norm = {};             // |g_k| ≤ it
-  std::optional<double> gradient_max = {};              // each |g_k,i| ≤ it; of tensors and models
+  std::optional<double> gradient_max = {};              // each |g_k,i| ≤ it; for tensors and models
   std::optional<int64_t> iterations = {};               // k ≥ it
   std::optional<int64_t> evaluations = {};              // of the objective, ≥ it
-  std::optional<double> seconds = {};                   // ≥ it, of whatever clock is given
+  std::optional<double> seconds = {};                   // ≥ it, by whatever clock is given
 
   void Describe(FieldList& fields) {
     fields(NonNegative("solution_change"), solution_change);
@@ -56,7 +56,7 @@ struct StopTests {
     fields(NonNegative("seconds"), seconds);
   }
 
-  // INVALID_ARGUMENT naming the field.
+  // Gives INVALID_ARGUMENT naming the field.
   absl::Status Validate() const;
   bool any() const;
 };
@@ -74,7 +74,8 @@ struct StopReason {
 // `stuck: the gradient is zero`.
 std::string ToSentence(const std::vector<StopReason>& reasons);
 
-// What the tests compare; changes are those since the iteration before, NaN if it is not known.
+// What the tests compare. Changes are those since the iteration before, and NaN if that is not
+// known.
 struct StopMeasures {
   int64_t index = 0;
   double solution_change = 0;
@@ -84,31 +85,33 @@ struct StopMeasures {
   double gradient_norm = 0;
   double gradient_max = 0;
   int64_t evaluations = 0;
-  std::optional<double> seconds = {};  // none: time is not to decide
+  std::optional<double> seconds = {};  // none where time is not to decide
 };
 
-// All that hold, in the order of the fields.
+// Gives all that hold, in the order of the fields.
 std::vector<StopReason> Holding(const StopTests& tests, const StopMeasures& measures);
 
 namespace internal {
 
-// The greatest |x_i|; NaN if there is one.
+// Gives the greatest |x_i|, or NaN if there is one.
 double Greatest(Buffers x);
 
 }  // namespace internal
 
-// Remembers the iteration before. Owns a copy of its solution if a test asks for changes. Not
-// thread-safe.
+// A stopper remembers the iteration before. It owns a copy of its solution if a test asks for
+// changes. Not thread-safe.
 template <InnerProductSpace X>
 class Stopper {
  public:
   static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-  // seconds: of the run so far; none where time is not to decide. Throws std::invalid_argument
-  // where Validate() gives an error, or the space has no coordinates for gradient_max.
+  // `seconds` gives those of the run so far, or none where time is not to decide. Throws
+  // std::invalid_argument where Validate() gives an error, or if the space has no coordinates for
+  // gradient_max.
   explicit Stopper(StopTests tests, std::function<std::optional<double>()> seconds = {});
 
-  // Of each iteration in turn: those that hold. The same iteration again gives the same.
+  // Takes each iteration in turn, and gives the tests that hold. The same iteration again gives the
+  // same.
   std::vector<StopReason> Look(const Iteration<X>& it, int64_t evaluations) {
     return Look(it.index, it.solution, it.value, it.gradient, evaluations);
   }

@@ -18,7 +18,7 @@ class StrongWolfeSearch {
   StrongWolfeSearch(const StrongWolfe& options, LineFunction phi, const Sample& start)
       : options_(options), line_(phi, start, options.max_evaluations), start_(start) {}
 
-  // Algorithm 3.5: looks for an interval that holds a step which meets the conditions.
+  // Algorithm 3.5 looks for an interval that holds a step which meets the conditions.
   Sample Bracket(double step) {
     Sample previous = start_;
     double too_far = kInfinity;  // where values are not finite
@@ -51,7 +51,7 @@ class StrongWolfeSearch {
     return std::abs(sample.slope) <= -options_.curvature * start_.slope;
   }
 
-  // Algorithm 3.6: low has the least value of those that decrease, and its slope points to high.
+  // In algorithm 3.6, low has the least value of those that decrease, and its slope points to high.
   Sample Zoom(Sample low, Sample high) {
     double before_last = kInfinity, last = kInfinity;  // widths of the interval
     while (!line_.exhausted()) {
@@ -59,7 +59,8 @@ class StrongWolfeSearch {
       const double width = right - left;
       if (!(left < left + width / 2 && left + width / 2 < right)) break;
       double step = CubicMinimizer(low, high);
-      // Not too near to the ends; and by halves if it does not become shorter otherwise.
+      // The step is not too near to the ends, and halves the interval if that does not become
+      // shorter otherwise.
       const double margin = 0.1 * width;
       if (!std::isfinite(step) || width > 0.66 * before_last) step = left + width / 2;
       step = std::clamp(step, left + margin, right - margin);

@@ -1,4 +1,5 @@
-// Wrappers that change the gradient on its way to the optimizer inside: clipping, one's own.
+// Gradient transformations are wrappers that change the gradient on its way to the optimizer
+// inside: clipping, one's own.
 //
 //   template <class Optimizer>
 //   struct UnitGradient {
@@ -14,12 +15,12 @@
 //     DESCENT_GRADIENT_TRANSFORMATION(UnitGradient)
 //   };
 //
-// Numbers that it keeps between steps are a third argument of `Change`, a struct with
+// Numbers that a transformation keeps between steps are a third argument of `Change`, a struct with
 //   template <class Self, class Visit>
 //   static void Describe(Self& self, Visit&& visit)   visit(name, number) for each, a double or an
 //                                                     int64_t, that is to be saved
 //   void Report(const Reporter& report) const         those that people may want to see
-// If the step inside throws, they are as they were.
+// If the step inside throws, these numbers are as they were.
 #ifndef DESCENT_CORE_OPTIMIZER_TRANSFORMATION_H_
 #define DESCENT_CORE_OPTIMIZER_TRANSFORMATION_H_
 
@@ -44,15 +45,15 @@ class PassingGradient {
  public:
   explicit PassingGradient(const X& x0) : changed_(zeros_like(x0)) {}
 
-  // As it came.
+  // The gradient as it came.
   const X& given() const { return *given_; }
-  // What is handed on from now: a copy, to be changed.
+  // The gradient that is handed on from now: a copy, to be changed.
   X& changed() {
     if (!is_changed_) assign(*given_, changed_);
     is_changed_ = true;
     return changed_;
   }
-  // Memory of the gradient's size. What is in it means nothing.
+  // Memory of the gradient's size, whose contents mean nothing.
   X& scratch() {
     if (!scratch_) scratch_.emplace(zeros_like(changed_));
     return *scratch_;
@@ -60,13 +61,13 @@ class PassingGradient {
   // The parameters that nobody may move: their gradient is zero.
   const Places& frozen() const { return *frozen_; }
 
-  // Begins with the gradient of one step. Refers to both.
+  // Begins with the gradient of one step. Refers to both arguments.
   void Take(const X& given, const Places& frozen) {
     given_ = &given;
     frozen_ = &frozen;
     is_changed_ = false;
   }
-  // What is to be handed on.
+  // The gradient that is to be handed on.
   const X& result() const { return is_changed_ ? changed_ : *given_; }
 
  private:
@@ -77,7 +78,7 @@ class PassingGradient {
   std::optional<X> scratch_;
 };
 
-// Of a transformation that keeps no numbers.
+// This stands in for the numbers of a transformation that keeps none.
 struct NoTally {
   template <class Self, class Visit>
   static void Describe(Self&, Visit&&) {}
@@ -86,7 +87,7 @@ struct NoTally {
 
 namespace internal {
 
-// What Change says: the numbers that it keeps.
+// Learns from the type of `Change` which numbers it keeps.
 template <class Change>
 struct TallyOf;
 template <class O, class X>
@@ -156,8 +157,8 @@ class GradientTransformation final : public WrapperMethod<X> {
   Tally tally_;
 };
 
-// What makes a struct with hyperparameters, an `optimizer` and a Change an optimizer. The second
-// takes a sentence of its own for who puts it around an optimizer that evaluates by itself.
+// Makes an optimizer of a struct with hyperparameters, an `optimizer` and a Change. The second
+// macro takes the sentence that refuses an optimizer inside that evaluates by itself.
 #define DESCENT_GRADIENT_TRANSFORMATION(Name) \
   DESCENT_GRADIENT_TRANSFORMATION_SAYING(Name, ::descent::internal::kChangeEvaluating)
 #define DESCENT_GRADIENT_TRANSFORMATION_SAYING(Name, sentence)                  \

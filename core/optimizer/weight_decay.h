@@ -1,4 +1,4 @@
-// Weight decay, coupled and decoupled.
+// These wrappers let parameters decay, either by the gradient (coupled) or beside it (decoupled).
 #ifndef DESCENT_CORE_OPTIMIZER_WEIGHT_DECAY_H_
 #define DESCENT_CORE_OPTIMIZER_WEIGHT_DECAY_H_
 
@@ -26,7 +26,7 @@ class DecoupledWeightDecayMethod;
 
 namespace internal {
 
-// The hyperparameters of both.
+// Declares the hyperparameters of both.
 template <class O>
 void DescribeWeightDecay(O& options, FieldList& fields) {
   fields(NonNegative("weight_decay"), options.weight_decay);
@@ -35,28 +35,29 @@ void DescribeWeightDecay(O& options, FieldList& fields) {
 
 }  // namespace internal
 
-// g ← g + weight_decay·x: the gradient of f(x) + weight_decay/2·|x|² (torch.optim's `weight_decay`
-// but in AdamW). Line searches inside see that function, too.
+// g ← g + weight_decay·x, which is the gradient of f(x) + weight_decay/2·|x|² (torch.optim's
+// `weight_decay` in all but AdamW). Line searches inside see that function, too.
 template <class Optimizer>
 struct CoupledWeightDecay {
   static constexpr std::string_view kind = "coupled_weight_decay";
 
   Sequence weight_decay = 0.01;  // each ≥ 0
-  std::string pattern = "*";     // of the names of the parameters that decay
+  std::string pattern = "*";     // which parameters decay, by their names
   Optimizer optimizer;
 
   void Describe(FieldList& fields) { internal::DescribeWeightDecay(*this, fields); }
   DESCENT_WRAPPER(CoupledWeightDecay)
 };
 
-// x ← x − step_size·weight_decay·x before the step inside, with its step size, of a parameter in a
-// group that has its own with that (Loshchilov & Hutter 2019; around Adam: AdamW).
+// x ← x − step_size·weight_decay·x before the step inside, by the step size of that step; a
+// parameter in a group that has a step size of its own decays by that (Loshchilov & Hutter 2019;
+// around Adam: AdamW).
 template <class Optimizer>
 struct DecoupledWeightDecay {
   static constexpr std::string_view kind = "decoupled_weight_decay";
 
   Sequence weight_decay = 0.01;  // each ≥ 0
-  std::string pattern = "*";     // of the names of the parameters that decay
+  std::string pattern = "*";     // which parameters decay, by their names
   Optimizer optimizer;
 
   void Describe(FieldList& fields) { internal::DescribeWeightDecay(*this, fields); }
@@ -88,7 +89,7 @@ class CoupledWeightDecayMethod final : public WrapperMethod<X> {
   }
 
  private:
-  // f(x) + decay/2·|x|² for whoever evaluates inside.
+  // This is f(x) + decay/2·|x|², for whoever evaluates inside.
   class Decayed final : public Evaluator<X> {
    public:
     Decayed(const CoupledWeightDecayMethod& method, double decay, Evaluator<X>& objective)
@@ -156,7 +157,7 @@ class DecoupledWeightDecayMethod final : public WrapperMethod<X> {
       }
     });
   }
-  // The decay moves it.
+  // The decay moves the solution even where the step leaves it.
   std::string_view stuck() const override { return {}; }
 
  private:

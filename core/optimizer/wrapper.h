@@ -1,4 +1,4 @@
-// What the optimizers around an optimizer have in common.
+// A wrapper is an optimizer around an optimizer; this is what all of them have in common.
 //
 // A wrapper sees the gradient before the optimizer inside does, and its solution afterwards:
 // `ClipByNorm{.max_norm = 1, .optimizer = Adam{}}`. The outermost sees it first. A wrapper's dials
@@ -38,7 +38,7 @@
 namespace descent {
 namespace internal {
 
-// The first parts (up to `.` or `/`) of all names that a method's state has.
+// Collects the first parts (up to `.` or `/`) of all names that a method's state has.
 template <class X>
 class ScopeCollector final : public StateVisitor<X> {
  public:
@@ -52,7 +52,7 @@ class ScopeCollector final : public StateVisitor<X> {
   void Add(std::string_view name) { scopes.emplace(name.substr(0, name.find_first_of("./"))); }
 };
 
-// `clip_by_norm`, or `clip_by_norm2` if the method inside has such a one.
+// Gives `clip_by_norm`, or `clip_by_norm2` if the method inside has such a one.
 template <class X>
 std::string FreeScope(Method<X>& inner, std::string_view kind) {
   ScopeCollector<X> collector;
@@ -62,7 +62,7 @@ std::string FreeScope(Method<X>& inner, std::string_view kind) {
   return scope;
 }
 
-// The wrapper's sequences, named within its scope.
+// Gives the wrapper's sequences, named within its scope.
 template <Declared O>
 std::vector<Hyperparameter> ScopedSequences(const O& options, const std::string& scope) {
   std::vector<Hyperparameter> sequences = SequencesOf(options);
@@ -72,15 +72,16 @@ std::vector<Hyperparameter> ScopedSequences(const O& options, const std::string&
 
 }  // namespace internal
 
-// The status of the wrapper's own fields, or that of what it wraps.
+// Gives the status of the wrapper's own fields, or that of what it wraps.
 template <class O>
 absl::Status ValidateWrapper(const O& options) {
   absl::Status status = ValidateFields(options);
   return status.ok() ? options.optimizer.Validate() : status;
 }
 
-// The base of a wrapper's method: everything is as the method inside has it, until said otherwise.
-// But for TakeEvaluation: whether that may be handed on depends on what the wrapper does.
+// The base of a wrapper's method: everything is as the method inside has it, until overridden.
+// TakeEvaluation is not, because whether an evaluation may be handed on depends on what the wrapper
+// does.
 template <InnerProductSpace X>
 class WrapperMethod : public Method<X> {
  public:
@@ -103,14 +104,14 @@ class WrapperMethod : public Method<X> {
     inner_->Visit(visitor);
     dials_.Visit(visitor);
     if (dials_.list().empty()) {
-      // So that the scope is taken.
+      // A number is shown so that the scope is taken.
       int64_t present = 1;
       visitor.Integer(scope_ + ".present", present);
     }
   }
 
  protected:
-  // O: the wrapper's hyperparameters, with the wrapped optimizer as `optimizer`.
+  // O is the wrapper's hyperparameters, with the wrapped optimizer as `optimizer`.
   template <class O>
   WrapperMethod(const O& options, const X& x0)
       : inner_(options.optimizer.Start(x0)),
@@ -158,26 +159,27 @@ class WrapperMethod : public Method<X> {
     return inner_->TakeEvaluation(value, gradient);
   }
 
-  // An iteration in which the method inside stays where it is: its sequences count all the same.
+  // Counts an iteration in which the method inside stays where it is: its sequences count all the
+  // same.
   void SkipInside() {
     for (Dial* dial : inner_->dials()) dial->used = dial->sequence.next();
   }
 
-  // `clip_by_norm.clipped`
+  // Gives the name within the scope: `clip_by_norm.clipped`.
   std::string Named(std::string_view name) const {
     return absl::StrCat(scope_, ".", std::string(name));
   }
 
   std::unique_ptr<Method<X>> inner_;
   std::string scope_;
-  Dials dials_;    // the wrapper's own
+  Dials dials_;    // the wrapper's own, without those inside
   Places frozen_;  // the parameters that nobody may move
 
  private:
   std::vector<Dial*> all_dials_;
 };
 
-// What makes a struct with hyperparameters and an `optimizer` an optimizer; Name##Method<X> is its
+// Makes an optimizer of a struct with hyperparameters and an `optimizer`; Name##Method<X> is its
 // method.
 #define DESCENT_WRAPPER(Name)                                                   \
   ::absl::Status Validate() const { return ::descent::ValidateWrapper(*this); } \
