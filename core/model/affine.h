@@ -1,4 +1,4 @@
-// y = x W' + b as a step of a plan, for the layers that have one inside.
+// `PlanAffine` is y = x W' + b as a step of a plan, for the layers that have one inside.
 #ifndef DESCENT_CORE_MODEL_AFFINE_H_
 #define DESCENT_CORE_MODEL_AFFINE_H_
 
@@ -7,8 +7,8 @@
 
 namespace descent {
 
-// x: [batch, …, in_features], y: [batch, …, out_features]; `weight` [out_features, in_features] and
-// `bias` [out_features] (or undefined) are fields of the layer.
+// x is [batch, …, in_features], y [batch, …, out_features]; `weight` [out_features, in_features]
+// and `bias` [out_features] (or undefined) are fields of the layer.
 PlanTensor PlanAffine(PlanBuilder& plan, const PlanTensor& x, const at::Tensor& weight,
                       const at::Tensor& bias);
 

@@ -31,7 +31,7 @@ struct AttentionStep {
   Heads heads;
   std::optional<DropMask> dropout;
   std::shared_ptr<const int64_t> iteration;
-  PlanTensor qkv, weights, used;  // used: none without dropout
+  PlanTensor qkv, weights, used;  // `used` is undefined without dropout
 
   void Forward(const at::Tensor& y) const {
     const bool done = OnCpu(*qkv, [&]<class T>(T*) {
@@ -54,7 +54,7 @@ struct AttentionStep {
     y.copy_(heads.MixOf(dropout ? *used : *weights, *qkv));
   }
 
-  // dweights: [batch, heads, time, time] with dropout, else [time, time].
+  // dweights is [batch, heads, time, time] with dropout, else [time, time].
   void Backward(const at::Tensor& dy, const at::Tensor& dweights, const at::Tensor& dqkv) const {
     const bool done = OnCpu(*qkv, [&]<class T>(T*) {
       const int64_t size = heads.time * heads.time, next = dropout ? size : 0;

@@ -1,5 +1,5 @@
-// Attention: each position of a sequence takes a mean of what all positions have to offer, weighted
-// by how well their keys fit its query.
+// In attention each position of a sequence takes a mean of what all positions have to offer,
+// weighted by how well their keys fit its query.
 #ifndef DESCENT_CORE_MODEL_ATTENTION_H_
 #define DESCENT_CORE_MODEL_ATTENTION_H_
 
@@ -17,16 +17,16 @@ namespace descent {
 // x in_proj_weight' + in_proj_bias, of which head h has the columns h·d to (h + 1)·d, d =
 // features/num_heads:
 //   head_h = softmax(q_h k_h'/√d) v_h,   y = [head_1 … head_n] W' + b.
-// x, y: [batch, time, features]. Parameters as torch.nn.MultiheadAttention's, and drawn as those:
-// `in_proj_weight` [3·features, features] by Xavier, `out_proj.weight` W [features, features]
-// uniformly from ±1/√features, `in_proj_bias` and `out_proj.bias` b zero.
+// x and y are [batch, time, features]. The parameters are torch.nn.MultiheadAttention's, and drawn
+// as those: `in_proj_weight` [3·features, features] by Xavier, `out_proj.weight` W [features,
+// features] uniformly from ±1/√features, `in_proj_bias` and `out_proj.bias` b zero.
 struct MultiHeadAttention {
   static constexpr std::string_view kind = "multi_head_attention";
 
   int64_t num_heads = 0;  // divides the number of features
-  bool causal = false;    // no position sees those after it
+  bool causal = false;    // true: no position sees those after it
   bool bias = true;
-  double dropout = 0;  // of the weights, in training
+  double dropout = 0;  // in training, of the weights
 
   void Describe(FieldList& fields) {
     fields(Count("num_heads", 1), num_heads);

@@ -21,7 +21,7 @@ namespace {
 
 using enum matrix::Form;
 
-// The first `seen` numbers of a row become their softmax, the others 0.
+// Makes the first `seen` numbers of a row their softmax, and the others 0.
 #define DESCENT_SOFTMAX(T)                                                      \
   DESCENT_VECTORIZED void SoftmaxRow(T* row, int64_t seen, int64_t count) {     \
     const T greatest = GreatestOf(row, seen);                                   \
@@ -34,7 +34,8 @@ DESCENT_SOFTMAX(float)
 DESCENT_SOFTMAX(double)
 #undef DESCENT_SOFTMAX
 
-// slope ← p ⊙ (slope − p·slope): from the derivative by a softmax p to that by what went into it.
+// Goes from the derivative by a softmax p to that by what went into it: slope ← p ⊙ (slope −
+// p·slope).
 #define DESCENT_SOFTMAX_BACKWARD(T)                                                \
   DESCENT_VECTORIZED void SoftmaxBackward(const T* p, T* slope, int64_t count) {   \
     const T product = SumOf<T>(count, [=](int64_t j) { return p[j] * slope[j]; }); \
@@ -44,7 +45,7 @@ DESCENT_SOFTMAX_BACKWARD(float)
 DESCENT_SOFTMAX_BACKWARD(double)
 #undef DESCENT_SOFTMAX_BACKWARD
 
-// [batch, heads, time, width] as [batch, time, features].
+// Views [batch, heads, time, width] as [batch, time, features].
 at::Tensor Join(const at::Tensor& x) { return x.transpose(1, 2).flatten(2); }
 
 }  // namespace

@@ -31,18 +31,18 @@ void RefuseSingle(int64_t count) {
       "example has one; give larger batches");
 }
 
-// Running averages. A value: the numbers are elsewhere.
+// How running averages move. A value: the numbers are elsewhere.
 struct Running {
   double momentum;
 
-  // Once for each iteration. mean, variance (÷ count): those of the batch; count: how many numbers
-  // each is of, more than one.
+  // Moves the averages once for each iteration, however often it is called. mean and variance (÷
+  // count) are those of the batch, each over `count` > 1 numbers.
   void Update(int64_t iteration, int64_t count, const at::Tensor& mean, const at::Tensor& variance,
               const at::Tensor& running_mean, const at::Tensor& running_var,
               const at::Tensor& tracked) const {
     const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
     if (!tracked.is_cpu()) {
-      // Nothing is read back: a weight on the device decides.
+      // Nothing is read back from the device: a weight that is computed there decides.
       const at::Tensor share = tracked.ne(iteration + 1).to(mean.scalar_type()).mul_(momentum);
       running_mean.add_(share * (mean - running_mean));
       running_var.add_(share * (variance * unbiased - running_var));
@@ -61,7 +61,8 @@ struct Running {
     running_var.mul_(1 - momentum).add_(variance, momentum * unbiased);
   }
 
-  // The means over the batches 0 … batch, of which these are the last one's numbers.
+  // Makes the averages the means over the batches 0 … batch, of which these are the last one's
+  // numbers.
   static void Estimate(int64_t batch, int64_t count, const at::Tensor& mean,
                        const at::Tensor& variance, const at::Tensor& running_mean,
                        const at::Tensor& running_var) {

@@ -1,4 +1,5 @@
-// Normalization over the batch  (Ioffe & Szegedy 2015; torch.nn.BatchNorm1d, BatchNorm2d).
+// Batch normalization normalizes each channel over the batch  (Ioffe & Szegedy 2015;
+// torch.nn.BatchNorm1d, BatchNorm2d).
 #ifndef DESCENT_CORE_MODEL_BATCH_NORM_H_
 #define DESCENT_CORE_MODEL_BATCH_NORM_H_
 
@@ -12,17 +13,17 @@
 namespace descent {
 
 // y = (x − mean)/√(variance + epsilon)·weight + bias for each channel; x, y: [batch, channels, …].
-// Parameters, if affine: `weight` [channels] of ones, `bias` [channels] of zeros.
+// The parameters, if affine, are `weight` [channels] of ones and `bias` [channels] of zeros.
 //
 // In training mean and variance are those of the batch and all positions. Each iteration's first
-// evaluation moves the states `running_mean` and `running_var` [channels] towards them:
-// running ← (1 − momentum)·running + momentum·batch, with the unbiased variance. Otherwise they
-// take the place of the batch's, and in training, too, if the layer is frozen (fields.h): then they
-// stay. `num_batches_tracked` is the number of iterations that they have seen: k + 1 at iteration
-// k. A layer that is used twice in a graph counts its first use.
+// evaluation moves the states `running_mean` and `running_var` [channels] towards them: running ←
+// (1 − momentum)·running + momentum·batch, with the unbiased variance. When the model is used, the
+// states take the place of the batch's; so they do in training if the layer is frozen (fields.h),
+// and then they stay. `num_batches_tracked` is the number of iterations that they have seen: k + 1
+// at iteration k. A layer that is used twice in a graph counts its first use.
 //
-// A single value for each channel has no variance, and normalized it would be 0:
-// std::invalid_argument in training, as in PyTorch.
+// A single value for each channel has no variance, and would always become 0. In training it throws
+// std::invalid_argument, as in PyTorch.
 struct BatchNorm {
   static constexpr std::string_view kind = "batch_norm";
 

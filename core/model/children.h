@@ -1,4 +1,4 @@
-// What containers have in common: they build the layers inside, each under a name of its own.
+// `Children` builds the layers inside a container, each under a name of its own.
 #ifndef DESCENT_CORE_MODEL_CHILDREN_H_
 #define DESCENT_CORE_MODEL_CHILDREN_H_
 
@@ -20,7 +20,7 @@ struct ChildInput {
   Shape shape;
   at::ScalarType dtype;
 
-  // What the container itself is given.
+  // Gives what the container itself is given.
   static ChildInput Of(const BuildContext& context) {
     return {context.source, context.input_shape, context.input_dtype};
   }
@@ -28,18 +28,18 @@ struct ChildInput {
 
 class Children {
  public:
-  // Both outlive it.
+  // Both arguments outlive this object.
   Children(const BuildContext& context, std::string_view kind) : context_(context), kind_(kind) {}
 
-  // `name`: letters, digits, `_` and `-`, not yet taken; what is wrong is said of a layer of that
-  // kind. The context of the child.
+  // Gives the context of the child. `name` has letters, digits, `_` and `-`, and is not yet taken;
+  // errors are said of a layer of that kind.
   absl::StatusOr<BuildContext> Enter(const std::string& name, std::string_view kind,
                                      const ChildInput& input);
-  // The layer; its summaries are kept here. On return `input` is its output.
+  // Builds the layer, and keeps its summaries here. On return `input` is the layer's output.
   absl::StatusOr<std::unique_ptr<Layer>> Build(const std::string& name, const LayerOptions& options,
                                                ChildInput* input);
 
-  // Of all that was built, in order.
+  // The summaries of all that was built, in order.
   std::vector<LayerSummary> summaries;
 
  private:

@@ -31,7 +31,7 @@ namespace {
 // LibTorch's operators, on [batch, channels, …].
 struct ConvolutionOperators {
   std::vector<int64_t> stride, padding, dilation, no_output_padding;
-  // At the end of each dimension, from the last one on, beside `padding` at both ends.
+  // Zeros at the end of each dimension, from the last one on, beside `padding` at both ends.
   std::vector<int64_t> extra;
   int64_t groups;
 
@@ -120,7 +120,7 @@ class ConvLayer final : public Layer {
   at::Tensor bias_;    // [out_channels] or undefined
 };
 
-// Those of one or of two dimensions.
+// The options of layers of one or of two dimensions.
 struct Options {
   std::string_view kind;
   size_t dimensions;
@@ -157,7 +157,7 @@ absl::Status CheckChannels(const Options& options, int64_t channels, const Build
   return absl::OkStatus();
 }
 
-// All of it, before and after together.
+// Gives all of the padding, before and after together.
 absl::StatusOr<Extent> TotalPadding(const Options& options, const SpatialOptions& spatial,
                                     const Extent& kernel, const Extent& stride,
                                     const Extent& dilation, const BuildContext& context) {

@@ -14,11 +14,11 @@
 
 namespace descent {
 
-// y[o, p] = bias[o] + Σ_{c, k} weight[o, c, k] x[c, stride·p + dilation·k − padding], zero outside
-// of x; c runs over the input channels of o's group. x: [batch, in_channels, length], y: [batch,
-// out_channels, ⌊(length + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1]. Parameters
-// `weight` [out_channels, in_channels/groups, kernel_size] and `bias` [out_channels], drawn
-// uniformly from ±1/√(in_channels/groups·kernel_size), as torch.nn.Conv1d does.
+// y[o, p] = bias[o] + Σ_{c, k} weight[o, c, k] x[c, stride·p + dilation·k − padding], where x is
+// zero outside and c runs over the input channels of o's group. x is [batch, in_channels, length],
+// y [batch, out_channels, ⌊(length + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1]. The
+// parameters `weight` [out_channels, in_channels/groups, kernel_size] and `bias` [out_channels] are
+// drawn uniformly from ±1/√(in_channels/groups·kernel_size), as torch.nn.Conv1d does.
 struct Conv1d {
   static constexpr std::string_view kind = "conv1d";
 
@@ -30,7 +30,8 @@ struct Conv1d {
   int64_t dilation = 1;
   int64_t groups = 1;  // divides the channels of input and output
   bool bias = true;
-  // As much padding as keeps the length (an odd zero goes to the end); stride 1, no padding given.
+  // Pads as much as keeps the length (an odd zero goes to the end); needs stride 1 and no padding
+  // given.
   bool same_padding = false;
   std::optional<Initializer> weight_init = {};
   std::optional<Initializer> bias_init = {};
@@ -51,7 +52,7 @@ struct Conv1d {
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
-// The same over [batch, in_channels, height, width]. Lists have one number for both dimensions, or
+// The same over [batch, in_channels, height, width]. A list has one number for both dimensions, or
 // that of the height and that of the width.
 struct Conv2d {
   static constexpr std::string_view kind = "conv2d";

@@ -13,7 +13,7 @@ namespace {
 
 using enum matrix::Form;
 
-// sums[k] += the sum of map k.
+// Adds the sum of map k to sums[k].
 #define DESCENT_ADD_SUMS(T)                                                                    \
   DESCENT_VECTORIZED void AddSums(const T* maps, int64_t count, int64_t size, double* sums) {  \
     for (int64_t k = 0; k < count; ++k, maps += size) {                                        \
@@ -26,7 +26,7 @@ DESCENT_ADD_SUMS(double)
 
 }  // namespace
 
-// The columns of one group of an image. The gaps of `padded` are zero.
+// Gives the columns of one group of an image. The gaps of `padded` are zero.
 template <class T>
 const T* Convolution::Columns(const T* x, T* padded, T* columns) const {
   if (group.identity()) return x;
@@ -54,7 +54,7 @@ void Convolution::Forward(const T* x, int64_t batch, const T* w, const T* bias, 
 template <class T>
 void Convolution::Backward(const T* dy, const T* x, int64_t batch, const T* w, T* scratch, T* dx,
                            T* dw, T* dbias) const {
-  // First of all, where the alignment is that of any type.
+  // The sums come first in the scratch memory, where the alignment is that of any type.
   auto* sums = reinterpret_cast<double*>(scratch);
   T* padded = scratch + kSumElements * out_channels;
   T *columns = padded + this->padded(), *places = columns + this->columns();

@@ -1,6 +1,8 @@
-// The numbers of a convolution on CPU: each image is unfolded, multiplied by the weights, gathered.
+// `Convolution` computes a convolution on the CPU: each image is unfolded, multiplied by the
+// weights, gathered.
 //
-// One image after the other, because its columns stay in the cache; all memory is the caller's. The
+// One image is done after the other, because its columns stay in the cache; all memory is the
+// caller's. The order of the additions does not depend on the number of threads.
 // order of the additions does not depend on the number of threads.
 #ifndef DESCENT_CORE_MODEL_CONVOLUTION_H_
 #define DESCENT_CORE_MODEL_CONVOLUTION_H_
@@ -12,25 +14,25 @@
 
 namespace descent {
 
-// A value; any thread. Images: [channels, input], maps: [out_channels, output], weights:
+// A value; any thread. Images are [channels, input], maps [out_channels, output], weights
 // [out_channels, channels/groups, kernel].
 struct Convolution {
-  Unfolding group;  // of the channels of one group
+  Unfolding group;  // the unfolding of the channels of one group
   int64_t groups, out_channels;
 
-  // Elements of scratch, which holds nothing from one call to the next.
+  // How many elements of scratch memory are needed, which holds nothing from one call to the next.
   int64_t scratch() const { return kSumElements * out_channels + padded() + columns() + places(); }
 
-  // y ← the maps of `batch` images x; bias: [out_channels] or null.
+  // Writes into y the maps of `batch` images x; bias is [out_channels] or null.
   template <class T>
   void Forward(const T* x, int64_t batch, const T* w, const T* bias, T* scratch, T* y) const;
-  // Derivatives by x, w and bias from that by y; dx and dbias may be null.
+  // Writes the derivatives by x, w and bias from that by y; dx and dbias may be null.
   template <class T>
   void Backward(const T* dy, const T* x, int64_t batch, const T* w, T* scratch, T* dx, T* dw,
                 T* dbias) const;
 
  private:
-  // Of one group.
+  // The sizes of one group.
   int64_t out() const { return out_channels / groups; }
   int64_t image() const { return group.channels * group.input[0] * group.input[1]; }
   int64_t map() const { return group.output[0] * group.output[1]; }

@@ -12,12 +12,12 @@
 namespace descent {
 namespace {
 
-// 2³² places share two keys.
+// One pair of keys serves so many places.
 constexpr int64_t kBlock = int64_t{1} << 32;
 
-// A hash of the place with a key before each round: two rounds of a 32-bit finalizer with
-// multipliers found by search (Wellons 2018, "lowbias32"), which vectorizes where 64-bit
-// multiplications would not.
+// Hashes the place with a key before each round: two rounds of a 32-bit finalizer with multipliers
+// found by search (Wellons 2018, "lowbias32"), which vectorizes where 64-bit multiplications would
+// not.
 inline uint32_t Round(uint32_t z) {
   z = (z ^ (z >> 16)) * 0x7feb352dU;
   z = (z ^ (z >> 15)) * 0x846ca68bU;

@@ -32,7 +32,7 @@ class DropoutLayer final : public Layer {
                   .writes = {y},
                   .run = [=, mask = mask_] { mask.Apply(*iteration, *x, *y); },
                   .in_place = true});
-    // The mask is drawn again: cheaper than to read it from memory.
+    // The mask is drawn again, which is cheaper than to read it from memory.
     const PlanTensor dy = plan.Gradient(y), dx = plan.Contribution(x);
     plan.Backward({.reads = {dy},
                    .writes = {dx},

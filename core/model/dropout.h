@@ -1,5 +1,5 @@
-// In training each number is 0 with probability p, and else divided by 1 − p; otherwise y = x
-// (Srivastava et al. 2014).
+// Dropout sets each number to 0 with probability p in training, and divides it by 1 − p otherwise;
+// when the model is used, y = x (Srivastava et al. 2014).
 #ifndef DESCENT_CORE_MODEL_DROPOUT_H_
 #define DESCENT_CORE_MODEL_DROPOUT_H_
 
@@ -12,7 +12,7 @@
 
 namespace descent {
 
-// x, y: [batch, …]. What is dropped is a function of the model's seed, the layer's path, the
+// x and y are [batch, …]. What is dropped is a function of the model's seed, the layer's path, the
 // iteration, and the place in the batch.
 struct Dropout {
   static constexpr std::string_view kind = "dropout";

@@ -1,5 +1,5 @@
-// What element-wise layers without parameters have in common.
-//
+// `ElementwiseLayer` makes a layer without parameters of a function of each number and its
+// derivative:
 //   struct Tanh {
 //     static constexpr bool kFromOutput = true;   // else from the input
 //     at::Tensor Apply(const at::Tensor& x) const;                        // recorded by autograd
@@ -20,7 +20,7 @@
 
 namespace descent {
 
-// `Function`: numbers, copied into the plan.
+// A `Function` is a value of a few numbers, which is copied into the plan.
 template <class Function>
 class ElementwiseLayer final : public Layer {
  public:

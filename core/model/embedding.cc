@@ -26,7 +26,7 @@
 namespace descent {
 namespace {
 
-// y ← rows of the table [rows, dim].
+// Writes rows of the table [rows, dim] into y.
 template <class T>
 void Gather(const T* table, int64_t rows, int64_t dim, const int64_t* x, int64_t count, T* y) {
   for (int64_t i = 0; i < count; ++i, y += dim) {
@@ -39,17 +39,17 @@ void Gather(const T* table, int64_t rows, int64_t dim, const int64_t* x, int64_t
   }
 }
 
-// table [rows, dim] ← the sums of those rows of dy that were gathered from each. begins [rows + 1],
-// places [count]: scratch.
+// Writes into table [rows, dim] the sums of those rows of dy that were gathered from each. begins
+// [rows + 1] and places [count] are scratch.
 template <class T>
 void Scatter(const T* dy, int64_t rows, int64_t dim, const int64_t* x, int64_t count,
              int64_t* begins, int64_t* places, T* table) {
-  // Where each row was gathered to, one row's places after the other's, each in order.
+  // Sorts where each row was gathered to, one row's places after the other's, each in order.
   std::fill_n(begins, rows + 1, int64_t{0});
   for (int64_t i = 0; i < count; ++i) ++begins[x[i] + 1];
   for (int64_t r = 0; r < rows; ++r) begins[r + 1] += begins[r];
   for (int64_t i = 0; i < count; ++i) places[begins[x[i]]++] = i;
-  // By now each begins where its places end.
+  // By now each entry of `begins` is where its row's places end.
   int64_t first = 0;
   for (int64_t r = 0; r < rows; ++r, table += dim) {
     SumOfListed(dy, places + first, begins[r] - first, dim, table);
@@ -144,7 +144,7 @@ class PositionalEmbeddingLayer final : public Layer {
                          if (!done) dx->copy_(*dy);
                        },
                    .in_place = true});
-    // Stated later, run earlier: before dy's memory becomes that of dx.
+    // This is stated later and so runs earlier, before dy's memory becomes that of dx.
     plan.Backward({.reads = {dy}, .writes = {dw}, .run = [=] {
                      const bool done = OnCpu(*dy, [&]<class T>(T*) {
                        T* to = dw->mutable_data_ptr<T>();

@@ -1,4 +1,5 @@
-// Rows of a table for whole numbers: the words, characters or categories that a network reads.
+// An embedding looks whole numbers up in a table: the words, characters or categories that a
+// network reads.
 #ifndef DESCENT_CORE_MODEL_EMBEDDING_H_
 #define DESCENT_CORE_MODEL_EMBEDDING_H_
 
@@ -13,9 +14,9 @@
 
 namespace descent {
 
-// y[…] = weight[x[…]]; x: [batch, …] of int64 in [0, num_embeddings), y: [batch, …, embedding_dim].
-// The parameter `weight` [num_embeddings, embedding_dim] is drawn from a normal distribution with
-// standard deviation 1, as torch.nn.Embedding does. An index out of range throws
+// y[…] = weight[x[…]], where x is [batch, …] of int64 in [0, num_embeddings) and y [batch, …,
+// embedding_dim]. The parameter `weight` [num_embeddings, embedding_dim] is drawn from a normal
+// distribution with standard deviation 1, as torch.nn.Embedding does. An index out of range throws
 // std::invalid_argument (in a plan) or c10::Error.
 struct Embedding {
   static constexpr std::string_view kind = "embedding";
@@ -33,13 +34,13 @@ struct Embedding {
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
-// y = x + weight[0..time): which place it is; x, y: [batch, time, features]. The parameter `weight`
-// [max_length, features] is drawn from a normal distribution with standard deviation 0.02
-// (Radford et al. 2019).
+// y = x + weight[0..time), which tells the network at which place each row is; x and y are [batch,
+// time, features]. The parameter `weight` [max_length, features] is drawn from a normal
+// distribution with standard deviation 0.02 (Radford et al. 2019).
 struct PositionalEmbedding {
   static constexpr std::string_view kind = "positional_embedding";
 
-  std::optional<int64_t> max_length = {};  // default: the inputs' time; ≥ it
+  std::optional<int64_t> max_length = {};  // ≥ the inputs' time, which is the default
   std::optional<Initializer> weight_init = {};
 
   void Describe(FieldList& fields) {

@@ -1,4 +1,4 @@
-// How a struct of tensors and submodels lists what it is made of.
+// `Fields` is how a struct of tensors and submodels lists what it is made of.
 //
 //   struct Line {
 //     at::Tensor weight, bias;
@@ -43,16 +43,17 @@ void ListFields(std::tuple<S...>& s, Fields& fields);
 class Fields {
  public:
   struct Field {
-    std::string name;  // path from the root: `first.weight`
+    std::string name;  // the path from the root: `first.weight`
     at::Tensor* tensor;
   };
 
   Fields& operator()(std::string_view name, at::Tensor& tensor);
   Fields& state(std::string_view name, at::Tensor& tensor);
-  // Whether the states of this struct are held: the layer is used as it is, in training too.
+  // Tells where the struct keeps whether its states are held: then the layer is used as it is, in
+  // training too.
   Fields& held(bool& held);
 
-  // A submodel; its fields get the prefix `name.`.
+  // Lists a submodel, whose fields get the prefix `name.`.
   template <class Submodel>
     requires requires(Submodel& submodel, Fields& fields) { ListFields(submodel, fields); }
   Fields& operator()(std::string_view name, Submodel& submodel) {
@@ -67,7 +68,7 @@ class Fields {
   const std::vector<Field>& states() const { return states_; }
 
   struct Held {
-    std::string prefix;  // of the struct's names: `first.`; empty: the root
+    std::string prefix;  // how the struct's names begin: `first.`; empty: the root
     bool* held;
   };
   const std::vector<Held>& held() const { return held_; }
@@ -79,10 +80,10 @@ class Fields {
   std::vector<Held> held_;
 };
 
-// Holds the states of a struct if the parameters in it are all frozen, or if there are none, those
-// of the nearest struct around it that has some. `frozen`: places in list().
+// Holds the states of a struct if the parameters in it are all frozen; where it has none, those of
+// the nearest struct around it that has some decide. `frozen` are places in list().
 void HoldStates(const Fields& fields, std::span<const size_t> frozen);
-// The paths of structs whose states are held: `body.0`.
+// Gives the paths of the structs whose states are held: `body.0`.
 std::vector<std::string> HeldStates(const Fields& fields);
 
 template <class S>

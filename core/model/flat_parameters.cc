@@ -53,7 +53,7 @@ struct FlatParameters::Layout {
   std::vector<Entry> entries;
   std::vector<Buffer> buffers;
 
-  // For each buffer true where no parameter is. Made when first needed.
+  // For each buffer, true where no parameter is. It is made when it is first needed.
   const std::vector<at::Tensor>& Gaps() const {
     std::call_once(gaps_once_, [this] {
       for (const Buffer& buffer : buffers) {

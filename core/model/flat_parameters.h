@@ -1,10 +1,10 @@
-// The parameters of a model, in one flat buffer per dtype and device.
+// `FlatParameters` are the parameters of a model in one flat buffer per dtype and device.
 //
 // Each parameter is a named view that starts at a multiple of 64 bytes; the gaps between them are
-// zero, so that `dot` and `norm` of the buffers are those of the parameters. Owns the buffers; the
-// views (and the fields they were bound to) share them. Movable, copied by `Clone` and `ZerosLike`
-// only, since a copy must be bound to somebody's fields. A model's states (fields.h) lie in one of
-// these of their own. Not thread-safe.
+// zero, so that `dot` and `norm` of the buffers are those of the parameters. The object owns the
+// buffers; the views (and the fields they were bound to) share them. It is movable, and copied by
+// `Clone` and `ZerosLike` only, since a copy must be bound to somebody's fields. A model's states
+// (fields.h) lie in another object of this class. Not thread-safe.
 #ifndef DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_
 #define DESCENT_CORE_MODEL_FLAT_PARAMETERS_H_
 
@@ -21,7 +21,8 @@
 
 namespace descent {
 
-// A named view: `hidden.weight`. The tensor shares the flat buffer's memory and knows no graph.
+// A named view, such as `hidden.weight`. The tensor shares the flat buffer's memory and knows no
+// graph.
 struct Parameter {
   std::string name;
   at::Tensor tensor;
@@ -32,7 +33,7 @@ class FlatParameters {
   struct Layout;
 
  public:
-  // Names, shapes and places without the numbers; keeps no buffers alive.
+  // Names, shapes and places without the numbers; it keeps no buffers alive.
   using LayoutId = std::shared_ptr<const Layout>;
 
   FlatParameters() = default;
@@ -45,28 +46,28 @@ class FlatParameters {
   // std::invalid_argument naming the field if it is undefined, not floating point, or listed twice,
   // and if there are none.
   static FlatParameters Gather(const FieldList& fields);
-  // The same for states: of any dtype, and there may be none.
+  // Does the same for states, which are of any dtype; there may be none.
   static FlatParameters GatherStates(const FieldList& fields);
-  // A copy of the numbers (or zeros), with these fields (of a copy of the same structure) bound to
-  // it. Throws std::invalid_argument if they aren't the same names and shapes.
+  // Give a copy of the numbers (or zeros), with these fields (of a copy of the same structure)
+  // bound to it. Throw std::invalid_argument if they aren't the same names and shapes.
   FlatParameters Clone(const FieldList& fields) const;
   FlatParameters ZerosLike(const FieldList& fields) const;
-  // Likewise, in another dtype; each number has the same place in its buffer, so that a view may
+  // Gives a copy in another dtype; each number has the same place in its buffer, so that a view may
   // start at a smaller multiple of bytes.
   FlatParameters To(at::ScalarType dtype, const FieldList& fields) const;
 
   Buffers buffers() const { return buffers_; }
-  // In the order in which the fields were listed.
+  // The views, in the order in which the fields were listed.
   std::span<const Parameter> views() const { return views_; }
   // The same tensors without their names.
   std::span<const at::Tensor> tensors() const { return tensors_; }
-  // Number of scalars, without the gaps.
+  // The number of scalars, without the gaps.
   int64_t count() const;
   // True if the names, shapes, dtypes and devices are the same, so that the buffers correspond.
   bool SameLayout(const FlatParameters& other) const { return SameLayout(other.layout_); }
   bool SameLayout(const LayoutId& other) const;
   const LayoutId& layout() const { return layout_; }
-  // What a gap could not stand: x ← x + a, and x ← x ⊘ divisor, with the gaps left zero.
+  // Do what a gap could not stand, x ← x + a, and x ← x ⊘ divisor, with the gaps left zero.
   void Shift(double a) const;
   void Divide(const FlatParameters& divisor) const;
 

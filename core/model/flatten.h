@@ -1,4 +1,4 @@
-// [batch, d1, d2, …] to [batch, d1·d2·…].
+// Flatten makes [batch, d1·d2·…] of [batch, d1, d2, …].
 #ifndef DESCENT_CORE_MODEL_FLATTEN_H_
 #define DESCENT_CORE_MODEL_FLATTEN_H_
 

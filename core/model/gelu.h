@@ -1,4 +1,4 @@
-// x·Φ(x) with the normal distribution function Φ, element-wise  (Hendrycks & Gimpel 2016).
+// GELU is x·Φ(x) with the normal distribution function Φ, element-wise  (Hendrycks & Gimpel 2016).
 #ifndef DESCENT_CORE_MODEL_GELU_H_
 #define DESCENT_CORE_MODEL_GELU_H_
 

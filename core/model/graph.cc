@@ -29,21 +29,21 @@ namespace {
 
 constexpr char kInput[] = "input";
 
-// "layer `0` (linear) gives [32]".
+// Gives "layer `0` (linear) gives [32]".
 std::string Gives(const ChildInput& input) {
   return absl::StrCat(input.source, input.source == "the data" ? " give " : " gives ",
                       ToString(input.shape));
 }
 
-// What a node does at run time. Values are numbered: 0 is the graph's input, i + 1 node i.
+// What a node does at run time. Values are numbered: 0 is the graph's input, i + 1 that of node i.
 struct Node {
   enum class Kind : uint8_t { kLayer, kAdd, kMultiply, kConcat };
 
   std::string name;
   std::vector<size_t> inputs = {};
   Kind kind = Kind::kLayer;
-  size_t layer = 0;       // which layer
-  int64_t dimension = 0;  // of a concatenation, the batch included
+  size_t layer = 0;       // the layer's place in the list
+  int64_t dimension = 0;  // of a concatenation, counted with the batch
 };
 
 struct NamedLayer {
@@ -284,14 +284,14 @@ class GraphBuilder {
     return absl::OkStatus();
   }
 
-  // A node that has no layer of its own.
+  // Summarizes a node that has no layer of its own.
   void Summarize(const BuildContext& inner, const char* kind, ChildInput* x) {
     x->source = inner.Describe(kind);
     children_.summaries.push_back(
         {.name = inner.path, .kind = kind, .output_shape = x->shape, .plan = true});
   }
 
-  // That all nodes are needed.
+  // Checks that all nodes are needed.
   absl::Status CheckUse(size_t output) const {
     std::vector<bool> used(values_.size());
     used[output] = true;
@@ -316,8 +316,8 @@ class GraphBuilder {
   std::vector<NamedLayer> layers_;
   std::vector<Node> nodes_;
   std::vector<ChildInput> values_;
-  std::map<std::string, size_t> numbers_;  // of values
-  std::map<std::string, Made> made_;       // by node
+  std::map<std::string, size_t> numbers_;  // the numbers of values, by name
+  std::map<std::string, Made> made_;       // what each node made, by name
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Normalization of groups of channels  (Wu & He 2018; torch.nn.GroupNorm).
+// Group normalization normalizes each example's channels in groups  (Wu & He 2018;
+// torch.nn.GroupNorm).
 #ifndef DESCENT_CORE_MODEL_GROUP_NORM_H_
 #define DESCENT_CORE_MODEL_GROUP_NORM_H_
 
@@ -13,8 +14,8 @@
 namespace descent {
 
 // y = (x − mean)/√(variance + epsilon)·weight + bias over the channels of a group and all
-// positions, for each example; x, y: [batch, channels, …]. Parameters, if affine: `weight`
-// [channels] of ones, `bias` [channels] of zeros.
+// positions, for each example; x, y: [batch, channels, …]. The parameters, if affine, are `weight`
+// [channels] of ones and `bias` [channels] of zeros.
 struct GroupNorm {
   static constexpr std::string_view kind = "group_norm";
 

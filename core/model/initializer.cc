@@ -21,8 +21,8 @@ namespace {
 
 at::Generator GeneratorOf(const Start& start) { return at::detail::createCPUGenerator(start.seed); }
 
-// Draws in float32 and rounds to the parameter's dtype: LibTorch's generators give each dtype
-// numbers of its own. Nothing is drawn for meta tensors.
+// Draws in float32 and rounds to the parameter's dtype, because LibTorch's generators give each
+// dtype numbers of its own. Nothing is drawn for meta tensors.
 template <class Draw>
 absl::Status FillBy(const Start& start, Draw draw) {
   if (start.values.is_meta()) return absl::OkStatus();
@@ -65,7 +65,7 @@ absl::Status NormalInitializer::Fill(const Start& start) const {
   return FillNormal(start, mean, std);
 }
 
-// By the inverse of the distribution function: x = √2·erf⁻¹(u), u uniform in ±erf(2/√2).
+// Draws by the inverse of the distribution function: x = √2·erf⁻¹(u), u uniform in ±erf(2/√2).
 absl::Status TruncatedNormalInitializer::Fill(const Start& start) const {
   const double bound = std::erf(M_SQRT2);
   return FillBy(start, [&](const at::Tensor& x) {

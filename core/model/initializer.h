@@ -1,7 +1,7 @@
-// Where a parameter starts.
+// An `Initializer` says where a parameter starts.
 //
-// A kind is one struct that declares its fields (core/fields) and fills a tensor, and a line
-// in initializer_kinds.cc. Formulas are those of torch.nn.init. Values; any thread.
+// A kind is one struct that declares its fields (core/fields) and fills a tensor, and a line in
+// initializer_kinds.cc. Formulas are those of torch.nn.init. Initializers are values; any thread.
 #ifndef DESCENT_CORE_MODEL_INITIALIZER_H_
 #define DESCENT_CORE_MODEL_INITIALIZER_H_
 
@@ -28,13 +28,13 @@ struct Fans {
 
 // A parameter that is to be filled.
 struct Start {
-  at::Tensor values;  // on CPU, or meta: only checked
+  at::Tensor values;  // on CPU; on meta it is only checked
   Fans fans;
   uint64_t seed = 0;  // a function of the model's seed and the name
   std::string name;   // `hidden.weight`
 };
 
-// values ← value.
+// Sets values ← value.
 struct ConstantInitializer {
   static constexpr std::string_view kind = "constant";
   double value = 0;
@@ -42,7 +42,7 @@ struct ConstantInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Uniform in [low, high).
+// Draws uniformly from [low, high).
 struct UniformInitializer {
   static constexpr std::string_view kind = "uniform";
   double low = 0;
@@ -65,7 +65,7 @@ struct NormalInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Normal on mean ± 2·std alone.
+// Draws from a normal distribution, cut off outside of mean ± 2·std.
 struct TruncatedNormalInitializer {
   static constexpr std::string_view kind = "truncated_normal";
   double mean = 0;
@@ -77,10 +77,10 @@ struct TruncatedNormalInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Uniform in ±gain·√(3/fan)  (He et al. 2015).
+// Draws uniformly from ±gain·√(3/fan)  (He et al. 2015).
 struct KaimingUniformInitializer {
   static constexpr std::string_view kind = "kaiming_uniform";
-  double gain = M_SQRT2;  // that of ReLU
+  double gain = M_SQRT2;  // ReLU's gain
   bool fan_out = false;   // else fan_in
   void Describe(FieldList& fields) {
     fields(Positive("gain"), gain);
@@ -89,10 +89,10 @@ struct KaimingUniformInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Normal with standard deviation gain/√fan  (He et al. 2015).
+// Draws from a normal distribution with standard deviation gain/√fan  (He et al. 2015).
 struct KaimingNormalInitializer {
   static constexpr std::string_view kind = "kaiming_normal";
-  double gain = M_SQRT2;  // that of ReLU
+  double gain = M_SQRT2;  // ReLU's gain
   bool fan_out = false;   // else fan_in
   void Describe(FieldList& fields) {
     fields(Positive("gain"), gain);
@@ -101,7 +101,7 @@ struct KaimingNormalInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Uniform in ±gain·√(6/(fan_in + fan_out))  (Glorot & Bengio 2010).
+// Draws uniformly from ±gain·√(6/(fan_in + fan_out))  (Glorot & Bengio 2010).
 struct XavierUniformInitializer {
   static constexpr std::string_view kind = "xavier_uniform";
   double gain = 1;
@@ -109,7 +109,8 @@ struct XavierUniformInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Normal with standard deviation gain·√(2/(fan_in + fan_out))  (Glorot & Bengio 2010).
+// Draws from a normal distribution with standard deviation gain·√(2/(fan_in + fan_out))  (Glorot &
+// Bengio 2010).
 struct XavierNormalInitializer {
   static constexpr std::string_view kind = "xavier_normal";
   double gain = 1;
@@ -117,8 +118,8 @@ struct XavierNormalInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// gain times a matrix [d1, d2·d3·…] with orthonormal rows, or columns where it is taller than wide
-// (Saxe et al. 2014). INVALID_ARGUMENT for fewer than two dimensions.
+// Draws gain times a matrix [d1, d2·d3·…] with orthonormal rows, or columns where it is taller than
+// wide (Saxe et al. 2014). Gives INVALID_ARGUMENT for fewer than two dimensions.
 struct OrthogonalInitializer {
   static constexpr std::string_view kind = "orthogonal";
   double gain = 1;
@@ -126,12 +127,12 @@ struct OrthogonalInitializer {
   absl::Status Fill(const Start& start) const;
 };
 
-// Given values. The errors of ReadSafetensors; INVALID_ARGUMENT if there is no such tensor or it
-// has another shape.
+// Takes values from a file. Gives the errors of ReadSafetensors, and INVALID_ARGUMENT if there is
+// no such tensor or it has another shape.
 struct FileInitializer {
   static constexpr std::string_view kind = "file";
-  std::string path;    // of a safetensors file
-  std::string tensor;  // its name there; empty: the parameter's
+  std::string path;    // a safetensors file
+  std::string tensor;  // the tensor's name there; empty: the parameter's
   void Describe(FieldList& fields) {
     fields(Named("path"), path).Required();
     fields(Named("tensor"), tensor).MayBeEmpty();
@@ -155,7 +156,7 @@ class Initializer {
         }) {}
 
   std::string_view kind() const { return kind_; }
-  // INVALID_ARGUMENT naming the field that is out of range, or what the kind has to say.
+  // Gives INVALID_ARGUMENT naming the field that is out of range, or what the kind has to say.
   absl::Status Fill(const Start& start) const { return fill_(start); }
 
  private:

@@ -1,6 +1,6 @@
 // All kinds of initializers by their names, for whoever learns the kind at run time.
 //
-// Adding one: a line in initializer_kinds.cc.
+// A new one needs a line in initializer_kinds.cc. Free functions, any thread.
 #ifndef DESCENT_CORE_MODEL_INITIALIZER_KINDS_H_
 #define DESCENT_CORE_MODEL_INITIALIZER_KINDS_H_
 
@@ -15,10 +15,10 @@ namespace descent {
 
 using InitializerForm = Maker<Initializer>;
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<InitializerForm> NewInitializer(std::string_view kind);
 
-// `constant`, `uniform`, …
+// Gives the names: `constant`, `uniform`, …
 std::vector<std::string_view> InitializerKinds();
 
 }  // namespace descent

@@ -26,8 +26,8 @@
 namespace descent {
 namespace {
 
-// SplitMix64's finalizer (Steele, Lea & Flood 2014) over an FNV-1a hash of the name: neighbouring
-// seeds and names give unrelated draws, the same on every machine.
+// Applies SplitMix64's finalizer (Steele, Lea & Flood 2014) to an FNV-1a hash of the name:
+// neighbouring seeds and names give unrelated draws, the same on every machine.
 uint64_t Mix(uint64_t seed, std::string_view name) {
   uint64_t hash = 14695981039346656037ULL;
   for (const unsigned char c : name) hash = (hash ^ c) * 1099511628211ULL;
@@ -37,7 +37,7 @@ uint64_t Mix(uint64_t seed, std::string_view name) {
   return hash ^ (hash >> 31);
 }
 
-// The greatest number if it overflows: no memory holds so many.
+// Gives the greatest number if the count overflows: no memory holds so many.
 int64_t CountParameters(Layer& layer) {
   Fields list;
   layer.fields(list);
@@ -64,8 +64,8 @@ bool HasPlan(const BuildContext& context, std::string_view kind, const Layer& la
   return static_cast<bool>(y);
 }
 
-// `out_features is -3; give a number ≥ 1`; empty: all is well. How many are too many is found out
-// where they are counted.
+// Gives `out_features is -3; give a number ≥ 1`, or nothing if all is well. How many are too many
+// is found out where they are counted.
 std::string ProblemOf(const Field& field) {
   if (!field.whole()) {
     const auto* layer = field.As<std::optional<LayerOptions>>();

@@ -1,4 +1,4 @@
-// One node of a model's tree at run time, and how it is built from its options.
+// A `Layer` is one node of a model's tree at run time; `LayerOptions` build it.
 //
 // A kind of layer is one small file: a plain option struct with
 //   static constexpr std::string_view kind = "linear";
@@ -35,33 +35,35 @@
 
 namespace descent {
 
-// Of one example: without the batch dimension.
+// The shape of one example, without the batch dimension.
 using Shape = std::vector<int64_t>;
 
-// `[28, 28]`.
+// Gives `[28, 28]`.
 std::string ToString(const Shape& shape);
 
 class Layer {
  public:
   virtual ~Layer() = default;
-  // x: [batch, …] of the shape the layer was built for. Any batch size.
+  // x is [batch, …] of the shape the layer was built for, with any batch size.
   virtual at::Tensor forward(const at::Tensor& x, const Pass& pass) const = 0;
-  // The same in training with its vector–Jacobian product, as steps of a static plan; x:
-  // [batch, …]. None (the default): the objective is differentiated by autograd.
+  // States the same in training, with its vector–Jacobian product, as steps of a static plan; x is
+  // [batch, …]. An undefined result (the default) says that there is no plan: the objective is
+  // differentiated by autograd.
   virtual PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const { return PlanTensor(); }
   virtual void fields(Fields& list) {}
-  // A copy whose tensors are the same ones (a model binds them to memory of its own afterwards).
+  // Gives a copy whose tensors are the same ones (a model binds them to memory of its own
+  // afterwards).
   virtual std::unique_ptr<Layer> Clone() const = 0;
 };
 
 // A layer as the summary of a model shows it.
 struct LayerSummary {
-  std::string name;    // path in the model: `hidden`, `body.0`; empty: the root
+  std::string name;    // the path in the model: `hidden`, `body.0`; empty: the root
   std::string kind;    // `linear`
   Shape output_shape;  // without the batch dimension
   int64_t parameters = 0;
-  bool plan = false;  // has a static plan; without: autograd
-  // What fields that follow from the input turned out to be: {"in_features", 784}.
+  bool plan = false;  // has a static plan; without one it goes by autograd
+  // What fields that follow from the input turned out to be, such as {"in_features", 784}.
   std::vector<std::pair<std::string, int64_t>> inferred = {};
 };
 
@@ -71,17 +73,17 @@ struct BuiltLayer {
   std::unique_ptr<Layer> layer;
   Shape output_shape;
   at::ScalarType output_dtype;
-  // This layer's, then those of its children, in order; a container lists itself last.
+  // This layer's summary, then those of its children, in order; a container lists itself last.
   std::vector<LayerSummary> summaries;
 
-  // With the layer's own summary at the end and an output of the model's dtype. Finds out how many
-  // parameters it has, and whether it has a plan; throws std::logic_error if its plan gives another
-  // shape.
+  // Gives the layer with its own summary at the end and an output of the model's dtype. Finds out
+  // how many parameters it has, and whether it has a plan; throws std::logic_error if its plan
+  // gives another shape.
   static BuiltLayer Of(const BuildContext& context, std::string_view kind,
                        std::unique_ptr<Layer> layer, Shape output_shape,
                        std::vector<LayerSummary> children = {});
 
-  // Of the layer itself.
+  // Notes in the layer's own summary what a field turned out to be.
   BuiltLayer&& Inferred(std::string field, int64_t value) && {
     summaries.back().inferred.emplace_back(std::move(field), value);
     return std::move(*this);
@@ -90,33 +92,34 @@ struct BuiltLayer {
 
 // Where a layer stands while the model is built.
 struct BuildContext {
-  std::string path;                 // of this layer; empty: the root
+  std::string path;                 // the path of this layer; empty: the root
   std::string source = "the data";  // what its input comes from: "the data", "layer `0` (linear)"
-  Shape input_shape;                // what comes in
-  at::ScalarType input_dtype = at::kFloat;  // `dtype`, or integral: indices
+  Shape input_shape;                // the shape that comes in
+  at::ScalarType input_dtype = at::kFloat;  // `dtype`, or integral for indices
   at::ScalarType dtype = at::kFloat;        // of the parameters; floating point
   at::Device device = at::kCPU;             // meta: shapes only
-  // Of the objective that plans are for.
+  // Where, and in which numbers, the objective computes that plans are for.
   at::Device compute_device = at::kCPU;
   at::ScalarType compute_dtype = at::kFloat;
   uint64_t seed = 0;  // each parameter's draw is a function of seed and path
 
-  // "layer `hidden` (linear)".
+  // Gives "layer `hidden` (linear)".
   std::string Describe(std::string_view kind) const;
-  // INVALID_ARGUMENT "layer `1` (linear) <problem>, but layer `0` (linear) gives [32]", with a
-  // fault (layer_fault.h): of that field, if it is the field that doesn't fit.
+  // Gives INVALID_ARGUMENT "layer `1` (linear) <problem>, but layer `0` (linear) gives [32]", with
+  // a fault (layer_fault.h), which names the field if one is given.
   absl::Status Mismatch(std::string_view kind, const std::string& problem,
                         std::string_view field = "") const;
-  // INVALID_ARGUMENT "layer `1` (linear)<problem>", with a fault.
+  // Gives INVALID_ARGUMENT "layer `1` (linear)<problem>", with a fault.
   absl::Status Wrong(std::string_view kind, const std::string& problem, std::string_view field = "",
                      std::string_view reason = "OUT_OF_RANGE") const;
-  // A parameter of this layer; its draw is a function of the seed and its name. INVALID_ARGUMENT
-  // naming the layer if a dimension is < 1, the number of bytes overflows, or the initializer
-  // can't fill it.
+  // Makes a parameter of this layer, whose draw is a function of the seed and its name. Gives
+  // INVALID_ARGUMENT naming the layer if a dimension is < 1, the number of bytes overflows, or the
+  // initializer can't fill it.
   absl::StatusOr<at::Tensor> Parameter(std::string_view kind, std::string_view parameter,
                                        const Shape& shape, const Initializer& initializer,
                                        const Fans& fans = {}) const;
-  // Of the layer's own randomness in training: a function of the model's seed and its path.
+  // Gives the seed of the layer's own randomness in training: a function of the model's seed and
+  // its path.
   uint64_t SeedOf(std::string_view purpose) const;
 };
 
@@ -127,7 +130,7 @@ concept LayerOptionsKind = Declared<T> && requires(const T& options, const Build
 
 namespace internal {
 
-// OK, or the first field that is out of its range, as context.Wrong.
+// Gives OK, or the first field that is out of its range, as context.Wrong says it.
 absl::Status CheckOptions(const BuildContext& context, std::string_view kind, bool takes_indices,
                           const FieldList& fields);
 
@@ -136,11 +139,11 @@ absl::Status CheckOptions(const BuildContext& context, std::string_view kind, bo
 // The options of any kind of layer, and its name. A value.
 class LayerOptions {
  public:
-  // Without a name: its position in its parent.
+  // Makes it without a name, so that its position in its parent is its name.
   template <LayerOptionsKind Options>
   LayerOptions(Options options)  // NOLINT(google-explicit-constructor): {Linear{…}, Relu{}}
       : LayerOptions(std::string(), std::move(options)) {}
-  // Letters, digits, `_` and `-`; unique among its siblings.
+  // Makes it with a name: letters, digits, `_` and `-`, unique among its siblings.
   template <LayerOptionsKind Options>
   LayerOptions(std::string name, Options options)
       : name_(std::move(name)),
@@ -153,7 +156,7 @@ class LayerOptions {
           return options.Build(context);
         }) {}
 
-  // The same under another name.
+  // Gives the same options under another name.
   LayerOptions Named(std::string name) && {
     name_ = std::move(name);
     return std::move(*this);
@@ -161,7 +164,8 @@ class LayerOptions {
 
   const std::string& name() const { return name_; }
   std::string_view kind() const { return kind_; }
-  // INVALID_ARGUMENT naming the layer and what is wrong with it, with a fault (layer_fault.h).
+  // Gives INVALID_ARGUMENT naming the layer and what is wrong with it, with a fault
+  // (layer_fault.h).
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const { return build_(context); }
 
  private:

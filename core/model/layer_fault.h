@@ -1,6 +1,5 @@
-// What is wrong with a layer, in a form that a program can act on: it rides on a status.
-//
-// Free functions; any thread.
+// A `LayerFault` says what is wrong with a layer in a form that a program can act on: it rides on a
+// status. Free functions; any thread.
 #ifndef DESCENT_CORE_MODEL_LAYER_FAULT_H_
 #define DESCENT_CORE_MODEL_LAYER_FAULT_H_
 
@@ -12,15 +11,15 @@
 namespace descent {
 
 struct LayerFault {
-  std::string path;    // of the layer: `body.0`; empty: the root
-  std::string field;   // of its options: `in_features`; empty: the layer as a whole
+  std::string path;    // the layer's path: `body.0`; empty: the root
+  std::string field;   // the option: `in_features`; empty: the layer as a whole
   std::string reason;  // SHAPE_MISMATCH, OUT_OF_RANGE, MISSING_FIELD, TOO_LARGE, …
 };
 
-// INVALID_ARGUMENT with that message, from which FaultOf gives the fault back.
+// Gives INVALID_ARGUMENT with that message, from which FaultOf gives the fault back.
 absl::Status FaultStatus(const LayerFault& fault, const std::string& message);
 
-// None if the status has none.
+// Gives nothing if the status has no fault.
 std::optional<LayerFault> FaultOf(const absl::Status& status);
 
 }  // namespace descent

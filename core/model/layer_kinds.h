@@ -1,6 +1,6 @@
 // All kinds of layers by their names, for whoever learns the kind at run time.
 //
-// Adding one: a line in layer_kinds.cc.
+// A new one needs a line in layer_kinds.cc. Free functions, any thread.
 #ifndef DESCENT_CORE_MODEL_LAYER_KINDS_H_
 #define DESCENT_CORE_MODEL_LAYER_KINDS_H_
 
@@ -15,10 +15,10 @@ namespace descent {
 
 using LayerForm = Maker<LayerOptions>;
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<LayerForm> NewLayer(std::string_view kind);
 
-// `linear`, `relu`, …
+// Gives the names: `linear`, `relu`, …
 std::vector<std::string_view> LayerKinds();
 
 }  // namespace descent

@@ -1,4 +1,5 @@
-// Normalization of each example's features  (Ba, Kiros & Hinton 2016; torch.nn.LayerNorm).
+// Layer normalization normalizes each example's features  (Ba, Kiros & Hinton 2016;
+// torch.nn.LayerNorm).
 #ifndef DESCENT_CORE_MODEL_LAYER_NORM_H_
 #define DESCENT_CORE_MODEL_LAYER_NORM_H_
 
@@ -11,8 +12,8 @@
 
 namespace descent {
 
-// y = (x − mean)/√(variance + epsilon)·weight + bias over the last dimension; x, y:
-// [batch, …, features]. Parameters, if affine: `weight` [features] of ones, `bias` [features] of
+// y = (x − mean)/√(variance + epsilon)·weight + bias over the last dimension; x, y: [batch, …,
+// features]. The parameters, if affine, are `weight` [features] of ones and `bias` [features] of
 // zeros.
 struct LayerNorm {
   static constexpr std::string_view kind = "layer_norm";

@@ -15,7 +15,7 @@
 namespace descent {
 namespace {
 
-// Parameters, gradient, two moments.
+// Parameters, gradient and two moments are as large as each other.
 constexpr int64_t kCopiesInTraining = 4;
 
 absl::Status CheckOptions(const ModelOptions& options) {
@@ -67,7 +67,8 @@ absl::Status CheckMemory(const ModelOptions& options, const BuiltLayer& built) {
 
 absl::StatusOr<BuiltModel> BuildModel(const ModelOptions& options) try {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  // On the meta device first, so that nothing is allocated before it is known to fit.
+  // The model is built on the meta device first, so that nothing is allocated before it is known to
+  // fit.
   absl::StatusOr<BuiltLayer> built = BuildOn(options, at::kMeta);
   if (!built.ok()) return built.status();
   if (absl::Status status = CheckMemory(options, *built); !status.ok()) return status;
@@ -79,7 +80,7 @@ absl::StatusOr<BuiltModel> BuildModel(const ModelOptions& options) try {
                                  options.input_dtype.value_or(options.dtype))),
                     std::move(built->output_shape), std::move(built->summaries), parameters,
                     parameters * static_cast<int64_t>(c10::elementSize(options.dtype))};
-} catch (const std::exception& error) {  // c10::Error, bad_alloc
+} catch (const std::exception& error) {  // such as c10::Error, bad_alloc
   return absl::InternalError(absl::StrCat("the model could not be built: ", ExceptionText(error)));
 }
 

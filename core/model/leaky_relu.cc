@@ -13,7 +13,7 @@
 namespace descent {
 namespace {
 
-// to ← from where x > 0, else slope·from.
+// Writes into `to` the numbers of `from` where x > 0, else slope·from.
 DESCENT_VECTORIZED void Slope(const float* x, const float* from, float slope, int64_t count,
                               float* to) {
   for (int64_t i = 0; i < count; ++i) to[i] = x[i] > 0 ? from[i] : slope * from[i];

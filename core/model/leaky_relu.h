@@ -1,4 +1,4 @@
-// max(x, negative_slope·x), element-wise  (Maas, Hannun & Ng 2013).
+// Leaky ReLU is max(x, negative_slope·x), element-wise  (Maas, Hannun & Ng 2013).
 #ifndef DESCENT_CORE_MODEL_LEAKY_RELU_H_
 #define DESCENT_CORE_MODEL_LEAKY_RELU_H_
 

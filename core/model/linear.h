@@ -1,4 +1,4 @@
-// y = x W' + b.
+// A linear layer is y = x W' + b.
 #ifndef DESCENT_CORE_MODEL_LINEAR_H_
 #define DESCENT_CORE_MODEL_LINEAR_H_
 
@@ -13,8 +13,8 @@
 
 namespace descent {
 
-// x: [batch, …, in_features], y: [batch, …, out_features]. Parameters `weight` [out_features,
-// in_features] and `bias` [out_features], drawn uniformly from ±1/√in_features unless something
+// x is [batch, …, in_features], y [batch, …, out_features]. The parameters `weight` [out_features,
+// in_features] and `bias` [out_features] are drawn uniformly from ±1/√in_features unless something
 // else is said, as torch.nn.Linear does.
 struct Linear {
   static constexpr std::string_view kind = "linear";

@@ -25,7 +25,7 @@
 namespace descent {
 namespace {
 
-// The windows whose element `offset` lies inside of the input, along dimension d.
+// Gives the windows whose element `offset` lies inside of the input, along dimension d.
 Span Inside(const Windows& w, size_t d, int64_t offset) {
   const int64_t before = w.padding[d] - offset, stride = w.stride[d];
   const int64_t begin = before <= 0 ? 0 : (before + stride - 1) / stride;
@@ -33,8 +33,8 @@ Span Inside(const Windows& w, size_t d, int64_t offset) {
   return {begin, std::min(w.input[d] - 1 + before < 0 ? 0 : end, w.output[d])};
 }
 
-// y ← max(y, x) element by element, `stride` apart in x, with the place of what is taken. NaN is
-// taken and stays; the first number is taken whatever it is.
+// Writes y ← max(y, x) element by element, `stride` apart in x, with the place of what is taken.
+// NaN is taken and stays; the first number is taken whatever it is.
 #define DESCENT_TAKE_GREATER(T)                                                                 \
   DESCENT_VECTORIZED void TakeGreater(const T* x, int64_t stride, int64_t count, int32_t place, \
                                       T* y, int32_t* places) {                                  \
@@ -49,7 +49,7 @@ DESCENT_TAKE_GREATER(float)
 DESCENT_TAKE_GREATER(double)
 #undef DESCENT_TAKE_GREATER
 
-// One plane [input]: the greatest of each window, and where it is.
+// Finds, in one plane [input], the greatest number of each window, and where it is.
 template <class T>
 void Greatest(const Windows& w, const T* x, T* y, int32_t* places) {
   std::fill_n(y, w.output[0] * w.output[1], -std::numeric_limits<T>::infinity());

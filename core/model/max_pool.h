@@ -1,4 +1,5 @@
-// The greatest number of each window, channel by channel, over one or two dimensions.
+// Max pooling takes the greatest number of each window, channel by channel, over one or two
+// dimensions.
 #ifndef DESCENT_CORE_MODEL_MAX_POOL_H_
 #define DESCENT_CORE_MODEL_MAX_POOL_H_
 
@@ -13,13 +14,13 @@
 
 namespace descent {
 
-// x: [batch, channels, length], y: [batch, channels, ⌊(length + 2·padding − kernel_size)/stride⌋ +
-// 1]. What lies outside of x is never the greatest; NaN is. As torch.nn.MaxPool1d.
+// x is [batch, channels, length], y [batch, channels, ⌊(length + 2·padding − kernel_size)/stride⌋ +
+// 1]. What lies outside of x is never the greatest; NaN is. This is as torch.nn.MaxPool1d.
 struct MaxPool1d {
   static constexpr std::string_view kind = "max_pool1d";
 
   int64_t kernel_size = 0;
-  std::optional<int64_t> stride = {};  // default: kernel_size
+  std::optional<int64_t> stride = {};  // kernel_size by default
   int64_t padding = 0;                 // at each end, ≤ kernel_size/2
 
   void Describe(FieldList& fields) {
@@ -30,14 +31,14 @@ struct MaxPool1d {
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
-// The same over [batch, channels, height, width]. Lists have one number for both dimensions, or
+// The same over [batch, channels, height, width]. A list has one number for both dimensions, or
 // that of the height and that of the width.
 struct MaxPool2d {
   static constexpr std::string_view kind = "max_pool2d";
 
   std::vector<int64_t> kernel_size = {};
-  std::vector<int64_t> stride = {};   // default: kernel_size
-  std::vector<int64_t> padding = {};  // default 0
+  std::vector<int64_t> stride = {};   // kernel_size by default
+  std::vector<int64_t> padding = {};  // 0 by default
 
   void Describe(FieldList& fields) {
     fields(Count("kernel_size", 1), kernel_size).Required();

@@ -25,7 +25,7 @@
 namespace descent {
 namespace {
 
-// Means over windows that are a product of ranges, clipped to the input.
+// Takes means over windows that are a product of ranges, clipped to the input.
 struct Means {
   std::vector<Span> rows, columns;
   Extent input;
@@ -70,7 +70,7 @@ struct Means {
   }
 };
 
-// What differs between the two kinds: LibTorch's operators, on [batch, channels, height, width].
+// What differs between the two kinds is LibTorch's operators, on [batch, channels, height, width].
 struct WindowMeans {
   Windows w;
 

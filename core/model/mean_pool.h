@@ -1,4 +1,4 @@
-// The mean of each window, channel by channel, over one or two dimensions.
+// Average pooling takes the mean of each window, channel by channel, over one or two dimensions.
 #ifndef DESCENT_CORE_MODEL_MEAN_POOL_H_
 #define DESCENT_CORE_MODEL_MEAN_POOL_H_
 
@@ -13,13 +13,13 @@
 
 namespace descent {
 
-// x: [batch, channels, length], y: [batch, channels, ⌊(length + 2·padding − kernel_size)/stride⌋ +
-// 1]. What lies outside of x counts as zeros. As torch.nn.AvgPool1d.
+// x is [batch, channels, length], y [batch, channels, ⌊(length + 2·padding − kernel_size)/stride⌋ +
+// 1]. What lies outside of x counts as zeros. This is as torch.nn.AvgPool1d.
 struct AvgPool1d {
   static constexpr std::string_view kind = "avg_pool1d";
 
   int64_t kernel_size = 0;
-  std::optional<int64_t> stride = {};  // default: kernel_size
+  std::optional<int64_t> stride = {};  // kernel_size by default
   int64_t padding = 0;                 // at each end, ≤ kernel_size/2
 
   void Describe(FieldList& fields) {
@@ -30,14 +30,14 @@ struct AvgPool1d {
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
-// The same over [batch, channels, height, width]. Lists have one number for both dimensions, or
+// The same over [batch, channels, height, width]. A list has one number for both dimensions, or
 // that of the height and that of the width.
 struct AvgPool2d {
   static constexpr std::string_view kind = "avg_pool2d";
 
   std::vector<int64_t> kernel_size = {};
-  std::vector<int64_t> stride = {};   // default: kernel_size
-  std::vector<int64_t> padding = {};  // default 0
+  std::vector<int64_t> stride = {};   // kernel_size by default
+  std::vector<int64_t> padding = {};  // 0 by default
 
   void Describe(FieldList& fields) {
     fields(Count("kernel_size", 1), kernel_size).Required();
@@ -47,8 +47,8 @@ struct AvgPool2d {
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
-// The means of output_size windows that cover x: window i goes from ⌊i·length/output_size⌋ to
-// ⌈(i + 1)·length/output_size⌉. As torch.nn.AdaptiveAvgPool1d.
+// Takes the means of output_size windows that cover x: window i goes from ⌊i·length/output_size⌋ to
+// ⌈(i + 1)·length/output_size⌉. This is as torch.nn.AdaptiveAvgPool1d.
 struct AdaptiveAvgPool1d {
   static constexpr std::string_view kind = "adaptive_avg_pool1d";
 
@@ -61,7 +61,7 @@ struct AdaptiveAvgPool1d {
 struct AdaptiveAvgPool2d {
   static constexpr std::string_view kind = "adaptive_avg_pool2d";
 
-  std::vector<int64_t> output_size = {};  // default 1
+  std::vector<int64_t> output_size = {};  // 1 by default
 
   void Describe(FieldList& fields) { fields(Count("output_size", 1), output_size); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;

@@ -1,4 +1,4 @@
-// A model: anything that lists its tensors (fields.h), with all of them in one flat buffer.
+// A model is anything that lists its tensors (fields.h), with all of them in one flat buffer.
 //
 // `ModelOf(Line{…})` takes a struct of one's own; `Model` (layers.h) is the tree of layers that a
 // spec describes. A model is a value: copies are deep, an assignment keeps no memory of the source.
@@ -61,8 +61,8 @@ class ModelOf {
     return ModelOf(std::move(structure), std::move(parameters), std::move(states));
   }
 
-  // The same numbers rounded to another floating-point type, buffers of the same layout; states
-  // keep theirs. A structure that has to know (layers.h) is told by ComputeIn(dtype).
+  // Gives the same numbers rounded to another floating-point type, in buffers of the same layout;
+  // states keep theirs. A structure that has to know (layers.h) is told by ComputeIn(dtype).
   ModelOf To(at::ScalarType dtype) const {
     S structure(structure_);
     if constexpr (requires { structure.ComputeIn(dtype); }) structure.ComputeIn(dtype);
@@ -72,10 +72,10 @@ class ModelOf {
     return ModelOf(std::move(structure), std::move(parameters), std::move(states));
   }
 
-  // That these parameters (places in parameters()) won't move: layers all of which stays hold what
-  // they remember, too, and are used as they are. Copies made later know it.
+  // Tells that these parameters (places in parameters()) won't move: layers all of which stays hold
+  // what they remember, too, and are used as they are. Copies made later know it.
   void Freeze(std::span<const size_t> frozen) { HoldStates(Listed(structure_), frozen); }
-  // The paths of those layers.
+  // Gives the paths of those layers.
   std::vector<std::string> held() const {
     S copy(structure_);
     return HeldStates(Listed(copy));
@@ -92,9 +92,10 @@ class ModelOf {
 
   // The named views, in the order in which the structure lists them.
   std::span<const Parameter> parameters() const { return parameters_.views(); }
-  // What it remembers besides: running averages. Likewise.
+  // The named views of what the model remembers besides, such as running averages, in the same
+  // order.
   std::span<const Parameter> states() const { return states_.views(); }
-  // Number of scalars.
+  // The number of scalars.
   int64_t parameter_count() const { return parameters_.count(); }
   const FlatParameters& flat() const { return parameters_; }
   const FlatParameters& flat_states() const { return states_; }
@@ -154,7 +155,7 @@ struct Space<ModelOf<S>> {
   static void maximum(const M& x, M& y) { flat::maximum(Matching(x, y), buffers(y)); }
 
  private:
-  // x's buffers, once it is sure that they correspond to y's.
+  // Gives x's buffers, once it is sure that they correspond to y's.
   static Buffers Matching(const M& x, const M& y) {
     if (!x.flat().SameLayout(y.flat())) {
       throw std::invalid_argument("the two models differ in their parameters' names or shapes");

@@ -25,7 +25,7 @@ absl::StatusOr<Affine> Affine::Create(const BuildContext& context, std::string_v
 
 namespace {
 
-// z scaled by channel, if the affine has tensors.
+// Scales z by channel, if the affine has tensors.
 PlanTensor PlanScale(PlanBuilder& plan, const PlanTensor& z, const normalize::Extent& channels,
                      const Affine& affine) {
   if (!affine.weight.defined()) return z;

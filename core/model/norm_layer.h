@@ -1,4 +1,4 @@
-// What batch, layer and group normalization have in common: parameters and plan.
+// What batch, layer and group normalization have in common: their parameters and their plan.
 #ifndef DESCENT_CORE_MODEL_NORM_LAYER_H_
 #define DESCENT_CORE_MODEL_NORM_LAYER_H_
 
@@ -13,7 +13,7 @@
 
 namespace descent {
 
-// `weight` [size] of ones and `bias` [size] of zeros, or undefined tensors.
+// The tensors are `weight` [size] of ones and `bias` [size] of zeros, or undefined.
 struct Affine {
   at::Tensor weight, bias;
 
@@ -25,7 +25,7 @@ struct Affine {
   }
 };
 
-// A normalized tensor, and what was found out on the way: one number for each group.
+// A normalized tensor, and what was found out on the way, one number for each group.
 struct PlannedNorm {
   PlanTensor y;
   PlanTensor mean, variance;
@@ -35,7 +35,7 @@ struct PlannedNorm {
 PlannedNorm PlanNorm(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& groups,
                      const normalize::Extent& channels, double epsilon, const Affine& affine);
 
-// The same with a mean and variance [groups] that are given, and constant.
+// Does the same with a mean and variance [groups] that are given, and constant.
 PlanTensor PlanNormBy(PlanBuilder& plan, const PlanTensor& x, const normalize::Extent& extent,
                       const PlanTensor& mean, const PlanTensor& variance, double epsilon,
                       const Affine& affine);

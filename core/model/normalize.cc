@@ -16,10 +16,10 @@
 namespace descent::normalize {
 namespace {
 
-// Groups whose sums stay in the nearest cache.
+// So many groups have sums that stay in the nearest cache.
 constexpr int64_t kTile = 128;
 
-// Σ term(i) for i < count, in an order that is the same for each vector width.
+// Gives Σ term(i) for i < count, in an order that is the same for each vector width.
 template <class Term>
 DESCENT_INLINE double Sum(int64_t count, Term term) {
   constexpr int64_t kLanes = 16;
@@ -35,7 +35,7 @@ DESCENT_INLINE double Sum(int64_t count, Term term) {
   return lanes[0];
 }
 
-// The sum over a group of runs of `inner` numbers.
+// Gives the sum over a group of runs of `inner` numbers.
 template <class Term>
 DESCENT_INLINE double SumOfGroup(const Extent& e, int64_t group, Term term) {
   double sum = 0;
@@ -66,7 +66,7 @@ DESCENT_INLINE void MomentsBody(const Extent& e, double epsilon, const T* x, T* 
     }
     return;
   }
-  // Groups side by side: each row is added to a tile of them at once.
+  // Here groups lie side by side, so each row is added to a tile of them at once.
   const double share = 1 / count;
   for (int64_t first = 0; first < e.groups; first += kTile) {
     const int64_t width = e.groups - first < kTile ? e.groups - first : kTile;
@@ -230,7 +230,7 @@ DESCENT_VECTORIZED void ScaleOf(const Extent& e, const double* x, const double* 
   ScaleBody(e, x, weight, bias, y);
 }
 
-// x as [outer, groups, inner]; v, one number for each group, as what broadcasts to that.
+// Views x as [outer, groups, inner], and v, one number for each group, as what broadcasts to that.
 at::Tensor Whole(const Extent& e, const at::Tensor& x) {
   return x.view({e.outer, e.groups, e.inner});
 }

@@ -1,4 +1,4 @@
-// How a model is called: to be trained or to be used.
+// A `Pass` says how a model is called: to be trained or to be used.
 #ifndef DESCENT_CORE_MODEL_PASS_H_
 #define DESCENT_CORE_MODEL_PASS_H_
 
@@ -13,8 +13,8 @@ namespace descent {
 // model, and a plan the same as autograd.
 struct Pass {
   bool training = false;
-  int64_t iteration = 0;  // in training
-  // In training, for running averages alone: they become the mean over this batch and the so many
+  int64_t iteration = 0;  // counts in training only
+  // Set in training for running averages alone: they become the mean over this batch and so many
   // before it, whatever they were.
   std::optional<int64_t> estimation = {};
 };

@@ -6,7 +6,7 @@
 namespace descent {
 
 bool MatchesPattern(std::string_view pattern, std::string_view text) {
-  // Greedy, with one way back: to the latest `*`, which then takes one character more.
+  // The match is greedy, with one way back: to the latest `*`, which then takes one character more.
   size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {

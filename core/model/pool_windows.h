@@ -1,4 +1,5 @@
-// The windows of pooling layers: where they are, and how options say it.
+// The windows of pooling layers: where they are, and how options say it. Free functions; any
+// thread.
 #ifndef DESCENT_CORE_MODEL_POOL_WINDOWS_H_
 #define DESCENT_CORE_MODEL_POOL_WINDOWS_H_
 
@@ -18,12 +19,12 @@ struct Windows {
   Extent input = {}, kernel = {}, stride = {}, padding = {}, output = {};
 };
 
-// Places along one dimension.
+// Some places along one dimension, `end` excluded.
 struct Span {
   int64_t begin, end;
 };
 
-// x [batch, channels, …] as [batch, channels, height, width].
+// Views x [batch, channels, …] as [batch, channels, height, width].
 at::Tensor Planes(const at::Tensor& x, const Extent& extent);
 
 // The options of layers of one or of two dimensions.
@@ -48,7 +49,7 @@ struct PoolOptions {
   }
 };
 
-// INVALID_ARGUMENT naming the layer and what does not fit: shapes, or an option.
+// Gives INVALID_ARGUMENT naming the layer and what does not fit, shapes or an option.
 absl::StatusOr<Windows> WindowsOf(const PoolOptions& options, const SpatialOptions& spatial,
                                   const BuildContext& context);
 

@@ -47,7 +47,7 @@ at::Tensor Record(const GruLoops&, const at::Tensor& x, const at::Tensor& start,
                              /*train=*/true, /*bidirectional=*/false, /*batch_first=*/true));
 }
 
-// y ← the last step of each sequence x [batch, time, features]; on CPU.
+// Writes the last step of each sequence x [batch, time, features] into y; on CPU.
 PlanTensor PlanLastStep(PlanBuilder& plan, const PlanTensor& x) {
   const int64_t batch = x.size(0), time = x.size(1), features = x.size(2);
   const PlanTensor y = plan.Output({batch, features}, {x});

@@ -1,4 +1,4 @@
-// Recurrent layers: a state that goes along a sequence.
+// Recurrent layers take a state along a sequence, step by step.
 #ifndef DESCENT_CORE_MODEL_RECURRENT_H_
 #define DESCENT_CORE_MODEL_RECURRENT_H_
 
@@ -11,13 +11,13 @@
 
 namespace descent {
 
-// Long short-term memory (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000),
-// the formulas of torch.nn.LSTM with batch_first. For each step t, from h = c = 0:
+// Long short-term memory (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000)
+// has the formulas of torch.nn.LSTM with batch_first. For each step t, from h = c = 0:
 //   [i f g o] = x_t weight_ih' + bias_ih + h weight_hh' + bias_hh,
 //   c ← sigmoid(f) c + sigmoid(i) tanh(g),   h ← sigmoid(o) tanh(c),   y_t = h.
-// x: [batch, time, features], y: [batch, time, hidden_size], or [batch, hidden_size] of the last
-// step. Layer k's input is the y of layer k − 1. Parameters as torch.nn.LSTM's, for each layer k
-// `weight_ih_lk` [4·hidden_size, features], `weight_hh_lk` [4·hidden_size, hidden_size],
+// x is [batch, time, features], y [batch, time, hidden_size], or [batch, hidden_size] of the last
+// step. Layer k's input is the y of layer k − 1. The parameters are torch.nn.LSTM's, for each layer
+// k `weight_ih_lk` [4·hidden_size, features], `weight_hh_lk` [4·hidden_size, hidden_size],
 // `bias_ih_lk` and `bias_hh_lk` [4·hidden_size], drawn uniformly from ±1/√hidden_size.
 struct Lstm {
   static constexpr std::string_view kind = "lstm";
@@ -34,11 +34,11 @@ struct Lstm {
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
-// Gated recurrent unit (Cho et al. 2014), the formulas of torch.nn.GRU with batch_first:
+// The gated recurrent unit (Cho et al. 2014) has the formulas of torch.nn.GRU with batch_first:
 //   [r z] = sigmoid of the first two thirds of x_t weight_ih' + bias_ih + h weight_hh' + bias_hh,
 //   n = tanh(last third of x_t weight_ih' + bias_ih + r ⊙ that of h weight_hh' + bias_hh),
 //   h ← (1 − z) n + z h,   y_t = h.
-// All else as Lstm, with 3·hidden_size in place of 4·hidden_size.
+// All else is as in Lstm, with 3·hidden_size in place of 4·hidden_size.
 struct Gru {
   static constexpr std::string_view kind = "gru";
 

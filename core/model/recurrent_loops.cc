@@ -110,7 +110,7 @@ void LstmLoops::Backward(const T* dy, const T* w, const T* gates, const T* kept,
                          T* scratch, T* dgates, T* dw, T* db) const {
   const int64_t columns = kGates * hidden;
   const T* tanhs = kept + batch * time * hidden;
-  // First of all, where the alignment is that of any type.
+  // The sums come first in the scratch memory, where the alignment is that of any type.
   auto* sums = reinterpret_cast<double*>(scratch);
   T *dh = scratch + kSumElements * columns, *dc = dh + batch * hidden;
   std::fill_n(dc, batch * hidden, T{0});

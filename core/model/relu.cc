@@ -14,7 +14,7 @@
 namespace descent {
 namespace {
 
-// In place or not. NaN stays NaN: a run that diverged must not look healthy.
+// Works in place or not. NaN stays NaN: a run that diverged must not look healthy.
 DESCENT_VECTORIZED void Rectify(const float* x, int64_t count, float* y) {
   for (int64_t i = 0; i < count; ++i) y[i] = x[i] < 0 ? 0 : x[i];
 }

@@ -1,4 +1,4 @@
-// max(x, 0), element-wise.
+// ReLU is max(x, 0), element-wise.
 #ifndef DESCENT_CORE_MODEL_RELU_H_
 #define DESCENT_CORE_MODEL_RELU_H_
 

@@ -37,7 +37,7 @@ class ReshapeLayer final : public Layer {
   Shape shape_;
 };
 
-// False if it has too many elements to count.
+// Gives false if the shape has too many elements to count.
 bool Count(const Shape& shape, int64_t* count) {
   *count = 1;
   return std::all_of(shape.begin(), shape.end(), [&](int64_t dimension) {

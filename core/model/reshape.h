@@ -1,4 +1,4 @@
-// The same numbers in another shape.
+// Reshape gives the same numbers in another shape.
 #ifndef DESCENT_CORE_MODEL_RESHAPE_H_
 #define DESCENT_CORE_MODEL_RESHAPE_H_
 
@@ -12,12 +12,12 @@
 
 namespace descent {
 
-// [batch, d1, d2, …] to [batch, shape…].
+// Makes [batch, shape…] of [batch, d1, d2, …].
 struct Reshape {
   static constexpr std::string_view kind = "reshape";
   static constexpr bool takes_indices = true;
 
-  std::vector<int64_t> shape;  // required, each ≥ 1, but one may be −1: what is left
+  std::vector<int64_t> shape;  // required, each ≥ 1, but one may be −1: whatever is left
 
   void Describe(FieldList& fields) { fields(Count("shape", -1), shape).Required(); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;

@@ -1,4 +1,4 @@
-// y = x + layer(x)  (He et al. 2016); both of the same shape.
+// A residual layer is y = x + layer(x)  (He et al. 2016); both are of the same shape.
 #ifndef DESCENT_CORE_MODEL_RESIDUAL_H_
 #define DESCENT_CORE_MODEL_RESIDUAL_H_
 

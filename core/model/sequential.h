@@ -1,4 +1,5 @@
-// The layers one after the other; each one's input shape is the output shape of the one before.
+// Sequential applies its layers one after the other; each one's input shape is the output shape of
+// the one before.
 #ifndef DESCENT_CORE_MODEL_SEQUENTIAL_H_
 #define DESCENT_CORE_MODEL_SEQUENTIAL_H_
 

@@ -1,4 +1,4 @@
-// 1/(1 + exp(−x)), element-wise.
+// The sigmoid is 1/(1 + exp(−x)), element-wise.
 #ifndef DESCENT_CORE_MODEL_SIGMOID_H_
 #define DESCENT_CORE_MODEL_SIGMOID_H_
 

@@ -1,4 +1,4 @@
-// x·sigmoid(x), element-wise  (Elfwing, Uchibe & Doya 2018).
+// SiLU is x·sigmoid(x), element-wise  (Elfwing, Uchibe & Doya 2018).
 #ifndef DESCENT_CORE_MODEL_SILU_H_
 #define DESCENT_CORE_MODEL_SILU_H_
 

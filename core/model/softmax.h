@@ -1,4 +1,4 @@
-// Softmax over the last dimension, and its logarithm.
+// Softmax makes probabilities of scores, over the last dimension; log-softmax is its logarithm.
 #ifndef DESCENT_CORE_MODEL_SOFTMAX_H_
 #define DESCENT_CORE_MODEL_SOFTMAX_H_
 

@@ -14,7 +14,7 @@
 namespace descent {
 namespace {
 
-// Products of sizes stay far from overflow.
+// With these limits products of sizes stay far from overflow.
 constexpr int64_t kMaxDimension = int64_t{1} << 30;
 constexpr int64_t kMaxOption = int64_t{1} << 20;
 

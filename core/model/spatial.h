@@ -18,33 +18,33 @@ namespace descent {
 // Height and width; one-dimensional layers have the height 1.
 using Extent = std::array<int64_t, 2>;
 
-// A layer's stance towards the spatial dimensions of its input.
+// Reads a layer's options for the spatial dimensions of its input. Not thread-safe.
 class SpatialOptions {
  public:
-  // `dimensions`: 1 or 2. Refers to its arguments.
+  // `dimensions` is 1 or 2. Refers to its arguments.
   SpatialOptions(const BuildContext& context, std::string_view kind, size_t dimensions)
       : context_(context), kind_(kind), dimensions_(dimensions) {}
 
-  // INVALID_ARGUMENT naming layer and shapes unless the input is [channels, width] or [channels,
-  // height, width].
+  // Gives INVALID_ARGUMENT naming layer and shapes unless the input is [channels, width] or
+  // [channels, height, width].
   absl::Status CheckInput() const;
   int64_t channels() const { return context_.input_shape[0]; }
   Extent input() const;
 
-  // The values of the option `field`, of which there is one for all dimensions, one for each, or
-  // none (the fallback). In one dimension the height has the value `neutral`.
+  // Gives the values of the option `field`, of which there is one for all dimensions, one for each,
+  // or none (then it is the fallback). In one dimension the height has the value `neutral`.
   absl::StatusOr<Extent> Get(std::string_view field, const std::vector<int64_t>& values,
                              int64_t fallback, int64_t neutral) const;
 
-  // How many places a window of `kernel` (dilated) has if `padding` is added to the input in all:
-  // ⌊(input + padding − dilation·(kernel − 1) − 1)/stride⌋ + 1. INVALID_ARGUMENT naming both shapes
-  // if it has none.
+  // Gives how many places a window of `kernel` (dilated) has if `padding` is added to the input in
+  // all: ⌊(input + padding − dilation·(kernel − 1) − 1)/stride⌋ + 1. INVALID_ARGUMENT naming both
+  // shapes if it has none.
   absl::StatusOr<Extent> Places(const Extent& kernel, const Extent& stride, const Extent& padding,
                                 const Extent& dilation) const;
 
-  // [channels, width] or [channels, height, width].
+  // Gives [channels, width] or [channels, height, width].
   Shape ShapeOf(int64_t channels, const Extent& extent) const;
-  // The spatial part alone, as the layer's dimensions see it.
+  // Gives the spatial part alone, as the layer's dimensions see it.
   std::vector<int64_t> Sizes(const Extent& extent) const;
 
  private:

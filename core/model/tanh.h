@@ -1,4 +1,4 @@
-// tanh(x), element-wise.
+// This layer is tanh(x), element-wise.
 #ifndef DESCENT_CORE_MODEL_TANH_H_
 #define DESCENT_CORE_MODEL_TANH_H_
 
