@@ -31,7 +31,7 @@ absl::Status ErrnoStatus(const char* what, const std::string& path, int error) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DurableFile>> DurableFile::Create(const std::string& path) {
-  // A name of its own for each process and file: an older attempt may still be writing.
+  // Each process and file has a name of its own: an older attempt may still be writing.
   static std::atomic<int> counter = 0;
   const std::string temporary = absl::StrCat(path, ".", getpid(), "-", counter++, ".tmp");
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

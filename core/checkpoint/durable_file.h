@@ -1,9 +1,10 @@
+// A `DurableFile` exists under its name only when it is complete and on disk: temporary file,
+// fsync, rename, fsync of the folder (as LevelDB's SetCurrentFile).
+//
+// The legal order of calls is Create, Write any number of times, Finish once; destroyed without
+// Finish, it leaves nothing behind. One thread at a time.
 #ifndef DESCENT_CORE_CHECKPOINT_DURABLE_FILE_H_
 #define DESCENT_CORE_CHECKPOINT_DURABLE_FILE_H_
-
-// A file that exists under its name only when it is complete and on disk: temporary file, fsync,
-// rename, fsync of the folder (as LevelDB's SetCurrentFile). Legal order: Create, Write any number
-// of times, Finish once; destroyed without Finish, it leaves nothing behind. One thread at a time.
 
 #include <cstddef>
 #include <memory>
@@ -24,7 +25,7 @@ class DurableFile {
   DurableFile(const DurableFile&) = delete;
   DurableFile& operator=(const DurableFile&) = delete;
 
-  // The first error is kept and returned by Finish.
+  // Writes on. The first error is kept and returned by Finish.
   void Write(const void* data, size_t bytes);
   absl::StatusOr<SavedFile> Finish();
 

@@ -25,7 +25,7 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   const std::string& error() const { return error_; }
 
-  // Every field of an entry must be there.
+  // A null or boolean is no value of any field.
   bool null() override { return Fail("null"); }
   bool boolean(bool) override { return Fail("a boolean"); }
   bool number_integer(int64_t value) override { return Number(value < 0, value); }

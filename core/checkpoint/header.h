@@ -1,7 +1,6 @@
+// The JSON header of a safetensors file, and its types' names. Free functions; any thread.
 #ifndef DESCENT_CORE_CHECKPOINT_HEADER_H_
 #define DESCENT_CORE_CHECKPOINT_HEADER_H_
-
-// The JSON header of a safetensors file, and its types' names. Free functions; any thread.
 
 #include <c10/core/ScalarType.h>
 
@@ -27,7 +26,7 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// InvalidArgument, naming what is wrong: not JSON, another form, duplicate names. Numbers are
+// Gives INVALID_ARGUMENT naming what is wrong: not JSON, another form, duplicate names. Numbers are
 // non-negative and fit 63 bits; nothing else is checked here.
 absl::StatusOr<SafetensorsHeader> ParseHeader(std::string_view json);
 

@@ -19,7 +19,7 @@
 namespace descent {
 namespace {
 
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the reference implementation
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as in the reference implementation
 constexpr size_t kAlignment = 64;
 
 absl::Status Invalid(const std::string& path, const std::string& what) {
@@ -27,8 +27,8 @@ absl::Status Invalid(const std::string& path, const std::string& what) {
       absl::StrCat(path, " is no valid safetensors file: ", what, "."));
 }
 
-// Sizes fit: neither shape nor range overflows, and they agree. How many bytes a type takes that is
-// not known here, nobody can say.
+// Checks that sizes fit: neither shape nor range overflows, and they agree. How many bytes a type
+// takes that is not known here, nobody can say.
 absl::Status CheckEntry(const std::string& path, const std::string& name, const TensorEntry& entry,
                         int64_t data_bytes) {
   const std::optional<c10::ScalarType> type = DtypeFromName(entry.dtype);
@@ -51,7 +51,7 @@ absl::Status CheckEntry(const std::string& path, const std::string& name, const 
   return absl::OkStatus();
 }
 
-// The ranges must tile the data: overlap, gap and trailing bytes are one check.
+// Checks that the ranges tile the data: overlap, gap and trailing bytes are one check.
 absl::Status CheckTiling(const std::string& path, const SafetensorsHeader& header,
                          int64_t data_bytes) {
   std::vector<std::pair<std::vector<int64_t>, std::string>> ranges;
@@ -69,7 +69,7 @@ absl::Status CheckTiling(const std::string& path, const SafetensorsHeader& heade
   return absl::OkStatus();
 }
 
-// A copy, or the bytes themselves.
+// Makes a copy, or shares the bytes themselves.
 at::Tensor MakeTensor(const TensorEntry& entry, std::string_view data,
                       const std::shared_ptr<const void>& owner) {
   const c10::ScalarType type = *DtypeFromName(entry.dtype);
@@ -88,7 +88,7 @@ absl::StatusOr<Safetensors> ParseOrThrow(std::string_view bytes, const std::stri
                                          const std::shared_ptr<const void>& owner) {
   uint64_t header_bytes = 0;
   if (bytes.size() < sizeof(header_bytes)) return Invalid(path, "it is truncated");
-  std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));  // little-endian, as x86-64
+  std::memcpy(&header_bytes, bytes.data(), sizeof(header_bytes));  // little-endian, as x86-64 is
   bytes.remove_prefix(sizeof(header_bytes));
   if (header_bytes > kMaxHeaderBytes) {
     return Invalid(path, absl::StrCat("its header claims ", header_bytes, " bytes"));
@@ -117,7 +117,7 @@ absl::StatusOr<Safetensors> ParseOrThrow(std::string_view bytes, const std::stri
 }
 
 absl::StatusOr<SavedFile> WriteOrThrow(const std::string& path, const Safetensors& contents) {
-  // Wide types first, so that every tensor is aligned to its elements without gaps.
+  // Wide types come first, so that every tensor is aligned to its elements without gaps.
   std::vector<std::pair<std::string, at::Tensor>> order;
   for (const auto& [name, tensor] : contents.tensors) {
     order.emplace_back(name, tensor.detach().to(at::kCPU).contiguous());

@@ -60,12 +60,12 @@ absl::StatusOr<at::Device> DeviceFromName(std::string_view name) {
 
 void ComputeReproducibly(at::Device device) {
   if (!device.is_cuda()) return;
-  // cuBLAS's own condition for the same sums every time; it reads it when it starts.
+  // This is cuBLAS's own condition for the same sums every time; it reads it when it starts.
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   at::Context& context = at::globalContext();
   // A kernel without a reproducible variant is used all the same, with a warning.
   context.setDeterministicAlgorithms(true, /*warn_only=*/true);
-  // That would fill all new memory, for programs that read what nobody has written.
+  // Filling would take time to no use: it is for programs that read what nobody has written.
   context.setDeterministicFillUninitializedMemory(false);
   context.setDeterministicCuDNN(true);
   context.setBenchmarkCuDNN(false);

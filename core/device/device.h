@@ -3,6 +3,7 @@
 //
 // Nothing else in core names a kind of device: what is computed is left to LibTorch's operators
 // where there is no loop of our own for the CPU.
+// where there is no loop of our own for the CPU.
 #ifndef DESCENT_CORE_DEVICE_DEVICE_H_
 #define DESCENT_CORE_DEVICE_DEVICE_H_
 
@@ -16,16 +17,19 @@
 
 namespace descent {
 
-// `cpu`, then the GPUs that this process can use: `cuda:0`, `cuda:1`. Makes no context on them.
+// Gives `cpu`, then the GPUs that this process can use: `cuda:0`, `cuda:1`. Makes no context on
+// them.
 std::vector<std::string> DeviceNames();
 
-// `cpu`, `cuda` (the first one) or `cuda:N`. InvalidArgument, with a sentence: it is no such name;
-// FailedPrecondition: this machine or this build of LibTorch doesn't have it.
+// Gives the device `cpu`, `cuda` (the first one) or `cuda:N`. INVALID_ARGUMENT, with a sentence, if
+// it is no such name; FAILED_PRECONDITION if this machine or this build of LibTorch doesn't have
+// it.
 absl::StatusOr<at::Device> DeviceFromName(std::string_view name);
 
-// Before the first computation there: the same numbers from the same operations every time, where
-// LibTorch has such kernels, and float32 computed as float32 (no TF32). For the whole process; of
-// the CPU, where both is so anyway, nothing. Not thread-safe.
+// Call it before the first computation on the device. It asks for the same numbers from the same
+// operations every time, where LibTorch has such kernels, and for float32 computed as float32 (no
+// TF32). It holds for the whole process; for the CPU, where both is so anyway, it does nothing. Not
+// thread-safe.
 void ComputeReproducibly(at::Device device);
 
 }  // namespace descent

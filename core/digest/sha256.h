@@ -1,7 +1,6 @@
+// SHA-256 by libcrypto, fed in pieces. One thread at a time.
 #ifndef DESCENT_CORE_DIGEST_SHA256_H_
 #define DESCENT_CORE_DIGEST_SHA256_H_
-
-// SHA-256 by libcrypto, fed in pieces. One thread at a time.
 
 #include <cstddef>
 #include <memory>
@@ -18,7 +17,7 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void Update(const void* data, size_t bytes);
-  // The digest of everything so far, 64 hexadecimal digits. Nothing may follow it.
+  // Gives the digest of everything so far, 64 hexadecimal digits. No call may follow.
   std::string FinishHex();
 
  private:

@@ -37,7 +37,7 @@ absl::Status CheckNumber(const std::string& name, const Range& range, double val
   return element.Check(value);
 }
 
-// The checks of a member, by its type; `name` is the field's or that of a place in it.
+// Checks a member, by its type; `name` is the field's or that of a place in it.
 struct Checker {
   const Field& field;
 
@@ -90,7 +90,7 @@ struct Checker {
   }
 };
 
-// `a number`: what a field of the type is to be given.
+// Says what a field of the type is to be given, such as `a number`.
 struct Wanted {
   const char* operator()(const Sequence*) const { return "a sequence"; }
   const char* operator()(const std::vector<Sequence>*) const { return "at least one sequence"; }
@@ -169,7 +169,7 @@ bool Field::required() const {
 
 std::string Field::missing() const {
   if (!missing_.empty()) return missing_;
-  // Of a whole number, too, people are asked for a number.
+  // For a whole number, too, people are asked for a number.
   const char* wanted =
       std::holds_alternative<int64_t*>(place_) ? "a number" : std::visit(Wanted(), place_);
   return absl::StrCat("Give ", wanted, ".");

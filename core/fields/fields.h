@@ -34,27 +34,27 @@
 
 namespace descent {
 
-// For a field whose values have no range: a text, a name, a number that need only be finite.
+// The range of a field whose values have none: a text, a name, a number that need only be finite.
 Range Named(std::string field);
 
-// Whole numbers, whose errors speak of them so.
+// The range of whole numbers, whose errors speak of them so.
 struct WholeRange {
   Range range;
 };
-// ≥ least.
+// The numbers ≥ least.
 WholeRange Whole(std::string field, int64_t least);
-// From least to 2^40: how many there are of something that is held in memory. Products are checked
-// where memory is counted.
+// The numbers from least to 2^40: how many there are of something that is held in memory. Products
+// are checked where memory is counted.
 WholeRange Count(std::string field, int64_t least);
 
-// An enum whose values 0, 1, … have names: `GRADIENT`. `Names` is found beside the enum.
+// An enum whose values 0, 1, … have names, such as `GRADIENT`. `Names` is found beside the enum.
 template <class E>
 concept NamedEnum = std::is_enum_v<E> && requires(E e) {
   { Names(e) } -> std::convertible_to<std::span<const std::string_view>>;
 };
 
-// A field's value where its type is known at run time alone: of the member's own type; of an enum
-// its name, a std::string.
+// A field's value where its type is known at run time alone: it has the member's own type; for an
+// enum it is the name, a std::string.
 using FieldValue = std::any;
 using FieldValues = std::vector<std::pair<std::string, FieldValue>>;
 
@@ -68,7 +68,7 @@ struct EnumPlace {
 
 // A member of a type that this folder doesn't know: a layer, an initializer, a line search.
 struct OtherPlace {
-  // What is done with members of that type; one for each type, for ever.
+  // What is done with members of that type; there is one for each type, for ever.
   struct Type {
     const std::type_info& info;
     bool (*given)(const void* member);  // false: it is empty, so nobody gave it
@@ -80,8 +80,8 @@ struct OtherPlace {
   const Type* type;
 };
 
-// One field of some options, which must outlive it. As a pointer, it is const whether or not the
-// member may be written: of constant options it is only to be read.
+// One field of some options, which must outlive it. It is like a pointer: const whether or not the
+// member may be written. A field of constant options is only to be read.
 class Field {
  public:
   using Place =
@@ -95,44 +95,45 @@ class Field {
 
   // How a declaration goes on: `fields(Named("path"), path).Required("Give the path.")`.
   //
-  // It must be given whatever the member holds; of a text or a list: unless that is not empty.
-  // `missing`: the sentence for who left it out; empty: one that goes with the type. A number that
-  // lies outside of its range to begin with is required by that.
+  // The field must be given whatever the member holds; a text or a list may instead be not empty.
+  // `missing` is the sentence for who left it out; if empty, one that goes with the type. A number
+  // that lies outside of its range to begin with is required by that.
   Field& Required(std::string missing = "");
-  // Of a text: empty means that nobody gave it, and that is right.
+  // An empty text means that nobody gave it, and that is right.
   Field& MayBeEmpty();
-  // Of whole numbers: each is greater than the one before.
+  // Each whole number is greater than the one before.
   Field& Increasing();
-  // What the field is to whoever knows these options and more than they do, in a word that both
-  // have agreed on: the length of a run, for instance, is not known here.
+  // Says what the field is to whoever knows these options and more than they do, in a word that
+  // both have agreed on: the length of a run, for instance, is not known here.
   Field& Role(std::string_view role);
 
   const std::string& name() const { return range_.field; }
-  // Of each number in it.
+  // The range of each number in the field.
   const Range& range() const { return range_; }
   bool whole() const { return whole_; }
   bool may_be_empty() const { return may_be_empty_; }
   bool increasing() const { return increasing_; }
   std::string_view role() const { return role_; }
   const Place& place() const { return place_; }
-  // The member; null if it is no T.
+  // Gives the member, or null if it is no T.
   template <class T>
   T* As() const;
 
-  // Whether it was declared so.
+  // True if it was declared so.
   bool must_be_given() const { return must_be_given_; }
-  // Whether somebody must give it, since the member holds nothing that would do.
+  // True if somebody must give it, since the member holds nothing that would do.
   bool required() const;
-  // "Give a number."
+  // Gives "Give a number."
   std::string missing() const;
-  // Whether the member holds something: false of an empty text, list or optional.
+  // True if the member holds something: false for an empty text, list or optional.
   bool given() const;
 
-  // OK, or INVALID_ARGUMENT `<name>: -1 is negative; give a number ≥ 0`.
+  // Gives OK, or INVALID_ARGUMENT `<name>: -1 is negative; give a number ≥ 0`.
   absl::Status Check() const;
 
   FieldValue Get() const;
-  // INVALID_ARGUMENT if it is of another type or out of range; nothing changed then.
+  // Gives INVALID_ARGUMENT if the value is of another type or out of range; nothing is changed
+  // then.
   absl::Status Set(const FieldValue& value) const;
 
  private:
@@ -188,8 +189,8 @@ inline const OtherPlace::Type kOtherType = {
 // The fields of some options, in the order in which they are declared.
 class FieldList {
  public:
-  // What a declaration does. A member of an unknown type is checked by
-  // `absl::Status CheckField(const Range&, const T&)` beside the type, if there is one.
+  // Declares a field. A member of an unknown type is checked by `absl::Status CheckField(const
+  // Range&, const T&)` beside the type, if there is one.
   template <class T>
   Field& operator()(Range range, T& member) {
     if constexpr (internal::kPlain<T>) {
@@ -208,10 +209,10 @@ class FieldList {
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
   size_t size() const { return fields_.size(); }
-  // Null if there is none of that name.
+  // Gives null if there is no field of that name.
   const Field* Find(std::string_view name) const;
 
-  // OK, or the first field's error.
+  // Gives OK, or the first field's error.
   absl::Status Check() const;
 
  private:
@@ -226,17 +227,18 @@ concept Declared = requires(O& options, FieldList& fields) {
   options.Describe(fields);
 };
 
-// Refers to the fields of `options`. Of constant options, only to be read.
+// Gives the fields of `options`, to which it refers. Fields of constant options are only to be
+// read.
 template <Declared O>
 FieldList FieldsOf(const O& options) {
   FieldList fields;
-  // Declaring writes nothing.
+  // Declaring writes nothing, so the cast is safe.
   const_cast<O&>(options).Describe(fields);
   return fields;
 }
 
-// OK, or INVALID_ARGUMENT `<field>: …`: the first field that is out of its range, or what Check()
-// has to say.
+// Gives OK, or INVALID_ARGUMENT `<field>: …`: the first field that is out of its range, or what
+// Check() has to say.
 template <Declared O>
 absl::Status ValidateFields(const O& options) {
   absl::Status status = FieldsOf(options).Check();
@@ -263,7 +265,7 @@ void ThrowUnlessValid(const O& options) {
 }
 
 // Gives the field of that name another value. NOT_FOUND naming the kind and its fields if there is
-// none, INVALID_ARGUMENT if the value is of another type or out of range; nothing changed then.
+// none, INVALID_ARGUMENT if the value is of another type or out of range; nothing is changed then.
 template <Declared O>
 absl::Status SetField(std::string_view name, const FieldValue& value, O& options) {
   return internal::SetField(O::kind, FieldsOf(options), name, value);

@@ -1,5 +1,5 @@
-// Options of some kind, for whoever learns the kind at run time: to be filled in field by field,
-// and made.
+// A `Form` is the options of some kind, for whoever learns the kind at run time: they are filled in
+// field by field, and made.
 //
 // A list of kinds is a KindList of forms (core/kinds/kind_list.h):
 //
@@ -20,20 +20,20 @@ namespace descent {
 class Form {
  public:
   virtual ~Form() = default;
-  // `huber`
+  // The kind's name, such as `huber`.
   virtual std::string_view kind() const = 0;
-  // Refers to the form, which begins with the kind's defaults.
+  // The fields to be filled in. They refer to the form, which begins with the kind's defaults.
   virtual FieldList fields() = 0;
-  // INVALID_ARGUMENT `<field>: …`: what no field can say alone.
+  // Gives INVALID_ARGUMENT `<field>: …`: what no field can say alone.
   virtual absl::Status Check() const = 0;
-  // The same, after each field has been checked alone.
+  // Does the same, after each field has been checked alone.
   absl::Status Validate() {
     absl::Status status = fields().Check();
     return status.ok() ? Check() : status;
   }
 };
 
-// Options O, behind an interface that is a Form.
+// Options O behind an interface that is a Form.
 template <Declared O, class Base = Form>
 class FormOf : public Base {
  public:
@@ -51,11 +51,12 @@ class FormOf : public Base {
   O options_{};
 };
 
-// Of what options of different kinds are made into alike: a loss, a sequence, an initializer.
+// A form whose options, of whatever kind, are made into the same: a loss, a sequence, an
+// initializer.
 template <class Made>
 class Maker : public Form {
  public:
-  // Only of options that Validate() finds nothing wrong with.
+  // Makes it. Only for options that Validate() finds nothing wrong with.
   virtual Made Make() const = 0;
 };
 

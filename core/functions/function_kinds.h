@@ -20,10 +20,10 @@ namespace descent {
 // names the field: `dimension: it is 1, but …`.
 using FunctionForm = Maker<absl::StatusOr<Function>>;
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<FunctionForm> NewFunction(std::string_view kind);
 
-// `quadratic`, …
+// Gives the names: `quadratic`, …
 std::vector<std::string_view> FunctionKinds();
 
 }  // namespace descent

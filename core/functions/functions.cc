@@ -70,7 +70,7 @@ double EvaluateWood(Point x, Gradient g) {
 
 double EvaluateHelicalValley(Point x, Gradient g) {
   const double radius = std::hypot(x[0], x[1]);
-  // In turns, with the jump at the negative y axis.
+  // The angle is in turns, with the jump at the negative y axis.
   double angle = std::atan2(x[1], x[0]) / (2 * std::numbers::pi);
   if (angle < -0.25) angle += 1;
   const double a = x[2] - 10 * angle, b = radius - 1;

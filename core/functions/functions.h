@@ -21,22 +21,23 @@ struct Function {
   std::string name;           // `rosenbrock`
   std::vector<double> start;  // where runs begin; its size is the dimension
   double minimum = 0;         // the least value
-  // Where it is taken; all of them, in no order.
+  // Where the least value is taken; all such points, in no order.
   std::vector<std::vector<double>> minimizers = {};
-  // The value at x, and the gradient there in `gradient`; both of the dimension's size.
+  // Gives the value at x, and writes the gradient there into `gradient`; both are of the
+  // dimension's size.
   std::function<double(std::span<const double> x, std::span<double> gradient)> evaluate = {};
 
   int64_t dimension() const { return static_cast<int64_t>(start.size()); }
 };
 
-// Σ ½·diagonal_i·x_i² + linear_i·x_i, from 0. Without `linear`, that is 0. INVALID_ARGUMENT naming
-// the field: `diagonal` is empty or has negative numbers, `linear` is of another size or not 0
-// where the diagonal is; something is not finite.
+// Σ ½·diagonal_i·x_i² + linear_i·x_i, from 0. Without `linear`, that is 0. Gives INVALID_ARGUMENT
+// naming the field if `diagonal` is empty or has negative numbers, `linear` is of another size or
+// not 0 where the diagonal is, or something is not finite.
 absl::StatusOr<Function> Quadratic(std::vector<double> diagonal, std::vector<double> linear = {});
 
 // Σ 100·(x_{i+1} − x_i²)² + (1 − x_i)², from (−1.2, 1, −1.2, 1, …)  (1; in more dimensions chained,
 // as scipy.optimize.rosen). From 4 dimensions on it has a local minimum near (−1, 1, …, 1), too.
-// INVALID_ARGUMENT naming the field `dimension` if it is below 2 or above 10⁶.
+// Gives INVALID_ARGUMENT naming the field `dimension` if it is below 2 or above 10⁶.
 absl::StatusOr<Function> Rosenbrock(int64_t dimension = 2);
 
 // (1.5 − x(1 − y))² + (2.25 − x(1 − y²))² + (2.625 − x(1 − y³))², from (1, 1)  (5).

@@ -1,4 +1,5 @@
-// A function on numbers as an objective of tensors, and of models with one parameter.
+// `FunctionObjective` makes a function on numbers an objective of tensors, and of models with one
+// parameter.
 #ifndef DESCENT_CORE_FUNCTIONS_OBJECTIVE_H_
 #define DESCENT_CORE_FUNCTIONS_OBJECTIVE_H_
 
@@ -11,17 +12,17 @@
 
 namespace descent {
 
-// Computes in double whatever the dtype and device of x. A value; not thread-safe, copies are
+// It computes in double whatever the dtype and device of x. A value; not thread-safe, copies are
 // independent.
 class FunctionObjective {
  public:
   explicit FunctionObjective(Function function) : function_(std::move(function)) {}
 
-  // x: the function's dimension in numbers, any shape. Throws std::invalid_argument if it has
-  // another number of elements.
+  // Writes the gradient into g, and gives the value. x has the function's dimension in numbers, in
+  // any shape. Throws std::invalid_argument if it has another number of elements.
   double gradient_into(const at::Tensor& x, at::Tensor& g);
 
-  // The same on the first parameter.
+  // Does the same on the first parameter.
   template <class S>
   double gradient_into(const ModelOf<S>& x, ModelOf<S>& g) {
     at::Tensor gradient = g.parameters().front().tensor;
@@ -32,7 +33,7 @@ class FunctionObjective {
 
  private:
   Function function_;
-  std::vector<double> numbers_, gradient_;  // of tensors that don't lie in memory as doubles
+  std::vector<double> numbers_, gradient_;  // for tensors that don't lie in memory as doubles
 };
 
 }  // namespace descent

@@ -1,4 +1,4 @@
-// The model of a function: a plain vector of numbers.
+// `Vector` is the model of a function: a plain vector of numbers.
 #ifndef DESCENT_CORE_FUNCTIONS_VECTOR_H_
 #define DESCENT_CORE_FUNCTIONS_VECTOR_H_
 
@@ -11,7 +11,7 @@
 
 namespace descent {
 
-// One parameter `x` [n], which begins at `start`, n ≥ 1. Whatever comes in, x comes out.
+// It has one parameter `x` [n], which begins at `start`, n ≥ 1. Whatever comes in, x comes out.
 struct Vector {
   static constexpr std::string_view kind = "vector";
 

@@ -1,5 +1,5 @@
-// Lists of what is chosen by a name in a spec: layers, losses, sequences, data sources. Each kind
-// is a struct with its name, `kind`.
+// A `KindList` lists what is chosen by a name in a spec: layers, losses, sequences, data sources.
+// Each kind is a struct with its name, `kind`. Static functions; any thread.
 #ifndef DESCENT_CORE_KINDS_KIND_LIST_H_
 #define DESCENT_CORE_KINDS_KIND_LIST_H_
 
@@ -12,10 +12,10 @@
 
 namespace descent {
 
-// Of each struct K an `Of<K>`, which is a `Base` and starts with K's defaults.
+// Has for each struct K an `Of<K>`, which is a `Base` and starts with K's defaults.
 template <class Base, template <class> class Of, class... K>
 struct KindList {
-  // nullptr if no kind has this name.
+  // Gives null if no kind has this name.
   static std::unique_ptr<Base> Make(std::string_view name) {
     std::unique_ptr<Base> made;
     const auto try_kind = [&]<class One>(std::type_identity<One>) {
@@ -27,13 +27,13 @@ struct KindList {
 
   static std::vector<std::string_view> Names() { return {K::kind...}; }
 
-  // One of each, for ever. They say their names by `name()`.
+  // Gives one of each, for ever. They say their names by `name()`.
   static std::span<const Base* const> All() {
     static const auto* all = new std::vector<const Base*>{new Of<K>...};
     return *all;
   }
 
-  // nullptr if no kind has this name.
+  // Gives null if no kind has this name.
   static const Base* Find(std::string_view name) {
     const auto found = std::ranges::find(All(), name, &Base::name);
     return found == All().end() ? nullptr : *found;

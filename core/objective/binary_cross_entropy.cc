@@ -29,12 +29,12 @@ at::Tensor Value(const at::Tensor& scores, const at::Tensor& targets, double pos
 
 Loss BinaryCrossEntropyWithLogits::Make() const {
   const double pos_weight = this->pos_weight;
-  // With w = 1 + (pos_weight − 1)t: (1 − t)·s + w·log(1 + exp(−s)), and log(1 + exp(−s)) is
-  // max(−s, 0) + log(1 + exp(−|s|)), which overflows nowhere.
+  // With w = 1 + (pos_weight − 1)t the loss is (1 − t)·s + w·log(1 + exp(−s)), and log(1 + exp(−s))
+  // is max(−s, 0) + log(1 + exp(−|s|)), which overflows nowhere.
   const auto kernel = [pos_weight]<class T>(T s, T t, T* derivative) {
     const T w = 1 + (static_cast<T>(pos_weight) - 1) * t;
     const T power = std::exp(-std::abs(s));
-    // 1/(1 + exp(s))
+    // This is 1/(1 + exp(s)).
     const T no = s < 0 ? 1 / (1 + power) : power / (1 + power);
     *derivative = (1 - t) - w * no;
     return static_cast<double>((1 - t) * s + w * (std::log1p(power) + std::max(-s, T{0})));

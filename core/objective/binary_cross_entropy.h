@@ -1,3 +1,4 @@
+// Binary cross-entropy with logits is the loss of independent yes-or-no questions.
 #ifndef DESCENT_CORE_OBJECTIVE_BINARY_CROSS_ENTROPY_H_
 #define DESCENT_CORE_OBJECTIVE_BINARY_CROSS_ENTROPY_H_
 

@@ -20,7 +20,7 @@
 namespace descent {
 namespace {
 
-// Whether `targets` is `predictions` without the last dimension.
+// True if `targets` is `predictions` without the last dimension.
 template <class Sizes>
 bool OneRowEach(const Sizes& predictions, const Sizes& targets) {
   return predictions.size() == targets.size() + 1 &&
@@ -93,10 +93,10 @@ at::Tensor MeanOfClasses(
   const auto count = [&](const at::Tensor& t) {
     const at::Tensor counts = t.ne(kIgnoredTarget);
     if (!weights.defined()) return counts.any();
-    const at::Tensor known = t.clamp(0, weights.size(0) - 1);  // the loss refuses others
+    const at::Tensor known = t.clamp(0, weights.size(0) - 1);  // the loss refuses other classes
     return counts.logical_and(weights.take(known).ne(0)).any();
   };
-  // Nearly always the first target counts.
+  // Nearly always the first target counts, so it is looked at first.
   if (targets.is_cpu() && (targets.numel() == 0 || count(targets.narrow(0, 0, 1)).item<bool>())) {
     return mean(targets, weights);
   }

@@ -70,7 +70,7 @@ class Rows {
   std::vector<int64_t> classes_;
 };
 
-// A share of the rows that count.
+// The share of rows that are right, among those that count.
 template <class Right>
 class Share final : public Tally {
  public:
@@ -94,7 +94,7 @@ class Share final : public Tally {
   int64_t rows_ = 0, hits_ = 0;
 };
 
-// Whether fewer than k scores come before that of y, of equal ones the first.
+// True if fewer than k scores come before that of y; among equal ones the first comes first.
 bool AmongGreatest(std::span<const double> scores, int64_t y, int64_t k) {
   const double own = scores[static_cast<size_t>(y)];
   if (std::isnan(own)) return false;
@@ -123,7 +123,7 @@ class AucTally final : public Tally {
       if (std::isnan(score)) return result;
     }
     std::sort(sorted.begin(), sorted.end());
-    // Pairs of a yes and a no in the right order; equal ones half.
+    // Counts the pairs of a yes and a no in the right order, and equal ones half.
     double yeses = 0, noes = 0, pairs = 0;
     for (size_t i = 0, end; i < sorted.size(); i = end) {
       double equal_yeses = 0, equal_noes = 0;
@@ -178,7 +178,7 @@ class ConfusionTally final : public Tally {
   const Predicts predicts_;
   size_t classes_ = 0;
   std::vector<double> counts_;
-  // Of many classes, of which most pairs never come: no more than there are rows.
+  // There are many classes, and most pairs never come: no more entries than there are rows.
   std::unordered_map<size_t, uint32_t> pairs_;
 };
 
@@ -217,12 +217,12 @@ class F1Tally final : public Tally {
   };
   const F1Average average_;
   const Predicts predicts_;
-  std::vector<Counts> counts_;  // of each class
+  std::vector<Counts> counts_;  // one for each class
 };
 
 bool HasClasses(const Loss& loss) { return PredictsClasses(loss.predicts); }
 
-// Not several questions, each with its own answer.
+// True if it is not several questions, each with its own answer.
 bool HasOneClass(const Loss& loss, const Shape& output) {
   const bool single =
       loss.predicts != Predicts::kYesOrNo || (!output.empty() && output.back() == 1);

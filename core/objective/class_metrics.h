@@ -1,8 +1,8 @@
 // Metrics of predictions that are classes or answers to yes-or-no questions.
 //
 // The predicted class is that of the greatest score, the first of equal ones; with one score alone
-// it is 1 if the score is > 0, else 0. Of targets that are probabilities the class is the
-// likeliest, and a probability > ½ is a yes. Targets that don't count (class_loss.h) are left out.
+// it is 1 if the score is > 0, else 0. If targets are probabilities, the class is the likeliest,
+// and a probability > ½ is a yes. Targets that don't count (class_loss.h) are left out.
 #ifndef DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_
 #define DESCENT_CORE_OBJECTIVE_CLASS_METRICS_H_
 
@@ -40,8 +40,8 @@ struct Auc {
   Metric Make() const;
 };
 
-// How often class i was taken for class j, row i, column j: `values`, of more classes than
-// kMostDense `entries`.
+// How often class i was taken for class j, in row i and column j: as `values`, or as `entries` if
+// there are more than kMostDense classes.
 struct ConfusionMatrix {
   static constexpr std::string_view kind = "confusion_matrix";
   static constexpr size_t kMostDense = 64;
@@ -49,9 +49,9 @@ struct ConfusionMatrix {
   Metric Make() const;
 };
 
-// What the F1 score is of, by the names of scikit-learn's scorers: the second of two classes
-// (`f1`), all predictions alike (`f1_micro`), the mean over the classes that there are in targets
-// or predictions (`f1_macro`), or that mean weighted by how often a class is a target
+// What the F1 score is taken over, by the names of scikit-learn's scorers: the second of two
+// classes (`f1`), all predictions alike (`f1_micro`), the mean over the classes that there are in
+// targets or predictions (`f1_macro`), or that mean weighted by how often a class is a target
 // (`f1_weighted`).
 enum class F1Average { kBinary, kMicro, kMacro, kWeighted };
 
@@ -64,8 +64,8 @@ constexpr std::string_view F1Name(F1Average average) {
 
 Metric MakeF1(F1Average average);
 
-// 2·hits/(targets + predictions) of a class: the harmonic mean of precision and recall
-// (van Rijsbergen 1979); 0 without any.
+// The F1 score of a class is 2·hits/(targets + predictions), the harmonic mean of precision and
+// recall (van Rijsbergen 1979), and 0 if there are neither.
 template <F1Average average>
 struct F1Of {
   static constexpr std::string_view kind = F1Name(average);

@@ -33,7 +33,7 @@
 namespace descent {
 namespace {
 
-// x ← exp(x), x ≤ 0.
+// Writes x ← exp(x), for x ≤ 0.
 DESCENT_VECTORIZED void Exponentiate(float* x, int64_t count) {
   for (int64_t i = 0; i < count; ++i) x[i] = Exponential(x[i]);
 }
@@ -49,9 +49,8 @@ T Greatest(const T* row, int64_t classes) {
   return greatest;
 }
 
-// Scores and derivative [rows, classes]; returns the value. Accumulates in double.
-//
-// A target by itself: no smoothing, no weights.
+// Scores and derivative are [rows, classes]; gives the value. Accumulates in double. This one is
+// for a target by itself, without smoothing and weights.
 template <class T>
 double OfClasses(const T* scores, const int64_t* targets, int64_t rows, int64_t classes,
                  double weight, T* derivative) {
@@ -87,7 +86,7 @@ double OfClasses(const T* scores, const int64_t* targets, int64_t rows, int64_t 
   return counted == 0 ? 0 : value / static_cast<double>(counted);
 }
 
-// With a(r, j) for each number of a row; divides by `divisor`.
+// Computes with a(r, j) for each number of a row, and divides by `divisor`.
 template <class T, class Coefficient>
 double Weighted(const T* scores, int64_t rows, int64_t classes, double divisor, double weight,
                 Coefficient a, T* derivative) {
@@ -102,7 +101,7 @@ double Weighted(const T* scores, int64_t rows, int64_t classes, double divisor, 
     const T greatest = Greatest(row, classes);
     for (int64_t j = 0; j < classes; ++j) {
       out[j] = row[j] - greatest;
-      // 0·∞ would be no number.
+      // The product 0·∞ would be NaN.
       if (const T share = a(r, j); share != 0) value -= static_cast<double>(share * out[j]);
     }
   }
@@ -122,7 +121,7 @@ double Weighted(const T* scores, int64_t rows, int64_t classes, double divisor, 
   return value / divisor;
 }
 
-// Its options, ready for use: what each class gets of the smoothing, and of its own.
+// The options, ready for use: what each class gets of the smoothing, and what it gets as a target.
 struct Coefficients {
   std::vector<double> smoothing;  // ε·w_j/classes
   std::vector<double> own;        // (1 − ε)·w_j
@@ -179,7 +178,7 @@ struct Operators {
         weights(WeightTensor(options.class_weights, device)),
         plain(options.label_smoothing == 0 && options.class_weights.empty()) {}
 
-  // scores, logs and derivative [rows, classes]; targets [rows], or probabilities.
+  // scores, logs and derivative are [rows, classes]; targets [rows], or probabilities.
   void Run(const at::Tensor& scores, const at::Tensor& targets, at::Tensor logs,
            at::Tensor derivative, at::Tensor value) const {
     at::_log_softmax_out(logs, scores, 1, /*half_to_float=*/false);

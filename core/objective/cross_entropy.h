@@ -1,3 +1,4 @@
+// Softmax cross-entropy is the loss of one class among several.
 #ifndef DESCENT_CORE_OBJECTIVE_CROSS_ENTROPY_H_
 #define DESCENT_CORE_OBJECTIVE_CROSS_ENTROPY_H_
 
@@ -10,10 +11,10 @@
 
 namespace descent {
 
-// Softmax cross-entropy: Σ_j a_j·(−log softmax(s)_j) of the scores s of each row, where for a
-// target y, w being the class weights and ε the label smoothing, a_j = (1 − ε)·w_y·[j = y] +
-// ε·w_j/classes; the sum over the rows divided by the sum of their w_y. For targets t that are
-// probabilities a_j = w_j·((1 − ε)·t_j + ε/classes), and the mean over the rows
+// Softmax cross-entropy is Σ_j a_j·(−log softmax(s)_j) of the scores s of each row. For a target y,
+// with class weights w and the label smoothing ε, a_j = (1 − ε)·w_y·[j = y] + ε·w_j/classes, and
+// the sum over the rows is divided by the sum of their w_y. For targets t that are probabilities,
+// a_j = w_j·((1 − ε)·t_j + ε/classes), and the loss is the mean over the rows
 // (torch.nn.CrossEntropyLoss). Classes come last (class_loss.h).
 struct CrossEntropy {
   static constexpr std::string_view kind = "cross_entropy";

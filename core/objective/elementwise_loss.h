@@ -17,7 +17,7 @@
 
 namespace descent {
 
-// INVALID_ARGUMENT naming both unless they are the same.
+// Gives INVALID_ARGUMENT naming both shapes unless they are the same.
 absl::Status CheckEqualShapes(std::string_view loss, const Shape& output, const Shape& target);
 
 // Throws std::invalid_argument unless the shapes are the same: broadcasting [n, 1] against [n]
@@ -25,15 +25,15 @@ absl::Status CheckEqualShapes(std::string_view loss, const Shape& output, const 
 void ThrowUnlessEqualShapes(std::string_view loss, const at::Tensor& predictions,
                             const at::Tensor& targets);
 
-// Number of elements.
+// Gives the number of elements.
 inline int64_t CountOf(const PlanTensor& x) {
   return std::accumulate(x.sizes().begin(), x.sizes().end(), int64_t{1}, std::multiplies<>());
 }
 
-// Σ f(p, t)/divisor and its derivative. `kernel(p, t, &derivative)` gives f of one element, in
-// double, and its derivative by p; it is copied and must not refer to anything.
-// `operators(p, t, derivative, value)` writes the same by LibTorch's operators (the derivative of
-// the whole, divided), where there are no loops of our own. False for other shapes and dtypes.
+// States Σ f(p, t)/divisor and its derivative. `kernel(p, t, &derivative)` gives f of one element,
+// in double, and its derivative by p; it is copied and must not refer to anything. `operators(p, t,
+// derivative, value)` writes the same by LibTorch's operators (the derivative of the whole,
+// divided), where there are no loops of our own. Gives false for other shapes and dtypes.
 template <class Kernel, class Operators>
 bool PlanElementwise(PlanBuilder& plan, const LossPlan& loss, int64_t divisor, Kernel kernel,
                      Operators operators) {

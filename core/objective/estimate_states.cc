@@ -21,11 +21,12 @@ absl::Status EstimateStates(const Model& model, int64_t first, int64_t count,
   const at::NoGradGuard no_graph;
   for (int64_t i = 0; i < count; ++i) {
     const at::Tensor inputs = batches(first + i).inputs;
-    // An epoch's last one, if the run never comes to it.
+    // A batch of one example, which can only be an epoch's last one, has no variance and is left
+    // out.
     if (i > 0 && inputs.size(0) == 1) continue;
     const at::Tensor y =
         model(inputs, Pass{.training = true, .iteration = first + i, .estimation = i});
-    // The next batch is copied to where this one lies: not before the device is done with it.
+    // The next batch is copied to where this one lies, so the device has to be done with it.
     if (!y.is_cpu()) Number(y.sum());
   }
   return absl::OkStatus();

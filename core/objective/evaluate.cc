@@ -21,7 +21,7 @@
 namespace descent {
 namespace {
 
-// The mean of a loss over batches, each with what its own mean was divided by.
+// The mean of a loss over batches, each weighted by what its own mean was divided by.
 struct Mean {
   double sum = 0, weight = 0;
 
@@ -31,7 +31,7 @@ struct Mean {
     if (share != 0) sum += value * share;
     weight += share;
   }
-  // Of examples that all weigh nothing: nothing, as in training.
+  // If all examples weigh nothing the loss is 0, as in training.
   double value() const { return weight == 0 ? 0 : sum / weight; }
 };
 
@@ -60,7 +60,7 @@ absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& los
     const int64_t count = std::min(batch_size, examples - first);
     const at::Tensor batch_targets = targets.narrow(0, first, count).to(device);
     const at::Tensor predictions = model(inputs.narrow(0, first, count).to(device));
-    // First of all: a loss refuses targets that metrics rely on.
+    // The losses come first: a loss refuses targets that metrics rely on.
     for (size_t i = 0; i < means.size(); ++i) {
       means[i].Add(loss.terms[i].loss, predictions, batch_targets);
     }

@@ -1,4 +1,4 @@
-// How good a model is on a whole data set.
+// `Evaluate` says how good a model is on a whole data set.
 #ifndef DESCENT_CORE_OBJECTIVE_EVALUATE_H_
 #define DESCENT_CORE_OBJECTIVE_EVALUATE_H_
 
@@ -16,13 +16,13 @@
 namespace descent {
 
 struct EvaluateOptions {
-  // Those that go with the first term's predictions (Metric::check).
+  // The metrics, which go with the first term's predictions (Metric::check).
   std::span<const Metric> metrics = {};
-  // Of the loss's terms; empty: those at iteration 0.
+  // The weights of the loss's terms; if empty, those at iteration 0.
   std::span<const double> weights = {};
   int64_t batch_size = 1024;
-  // Of predictions and of targets: what metrics, but not the loss, are of. Null: of those
-  // themselves.
+  // Brings predictions and targets back to the units that metrics, but not the loss, speak of. If
+  // null, metrics are taken of the numbers as they are.
   std::function<at::Tensor(const at::Tensor&)> original = nullptr;
 };
 
@@ -32,9 +32,10 @@ struct EvaluationResult {
   int64_t examples = 0;
 };
 
-// Inputs [n, …] and targets [n, …], n ≥ 1, of any device, looked at once and in order in batches of
-// batch_size ≥ 1 (the last one may be smaller), without recording a graph. Sums are in double; the
-// same arguments give the same bits. INVALID_ARGUMENT for wrong arguments, and if shapes don't fit.
+// Evaluates inputs [n, …] and targets [n, …], n ≥ 1, on any device, looked at once and in order in
+// batches of batch_size ≥ 1 (the last one may be smaller), without recording a graph. Sums are in
+// double; the same arguments give the same bits. INVALID_ARGUMENT for wrong arguments, and if
+// shapes don't fit.
 absl::StatusOr<EvaluationResult> Evaluate(const Model& model, const LossSum& loss,
                                           const at::Tensor& inputs, const at::Tensor& targets,
                                           const EvaluateOptions& options = {});

@@ -1,4 +1,4 @@
-// `gradient(objective, x)`: the only door to differentiation.
+// `gradient(objective, x)` is the only door to differentiation.
 //
 // An objective is any callable of x (a tensor, a model) that gives one number as an at::Tensor; it
 // is differentiated by autograd, straight into the gradient's flat buffer. An objective that knows
@@ -7,7 +7,7 @@
 //
 //   auto [g, value] = gradient(objective, x);
 //
-// Uses x exclusively while it runs (its tensors are marked as leaves of the graph meanwhile).
+// It uses x exclusively while it runs (its tensors are marked as leaves of the graph meanwhile).
 #ifndef DESCENT_CORE_OBJECTIVE_GRADIENT_H_
 #define DESCENT_CORE_OBJECTIVE_GRADIENT_H_
 
@@ -30,13 +30,13 @@ struct GradientAndValue {
   double value;
 };
 
-// Offers its own gradient in the memory of g; gives the value.
+// The objective offers its own gradient in the memory of g, and gives the value.
 template <class F, class X>
 concept HasGradientInto = requires(F& f, const X& x, X& g) {
   { f.gradient_into(x, g) } -> std::convertible_to<double>;
 };
 
-// Offers its own gradient as a pair-like (gradient, value).
+// The objective offers its own gradient as a pair-like (gradient, value).
 template <class F, class X>
 concept HasGradient = requires(F& f, const X& x) {
   { f.gradient(x).gradient } -> std::convertible_to<X>;
@@ -59,7 +59,7 @@ concept Objective =
 template <class F>
 concept StochasticObjective = requires(F& f, int64_t iteration) { f.seek(iteration); };
 
-// The gradient of a callable at x by autograd in g's memory, and the value there.
+// Writes the gradient of a callable at x, by autograd, into g's memory, and gives the value there.
 template <class F, class X>
   requires InnerProductSpace<X> && Differentiable<F, X>
 double autograd_into(F& objective, const X& x, X& g) {
@@ -68,8 +68,8 @@ double autograd_into(F& objective, const X& x, X& g) {
   return recording.Differentiate(objective(point), Recordable<X>::Of(g));
 }
 
-// The gradient at x in g's memory, and the value there. Throws what the objective throws, and
-// std::invalid_argument if its result isn't one number.
+// Writes the gradient at x into g's memory, and gives the value there. Throws what the objective
+// throws, and std::invalid_argument if its result isn't one number.
 template <class F, class X>
   requires Objective<F, X>
 double gradient_into(F& objective, const X& x, X& g) {

@@ -29,7 +29,7 @@ void CheckTarget(int64_t target, int64_t scores) {
   }
 }
 
-// Scores and derivative [rows, classes]; returns the value.
+// Scores and derivative are [rows, classes]; gives the value.
 template <class T>
 double OfClasses(double margin, const T* scores, const int64_t* targets, int64_t rows,
                  int64_t classes, double weight, T* derivative) {
@@ -59,7 +59,7 @@ double OfClasses(double margin, const T* scores, const int64_t* targets, int64_t
   return value / divisor;
 }
 
-// max(0, …) [rows, classes] of all classes but the targets', for LibTorch's operators.
+// Gives max(0, …) [rows, classes] of all classes but the targets', for LibTorch's operators.
 at::Tensor Margins(double margin, const at::Tensor& scores, const at::Tensor& targets) {
   if (scores.size(1) == 1) {
     return (margin - (targets * 2 - 1).unsqueeze(1) * scores).relu();

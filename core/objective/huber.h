@@ -1,3 +1,5 @@
+// The Huber loss is quadratic for small errors and linear for large ones, so that outliers pull
+// less.
 #ifndef DESCENT_CORE_OBJECTIVE_HUBER_H_
 #define DESCENT_CORE_OBJECTIVE_HUBER_H_
 
@@ -9,8 +11,9 @@
 
 namespace descent {
 
-// The mean over batch and outputs of ½d² where d = |prediction − target| ≤ delta, and of
-// delta·(d − ½delta) beyond (Huber 1964; torch.nn.HuberLoss). Both of the same shape and dtype.
+// The mean over batch and outputs of ½d² where d = |prediction − target| ≤ delta, and of delta·(d −
+// ½delta) beyond (Huber 1964; torch.nn.HuberLoss). Predictions and targets have the same shape and
+// dtype.
 struct Huber {
   static constexpr std::string_view kind = "huber";
   double delta = 1;

@@ -28,7 +28,7 @@ at::Tensor Value(const at::Tensor& predictions, const at::Tensor& targets) {
 Loss KlDivergence::Make() const {
   const auto kernel = []<class T>(T p, T t, T* derivative) {
     *derivative = -t;
-    // 0·log 0 is 0.
+    // 0·log 0 counts as 0.
     return static_cast<double>((t == 0 ? 0 : t * std::log(t)) - t * p);
   };
   const auto operators = [](const at::Tensor& p, const at::Tensor& t, at::Tensor derivative,

@@ -1,3 +1,4 @@
+// The Kullback–Leibler divergence is the loss of predicted distributions.
 #ifndef DESCENT_CORE_OBJECTIVE_KL_DIVERGENCE_H_
 #define DESCENT_CORE_OBJECTIVE_KL_DIVERGENCE_H_
 
@@ -8,9 +9,9 @@
 
 namespace descent {
 
-// Σ target·(log target − prediction), the mean over the batch: predictions are logarithms of
-// probabilities, targets probabilities; both of the same shape and dtype (torch.nn.KLDivLoss with
-// its reduction `batchmean`, the one that is the divergence).
+// Σ target·(log target − prediction), the mean over the batch, where predictions are logarithms of
+// probabilities and targets probabilities; both have the same shape and dtype (torch.nn.KLDivLoss
+// with its reduction `batchmean`, the one that is the divergence).
 struct KlDivergence {
   static constexpr std::string_view kind = "kl_divergence";
   void Describe(FieldList&) {}

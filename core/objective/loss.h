@@ -1,4 +1,4 @@
-// Losses: one number from predictions and targets, the mean over a batch.
+// A `Loss` makes one number of predictions and targets: the mean over a batch.
 //
 // A kind of loss is one small file: an option struct that declares its fields (core/fields) and
 // makes a `Loss`, with its plan beside its formula. `Huber{.delta = 2}` becomes a Loss by itself;
@@ -24,61 +24,62 @@ namespace descent {
 
 // What the predictions that a loss is for stand for, and what its targets are.
 enum class Predicts : uint8_t {
-  // The targets' own numbers; targets of the predictions' shape and dtype.
+  // The targets' own numbers; targets have the predictions' shape and dtype.
   kValues,
   // A score for each class along the last dimension, the greatest being the predicted one; targets
-  // are class indices (int64) of the predictions' shape without that dimension. One score alone: of
-  // class 1 against class 0, which is predicted if it is > 0.
+  // are class indices (int64) of the predictions' shape without that dimension. One score alone
+  // speaks for class 1 against class 0: class 1 is predicted if it is > 0.
   kClass,
   // Scores likewise; targets are the probabilities of the classes, of the predictions' shape.
   kProbabilities,
-  // A score for each of several questions, yes if it is > 0; targets of the predictions' shape are
-  // the probabilities of a yes.
+  // A score for each of several questions, which means yes if it is > 0; targets of the
+  // predictions' shape are the probabilities of a yes.
   kYesOrNo,
 };
 
 // A value; any thread (if the functions are).
 struct Loss {
   std::string name;  // `cross_entropy`
-  // Differentiable; a tensor with one number.
+  // The formula, differentiable; the result is a tensor with one number.
   std::function<at::Tensor(const at::Tensor& predictions, const at::Tensor& targets)> function;
   Predicts predicts = Predicts::kValues;
-  // The value is the mean of −log p(target): exp(value) is a perplexity.
+  // True if the value is the mean of −log p(target), so that exp(value) is a perplexity.
   bool likelihood = false;
   // Where targets that are no class indices must lie.
   std::optional<Range> target_range = {};
-  // Of shapes of one example; empty: anything goes.
+  // Checks shapes of one example. If empty, anything goes.
   std::function<absl::Status(const Shape& output, const Shape& target)> check = {};
   // What a batch's value was divided by, so that values of several batches make an exact mean: the
-  // sum of the weights that classes have. Empty: the number of examples.
+  // sum of the weights that classes have. If empty, it is the number of examples.
   std::function<double(const at::Tensor& targets)> weight = {};
   // States value and derivative as steps of a static plan; false if it has none for these shapes
-  // and dtypes. Empty: autograd.
+  // and dtypes. If empty, the loss goes by autograd.
   std::function<bool(PlanBuilder& plan, const LossPlan& loss)> plan = {};
-  // What predictions say of the probabilities of classes, or of a yes; of the same shape and dtype.
-  // Empty: nothing.
+  // What predictions say of the probabilities of classes, or of a yes, in the same shape and dtype.
+  // If empty, they say nothing.
   std::function<at::Tensor(const at::Tensor& predictions)> probabilities = {};
 
   at::Tensor operator()(const at::Tensor& predictions, const at::Tensor& targets) const {
     return function(predictions, targets);
   }
 
-  // INVALID_ARGUMENT naming both shapes if a model's output of `output` and targets of `target`
-  // (both of one example; class indices have the shape []) don't go together.
+  // Gives INVALID_ARGUMENT naming both shapes if a model's output of `output` and targets of
+  // `target` (both of one example; class indices have the shape []) don't go together.
   absl::Status CheckShapes(const Shape& output, const Shape& target) const;
 
-  // See `weight`.
+  // Gives what `weight` is to give, which has the explanation.
   double WeightOf(const at::Tensor& targets) const;
 };
 
-// Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
+// Makes a loss of options of a kind. Throws std::invalid_argument naming the field that is out of
+// range.
 template <Declared O>
 Loss MakeLoss(const O& options) {
   ThrowUnlessValid(options);
   return options.Make();
 }
 
-// `CrossEntropy{}` and `MeanSquaredError{}`, the two that need no options.
+// Give `CrossEntropy{}` and `MeanSquaredError{}`, the two that need no options.
 Loss cross_entropy();
 Loss mean_squared_error();
 

@@ -17,10 +17,10 @@ namespace descent {
 
 using LossForm = Maker<Loss>;
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<LossForm> NewLoss(std::string_view kind);
 
-// `cross_entropy`, …
+// Gives the names: `cross_entropy`, …
 std::vector<std::string_view> LossKinds();
 
 }  // namespace descent

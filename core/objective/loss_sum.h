@@ -1,5 +1,5 @@
-// What a supervised objective is made of: one loss, or a weighted sum of losses of the same
-// predictions and targets; and penalties on the parameters.
+// A `LossSum` is what a supervised objective is made of: one loss, or a weighted sum of losses of
+// the same predictions and targets; and penalties on the parameters.
 //
 //   LossSum plain = Huber{};
 //   LossSum sum({{"near", Huber{}, 0.5}, {"far", MeanAbsoluteError{}, 0.5}},
@@ -30,7 +30,7 @@ namespace descent {
 struct LossTerm {
   std::string name;  // `near`; unique
   Loss loss;
-  // Each ≥ 0. None: 1 for ever, and no dial.
+  // Each number is ≥ 0. Without a sequence the weight is 1 for ever, and no dial.
   std::optional<Sequence> weight = {};
 };
 
@@ -38,7 +38,7 @@ struct LossTerm {
 struct LossWeight {
   Range range;  // with its name: `objective.sum.near.weight`, `objective.penalties.l2.weight`
   Sequence sequence;
-  size_t part;  // whose it is
+  size_t part;  // the part that it is the weight of
 };
 
 // A value; any thread.
@@ -48,7 +48,7 @@ struct LossSum {
 
   explicit LossSum(std::vector<LossTerm> all, std::vector<Penalty> on_parameters = {})
       : terms(std::move(all)), penalties(std::move(on_parameters)) {}
-  // Not explicit: `SupervisedObjective(Huber{}, batches)`.
+  // Not explicit, so that `SupervisedObjective(Huber{}, batches)` is possible.
   template <class L>
     requires std::convertible_to<L, Loss>
   LossSum(L loss) {  // NOLINT(google-explicit-constructor)
@@ -57,22 +57,24 @@ struct LossSum {
     terms.push_back({std::move(name), std::move(only)});
   }
 
-  // One loss and nothing else: there is nothing to tell of its parts.
+  // True for one loss and nothing else: then there is nothing to tell of its parts.
   bool plain() const { return penalties.empty() && terms.size() == 1 && !terms[0].weight; }
-  // Terms, then penalties.
+  // The number of parts: terms, then penalties.
   size_t parts() const { return terms.size() + penalties.size(); }
-  // `objective.sum.near`, `objective.penalties.l2`; of several penalties of a kind
-  // `objective.penalties.l2_2` and so on. A term without a weight is `objective.huber`.
+  // Gives names such as `objective.sum.near` and `objective.penalties.l2`; several penalties of a
+  // kind are `objective.penalties.l2`, `objective.penalties.l2_2` and so on. A term without a
+  // weight is `objective.huber`.
   std::vector<std::string> part_names() const;
   std::vector<LossWeight> weights() const;
 
-  // INVALID_ARGUMENT naming the weight that is out of its range, or the term that is there twice.
+  // Gives INVALID_ARGUMENT naming the weight that is out of its range, or the term that is there
+  // twice.
   absl::Status Validate() const;
-  // INVALID_ARGUMENT of the first term that does not go with such shapes (Loss::CheckShapes).
+  // Gives INVALID_ARGUMENT of the first term that does not go with such shapes (Loss::CheckShapes).
   absl::Status CheckShapes(const Shape& output, const Shape& target) const;
 
-  // The sum of the terms (not the penalties), each times its weight; their values, if asked for,
-  // without it.
+  // Gives the sum of the terms (not the penalties), each times its weight, and writes into
+  // `values`, if asked for, the terms' values without it.
   at::Tensor Value(const at::Tensor& predictions, const at::Tensor& targets,
                    std::span<const double> weights, std::span<double> values = {}) const;
 };

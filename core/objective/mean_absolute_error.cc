@@ -19,7 +19,7 @@ namespace descent {
 Loss MeanAbsoluteError::Make() const {
   const auto kernel = []<class T>(T p, T t, T* derivative) {
     const T difference = p - t;
-    // NaN stays NaN.
+    // The quotient keeps NaN, which a sign would not.
     *derivative = difference == 0 ? 0 : difference / std::abs(difference);
     return static_cast<double>(std::abs(difference));
   };

@@ -1,3 +1,4 @@
+// The mean absolute error is the loss of numbers whose outliers should not dominate.
 #ifndef DESCENT_CORE_OBJECTIVE_MEAN_ABSOLUTE_ERROR_H_
 #define DESCENT_CORE_OBJECTIVE_MEAN_ABSOLUTE_ERROR_H_
 
@@ -8,7 +9,7 @@
 
 namespace descent {
 
-// mean(|prediction − target|) over batch and outputs; both of the same shape and dtype. The
+// mean(|prediction − target|) over batch and outputs; both have the same shape and dtype. The
 // derivative of |0| is 0 (torch.nn.L1Loss).
 struct MeanAbsoluteError {
   static constexpr std::string_view kind = "mean_absolute_error";

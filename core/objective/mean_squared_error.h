@@ -1,3 +1,4 @@
+// The mean squared error is the usual loss of numbers.
 #ifndef DESCENT_CORE_OBJECTIVE_MEAN_SQUARED_ERROR_H_
 #define DESCENT_CORE_OBJECTIVE_MEAN_SQUARED_ERROR_H_
 
@@ -8,7 +9,7 @@
 
 namespace descent {
 
-// mean((prediction − target)²) over batch and outputs; both of the same shape and dtype.
+// mean((prediction − target)²) over batch and outputs; both have the same shape and dtype.
 struct MeanSquaredError {
   static constexpr std::string_view kind = "mean_squared_error";
   void Describe(FieldList&) {}

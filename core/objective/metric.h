@@ -1,4 +1,4 @@
-// Metrics: what is said of a model's predictions on a whole data set besides its loss.
+// A `Metric` is what is said of a model's predictions on a whole data set besides its loss.
 //
 // A kind of metric is an option struct (core/fields) that makes a `Metric`; they are listed in
 // metric_kinds.h. Each is gathered batch by batch in double, in order: the same data give the same
@@ -23,13 +23,13 @@ namespace descent {
 struct MetricValue {
   std::string name;  // `accuracy`
   double value = 0;
-  // Instead of the value, of a matrix: row by row.
+  // The numbers of a matrix, row by row, in place of the value.
   std::vector<double> values = {};
-  // Instead of both, of a square matrix too large for that: its entries that are not 0, row by row.
+  // The entries of a large square matrix that are not 0, row by row, in place of both.
   struct Entry {
     uint32_t row, column, count;
   };
-  int64_t size = 0;  // rows, columns
+  int64_t size = 0;  // the number of rows, which is that of columns
   std::vector<Entry> entries = {};
 };
 
@@ -37,10 +37,10 @@ struct MetricValue {
 class Tally {
  public:
   virtual ~Tally() = default;
-  // One batch more: predictions [batch, …] of any floating-point type on any device, and targets as
+  // Adds a batch: predictions [batch, …] of any floating-point type on any device, and targets as
   // the loss takes them. Throws what LibTorch throws.
   virtual void Add(const at::Tensor& predictions, const at::Tensor& targets) = 0;
-  // `loss`: the mean over the same data.
+  // Gives the metric of all that was added. `loss` is the mean over the same data.
   virtual MetricValue Result(double loss) const = 0;
 };
 
@@ -55,17 +55,18 @@ enum class Better : uint8_t {
 struct Metric {
   std::string name;  // `accuracy`
   Better better = Better::kNeither;
-  // INVALID_ARGUMENT saying what it needs, if it means nothing for such predictions; `output` is a
-  // model's output for one example.
+  // Gives INVALID_ARGUMENT saying what the metric needs, if it means nothing for such predictions;
+  // `output` is a model's output for one example.
   std::function<absl::Status(const Loss& loss, const Shape& output)> check;
   std::function<std::unique_ptr<Tally>(const Loss& loss)> start;
 };
 
-// INVALID_ARGUMENT saying how the metric goes, if whoever goes by it looks the other way:
+// Gives INVALID_ARGUMENT saying how the metric goes, if whoever goes by it looks the other way:
 // `maximize: accuracy grows as the model becomes better; give true`.
 absl::Status CheckDirection(const Metric& metric, bool maximize);
 
-// Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
+// Makes a metric of options of a kind. Throws std::invalid_argument naming the field that is out of
+// range.
 template <Declared O>
 Metric MakeMetric(const O& options) {
   ThrowUnlessValid(options);

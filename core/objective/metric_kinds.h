@@ -17,10 +17,10 @@ namespace descent {
 
 using MetricForm = Maker<Metric>;
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<MetricForm> NewMetric(std::string_view kind);
 
-// `accuracy`, …
+// Gives the names: `accuracy`, …
 std::vector<std::string_view> MetricKinds();
 
 }  // namespace descent

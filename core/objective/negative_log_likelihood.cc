@@ -20,7 +20,7 @@
 namespace descent {
 namespace {
 
-// Logarithms and derivative [rows, classes]; returns the value.
+// Logarithms and derivative are [rows, classes]; gives the value.
 template <class T>
 double OfClasses(const std::vector<double>& weights, const T* logs, const int64_t* targets,
                  int64_t rows, int64_t classes, double weight, T* derivative) {
@@ -43,7 +43,7 @@ double OfClasses(const std::vector<double>& weights, const T* logs, const int64_
   return divisor == 0 ? 0 : value / divisor;
 }
 
-// The same by LibTorch's operators.
+// Computes the same by LibTorch's operators.
 void ByOperators(const at::Tensor& w, const at::Tensor& logs, const at::Tensor& targets,
                  const at::Tensor& derivative, const at::Tensor& value) {
   const at::Tensor classes = targets.clamp_min(0);

@@ -1,3 +1,4 @@
+// The negative log likelihood is cross-entropy for models that give logarithms of probabilities.
 #ifndef DESCENT_CORE_OBJECTIVE_NEGATIVE_LOG_LIKELIHOOD_H_
 #define DESCENT_CORE_OBJECTIVE_NEGATIVE_LOG_LIKELIHOOD_H_
 
@@ -10,8 +11,8 @@
 
 namespace descent {
 
-// Σ w_y·(−log p_y) over the targets' classes y, divided by Σ w_y: predictions are logarithms of
-// probabilities (torch.nn.NLLLoss). Classes come last (class_loss.h).
+// Σ w_y·(−log p_y) over the targets' classes y, divided by Σ w_y, where predictions are logarithms
+// of probabilities (torch.nn.NLLLoss). Classes come last (class_loss.h).
 struct NegativeLogLikelihood {
   static constexpr std::string_view kind = "negative_log_likelihood";
   std::vector<double> class_weights = {};  // w; empty: 1 each

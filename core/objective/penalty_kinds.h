@@ -17,10 +17,10 @@ namespace descent {
 
 using PenaltyForm = Maker<Penalty>;
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<PenaltyForm> NewPenalty(std::string_view kind);
 
-// `l1`, …
+// Gives the names: `l1`, …
 std::vector<std::string_view> PenaltyKinds();
 
 }  // namespace descent

@@ -27,13 +27,13 @@
 namespace descent {
 namespace {
 
-// Whether there are weights, and values to tell of.
+// True if there are weights, and values to tell of.
 bool IsSum(const LossSum& loss) { return loss.terms.size() > 1 || loss.terms[0].weight; }
 
-// Shapes that are remembered; the oldest goes first. An epoch has two.
+// So many shapes are remembered; the oldest goes first. An epoch has two.
 constexpr size_t kMaxPlans = 8;
 
-// Σ weight·value in one step; `values` [terms] become the terms' own.
+// States Σ weight·value in one step; `values` [terms] become the terms' own.
 PlanTensor Sum(PlanBuilder& plan, const PlanTensor& weights, const std::vector<PlanTensor>& terms,
                const PlanTensor& values) {
   const PlanTensor value = plan.Scratch({});
@@ -70,8 +70,8 @@ std::unique_ptr<Plan> MakePlan(PlannedGradient::Structure model, const LossSum& 
   PlanBuilder plan(first.scalar_type(), first.device(), x.tensors(), states.tensors());
   PlanTensor inputs = plan.Input(batch.inputs.sizes().vec(), batch.inputs.scalar_type());
   PlanTensor targets = plan.Input(batch.targets.sizes().vec(), batch.targets.scalar_type());
-  // A model in fewer digits than a loss needs gets its inputs so, and the loss its predictions in
-  // float32.
+  // If the model computes in fewer digits than a loss needs, it gets its inputs rounded, and the
+  // loss gets its predictions in float32.
   const at::ScalarType exact = at::toOpMathType(plan.dtype());
   const bool rounded = exact != plan.dtype();
   if (rounded && c10::isFloatingType(inputs.dtype())) inputs = PlanCast(plan, inputs);

@@ -1,5 +1,5 @@
-// Value and gradient of a supervised objective by static plans (core/plan), one for each batch
-// shape: an epoch's last batch may be smaller than the others.
+// `PlannedGradient` computes value and gradient of a supervised objective by static plans
+// (core/plan), one for each batch shape: an epoch's last batch may be smaller than the others.
 //
 // A plan is made at the first use, which allocates; later runs don't. It belongs to a structure and
 // not to a model: copies, moved models, and models with other numbers are all the same to it.
@@ -34,35 +34,36 @@ class PlannedGradient {
   PlannedGradient& operator=(const PlannedGradient&) { return *this = PlannedGradient(); }
   PlannedGradient& operator=(PlannedGradient&&) noexcept = default;
 
-  // The value of the loss's terms at x on the batch of the iteration and the gradient into g; the
-  // model's states become those of the iteration. Each term counts with its weight; `values` of a
-  // loss that is not plain become theirs without it. Nothing if the model or a loss has no plan for
-  // such a batch: then it is autograd's turn. Throws what a step throws.
+  // Gives the value of the loss's terms at x on the batch of the iteration, and writes the gradient
+  // into g; the model's states become those of the iteration. Each term counts with its weight;
+  // `values`, for a loss that is not plain, become the terms' values without it. Gives nothing if
+  // the model or a loss has no plan for such a batch: then it is autograd's turn. Throws what a
+  // step throws.
   std::optional<double> operator()(Structure model, const LossSum& loss, const Batch& batch,
                                    int64_t iteration, std::span<const double> weights,
                                    const FlatParameters& x, const FlatParameters& states,
                                    const FlatParameters& g, std::span<double> values);
 
  private:
-  // What a plan was made for.
+  // A plan, and what it was made for.
   struct Made {
     std::vector<int64_t> inputs, targets;
     at::ScalarType inputs_dtype, targets_dtype;
     at::Device device;
-    std::unique_ptr<Plan> plan;  // null: there is none
+    std::unique_ptr<Plan> plan;  // null: there is no plan for it
 
     bool Fits(const Batch& batch) const;
   };
 
   Made& For(Structure model, const LossSum& loss, const Batch& batch, const FlatParameters& x,
             const FlatParameters& states);
-  // `weights` as a tensor beside the model's.
+  // Gives `weights` as a tensor beside the model's.
   const at::Tensor& OnDevice(std::span<const double> weights, at::Device device);
 
   std::vector<Made> made_;
-  FlatParameters::LayoutId layout_;  // of the models that they were made for
-  at::Tensor arena_;                 // of all of them
-  at::Tensor weights_;               // of the terms, double
+  FlatParameters::LayoutId layout_;  // of the models that the plans were made for
+  at::Tensor arena_;                 // shared by all plans
+  at::Tensor weights_;               // of the terms, in double
 };
 
 }  // namespace descent

@@ -1,4 +1,5 @@
-// A model's predictions, and what they say where the objective has classes.
+// `Predict` gives a model's predictions, and what they say where the objective has classes. Free
+// functions; not thread-safe on one model.
 #ifndef DESCENT_CORE_OBJECTIVE_PREDICT_H_
 #define DESCENT_CORE_OBJECTIVE_PREDICT_H_
 
@@ -21,18 +22,18 @@ namespace descent {
 absl::Status Predict(const Model& model, const at::Tensor& inputs, int64_t batch_size,
                      absl::FunctionRef<absl::Status(const at::Tensor& outputs)> take);
 
-// Whether predictions for such a loss say classes: one for each row of scores, or 1 (yes) or 0 for
+// True if predictions for such a loss say classes: one for each row of scores, or 1 (yes) or 0 for
 // each question.
 bool PredictsClasses(Predicts predicts);
 
 // The shape of the classes that an output of this shape predicts.
 Shape PredictedShape(Predicts predicts, const Shape& output);
 
-// The classes that metrics take outputs for: [batch, …], int64, contiguous, on the CPU.
+// Gives the classes that metrics take outputs for: [batch, …], int64, contiguous, on the CPU.
 at::Tensor PredictedClasses(Predicts predicts, const at::Tensor& outputs);
 
-// Of one row: the class of the greatest score, the first of equal ones (NaN is never greater); with
-// one score alone 1 if it is > 0, else 0.
+// Gives the class of the greatest score of one row, the first of equal ones (NaN is never greater);
+// with one score alone 1 if it is > 0, else 0.
 int64_t PredictedClass(std::span<const double> scores);
 
 }  // namespace descent

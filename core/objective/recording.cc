@@ -16,7 +16,8 @@
 namespace descent {
 namespace {
 
-// y ← x. Most are small contiguous CPU tensors, for which a dispatch costs more than the copy.
+// Copies y ← x. Most are small contiguous CPU tensors, for which a dispatch costs more than the
+// copy.
 void CopyInto(const at::Tensor& x, const at::Tensor& y) {
   if (x.is_cpu() && y.is_cpu() && x.scalar_type() == y.scalar_type() && x.is_contiguous() &&
       y.is_contiguous() && x.sizes().equals(y.sizes())) {

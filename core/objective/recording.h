@@ -1,6 +1,5 @@
-// What `gradient` needs of autograd: tensors marked as leaves for a while, and the way back.
-//
-// Not thread-safe; used on one thread, one at a time on the same tensors.
+// `Recording` is what `gradient` needs of autograd: tensors marked as leaves for a while, and the
+// way back. Not thread-safe; it is used on one thread, one at a time on the same tensors.
 #ifndef DESCENT_CORE_OBJECTIVE_RECORDING_H_
 #define DESCENT_CORE_OBJECTIVE_RECORDING_H_
 
@@ -22,9 +21,9 @@ class Recording {
   Recording& operator=(const Recording&) = delete;
   ~Recording();
 
-  // The derivative of `value` (one number) by each leaf into the tensor of the same place in
-  // `gradient`; zero where value doesn't depend on it. Returns the number. Throws
-  // std::invalid_argument if value isn't one number.
+  // Writes the derivative of `value` (one number) by each leaf into the tensor of the same place in
+  // `gradient`; zero where the value doesn't depend on it. Gives the number. Throws
+  // std::invalid_argument if the value isn't one number.
   double Differentiate(const at::Tensor& value, Leaves gradient);
 
  private:
@@ -39,7 +38,7 @@ struct Recordable;
 
 template <>
 struct Recordable<at::Tensor> {
-  // Another handle to the same memory, so that x itself is never marked.
+  // Gives another handle to the same memory, so that x itself is never marked.
   static at::Tensor Point(const at::Tensor& x) { return x.detach(); }
   static Leaves Of(const at::Tensor& x) { return Leaves(&x, 1); }
 };

@@ -1,9 +1,9 @@
-// The objective of supervised learning: a loss of a model's predictions on a batch, or a weighted
-// sum of losses, and penalties on the model's parameters.
+// `SupervisedObjective` is the objective of supervised learning: a loss of a model's predictions on
+// a batch, or a weighted sum of losses, and penalties on the model's parameters.
 //
-// Which batch is a function of the iteration (`BatchProvider`), so a run that goes on from a
-// checkpoint sees the same ones. A value: copies share the provider, each has its own iteration.
-// Not thread-safe; independent copies are if the provider is.
+// Which batch it is, is a function of the iteration (`BatchProvider`), so a run that goes on from a
+// checkpoint sees the same ones. It is a value: copies share the provider, each has its own
+// iteration. Not thread-safe; independent copies are if the provider is.
 #ifndef DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 #define DESCENT_CORE_OBJECTIVE_SUPERVISED_OBJECTIVE_H_
 
@@ -36,15 +36,15 @@
 
 namespace descent {
 
-// The batch of iteration k ≥ 0: the same numbers whenever it is asked for the same k. It can't
-// fail: data are checked when they are read.
+// Gives the batch of iteration k ≥ 0: the same numbers whenever it is asked for the same k. It
+// can't fail: data are checked when they are read.
 using BatchProvider = std::function<Batch(int64_t iteration)>;
 
 class SupervisedObjective {
  public:
   // Whoever does not run it by an optimizer, which checks its dials, calls loss.Validate() first.
-  // compute_dtype: of what `gradient_into` computes; if it is another one than the model's, the
-  // batch and a copy of the parameters are rounded to it (mixed precision with the model as master
+  // `gradient_into` computes in compute_dtype: if that is another one than the model's, the batch
+  // and a copy of the parameters are rounded to it (mixed precision with the model as master
   // weights: Micikevicius et al. 2018, section 3.1; bfloat16 needs no scaling of the loss).
   SupervisedObjective(LossSum loss, BatchProvider batches,
                       std::optional<at::ScalarType> compute_dtype = {})
@@ -58,8 +58,8 @@ class SupervisedObjective {
     WeighAt(0);
   }
 
-  // From now on the objective of iteration k, with the weights that their sequences have there.
-  // Before the first call: of iteration 0.
+  // From now on it is the objective of iteration k, with the weights that their sequences have
+  // there. Before the first call it is that of iteration 0.
   void seek(int64_t iteration) {
     if (iteration == iteration_ && batch_.inputs.defined()) return;
     if (iteration != iteration_) WeighAt(iteration);
@@ -69,13 +69,13 @@ class SupervisedObjective {
 
   // The weights that change from iteration to iteration, and can be turned.
   const std::vector<LossWeight>& dials() const { return dials_; }
-  // Other numbers for them, in that order, until the next seek.
+  // Sets other numbers for them, in that order, until the next seek.
   void weigh(std::span<const double> weights) {
     for (size_t i = 0; i < dials_.size(); ++i) weights_[dials_[i].part] = weights[i];
   }
 
-  // The mean loss on the batch, in training. `Model`: anything callable with the inputs, and with a
-  // Pass if it cares; with parameters of their names where there are penalties.
+  // Gives the mean loss on the batch, in training. `Model` is anything callable with the inputs,
+  // and with a Pass if it cares; its parameters have names where there are penalties.
   template <class Model>
   at::Tensor operator()(const Model& model) {
     seek(iteration_);
@@ -89,9 +89,9 @@ class SupervisedObjective {
     return value;
   }
 
-  // The gradient at a model, and the value there: by a static plan where model and loss have one
-  // (core/plan), else by autograd; penalties in one pass over the flat buffer. The two agree up to
-  // rounding.
+  // Writes the gradient at a model, and gives the value there: by a static plan where model and
+  // loss have one (core/plan), else by autograd; penalties in one pass over the flat buffer. The
+  // two agree up to rounding.
   template <class S>
   double gradient_into(const ModelOf<S>& x, ModelOf<S>& g) {
     seek(iteration_);
@@ -108,10 +108,10 @@ class SupervisedObjective {
 
   const LossSum& loss() const { return loss_; }
   int64_t iteration() const { return iteration_; }
-  // Of the iteration; undefined tensors before the first evaluation.
+  // The batch of the iteration; its tensors are undefined before the first evaluation.
   const Batch& batch() const { return batch_; }
-  // Of the terms and penalties, and their values without them in the last gradient (not kept of a
-  // plain loss).
+  // The weights of terms and penalties, and the values of these without their weights in the last
+  // gradient (not kept for a plain loss).
   std::span<const double> weights() const { return weights_; }
   std::span<const double> values() const { return values_; }
   // Calls report(name, value) for each part of a loss that is not plain.
@@ -146,7 +146,7 @@ class SupervisedObjective {
                                 x.flat_states(), g.flat(), values);
       if (value) return *value;
     }
-    // As in the plan: a loss needs more digits than bfloat16 has.
+    // This is as in the plan: a loss needs more digits than bfloat16 has.
     const at::ScalarType dtype = x.flat().tensors()[0].scalar_type();
     const at::ScalarType exact = at::toOpMathType(dtype);
     const auto in = [&](at::ScalarType wanted, const at::Tensor& tensor) {
@@ -160,7 +160,7 @@ class SupervisedObjective {
     return autograd_into(recorded, x, g);
   }
 
-  // At a rounded copy of x; the gradient is as exact as that.
+  // Evaluates at a rounded copy of x; the gradient is as exact as that.
   template <class S>
   double RoundedLossInto(const ModelOf<S>& x, ModelOf<S>& g) {
     using Copies = std::pair<ModelOf<S>, ModelOf<S>>;  // of x and of g
@@ -193,7 +193,7 @@ class SupervisedObjective {
   Batch batch_;
   PlannedGradient plans_;
   PenaltyPass penalties_;
-  std::any rounded_;  // if it computes in another dtype than the model's
+  std::any rounded_;  // only if it computes in another dtype than the model's
   FlatParameters::LayoutId rounded_from_;
 };
 

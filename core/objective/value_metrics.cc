@@ -42,7 +42,7 @@ class RSquaredTally final : public Tally {
     Each(predictions, targets, [&](double p, double t, size_t output) {
       residual_ += (t - p) * (t - p);
       if (output == outputs_.size()) outputs_.emplace_back();
-      // Welford 1962: no difference of large numbers.
+      // This is Welford 1962, which subtracts no large numbers from each other.
       Output& o = outputs_[output];
       const double difference = t - o.mean;
       o.mean += difference / static_cast<double>(++o.count);

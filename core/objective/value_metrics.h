@@ -9,8 +9,9 @@
 
 namespace descent {
 
-// 1 − Σ(target − prediction)²/Σ(target − mean target)², the sums over all examples and outputs, the
-// mean of each output its own. Of targets that are all the same it is −∞, or NaN if they were met.
+// 1 − Σ(target − prediction)²/Σ(target − mean target)², where the sums are over all examples and
+// outputs, and each output has a mean of its own. If all targets are the same it is −∞, or NaN if
+// they were met.
 struct RSquared {
   static constexpr std::string_view kind = "r_squared";
   void Describe(FieldList&) {}
@@ -24,7 +25,7 @@ struct AbsoluteError {
   Metric Make() const;
 };
 
-// exp(loss), of losses that are the mean of −log p.
+// exp(loss), for losses that are the mean of −log p.
 struct Perplexity {
   static constexpr std::string_view kind = "perplexity";
   void Describe(FieldList&) {}

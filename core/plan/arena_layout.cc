@@ -17,7 +17,7 @@ ArenaLayout LayOut(const std::vector<Lifetime>& buffers, int64_t alignment) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
-  std::vector<size_t> placed;  // by offset
+  std::vector<size_t> placed;  // in the order of their offsets
   for (const size_t i : order) {
     const Lifetime& buffer = buffers[i];
     int64_t offset = 0;

@@ -8,8 +8,9 @@
 
 namespace descent {
 
-// exp(x) for x ≤ 88; from −87 down that of −87, which is next to nothing. Cody–Waite reduction by
-// ln 2 and Cephes' polynomial (expf.c): below 2 units in the last place. NaN passes.
+// Gives exp(x) for x ≤ 88; from −87 down that of −87, which is next to nothing. It is Cody–Waite
+// reduction by ln 2 and Cephes' polynomial (expf.c), with an error below 2 units in the last place.
+// NaN passes.
 inline float Exponential(float x) {
   constexpr float kLog2E = 1.44269504088896341F, kRound = 12582912;  // 1.5·2²³
   constexpr float kLn2High = 0.693359375F, kLn2Low = -2.12194440e-4F;
@@ -23,7 +24,7 @@ inline float Exponential(float x) {
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * (r * r) + r + 1.0F;
-  // 2ⁿ by its bits.
+  // The power 2ⁿ is made of its bits.
   const int32_t exponent = (static_cast<int32_t>(n) + 127) << 23;
   float power;
   __builtin_memcpy(&power, &exponent, sizeof(power));
@@ -31,14 +32,14 @@ inline float Exponential(float x) {
 }
 inline double Exponential(double x) { return std::exp(x); }
 
-// 1/(1 + exp(−x)).
+// Gives 1/(1 + exp(−x)).
 inline float Logistic(float x) {
   const float e = Exponential(x < 0 ? x : -x);  // in (0, 1]
   return (x < 0 ? e : 1.0F) / (1.0F + e);
 }
 inline double Logistic(double x) { return 1 / (1 + std::exp(-x)); }
 
-// Near 0 by Cephes' polynomial (tanhf.c), else by the exponential.
+// Gives tanh(x), near 0 by Cephes' polynomial (tanhf.c), else by the exponential.
 inline float HyperbolicTangent(float x) {
   const float size = x < 0 ? -x : x;
   const float e = Exponential(-2 * size);

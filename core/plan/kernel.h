@@ -1,4 +1,4 @@
-// What plans' own loops have in common.
+// What the loops that plans have of their own share: how they are compiled, and where they apply.
 #ifndef DESCENT_CORE_PLAN_KERNEL_H_
 #define DESCENT_CORE_PLAN_KERNEL_H_
 
@@ -7,7 +7,8 @@
 #include "ATen/core/Tensor.h"
 
 // The compiler makes a function for each vector width, and the processor's is taken at run time.
-// The files are compiled without contraction to fused multiply-adds: the same bits everywhere.
+// The files are compiled without contraction to fused multiply-adds, so that the bits are the same
+// everywhere.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define DESCENT_VECTORIZED __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
@@ -17,7 +18,7 @@
 namespace descent {
 
 // Calls f with a null pointer of the element type if x is on CPU and float or double, for loops of
-// one's own. False: left to at::.
+// one's own. Gives false, and calls nothing, if it is left to at::.
 template <class F>
 bool OnCpu(const at::Tensor& x, F&& f) {
   if (!x.is_cpu()) return false;

@@ -36,7 +36,7 @@ auto Gemm() {
   if constexpr (std::is_same_v<T, double>) return &dgemm_;
 }
 
-// Dimensions that the BLAS counts in int.
+// True if the BLAS, which counts dimensions in int, can take it.
 bool Small(const at::Tensor& x) { return x.size(0) <= INT32_MAX && x.size(1) <= INT32_MAX; }
 
 }  // namespace
@@ -46,7 +46,7 @@ void MultiplyBlocks(Form form_a, Block<const T> a, Form form_b, Block<const T> b
                     int64_t n, int64_t k, T alpha, T beta, Block<T> c) {
   const bool transposed_a = form_a == Form::kTransposed, transposed_b = form_b == Form::kTransposed;
   if (sgemm_ != nullptr && dgemm_ != nullptr) {
-    // c' = op(b)' op(a)' in the BLAS's view.
+    // In the BLAS's view this is c' = op(b)' op(a)'.
     const int columns = static_cast<int>(n), rows = static_cast<int>(m),
               inner = static_cast<int>(k), lda = static_cast<int>(b.stride),
               ldb = static_cast<int>(a.stride), ldc = static_cast<int>(c.stride);
@@ -63,7 +63,7 @@ void MultiplyBlocks(Form form_a, Block<const T> a, Form form_b, Block<const T> b
   const at::Tensor right =
       transposed_b ? view(b.data, n, k, b.stride).t() : view(b.data, k, n, b.stride);
   at::Tensor result = view(c.data, m, n, c.stride);
-  // A factor of 0 must not let through what was there: it may be no number.
+  // A factor of 0 must not let through what was there, which may be NaN.
   if (beta == 0) result.zero_();
   at::addmm_out(result, result, left, right, beta, alpha);
 }
@@ -78,7 +78,7 @@ void Multiply(Form form_a, const at::Tensor& a, Form form_b, const at::Tensor& b
   const bool transposed_a = form_a == Form::kTransposed, transposed_b = form_b == Form::kTransposed;
   const bool blas = sgemm_ != nullptr && dgemm_ != nullptr && Small(a) && Small(b);
   const bool done = blas && OnCpu(c, [&]<class T>(T*) {
-                      // c' = op(b)' op(a)' in the BLAS's view.
+                      // In the BLAS's view this is c' = op(b)' op(a)'.
                       const int m = static_cast<int>(c.size(1)), n = static_cast<int>(c.size(0)),
                                 k = static_cast<int>(a.size(transposed_a ? 0 : 1));
                       const int lda = static_cast<int>(b.size(1)),

@@ -47,7 +47,7 @@ int64_t Bytes(const PlanSlot& slot) {
 // The buffers of a program, in groups that share the same memory because steps work in place.
 class Lifetimes {
  public:
-  // At step t.
+  // Notes that step t reads the slot.
   void Read(PlanSlot* slot, size_t t) {
     PlanSlot* root = Root(slot);
     if (root->kind != Kind::kBuffer) return;
@@ -66,7 +66,7 @@ class Lifetimes {
     }
   }
 
-  // x, which dies at step t, and y, which is born there, become one.
+  // Makes x, which dies at step t, and y, which is born there, one.
   void Unite(PlanSlot* x, PlanSlot* y, size_t t) {
     const auto from = group_.find(Root(y)), to = group_.find(Root(x));
     if (from == group_.end() || to == group_.end() || from->second == to->second) return;

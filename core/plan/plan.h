@@ -1,4 +1,4 @@
-// A compiled objective: value and gradient as a list of steps on static buffers.
+// A `Plan` is a compiled objective: value and gradient as a list of steps on static buffers.
 //
 // No graph is recorded and nothing is allocated while it runs (on CPU): the buffers lie in one
 // arena, 64-byte aligned, sharing memory where their lifetimes allow; the gradient is written into
@@ -6,8 +6,8 @@
 // any model of the same structure: each run binds its tensors to the memory that it is given, which
 // costs nothing if that is the same as last time. What was bound last is kept alive.
 //
-// The same arguments give the same bits. Owns its arena, or shares it with other plans that don't
-// run at the same time. Not thread-safe.
+// The same arguments give the same bits. A plan owns its arena, or shares it with other plans that
+// don't run at the same time. Not thread-safe.
 #ifndef DESCENT_CORE_PLAN_PLAN_H_
 #define DESCENT_CORE_PLAN_PLAN_H_
 
@@ -27,26 +27,27 @@ namespace descent {
 
 class Plan {
  public:
-  // `value`: one number, written by a forward step. `buffers`, `states`: the flat buffers that the
-  // builder's parameters and states are views of. `arena`: replaced by a larger one if it is too
-  // small. `report`: further numbers that somebody wants to know after a run; may be none.
+  // `value` is one number, written by a forward step. `buffers` and `states` are the flat buffers
+  // that the builder's parameters and states are views of. `arena` is replaced by a larger one if
+  // it is too small. `report` is further numbers that somebody wants to know after a run, and may
+  // be none.
   Plan(PlanBuilder builder, const PlanTensor& value, Buffers buffers, at::Tensor* arena,
        Buffers states = {}, const PlanTensor& report = PlanTensor());
 
-  // The value on these inputs (in the order in which the builder was asked for them; contiguous, of
-  // the sizes and dtypes asked for) at the parameters in the buffers x; the gradient into the
-  // buffers g, whose gaps are left alone. x, g and states: of the layouts that the plan was made
-  // for.
+  // Gives the value on these inputs (in the order in which the builder was asked for them;
+  // contiguous, of the sizes and dtypes asked for) at the parameters in the buffers x, and writes
+  // the gradient into the buffers g, whose gaps are left alone. x, g and states have the layouts
+  // that the plan was made for.
   double Run(Buffers x, Buffers g,
              std::initializer_list<std::reference_wrapper<const at::Tensor>> inputs,
              int64_t iteration = 0, Buffers states = {});
 
-  // What the last run wrote into `report`. To be read before another plan of the arena runs.
+  // Reads what the last run wrote into `report`, before another plan of the arena runs.
   void ReadReport(std::span<double> numbers) const;
 
-  // Of its own buffers in the arena.
+  // The bytes of its own buffers in the arena.
   int64_t arena_bytes() const { return arena_bytes_; }
-  // What they would take without sharing memory.
+  // The bytes that they would take without sharing memory.
   int64_t unshared_bytes() const { return unshared_bytes_; }
   size_t steps() const { return program_.size(); }
 
@@ -54,8 +55,8 @@ class Plan {
   using Slot = internal::PlanSlot;
 
   // Tensors on memory that is given at each run.
-  struct Binding {
-    const void* memory = nullptr;  // the storage that they share at present
+  struct Binding {                 // the storage that they share at present
+    const void* memory = nullptr;  // of the input in the storage, in elements
     int64_t offset = 0;            // in elements, of the input in it
     std::vector<at::TensorImpl*> tensors;
   };

@@ -122,7 +122,7 @@ PlanTensor PlanBuilder::Contribution(const PlanTensor& x) {
   if (!NeedsGradient(x)) return PlanTensor();
   Slot* root = x.slot_->root;
   GradientOf(root);
-  // Which memory it has is decided when all contributions are known.
+  // Which memory the share has is decided when all contributions are known.
   Slot* share = NewSlot(x.sizes(), root->dtype, Slot::Kind::kBuffer);
   share->sum = root->gradient;
   return PlanTensor(share);
@@ -138,10 +138,10 @@ void PlanBuilder::Backward(PlanStep step) {
 }
 
 std::vector<PlanStep> PlanBuilder::Program() {
-  // What nothing depends on has a gradient too: zero.
+  // A parameter that nothing depends on has a gradient too: zero.
   for (const at::Tensor& parameter : parameters_) GradientOf(Parameter(parameter).slot_);
   std::vector<PlanStep> program;
-  std::set<const Slot*> begun;  // gradients that have been written
+  std::set<const Slot*> begun;  // the gradients that have been written
   const auto add = [&](const PlanStep& step) {
     program.push_back(step);
     for (const PlanTensor& written : step.writes) {

@@ -9,7 +9,7 @@ namespace descent {
 
 inline constexpr int64_t kLanes = 8;
 
-// term(0) + … + term(count − 1).
+// Gives term(0) + … + term(count − 1).
 template <class T, class Term>
 [[gnu::always_inline]] inline T SumOf(int64_t count, Term term) {
   T lanes[kLanes] = {};
@@ -23,7 +23,7 @@ template <class T, class Term>
   return sum;
 }
 
-// Of x[0 .. count), count ≥ 1.
+// Gives the greatest of x[0 .. count), count ≥ 1.
 template <class T>
 [[gnu::always_inline]] inline T GreatestOf(const T* x, int64_t count) {
   T lanes[kLanes];

@@ -44,7 +44,7 @@ void Multiply(const at::Tensor& a, const at::Tensor& b, at::Tensor y) {
   if (!done) at::mul_out(y, a, b);
 }
 
-// Nothing to do if the two share their memory.
+// Does nothing if the two share their memory.
 void Copy(const at::Tensor& x, const at::Tensor& y) {
   if (x.const_data_ptr() == y.const_data_ptr()) return;
   if (x.is_cpu()) {
@@ -54,7 +54,8 @@ void Copy(const at::Tensor& x, const at::Tensor& y) {
   }
 }
 
-// The part of `whole` along a dimension, from `first` on and as large as `part`: to it or from it.
+// Copies, to `whole` or from it, the part along a dimension from `first` on that is as large as
+// `part`.
 void CopyPart(const at::Tensor& whole, const at::Tensor& part, int64_t dimension, int64_t first,
               bool to_whole) {
   if (!whole.is_cpu()) {
@@ -74,7 +75,7 @@ void CopyPart(const at::Tensor& whole, const at::Tensor& part, int64_t dimension
   }
 }
 
-// Needs a gradient if one of the inputs does.
+// Makes an output that needs a gradient if one of the inputs does.
 PlanTensor OutputOf(PlanBuilder& plan, std::vector<int64_t> sizes,
                     const std::vector<PlanTensor>& inputs) {
   PlanTensor needy = inputs.front();
@@ -152,7 +153,7 @@ PlanTensor PlanConcat(PlanBuilder& plan, const std::vector<PlanTensor>& inputs, 
   std::vector<int64_t> places = {0};
   for (const PlanTensor& input : inputs) places.push_back(places.back() + input.size(dimension));
   const auto d = static_cast<int64_t>(dimension);
-  // One step: the whole is written in full.
+  // One step writes all of it, because a step writes an output in full.
   plan.Forward({.reads = inputs, .writes = {y}, .run = [=] {
                   for (size_t i = 0; i < inputs.size(); ++i) {
                     CopyPart(*y, *inputs[i], d, places[i], /*to_whole=*/true);

@@ -9,18 +9,20 @@
 
 namespace descent {
 
-// x as a matrix: every dimension but the last one counts rows. The same memory and gradient.
+// Views x as a matrix: every dimension but the last one counts rows. Memory and gradient are the
+// same.
 PlanTensor AsRows(PlanBuilder& plan, const PlanTensor& x);
 
-// The sum, or the element-wise product, of at least one tensor of the same shape.
+// State the sum, or the element-wise product, of at least one tensor of the same shape.
 PlanTensor PlanSum(PlanBuilder& plan, const std::vector<PlanTensor>& inputs);
 PlanTensor PlanProduct(PlanBuilder& plan, const std::vector<PlanTensor>& inputs);
 
-// x in the dtype that the plan computes in at present. Itself if it has that; indices are no x.
+// States x in the dtype that the plan computes in at present; it is x itself if it has that.
+// Indices must not come in.
 PlanTensor PlanCast(PlanBuilder& plan, const PlanTensor& x);
 
-// At least one tensor beside each other along a dimension (the batch is 0), in which alone they may
-// differ.
+// States at least one tensor beside each other along a dimension (the batch is 0), in which alone
+// they may differ.
 PlanTensor PlanConcat(PlanBuilder& plan, const std::vector<PlanTensor>& inputs, size_t dimension);
 
 }  // namespace descent

@@ -16,10 +16,10 @@ DESCENT_VECTORIZED void AddTo(const double* x, int64_t count, double* y) {
 
 namespace {
 
-// Columns whose sums stay in the nearest cache.
+// So many columns have sums that stay in the nearest cache.
 constexpr int64_t kTile = 512;
 
-// Σ row(i)[0 .. columns) for i < count, a tile of columns at a time.
+// Sums row(i)[0 .. columns) for i < count, a tile of columns at a time.
 template <class T, class Row>
 [[gnu::always_inline]] inline void Sum(int64_t count, int64_t columns, Row row, T* sums) {
   for (int64_t first = 0; first < columns; first += kTile) {

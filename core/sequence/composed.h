@@ -16,9 +16,9 @@
 
 namespace descent {
 
-// From `initial` in a straight line to the first number of `then` at position `iterations`, where
-// `then` begins (optax warmup_cosine_decay_schedule and its like). If that goes by what happens, it
-// observes from there on.
+// Goes from `initial` in a straight line to the first number of `then` at position `iterations`,
+// where `then` begins (optax warmup_cosine_decay_schedule and its like). If `then` goes by what
+// happens, it observes from there on.
 struct Warmup {
   static constexpr const char* kind = "warmup";
   double initial = 0;
@@ -33,12 +33,12 @@ struct Warmup {
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
-// sequences[0] before boundaries[0], sequences[i] from boundaries[i − 1] on (optax join_schedules;
-// torch SequentialLR).
+// Gives sequences[0] before boundaries[0], sequences[i] from boundaries[i − 1] on (optax
+// join_schedules; torch SequentialLR).
 struct Joined {
   static constexpr const char* kind = "joined";
   std::vector<Sequence> sequences = {};
-  std::vector<int64_t> boundaries = {};  // one fewer, increasing, ≥ 1
+  std::vector<int64_t> boundaries = {};  // one fewer than sequences, increasing, ≥ 1
 
   void Describe(FieldList& fields);
   Sequence Make() const;
@@ -49,7 +49,7 @@ struct Joined {
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
-// The first `iterations` numbers of a sequence over and over.
+// Gives the first `iterations` numbers of a sequence over and over.
 struct Repeated {
   static constexpr const char* kind = "repeated";
   Sequence sequence = 0.0;

@@ -1,4 +1,4 @@
-// One number for ever.
+// A constant is one number for ever.
 #ifndef DESCENT_CORE_SEQUENCE_CONSTANT_H_
 #define DESCENT_CORE_SEQUENCE_CONSTANT_H_
 

@@ -1,4 +1,4 @@
-// Half a cosine from an initial to a final number.
+// The cosine schedule goes along half a cosine from an initial to a final number.
 #ifndef DESCENT_CORE_SEQUENCE_COSINE_H_
 #define DESCENT_CORE_SEQUENCE_COSINE_H_
 
@@ -26,7 +26,7 @@ struct Cosine {
   }
   Sequence Make() const;
 
-  // INVALID_ARGUMENT unless both numbers are finite and iterations ≥ 1.
+  // Gives INVALID_ARGUMENT unless both numbers are finite and iterations ≥ 1.
   absl::Status Validate() const { return ValidateFields(*this); }
   // Throws std::invalid_argument where Validate() gives an error.
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)

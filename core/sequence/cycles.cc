@@ -84,7 +84,7 @@ Sequence WarmRestarts::Make() const {
         if (factor == 1) {
           k %= length;
         } else {
-          // At most 62 restarts: the lengths double at least.
+          // There are at most 62 restarts: the lengths double at least.
           while (k >= length) {
             k -= length;
             if (__builtin_mul_overflow(length, factor, &length))

@@ -1,4 +1,4 @@
-// Schedules that rise and fall: one cycle, and warm restarts.
+// These schedules rise and fall: one cycle, and warm restarts.
 #ifndef DESCENT_CORE_SEQUENCE_CYCLES_H_
 #define DESCENT_CORE_SEQUENCE_CYCLES_H_
 
@@ -11,9 +11,10 @@
 
 namespace descent {
 
-// Smith & Topin 2018 as torch OneCycleLR does it: with initial = max/div_factor, from initial up to
-// max at position p = pct_start·iterations − 1, then down to initial/final_div_factor at iterations
-// − 1; with three_phase down to initial at 2p first. After that the last number for ever.
+// This is Smith & Topin 2018 as torch OneCycleLR does it. With initial = max/div_factor, it goes
+// from initial up to max at position p = pct_start·iterations − 1, then down to
+// initial/final_div_factor at iterations − 1; with three_phase down to initial at 2p first. After
+// that it keeps the last number for ever.
 struct OneCycle {
   static constexpr const char* kind = "one_cycle";
   double max = 0;
@@ -32,9 +33,9 @@ struct OneCycle {
   operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
-// Half cosines from initial to final over iterations, iterations·factor, iterations·factor²… (SGDR:
-// Loshchilov & Hutter 2017, equation 5; torch CosineAnnealingWarmRestarts with T_0 = iterations and
-// T_mult = factor).
+// Goes along half cosines from initial to final over iterations, iterations·factor,
+// iterations·factor²… (SGDR: Loshchilov & Hutter 2017, equation 5; torch
+// CosineAnnealingWarmRestarts with T_0 = iterations and T_mult = factor).
 struct WarmRestarts {
   static constexpr const char* kind = "warm_restarts";
   double initial = 0;

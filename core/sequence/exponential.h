@@ -1,4 +1,4 @@
-// Decay by a constant factor, and by the inverse square root.
+// These schedules decay by a constant factor, or by the inverse square root.
 #ifndef DESCENT_CORE_SEQUENCE_EXPONENTIAL_H_
 #define DESCENT_CORE_SEQUENCE_EXPONENTIAL_H_
 
@@ -13,12 +13,13 @@
 namespace descent {
 
 // initial·rate^(max(k − begin, 0)/iterations), not beyond `final` (optax exponential_decay). With
-// iterations = 1 torch ExponentialLR; with `staircase`, where the exponent is rounded down, StepLR.
+// iterations = 1 it is torch ExponentialLR; with `staircase`, where the exponent is rounded down,
+// StepLR.
 struct Exponential {
   static constexpr const char* kind = "exponential";
   double initial = 0;
   double rate = 0;         // > 0
-  int64_t iterations = 1;  // in which it decays by the rate
+  int64_t iterations = 1;  // in so many it decays by the rate
   int64_t begin = 0;
   bool staircase = false;
   std::optional<double> final = {};

@@ -10,8 +10,8 @@ namespace {
 
 double Next(double t) { return (1 + std::sqrt(1 + 4 * t * t)) / 2; }
 
-// t_k by the recursion from where it was asked for last, so that any way to a position gives the
-// same bits.
+// Gives t_k by the recursion from where it was asked for last, so that any way to a position gives
+// the same bits.
 class Recursion {
  public:
   double operator()(int64_t position) {
@@ -28,7 +28,8 @@ class Recursion {
 }  // namespace
 
 Sequence nesterov_sequence() {
-  // Below 1 for ever: (t − 1)/t_next < 1. The greatest double below 1 stands for the supremum.
+  // All numbers are below 1: (t − 1)/t_next < 1. The greatest double below 1 stands for the
+  // supremum.
   return Sequence([recursion = Recursion()](int64_t k) mutable { return recursion(k); },
                   Sequence::Bounds{0, std::nextafter(1.0, 0.0)});
 }

@@ -1,4 +1,5 @@
-// The momentum that makes gradient descent optimal among first-order methods.
+// Nesterov's sequence is the momentum that makes gradient descent optimal among first-order
+// methods.
 #ifndef DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 #define DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 
@@ -9,7 +10,7 @@
 
 namespace descent {
 
-// t_{k+1} = (1 + √(1 + 4 t_k²))/2 from t = 1; yields (t_k − 1)/t_{k+1}: 0, 0.2818…, 0.4340…, → 1
+// Gives (t_k − 1)/t_{k+1} with t_{k+1} = (1 + √(1 + 4 t_k²))/2 from t = 1: 0, 0.2818…, 0.4340…, → 1
 // (Nesterov 1983; Beck & Teboulle 2009, equations 4.2 and 4.3). Going back in position takes time
 // proportional to the position; going forward one step is constant.
 Sequence nesterov_sequence();

@@ -12,7 +12,7 @@
 namespace descent {
 namespace {
 
-// How many boundaries position k has reached.
+// Gives how many boundaries position k has reached.
 size_t Piece(const std::vector<int64_t>& boundaries, int64_t k) {
   return std::upper_bound(boundaries.begin(), boundaries.end(), k) - boundaries.begin();
 }

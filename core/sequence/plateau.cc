@@ -18,14 +18,14 @@
 namespace descent {
 namespace {
 
-// The places in the state.
+// The places of numbers in the state.
 enum : size_t { kNumber, kBest, kBad, kCooling, kSum, kCount };
 
 bool Better(const Plateau& rule, double value, double best) {
   // The first measurement is better than none.
   if (std::isinf(best)) return rule.maximize ? value > best : value < best;
   const double margin = rule.absolute ? rule.threshold : 0;
-  // Away from zero or towards it, it is the size of the best that counts.
+  // The size of the best counts, whether numbers go away from zero or towards it.
   const double share = rule.absolute ? 0 : std::copysign(rule.threshold, best);
   return rule.maximize ? value > best * (1 + share) + margin : value < best * (1 - share) - margin;
 }

@@ -1,4 +1,5 @@
-// A power of the way that is left, from an initial to a final number; a straight line is the first.
+// The polynomial schedule follows a power of the way that is left, from an initial to a final
+// number; the first power is a straight line.
 #ifndef DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_
 #define DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_
 
@@ -19,7 +20,7 @@ struct Polynomial {
   double final = 0;
   double power = 1;  // > 0
   int64_t iterations = 0;
-  int64_t begin = 0;  // the initial number until here
+  int64_t begin = 0;  // the initial number holds until here
 
   void Describe(FieldList& fields);
   Sequence Make() const;

@@ -1,7 +1,5 @@
-// The range of a hyperparameter: which numbers a field accepts, and the sentence that refuses
-// others.
-//
-// Values; any thread.
+// A `Range` says which numbers a field accepts, and has the sentence that refuses others. Values;
+// any thread.
 #ifndef DESCENT_CORE_SEQUENCE_RANGE_H_
 #define DESCENT_CORE_SEQUENCE_RANGE_H_
 
@@ -12,16 +10,16 @@
 
 namespace descent {
 
-// min ≤ value ≤ max, or without the one or the other end; always finite.
+// The numbers min ≤ value ≤ max, or without the one or the other end; always finite.
 struct Range {
-  // Whom errors name: `step_size`.
+  // Whom errors name, such as `step_size`.
   std::string field = "value";
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
   bool max_included = true;
   bool min_included = true;
 
-  // INVALID_ARGUMENT `<field>: -1 is negative; give a number ≥ 0`.
+  // Gives INVALID_ARGUMENT `<field>: -1 is negative; give a number ≥ 0`.
   absl::Status Check(double value) const;
 };
 
@@ -46,10 +44,10 @@ Range Positive(std::string field);
 // [1, ∞).
 Range AtLeastOne(std::string field);
 
-// Of a field that is true or false: its name.
+// The range of a field that is true or false has its name alone.
 Range Flag(std::string field);
 
-// (0, ∞).
+// Gives INVALID_ARGUMENT naming the field unless the value is in (0, ∞).
 absl::Status CheckPositive(const std::string& field, double value);
 
 }  // namespace descent

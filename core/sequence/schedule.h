@@ -1,4 +1,5 @@
-// What all schedules have in common: an aggregate of numbers that declares its fields once.
+// A schedule is an aggregate of numbers that declares its fields once; this is what all have in
+// common.
 //
 // Checking, the bridge from a spec, and the listing of all kinds (schedules.h) go by the
 // declaration (core/fields), so a new schedule is one struct, a line in schedules.cc, and a message
@@ -35,15 +36,17 @@
 
 namespace descent {
 
-// What some fields are to whoever knows the run and the hyperparameter (Field::Role).
+// These say what some fields are to whoever knows the run and the hyperparameter (Field::Role).
 //
-// A number, or numbers, that the sequence yields or stays within: the hyperparameter's range holds
-// for it.
+// kYielded is a number, or numbers, that the sequence yields or stays within: the hyperparameter's
+// range holds for it.
 inline constexpr std::string_view kYielded = "yielded";
-// A number of positions; in a run, if not given, all of it that is left (OwnLength).
+// kRunLength is a number of positions; in a run, if it is not given, it is all of the run that is
+// left (OwnLength).
 inline constexpr std::string_view kRunLength = "run_length";
-// What it goes by: the name of a metric, and of how many measurements in a row the mean is one. In
-// a run, if neither is given: what there is of that run.
+// What the sequence goes by: kMeasured is the name of a metric, kAveraged says of how many
+// measurements in a row the mean is one. In a run, if neither is given, it goes by what there is of
+// that run.
 inline constexpr std::string_view kMeasured = "measured";
 inline constexpr std::string_view kAveraged = "averaged";
 
@@ -54,15 +57,15 @@ Sequence MakeSequence(const Schedule& schedule) {
   return schedule.Make();
 }
 
-// INVALID_ARGUMENT if the sequence goes by what happens, for a field that takes only functions of
-// the position.
+// Gives INVALID_ARGUMENT if the sequence goes by what happens, for a field that takes only
+// functions of the position.
 absl::Status CheckWithoutFeedback(const char* field, const Sequence& sequence);
-// INVALID_ARGUMENT unless there is one value more than there are boundaries between them.
+// Gives INVALID_ARGUMENT unless there is one value more than there are boundaries between them.
 absl::Status CheckPieces(const std::vector<double>& values, const std::vector<int64_t>& boundaries);
 
-// From the least to the greatest of the numbers.
+// Gives the bounds from the least to the greatest of the numbers.
 Sequence::Bounds BoundsOf(const std::vector<double>& values);
-// That of all; none if that of one is unknown.
+// Gives the bounds of all sequences together, or none if those of one are unknown.
 std::optional<Sequence::Bounds> BoundsOf(const std::vector<Sequence>& sequences);
 
 }  // namespace descent

@@ -1,6 +1,6 @@
 // All kinds of schedules by their names, for whoever learns the kind at run time.
 //
-// Adding one: a line in schedules.cc.
+// A new one needs a line in schedules.cc. Free functions, any thread.
 #ifndef DESCENT_CORE_SEQUENCE_SCHEDULES_H_
 #define DESCENT_CORE_SEQUENCE_SCHEDULES_H_
 
@@ -18,7 +18,7 @@ namespace descent {
 // A schedule of some kind. Not thread-safe.
 class ScheduleForm : public Form {
  public:
-  // Throws std::invalid_argument where Validate() gives an error.
+  // Makes the sequence. Throws std::invalid_argument where Validate() gives an error.
   virtual Sequence Make() const = 0;
   // How long it is by default when it is asked for its first `length` numbers; less than 1 where
   // nothing is left.
@@ -28,10 +28,10 @@ class ScheduleForm : public Form {
   virtual int64_t InnerLength(size_t inner, int64_t length) const = 0;
 };
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<ScheduleForm> NewSchedule(std::string_view kind);
 
-// `cosine`, `exponential`, …
+// Gives the names: `cosine`, `exponential`, …
 std::vector<std::string_view> ScheduleKinds();
 
 }  // namespace descent

@@ -1,6 +1,7 @@
-// An infinite sequence of numbers: a step size, a momentum, any hyperparameter of an optimizer.
+// A `Sequence` is an infinite sequence of numbers: a step size, a momentum, any hyperparameter of
+// an optimizer.
 //
-// A Sequence is a value: a function of the position k = 0, 1, 2, … and the position where it
+// A sequence is a value: a function of the position k = 0, 1, 2, … and the position where it
 // stands. Position k is used in the step from x_k to x_{k+1}. A sequence may also go by what
 // happens in the run (`Feedback`): then the number is a function of the position and of what it has
 // observed. A copy counts, and observes, on its own; only a sequence made from a `Settable`
@@ -45,49 +46,50 @@ class Sequence {
     // What it observes: `value`, the objective's at each iteration, or else a metric of the
     // evaluations on test data.
     std::string metric = kValue;
-    bool maximize = false;           // greater is better
-    std::vector<std::string> names;  // of the numbers of `state`, unique
-    std::vector<double> state;       // at the beginning
+    bool maximize = false;           // whether greater is better
+    std::vector<std::string> names;  // the names of the numbers of `state`, unique
+    std::vector<double> state;       // the numbers at the beginning
     std::function<double(int64_t position, const std::vector<double>& state)> number;
     std::function<void(int64_t iteration, double value, std::vector<double>& state)> observe;
   };
   // What such a sequence has come to.
   struct Memory {
     std::vector<double> state = {};
-    int64_t observed = 0;  // iterations before this one are
+    int64_t observed = 0;  // iterations before this one are observed
     bool operator==(const Memory&) const = default;
   };
 
-  // The same number for ever. Not explicit: `GradientDescent{.step_size = 0.1}`.
+  // Gives the same number for ever. Not explicit, so that `GradientDescent{.step_size = 0.1}` is
+  // possible.
   Sequence(double constant);  // NOLINT(google-explicit-constructor)
-  // A function of the position that gives the same number whenever it is asked for the same
+  // Takes a function of the position that gives the same number whenever it is asked for the same
   // position (that is what makes runs resumable). `bounds` lets a range be checked in advance.
   explicit Sequence(Function function, std::optional<Bounds> bounds = std::nullopt);
-  // Goes by what happens. `bounds` as above.
+  // Goes by what happens; `bounds` as above.
   explicit Sequence(Feedback feedback, std::optional<Bounds> bounds = std::nullopt);
   // Shares position and value with the handle.
   Sequence(const Settable& settable);  // NOLINT(google-explicit-constructor)
 
-  // The number at the present position, without counting.
+  // Gives the number at the present position, without counting.
   double value() const;
-  // The number at the present position; counts.
+  // Gives the number at the present position, and counts.
   double next();
-  // The number at any position ≥ 0, ignoring what a Settable was set to; if it goes by what
-  // happens, as things stand.
+  // Gives the number at any position ≥ 0, ignoring what a Settable was set to; if the sequence goes
+  // by what happens, as things stand.
   double at(int64_t position) const;
 
   int64_t position() const;
   void seek(int64_t position);
-  // To the beginning, with nothing observed.
+  // Goes to the beginning, with nothing observed.
   void Rewind();
 
-  // Null unless it goes by what happens.
+  // Null unless the sequence goes by what happens.
   const Feedback* feedback() const;
   // Tells it the metric at that iteration. An iteration is observed once: after a later one, or a
   // second time, there is no effect. Nor is there for a sequence without feedback.
   void Observe(int64_t iteration, double value);
 
-  // INVALID_ARGUMENT if the present number, or the bounds if known, lie outside the range.
+  // Gives INVALID_ARGUMENT if the present number, or the bounds if known, lie outside the range.
   absl::Status Validate(const Range& range) const;
   // The schedule's bounds, without regard to what a Settable was set to.
   const std::optional<Bounds>& bounds() const;
@@ -96,12 +98,13 @@ class Sequence {
   friend class Settable;
   struct Shared;
 
-  Function function_;  // empty if it goes by what happens
+  Function function_;  // empty if the sequence goes by what happens
   std::shared_ptr<const Feedback> feedback_;
   std::optional<Bounds> bounds_;
   int64_t position_ = 0;
   Memory memory_;
-  std::shared_ptr<Shared> shared_;  // of a Settable; then the fields above are unused
+  std::shared_ptr<Shared>
+      shared_;  // for a sequence made of a Settable; then the fields above are unused
 };
 
 }  // namespace descent

@@ -18,7 +18,7 @@ Settable::Settable(const Sequence& schedule)
 
 absl::Status Settable::set(double value) {
   if (absl::Status status = shared_->range.Check(value); !status.ok()) return status;
-  shared_->override_value = value + 0.0;  // −0, as 0 times a negative factor is, becomes 0
+  shared_->override_value = value + 0.0;  // makes −0, which 0 times a negative factor is, 0
   return absl::OkStatus();
 }
 

@@ -1,4 +1,4 @@
-// A sequence over another one that can be taken over while it runs: the dial.
+// A `Settable` is a sequence over another one that can be taken over while it runs: the dial.
 //
 // A Settable is a shared handle: copies, and sequences made from it, are the same dial, so that
 // `step_size.set(0.01)` reaches the optimizer that was made with it. It belongs to one run at a
@@ -32,39 +32,40 @@ class Settable {
     bool operator==(const State&) const = default;
   };
 
-  // A dial over `schedule`. Over a sequence that already is a dial: that dial.
+  // Makes a dial over `schedule`. Over a sequence that already is a dial, it is that dial.
   explicit Settable(const Sequence& schedule);
 
-  // Takes over. INVALID_ARGUMENT naming the field, with nothing changed, if the value is outside
-  // the range (until an optimizer has restricted it: any finite number is inside).
+  // Takes over. Gives INVALID_ARGUMENT naming the field, with nothing changed, if the value is
+  // outside the range (until an optimizer has restricted it, any finite number is inside).
   absl::Status set(double value);
-  // Takes over with the present value times `factor`; errors as of `set`.
+  // Takes over with the present value times `factor`; the errors are those of `set`.
   absl::Status scale(double factor);
-  // Gives back to the schedule. No effect if it was not taken over.
+  // Gives back to the schedule. Has no effect if it was not taken over.
   void release();
   // True between `set` or `scale` and `release`.
   bool overridden() const;
 
   // What the next step will use.
   double value() const;
-  // The same, and counts. The schedule counts while it is taken over, too.
+  // Gives the same, and counts. The schedule counts while it is taken over, too.
   double next();
   int64_t position() const;
   void seek(int64_t position);
-  // The schedule to its beginning, with nothing observed.
+  // Takes the schedule to its beginning, with nothing observed.
   void Rewind();
 
-  // As those of the schedule, which observes while it is taken over, too.
+  // These are the schedule's, which observes while it is taken over, too.
   const Sequence::Feedback* feedback() const;
   void Observe(int64_t iteration, double value);
 
   State state() const;
-  // INVALID_ARGUMENT, nothing changed, if the override is out of range, the position negative, or
-  // the memory that of another schedule.
+  // Gives INVALID_ARGUMENT, with nothing changed, if the override is out of range, the position
+  // negative, or the memory that of another schedule.
   absl::Status Restore(const State& state);
 
-  // From now on only values in `range`; its field is what errors name. INVALID_ARGUMENT, nothing
-  // changed, if the present value, or the bounds of the schedule, are outside.
+  // Accepts only values in `range` from now on; its field is what errors name. Gives
+  // INVALID_ARGUMENT, with nothing changed, if the present value, or the bounds of the schedule,
+  // are outside.
   absl::Status Restrict(const Range& range);
   const Range& range() const;
 

@@ -15,7 +15,8 @@
 namespace descent::flat {
 namespace {
 
-// Operations on buffers never belong to a graph: straight to the kernel, below autograd's layers.
+// Operations on buffers never belong to a graph, so they go straight to the kernel, below
+// autograd's layers.
 using BelowAutograd = at::AutoDispatchBelowADInplaceOrView;
 
 void Match(Buffers x, Buffers y) {
@@ -30,15 +31,15 @@ void Match(Buffers x, Buffers y) {
   }
 }
 
-// Where the squares of finite numbers are beyond the dtype, so that a norm is finite if every
-// number is: in double, divided by the greatest first (Blue 1978). Not finite only if a number is
-// not, or the norm is beyond double.
+// Computes the norm where the squares of finite numbers are beyond the dtype, so that it is finite
+// if every number is: in double, divided by the greatest first (Blue 1978). It is not finite only
+// if a number is not, or the norm is beyond double.
 double NormByGreatest(Buffers x) {
   double greatest = 0;
   for (const at::Tensor& buffer : x) {
     const double part =
         Number(at::linalg_vector_norm(buffer, std::numeric_limits<double>::infinity()));
-    if (!(part <= greatest)) greatest = part;  // NaN, too
+    if (!(part <= greatest)) greatest = part;  // takes NaN, too
   }
   if (!std::isfinite(greatest) || greatest == 0) return greatest;
   double sum = 0;

@@ -1,4 +1,5 @@
-// Spaces whose elements lie in a few flat tensors: one operation each, whatever the element is.
+// A flat space has elements that lie in a few flat tensors: one operation each, whatever the
+// element is.
 //
 // Such a space gives its memory as `Space<T>::buffers(x)`: contiguous floating-point tensors, one
 // per dtype and device, in the same order for every element of the same shape. Gaps between the
@@ -25,7 +26,7 @@ concept FlatSpace = InnerProductSpace<T> && requires(const T& x) {
   { Space<T>::buffers(x) } -> std::convertible_to<Buffers>;
 };
 
-// What the operations of space.h are on flat buffers. No graph is recorded. They throw
+// These are the operations of space.h on flat buffers. No graph is recorded. They throw
 // std::invalid_argument if the two sides differ in structure, shape, dtype or device.
 namespace flat {
 

@@ -1,4 +1,4 @@
-// Reading a tensor with one number.
+// `Number` reads a tensor with one number.
 #ifndef DESCENT_CORE_SPACE_NUMBER_H_
 #define DESCENT_CORE_SPACE_NUMBER_H_
 
@@ -6,7 +6,7 @@
 
 namespace descent {
 
-// `x.item<double>()` without a dispatch for what lies in the CPU's memory. x has one element.
+// Gives `x.item<double>()` without a dispatch for what lies in the CPU's memory. x has one element.
 inline double Number(const at::Tensor& x) {
   if (x.is_cpu()) {
     if (x.scalar_type() == at::kFloat) return *x.const_data_ptr<float>();

@@ -16,7 +16,7 @@
 
 namespace descent {
 
-// To be specialized with static functions:
+// `Space<T>` is to be specialized with static functions:
 //   T copy(const T& x)                          T zeros_like(const T& x)
 //   void assign(const T& x, T& y)               y ← x, in y's memory
 //   void scale(double a, T& x)                  x ← a·x
@@ -34,7 +34,8 @@ namespace descent {
 template <class T>
 struct Space;
 
-// Enough for gradient descent, momentum, Nesterov's method, and everything made of inner products.
+// This is enough for gradient descent, momentum, Nesterov's method, and everything made of inner
+// products.
 template <class T>
 concept InnerProductSpace = std::movable<T> && requires(const T& x, T& y, double a) {
   { Space<T>::copy(x) } -> std::same_as<T>;
@@ -45,7 +46,7 @@ concept InnerProductSpace = std::movable<T> && requires(const T& x, T& y, double
   { Space<T>::dot(x, x) } -> std::convertible_to<double>;
 };
 
-// What Adam and its relatives ask for.
+// This is what Adam and its relatives ask for.
 template <class T>
 concept ElementwiseAlgebra = InnerProductSpace<T> && requires(const T& x, T& y, double a) {
   Space<T>::multiply(x, y);

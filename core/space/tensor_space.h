@@ -1,4 +1,4 @@
-// at::Tensor as a space: floating point, any shape, any device.
+// at::Tensor is a space: floating point, any shape, any device.
 //
 // `copy` and `zeros_like` give contiguous tensors that no graph knows. The operations don't record
 // a graph either.

@@ -49,7 +49,8 @@ at::Tensor TermInputs(const PlayerTerm& term, const at::Tensor& batch_inputs, in
   if (!term.noise) return batch_inputs;
   std::vector<int64_t> sizes = term.noise->shape;
   sizes.insert(sizes.begin(), rows);
-  // Drawn on the CPU and in float32: the same numbers on every device and, rounded, in every dtype.
+  // Noise is drawn on the CPU and in float32, so that it is the same on every device and, rounded,
+  // in every dtype.
   const at::Generator generator =
       at::detail::createCPUGenerator(DeriveSeed(seed, "noise", static_cast<uint64_t>(index)));
   const at::TensorOptions drawn = at::TensorOptions(at::kFloat);

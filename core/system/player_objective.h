@@ -1,6 +1,6 @@
-// What a player of a system minimizes: a weighted sum of terms, each a loss of what comes out of
-// one or several players' models, in order. A generative adversarial network (Goodfellow et al.
-// 2014, with the generator's non-saturating loss) is two players:
+// `PlayerObjective` is what a player of a system minimizes: a weighted sum of terms, each a loss of
+// what comes out of one or several players' models, in order. A generative adversarial network
+// (Goodfellow et al. 2014, with the generator's non-saturating loss) is two players:
 //
 //   discriminator:  bce(discriminator(data), 1) + bce(discriminator(generator(noise)), 0)
 //   generator:      bce(discriminator(generator(noise)), 1)
@@ -49,7 +49,7 @@ struct PlayerTerm {
   Loss loss;
   TermTarget target = TermTarget::kTargets;
   double constant = 0;
-  // Each ≥ 0. None: 1 for ever, and no dial.
+  // Each number is ≥ 0. Without a sequence the weight is 1 for ever, and no dial.
   std::optional<Sequence> weight = {};
 
   bool reads_data() const { return !noise || target != TermTarget::kConstant; }
@@ -59,9 +59,9 @@ struct PlayerTerm {
 struct PlayerTerms {
   std::string player;  // its name
   std::vector<PlayerTerm> terms;
-  // Empty if no term reads data.
+  // The batches; empty if no term reads data.
   BatchProvider batches = {};
-  // Of noise where the player has no batches, ≥ 1.
+  // How many examples of noise there are where the player has no batches, ≥ 1.
   int64_t batch_size = 1;
 };
 
@@ -74,18 +74,19 @@ class Roster {
   virtual double weight(size_t player, size_t term) const = 0;
 };
 
-// Examples for a term: `rows` of them, from the noise or the batch.
+// Gives `rows` examples for a term, from the noise or the batch.
 at::Tensor TermInputs(const PlayerTerm& term, const at::Tensor& batch_inputs, int64_t rows,
                       uint64_t seed, int64_t index, const at::TensorOptions& options);
-// The value of a term whose predictions are there.
+// Gives the value of a term whose predictions are there.
 at::Tensor TermValue(const PlayerTerm& term, const at::Tensor& predictions,
                      const at::Tensor& batch_inputs, const at::Tensor& batch_targets);
 
-// The weights that are dials: `objective.real.weight`.
+// Gives the weights that are dials: `objective.real.weight`.
 std::vector<LossWeight> WeightsOf(const std::vector<PlayerTerm>& terms);
 
 // A stochastic objective over the model of one player. Movable; not thread-safe. `roster` lives at
-// least as long. `all`: of every player; only the player's own terms count, or, if `summed`, all.
+// least as long. `all` are the terms of every player, of which only the player's own count or, if
+// `summed`, all.
 class PlayerObjective {
  public:
   PlayerObjective(size_t player, std::shared_ptr<const std::vector<PlayerTerms>> all, bool summed,
@@ -96,9 +97,9 @@ class PlayerObjective {
 
   const std::vector<LossWeight>& dials() const { return dials_; }
   void weigh(std::span<const double> weights);
-  // Of the player's own terms.
+  // The weights of the player's own terms.
   std::span<const double> weights() const { return weights_; }
-  // Each own term's value without its weight, if there are several.
+  // Reports each own term's value without its weight, if there are several.
   void Report(const Reporter& report) const;
 
  private:
@@ -114,7 +115,7 @@ class PlayerObjective {
   std::vector<std::string> names_;
   std::vector<double> weights_, values_;
   int64_t iteration_ = -1;
-  std::vector<Batch> batches_;  // by player, of the iteration
+  std::vector<Batch> batches_;  // by player, for the iteration
 };
 
 }  // namespace descent

@@ -23,7 +23,7 @@
 namespace descent {
 namespace {
 
-// Of an evaluation; the last batch may be smaller.
+// The batch size of evaluations; the last batch may be smaller.
 constexpr int64_t kEvaluationBatch = 1024;
 
 absl::Status In(const std::string& player, const absl::Status& status) {
@@ -135,7 +135,8 @@ std::vector<double> System::Weights() const {
 }
 
 absl::Status System::Move() {
-  // Of a sum, another player's weight may have been turned, which its own run knows nothing of.
+  // In a summed system another player's weight may have been turned, which this player's run knows
+  // nothing of.
   const bool turned = summed_ && Weights() != weights_;
   for (size_t p = 0; p < runs_.size(); ++p) {
     const bool others_moved = turns_ == Turns::kAlternating && p > 0;

@@ -1,4 +1,5 @@
-// `System`: several players, each with a model, an objective and an optimizer, trained together.
+// A `System` is several players, each with a model, an objective and an optimizer, trained
+// together.
 //
 //   absl::StatusOr<std::unique_ptr<System>> system = System::Create({.players = …});
 //   while (…) {
@@ -40,7 +41,7 @@ struct PlayerOptions {
   PlayerTerms terms;
 };
 
-// The part of a system's saved state that is a player's, as its own run names it.
+// Gives the part of a system's saved state that is a player's, as its own run names it.
 RunState PlayerState(const RunState& state, const std::string& player);
 
 enum class Turns : uint8_t { kAlternating, kJoint };
@@ -48,27 +49,27 @@ enum class Turns : uint8_t { kAlternating, kJoint };
 struct SystemOptions {
   std::vector<PlayerOptions> players;  // at least one; distinct names
   Turns turns = Turns::kAlternating;
-  // Every player minimizes the sum of all objectives, not its own.
+  // True if every player minimizes the sum of all objectives, not its own.
   bool summed = false;
   uint64_t seed = 0;  // of the noise
 };
 
 class System {
  public:
-  // Of the iteration that stands; valid until the next step is computed.
+  // What there is to see of the iteration that stands; valid until the next step is computed.
   struct View {
     int64_t index;
-    // The sum of the players' values; of a summed system, which has one for all, that one.
+    // The sum of the players' values, or the one value that all players of a summed system have.
     double value;
-    double gradient_norm;  // of all gradients together
+    double gradient_norm;  // the norm of all gradients together
     std::span<const ModelRun::View> players;
   };
 
-  // INVALID_ARGUMENT naming the player and the field.
+  // Gives INVALID_ARGUMENT naming the player and the field.
   static absl::StatusOr<std::unique_ptr<System>> Create(SystemOptions options);
   ~System();
 
-  // As ModelRun's.
+  // Work as ModelRun's.
   absl::StatusOr<View> current();
   absl::Status advance();
 
@@ -76,15 +77,16 @@ class System {
   const std::string& name(size_t player) const { return (*terms_)[player].player; }
   ModelRun& run(size_t player) { return *runs_[player]; }
 
-  // Each player's objective over data, in evaluation mode: the solutions, or their averages where
-  // an optimizer keeps some. `data`: inputs and targets by player; undefined tensors where its
-  // terms read none. At the present iteration.
+  // Gives each player's objective over data, in evaluation mode, at the present iteration: of the
+  // solutions, or of their averages where an optimizer keeps some. `data` are inputs and targets by
+  // player; undefined tensors where its terms read none.
   absl::StatusOr<std::vector<double>> Evaluate(
       std::span<const std::pair<at::Tensor, at::Tensor>> data);
 
-  // The players' states, each name after its player's: `generator/solution/0.weight`.
+  // Gives the players' states, each name after its player's: `generator/solution/0.weight`.
   RunState Save();
-  // On an error the system is of no more use: some players may have been loaded.
+  // Goes on from a saved state. After an error the system is of no more use: some players may have
+  // been loaded.
   absl::Status Load(const RunState& state);
 
  private:

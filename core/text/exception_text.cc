@@ -25,7 +25,7 @@ std::string ExceptionText(const std::exception& error) {
   const auto* of_libtorch = dynamic_cast<const c10::Error*>(&error);
   std::string whole = of_libtorch != nullptr ? of_libtorch->what_without_backtrace() : error.what();
   std::string_view text = whole;
-  // Of c10's allocators for the CPU, and of its sizes in advance.
+  // c10's allocators for the CPU say the one, and its check of sizes in advance the other.
   for (const std::string_view asked : {"you tried to allocate ", "Tried to allocate "}) {
     const size_t at = text.find(asked);
     if (at == std::string_view::npos) continue;
@@ -36,7 +36,7 @@ std::string ExceptionText(const std::exception& error) {
   // Older wrappers put the frames into the message itself.
   text = text.substr(0, text.find("Exception raised from "));
   text = text.substr(0, text.find("\nframe #"));
-  // `[enforce fail at FILE:LINE] CONDITION. `
+  // A failed check begins with `[enforce fail at FILE:LINE] CONDITION. `.
   if (text.starts_with("[enforce fail at ")) {
     const size_t end = text.find("] ");
     if (end != std::string_view::npos) text.remove_prefix(end + 2);

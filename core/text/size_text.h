@@ -1,3 +1,4 @@
+// A number of bytes as people read it. A free function; any thread.
 #ifndef DESCENT_CORE_TEXT_SIZE_TEXT_H_
 #define DESCENT_CORE_TEXT_SIZE_TEXT_H_
 
@@ -5,7 +6,7 @@
 
 namespace descent {
 
-// A number of bytes for people, in powers of 1000: `940 bytes`, `1.6 MB`, `40.0 GB`. bytes ≥ 0.
+// Gives the number in powers of 1000: `940 bytes`, `1.6 MB`, `40.0 GB`. bytes ≥ 0.
 std::string SizeText(double bytes);
 
 }  // namespace descent

@@ -7,12 +7,12 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::string_view kEllipsis = "\xE2\x80\xA6";     // U+2026
 
 struct Piece {
-  size_t bytes = 0;  // a character's, or those that one U+FFFD stands for
+  size_t bytes = 0;  // those of a character, or those that one U+FFFD stands for
   bool well_formed = false;
 };
 
-// What a text that is not empty begins with (Unicode 15, table 3-7). Only the second byte's range
-// depends on the first byte.
+// Looks at what a text that is not empty begins with (Unicode 15, table 3-7). Only the second
+// byte's range depends on the first byte.
 Piece First(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = byte(0);
@@ -50,7 +50,7 @@ void EachCharacter(std::string_view text, Visit&& visit) {
   }
 }
 
-// A well-formed character's code point.
+// Gives a well-formed character's code point.
 char32_t CodePoint(std::string_view character) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(character[i]); };
   if (character.size() == 1) return byte(0);

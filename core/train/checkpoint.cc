@@ -53,7 +53,7 @@ absl::StatusOr<SavedFile> SaveCheckpoint(const std::string& path, const Checkpoi
     file.metadata[absl::StrCat(std::string(kInteger), name)] = absl::StrCat(integer);
   }
   for (const auto& [name, number] : state.numbers) {
-    // The bits: decimal digits would do for finite numbers only.
+    // Numbers are saved as their bits: decimal digits would do for finite numbers only.
     file.metadata[absl::StrCat(std::string(kNumber), name)] =
         absl::StrFormat("%016x", std::bit_cast<uint64_t>(number));
   }

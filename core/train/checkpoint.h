@@ -1,9 +1,10 @@
-#ifndef DESCENT_CORE_TRAIN_CHECKPOINT_H_
-#define DESCENT_CORE_TRAIN_CHECKPOINT_H_
-
-// A run's state as a checkpoint file: tensors under their names, everything else in the header.
+// A `Checkpoint` is a run's state as a file: tensors under their names, everything else in the
+// header.
+//
 // The file is a function of the run's state alone (no times, no attempt), so that a run that is
 // computed again writes the same bytes. Free functions; any thread.
+#ifndef DESCENT_CORE_TRAIN_CHECKPOINT_H_
+#define DESCENT_CORE_TRAIN_CHECKPOINT_H_
 
 #include <cstdint>
 #include <string>
@@ -15,8 +16,7 @@
 
 namespace descent {
 
-// Before the names of the states that evaluations give the averaged solution; a run goes on without
-// them.
+// The prefix of the states that evaluations give the averaged solution; a run goes on without them.
 inline constexpr std::string_view kAverageStates = "average_state/";
 
 struct CheckpointInfo {
@@ -33,8 +33,9 @@ struct Checkpoint {
 absl::StatusOr<SavedFile> SaveCheckpoint(const std::string& path, const CheckpointInfo& info,
                                          const RunState& state);
 
-// The errors of ReadSafetensors; InvalidArgument, naming file and field, if it is a safetensors
-// file but no checkpoint of this version. Whether it is one of this model, ModelRun::Load decides.
+// Gives the errors of ReadSafetensors, and INVALID_ARGUMENT naming file and field if it is a
+// safetensors file but no checkpoint of this version. Whether it is one of this model,
+// ModelRun::Load decides.
 absl::StatusOr<Checkpoint> LoadCheckpoint(const std::string& path,
                                           const std::string& expected_sha256);
 

@@ -31,7 +31,7 @@ DialBoard::States DialBoard::Save() const {
 }
 
 void DialBoard::Restore(const States& states) {
-  // They were accepted before.
+  // These states were accepted before, so they are again.
   for (size_t i = 0; i < states.size(); ++i) dials_[i].Restore(states[i]).IgnoreError();
 }
 

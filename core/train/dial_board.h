@@ -1,11 +1,11 @@
+// A `DialBoard` is the dials of a run, turned by people, with the path of each
+// (`optimizer.adam.step_size`). Which one somebody means by part of a path is for those to say who
+// speak with people.
+//
+// It holds the run's own Settables (shared handles): a turn is in force for the next step. It is
+// used on the thread that holds the run, between two iterations.
 #ifndef DESCENT_CORE_TRAIN_DIAL_BOARD_H_
 #define DESCENT_CORE_TRAIN_DIAL_BOARD_H_
-
-// The dials of a run, turned by people, with the path of each (`optimizer.adam.step_size`). Which
-// one somebody means by part of a path is for those to say who speak with people.
-//
-// Holds the run's own Settables (shared handles): a turn is in force for the next step. Used on the
-// thread that holds the run, between two iterations.
 
 #include <cstddef>
 #include <string>
@@ -30,12 +30,12 @@ class DialBoard {
 
   const std::vector<std::string>& paths() const { return paths_; }
 
-  // InvalidArgument, with nothing changed, if the value (or the product) is out of range.
+  // Give INVALID_ARGUMENT, with nothing changed, if the value (or the product) is out of range.
   absl::StatusOr<Turn> Set(size_t dial, double value);
   absl::StatusOr<Turn> Scale(size_t dial, double factor);
   Turn Release(size_t dial);
 
-  // To undo several turns.
+  // These undo several turns.
   States Save() const;
   void Restore(const States& states);
 

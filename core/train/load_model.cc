@@ -15,11 +15,11 @@
 namespace descent {
 namespace {
 
-// What a checkpoint holds of the tests for stopping, which are not the run's.
+// The prefix of what a checkpoint holds of the tests for stopping, which are not the run's.
 constexpr std::string_view kStopTests = "stop.";
 
-// Stands for the run's objective, of which a checkpoint knows the dials: what its gradient says
-// counts for nothing.
+// Stands for the run's objective, of which a checkpoint knows the dials. Its gradient counts for
+// nothing.
 class DialsAlone {
  public:
   explicit DialsAlone(std::vector<LossWeight> dials) : dials_(std::move(dials)) {}
@@ -44,7 +44,8 @@ absl::StatusOr<LoadedModel> LoadModel(const Model& model, const OptimizerOptions
   std::erase_if(checkpoint->state.numbers, [](const auto& named) {
     return std::string_view(named.first).starts_with(kStopTests);
   });
-  // Of what evaluations look at, if that is an average: the run itself has those of the solution.
+  // These belong to what evaluations look at, if that is an average: the run itself has those of
+  // the solution.
   std::map<std::string, at::Tensor> average_states;
   std::erase_if(checkpoint->state.tensors, [&](const auto& named) {
     if (!std::string_view(named.first).starts_with(kAverageStates)) return false;

@@ -1,7 +1,6 @@
+// Loads the model in a checkpoint, to be used and not to be trained. A free function; any thread.
 #ifndef DESCENT_CORE_TRAIN_LOAD_MODEL_H_
 #define DESCENT_CORE_TRAIN_LOAD_MODEL_H_
-
-// The model in a checkpoint, to be used and not to be trained. Free functions; any thread.
 
 #include <cstdint>
 #include <string>
@@ -19,10 +18,10 @@ struct LoadedModel {
   int64_t iteration = 0;
 };
 
-// `model`: any of the same parameters. `optimizer` and `weights` (the dials of the objective) are
-// those of the run: they say what else is in the file. `player`: whose model, of a system. The
-// errors of LoadCheckpoint; InvalidArgument naming what does not fit if it
-// is one of another model or optimizer.
+// `model` is any of the same parameters. `optimizer` and `weights` (the dials of the objective) are
+// those of the run: they say what else is in the file. `player` says whose model it is in a system.
+// Gives the errors of LoadCheckpoint, and INVALID_ARGUMENT naming what does not fit if the
+// checkpoint is one of another model or optimizer.
 absl::StatusOr<LoadedModel> LoadModel(const Model& model, const OptimizerOptions& optimizer,
                                       const std::vector<LossWeight>& weights,
                                       const std::string& path, const std::string& expected_sha256,

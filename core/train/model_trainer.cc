@@ -16,13 +16,13 @@
 namespace descent {
 namespace {
 
-// Every iteration shows it in a field of its own.
+// Every iteration shows the step size in a field of its own, so it is no series.
 constexpr char kStepSize[] = "step_size";
 // What a checkpoint holds of the stop tests.
 constexpr char kSolutionChange[] = "stop.solution_change";
 constexpr char kValueChange[] = "stop.value_change";
 constexpr char kStill[] = "stop.still";  // only if it is not 0
-// So many steps on data at the least, before they are said not to move.
+// On data at least so many steps are made before they are said not to move.
 constexpr int64_t kChances = 10;
 
 std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::string& name) {
@@ -33,10 +33,10 @@ std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::st
   return std::nullopt;
 }
 
-// A metric that grows as the model becomes better has to be maximized, others minimized.
+// Checks that a metric that grows as the model becomes better is maximized, and others minimized.
 absl::Status CheckDirection(const Sequence::Feedback& feedback,
                             const std::vector<Metric>& metrics) {
-  // Of the training data it goes as of the test data.
+  // A metric of the training data goes the same way as that of the test data.
   std::string_view name = feedback.metric;
   if (name.starts_with(kTrainPrefix)) name.remove_prefix(std::string_view(kTrainPrefix).size());
   for (const Metric& metric : metrics) {
@@ -142,7 +142,7 @@ std::span<const double> ModelTrainer::Scalars() {
 
 absl::Status ModelTrainer::Advance() {
   if (!observing_.empty() && agenda_.EvaluationDue(index_)) {
-    // Nobody may have asked for it.
+    // Nobody may have asked for the evaluation yet.
     if (absl::StatusOr<EvaluationResult> result = Evaluate(); !result.ok()) return result.status();
   }
   evaluation_.reset();
@@ -252,7 +252,7 @@ std::string ModelTrainer::NonFinite() {
 RunState ModelTrainer::Snapshot() {
   RunState state = run_->Save();
   if (stopper_) {
-    // Of the present iteration; looked at once more if it was not yet.
+    // The tests look at the present iteration once more if they have not yet.
     if (stopper_->state().index != index_) StopReasons(std::nullopt).IgnoreError();
     state.numbers.emplace_back(kSolutionChange, stopper_->state().solution_change);
     state.numbers.emplace_back(kValueChange, stopper_->state().value_change);
@@ -278,7 +278,7 @@ absl::Status ModelTrainer::LoadState(int64_t iteration, RunState state) {
     if (named.first == kStill) still = named.second;
     return named.first == kSolutionChange || named.first == kValueChange || named.first == kStill;
   });
-  // Estimated again when they are wanted.
+  // These are estimated again when they are wanted.
   std::erase_if(state.tensors,
                 [](const auto& named) { return named.first.starts_with(kAverageStates); });
   if (absl::Status status = run_->Load(state); !status.ok()) return status;

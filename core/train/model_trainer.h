@@ -1,7 +1,6 @@
+// `ModelTrainer` is the trainer of one model: see trainer.h, whose Create makes it.
 #ifndef DESCENT_CORE_TRAIN_MODEL_TRAINER_H_
 #define DESCENT_CORE_TRAIN_MODEL_TRAINER_H_
-
-// The trainer of one model: see trainer.h, whose Create makes it.
 
 #include <memory>
 #include <optional>
@@ -33,29 +32,29 @@ class ModelTrainer final : public Trainer {
   std::span<const double> Scalars();
   absl::StatusOr<EvaluationResult> EvaluateOn(const Dataset& data) const;
   absl::Status Tell(const EvaluationResult& evaluation);
-  // Whether the average has running averages of its own, which nothing has trained.
+  // True if the average has running averages of its own, which nothing has trained.
   bool EstimatesStates() const { return averaged_ && batches_ && !average_->states().empty(); }
-  // Once an iteration, by the batches of its epoch.
+  // Estimates them once an iteration, by the batches of its epoch.
   absl::Status EstimateStates();
 
   const std::optional<LossSum> loss_;
   const std::vector<Metric> metrics_;
-  const std::shared_ptr<Batches> batches_;  // null: without data
+  const std::shared_ptr<Batches> batches_;  // null without data
   const std::optional<Dataset> test_;
   const std::optional<Dataset> evaluated_train_;
   std::unique_ptr<ModelRun> run_;
   std::optional<Stopper<Model>> stopper_;  // if there are tests
-  std::optional<double> seconds_;          // what StopReasons was told
-  int64_t still_at_ = -1;                  // where StopReasons counted last
-  int64_t still_ = 0;                      // steps in a row that say that they don't move
-  std::vector<Dial*> observing_;           // go by evaluations
-  std::vector<double> scalars_;            // of the present iteration
+  std::optional<double> seconds_;          // the seconds that StopReasons was told
+  int64_t still_at_ = -1;                  // the iteration where StopReasons counted last
+  int64_t still_ = 0;                      // how many steps in a row say that they don't move
+  std::vector<Dial*> observing_;           // those that go by evaluations
+  std::vector<double> scalars_;            // the numbers of the present iteration
   const Model* average_ = nullptr;
-  bool averaged_ = false;                       // it is not the solution
-  bool estimated_ = false;                      // its states
+  bool averaged_ = false;                       // whether the average is not the solution
+  bool estimated_ = false;                      // whether the average's states are estimated
   std::unique_ptr<Batches> estimation_;         // made when it is needed
-  std::span<const double> weights_;             // of the loss's parts
-  std::optional<EvaluationResult> evaluation_;  // of the present iteration
+  std::span<const double> weights_;             // the weights of the loss's parts
+  std::optional<EvaluationResult> evaluation_;  // that of the present iteration
 };
 
 }  // namespace descent

@@ -18,13 +18,13 @@ namespace {
 
 bool IsFinite(const at::Tensor& x) { return at::isfinite(x).all().item<bool>(); }
 
-// Also where the squares of its numbers are beyond its dtype.
+// Gives the norm also where the squares of its numbers are beyond its dtype.
 double Norm(const at::Tensor& x) { return flat::norm(Buffers(&x, 1)); }
 
-// As Python and NumPy print them.
+// Writes the numbers as Python and NumPy print them.
 std::string Text(double value) { return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf"; }
 
-// `generator/solution/0.weight`, `solution/0.weight`: whatever comes before.
+// True for `generator/solution/0.weight` and `solution/0.weight`, whatever comes before.
 bool IsOfModel(std::string_view name) {
   for (const std::string_view space : {"solution/", "state/"}) {
     const size_t at = name.find(space);

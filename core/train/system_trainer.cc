@@ -68,7 +68,7 @@ class SystemTrainer final : public Trainer {
   const StopTests tests_;
   std::vector<double> scalars_;
   std::optional<EvaluationResult> evaluation_;
-  // Of the iteration looked at last by StopReasons.
+  // These belong to the iteration that StopReasons looked at last.
   int64_t looked_at_ = -1;
   double value_ = kUnknown, value_change_ = kUnknown;
 };
@@ -123,7 +123,8 @@ std::span<const double> SystemTrainer::Scalars(const System::View& view) {
     scalars_.push_back(view.players[p].gradient_norm);
     for (const NamedNumber& number : system_->run(p).numbers()) scalars_.push_back(number.value);
   }
-  // As of one model: the starting point was made by no step.
+  // As for one model, the starting point was made by no step, so that there is nothing to say of
+  // the dials.
   if (index_ == 0) return scalars_;
   for (size_t p = 0; p < system_->players(); ++p) {
     for (const Dial* dial : system_->run(p).dials()) scalars_.push_back(dial->used.value_or(0));

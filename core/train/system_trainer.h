@@ -1,8 +1,7 @@
-#ifndef DESCENT_CORE_TRAIN_SYSTEM_TRAINER_H_
-#define DESCENT_CORE_TRAIN_SYSTEM_TRAINER_H_
-
 // The trainer of a system. Dials and series bear the player's name before their path:
 // `generator.optimizer.adam.step_size`, `generator.value`. Free functions; any thread.
+#ifndef DESCENT_CORE_TRAIN_SYSTEM_TRAINER_H_
+#define DESCENT_CORE_TRAIN_SYSTEM_TRAINER_H_
 
 #include <cstddef>
 #include <functional>
@@ -22,19 +21,19 @@ namespace descent {
 
 struct SystemTrainerOptions {
   SystemOptions system;
-  // By which samples and epochs are counted; null: there are none.
+  // By these samples and epochs are counted; null if there are none.
   std::shared_ptr<Batches> batches = {};
-  // By player; none where it has none.
+  // The test data by player; none where it has none.
   std::vector<std::optional<Dataset>> test = {};
   Agenda agenda = {};
-  // Without tests on the solution and on single numbers of the gradient.
+  // The tests, without those on the solution and on single numbers of the gradient.
   StopTests stop_when = {};
-  // As TrainerOptions', within a player.
+  // Gives paths as TrainerOptions' does, within a player.
   std::function<std::string(size_t player, std::string_view name)> dial_path = {};
   std::string spec = {};
 };
 
-// INVALID_ARGUMENT naming the player and the field. Evaluations give each player's objective,
+// Gives INVALID_ARGUMENT naming the player and the field. Evaluations give each player's objective,
 // `generator.loss`, and their sum as the loss.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeSystemTrainer(SystemTrainerOptions options);
 

@@ -1,9 +1,6 @@
-#ifndef DESCENT_CORE_TRAIN_TRAINER_H_
-#define DESCENT_CORE_TRAIN_TRAINER_H_
-
-// One training run, step by step: an optimizer's run over a model or a system of several, the
-// batches, the test data, the dials, the checkpoints. Whoever holds it goes from boundary to
-// boundary:
+// A `Trainer` is one training run, step by step: an optimizer's run over a model or a system of
+// several, the batches, the test data, the dials, the checkpoints. Whoever holds it goes from
+// boundary to boundary:
 //
 //   Current()                                  // boundary k; computes x_k, value and gradient
 //   if agenda().EvaluationDue(k): Evaluate()
@@ -11,9 +8,11 @@
 //   turn dials()                               // in force for the step to x_{k+1}
 //   Advance()
 //
-// That order is what makes a checkpoint independent of commands at its own iteration. Everything
-// is a function of the options and the dials' turns: the same bits every time, also from a
-// checkpoint on. No exception leaves it. One thread at a time.
+// That order is what makes a checkpoint independent of commands at its own iteration. Everything is
+// a function of the options and the dials' turns: the same bits every time, also from a checkpoint
+// on. No exception leaves it. One thread at a time.
+#ifndef DESCENT_CORE_TRAIN_TRAINER_H_
+#define DESCENT_CORE_TRAIN_TRAINER_H_
 
 #include <cstdint>
 #include <functional>
@@ -41,30 +40,32 @@
 
 namespace descent {
 
-// Before the names of metrics of the training data.
+// The prefix of metrics of the training data.
 inline constexpr char kTrainPrefix[] = "train_";
 
 struct TrainerOptions {
   const Model* starting_point = nullptr;  // copied
   OptimizerOptions optimizer;
   std::optional<LossSum> loss = {};
-  // In which the loss on batches and its gradient are computed; default: the model's own.
+  // The dtype in which the loss on batches and its gradient are computed; by default the model's
+  // own.
   std::optional<at::ScalarType> compute_dtype = {};
   std::unique_ptr<Batches> batches = {};
   std::optional<Dataset> test = {};
-  // Evaluated beside the test data, with names that begin with `train_`; metrics of several numbers
-  // are left out.
+  // Training data that are evaluated beside the test data, with names that begin with `train_`;
+  // metrics of several numbers are left out.
   std::optional<Dataset> evaluated_train = {};
-  // At evaluations; of those that go with the loss. In the targets' own units.
+  // What evaluations measure besides the loss, with which the metrics have to go; in the targets'
+  // own units.
   std::vector<Metric> metrics = {};
   // What is minimized without data, in place of a loss on batches.
   std::optional<AnyObjective<Model>> objective = {};
   Agenda agenda = {};
   StopTests stop_when = {};
-  // The path of a dial or series that the optimizer calls by that name: `optimizer.adam.beta1`.
-  // Without one, the name itself.
+  // Gives the path of a dial or series that the optimizer calls by that name:
+  // `optimizer.adam.beta1`. If empty, the path is the name itself.
   std::function<std::string(std::string_view name)> dial_path = {};
-  // Written into checkpoints.
+  // The text of the spec, which is written into checkpoints.
   std::string spec = {};
 };
 
@@ -75,62 +76,65 @@ class Trainer {
     int64_t index;
     double value;
     double gradient_norm;
-    // Used in the step that produced x_k; of a system, which has several, among the scalars.
+    // The step size used in the step that produced x_k; a system, which has several, has them among
+    // the scalars.
     std::optional<double> step_size;
     int64_t samples;  // examples in the steps so far
-    double epoch;     // samples / those of an epoch; without data 0
-    // One for each of series(), valid until Advance. At index 0, which no step has made, there are
-    // none for the dials, which come last.
+    double epoch;     // samples / those of an epoch; 0 without data
+    // One number for each of series(), valid until Advance. At index 0, which no step has made,
+    // there are none for the dials, which come last.
     std::span<const double> scalars;
   };
 
-  // INVALID_ARGUMENT naming the field if a hyperparameter is out of range, or a sequence goes by
-  // evaluations and there are no test data; or there is nothing to minimize.
+  // Gives INVALID_ARGUMENT naming the field if a hyperparameter is out of range, if a sequence goes
+  // by evaluations and there are no test data, or if there is nothing to minimize.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(TrainerOptions options);
   virtual ~Trainer() = default;
 
-  // Internal, with LibTorch's message, if a step fails; the run stands where it stood.
+  // Give INTERNAL, with LibTorch's message, if a step fails; the run stands where it stood.
   virtual absl::StatusOr<Boundary> Current() = 0;
   virtual absl::Status Advance() = 0;
 
   const Agenda& agenda() const { return agenda_; }
   DialBoard& dials() { return *board_; }
-  // The further numbers of each iteration by path: what optimizer and objective have to tell, then
-  // what the dials were, the step size aside.
+  // The paths of the further numbers of each iteration: what optimizer and objective have to tell,
+  // then what the dials were, the step size aside.
   const std::vector<std::string>& series() const { return series_; }
 
   virtual bool has_test_data() const = 0;
-  // On the test data at the present iterate, or at its average if the optimizer keeps one; computed
-  // once per iteration. Where one is due, the sequences that go by evaluations are told of it:
-  // before the snapshot there, please. FailedPrecondition if there are no test data.
+  // Evaluates on the test data at the present iterate, or at its average if the optimizer keeps
+  // one; computed once per iteration. Where one is due, the sequences that go by evaluations are
+  // told of it, so it must come before the snapshot there. FAILED_PRECONDITION if there are no test
+  // data.
   virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
 
-  // Those tests of `stop_when` that hold at the present iterate; and `stuck`, with the reason, if
-  // the optimizer says that no step moves the solution any more (on data: on none of an epoch's
-  // batches, ten at the least). seconds: the computing time so far; none where time is not to
-  // decide. Ask at each iteration: some compare it with the one before.
+  // Gives those tests of `stop_when` that hold at the present iterate; and `stuck`, with the
+  // reason, if the optimizer says that no step moves the solution any more (on data: on none of an
+  // epoch's batches, ten at the least). `seconds` is the computing time so far, and none where time
+  // is not to decide. Ask at each iteration: some tests compare it with the one before.
   virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
-  // What of the present value and gradient is NaN or infinite, in words, naming parameters and of a
-  // system the player; empty: nothing. Reads the gradient: ask where a boundary's numbers say so.
+  // Says what of the present value and gradient is NaN or infinite, in words, naming parameters
+  // and, in a system, the player; empty if nothing is. It reads the gradient, so ask where a
+  // boundary's numbers say so.
   virtual std::string NonFinite() = 0;
 
-  // The state to be saved; take it before dials are turned. Its tensors are the run's own memory:
-  // it holds until the next Advance.
+  // Gives the state to be saved; take it before dials are turned. Its tensors are the run's own
+  // memory: it holds until the next Advance.
   virtual RunState Snapshot() = 0;
   // Writes it, with the iteration and the branch's number, to a file of this path.
   absl::StatusOr<SavedFile> Save(const std::string& path, int64_t branch,
                                  const RunState& snapshot) const;
 
   // Goes on from a checkpoint: the next Current() gives its iteration again, bit for bit. Returns
-  // its iteration. The errors of LoadCheckpoint; InvalidArgument if it is one of another model or
-  // optimizer.
+  // its iteration. Gives the errors of LoadCheckpoint, and INVALID_ARGUMENT if the checkpoint is
+  // one of another model or optimizer.
   absl::StatusOr<int64_t> Load(const std::string& path, const std::string& expected_sha256);
 
  protected:
   Trainer(const Agenda& agenda, std::string spec) : agenda_(agenda), spec_(std::move(spec)) {}
 
-  // Of iteration `iteration`.
+  // Takes over the state of that iteration.
   virtual absl::Status LoadState(int64_t iteration, RunState state) = 0;
 
   const Agenda agenda_;
