@@ -40,7 +40,7 @@ DESCENT_INLINE double SumOf(int64_t count, F term) {
   return sum;
 }
 
-// Σ|x|; g ← g + weight·sign(x).
+// Gives Σ|x|, and adds weight·sign(x) to g.
 template <class T>
 DESCENT_INLINE double AddL1(const T* __restrict__ x, int64_t count, T weight, T* __restrict__ g) {
   return SumOf(count, [&](int64_t i) {
@@ -49,7 +49,7 @@ DESCENT_INLINE double AddL1(const T* __restrict__ x, int64_t count, T weight, T*
   });
 }
 
-// Σx²; g ← g + weight·x.
+// Gives Σx², and adds weight·x to g.
 template <class T>
 DESCENT_INLINE double AddL2(const T* __restrict__ x, int64_t count, T weight, T* __restrict__ g) {
   return SumOf(count, [&](int64_t i) {

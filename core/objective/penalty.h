@@ -1,4 +1,4 @@
-// Penalties: terms of an objective that are functions of the parameters themselves.
+// A `Penalty` is a term of an objective that is a function of the parameters themselves.
 //
 // A kind of penalty is an option struct that declares its fields (core/fields) and makes a
 // `Penalty`; they are listed in penalty_kinds.h. Values; any thread.
@@ -24,21 +24,22 @@ namespace descent {
 struct Penalty {
   std::string name;           // `l2`
   Sequence weight;            // each ≥ 0
-  std::string pattern = "*";  // of the parameters' names (core/model/pattern.h)
-  // At one parameter, as autograd can differentiate it: a tensor with one number.
+  std::string pattern = "*";  // which parameters, by their names (core/model/pattern.h)
+  // Gives the penalty at one parameter, as autograd can differentiate it: a tensor with one number.
   std::function<at::Tensor(const at::Tensor& x)> value;
-  // The same number; adds its derivative, times the weight, to g, which has x's shape.
+  // Gives the same number, and adds its derivative, times the weight, to g, which has x's shape.
   std::function<double(double weight, const at::Tensor& x, const at::Tensor& g)> add;
 };
 
-// The two fields that penalties of every kind have.
+// Declares the two fields that penalties of every kind have.
 inline void DescribePenalty(FieldList& fields, Sequence& weight, std::string& pattern) {
   fields(NonNegative("weight"), weight).Required("Give a number.");
-  // One that fits no parameter is refused where these are known.
+  // A pattern that fits no parameter is refused where the parameters are known.
   fields(Named("pattern"), pattern).MayBeEmpty();
 }
 
-// Of options of a kind. Throws std::invalid_argument naming the field that is out of range.
+// Makes a penalty of options of a kind. Throws std::invalid_argument naming the field that is out
+// of range.
 template <Declared O>
 Penalty MakePenalty(const O& options) {
   ThrowUnlessValid(options);
@@ -58,7 +59,7 @@ struct PlainPenalty {
   }
 };
 
-// Σ|x|; where x is 0, so is its derivative.
+// This is Σ|x|; where x is 0, so is its derivative.
 struct L1Formula {
   static constexpr std::string_view kind = "l1";
   static at::Tensor Value(const at::Tensor& x);
@@ -66,7 +67,7 @@ struct L1Formula {
 };
 using L1Penalty = PlainPenalty<L1Formula>;
 
-// ½Σx².
+// This is ½Σx².
 struct L2Formula {
   static constexpr std::string_view kind = "l2";
   static at::Tensor Value(const at::Tensor& x);
@@ -74,8 +75,8 @@ struct L2Formula {
 };
 using L2Penalty = PlainPenalty<L2Formula>;
 
-// Σ over the parameters of √(number of scalars)·|parameter|: whole parameters go to zero (Yuan &
-// Lin 2006). Where a parameter is 0, so is its derivative.
+// This is Σ over the parameters of √(number of scalars)·|parameter|, by which whole parameters go
+// to zero (Yuan & Lin 2006). Where a parameter is 0, so is its derivative.
 struct GroupFormula {
   static constexpr std::string_view kind = "group";
   static at::Tensor Value(const at::Tensor& x);
@@ -83,15 +84,15 @@ struct GroupFormula {
 };
 using GroupPenalty = PlainPenalty<GroupFormula>;
 
-// OK, or INVALID_ARGUMENT naming the penalty that fits no parameter.
+// Gives OK, or INVALID_ARGUMENT naming the penalty that fits no parameter.
 absl::Status CheckPenalties(std::span<const Penalty> penalties,
                             std::span<const Parameter> parameters);
 
-// The penalty without its weight, as autograd can differentiate it.
+// Gives the penalty without its weight, in a form that autograd can differentiate.
 at::Tensor PenaltyValue(const Penalty& penalty, std::span<const Parameter> parameters);
 
-// The same with the derivative, in one pass over the flat buffers. Remembers where the parameters
-// lie. Not thread-safe.
+// Computes value and derivative in one pass over the flat buffers. It remembers where the
+// parameters lie. Not thread-safe.
 class PenaltyPass {
  public:
   // Adds each penalty's derivative at x, times its weight, to g; g has x's layout. Writes the
