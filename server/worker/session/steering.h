@@ -1,0 +1,92 @@
+#ifndef DESCENT_SERVER_WORKER_SESSION_STEERING_H_
+#define DESCENT_SERVER_WORKER_SESSION_STEERING_H_
+
+// How a run is steered from outside, between its iterations: what the journal says was commanded
+// at a boundary (`Start.script`), then, from `Start.recompute_until` on, what people ask for, in
+// order of arrival. A request is applied once, however often it is delivered; each is answered by
+// one event. While the run is paused, it waits here. Up to `recompute_until` no state is announced,
+// since the journal has those states.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/train/trainer.h"
+#include "descent/v1/event.pb.h"
+#include "descent/worker/v1/worker.pb.h"
+#include "server/worker/session/checkpointer.h"
+#include "server/worker/session/computing_time.h"
+#include "server/worker/session/evaluator.h"
+#include "server/worker/session/inbox.h"
+#include "server/worker/session/journalist.h"
+#include "server/worker/session/request.h"
+#include "server/worker/session/waiting_requests.h"
+
+namespace descent::worker {
+
+// On the trainer's thread alone; what it is given must outlive it.
+class Steering {
+ public:
+  // What the run does after a boundary's commands.
+  enum class Next {
+    kStep,
+    kStop,   // the journal says so
+    kLeave,  // a checkpoint is saved, if it can be
+  };
+
+  // The parts of the run that commands act on.
+  struct Run {
+    Trainer* trainer;
+    Checkpointer* checkpointer;
+    Evaluator* evaluator;
+    Journalist* journal;
+    ComputingTime* time;
+  };
+
+  Steering(const v1::Start& start, Inbox* inbox, const Run& run);
+
+  // Announces the state where the attempt starts, if nothing there is computed again.
+  void Begin(int64_t first);
+
+  // All commands at boundary `iteration`. ends: the run is over there unless people stop it.
+  Next AtBoundary(int64_t iteration, bool ends);
+
+  // Takes in what has been delivered. For a run that waits elsewhere.
+  void TakeNews();
+  // Answers all that wait with why it is too late for them.
+  void RejectAll(const std::string& why);
+
+  // Asked to leave, as far as news was taken.
+  bool leave() const { return leave_; }
+  // RUNNING or PAUSED.
+  ::descent::v1::JobState state() const;
+  // The last one that the journal was told of.
+  ::descent::v1::JobState told_state() const;
+
+ private:
+  using Request = ::descent::v1::CommandAccepted;
+
+  void ApplyScript();
+  void ApplyDue();
+  void Apply(const Request& request, std::optional<int64_t> reapplied_from);
+  void Reject(const Request& request, const Refusal& refusal);
+  void RejectStopped(const Request& request);
+  void Announce();
+  bool computed_before() const { return iteration_ < start_.recompute_until(); }
+
+  const v1::Start& start_;
+  Inbox* const inbox_;
+  const Run run_;
+  int64_t iteration_ = -1;  // the present one; −1: none yet
+  int next_scripted_ = 0;
+  WaitingRequests waiting_;
+  bool announced_ = false;  // RUNNING or PAUSED was said
+  bool paused_ = false;
+  bool stop_ = false;
+  std::string stop_reason_;
+  bool leave_ = false;
+};
+
+}  // namespace descent::worker
+
+#endif  // DESCENT_SERVER_WORKER_SESSION_STEERING_H_
