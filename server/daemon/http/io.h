@@ -1,13 +1,17 @@
 #ifndef DESCENT_SERVER_DAEMON_HTTP_IO_H_
 #define DESCENT_SERVER_DAEMON_HTTP_IO_H_
 
-// What the HTTP server's coroutines wait with. For server.cc alone, whose compilation it shares.
+// The thread that waits on all of the HTTP server's sockets, and what its coroutines wait with. For
+// server.cc alone, whose compilation it shares.
 //
 // Asio 1.74's coroutines need <utility> before them.
 #include <utility>
 // (a line of its own, so that it is not sorted away)
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -15,9 +19,15 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <set>
+#include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "server/common/log.h"
 #include "server/common/mutex.h"
 
 namespace descent::daemon {
@@ -78,6 +88,60 @@ class Signal {
   net::steady_timer timer_;
   std::set<Signal*>& all_;
   bool set_ = false;
+};
+
+// The I/O thread. Whatever its coroutines refer to must outlive it, whether or not it has run.
+class IoThread {
+ public:
+  IoThread() : mailbox_(std::make_shared<Mailbox>(io_)) {}
+
+  net::io_context& context() { return io_; }
+  const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+  // On the I/O thread.
+  bool stopping() const { return stopping_; }
+  std::shared_ptr<Signal> NewSignal() { return std::make_shared<Signal>(io_, signals_); }
+
+  void Spawn(net::awaitable<void> coroutine) {
+    net::co_spawn(io_, std::move(coroutine), net::detached);
+  }
+
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+  }
+
+  // Has `close` close, on the I/O thread, all that coroutines wait on; wakes those that wait for a
+  // signal, and returns when the last has ended. Idempotent.
+  void Stop(std::function<void()> close) {
+    if (!thread_.joinable()) return;
+    mailbox_->Post([this, close = std::move(close)] {
+      stopping_ = true;
+      close();
+      for (Signal* signal : signals_) signal->Set();
+      work_.reset();  // run() returns once the last coroutine has
+    });
+    thread_.join();
+    mailbox_->Close();
+  }
+
+ private:
+  void Run() {
+    while (true) {
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception& error) {
+        server::LogError("http", error.what());
+      }
+    }
+  }
+
+  bool stopping_ = false;
+  std::set<Signal*> signals_;
+  net::io_context io_{1};
+  std::optional<net::executor_work_guard<net::io_context::executor_type>> work_{
+      net::make_work_guard(io_)};
+  const std::shared_ptr<Mailbox> mailbox_;
+  std::thread thread_;
 };
 
 // Counts for as long as it lives.

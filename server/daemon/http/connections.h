@@ -1,0 +1,165 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_CONNECTIONS_H_
+#define DESCENT_SERVER_DAEMON_HTTP_CONNECTIONS_H_
+
+// Which connections are open, which gives way when there are too many, and what those are told that
+// are turned away. For server.cc alone, whose compilation it shares.
+
+#include <utility>
+// (a line of its own, so that it is not sorted away)
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
+#include "server/daemon/http/io.h"
+#include "server/daemon/http/json.h"
+#include "server/daemon/http/message.h"
+#include "server/daemon/sockets/descriptors.h"
+
+namespace descent::daemon {
+
+namespace beast = boost::beast;
+
+// On the I/O thread, but for the numbers, which any thread may ask for.
+class Connections {
+ public:
+  // most: how many are answered at a time, besides kHealthConnections; asked again and again.
+  explicit Connections(std::function<int64_t()> most) : most_(std::move(most)) {}
+
+  int64_t open() const { return open_; }
+  int64_t watchers() const { return watchers_; }
+  // Since the start.
+  int64_t refused() const { return refused_; }
+
+  // is_lent: by a descriptor that LendDescriptor gave.
+  void Add(beast::tcp_stream* stream, bool is_lent) {
+    streams_.insert(stream);
+    if (is_lent) lent_.insert(stream);
+    open_ = static_cast<int64_t>(streams_.size());
+  }
+
+  void Remove(beast::tcp_stream* stream) {
+    waiting_.remove(stream);
+    streams_.erase(stream);
+    open_ = static_cast<int64_t>(streams_.size());
+    if (lent_.erase(stream) == 0) return;
+    error_code closed;
+    const int fd = stream->socket().is_open() ? stream->socket().release(closed) : -1;
+    if (fd >= 0 && !closed) held_.TakeBack(fd);
+  }
+
+  // Its request is awaited, or half there: it may be closed for another's sake.
+  void SetWaiting(beast::tcp_stream* stream) { waiting_.push_back(stream); }
+  void SetBusy(beast::tcp_stream* stream) { waiting_.remove(stream); }
+
+  // One connection more. If there are too many, the one goes that has been waiting for the longest.
+  // False: all are being answered.
+  bool MakeRoom() {
+    if (static_cast<int64_t>(streams_.size()) < most_() + kHealthConnections) return true;
+    if (waiting_.empty()) return false;
+    Dismiss(waiting_.front(), TooMany());
+    return true;
+  }
+
+  // Out of descriptors: makes one free that is held for those who ask how the daemon is, so that
+  // one connection can be accepted. If all are lent, the one of these goes that has been waiting
+  // for the longest. False: none is.
+  bool LendDescriptor() {
+    if (held_.Lend()) return true;
+    const auto oldest = std::ranges::find_if(
+        waiting_, [this](beast::tcp_stream* stream) { return lent_.contains(stream); });
+    if (oldest == waiting_.end()) return false;
+    Dismiss(*oldest, OutOfDescriptors());
+    return true;
+  }
+  // Holds again what is missing, as far as there are descriptors.
+  void HoldDescriptors() { held_.Fill(); }
+
+  // Whether one more may be answered; sent events, of which the last quarter is kept.
+  bool MayAnswer() const { return answered_ < most_(); }
+  bool MayWatch() const {
+    const int64_t most = most_();
+    return watchers_ < most - most / 4;
+  }
+  // What counts those that are, by a Counted each.
+  std::atomic<int64_t>& answered() { return answered_; }
+  std::atomic<int64_t>& watching() { return watchers_; }
+
+  // The answers to those that are turned away; to be counted.
+  HttpResponse TooMany() const {
+    return Unavailable(absl::StrCat("descentd answers ", most_(),
+                                    " HTTP connections at a time, and has as many (", watchers(),
+                                    " of them watch); close some, or allow it more files (ulimit "
+                                    "-n, LimitNOFILE= of systemd)"));
+  }
+  static HttpResponse OutOfDescriptors() {
+    return Unavailable(
+        absl::StrCat("descentd is out of file descriptors: ", DescriptorLimit(),
+                     " are allowed (ulimit -n, LimitNOFILE= of systemd); try again when other "
+                     "clients have closed their connections"));
+  }
+  void CountRefused() { ++refused_; }
+
+  // Says so as far as it can be said at once, and counts; then the connection is to be closed.
+  void Refuse(int fd, const HttpResponse& response) {
+    CountRefused();
+    // Closed with something unread, the kernel would reset the connection, and this could be lost.
+    char dropped[4096];
+    for (int i = 0; i < 8 && recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0; ++i) {
+    }
+    const std::string text = absl::StrCat(
+        "HTTP/1.1 503 Service Unavailable\r\nServer: descentd\r\nConnection: close\r\nRetry-After: "
+        "1\r\nContent-Type: ",
+        response.content_type, "\r\nContent-Length: ", response.body.size(), "\r\n\r\n",
+        response.body);
+    [[maybe_unused]] const ssize_t sent =
+        send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
+  void CloseAll() {
+    for (beast::tcp_stream* stream : streams_) stream->close();
+  }
+
+ private:
+  static HttpResponse Unavailable(const std::string& why) {
+    HttpResponse response =
+        ErrorResponse(MakeError(absl::StatusCode::kUnavailable, why, reason::kTooManyConnections));
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+  }
+
+  // Ends a connection whose request is waited for.
+  void Dismiss(beast::tcp_stream* stream, const HttpResponse& response) {
+    waiting_.remove(stream);
+    Refuse(stream->socket().native_handle(), response);
+    stream->close();  // its coroutine ends soon
+    streams_.erase(stream);
+    lent_.erase(stream);
+  }
+
+  const std::function<int64_t()> most_;
+  std::atomic<int64_t> open_ = 0;
+  std::atomic<int64_t> watchers_ = 0;
+  std::atomic<int64_t> refused_ = 0;
+  std::atomic<int64_t> answered_ = 0;
+  std::set<beast::tcp_stream*> streams_;
+  std::list<beast::tcp_stream*> waiting_;  // some of them; the oldest first
+  // For when there is no other descriptor; and the connections that have some of them meanwhile.
+  HeldDescriptors held_{kHeldForHealth};
+  std::set<beast::tcp_stream*> lent_;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_CONNECTIONS_H_

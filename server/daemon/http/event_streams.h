@@ -1,0 +1,199 @@
+#ifndef DESCENT_SERVER_DAEMON_HTTP_EVENT_STREAMS_H_
+#define DESCENT_SERVER_DAEMON_HTTP_EVENT_STREAMS_H_
+
+// Clients that watch a journal by server-sent events. For server.cc alone, whose compilation it
+// shares.
+
+#include <utility>
+// (a line of its own, so that it is not sorted away)
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "server/common/executor.h"
+#include "server/common/mutex.h"
+#include "server/daemon/http/io.h"
+#include "server/daemon/http/json.h"
+#include "server/daemon/http/message.h"
+#include "server/daemon/http/routes.h"
+#include "server/daemon/http/sse.h"
+#include "server/daemon/http/sse_source.h"
+#include "server/daemon/http/stream_io.h"
+
+namespace descent::daemon {
+
+class EventStreams {
+ public:
+  // As HttpServer::Options.
+  struct Times {
+    double keep_alive_seconds;
+    double write_seconds;
+  };
+
+  // workers: where journals are read.
+  EventStreams(Requests requests, Times times, IoThread& io, server::Executor& workers)
+      : requests_(requests), times_(times), io_(io), workers_(workers) {}
+
+  // Durable events that the slowest client has not been given yet. Thread-safe.
+  int64_t lag() const {
+    server::MutexLock lock(feeds_mutex_);
+    int64_t most = 0;
+    for (const std::weak_ptr<Feed>& weak : feeds_) {
+      if (const std::shared_ptr<Feed> feed = weak.lock()) most = std::max<int64_t>(most, feed->lag);
+    }
+    return most;
+  }
+
+  // On the I/O thread: sends what is asked for until the job's journal has ended, or the client or
+  // the server goes.
+  net::awaitable<void> Serve(beast::tcp_stream& stream, const Routes::Watch& watch,
+                             unsigned version) {
+    const std::shared_ptr<Signal> news = io_.NewSignal();
+    const auto feed = std::make_shared<Feed>();
+    auto on_news = [mailbox = io_.mailbox(), weak = std::weak_ptr<Signal>(news),
+                    posted = std::make_shared<std::atomic<bool>>(false)] {
+      if (posted->exchange(true)) return;  // a wake-up is on its way
+      mailbox->Post([weak, posted] {
+        posted->store(false);
+        if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
+      });
+    };
+    const std::function<void()> open = [requests = requests_, feed, watch, on_news] {
+      feed->source = SseSource::Open(requests, watch.caller, watch.request, on_news);
+    };
+    if (!co_await RunOnWorker(open)) co_return;
+    if (!feed->source.ok()) {
+      const HttpResponse response = ErrorResponse(feed->source.status());
+      const ResponseForm form{.version = version};
+      co_await WriteResponse(stream, response, form, times_.write_seconds);
+      co_return;
+    }
+    const bool chunked = version >= 11;
+    if (!co_await WriteEventsHeader(stream, version, chunked, times_.write_seconds)) co_return;
+    {
+      server::MutexLock lock(feeds_mutex_);
+      std::erase_if(feeds_, [](const auto& gone) { return gone.expired(); });
+      feeds_.push_back(feed);
+    }
+    co_await SendEvents(stream, feed, news, chunked);
+  }
+
+ private:
+  static constexpr size_t kChunkBytes = 64 << 10;
+  // The first thing that a client is sent that has gone makes its kernel answer with a reset, which
+  // the second meets.
+  static constexpr int kProbes = 2;
+  static constexpr std::chrono::nanoseconds kProbePause = std::chrono::milliseconds(500);
+
+  // What a client's coroutine and the workers share; touched by one of them at a time.
+  struct Feed {
+    absl::StatusOr<std::unique_ptr<SseSource>> source = nullptr;
+    absl::StatusOr<SseSource::Chunk> chunk = SseSource::Chunk();
+    std::atomic<int64_t> lag = 0;
+  };
+
+  // What is known of a client that is sent events.
+  struct Listener {
+    std::shared_ptr<Signal> news;
+    bool reset = false;
+    // Its side of the connection was closed: it listens still (`nc`), or is gone and will say so
+    // when it is sent something: so often it is asked, without waiting for a keep-alive.
+    int probes = 0;
+  };
+
+  // Runs `work` on a worker and waits for it; false when the server is shutting down. What `work`
+  // uses must belong to it: it may go on after that.
+  net::awaitable<bool> RunOnWorker(const std::function<void()>& work) {
+    const std::shared_ptr<Signal> ready = io_.NewSignal();
+    workers_.Post([work, mailbox = io_.mailbox(), weak = std::weak_ptr<Signal>(ready)] {
+      work();
+      mailbox->Post([weak] {
+        if (const std::shared_ptr<Signal> signal = weak.lock()) signal->Set();
+      });
+    });
+    while (!co_await ready->Wait(std::chrono::hours(1))) {
+    }
+    co_return !io_.stopping();
+  }
+
+  // Has `listener` told when the client closes its side; what it says until then is dropped.
+  void NoticeEnd(beast::tcp_stream& stream, const std::shared_ptr<Listener>& listener) {
+    stream.socket().async_wait(
+        net::ip::tcp::socket::wait_read,
+        [this, &stream, weak = std::weak_ptr<Listener>(listener)](const error_code& error) {
+          // Held by the coroutine that holds the stream.
+          const std::shared_ptr<Listener> listener = weak.lock();
+          if (error || listener == nullptr) return;
+          char dropped[4096];
+          const ssize_t count =
+              recv(stream.socket().native_handle(), dropped, sizeof(dropped), MSG_DONTWAIT);
+          if (count > 0 || (count < 0 && errno == EAGAIN)) return NoticeEnd(stream, listener);
+          listener->reset = count < 0;
+          listener->probes = kProbes;
+          listener->news->Set();
+        });
+  }
+
+  net::awaitable<void> SendEvents(beast::tcp_stream& stream, const std::shared_ptr<Feed>& feed,
+                                  const std::shared_ptr<Signal>& news, bool chunked) {
+    using Clock = std::chrono::steady_clock;
+    const double seconds = times_.write_seconds;
+    const std::function<void()> next = [feed] {
+      feed->chunk = (*feed->source)->Next(kChunkBytes);
+      feed->lag = (*feed->source)->lag();
+    };
+    const auto listener = std::make_shared<Listener>(Listener{.news = news});
+    NoticeEnd(stream, listener);
+    if (!co_await WriteChunk(stream, kSseRetry, chunked, seconds)) co_return;
+    Clock::time_point written = Clock::now();
+    while (!io_.stopping() && !listener->reset) {
+      if (!co_await RunOnWorker(next)) co_return;
+      if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
+      if (!feed->chunk->text.empty()) {
+        if (!co_await WriteChunk(stream, feed->chunk->text, chunked, seconds)) co_return;
+        written = Clock::now();
+      }
+      if (feed->chunk->ended) {
+        if (chunked) co_await WriteLastChunk(stream);
+        co_return;
+      }
+      // By time, whatever goes by that the client did not ask for.
+      std::chrono::nanoseconds pause = Seconds(times_.keep_alive_seconds);
+      if (listener->probes > 0) pause = listener->probes == kProbes ? pause.zero() : kProbePause;
+      const std::chrono::nanoseconds left = written + pause - Clock::now();
+      if (left.count() <= 0) {
+        if (listener->probes > 0) --listener->probes;
+        const std::string keep_alive = (*feed->source)->KeepAlive();
+        if (!co_await WriteChunk(stream, keep_alive, chunked, seconds)) co_return;
+        written = Clock::now();
+        continue;
+      }
+      if (feed->chunk->at_head) co_await news->Wait(left);
+    }
+  }
+
+  const Requests requests_;
+  const Times times_;
+  IoThread& io_;
+  server::Executor& workers_;
+  mutable server::Mutex feeds_mutex_;
+  std::vector<std::weak_ptr<Feed>> feeds_ ABSL_GUARDED_BY(feeds_mutex_);
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_HTTP_EVENT_STREAMS_H_
