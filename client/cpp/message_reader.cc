@@ -2,24 +2,20 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <cstdint>
-#include <limits>
+#include <cstddef>
 #include <map>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/cpp/field_names.h"
 #include "client/cpp/numbers.h"
-#include "proto/rules/nearest.h"
+#include "client/cpp/scalar_reader.h"
 
 namespace descent::client {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
@@ -33,27 +29,6 @@ bool TakesLists(const FieldDescriptor* field) {
     field = depth < 4 ? BareField(field->message_type()) : nullptr;
   }
   return false;
-}
-
-// What stands there, for "…, not {}".
-std::string Described(const YamlNode& node) {
-  switch (node.kind) {
-    case YamlNode::Kind::kNull:
-      return "nothing";
-    case YamlNode::Kind::kScalar: {
-      constexpr size_t kShown = 60;
-      return node.text.size() <= kShown ? absl::StrCat("`", node.text, "`") : "a long text";
-    }
-    case YamlNode::Kind::kList:
-      return "a list";
-    case YamlNode::Kind::kMap:
-      return "a mapping";
-  }
-  return "";
-}
-
-std::string Quoted(const std::vector<std::string>& names) {
-  return absl::StrCat("`", absl::StrJoin(names, "`, `"), "`");
 }
 
 // Of a word that is no choice. What was meant says more than a long list of what there is.
@@ -241,107 +216,14 @@ void MessageReader::ReadList(const YamlNode& node, TextMark mark, const std::str
 
 void MessageReader::ReadScalar(const YamlNode& node, TextMark mark, const std::string& path,
                                const FieldDescriptor* field, Message* message) {
-  const Reflection* reflection = message->GetReflection();
   if (node.kind == YamlNode::Kind::kNull) {
     return Error(mark, path, "has no value; write one or leave the field out");
   }
   if (node.kind != YamlNode::Kind::kScalar) {
     return Error(node.mark, path, absl::StrCat("must be one value, not ", Described(node)));
   }
-  const std::string& text = node.text;
-  const auto put = [&](auto set, auto add, auto value) {
-    if (field->is_repeated()) {
-      (reflection->*add)(message, field, value);
-    } else {
-      (reflection->*set)(message, field, value);
-    }
-  };
-  const bool whole = field->cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
-                     field->cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
-                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT32 ||
-                     field->cpp_type() == FieldDescriptor::CPPTYPE_UINT64;
-  const auto check = [&](NumberError error, const std::string& what, const std::string& range) {
-    if (error == NumberError::kNotANumber) {
-      Error(node.mark, path, absl::StrCat("must be ", what, ", not ", Described(node)));
-    } else if (error == NumberError::kOutOfRange) {
-      Error(node.mark, path, absl::StrCat(Described(node), " is out of range: ", range));
-    } else if (error == NumberError::kLeadingZero) {
-      Error(node.mark, path, LeadingZero(text, whole));
-    }
-    return error == NumberError::kNone;
-  };
-  // In quotes it is a text, which stands for a number as JSON's may: in decimal digits.
-  if (whole && (decimals_only_ || node.quoted) && text.find_first_of("xXoO") != std::string::npos) {
-    return Error(node.mark, path,
-                 absl::StrCat("must be a whole number in decimal digits, not ", Described(node)));
-  }
-  const auto read_int = [&](int64_t min, int64_t max, auto set, auto add, auto zero) {
-    int64_t value = 0;
-    if (check(ParseInt(text, min, max, &value), "a whole number",
-              absl::StrCat("from ", min, " to ", max))) {
-      put(set, add, static_cast<decltype(zero)>(value));
-    }
-  };
-  const auto read_uint = [&](uint64_t max, auto set, auto add, auto zero) {
-    uint64_t value = 0;
-    if (check(ParseUint(text, max, &value), "a whole number", absl::StrCat("from 0 to ", max))) {
-      put(set, add, static_cast<decltype(zero)>(value));
-    }
-  };
-  switch (field->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_INT32:
-      return read_int(std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max(),
-                      &Reflection::SetInt32, &Reflection::AddInt32, int32_t{});
-    case FieldDescriptor::CPPTYPE_INT64:
-      return read_int(std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max(),
-                      &Reflection::SetInt64, &Reflection::AddInt64, int64_t{});
-    case FieldDescriptor::CPPTYPE_UINT32:
-      return read_uint(std::numeric_limits<uint32_t>::max(), &Reflection::SetUInt32,
-                       &Reflection::AddUInt32, uint32_t{});
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return read_uint(std::numeric_limits<uint64_t>::max(), &Reflection::SetUInt64,
-                       &Reflection::AddUInt64, uint64_t{});
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-    case FieldDescriptor::CPPTYPE_FLOAT: {
-      double value = 0;
-      if (!check(ParseDouble(text, &value), "a number", "a double holds up to 1.8e308")) return;
-      if (field->cpp_type() == FieldDescriptor::CPPTYPE_FLOAT) {
-        return put(&Reflection::SetFloat, &Reflection::AddFloat, static_cast<float>(value));
-      }
-      return put(&Reflection::SetDouble, &Reflection::AddDouble, value);
-    }
-    case FieldDescriptor::CPPTYPE_BOOL: {
-      const std::string lower = absl::AsciiStrToLower(text);
-      if (lower != "true" && lower != "false") {
-        return Error(node.mark, path,
-                     absl::StrCat("must be `true` or `false`, not ", Described(node)));
-      }
-      return put(&Reflection::SetBool, &Reflection::AddBool, lower == "true");
-    }
-    case FieldDescriptor::CPPTYPE_STRING:
-      return put(
-          static_cast<void (Reflection::*)(Message*, const FieldDescriptor*, std::string) const>(
-              &Reflection::SetString),
-          static_cast<void (Reflection::*)(Message*, const FieldDescriptor*, std::string) const>(
-              &Reflection::AddString),
-          text);
-    case FieldDescriptor::CPPTYPE_ENUM: {
-      std::vector<std::string> names;
-      const EnumDescriptor* type = field->enum_type();
-      for (int i = 0; i < type->value_count(); ++i) {
-        if (absl::EndsWith(type->value(i)->name(), "UNSPECIFIED")) continue;
-        names.push_back(absl::AsciiStrToLower(type->value(i)->name()));
-        if (names.back() == absl::AsciiStrToLower(text)) {
-          return put(&Reflection::SetEnum, &Reflection::AddEnum, type->value(i));
-        }
-      }
-      return Error(node.mark, path,
-                   absl::StrCat(Described(node), " is none of ", Quoted(names),
-                                rules::DidYouMean(text, names)));
-    }
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      return;  // not a scalar
-  }
+  std::string problem = SetScalar(node, decimals_only_, field, message);
+  if (!problem.empty()) Error(node.mark, path, std::move(problem));
 }
 
 }  // namespace descent::client

@@ -138,4 +138,20 @@ std::string PrintYaml(const YamlNode& node) {
   return out;
 }
 
+std::string Described(const YamlNode& node) {
+  switch (node.kind) {
+    case YamlNode::Kind::kNull:
+      return "nothing";
+    case YamlNode::Kind::kScalar: {
+      constexpr size_t kShown = 60;
+      return node.text.size() <= kShown ? absl::StrCat("`", node.text, "`") : "a long text";
+    }
+    case YamlNode::Kind::kList:
+      return "a list";
+    case YamlNode::Kind::kMap:
+      return "a mapping";
+  }
+  return "";
+}
+
 }  // namespace descent::client

@@ -67,6 +67,9 @@ std::string PrintYaml(const YamlNode& node);
 // All of it in one line, as flow style.
 std::string PrintYamlLine(const YamlNode& node);
 
+// What stands there, for "must be …, not {}": "`abc`", "a list".
+std::string Described(const YamlNode& node);
+
 // Where the first byte is that is not UTF-8, or a NUL; line 0 if all is well.
 TextMark FindInvalidUtf8(std::string_view text);
 
