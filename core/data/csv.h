@@ -52,6 +52,7 @@ struct CsvFile {
     fields(Named("date_parts"), date_parts);
     fields(Named("date_format"), date_format);
     fields(Named("missing"), missing);
+    fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
   // Inputs [n, features] and targets [n, targets], float64. Where ReadOptions tells the columns of

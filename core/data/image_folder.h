@@ -37,6 +37,7 @@ struct ImageFolder {
     fields(Named("alpha"), alpha);
     fields(NonNegative("background"), background);
     fields(Flag("exif_orientation"), exif_orientation);
+    fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
   // Inputs [n, channels, height, width], uint8, or uint16 if a picture has 16 bits: DecodePicture's

@@ -16,7 +16,6 @@
 //       fields(Named("path"), path).Required(kMissingPath);
 //       fields(Named("inputs"), inputs);
 //     }
-//     absl::Status Check() const;  // optional: what no field can say alone
 //     absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 //   };
 

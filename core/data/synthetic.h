@@ -30,6 +30,7 @@ struct LinearData {
     fields(Count("outputs", 1), outputs);
     fields(NonNegative("noise"), noise);
     fields(Named("seed"), seed);
+    fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
@@ -51,6 +52,7 @@ struct SpiralsData {
     fields(Count("classes", 2), classes);
     fields(NonNegative("noise"), noise);
     fields(Named("seed"), seed);
+    fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
@@ -69,6 +71,7 @@ struct MoonsData {
     fields(Count("examples", 1), examples);
     fields(NonNegative("noise"), noise);
     fields(Named("seed"), seed);
+    fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;

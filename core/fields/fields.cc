@@ -152,6 +152,11 @@ Field& Field::Increasing() {
   return *this;
 }
 
+Field& Field::Turned(Range range) {
+  turned_ = std::move(range);
+  return *this;
+}
+
 Field& Field::Role(std::string_view role) {
   role_ = role;
   return *this;
@@ -253,7 +258,7 @@ absl::Status FieldList::Check() const {
   for (const Field& field : fields_) {
     if (absl::Status status = field.Check(); !status.ok()) return status;
   }
-  return absl::OkStatus();
+  return CheckTogether();
 }
 
 namespace internal {

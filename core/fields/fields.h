@@ -9,7 +9,7 @@
 //
 // Range checks, the dials of an optimizer, setting a field by its name, and the bridge from a spec
 // all go by the declaration; names are those of the spec's message, and the order is that in which
-// errors are reported. What must hold of several fields together is `absl::Status Check() const`.
+// errors are reported. What must hold of several fields together is declared by `Together`.
 // Values and free functions; any thread.
 #ifndef DESCENT_CORE_FIELDS_FIELDS_H_
 #define DESCENT_CORE_FIELDS_FIELDS_H_
@@ -18,6 +18,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -103,6 +104,8 @@ class Field {
   Field& MayBeEmpty();
   // Each whole number is greater than the one before.
   Field& Increasing();
+  // Says in which numbers a sequence may be turned while it is used, where these are fewer.
+  Field& Turned(Range range);
   // Says what the field is to whoever knows these options and more than they do, in a word that
   // both have agreed on: the length of a run, for instance, is not known here.
   Field& Role(std::string_view role);
@@ -110,6 +113,8 @@ class Field {
   const std::string& name() const { return range_.field; }
   // The range of each number in the field.
   const Range& range() const { return range_; }
+  // The range in which a sequence may be turned.
+  const Range& turned() const { return turned_ ? *turned_ : range_; }
   bool whole() const { return whole_; }
   bool may_be_empty() const { return may_be_empty_; }
   bool increasing() const { return increasing_; }
@@ -144,6 +149,7 @@ class Field {
   bool increasing_ = false;
   std::string missing_;
   std::string_view role_;
+  std::optional<Range> turned_;
   Place place_;
 };
 
@@ -212,13 +218,21 @@ class FieldList {
   // Gives null if there is no field of that name.
   const Field* Find(std::string_view name) const;
 
-  // Gives OK, or the first field's error.
+  // Declares what else must hold, of several fields or of one: INVALID_ARGUMENT `<field>: …` if it
+  // doesn't. It is asked once each field by itself is right:
+  // `fields.Together([this] { return Check(); });`
+  void Together(std::function<absl::Status()> check) { together_ = std::move(check); }
+
+  // Gives OK, or the first field's error, or what does not hold of the fields together.
   absl::Status Check() const;
+  // Says the latter alone.
+  absl::Status CheckTogether() const { return together_ ? together_() : absl::OkStatus(); }
 
  private:
   Field& Add(Range range, bool whole, Field::Place place);
 
   std::vector<Field> fields_;
+  std::function<absl::Status()> together_;
 };
 
 template <class O>
@@ -237,15 +251,10 @@ FieldList FieldsOf(const O& options) {
   return fields;
 }
 
-// Gives OK, or INVALID_ARGUMENT `<field>: …`: the first field that is out of its range, or what
-// Check() has to say.
+// Gives OK, or INVALID_ARGUMENT `<field>: …` (FieldList::Check).
 template <Declared O>
 absl::Status ValidateFields(const O& options) {
-  absl::Status status = FieldsOf(options).Check();
-  if constexpr (requires { options.Check(); }) {
-    if (status.ok()) return options.Check();
-  }
-  return status;
+  return FieldsOf(options).Check();
 }
 
 namespace internal {

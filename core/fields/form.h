@@ -24,13 +24,8 @@ class Form {
   virtual std::string_view kind() const = 0;
   // The fields to be filled in. They refer to the form, which begins with the kind's defaults.
   virtual FieldList fields() = 0;
-  // Gives INVALID_ARGUMENT `<field>: …`: what no field can say alone.
-  virtual absl::Status Check() const = 0;
-  // Does the same, after each field has been checked alone.
-  absl::Status Validate() {
-    absl::Status status = fields().Check();
-    return status.ok() ? Check() : status;
-  }
+  // Gives OK, or INVALID_ARGUMENT `<field>: …` (FieldList::Check).
+  absl::Status Validate() { return fields().Check(); }
 };
 
 // Options O behind an interface that is a Form.
@@ -39,10 +34,6 @@ class FormOf : public Base {
  public:
   std::string_view kind() const override { return O::kind; }
   FieldList fields() override { return FieldsOf(options_); }
-  absl::Status Check() const override {
-    if constexpr (requires(const O& options) { options.Check(); }) return options_.Check();
-    return absl::OkStatus();
-  }
 
  protected:
   FormOf() = default;

@@ -58,6 +58,8 @@ struct Adam {
   DESCENT_ELEMENTWISE_OPTIMIZER(Adam)
 };
 
+template <>
+inline constexpr bool internal::kFused<Adam::Rule> = true;
 extern template class internal::FlatUpdate<Adam::Rule>;
 
 }  // namespace descent

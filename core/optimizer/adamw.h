@@ -68,6 +68,8 @@ struct AdamW {
   DESCENT_ELEMENTWISE_OPTIMIZER(AdamW)
 };
 
+template <>
+inline constexpr bool internal::kFused<AdamW::Rule> = true;
 extern template class internal::FlatUpdate<AdamW::Rule>;
 
 }  // namespace descent

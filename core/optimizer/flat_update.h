@@ -4,7 +4,7 @@
 // A rule is a callable with the numbers of one step in it:
 //   template <class T> void operator()(T& x, const T& gradient, T& state…) const
 // for as many states as it was declared with. Where LibTorch has a fused kernel for it (fused.h),
-// it says so, for a GPU:
+// it calls that, on a GPU, and beside it is said so (kFused):
 //   void Fused(at::Tensor& x, const at::Tensor& gradient, at::Tensor& state…) const
 // It is a formula on generic elements (lane.h, element.h): + − · / between elements,
 // double · element, sqrt, abs, sign, max, min. Free functions; not thread-safe on the same buffers.
@@ -47,6 +47,11 @@ void InParts(int64_t n, absl::FunctionRef<void(int64_t begin, int64_t end)> part
 // True if the update can go through the memory itself, which holds for contiguous float or double
 // on the CPU.
 bool Direct(const at::Tensor& buffer);
+
+// Whether the rule has a `Fused`. It is said and not found out, so that one that is misspelt
+// doesn't compile.
+template <class Rule>
+inline constexpr bool kFused = false;
 
 template <class Rule, class T, size_t... I>
 concept TakesStates = requires(const Rule& rule, T& x, const T& g, std::array<T, 4>& states) {
@@ -131,7 +136,7 @@ void FlatUpdate<Rule>::RunByOperations(const Rule& rule, const BufferRange& rang
   std::vector<at::Tensor> parts;
   for (const Buffers& state : states) parts.push_back(part(state));
   WithStates<Rule>(states.size(), [&]<size_t... I>(std::index_sequence<I...>) {
-    if constexpr (requires { rule.Fused(x_part, g_part, parts[I]...); }) {
+    if constexpr (kFused<Rule>) {
       if (x_part.is_cuda()) return rule.Fused(x_part, g_part, parts[I]...);
     }
     std::array<Element<at::Tensor>, sizeof...(I)> elements{Element<at::Tensor>(parts[I])...};

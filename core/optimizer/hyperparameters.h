@@ -2,8 +2,7 @@
 // them become dials.
 //
 // The step size is declared first. Besides what core/fields knows, a field may be a LineSearch.
-// What must hold of several fields together (`Check()`) may let a dial be turned to fewer numbers
-// than its range has: `Range DialRange(Range declared) const`. Free functions; any thread.
+// Free functions; any thread.
 #ifndef DESCENT_CORE_OPTIMIZER_HYPERPARAMETERS_H_
 #define DESCENT_CORE_OPTIMIZER_HYPERPARAMETERS_H_
 
@@ -23,11 +22,9 @@ template <Declared O>
 std::vector<Hyperparameter> SequencesOf(const O& options) {
   std::vector<Hyperparameter> sequences;
   for (const Field& field : FieldsOf(options)) {
-    const Sequence* sequence = field.As<Sequence>();
-    if (sequence == nullptr) continue;
-    Range range = field.range();
-    if constexpr (requires { options.DialRange(range); }) range = options.DialRange(range);
-    sequences.push_back({range, *sequence});
+    if (const auto* sequence = field.As<Sequence>()) {
+      sequences.push_back({field.turned(), *sequence});
+    }
   }
   return sequences;
 }

@@ -75,6 +75,7 @@ struct StrongWolfe {
     fields(OpenUnitInterval("sufficient_decrease"), sufficient_decrease);
     fields(OpenUnitInterval("curvature"), curvature);
     fields(AtLeastOne("max_evaluations"), max_evaluations);
+    fields.Together([this] { return Check(); });
   }
   Sample Search(LineFunction phi, const Sample& start, double trial) const;
   // Gives INVALID_ARGUMENT if curvature isn't above sufficient_decrease: there may be no such step.
@@ -106,6 +107,7 @@ struct HagerZhang {
     fields(OpenUnitInterval("gamma"), gamma);
     fields(AtLeastOne("rho"), rho);
     fields(AtLeastOne("max_evaluations"), max_evaluations);
+    fields.Together([this] { return Check(); });
   }
   Sample Search(LineFunction phi, const Sample& start, double trial) const;
   // Gives INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.

@@ -28,8 +28,11 @@ struct Sgd {
   void Describe(FieldList& fields) {
     fields(NonNegative("step_size"), step_size);
     fields(UnitInterval("momentum"), momentum);
-    fields(UpToOne("dampening"), dampening);
+    Range turned = UpToOne("dampening");
+    if (nesterov) turned.max = 0;
+    fields(UpToOne("dampening"), dampening).Turned(turned);
     fields(Named("nesterov"), nesterov);
+    fields.Together([this] { return Check(); });
   }
 
   struct Rule {
@@ -72,14 +75,11 @@ struct Sgd {
     return absl::OkStatus();
   }
 
-  Range DialRange(Range range) const {
-    if (nesterov && range.field == "dampening") range.max = 0;
-    return range;
-  }
-
   DESCENT_ELEMENTWISE_OPTIMIZER(Sgd)
 };
 
+template <>
+inline constexpr bool internal::kFused<Sgd::Rule> = true;
 extern template class internal::FlatUpdate<Sgd::Rule>;
 
 }  // namespace descent

@@ -49,6 +49,7 @@ Sequence Warmup::Make() const {
 void Joined::Describe(FieldList& fields) {
   fields(Named("sequences"), sequences).Required();
   fields(Whole("boundaries", 1), boundaries).Increasing();
+  fields.Together([this] { return Check(); });
 }
 
 absl::Status Joined::Check() const {
@@ -81,6 +82,7 @@ int64_t Joined::InnerLength(size_t inner, int64_t length) const {
 void Repeated::Describe(FieldList& fields) {
   fields(Named("sequence"), sequence).Required();
   fields(Whole("iterations", 1), iterations);
+  fields.Together([this] { return CheckWithoutFeedback("sequence", sequence); });
 }
 
 Sequence Repeated::Make() const {

@@ -28,9 +28,6 @@ struct Warmup {
   void Describe(FieldList& fields);
   Sequence Make() const;
   int64_t InnerLength(size_t, int64_t length) const { return length - iterations; }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Gives sequences[0] before boundaries[0], sequences[i] from boundaries[i − 1] on (optax
@@ -44,9 +41,6 @@ struct Joined {
   Sequence Make() const;
   absl::Status Check() const;
   int64_t InnerLength(size_t inner, int64_t length) const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Gives the first `iterations` numbers of a sequence over and over.
@@ -57,11 +51,7 @@ struct Repeated {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  absl::Status Check() const { return CheckWithoutFeedback("sequence", sequence); }
   int64_t InnerLength(size_t, int64_t) const { return iterations; }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

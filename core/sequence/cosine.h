@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
@@ -25,11 +24,6 @@ struct Cosine {
     fields(Whole("iterations", 1), iterations).Role(kRunLength);
   }
   Sequence Make() const;
-
-  // Gives INVALID_ARGUMENT unless both numbers are finite and iterations ≥ 1.
-  absl::Status Validate() const { return ValidateFields(*this); }
-  // Throws std::invalid_argument where Validate() gives an error.
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Throws std::invalid_argument unless both numbers are finite and iterations ≥ 1.

@@ -33,6 +33,7 @@ void OneCycle::Describe(FieldList& fields) {
   fields(NonNegative("final_div_factor"), final_div_factor);
   fields(Flag("linear"), linear);
   fields(Flag("three_phase"), three_phase);
+  fields.Together([this] { return Check(); });
 }
 
 absl::Status OneCycle::Check() const {

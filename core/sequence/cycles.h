@@ -28,9 +28,6 @@ struct OneCycle {
   void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Goes along half cosines from initial to final over iterations, iterations·factor,
@@ -45,9 +42,6 @@ struct WarmRestarts {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

@@ -21,6 +21,7 @@ void Exponential::Describe(FieldList& fields) {
   fields(Whole("begin", 0), begin);
   fields(Flag("staircase"), staircase);
   fields(Named("final"), final).Role(kYielded);
+  fields.Together([this] { return Check(); });
 }
 
 absl::Status Exponential::Check() const {

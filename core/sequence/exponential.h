@@ -27,9 +27,6 @@ struct Exponential {
   void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // initial/√(1 + k/timescale)  (Vaswani et al. 2017, equation 3, after its warm-up; transformers'
@@ -41,9 +38,6 @@ struct InverseSquareRoot {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

@@ -3,7 +3,6 @@
 #ifndef DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 #define DESCENT_CORE_SEQUENCE_NESTEROV_SEQUENCE_H_
 
-#include "absl/status/status.h"
 #include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
@@ -21,9 +20,6 @@ struct NesterovSequence {
 
   void Describe(FieldList&) {}
   Sequence Make() const { return nesterov_sequence(); }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

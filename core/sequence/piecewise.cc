@@ -22,6 +22,7 @@ size_t Piece(const std::vector<int64_t>& boundaries, int64_t k) {
 void PiecewiseConstant::Describe(FieldList& fields) {
   fields(Named("values"), values).Role(kYielded).Required();
   fields(Whole("boundaries", 1), boundaries).Increasing();
+  fields.Together([this] { return CheckPieces(values, boundaries); });
 }
 
 Sequence PiecewiseConstant::Make() const {
@@ -32,6 +33,7 @@ void PiecewiseInterpolate::Describe(FieldList& fields) {
   fields(Named("values"), values).Role(kYielded).Required();
   fields(Whole("boundaries", 1), boundaries).Increasing();
   fields(Flag("cosine"), cosine);
+  fields.Together([this] { return CheckPieces(values, boundaries); });
 }
 
 Sequence PiecewiseInterpolate::Make() const {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
@@ -21,10 +20,6 @@ struct PiecewiseConstant {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  absl::Status Check() const { return CheckPieces(values, boundaries); }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Gives values[0] at 0, values[i] at boundaries[i − 1], goes along straight lines (or half cosines)
@@ -37,10 +32,6 @@ struct PiecewiseInterpolate {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  absl::Status Check() const { return CheckPieces(values, boundaries); }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // Gives the numbers one after the other, and the last one for ever.
@@ -50,9 +41,6 @@ struct ValueList {
 
   void Describe(FieldList& fields) { fields(Named("values"), values).Role(kYielded).Required(); }
   Sequence Make() const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

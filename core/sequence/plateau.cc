@@ -73,6 +73,7 @@ void Plateau::Describe(FieldList& fields) {
   fields(Flag("maximize"), maximize);
   fields(Named("metric"), metric).Role(kMeasured).Required("Give the name of a metric.");
   fields(Whole("average", 1), average).Role(kAveraged);
+  fields.Together([this] { return Check(); });
 }
 
 absl::Status Plateau::Check() const {

@@ -38,9 +38,6 @@ struct Plateau {
   void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

@@ -17,6 +17,7 @@ void Polynomial::Describe(FieldList& fields) {
   fields(NonNegative("power"), power);
   fields(Whole("iterations", 1), iterations).Role(kRunLength);
   fields(Whole("begin", 0), begin);
+  fields.Together([this] { return CheckPositive("power", power); });
 }
 
 Sequence Polynomial::Make() const {

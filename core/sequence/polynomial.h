@@ -5,7 +5,6 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"
@@ -25,10 +24,6 @@ struct Polynomial {
   void Describe(FieldList& fields);
   Sequence Make() const;
   int64_t OwnLength(int64_t length) const { return length - begin; }
-  absl::Status Check() const { return CheckPositive("power", power); }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 // The same with power 1: a straight line (optax linear_schedule; torch LinearLR).
@@ -42,9 +37,6 @@ struct LinearSequence {
   void Describe(FieldList& fields);
   Sequence Make() const;
   int64_t OwnLength(int64_t length) const { return length - begin; }
-
-  absl::Status Validate() const { return ValidateFields(*this); }
-  operator Sequence() const { return MakeSequence(*this); }  // NOLINT(google-explicit-constructor)
 };
 
 }  // namespace descent

@@ -15,16 +15,13 @@
 //       fields(Whole("iterations", 1), iterations);
 //     }
 //     Sequence Make() const;                             // of fields that are known to be right
-//     absl::Status Check() const;                        // optional: what no field can say alone
 //     int64_t OwnLength(int64_t length) const;           // optional, see ScheduleForm
 //     int64_t InnerLength(size_t inner, int64_t length) const;  // likewise
-//
-//     absl::Status Validate() const { return ValidateFields(*this); }
-//     operator Sequence() const { return MakeSequence(*this); }
 //   };
 #ifndef DESCENT_CORE_SEQUENCE_SCHEDULE_H_
 #define DESCENT_CORE_SEQUENCE_SCHEDULE_H_
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -50,12 +47,12 @@ inline constexpr std::string_view kRunLength = "run_length";
 inline constexpr std::string_view kMeasured = "measured";
 inline constexpr std::string_view kAveraged = "averaged";
 
-// Throws std::invalid_argument, with the kind, where ValidateFields gives an error.
 template <class Schedule>
-Sequence MakeSequence(const Schedule& schedule) {
-  ThrowUnlessValid(schedule);
-  return schedule.Make();
-}
+  requires requires(const Schedule& schedule) {
+    { schedule.Make() } -> std::same_as<Sequence>;
+  }
+Sequence::Sequence(const Schedule& schedule)
+    : Sequence((ThrowUnlessValid(schedule), schedule.Make())) {}
 
 // Gives INVALID_ARGUMENT if the sequence goes by what happens, for a field that takes only
 // functions of the position.

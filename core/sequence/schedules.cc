@@ -25,7 +25,7 @@ namespace {
 template <class Schedule>
 class ScheduleFormOf final : public FormOf<Schedule, ScheduleForm> {
  public:
-  Sequence Make() const override { return MakeSequence(this->options_); }
+  Sequence Make() const override { return this->options_; }
   int64_t OwnLength(int64_t length) const override {
     if constexpr (requires(const Schedule& schedule) { schedule.OwnLength(length); }) {
       return this->options_.OwnLength(length);

@@ -67,6 +67,13 @@ class Sequence {
   explicit Sequence(Function function, std::optional<Bounds> bounds = std::nullopt);
   // Goes by what happens; `bounds` as above.
   explicit Sequence(Feedback feedback, std::optional<Bounds> bounds = std::nullopt);
+  // What a schedule's options make (schedule.h). Throws std::invalid_argument, with the kind, where
+  // ValidateFields gives an error. Not explicit: `Sgd{.step_size = Cosine{…}}`.
+  template <class Schedule>
+    requires requires(const Schedule& schedule) {
+      { schedule.Make() } -> std::same_as<Sequence>;
+    }
+  Sequence(const Schedule& schedule);  // NOLINT(google-explicit-constructor)
   // Shares position and value with the handle.
   Sequence(const Settable& settable);  // NOLINT(google-explicit-constructor)
 

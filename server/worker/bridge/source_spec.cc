@@ -130,8 +130,9 @@ void ResolveSource(const std::string& field, uint64_t seed, api::DataSource* sou
   }
   const std::string inner = absl::StrCat(field, ".", std::string(form->kind()));
   SourceReader reader(MutableKind(source), inner, seed, inputs_only, violations);
-  if (!reader.Read(form->fields())) return;
-  if (absl::Status status = form->Check(); !status.ok()) {
+  const FieldList fields = form->fields();
+  if (!reader.Read(fields)) return;
+  if (absl::Status status = fields.CheckTogether(); !status.ok()) {
     const std::string message(status.message());
     const size_t colon = message.find(": ");
     violations->Add(absl::StrCat(inner, ".", message.substr(0, colon)),

@@ -70,6 +70,7 @@ struct Everything {
     fields(Whole("boundaries", 1), boundaries).Increasing().Role("positions");
     fields(Named("box"), box);
     fields(Named("boxes"), boxes).Required("Give at least one box.");
+    fields.Together([this] { return Check(); });
   }
   absl::Status Check() const {
     if (delta < 100) return absl::OkStatus();

@@ -251,7 +251,7 @@ TEST(ScheduleTest, WarmRestartsGoOnForEver) {
 
 TEST(ScheduleTest, WrongNumbersAreRefusedByName) {
   const auto expect = [](const auto& schedule, const std::string& field) {
-    const absl::Status status = schedule.Validate();
+    const absl::Status status = ValidateFields(schedule);
     EXPECT_THAT(status.ToString(), HasSubstr(absl::StrCat("INVALID_ARGUMENT: ", field)));
     EXPECT_THROW(Sequence{schedule}, std::invalid_argument);
   };

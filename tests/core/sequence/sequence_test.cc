@@ -66,7 +66,8 @@ TEST(SequenceTest, CosineBeginsAtTheInitialAndEndsAtTheFinalNumber) {
 TEST(SequenceTest, CosineRefusesWrongNumbers) {
   EXPECT_THROW(cosine(0.1, 0), std::invalid_argument);
   EXPECT_THROW(cosine(kNan, 10), std::invalid_argument);
-  const absl::Status status = Cosine{.initial = 1, .final = kInfinity, .iterations = 3}.Validate();
+  const absl::Status status =
+      ValidateFields(Cosine{.initial = 1, .final = kInfinity, .iterations = 3});
   EXPECT_THAT(status.ToString(), HasSubstr("final"));
 }
 
