@@ -79,7 +79,9 @@ class Describer {
 
   absl::Status NoSuchColumn(const std::string& name, const char* what) const {
     std::string hint;
-    if (names_.size() == 1 && options_.header) {
+    if (options_.header && names_[0].starts_with('#')) {
+      hint = " Lines that begin with # are no comments: remove them.";
+    } else if (names_.size() == 1 && options_.header) {
       for (const auto& [delimiter, shown] : {std::pair{';', ";"}, {'\t', "\\t"}, {',', ","}}) {
         if (names_[0].find(delimiter) == std::string::npos) continue;
         hint = absl::StrCat(" Is its delimiter \"", shown, "\"?");
@@ -103,6 +105,19 @@ class Describer {
     if (!read_.inputs_only) {
       for (const std::string& name : options_.targets) {
         if (!Has(name)) return NoSuchColumn(name, "");
+        if (input_places_.count(name) == 0) continue;
+        return absl::InvalidArgumentError(
+            absl::StrCat("The column \"", Shown(name), "\" of ", path(),
+                         " is named as a target, but it is an input of the training data."));
+      }
+    }
+    if (by_training_) {
+      for (const std::string& name : options_.ignore) {
+        if (input_places_.count(name) == 0) continue;
+        return absl::InvalidArgumentError(
+            absl::StrCat("The column \"", Shown(name), "\" of ", path(),
+                         " is named in `ignore`, but it is an input of the training data, without "
+                         "which the model can't be used."));
       }
     }
     if (second_) return absl::OkStatus();
@@ -164,9 +179,14 @@ class Describer {
     }
     if (extra.empty()) return absl::OkStatus();
     if (!read_.inputs_only) {
+      const Names& targets = read_.target_columns;
+      const bool target = std::find(targets.begin(), targets.end(), extra[0]) != targets.end();
       return absl::InvalidArgumentError(absl::StrCat(
           path(), " has the column \"", Shown(extra[0]),
-          "\", which the training data does not have: leave it out, or name it in `ignore`."));
+          target ? "\", a target of the training data, but not of these: name it in `targets` or "
+                   "in `ignore`."
+                 : "\", which the training data does not have: leave it out, or name it in "
+                   "`ignore`."));
     }
     described_.notes.push_back(
         absl::StrCat(path(), ": not looked at, for the model has no such ",

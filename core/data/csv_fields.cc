@@ -4,9 +4,12 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <string>
 #include <system_error>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
@@ -15,7 +18,14 @@
 namespace descent {
 namespace {
 
-constexpr std::string_view kCurrencies[] = {"$", "€", "£", "¥", "₹", "₩", "₽", "₺"};
+// A sign that ends in another one comes before it.
+constexpr std::string_view kCurrencies[] = {
+    "US$", "AU$", "CA$", "HK$", "NZ$", "NT$", "R$",  "A$",  "C$",  "S$",  "$",   "€",   "£",
+    "¥",   "￥",  "₹",   "₩",   "₽",   "₺",   "₪",   "₫",   "฿",   "₴",   "₱",   "₦",   "kr.",
+    "kr",  "zł",  "Kč",  "Ft",  "Fr.", "USD", "EUR", "GBP", "JPY", "CHF", "CNY", "RMB", "INR",
+    "BRL", "SEK", "NOK", "DKK", "ISK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "RUB", "UAH",
+    "AUD", "CAD", "NZD", "MXN", "ZAR", "KRW", "SGD", "HKD", "TWD", "THB", "IDR", "MYR", "PHP",
+    "VND", "ILS", "AED", "SAR", "EGP", "NGN", "KES", "ARS", "CLP", "COP", "PEN", "PKR"};
 constexpr std::string_view kNoBreakSpace = "\u00A0";  // before or after a sign
 
 std::string_view TrimAll(std::string_view field) {
@@ -30,18 +40,19 @@ std::string_view TrimAll(std::string_view field) {
   return Trim(field);
 }
 
-bool RemoveCurrency(std::string_view* field) {
+// The sign or code that was removed; empty: there is none.
+std::string_view RemoveCurrency(std::string_view* field) {
   for (const std::string_view sign : kCurrencies) {
     if (field->substr(0, sign.size()) == sign) {
       field->remove_prefix(sign.size());
-      return true;
+      return sign;
     }
     if (field->size() >= sign.size() && field->substr(field->size() - sign.size()) == sign) {
       field->remove_suffix(sign.size());
-      return true;
+      return sign;
     }
   }
-  return false;
+  return {};
 }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -73,10 +84,37 @@ std::optional<std::string> WithoutThousands(std::string_view whole, std::string_
 std::optional<double> Plain(std::string_view field) {
   double value = 0;
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
-  if (error != std::errc() || end != field.data() + field.size() || !std::isfinite(value)) {
+  if (end != field.data() + field.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {
+    // Too large, or too small: this tells which.
+    if (!absl::SimpleAtod(absl::string_view(field.data(), field.size()), &value)) {
+      return std::nullopt;
+    }
+    value += 0.0;  // not −0
+  } else if (error != std::errc()) {
     return std::nullopt;
   }
+  if (!std::isfinite(value)) return std::nullopt;
   return value;
+}
+
+// Full-width forms (U+FF01 to U+FF5E), which East Asian keyboards write, as what they are in ASCII.
+std::string HalfWidth(std::string_view field) {
+  std::string text;
+  for (size_t i = 0; i < field.size(); ++i) {
+    const auto byte = [&](size_t k) { return static_cast<unsigned char>(field[i + k]); };
+    const bool three = byte(0) == 0xEF && i + 2 < field.size();
+    if (three && byte(1) == 0xBC && byte(2) >= 0x81) {
+      text += static_cast<char>(byte(2) - 0x60);
+      i += 2;
+    } else if (three && byte(1) == 0xBD && byte(2) <= 0x9E) {
+      text += static_cast<char>(byte(2) - 0x20);
+      i += 2;
+    } else {
+      text += field[i];
+    }
+  }
+  return text;
 }
 
 std::optional<double> Boolean(std::string_view field) {
@@ -85,24 +123,26 @@ std::optional<double> Boolean(std::string_view field) {
   return std::nullopt;
 }
 
-std::optional<double> Decorated(std::string_view field, const NumberFormat& format) {
+std::optional<double> Decorated(std::string_view field, const NumberFormat& format,
+                                std::string_view* currency) {
   std::string text;
   if (field.size() > 2 && field.front() == '(' && field.back() == ')') {
     text = "-";
     field = TrimAll(field.substr(1, field.size() - 2));
   }
   // The sign may stand before or after that of the currency.
-  bool currency = false;
+  std::string_view removed;
   for (int i = 0; i < 2; ++i) {
     for (const std::string_view sign : {"-", "+", "\u2212"}) {
       if (!text.empty() || !field.starts_with(sign)) continue;
       text = sign == "+" ? "+" : "-";
       field = TrimAll(field.substr(sign.size()));
     }
-    if (!currency) currency = RemoveCurrency(&field);
+    if (removed.empty()) removed = RemoveCurrency(&field);
     field = TrimAll(field);
   }
   if (field.empty() || !(IsDigit(field[0]) || field[0] == format.decimal)) return std::nullopt;
+  if (currency != nullptr) *currency = removed;
   if (text == "+") text.clear();
   const size_t fraction =
       std::min(field.find_first_of(std::string{format.decimal, 'e', 'E'}), field.size());
@@ -169,15 +209,20 @@ std::string_view Trim(std::string_view field) {
   return field.substr(begin, field.find_last_not_of(" \t") - begin + 1);
 }
 
-std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format) {
+std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format,
+                                  std::string_view* currency) {
   if (format.decimal == '.') {
     std::string_view plain = field;
     if (plain.size() > 1 && plain[0] == '+' && plain[1] != '-') plain.remove_prefix(1);
     if (const std::optional<double> value = Plain(plain)) return value;
   }
   if (const std::optional<double> value = Boolean(field)) return value;
-  return Decorated(field, format);
+  if (const std::optional<double> value = Decorated(field, format, currency)) return value;
+  if (field.find('\xEF') == std::string_view::npos) return std::nullopt;
+  return Decorated(HalfWidth(field), format, currency);
 }
+
+namespace {
 
 absl::StatusOr<std::string> DateFormat(std::string_view format) {
   std::string translated;
@@ -204,6 +249,18 @@ absl::StatusOr<std::string> DateFormat(std::string_view format) {
       absl::StrCat("\"", Shown(format),
                    "\" says nothing about a date; write it as strptime's, "
                    "%m/%d/%Y"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> DateFormats(const std::vector<std::string>& formats) {
+  std::vector<std::string> translated;
+  for (const std::string& format : formats) {
+    absl::StatusOr<std::string> one = DateFormat(format);
+    if (!one.ok()) return one.status();
+    translated.push_back(*std::move(one));
+  }
+  return translated;
 }
 
 std::optional<double> ParseDate(std::string_view field, const std::vector<std::string>& formats) {

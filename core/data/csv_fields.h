@@ -25,18 +25,21 @@ std::string Shown(std::string_view field);
 // Without blanks (spaces and tabs) around it.
 std::string_view Trim(std::string_view field);
 
-// `-4.5`, `−4.5` (U+2212), `+6`, `5e-1`; `True` and `false` as 1 and 0; with a currency's sign
-// before or after it; in parentheses, as accounts write what is below zero: `(4.5)`. Separators of
-// thousands must stand where they can. Nothing if it is no finite number.
-std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format = {});
+// `-4.5`, `−4.5` (U+2212), `+6`, `5e-1`, `１２`; `True` and `false` as 1 and 0; with a currency's
+// sign or code before or after it (`5 USD`); in parentheses, as accounts write what is below zero:
+// `(4.5)`. Separators of thousands must stand where they can. What is too small for a double is 0.
+// Nothing if it is no finite number. `currency`, unless it is null, becomes that sign or code, if
+// there is one; it lives for ever.
+std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format = {},
+                                  std::string_view* currency = nullptr);
 
-// What a format of strptime's (`%m/%d/%Y`) is to ParseDate. InvalidArgument names a directive that
+// What formats of strptime's (`%m/%d/%Y`) are to ParseDate. InvalidArgument names a directive that
 // says nothing here, such as that of a week.
-absl::StatusOr<std::string> DateFormat(std::string_view format);
+absl::StatusOr<std::vector<std::string>> DateFormats(const std::vector<std::string>& formats);
 
 // Seconds since 1970-01-01 UTC of a date, with or without a time: ISO 8601 (`2024-01-31`,
 // `20240131`, `2024-01-31T08:30:00Z`, a space for the T, `2024-01`), `2024/01/31`, `31.01.2024`; or
-// as the first of the formats (DateFormat's) that fits. Nothing if it is none. A time alone is of
+// as the first of the formats (of DateFormats) that fits. Nothing if it is none. A time alone is of
 // 1970-01-01.
 std::optional<double> ParseDate(std::string_view field,
                                 const std::vector<std::string>& formats = {});

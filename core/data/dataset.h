@@ -31,7 +31,7 @@ struct Dataset {
   at::Tensor targets;  // see TargetKind
   at::Tensor weights;  // [n] float64, ≥ 0; undefined if there are none
   std::vector<FileDigest> files;
-  Origin origin;                   // of the targets
+  Origin origin;                   // of the targets, or of rows that have none
   std::vector<std::string> notes;  // of Examples
   // What was done to targets that are numbers; empty: nothing.
   NormalizationNumbers target_normalization;

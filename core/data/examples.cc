@@ -7,9 +7,10 @@
 
 namespace descent {
 
-Origin Origin::Lines(std::string path, std::vector<int64_t> lines) {
+Origin Origin::Lines(std::string path, std::vector<int64_t> lines, std::vector<int64_t> places) {
   Origin origin(std::move(path));
   origin.lines_ = std::make_shared<const std::vector<int64_t>>(std::move(lines));
+  origin.places_ = std::make_shared<const std::vector<int64_t>>(std::move(places));
   return origin;
 }
 
@@ -35,11 +36,24 @@ Origin Origin::In(std::string path) const {
   return other;
 }
 
+size_t Origin::Whole(int64_t row) const {
+  return static_cast<size_t>(rows_ ? (*rows_)[static_cast<size_t>(row)] : row);
+}
+
 std::string Origin::Name(int64_t row) const {
-  if (rows_) row = (*rows_)[static_cast<size_t>(row)];
-  if (lines_) return absl::StrCat(path_, ", line ", (*lines_)[static_cast<size_t>(row)]);
-  if (files_) return absl::StrCat(path_, "/", (*files_)[static_cast<size_t>(row)]);
-  return absl::StrCat(path_, ", example ", row, " (counted from 0)");
+  const size_t whole = Whole(row);
+  if (lines_) return absl::StrCat(path_, ", line ", (*lines_)[whole]);
+  if (files_) return absl::StrCat(path_, "/", (*files_)[whole]);
+  return absl::StrCat(path_, ", example ", whole, " (counted from 0)");
+}
+
+int64_t Origin::Place(int64_t row) const {
+  const size_t whole = Whole(row);
+  return places_ && !places_->empty() ? (*places_)[whole] : static_cast<int64_t>(whole);
+}
+
+std::string_view Origin::File(int64_t row) const {
+  return files_ ? std::string_view((*files_)[Whole(row)]) : std::string_view();
 }
 
 Examples Examples::Part(const std::vector<int64_t>& rows) const {

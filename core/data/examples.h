@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,14 +22,15 @@ namespace descent {
 // the `classes` of an image folder, the `vocabulary` of a text.
 using Categories = std::map<std::string, std::vector<std::string>>;
 
-// Where examples come from, for messages.
+// Where examples come from: for messages, and so that what is made of them can be joined to it.
 class Origin {
  public:
   Origin() = default;
   // Row i is `path, example i (counted from 0)`.
   explicit Origin(std::string path) : path_(std::move(path)) {}
-  // Row i is `path, line lines[i]`.
-  static Origin Lines(std::string path, std::vector<int64_t> lines);
+  // Row i is `path, line lines[i]`, and row places[i] of all that the file has; empty: it has no
+  // others.
+  static Origin Lines(std::string path, std::vector<int64_t> lines, std::vector<int64_t> places);
   // Row i is `path/files[i]`.
   static Origin Files(std::string path, std::vector<std::string> files);
   // Rows of this one.
@@ -38,10 +40,20 @@ class Origin {
 
   const std::string& path() const { return path_; }
   std::string Name(int64_t row) const;
+  // The row's place among all rows of what was read, from 0, and whether that may be another one
+  // than its own: rows were left out, or these are a part.
+  int64_t Place(int64_t row) const;
+  bool moved() const { return rows_ != nullptr || (places_ != nullptr && !places_->empty()); }
+  // The row's own file, seen from path(): `cat/1.png`, in whatever bytes. Empty: it has none.
+  std::string_view File(int64_t row) const;
 
  private:
+  // Of a part's row, the whole's.
+  size_t Whole(int64_t row) const;
+
   std::string path_;
   std::shared_ptr<const std::vector<int64_t>> lines_;
+  std::shared_ptr<const std::vector<int64_t>> places_;
   std::shared_ptr<const std::vector<std::string>> files_;
   std::shared_ptr<const std::vector<int64_t>> rows_;  // null: all
 };
@@ -50,6 +62,9 @@ struct Examples {
   at::Tensor inputs;   // [n, …], real numbers of any type; NaN only where `missing` says so
   at::Tensor targets;  // [n] or [n, …]; undefined if only inputs were asked for
   at::Tensor weights;  // [n] float64, ≥ 0; undefined if there are none
+  // How the file's format calls the type of the inputs (`uint16`), if the tensor may be of a wider
+  // one. Empty: they are of the tensor's.
+  std::string inputs_type;
   Origin inputs_origin;
   Origin targets_origin;
   std::vector<FileDigest> files;

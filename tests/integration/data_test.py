@@ -58,7 +58,7 @@ def test_what_is_decided_about_a_table_is_noted(client, folder):
     notes = list(client.create(spec).summary.notes)
     assert notes == [
         f"{table}: the first column has no name: it is taken for row numbers, not an input.",
-        f"{table}: 1 of 21 rows are left out: they lack something.",
+        f'{table}: 1 of 21 rows are left out: they lack something, most often "x" (1).',
     ]
 
 

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 
 namespace descent {
@@ -133,7 +135,19 @@ TEST(Csv, TakesWeightsFromAColumn) {
 
 TEST(Csv, NamesTheLineOfARaggedRow) {
   EXPECT_EQ(ErrorOf("a,y\n1,2\n3\n"), "t.csv, line 3: 1 field, but the header has 2.");
-  EXPECT_EQ(ErrorOf("a,y\n1,2,3\n"), "t.csv, line 2: 3 fields, but the header has 2.");
+  EXPECT_EQ(ErrorOf("a,y\n1,2\n1,2,3\n"), "t.csv, line 3: 3 fields, but the header has 2.");
+  EXPECT_EQ(
+      ErrorOf("a,y\nMazda,1,2\n"),
+      "t.csv, line 2: 3 fields, but the header has 2. If its first field is the row's name, as "
+      "R's write.table has it, the header needs a field for it: col.names = NA.");
+  EXPECT_EQ(
+      ErrorOf("a,y\n1,2\n# half of it\n3,4\n"),
+      "t.csv, line 3: 1 field, but the header has 2. A line that begins with # is no comment: "
+      "remove it.");
+  EXPECT_EQ(
+      ErrorOf("# made by hand\na,y\n1,2\n"),
+      "t.csv has no column \"y\"; its columns are # made by hand. Lines that begin with # are no "
+      "comments: remove them.");
   EXPECT_EQ(ErrorOf("a,y\n1,2\n\n3\n"), "t.csv, line 4: 1 field, but the header has 2.");
 }
 
@@ -214,6 +228,23 @@ TEST(Csv, TestDataAreReadByTheNamesOfTheTrainingDatasColumns) {
       ErrorOf("z,b,y,c,a,extra\nyes,30,40,v,20,1\n", file, read),
       "t.csv has the column \"extra\", which the training data does not have: leave it out, or "
       "name it in `ignore`.");
+  // What is an input there can be nothing else here.
+  file.ignore = {"b"};
+  EXPECT_EQ(
+      ErrorOf("z,b,y,c,a\nyes,30,40,v,20\n", file, read),
+      "The column \"b\" of t.csv is named in `ignore`, but it is an input of the training data, "
+      "without which the model can't be used.");
+  file.ignore = {};
+  file.targets = {"a"};
+  EXPECT_EQ(
+      ErrorOf("z,b,y,c,a\nyes,30,40,v,20\n", file, read),
+      "The column \"a\" of t.csv is named as a target, but it is an input of the training data.");
+  file.targets = {"z"};
+  EXPECT_EQ(
+      ErrorOf("z,b,y,c,a\nyes,30,40,v,20\n", file, read),
+      "t.csv has the column \"y\", a target of the training data, but not of these: name it in "
+      "`targets` or in `ignore`.");
+  file.targets = {"y", "z"};
   EXPECT_EQ(ErrorOf("z,y,c,a,beta\nyes,40,v,20,30\n", file, read),
             "t.csv has no column \"b\", an input of the training data; its columns are z, y, c, a, "
             "beta.");
@@ -315,15 +346,49 @@ TEST(Csv, RowsThatLackSomethingAreDropped) {
   ExpectTable(table->targets, {{1}, {5}});
   EXPECT_EQ(table->targets_origin.Name(1), "t.csv, line 6");
   EXPECT_EQ(table->notes,
-            (std::vector<std::string>{"t.csv: 3 of 5 rows are left out: they lack something."}));
+            (std::vector<std::string>{"t.csv: 3 of 5 rows are left out: they lack something, most "
+                                      "often \"c\" (1)."}));
+  EXPECT_EQ(table->inputs_origin.Place(1), 4);
   EXPECT_EQ(ErrorOf("c,note,a,y\nu,,1,?\n", file),
             "All 1 rows of t.csv lack something, so `missing.drop` leaves none.");
+  // Of what is to be predicted too: the others say which they are.
   ReadOptions predicted = After(*table);
   predicted.inputs_only = true;
-  EXPECT_EQ(
-      ErrorOf("c,a\nu,\n", file, predicted),
-      "t.csv, line 2, column \"a\": the field holds nothing, and of what is to be predicted no "
-      "row is left out.");
+  const auto others = ParseCsv("y,c,a\n,u,\n,w,2\n?,?,NA\n?,u,4\n", file, predicted);
+  ASSERT_TRUE(others.ok()) << others.status();
+  ExpectTable(others->inputs, {{0, 1, 2}, {1, 0, 4}});
+  EXPECT_EQ(others->notes,
+            (std::vector<std::string>{"t.csv: 2 of 4 rows are left out: they lack something, most "
+                                      "often \"a\" (2)."}));
+  EXPECT_TRUE(others->inputs_origin.moved());
+  EXPECT_EQ(others->inputs_origin.Place(0), 1);
+  EXPECT_EQ(others->inputs_origin.Part({1}).Place(0), 3);
+  EXPECT_FALSE(ParseCsv("c,a\nu,1\n", file, predicted)->inputs_origin.moved());
+}
+
+TEST(Csv, WhatMayMeanNothingIsAsked) {
+  CsvFile file = Table();
+  for (const bool given : {false, true}) {
+    if (given) file.missing.kind = MissingValues::Kind::kMean;
+    for (const char* nothing : {"na", "-", "--", ".", "n.a.", "missing", "#DIV/0!"}) {
+      EXPECT_NE(ErrorOf(absl::StrCat("a,y\n", nothing, ",1\n"), file)
+                    .find("; `missing.tokens` could say what that means."),
+                std::string::npos)
+          << nothing;
+    }
+  }
+}
+
+TEST(Csv, ExcelsLineOfTheDelimiterIsNoRow) {
+  CsvFile file = Table();
+  const auto table = ParseCsv("sep=,\r\na,y\r\n1,2\r\n", file);
+  ASSERT_TRUE(table.ok()) << table.status();
+  ExpectTable(table->inputs, {{1}});
+  EXPECT_EQ(table->targets_origin.Name(0), "t.csv, line 3");
+  EXPECT_EQ(ErrorOf("sep=;\na;y\n1;2\n", file),
+            "t.csv, line 1: it says that the delimiter is \";\", but `delimiter` is \",\".");
+  file.delimiter = ";";
+  EXPECT_TRUE(ParseCsv("sep=;\na;y\n1;2\n", file).ok());
 }
 
 TEST(Csv, AFirstColumnWithoutANameHoldsRowNumbers) {
@@ -382,6 +447,13 @@ TEST(Csv, Utf16IsSaid) {
     for (const char c : text) wide += {c, '\0'};
     EXPECT_NE(ErrorOf(wide).find("t.csv is text in UTF-16"), std::string::npos);
   }
+  std::string wider("\xFF\xFE\0\0", 4);
+  for (const char c : text) wider += std::string{c, '\0', '\0', '\0'};
+  EXPECT_NE(ErrorOf(wider).find("t.csv is text in UTF-32"), std::string::npos);
+  EXPECT_NE(ErrorOf(wider.substr(4)).find("t.csv is text in UTF-32"), std::string::npos);
+  EXPECT_EQ(ErrorOf(std::string_view("a,y\n1,2\n\0,3\n", 12)),
+            "t.csv, line 3: there is a NUL byte, which no text has: the file is damaged, or no "
+            "table.");
 }
 
 // Categories name classes: as text, `caf\xE8` and `caf\xE9` would be the same one.
@@ -430,6 +502,18 @@ TEST(Csv, NumbersOfAccountsAndOtherCountries) {
   ASSERT_TRUE(table.ok()) << table.status();
   ExpectTable(table->inputs, {{-5}, {-5}, {-1.5}, {-2}});
   EXPECT_NE(ErrorOf("a,y\n(-5),1\n", Table()), "");
+  const auto more =
+      ParseCsv("a,y\n5 USD,1\nR$5,2\nkr 5,3\n-EUR 1.5,4\n５,5\n－１２．５,6\n1e-400,7\n-1e-400,8\n",
+               Table());
+  ASSERT_TRUE(more.ok()) << more.status();
+  ExpectTable(more->inputs, {{5}, {5}, {5}, {-1.5}, {5}, {-12.5}, {0}, {0}});
+  EXPECT_FALSE(std::signbit(more->inputs[7].item<double>()));
+  EXPECT_EQ(more->notes, (std::vector<std::string>{"t.csv: column \"a\" has amounts in USD and in "
+                                                   "R$, which are taken for the same."}));
+  EXPECT_TRUE(ParseCsv("a,y\n$5,1\n6,2\n$7,3\n", Table())->notes.empty());
+  for (const char* bad : {"5 USDX", "krone 5", "5 kr 6", "USD", "1e400", "５x"}) {
+    EXPECT_NE(ErrorOf(absl::StrCat("a,y\n", bad, ",1\n"), Table()), "") << bad;
+  }
   for (const char* mark : {"\u00A0", "\u202F", "\u2019", "'", " "}) {
     CsvFile file = Table();
     const std::string text = absl::StrCat("a,y\n12", mark, "345.5,1\n");
