@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <limits>
 #include <new>
+#include <span>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -86,6 +88,47 @@ bool Permuted(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
          std::is_permutation(left.begin(), left.end(), right.begin());
 }
 
+std::string TypeName(const InputEncoding& encoding) {
+  return encoding.type_name.empty() ? NumberTypeName(*encoding.type) : encoding.type_name;
+}
+
+std::string TypeName(const Examples& examples) {
+  return examples.inputs_type.empty() ? NumberTypeName(Stored(examples.inputs))
+                                      : examples.inputs_type;
+}
+
+// Of floating-point numbers, as doubles; a part of them at a time. NaN is none; nothing if all are.
+std::optional<InputEncoding::Spread> SpreadOf(const at::Tensor& inputs) {
+  constexpr int64_t kAtATime = 1 << 18;
+  InputEncoding::Spread spread{.least = std::numeric_limits<double>::infinity(),
+                               .greatest = -std::numeric_limits<double>::infinity(),
+                               .whole = true};
+  const at::Tensor all = inputs.contiguous().reshape({-1});
+  for (int64_t first = 0; first < all.numel(); first += kAtATime) {
+    const at::Tensor part =
+        all.narrow(0, first, std::min(kAtATime, all.numel() - first)).to(at::kDouble);
+    for (const double x :
+         std::span(part.const_data_ptr<double>(), static_cast<size_t>(part.numel()))) {
+      if (std::isnan(x)) continue;
+      spread.least = std::min(spread.least, x);
+      spread.greatest = std::max(spread.greatest, x);
+      spread.whole = spread.whole && x == std::trunc(x);
+    }
+  }
+  if (spread.least > spread.greatest) return std::nullopt;
+  return spread;
+}
+
+// Whether integers can be more of such numbers, as they are. Scaled pixels are fractions, or all 0
+// and 1, and whole pixels lie far beyond them.
+bool AreLike(const at::Tensor& integers, const InputEncoding::Spread& spread) {
+  const bool counts = spread.whole && (spread.least < -1 || spread.greatest > 1);
+  const at::Tensor numbers = Computable(integers);
+  const double steps = Steps(integers);
+  return counts || (numbers.min().item<double>() / steps >= spread.least &&
+                    numbers.max().item<double>() / steps <= spread.greatest);
+}
+
 // The first row with a number that no byte is; −1 if there is none.
 int64_t FirstRowNotBytes(const at::Tensor& values) {
   at::Tensor bad = values.lt(0).logical_or(values.gt(kPixels));
@@ -160,15 +203,20 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
   InputEncoding& encoding = encoder.options_.encoding;
   const at::ScalarType type = Stored(train.inputs);
   if (encoding.type && (*encoding.type != type || encoding.shape != ExampleShape(train.inputs))) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        train.inputs_origin.path(), " holds examples of ", NumberTypeName(type), " [",
-        absl::StrJoin(ExampleShape(train.inputs), ", "), "], not ", NumberTypeName(*encoding.type),
-        " [", absl::StrJoin(encoding.shape, ", "), "] as data.encoding says."));
+    return absl::InvalidArgumentError(
+        absl::StrCat(train.inputs_origin.path(), " holds examples of ", TypeName(train), " [",
+                     absl::StrJoin(ExampleShape(train.inputs), ", "), "], not ", TypeName(encoding),
+                     " [", absl::StrJoin(encoding.shape, ", "), "] as data.encoding says."));
   }
   encoding.type = type;
+  encoding.type_name = TypeName(train);
   encoding.shape = ExampleShape(train.inputs);
+  encoding.spread.reset();
   if (!encoding.divisor) encoding.divisor = DefaultDivisor(type);
   const absl::Status learned = Guarded(train.inputs_origin.path(), [&] {
+    if (at::isFloatingType(type) && *encoding.divisor == 1 && !options.indices) {
+      encoding.spread = SpreadOf(train.inputs);
+    }
     const bool table = !train.columns.empty();
     if ((!table && !options.normalization) || options.indices) return absl::OkStatus();
     const at::Tensor inputs = Computable(AsRows(train.inputs));
@@ -208,7 +256,7 @@ absl::StatusOr<Dataset> Encoder::Encode(const Examples& examples) const {
   Dataset dataset;
   dataset.files = examples.files;
   dataset.notes = examples.notes;
-  dataset.origin = examples.targets_origin;
+  dataset.origin = examples.targets.defined() ? examples.targets_origin : examples.inputs_origin;
   dataset.weights = examples.weights;
   absl::Status status = Guarded(examples.inputs_origin.path(), [&] {
     absl::Status inputs = SetInputs(examples, &dataset);
@@ -233,15 +281,19 @@ absl::Status Encoder::CheckEncoding(const Examples& examples) const {
   if (type == *training.type || options_.indices) return absl::OkStatus();
   // One is 1 of what is divided by, or all of it: of a mask, nobody meant the former.
   if (type == at::kBool && *training.divisor != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin.path(), " holds true and false, but the training inputs are ",
-                     NumberTypeName(*training.type), ", divided by ", *training.divisor,
-                     ". Save both in the same type."));
+    return absl::InvalidArgumentError(absl::StrCat(
+        origin.path(), " holds true and false, but the training inputs are ", TypeName(training),
+        ", divided by ", *training.divisor, ". Save both in the same type."));
   }
-  if (type == at::kByte && at::isFloatingType(*training.type) && *training.divisor == 1) {
+  if (at::isIntegralType(type, /*includeBool=*/false) && at::isFloatingType(*training.type) &&
+      *training.divisor == 1 && !(training.spread && AreLike(examples.inputs, *training.spread))) {
+    const std::string range = training.spread ? absl::StrCat(" from ", training.spread->least,
+                                                             " to ", training.spread->greatest)
+                                              : "";
     return absl::InvalidArgumentError(
-        absl::StrCat(origin.path(), " holds unsigned bytes, but the training inputs are ",
-                     NumberTypeName(*training.type),
+        absl::StrCat(origin.path(), " holds ",
+                     type == at::kByte ? std::string("unsigned bytes") : TypeName(examples),
+                     ", but the training inputs are ", TypeName(training), range,
                      ": whether those were scaled can't be known. Save both in the same type."));
   }
   if (*training.type != at::kByte || *training.divisor != kPixels) return absl::OkStatus();
@@ -252,7 +304,7 @@ absl::Status Encoder::CheckEncoding(const Examples& examples) const {
   return absl::InvalidArgumentError(absl::StrCat(
       origin.Name(std::max<int64_t>(row, 0)),
       ": the training inputs are unsigned bytes, divided by ", "255, but these are ",
-      NumberTypeName(type),
+      TypeName(examples),
       row < 0 ? " of at most 1, as if they were divided already"
               : " and no whole numbers from 0 to 255",
       ". Save both in the same type, or say by data.encoding.divisor what to divide by."));

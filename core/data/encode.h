@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,11 +23,21 @@ namespace descent {
 
 // How the training inputs are stored. Others of another type are read by the same rule.
 struct InputEncoding {
+  // What floating-point numbers are like that nobody divides.
+  struct Spread {
+    double least = 0;
+    double greatest = 0;
+    bool whole = false;  // all of them are whole numbers
+  };
   // Inputs are divided by it. Default: 255 if those of the training are unsigned bytes, else 1.
   std::optional<double> divisor = {};
   // Of the training inputs; undefined: not known.
   std::optional<at::ScalarType> type = {};
+  std::string type_name = {};       // as their file's format calls it: `uint16`
   std::vector<int64_t> shape = {};  // of one example; empty with the type: not known
+  // Of training inputs that are floating-point numbers, divided by 1: whether integers are numbers
+  // of the same kind can be told by it alone. Not there: not known.
+  std::optional<Spread> spread = {};
 };
 
 // What inputs of this type are divided by unless something else is asked for.
@@ -60,7 +71,8 @@ class Encoder {
   // Inputs are divided as those of the training are; targets are taken as they are, or left out
   // where there are none. Errors are sentences that name the file and the row. InvalidArgument: a
   // value is NaN or infinite or too large for the type, a class is no whole number ≥ 0; the
-  // training inputs are bytes divided by 255, and these can't be, or the other way round; the
+  // training inputs are bytes divided by 255, and these can't be; these are integers, and the
+  // training inputs floating-point numbers that may be such integers divided by something; the
   // dimensions of an example stand in another order; ResourceExhausted.
   absl::StatusOr<Dataset> Encode(const Examples& examples) const;
 

@@ -14,6 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "core/data/file.h"
 #include "core/data/npy_header.h"
+#include "core/data/number_type.h"
 #include "core/data/pair.h"
 #include "core/text/utf8.h"
 
@@ -24,6 +25,11 @@ struct ElementType {
   std::string_view name;
   at::ScalarType type;  // of the tensor
   size_t width;         // of an element in the file
+
+  // As people know it: `uint16`.
+  std::string TypeName() const {
+    return name[1] == 'u' ? absl::StrCat("uint", 8 * width) : NumberTypeName(type);
+  }
 };
 
 constexpr ElementType kTypes[] = {
@@ -82,17 +88,20 @@ absl::Status UnknownType(const std::string& name, const std::string& type) {
 }  // namespace
 
 absl::StatusOr<Examples> NpyFiles::Read(const ReadOptions& options) const {
+  std::string type;  // of the inputs, which are read first
   const auto read = [&](const std::string& path, std::vector<FileDigest>* files) {
     absl::StatusOr<MappedFile> file = MapDataFile(path, options.roots);
     if (!file.ok()) return absl::StatusOr<at::Tensor>(file.status());
     files->push_back(file->digest);
-    return ParseNpy(file->bytes, path, file->owner);
+    return ParseNpy(file->bytes, path, file->owner, type.empty() ? &type : nullptr);
   };
-  return ReadPair(inputs, targets, options.inputs_only, read);
+  absl::StatusOr<Examples> examples = ReadPair(inputs, targets, options.inputs_only, read);
+  if (examples.ok()) examples->inputs_type = std::move(type);
+  return examples;
 }
 
 absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& name,
-                                    std::shared_ptr<const void> owner) {
+                                    std::shared_ptr<const void> owner, std::string* type_name) {
   absl::StatusOr<NpyHeader> header = ParseNpyHeader(bytes, name);
   if (!header.ok()) return header.status();
   const bool other_order = header->type.substr(0, 1) == ">";
@@ -100,6 +109,7 @@ absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& n
   const ElementType* type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                          [&](const auto& t) { return t.name == in_order; });
   if (type == std::end(kTypes)) return UnknownType(name, header->type);
+  if (type_name != nullptr) *type_name = type->TypeName();
   const std::string claim = absl::StrCat("its header promises ", header->type, " of the shape [",
                                          absl::StrJoin(header->shape, ", "), "]");
   std::string_view data = bytes.substr(header->data);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -64,7 +65,8 @@ absl::Status NoSuchArray(zip_t* archive, const std::string& path, const std::str
 absl::StatusOr<Examples> NpzFile::Read(const ReadOptions& options) const {
   absl::StatusOr<MappedFile> file = MapDataFile(path, options.roots);
   if (!file.ok()) return file.status();
-  absl::StatusOr<at::Tensor> read_inputs = ParseNpz(file->bytes, path, inputs);
+  std::string type;
+  absl::StatusOr<at::Tensor> read_inputs = ParseNpz(file->bytes, path, inputs, &type);
   if (!read_inputs.ok()) return read_inputs.status();
   absl::StatusOr<at::Tensor> read_targets = at::Tensor();
   if (!options.inputs_only) read_targets = ParseNpz(file->bytes, path, targets);
@@ -72,12 +74,14 @@ absl::StatusOr<Examples> NpzFile::Read(const ReadOptions& options) const {
   const auto name = [&](const std::string& array) { return absl::StrCat(path, ", ", array); };
   absl::StatusOr<Examples> examples =
       MakePair(*std::move(read_inputs), name(inputs), *std::move(read_targets), name(targets));
-  if (examples.ok()) examples->files.push_back(file->digest);
+  if (!examples.ok()) return examples.status();
+  examples->files.push_back(file->digest);
+  examples->inputs_type = std::move(type);
   return examples;
 }
 
 absl::StatusOr<at::Tensor> ParseNpz(std::string_view bytes, const std::string& path,
-                                    const std::string& array) {
+                                    const std::string& array, std::string* type) {
   absl::StatusOr<Archive> archive = Open(bytes, path);
   if (!archive.ok()) return archive.status();
   const std::string entry_name = absl::StrCat(array, std::string(kEnding));
@@ -107,7 +111,7 @@ absl::StatusOr<at::Tensor> ParseNpz(std::string_view bytes, const std::string& p
     return absl::DataLossError(absl::StrCat(name, " is damaged: ", problem, "."));
   }
   const auto owner = std::make_shared<const std::string>(std::move(text));
-  return ParseNpy(*owner, name, owner);
+  return ParseNpy(*owner, name, owner, type);
 }
 
 }  // namespace descent

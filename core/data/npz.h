@@ -31,11 +31,11 @@ struct NpzFile {
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// One array of the archive. `path` is for messages, which name the array. The errors of ParseNpy;
-// InvalidArgument besides: no ZIP archive, no such array (with the names of those that there are);
-// DataLoss: damaged.
+// One array of the archive. `path` is for messages, which name the array; `type` as of ParseNpy.
+// The errors of ParseNpy; InvalidArgument besides: no ZIP archive, no such array (with the names of
+// those that there are); DataLoss: damaged.
 absl::StatusOr<at::Tensor> ParseNpz(std::string_view bytes, const std::string& path,
-                                    const std::string& array);
+                                    const std::string& array, std::string* type = nullptr);
 
 }  // namespace descent
 

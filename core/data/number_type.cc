@@ -1,5 +1,7 @@
 #include "core/data/number_type.h"
 
+#include <span>
+
 namespace descent {
 namespace {
 
@@ -14,6 +16,8 @@ constexpr Named kTypes[] = {
     {c10::kHalf, "float16"},      {c10::kFloat, "float32"}, {c10::kDouble, "float64"},
     {c10::kBFloat16, "bfloat16"},
 };
+constexpr Named kReadAsWider[] = {
+    {c10::kInt, "uint16"}, {c10::kLong, "uint32"}, {c10::kLong, "uint64"}};
 
 }  // namespace
 
@@ -25,8 +29,10 @@ std::string NumberTypeName(c10::ScalarType type) {
 }
 
 std::optional<c10::ScalarType> NumberTypeFromName(std::string_view name) {
-  for (const Named& named : kTypes) {
-    if (named.name == name) return named.type;
+  for (const auto& types : {std::span<const Named>(kTypes), std::span<const Named>(kReadAsWider)}) {
+    for (const Named& named : types) {
+      if (named.name == name) return named.type;
+    }
   }
   return std::nullopt;
 }

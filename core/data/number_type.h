@@ -9,7 +9,9 @@
 
 namespace descent {
 
-// `uint8`, `float64`, …: a type of numbers as NumPy calls it, and back. Free functions; any thread.
+// `uint8`, `float64`, …: a type of numbers as NumPy calls it, and back. The unsigned types of
+// NumPy's that have no operators here are read as the next wider signed one: `uint16` as int32,
+// `uint32` and `uint64` as int64. Free functions; any thread.
 std::string NumberTypeName(c10::ScalarType type);
 std::optional<c10::ScalarType> NumberTypeFromName(std::string_view name);
 

@@ -225,9 +225,16 @@ void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violation
 void ResolveEncoding(const InputEncoding& encoding, api::Data* data) {
   api::InputEncoding* resolved = data->mutable_encoding();
   resolved->set_divisor(encoding.divisor.value_or(1));
-  if (encoding.type) resolved->set_dtype(NumberTypeName(*encoding.type));
+  resolved->set_dtype(encoding.type_name);
   resolved->clear_shape();
   for (const int64_t size : encoding.shape) resolved->add_shape(size);
+  resolved->clear_least();
+  resolved->clear_greatest();
+  resolved->clear_whole();
+  if (!encoding.spread) return;
+  resolved->set_least(encoding.spread->least);
+  resolved->set_greatest(encoding.spread->greatest);
+  resolved->set_whole(encoding.spread->whole);
 }
 
 EncodeOptions ToEncodeOptions(const api::Spec& spec) {
@@ -247,6 +254,10 @@ EncodeOptions ToEncodeOptions(const api::Spec& spec) {
   const api::InputEncoding& encoding = spec.data().encoding();
   if (encoding.has_divisor()) options.encoding.divisor = encoding.divisor();
   if (encoding.has_dtype()) options.encoding.type = NumberTypeFromName(encoding.dtype());
+  options.encoding.type_name = encoding.dtype();
+  if (encoding.has_least() && encoding.has_greatest()) {
+    options.encoding.spread = {encoding.least(), encoding.greatest(), encoding.whole()};
+  }
   options.encoding.shape.assign(encoding.shape().begin(), encoding.shape().end());
   return options;
 }

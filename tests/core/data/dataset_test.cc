@@ -215,6 +215,34 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
             "x.npy holds true and false, but the training inputs are uint8, divided by 255. Save "
             "both in the same type.");
   EXPECT_EQ(Read(mask, mask, mask.to(at::kFloat)), "");
+  // Integers beside floating-point numbers are more of them, or pixels beside scaled ones.
+  for (const at::ScalarType type : {at::kByte, at::kShort, at::kInt, at::kLong}) {
+    for (const at::Tensor& train : {scaled, scaled.sub(0.3).mul(4), mask.to(at::kFloat)}) {
+      const std::string refusal = Read(train, bytes.to(type), scaled);
+      EXPECT_NE(refusal.find("whether those were scaled can't be known. Save both in the same "),
+                std::string::npos)
+          << type << refusal;
+      EXPECT_EQ(Read(train, mask.to(type), mask.to(at::kFloat)), "") << type;
+    }
+    EXPECT_EQ(Read(plain.sub(3), bytes.to(type), plain), "") << type;
+    EXPECT_EQ(Read(plain.sub(0.5), bytes.to(type).clamp_max(200), plain.clamp_max(200)), "");
+  }
+  EXPECT_EQ(
+      Read(scaled, bytes.to(at::kLong), scaled),
+      "x.npy holds int64, but the training inputs are float32 from 0 to 1: whether those were "
+      "scaled can't be known. Save both in the same type.");
+  Examples wide = Numbers(bytes.to(at::kInt));
+  wide.inputs_type = "uint16";
+  Dataset data;
+  const auto encoder = Encoder::Fit(wide, {}, &data);
+  ASSERT_TRUE(encoder.ok()) << encoder.status();
+  EXPECT_EQ(encoder->encoding().type_name, "uint16");
+  EXPECT_EQ(Encoder({.encoding = {.divisor = 1, .type = at::kFloat, .shape = {1}}})
+                .Encode(wide)
+                .status()
+                .message(),
+            "x.npy holds uint16, but the training inputs are float32: whether those were scaled "
+            "can't be known. Save both in the same type.");
   // By what is known of the training data alone.
   const absl::StatusOr<Dataset> alone =
       Encoder({.encoding = {.divisor = 255, .type = at::kByte, .shape = {1}}})

@@ -74,6 +74,23 @@ TEST(Npy, ReadsFortranOrderAndVersion2AndScalars) {
   EXPECT_TRUE(at::equal(*swapped, at::arange(6, at::kFloat)));
 }
 
+TEST(Npy, TypesAreCalledAsNumpyCallsThem) {
+  for (const auto& [name, type] :
+       std::vector<std::pair<std::string, std::string>>{{"b1", "bool"},
+                                                        {"u1", "uint8"},
+                                                        {"u2", "uint16"},
+                                                        {"u4", "uint32"},
+                                                        {"u8", "uint64"},
+                                                        {"i4", "int32"},
+                                                        {"f8", "float64"}}) {
+    std::string called;
+    EXPECT_TRUE(ParseNpy(Golden("arrays/" + name + ".npy"), "a.npy", nullptr, &called).ok());
+    EXPECT_EQ(called, type);
+    const NpyFiles files{.inputs = "tests/data/arrays/" + name + ".npy", .targets = ""};
+    EXPECT_EQ(files.Read({.inputs_only = true})->inputs_type, type);
+  }
+}
+
 TEST(Npy, SharesTheBytesOfWhoKeepsThemAlive) {
   auto owner = std::make_shared<const std::string>(Golden("arrays/f4.npy"));
   at::Tensor read = *ParseNpy(*owner, "a.npy", owner);

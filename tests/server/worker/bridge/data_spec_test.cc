@@ -183,6 +183,20 @@ TEST_F(DataSpecTest, TheEncodingIsResolvedAndAppliedToTheTestData) {
   EXPECT_EQ(Load(again), "");
   EXPECT_EQ(data_.train.inputs.const_data_ptr(), first);
   EXPECT_EQ(load("train " + source(shorts) + "test " + source(bytes)), 51);
+  // Of floating-point numbers, what tells whether integers are more of them: 0.5 and 1.
+  const std::string floats = idx("xf", 13, std::string("\x3f\0\0\0\x3f\x80\0\0", 8), 4);
+  EXPECT_FALSE(resolved_.encoding().has_whole());
+  EXPECT_EQ(load("train " + source(floats) + "test " + source(floats)), 0.5f);
+  EXPECT_EQ(resolved_.encoding().least(), 0.5);
+  EXPECT_EQ(resolved_.encoding().greatest(), 1);
+  EXPECT_FALSE(resolved_.encoding().whole());
+  again = Spec("");
+  *again.mutable_data() = resolved_;
+  const InputEncoding known = ToEncodeOptions(again).encoding;
+  ASSERT_TRUE(known.spread.has_value());
+  EXPECT_EQ(known.spread->greatest, 1);
+  EXPECT_EQ(Load("train " + source(floats) + "test " + source(shorts)),
+            "data.test.idx.inputs INVALID_DATA");
   EXPECT_EQ(load("train " + source(bytes) + "test " + source(shorts) + "encoding { divisor: 1 }"),
             51);
   EXPECT_EQ(Load("train " + source(bytes) + "encoding { divisor: 0 }"),
