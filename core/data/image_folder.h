@@ -8,7 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/data/data_roots.h"
 #include "core/data/examples.h"
+#include "core/data/file.h"
 #include "core/data/picture.h"
 #include "core/data/source.h"
 #include "core/fields/fields.h"
@@ -42,13 +44,18 @@ struct ImageFolder {
   absl::Status Check() const;
   // Inputs [n, channels, height, width], uint8, or uint16 if a picture has 16 bits: DecodePicture's
   // samples, of which 255 or 65535 means 1. Targets [n], int64: the classes' places. Their names
-  // are the category `class`. One digest stands for all files. InvalidArgument, naming the file or
-  // folder: no class, a class without pictures, one that the training data does not have, a name
-  // that does not end as a picture's, pictures of different sizes.
+  // are the category `class`. One digest stands for all files. InvalidArgument, naming the first of
+  // the files and folders that are at fault, and how many more: no class, a class without pictures,
+  // one that the training data does not have, a name that does not end as a picture's, no picture
+  // (or what DecodePicture says), pictures of different sizes.
   //
   // With inputs_only pictures may lie in the folder itself too, and classes may be any.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
+
+// The digest that reading the folder of classes would give, without decoding. The errors of Read
+// about files and folders.
+absl::StatusOr<FileDigest> DigestImageFolder(const std::string& path, const DataRoots& roots = {});
 
 }  // namespace descent
 

@@ -352,6 +352,39 @@ TEST_F(ImageFolderTest, NamesWhatIsNoPictureOrClass) {
                            "/zebra.png is no folder.");
 }
 
+TEST_F(ImageFolderTest, SaysAllThatIsWrongInOneTry) {
+  const std::string good = Png(Colors(3, 8, 8));
+  for (const char* name : {"cat/1.png", "dog/1.png"}) folder_.Write(name, good);
+  const std::string text = folder_.Write("cat/notes.txt", "x");
+  const std::string list = folder_.Write("dog/list.csv", "x");
+  std::filesystem::create_directory(folder_.path() + "/eel");
+  EXPECT_EQ(ErrorOf(), text + ": its name does not end in .png, .jpg or .jpeg; " + list +
+                           ": its name does not end in .png, .jpg or .jpeg; " + folder_.path() +
+                           "/eel holds no pictures.");
+  std::filesystem::remove(text);
+  std::filesystem::remove(list);
+  std::filesystem::remove(folder_.path() + "/eel");
+  // Files that are none, and one of another size.
+  for (int i = 2; i < 8; ++i) {
+    folder_.Write("cat/" + std::to_string(i) + ".png", good.substr(0, good.size() / 2));
+  }
+  folder_.Write("dog/2.png", Png(Colors(3, 8, 10)));
+  const std::string error = ErrorOf();
+  EXPECT_EQ(error.find(folder_.path() + "/cat/2.png"), 0u) << error;
+  EXPECT_NE(error.find("/cat/6.png"), std::string::npos) << error;
+  EXPECT_EQ(error.find("/cat/7.png"), std::string::npos) << error;
+  EXPECT_TRUE(error.ends_with("; and 2 more.")) << error;
+}
+
+TEST_F(ImageFolderTest, ItsDigestIsThatOfReadingIt) {
+  folder_.Write("cat/1.png", Png(Colors(3, 8, 8)));
+  const auto digest = DigestImageFolder(folder_.path());
+  ASSERT_TRUE(digest.ok()) << digest.status();
+  EXPECT_EQ(digest->sha256, images_.Read({})->files[0].sha256);
+  folder_.Write("cat/2.png", "no picture");
+  EXPECT_NE(DigestImageFolder(folder_.path())->sha256, digest->sha256);
+}
+
 TEST_F(ImageFolderTest, PassesOverWhatSystemsLeaveInFolders) {
   folder_.Write("cat/1.png", Png(Colors(3, 8, 8)));
   folder_.Write("cat/Thumbs.db", "x");
@@ -367,10 +400,13 @@ TEST_F(ImageFolderTest, PassesOverWhatSystemsLeaveInFolders) {
 
 TEST_F(ImageFolderTest, SaysThatThePathIsOneTooHighOrTooLow) {
   folder_.Write("train/cat/1.png", Png(Colors(3, 8, 8)));
-  EXPECT_NE(ErrorOf().find("it is a folder where pictures of the class \"train\" are expected; if "
-                           "those in it are the classes, give `path: " +
-                           folder_.path() + "/train`"),
-            std::string::npos)
+  EXPECT_TRUE(ErrorOf().ends_with(
+      "if the classes are those inner ones, give `path: " + folder_.path() + "/train`."))
+      << ErrorOf();
+  folder_.Write("Test/cat/1.png", Png(Colors(3, 8, 8)));
+  EXPECT_TRUE(ErrorOf().ends_with("give `path: " + folder_.path() +
+                                  "/train` as data.train and `path: " + folder_.path() +
+                                  "/Test` as data.test."))
       << ErrorOf();
   images_.path = folder_.path() + "/train/cat";
   EXPECT_NE(ErrorOf().find("is the path that of a class, and not of the folder around it?"),
@@ -400,6 +436,7 @@ TEST_F(ImageFolderTest, ToBePredictedPicturesMayLieAnywhere) {
   ASSERT_TRUE(examples.ok()) << examples.status();
   EXPECT_TRUE(at::equal(examples->inputs[0], Colors(3, 8, 8) + 2));
   EXPECT_EQ(examples->inputs_origin.Name(2), folder_.path() + "/new/a.png");
+  EXPECT_EQ(examples->inputs_origin.File(2), "new/a.png");
   EXPECT_FALSE(examples->targets.defined());
 }
 
