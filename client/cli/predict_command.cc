@@ -137,13 +137,19 @@ int PredictInto(Context& context, const PredictArguments& arguments) {
   if (!status.ok()) return context.Fail(status);
   const v1::PredictionHeader& header = (*file)->header();
   for (const std::string& note : header.notes()) context.Say(absl::StrCat("note: ", Visible(note)));
+  if (header.has_places() && (*file)->format() == PredictionFile::Format::kNpy) {
+    context.Say("note: a .npy file does not say which rows of the data these are; a .csv does");
+  }
   if (context.json) {
     context.io.out << Json(header) << "\n";
   } else {
-    context.io.out << Visible(arguments.file) << ": " << Count(header.rows()) << " rows of ["
-                   << absl::StrJoin(header.shape(), ", ") << "] " << header.dtype() << ", by "
-                   << client::JobName(arguments.job) << " at iteration "
-                   << Count(header.iteration()) << " (checkpoint " << header.checkpoint() << ")\n";
+    // A single number, such as a class, has no shape to be shown.
+    const std::string shape =
+        header.shape().empty() ? "" : absl::StrCat("[", absl::StrJoin(header.shape(), ", "), "] ");
+    context.io.out << Visible(arguments.file) << ": " << Count(header.rows()) << " rows of "
+                   << shape << header.dtype() << ", by " << client::JobName(arguments.job)
+                   << " at iteration " << Count(header.iteration()) << " (checkpoint "
+                   << header.checkpoint() << ")\n";
   }
   return kOk;
 }
@@ -158,7 +164,7 @@ void AddPredictCommand(CLI::App* app, Context* context) {
   command
       ->add_option("-o,--output", arguments->file,
                    "where to: .npy, what the model gives, for numpy.load; .csv, a table with the "
-                   "predicted classes besides")
+                   "predicted classes besides, and each row's place in the data")
       ->required()
       ->type_name("FILE");
   command

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -103,6 +104,12 @@ void AddValueNames(const std::string& name, const v1::PredictionHeader& header,
   }
 }
 
+template <class Queue>
+void EraseFirst(size_t count, Queue* queue) {
+  const auto end = queue->begin() + static_cast<ptrdiff_t>(std::min(count, queue->size()));
+  queue->erase(queue->begin(), end);
+}
+
 // RFC 4180.
 std::string Quoted(const std::string& field) {
   if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
@@ -191,20 +198,25 @@ absl::Status PredictionFile::WriteHeader() {
   if (row_bytes_ == 0) return Failed("rows of no numbers");
   if (format_ == Format::kNpy) return Write(NpyHeader(header_));
   std::vector<std::string> names = {"row"};
+  if (header_.has_files()) names.emplace_back("file");
   AddValueNames(options_.value_name, header_, &names);
   if (header_.has_classes()) AddNames("class", header_.class_shape(), &names);
   for (std::string& name : names) name = Quoted(name);
   return Write(absl::StrCat(absl::StrJoin(names, ","), "\n"));
 }
 
-std::string PredictionFile::TableRow(const char* values, const char* classes) const {
+std::string PredictionFile::TableRow(size_t i) const {
   const auto class_text = [&](const char* bytes) {
     int64_t number = 0;
     std::memcpy(&number, bytes, sizeof(number));
     if (number < 0 || number >= header_.class_names_size()) return absl::StrCat(number);
     return Quoted(header_.class_names(static_cast<int>(number)));
   };
-  std::string text = absl::StrCat(rows_);
+  std::string text =
+      absl::StrCat(header_.has_places() ? places_[i] : rows_ + static_cast<int64_t>(i));
+  if (header_.has_files()) absl::StrAppend(&text, ",", Quoted(files_[i]));
+  const char* const values = values_.data() + i * row_bytes_;
+  const char* const classes = classes_.data() + i * class_bytes_;
   // Values that are whole numbers are classes themselves.
   const bool are_classes = header_.dtype() == "int64";
   const size_t width = TypeOf(header_.dtype()).bytes;
@@ -217,6 +229,14 @@ std::string PredictionFile::TableRow(const char* values, const char* classes) co
     absl::StrAppend(&text, ",", class_text(classes + at));
   }
   return text + "\n";
+}
+
+size_t PredictionFile::Whole() const {
+  size_t whole = values_.size() / row_bytes_;
+  if (class_bytes_ > 0) whole = std::min(whole, classes_.size() / class_bytes_);
+  if (header_.has_places()) whole = std::min(whole, places_.size());
+  if (header_.has_files()) whole = std::min(whole, files_.size());
+  return whole;
 }
 
 absl::Status PredictionFile::Take(const v1::PredictJobResponse& response) {
@@ -235,21 +255,23 @@ absl::Status PredictionFile::Take(const v1::PredictJobResponse& response) {
   if (!std::exchange(header_written_, true)) {
     if (absl::Status status = WriteHeader(); !status.ok()) return status;
   }
-  values_ += response.rows().values();
-  classes_ += response.rows().classes();
-  size_t whole = values_.size() / row_bytes_;
-  if (class_bytes_ > 0) whole = std::min(whole, classes_.size() / class_bytes_);
+  const v1::PredictionRows& rows = response.rows();
+  values_ += rows.values();
+  classes_ += rows.classes();
+  places_.insert(places_.end(), rows.places().begin(), rows.places().end());
+  files_.insert(files_.end(), rows.files().begin(), rows.files().end());
+  const size_t whole = Whole();
   std::string text;
   if (format_ == Format::kNpy) {
     text = values_.substr(0, whole * row_bytes_);
-    rows_ += static_cast<int64_t>(whole);
   } else {
-    for (size_t i = 0; i < whole; ++i, ++rows_) {
-      text += TableRow(values_.data() + i * row_bytes_, classes_.data() + i * class_bytes_);
-    }
+    for (size_t i = 0; i < whole; ++i) text += TableRow(i);
   }
+  rows_ += static_cast<int64_t>(whole);
   values_.erase(0, whole * row_bytes_);
   classes_.erase(0, whole * class_bytes_);
+  EraseFirst(whole, &places_);
+  EraseFirst(whole, &files_);
   return Write(text);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <deque>
 #include <memory>
 #include <string>
 
@@ -12,9 +13,10 @@
 
 namespace descent::cli {
 
-// Predictions on their way into a file: NumPy's format (the values alone) or a table (a row's
-// number, its values, the classes that they predict). Written beside it under another name, so that
-// the file is there whole or not at all; what was not finished is gone with this.
+// Predictions on their way into a file: NumPy's format (the values alone) or a table (a row's place
+// in what was read, from 0, or its picture's file; its values; the classes that they predict).
+// Written beside it under another name, so that the file is there whole or not at all; what was not
+// finished is gone with this.
 class PredictionFile {
  public:
   enum class Format { kNpy, kCsv };
@@ -39,6 +41,7 @@ class PredictionFile {
   // All came: makes them the file. DATA_LOSS if not all did.
   absl::Status Finish();
 
+  Format format() const { return format_; }
   const v1::PredictionHeader& header() const { return header_; }
   int64_t rows() const { return rows_; }  // that were taken whole
 
@@ -46,7 +49,10 @@ class PredictionFile {
   PredictionFile(Options options, Format format, std::string temporary, std::FILE* file);
 
   absl::Status WriteHeader();
-  std::string TableRow(const char* values, const char* classes) const;
+  // How many rows are there whole.
+  size_t Whole() const;
+  // Row i of those that are there.
+  std::string TableRow(size_t i) const;
   absl::Status Write(const std::string& text);
   absl::Status Failed(const std::string& what) const;
 
@@ -62,6 +68,8 @@ class PredictionFile {
   size_t class_bytes_ = 0;  // of a row
   std::string values_;      // of rows that are not whole yet
   std::string classes_;
+  std::deque<int64_t> places_;
+  std::deque<std::string> files_;
   int64_t rows_ = 0;
 };
 

@@ -208,6 +208,35 @@ def test_a_table_is_read_as_in_training(client, folder):
     assert refusal.reason == "DATA_CHANGED"
 
 
+def test_predictions_can_be_joined_to_the_table(client, descent, folder):
+    table = folder / "gaps.csv"
+    lacking = {0, 7, 19}
+    rows = [f"{'' if i in lacking else i / 20},{2 * i}" for i in range(20)]
+    table.write_text("\n".join(["x,y", *rows, ""]))
+    spec = specs.linear_regression(
+        folder,
+        iterations=20,
+        step_size=1e-4,
+        data={"full_batch": True, "split": {"test_fraction": 0.25}},
+    )
+    spec.data.train.csv.path = str(table)
+    spec.data.train.csv.targets[:] = ["y"]
+    spec.data.train.csv.missing.drop.SetInParent()
+    job = client.create(spec)
+    assert job.spec.data.batch_size == 13  # of 17 whole rows
+    client.wait_until_final(job.name)
+    for data, count in (((), 4), (("--data", str(table)), 17)):
+        out = folder / f"{count}.csv"
+        run = descent("predict", job.name, "-o", str(out), *data)
+        assert run.returncode == 0, run.stderr
+        assert "3 of 20 rows are left out" in run.stderr
+        with open(out, newline="") as file:
+            found = [int(row["row"]) for row in csv.DictReader(file)]
+        assert len(found) == count and found == sorted(found)
+        assert not lacking & set(found)
+    assert found == [i for i in range(20) if i not in lacking]
+
+
 def test_a_running_job_does_not_notice(client, connect, daemon, folder):
     spec = specs.classifier(
         folder, iterations=FOREVER, checkpoints={"every_iterations": "20", "keep": "1"}

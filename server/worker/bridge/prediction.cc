@@ -186,6 +186,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
       .model = std::move(model->model),
       .iteration = model->iteration,
       .inputs = std::move(inputs),
+      .origin = std::move(data.origin),
       .loss = loss.terms[0].loss,
       .output_shape = built->output_shape,
       .dtype = numbers.offset.empty() ? ToEncodeOptions(spec).dtype : at::kDouble,

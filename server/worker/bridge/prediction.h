@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/data/examples.h"
 #include "core/data/normalization.h"
 #include "core/model/layers.h"
 #include "core/objective/loss.h"
@@ -35,7 +36,8 @@ struct PreparedPrediction {
   Model model;  // as evaluations use it
   int64_t iteration = 0;
   at::Tensor inputs;
-  Loss loss;  // says what outputs stand for
+  Origin origin;  // of the inputs' rows
+  Loss loss;      // says what outputs stand for
   Shape output_shape;
   at::ScalarType dtype = at::kFloat;  // of what is predicted
   // To be undone in its outputs.

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/data/examples.h"
 #include "core/data/normalization.h"
 #include "core/objective/evaluate.h"
 #include "core/objective/predict.h"
@@ -79,7 +80,7 @@ class Prediction {
     absl::Status status = SendHeader(ready);
     if (status.ok()) {
       status = Predict(ready.model, ready.inputs, batch_size, [&](const at::Tensor& outputs) {
-        return SendRows(ready.loss, Denormalize(ready.target_normalization, outputs));
+        return SendRows(ready, Denormalize(ready.target_normalization, outputs));
       });
     }
     End(PredictionRefusal{status, status.ok() ? "" : reason::kPredictionFailed, {}});
@@ -136,6 +137,8 @@ class Prediction {
     if (header->has_classes()) {
       for (const int64_t size : class_shape) header->add_class_shape(size);
     }
+    header->set_has_places(ready.origin.moved());
+    header->set_has_files(!ready.origin.File(0).empty());
     for (const std::string& note : ready.notes) header->add_notes(ShortUtf8(note, kNoteBytes));
     // As many names as fit, the others after it.
     size_t bytes = 0;
@@ -151,7 +154,9 @@ class Prediction {
     return Send(std::move(response));
   }
 
-  absl::Status SendRows(const Loss& loss, const at::Tensor& outputs) {
+  // The rows that follow those that were sent.
+  absl::Status SendRows(const PreparedPrediction& ready, const at::Tensor& outputs) {
+    const Loss& loss = ready.loss;
     at::Tensor classes;
     if (PredictsClasses(loss.predicts)) classes = PredictedClasses(loss.predicts, outputs);
     at::Tensor values = outputs;
@@ -161,22 +166,43 @@ class Prediction {
     // As many rows at a time as fit, and of one that does not, parts.
     const int64_t rows = values.size(0);
     const auto row_bytes =
-        static_cast<int64_t>(values.nbytes() + (classes.defined() ? classes.nbytes() : 0)) / rows;
-    const int64_t step =
-        std::max<int64_t>(1, static_cast<int64_t>(kMessageBytes) / std::max<int64_t>(1, row_bytes));
-    for (int64_t first = 0; first < rows; first += step) {
-      const int64_t count = std::min(step, rows - first);
+        (values.nbytes() + (classes.defined() ? classes.nbytes() : 0)) / static_cast<size_t>(rows);
+    for (int64_t first = 0, count = 0; first < rows; first += count, sent_ += count) {
+      api::PredictJobResponse response;
+      count = Fitting(ready.origin, rows - first, row_bytes);
+      AddOrigins(ready.origin, count, response.mutable_rows());
       std::string_view left = Bytes(values.narrow(0, first, count));
       std::string_view classes_left =
           classes.defined() ? Bytes(classes.narrow(0, first, count)) : std::string_view();
       while (!left.empty() || !classes_left.empty()) {
-        api::PredictJobResponse response;
         response.mutable_rows()->set_values(Take(&left));
         response.mutable_rows()->set_classes(Take(&classes_left));
-        if (absl::Status status = Send(std::move(response)); !status.ok()) return status;
+        if (absl::Status status = Send(std::exchange(response, {})); !status.ok()) return status;
       }
     }
     return absl::OkStatus();
+  }
+
+  // How many of the next rows fit into a message; at least one.
+  int64_t Fitting(const Origin& origin, int64_t left, size_t row_bytes) const {
+    const size_t place_bytes = origin.moved() ? 10 : 0;  // at most
+    size_t bytes = 0;
+    int64_t count = 0;
+    for (; count < left; ++count) {
+      bytes += row_bytes + place_bytes + origin.File(sent_ + count).size();
+      if (count > 0 && bytes > kMessageBytes) break;
+    }
+    return count;
+  }
+
+  // Where the next rows come from, if that can't be told by their order.
+  void AddOrigins(const Origin& origin, int64_t count, api::PredictionRows* rows) const {
+    for (int64_t row = sent_; row < sent_ + count; ++row) {
+      if (origin.moved()) rows->add_places(origin.Place(row));
+      if (const std::string_view file = origin.File(row); !file.empty()) {
+        rows->add_files(ValidUtf8(file));
+      }
+    }
   }
 
   static std::string Take(std::string_view* left) {
@@ -220,6 +246,7 @@ class Prediction {
   Outbox* const outbox_;
   const Form form_;
   int32_t credits_;
+  int64_t sent_ = 0;  // rows
   std::optional<v1::DaemonMessage> leftover_;
 };
 

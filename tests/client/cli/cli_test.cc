@@ -696,6 +696,38 @@ TEST_F(CliPredictTest, TakesNamesOfClassesInParts) {
               HasSubstr("names of classes after rows"));
 }
 
+TEST_F(CliPredictTest, RowsAreThoseOfTheDataAndPicturesHaveNames) {
+  responses_[0].mutable_header()->set_has_places(true);
+  responses_[0].mutable_header()->set_has_files(true);
+  responses_[1].mutable_rows()->add_places(3);
+  responses_[1].mutable_rows()->add_files("cat/1.png");
+  responses_[2].mutable_rows()->add_files("a, b.png");
+  responses_[3].mutable_rows()->add_places(7);
+  service_.SetPrediction(responses_);
+  const std::string table = Output("p.csv");
+  const Result result = Descent({"predict", "a", "-o", table});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(Read(table),
+            "row,file,prediction_0,prediction_1,class\n3,cat/1.png,0.1,-2,0\n7,\"a, "
+            "b.png\",3,1e-30,1\n");
+  EXPECT_THAT(Descent({"predict", "a", "-o", Output("p.npy")}).err,
+              HasSubstr("a .npy file does not say which rows of the data these are"));
+}
+
+TEST_F(CliPredictTest, ClassesAloneHaveNoShape) {
+  v1::PredictJobResponse header = responses_[0];
+  header.mutable_header()->clear_shape();
+  header.mutable_header()->set_dtype("int64");
+  header.mutable_header()->set_has_classes(false);
+  v1::PredictJobResponse rows;
+  rows.mutable_rows()->set_values(BytesOf<int64_t>({1, 0}));
+  service_.SetPrediction({header, rows});
+  const std::string file = Output("c.csv");
+  EXPECT_THAT(Descent({"predict", "a", "-o", file, "--classes"}).out,
+              StartsWith(file + ": 2 rows of int64, by jobs/a"));
+  EXPECT_EQ(Read(file), "row,class\n0,1\n1,0\n");
+}
+
 TEST_F(CliPredictTest, WritesWhatNumpyReads) {
   const std::string file = Output("p.npy");
   const Result result = Descent({"predict", "a", "--output", file, "--json"});

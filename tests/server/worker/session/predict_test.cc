@@ -162,6 +162,30 @@ TEST_F(PredictTest, ReadsOtherDataByTheColumnsNames) {
   EXPECT_EQ(Joined(classes, true), "");
 }
 
+TEST_F(PredictTest, RowsSayWhereTheyComeFrom) {
+  Train();
+  const auto worker = Spare();
+  v1::Predict predict = Request("1");
+  auto* csv = predict.mutable_data()->mutable_csv();
+  csv->mutable_missing()->mutable_drop();
+  csv->set_path(Write("gaps.csv", "a,b,c\n,1,1\n1,2,3\n1,NA,3\n3,2,1\n"));
+  const auto answers = Answer(predict);
+  ASSERT_TRUE(answers.front().response().has_header()) << answers.front().DebugString();
+  const Header& header = answers.front().response().header();
+  EXPECT_EQ(header.rows(), 2);
+  EXPECT_TRUE(header.has_places());
+  EXPECT_FALSE(header.has_files());
+  ASSERT_EQ(header.notes_size(), 1);
+  EXPECT_THAT(header.notes(0), HasSubstr("2 of 4 rows are left out"));
+  EXPECT_THAT(answers[1].response().rows().places(), ::testing::ElementsAre(1, 3));
+  predict.set_id("2");
+  csv->set_path(Write("whole.csv", "a,b,c\n1,2,3\n3,2,1\n"));
+  const auto whole = Answer(predict);
+  EXPECT_FALSE(whole.front().response().header().has_places());
+  EXPECT_EQ(whole[1].response().rows().places_size(), 0);
+  EXPECT_EQ(Joined(whole, false), Joined(answers, false));
+}
+
 TEST_F(PredictTest, RefusalsNameTheFieldAndTheWorkerGoesOn) {
   Train();
   const auto worker = Spare();
