@@ -22,6 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   descent::worker::Violations violations;
   descent::worker::CheckUnknownFields(*spec, &violations);
   descent::worker::ResolveWithoutData(&*spec, &violations);
-  if (violations.empty()) descent::worker::ResolveWithData(1000, &*spec, &violations);
+  if (violations.empty()) descent::worker::ResolveWithData({.examples = 1000}, &*spec, &violations);
   return 0;
 }

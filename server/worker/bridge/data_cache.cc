@@ -136,8 +136,10 @@ bool DataCache::Read(const api::Spec& spec, LoadedData* data, Violations* violat
         Split(*train, split.test_fraction(), split.seed(), split.stratified());
     if (!parts.ok()) {
       const bool classes = absl::StrContains(parts.status().message(), "class");
-      violations->Add(classes ? "data.split.stratified" : "data.split.test_fraction",
-                      std::string(parts.status().message()), reason::kTooFewExamples);
+      std::string problem(parts.status().message());
+      for (const std::string& note : train->notes) absl::StrAppend(&problem, " ", note);
+      violations->Add(classes ? "data.split.stratified" : "data.split.test_fraction", problem,
+                      reason::kTooFewExamples);
       return false;
     }
     *train = std::move(parts->train);

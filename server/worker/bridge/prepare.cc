@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/data/file.h"
+#include "core/data/image_folder.h"
 #include "core/device/device.h"
 #include "core/functions/objective.h"
 #include "core/model/layers.h"
@@ -61,22 +63,18 @@ void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violat
   const Shape& output = built.output_shape;
   CheckObjectiveShapes(spec, output, ExampleShape(prepared.train.targets), violations);
   if (!violations->empty()) return;
-  if (prepared.test && ExampleShape(prepared.test->inputs) != ExampleShape(prepared.train.inputs)) {
-    violations->Add(
-        "data.test",
-        absl::StrCat("The test inputs are ", ToString(ExampleShape(prepared.test->inputs)),
-                     ", but the training inputs ", ToString(ExampleShape(prepared.train.inputs)),
-                     "."),
-        reason::kShapeMismatch);
-  }
-  if (prepared.test &&
-      ExampleShape(prepared.test->targets) != ExampleShape(prepared.train.targets)) {
-    violations->Add(
-        "data.test",
-        absl::StrCat("The test targets are ", ToString(ExampleShape(prepared.test->targets)),
-                     ", but the training targets ", ToString(ExampleShape(prepared.train.targets)),
-                     "."),
-        reason::kShapeMismatch);
+  const auto check_test = [&](const char* what, at::Tensor Dataset::* of) {
+    const Shape test = ExampleShape((*prepared.test).*of);
+    const Shape train = ExampleShape(prepared.train.*of);
+    if (test == train) return;
+    violations->Add("data.test",
+                    absl::StrCat("The test ", what, " are ", ToString(test), ", but the training ",
+                                 what, " ", ToString(train), "."),
+                    reason::kShapeMismatch);
+  };
+  if (prepared.test) {
+    check_test("inputs", &Dataset::inputs);
+    check_test("targets", &Dataset::targets);
   }
   const LossSum loss = ToLossSum(spec.objective());
   CheckTargets("data.train", spec.data().train(), prepared.train, loss, output, violations);
@@ -195,26 +193,6 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* vio
   return absl::OkStatus();
 }
 
-// Categories are numbered by their names' order, which says nothing of more or less. Two of them
-// may well be 0 and 1.
-void NoteRankedCategories(const LoadedData& data, Prepared* prepared) {
-  const api::Objective& objective = prepared->spec.objective();
-  if (!objective.has_mean_squared_error() && !objective.has_mean_absolute_error() &&
-      !objective.has_huber()) {
-    return;
-  }
-  for (const std::string& target : data.target_columns) {
-    const auto found = data.categories.find(target);
-    if (found == data.categories.end() || found->second.size() < 3) continue;
-    const size_t last = found->second.size() - 1;
-    prepared->train.notes.push_back(absl::StrCat(
-        "The target \"", target,
-        "\" is categorical, and the objective takes its categories for the ", "numbers 0 (",
-        found->second.front(), ") to ", last, " (", found->second.back(),
-        "), in the order of their names; cross_entropy takes them for classes."));
-  }
-}
-
 // Reads the data and resolves what depends on them. False: violations.
 bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
   LoadedData data;
@@ -223,13 +201,24 @@ bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
   AddClassNames(prepared->spec.data().train(), data.categories, &prepared->summary);
   prepared->train = std::move(data.train);
   prepared->test = std::move(data.test);
-  NoteRankedCategories(data, prepared);
-  ResolveWithData(prepared->train.size(), &prepared->spec, violations);
+  ResolveWithData({prepared->train.size(), prepared->train.notes}, &prepared->spec, violations);
   if (!violations->empty()) return false;
+  std::vector<Loss> losses;
+  for (const LossTerm& term : ToLossSum(prepared->spec.objective()).terms) {
+    losses.push_back(term.loss);
+  }
+  NoteTargets(losses, prepared->spec.data().train(), data, &prepared->train);
   ResolveBatches(prepared->train, &prepared->spec, violations);
   return ResolveShapes("model", ExampleShape(prepared->train.inputs),
                        prepared->train.inputs.scalar_type(), ToDtype(prepared->spec.execution()),
                        prepared->spec.mutable_model(), violations);
+}
+
+absl::Status Changed(const api::DataDigest& was, const std::string& sha256) {
+  return absl::DataLossError(absl::StrCat(was.path(),
+                                          " has changed since the job was submitted: its SHA-256 "
+                                          "is ",
+                                          sha256, ", not ", was.sha256(), "."));
 }
 
 }  // namespace
@@ -250,7 +239,7 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   }
   const bool function = IsFunction(prepared.spec);
   if (function) {
-    ResolveWithData(0, &prepared.spec, &violations);
+    ResolveWithData({}, &prepared.spec, &violations);
     if (!violations.empty()) return violations;
   } else if (!PrepareData(cache, &prepared, &violations)) {
     return violations;
@@ -285,11 +274,32 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
 absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected) {
   for (const api::DataDigest& was : expected.digests()) {
     for (const api::DataDigest& is : prepared.summary.digests()) {
-      if (is.path() != was.path() || is.sha256() == was.sha256()) continue;
-      return absl::DataLossError(
-          absl::StrCat(was.path(), " has changed since the job was submitted: its SHA-256 is ",
-                       is.sha256(), ", not ", was.sha256(), "."));
+      if (is.path() == was.path() && is.sha256() != was.sha256()) return Changed(was, is.sha256());
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFiles(const api::SpecSummary& expected, const DataRoots& roots) {
+  for (const api::DataDigest& was : expected.digests()) {
+    absl::StatusOr<FileDigest> is;
+    if (IsDataFolder(was.path(), roots)) {
+      is = DigestImageFolder(was.path(), roots);
+    } else {
+      const absl::StatusOr<MappedFile> file = MapDataFile(was.path(), roots);
+      is = file.ok() ? absl::StatusOr<FileDigest>(file->digest) : file.status();
+    }
+    const absl::Status& status = is.status();
+    // One that can't be opened need not be another.
+    if (absl::IsNotFound(status) || absl::IsPermissionDenied(status) ||
+        absl::IsResourceExhausted(status)) {
+      continue;
+    }
+    if (!is.ok()) {
+      return absl::DataLossError(
+          absl::StrCat(was.path(), " has changed since the job was submitted: ", status.message()));
+    }
+    if (is->sha256 != was.sha256()) return Changed(was, is->sha256);
   }
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/data/data_roots.h"
 #include "core/data/dataset.h"
 #include "core/train/trainer.h"
 #include "descent/v1/event.pb.h"
@@ -43,6 +44,10 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
 // What the data must still be: those that were validated. DataLoss naming the file that has
 // changed.
 absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected);
+
+// The same of data that could not be prepared: their files are read again, as far as they are
+// there.
+absl::Status CheckFiles(const api::SpecSummary& expected, const DataRoots& roots);
 
 // The run at its starting point. Takes the data.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared);

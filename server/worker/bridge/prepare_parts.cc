@@ -1,10 +1,13 @@
 #include "server/worker/bridge/prepare_parts.h"
 
+#include <ATen/ops/_unique.h>
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "core/model/batch_norm.h"
@@ -37,6 +40,47 @@ absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
   return absl::OkStatus();
 }
 
+// How labels that don't count from 0 could be told to: empty, or a sentence.
+std::string NumberingHint(const api::DataSource& source, const Dataset& dataset, int64_t classes) {
+  const at::Tensor labels = dataset.targets.masked_select(dataset.targets.ge(0));
+  if (labels.numel() == 0) return "";
+  const auto present = static_cast<int64_t>(std::get<0>(at::_unique(labels)).numel());
+  if (present > classes) return "";
+  const auto& categorical = source.csv().categorical();
+  if (source.csv().targets_size() == 1) {
+    const std::string& target = source.csv().targets(0);
+    if (std::ranges::find(categorical, target) != categorical.end()) return "";
+    return absl::StrCat(" `categorical: ", target, "` numbers the classes that there are.");
+  }
+  return labels.min().item<int64_t>() > 0 ? " Classes are counted from 0." : "";
+}
+
+// Categories are numbered by their names' order, which says nothing of more or less. Two of them
+// may well be 0 and 1.
+void NoteRankedCategories(const LoadedData& data, Dataset* train) {
+  for (const std::string& target : data.target_columns) {
+    const auto found = data.categories.find(target);
+    if (found == data.categories.end() || found->second.size() < 3) continue;
+    const size_t last = found->second.size() - 1;
+    train->notes.push_back(absl::StrCat(
+        "The target \"", target,
+        "\" is categorical, and the objective takes its categories for the ", "numbers 0 (",
+        found->second.front(), ") to ", last, " (", found->second.back(),
+        "), in the order of their names; cross_entropy takes them for classes."));
+  }
+}
+
+void NoteSingleClass(const std::vector<std::string>& names, Dataset* train) {
+  const at::Tensor& targets = train->targets;
+  const auto least = targets.min().item<double>();
+  if (least < 0 || least != targets.max().item<double>() || least != std::trunc(least)) return;
+  const bool named = least < static_cast<double>(names.size());
+  train->notes.push_back(absl::StrCat(
+      train->origin.path(), ": the training data hold one class alone, ", least,
+      named ? absl::StrCat(" (", ShortUtf8(names[static_cast<size_t>(least)], 100), ")") : "",
+      ", which is then the answer to everything."));
+}
+
 }  // namespace
 
 Shape ExampleShape(const at::Tensor& rows) { return rows.sizes().slice(1).vec(); }
@@ -52,12 +96,30 @@ void CheckTargets(const std::string& field, const api::DataSource& source, const
   for (const LossTerm& term : loss.terms) {
     absl::Status status;
     if (term.loss.predicts == Predicts::kClass) {
-      status = CheckClasses(dataset, std::max<int64_t>(output.back(), 2));
+      const int64_t classes = std::max<int64_t>(output.back(), 2);
+      status = CheckClasses(dataset, classes);
+      if (!status.ok()) {
+        status = absl::Status(
+            status.code(), absl::StrCat(status.message(), NumberingHint(source, dataset, classes)));
+      }
     } else if (term.loss.target_range) {
       status = CheckTargetRange(dataset, *term.loss.target_range);
     }
     if (status.ok()) continue;
     return AddSourceViolation(field, source, status, violations);
+  }
+}
+
+void NoteTargets(const std::vector<Loss>& losses, const api::DataSource& source,
+                 const LoadedData& data, Dataset* train) {
+  const auto any = [&](auto predicts) {
+    return std::ranges::any_of(losses, [&](const Loss& loss) { return predicts(loss.predicts); });
+  };
+  if (any([](Predicts what) { return what == Predicts::kValues; })) {
+    NoteRankedCategories(data, train);
+  }
+  if (any([](Predicts what) { return what == Predicts::kClass || what == Predicts::kYesOrNo; })) {
+    NoteSingleClass(ClassNames(source, data.categories), train);
   }
 }
 

@@ -10,8 +10,10 @@
 #include "absl/status/status.h"
 #include "core/data/dataset.h"
 #include "core/model/layers.h"
+#include "core/objective/loss.h"
 #include "core/objective/loss_sum.h"
 #include "descent/v1/event.pb.h"
+#include "server/worker/bridge/data_cache.h"
 #include "server/worker/bridge/violations.h"
 
 namespace descent::worker {
@@ -24,6 +26,11 @@ std::string SpecText(const api::Spec& spec);
 // That every target is one for the losses and a model with this output.
 void CheckTargets(const std::string& field, const api::DataSource& source, const Dataset& dataset,
                   const LossSum& loss, const Shape& output, Violations* violations);
+
+// Notes in `train` what its targets are to these losses that people may not mean: categories that
+// are taken for quantities, a single class. `source` and `data`: where it comes from.
+void NoteTargets(const std::vector<Loss>& losses, const api::DataSource& source,
+                 const LoadedData& data, Dataset* train);
 
 // That embeddings which look the data up have a row for each index.
 void CheckIndices(const std::string& field, const api::Layer& model, const Dataset& train,

@@ -45,6 +45,15 @@ api::Data* MutableData(api::Spec* spec, int player) {
   return own->has_data() ? own->mutable_data() : spec->mutable_data();
 }
 
+// Of a player, those that are compared with the targets of its data.
+std::vector<Loss> LossesOfTargets(const api::Spec& spec, int player) {
+  std::vector<Loss> losses;
+  for (const PlayerTerm& term : ToPlayerTerms(spec, player).terms) {
+    if (term.target == TermTarget::kTargets) losses.push_back(term.loss);
+  }
+  return losses;
+}
+
 // Reads everybody's data, and fills in what depends on them.
 void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
   api::Spec& spec = prepared->spec;
@@ -52,8 +61,6 @@ void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
   for (int p = 0; p < Players(spec); ++p) {
     PreparedPlayer& player = prepared->players.emplace_back();
     if (!ReadsData(spec.system().players(p))) {
-      api::Data* data = MutableData(&spec, p);
-      if (!data->has_batch_size()) data->set_batch_size(64);
       continue;
     }
     LoadedData data;
@@ -65,8 +72,10 @@ void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
     ResolveEncoding(data.encoder->encoding(), MutableData(&spec, p));
     player.train = std::move(data.train);
     player.test = std::move(data.test);
-    if (!ResolveBatchSize(PlayerDataField(spec, p), player.train.size(), MutableData(&spec, p),
-                          violations)) {
+    NoteTargets(LossesOfTargets(spec, p), PlayerDataSpec(spec, p).data().train(), data,
+                &player.train);
+    if (!ResolveBatchSize(PlayerDataField(spec, p), {player.train.size(), player.train.notes},
+                          MutableData(&spec, p), violations)) {
       return;
     }
     api::Spec own = PlayerDataSpec(spec, p);
@@ -74,6 +83,16 @@ void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
     AddOfData(spec, p, found, violations);
     *MutableData(&spec, p) = own.data();
     if (!per_epoch) per_epoch = IterationsPerEpoch(player.train.size(), own);
+  }
+  // The others', which may be the data of those who read them.
+  for (int p = 0; p < Players(spec); ++p) {
+    api::Data* data = MutableData(&spec, p);
+    if (data->has_batch_size()) continue;
+    data->set_batch_size(64);
+    if (!data->full_batch()) continue;
+    violations->Add(PlayerDataField(spec, p) + ".full_batch",
+                    "Nobody reads these data, so there is nothing to take all of: give batch_size.",
+                    reason::kConflict);
   }
   if (!violations->empty()) return;
   if (!per_epoch && spec.has_epochs()) {

@@ -48,7 +48,7 @@ void CheckFields(const std::string& path, const Message& message, const std::str
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     if (field.cpp_type() != FieldDescriptor::CPPTYPE_DOUBLE) continue;
-    const std::string name = path.empty() ? field.name() : absl::StrCat(path, ".", field.name());
+    const std::string name = absl::StrCat(path, ".", field.name());
     if (field.is_repeated()) {
       for (int k = 0; k < reflection.FieldSize(message, &field); ++k) {
         Check(absl::StrCat(name, "[", k, "]"), reflection.GetRepeatedDouble(message, &field, k),

@@ -130,13 +130,26 @@ void ResolveWithoutData(api::Spec* spec, Violations* violations) {
   ResolveStopTests(spec->stop_when(), violations);
 }
 
-bool ResolveBatchSize(const std::string& field, int64_t examples, api::Data* data,
+bool ResolveBatchSize(const std::string& field, const TrainingData& train, api::Data* data,
                       Violations* violations) {
-  if (!data->has_batch_size()) data->set_batch_size(std::min<int64_t>(64, examples));
+  const int64_t examples = train.examples;
+  if (!data->has_batch_size()) {
+    data->set_batch_size(data->full_batch() ? examples : std::min<int64_t>(64, examples));
+  }
+  if (data->full_batch() && data->batch_size() != examples) {
+    violations->Add(absl::StrCat(field, ".batch_size"),
+                    absl::StrCat("It is ", data->batch_size(), ", but `full_batch` takes all ",
+                                 examples, " training examples: give one of the two."),
+                    reason::kConflict);
+    return false;
+  }
   if (data->batch_size() <= examples) return true;
+  std::string why;
+  for (const std::string& note : train.notes) absl::StrAppend(&why, " ", note);
   violations->Add(absl::StrCat(field, ".batch_size"),
                   absl::StrCat("A batch is ", data->batch_size(),
-                               " examples, but the training data holds only ", examples, "."),
+                               " examples, but the training data holds only ", examples, ".", why,
+                               " `batch_size: all` takes all there are."),
                   reason::kTooFewExamples);
   return false;
 }
@@ -177,11 +190,11 @@ void ResolveLength(int64_t per_epoch, api::Spec* spec, Violations* violations) {
   if (!IsFunction(*spec)) ResolveWeights(defaults, spec->mutable_objective());
 }
 
-void ResolveWithData(int64_t examples, api::Spec* spec, Violations* violations) {
-  if (!IsFunction(*spec) && !ResolveBatchSize("data", examples, spec->mutable_data(), violations)) {
+void ResolveWithData(const TrainingData& train, api::Spec* spec, Violations* violations) {
+  if (!IsFunction(*spec) && !ResolveBatchSize("data", train, spec->mutable_data(), violations)) {
     return;
   }
-  ResolveLength(IterationsPerEpoch(examples, *spec), spec, violations);
+  ResolveLength(IterationsPerEpoch(train.examples, *spec), spec, violations);
 }
 
 Agenda ToAgenda(int64_t per_epoch, const api::Spec& spec) {

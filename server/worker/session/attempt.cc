@@ -62,7 +62,12 @@ Attempt::End Attempt::Run() {
 absl::StatusOr<Attempt::Built> Attempt::Build() const try {
   std::variant<Prepared, Violations> result = Prepare(start_.spec(), cache_);
   if (const auto* violations = std::get_if<Violations>(&result)) {
-    return absl::InvalidArgumentError(Describe(*violations));
+    const std::string problem = Describe(*violations);
+    // It was valid when it was submitted. If the data were others then, that is why.
+    if (absl::Status s = CheckFiles(start_.summary(), cache_->roots()); !s.ok()) {
+      return absl::DataLossError(absl::StrCat(s.message(), " ", problem));
+    }
+    return absl::InvalidArgumentError(problem);
   }
   Prepared& prepared = std::get<Prepared>(result);
   if (absl::Status s = CheckDigests(prepared, start_.summary()); !s.ok()) return s;

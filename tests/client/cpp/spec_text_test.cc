@@ -188,6 +188,7 @@ TEST(SpecText, ShortFormsAreRefusedWithTheFieldTheyStandFor) {
               HasSubstr("optimizer.adam.step_size: given twice, first as `lr` in line 1"));
   EXPECT_THAT(ErrorOf("device: cuda"), HasSubstr("did you mean `execution.device`?"));
   EXPECT_THAT(ErrorOf("batch_size: 3"), HasSubstr("did you mean `data.batch_size`?"));
+  EXPECT_TRUE(Parsed("data: {batch_size: all}").data().full_batch());
 }
 
 TEST(SpecText, MergeKeysBringEntriesIn) {

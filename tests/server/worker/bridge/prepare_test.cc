@@ -5,6 +5,7 @@
 #include <google/protobuf/unknown_field_set.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -560,6 +561,9 @@ TEST_F(PrepareTest, NamesTheFieldThatIsOutOfRange) {
             "data.batch_size OUT_OF_RANGE");
   EXPECT_EQ(After([](auto* s) { s->mutable_data()->set_batch_size(101); }),
             "data.batch_size TOO_FEW_EXAMPLES");
+  EXPECT_EQ(description_,
+            "A batch is 101 examples, but the training data holds only 100. `batch_size: all` "
+            "takes all there are.");
   EXPECT_EQ(After([](auto* s) { s->mutable_execution()->set_threads(0); }),
             "execution.threads OUT_OF_RANGE");
   EXPECT_EQ(After([](auto* s) { s->mutable_execution()->set_device("tpu"); }),
@@ -739,6 +743,93 @@ TEST_F(PrepareTest, CategoriesThatAreTakenForQuantitiesAreNoted) {
             "classes.");
 }
 
+// The same in a sum, and of a player.
+TEST_F(PrepareTest, CategoriesThatArePartlyTakenForQuantitiesAreNoted) {
+  const std::string data =
+      "data { train { csv { path: '" + table_ + "' targets: 'label' categorical: 'label' } } }";
+  const std::string model = "model { linear { out_features: 1 } }";
+  const std::string optimizer = "optimizer { adam {} }";
+  for (const std::string& text :
+       {model + optimizer + data +
+            "objective { sum { terms { name: 'near' objective { huber {} } } terms { name: 'far' "
+            "objective { mean_absolute_error {} } } } } iterations: 3",
+        "system { players { name: 'one' " + model + optimizer +
+            "objective { loss { mean_squared_error {} } } } } iterations: 3 " + data}) {
+    api::Spec spec;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+    std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+    ASSERT_TRUE(std::holds_alternative<Prepared>(result))
+        << std::get<Violations>(result).list().front().description;
+    const api::SpecSummary& summary = std::get<Prepared>(result).summary;
+    ASSERT_EQ(summary.notes_size(), 1) << text;
+    EXPECT_NE(summary.notes(0).find("is categorical, and the objective takes"), std::string::npos);
+  }
+}
+
+TEST_F(PrepareTest, ASingleClassIsNoted) {
+  api::Spec spec = Spec();
+  auto* csv = spec.mutable_data()->mutable_train()->mutable_csv();
+  csv->set_path(Write("one.csv", "a,label\n1,cat\n2,cat\n"));
+  csv->add_categorical("label");
+  std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result));
+  const api::SpecSummary& summary = std::get<Prepared>(result).summary;
+  ASSERT_EQ(summary.notes_size(), 1);
+  EXPECT_EQ(summary.notes(0), folder_ +
+                                  "/one.csv: the training data hold one class alone, 0 (cat), "
+                                  "which is then the answer to everything.");
+}
+
+TEST_F(PrepareTest, LabelsThatDoNotCountFromZeroCanBeNumbered) {
+  const std::string text = "a,label\n1,1\n2,2\n3,3\n";
+  const std::string table = Write("from_one.csv", text);
+  const auto from_one = [&](api::Spec* spec) {
+    spec->mutable_data()->mutable_train()->mutable_csv()->set_path(table);
+  };
+  EXPECT_EQ(After(from_one), "data.train.csv.path LABEL_OUT_OF_RANGE");
+  EXPECT_EQ(description_,
+            table +
+                ", line 4: the label 3 is out of range: the model's output has 3 classes (0 to "
+                "2). `categorical: label` numbers the classes that there are.");
+  Write("from_one.csv", text + "4,0\n");  // four classes
+  EXPECT_EQ(After(from_one), "data.train.csv.path LABEL_OUT_OF_RANGE");
+  EXPECT_TRUE(description_.ends_with("(0 to 2).")) << description_;
+}
+
+TEST_F(PrepareTest, RowsThatWereLeftOutExplainARefusal) {
+  const std::string table = Write("gaps.csv", "a,b,label\n1,,0\n2,3,1\n,,2\n4,5,2\n");
+  const auto gaps = [&](api::Spec* spec) {
+    auto* csv = spec->mutable_data()->mutable_train()->mutable_csv();
+    csv->set_path(table);
+    csv->mutable_missing()->mutable_drop();
+  };
+  const std::string note =
+      table + ": 2 of 4 rows are left out: they lack something, most often \"b\" (2).";
+  EXPECT_EQ(After([&](api::Spec* spec) {
+              gaps(spec);
+              spec->mutable_data()->set_batch_size(4);
+            }),
+            "data.batch_size TOO_FEW_EXAMPLES");
+  EXPECT_EQ(description_, "A batch is 4 examples, but the training data holds only 2. " + note +
+                              " `batch_size: all` takes all there are.");
+  EXPECT_EQ(After([&](api::Spec* spec) {
+              gaps(spec);
+              spec->mutable_data()->mutable_split()->set_test_fraction(0.1);
+            }),
+            "data.split.test_fraction TOO_FEW_EXAMPLES");
+  EXPECT_TRUE(description_.ends_with(note)) << description_;
+  api::Spec all = Spec();
+  gaps(&all);
+  all.mutable_data()->set_full_batch(true);
+  std::variant<Prepared, Violations> result = Prepare(all, &cache_);
+  ASSERT_TRUE(std::holds_alternative<Prepared>(result));
+  all = std::get<Prepared>(result).spec;
+  EXPECT_EQ(all.data().batch_size(), 2);
+  EXPECT_EQ(FirstViolation(all), "");  // what is resolved stays as it is
+  all.mutable_data()->set_batch_size(1);
+  EXPECT_EQ(FirstViolation(all), "data.batch_size CONFLICT");
+}
+
 TEST_F(PrepareTest, NoticesThatDataHasChanged) {
   std::variant<Prepared, Violations> before = Prepare(Spec(), &cache_);
   const api::SpecSummary summary = std::get<Prepared>(before).summary;
@@ -749,6 +840,22 @@ TEST_F(PrepareTest, NoticesThatDataHasChanged) {
   const absl::Status status = CheckDigests(std::get<Prepared>(after), summary);
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_NE(status.message().find(table_ + " has changed"), absl::string_view::npos);
+}
+
+TEST_F(PrepareTest, NoticesThatDataThatCanNotBePreparedHaveChanged) {
+  std::variant<Prepared, Violations> before = Prepare(Spec(), &cache_);
+  const api::SpecSummary summary = std::get<Prepared>(before).summary;
+  EXPECT_TRUE(CheckFiles(summary, {}).ok());
+  Write("table.csv", "a,b,label,y\n1,2\n");
+  EXPECT_EQ(FirstViolation(Spec()), "data.train.csv.path INVALID_DATA");
+  absl::Status status = CheckFiles(summary, {});
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_NE(status.message().find(table_ + " has changed"), absl::string_view::npos);
+  Write("table.csv", "");
+  EXPECT_EQ(CheckFiles(summary, {}).code(), absl::StatusCode::kDataLoss);
+  // One that is not there need not be another.
+  std::remove(table_.c_str());
+  EXPECT_TRUE(CheckFiles(summary, {}).ok());
 }
 
 }  // namespace

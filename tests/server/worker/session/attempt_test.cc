@@ -397,6 +397,29 @@ TEST_F(AttemptTest, ChangedDataFailsTheJobNamingTheFile) {
   EXPECT_NE(events[0].state_changed().reason().find(table_ + " has changed"), std::string::npos);
 }
 
+TEST_F(AttemptTest, ChangedDataThatAreNoLongerValidHaveChangedAllTheSame) {
+  std::ofstream(table_) << "a,b,c,label\nx,y,z,0\n";
+  for (const bool changed : {false, true}) {
+    WorkerProcess worker(daemon_);
+    daemon_.WaitForHello(changed ? 2 : 1);
+    v1::DaemonMessage start = StartOf(daemon_, SmallSpec(table_, 5));
+    if (changed) {
+      api::DataDigest* digest = start.mutable_start()->mutable_summary()->add_digests();
+      digest->set_path(table_);
+      digest->set_sha256(std::string(64, '0'));
+    }
+    daemon_.Send(start);
+    daemon_.WaitForEvents(Ended);
+    EXPECT_EQ(worker.Wait(), 0);
+    const Events events = daemon_.NextAttempt();
+    ASSERT_EQ(events.size(), 1u);
+    const api::StateChanged& end = events[0].state_changed();
+    EXPECT_EQ(end.error_reason(), changed ? "DATA_CHANGED" : "PREPARATION_FAILED");
+    EXPECT_EQ(end.reason().find(table_ + " has changed") == 0, changed) << end.reason();
+    EXPECT_NE(end.reason().find("is not a finite number"), std::string::npos) << end.reason();
+  }
+}
+
 TEST_F(AttemptTest, LeavesWithACheckpoint) {
   for (const bool by_signal : {false, true}) {
     WorkerProcess worker(daemon_);
