@@ -1,3 +1,4 @@
+// What an errno means, as text.
 #ifndef DESCENT_SERVER_COMMON_ERRNO_TEXT_H_
 #define DESCENT_SERVER_COMMON_ERRNO_TEXT_H_
 
@@ -6,7 +7,7 @@
 
 namespace descent::server {
 
-// What an errno means: `No such file or directory`. Any thread.
+// Gives the text: `No such file or directory`. Any thread.
 inline std::string ErrnoText(int error) { return std::generic_category().message(error); }
 
 }  // namespace descent::server

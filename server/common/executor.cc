@@ -19,7 +19,7 @@ void Executor::Stop() {
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
-  // What a task holds may post: let go of it without the lock.
+  // What a task holds may post when it is destroyed, so it is let go of without the lock.
   std::deque<std::function<void()>> tasks;
   MutexLock lock(mutex_);
   stopped_ = true;

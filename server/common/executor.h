@@ -1,3 +1,7 @@
+// An `Executor` is a fixed number of threads that run what is posted, in the order of posting. It
+// is for work that must not run on the threads of gRPC, HTTP, the journal or the jobs' loop:
+// reading the store, looking at files, composing messages. Thread-safe. What is posted must not
+// throw.
 #ifndef DESCENT_SERVER_COMMON_EXECUTOR_H_
 #define DESCENT_SERVER_COMMON_EXECUTOR_H_
 
@@ -11,22 +15,20 @@
 
 namespace descent::server {
 
-// A fixed number of threads that run what is posted, in the order of posting. For work that must
-// not run on the threads of gRPC, HTTP, the journal or the jobs' loop: reading the store, looking
-// at files, composing messages. Thread-safe. What is posted must not throw.
 class Executor {
  public:
   explicit Executor(int threads);
-  // As Stop.
+  // Does what Stop does.
   ~Executor();
 
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  // After Stop: dropped.
+  // Has the task run; after Stop it is dropped.
   void Post(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Runs what was posted, and what that posts, then joins. Not from a task. Idempotent.
+  // Runs what was posted, and what that posts, then joins. Must not be called from a task.
+  // Idempotent.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

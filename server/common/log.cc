@@ -49,8 +49,8 @@ std::string LogLine(int64_t wall_nanos, Severity severity, std::string_view wher
                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
   std::string line = time;
   line.append(Name(severity)).append(" ").append(where).append(": ");
-  // The lines are read in terminals, and the last one of a worker becomes a reason: what they quote
-  // must neither break them nor act on what shows them.
+  // The lines are read in terminals, and the last one of a worker becomes a reason, so what they
+  // quote must neither break them nor act on what shows them.
   while (true) {
     const size_t end = text.find('\n');
     line += Printable(text.substr(0, end));
@@ -70,7 +70,7 @@ void Log(Severity severity, std::string_view where, std::string_view text) {
     sink.write(line);
     return;
   }
-  // write(2), not stdio: a line must come out whole, and a full pipe's error must not stick.
+  // It is write(2), not stdio: a line must come out whole, and a full pipe's error must not stick.
   size_t written = 0;
   while (written < line.size()) {
     const ssize_t n = ::write(STDERR_FILENO, line.data() + written, line.size() - written);

@@ -38,7 +38,7 @@ void Loop::Stop() {
     changed_.Signal();
   }
   if (thread_.joinable()) thread_.join();
-  // What tasks and timers hold may post: let go of it without the lock.
+  // What tasks and timers hold may post when it is destroyed, so it is let go of without the lock.
   std::map<std::pair<int64_t, int64_t>, std::function<void()>> timers;
   {
     MutexLock lock(mutex_);

@@ -1,3 +1,4 @@
+// The mutex, its lock and its condition variable, as two checkers understand them.
 #ifndef DESCENT_SERVER_COMMON_MUTEX_H_
 #define DESCENT_SERVER_COMMON_MUTEX_H_
 
@@ -35,7 +36,7 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
   Mutex& mutex_;
 };
 
-// Wakes may be spurious: wait in a loop over the condition.
+// A condition variable. Wakes may be spurious, so wait in a loop over the condition.
 class CondVar {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
@@ -43,7 +44,7 @@ class CondVar {
     condition_.wait(lock);
     lock.release();
   }
-  // False if the time passed first.
+  // Gives false if the time passed first.
   bool WaitFor(Mutex& mutex, std::chrono::nanoseconds timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);

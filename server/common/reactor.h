@@ -1,3 +1,10 @@
+// A `CallReactor` is one call that a server answers, over one of gRPC's callback reactors: it is
+// finished exactly once, and alive for as long as gRPC or anybody else needs it. Thread-safe.
+//
+// The legal order is std::make_shared Begin reactions* OnDone. Everything but Begin may come before
+// Begin too: gRPC begins what it is asked for when it is given the reactor. Whoever calls it from a
+// thread that is not gRPC's holds a shared pointer meanwhile: once the call is finished, OnDone may
+// run before the caller has left the mutex.
 #ifndef DESCENT_SERVER_COMMON_REACTOR_H_
 #define DESCENT_SERVER_COMMON_REACTOR_H_
 
@@ -13,19 +20,12 @@
 
 namespace descent::server {
 
-// One call that a server answers, over one of gRPC's callback reactors: finished exactly once, and
-// alive for as long as gRPC or anybody else needs it. Thread-safe.
-//
-// Legal order: std::make_shared Begin reactions* OnDone. Everything but Begin may come before Begin
-// too: gRPC begins what it is asked for when it is given the reactor.
-//
-// Whoever calls it from a thread that is not gRPC's holds a shared pointer meanwhile: once the call
 // is finished, OnDone may run before the caller has left the mutex.
 template <class GrpcReactor>
 class CallReactor : public GrpcReactor,
                     public std::enable_shared_from_this<CallReactor<GrpcReactor>> {
  public:
-  // It holds itself from here to OnDone. What it returns is for gRPC.
+  // Holds itself from here to OnDone. What it returns is for gRPC.
   GrpcReactor* Begin() {
     self_ = this->shared_from_this();
     return this;
@@ -37,21 +37,21 @@ class CallReactor : public GrpcReactor,
   }
 
  protected:
-  // The last reaction, when all others have returned; once.
+  // The last reaction, when all others have returned; it runs once.
   virtual void OnGone() {}
 
-  // Finishes the call with the first status that it is given. False: it was finished already.
+  // Finishes the call with the first status that it is given. False if it was finished already.
   bool FinishOnce(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (std::exchange(finished_, true)) return false;
     this->Finish(status);
     return true;
   }
 
-  // Whether it was finished. Nothing may be begun then (a read, a write): gRPC 1.51 frees a
+  // True if the call was finished. Nothing may be begun then (a read, a write): gRPC 1.51 frees a
   // finished call as soon as no operation is under way, even if the reactor is kept.
   bool finished() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return finished_; }
 
-  // Held for whatever is asked of gRPC.
+  // It is held for whatever is asked of gRPC.
   Mutex mutex_;
 
  private:
@@ -78,11 +78,11 @@ class StreamReactor : public CallReactor<GrpcReactor> {
   virtual bool NextMessage(grpc::ByteBuffer* message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mutex_) = 0;
 
-  // A write has come to its end; false: the client is gone. Before the next one is begun, not under
-  // the mutex.
+  // Told when a write has come to its end, before the next one is begun, and not under the mutex;
+  // false if the client is gone.
   virtual void OnWritten(bool ok) {}
 
-  // To be called whenever NextMessage may have something: begins to write it if no other write is
+  // Must be called whenever NextMessage may have something: begins to write it if no other write is
   // in flight.
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mutex_) {
     if (writing_ || this->finished()) return;
@@ -104,7 +104,8 @@ class StreamReactor : public CallReactor<GrpcReactor> {
  private:
   bool writing_ ABSL_GUARDED_BY(this->mutex_) = false;
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(this->mutex_);
-  grpc::ByteBuffer current_;  // gRPC's while a write is in flight, else of who holds the mutex
+  grpc::ByteBuffer
+      current_;  // gRPC's while a write is in flight, else whoever's who holds the mutex
 };
 
 }  // namespace descent::server

@@ -1,3 +1,6 @@
+// An `Answer` is one unary call that is answered later, from any thread, or never. If the call is
+// over by then (cancelled, its deadline passed, the server shutting down), the answer is dropped,
+// and what it reports happened all the same. Thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_API_ANSWER_H_
 #define DESCENT_SERVER_DAEMON_API_ANSWER_H_
 
@@ -17,9 +20,6 @@
 
 namespace descent::daemon {
 
-// One unary call that is answered later, from any thread, or never. If the call is over by then
-// (cancelled, its deadline passed, the server shutting down), the answer is dropped, and what it
-// reports happened all the same.
 template <class Response>
 class Answer final : public server::CallReactor<grpc::ServerUnaryReactor> {
  public:
@@ -28,13 +28,13 @@ class Answer final : public server::CallReactor<grpc::ServerUnaryReactor> {
   // `response` is gRPC's, and there until the call is finished.
   explicit Answer(grpc::ByteBuffer* response) : response_(response) {}
 
-  // What ends the work for this call, should its client go away first; once.
+  // Sets, once, what ends the work for this call, should its client go away first.
   void SetCancel(std::function<void()> cancel) {
     server::MutexLock lock(mutex_);
     if (!finished()) cancel_ = std::move(cancel);
   }
 
-  // To be called at most once; may outlive the call.
+  // Gives the function that answers, which must be called at most once and may outlive the call.
   Done done() {
     return [self = std::static_pointer_cast<Answer>(this->shared_from_this())](
                absl::StatusOr<Response> result) { self->Give(result); };

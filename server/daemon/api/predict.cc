@@ -18,12 +18,12 @@ namespace {
 using server::MutexLock;
 using WriteReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 
-// Between the jobs, which bring responses, and gRPC, which takes one at a time.
+// Stands between the jobs, which bring responses, and gRPC, which takes one at a time.
 class PredictCall final : public server::StreamReactor<WriteReactor>, public PredictionSink {
  public:
   // Asks the jobs; once.
   void Ask(const Requests& requests, const Caller& caller, const v1::PredictJobRequest& request) {
-    // Held until the prediction is known: its answers come on another thread.
+    // The mutex is held until the prediction is known: its answers come on another thread.
     MutexLock lock(mutex_);
     absl::StatusOr<std::unique_ptr<Prediction>> prediction = requests.Predict(
         caller, request, std::static_pointer_cast<PredictCall>(shared_from_this()));
@@ -69,7 +69,7 @@ class PredictCall final : public server::StreamReactor<WriteReactor>, public Pre
     prediction_ = nullptr;
   }
 
-  // The client is gone.
+  // Ends the prediction, because the client is gone.
   void GiveUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     waiting_.clear();
     prediction_ = nullptr;

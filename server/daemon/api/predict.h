@@ -1,3 +1,5 @@
+// Serves TrainingService.PredictJob. A client that doesn't read holds the few responses that the
+// jobs send ahead; one that goes away ends the prediction. A free function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_API_PREDICT_H_
 #define DESCENT_SERVER_DAEMON_API_PREDICT_H_
 
@@ -9,9 +11,7 @@
 
 namespace descent::daemon {
 
-// The reaction to a call of TrainingService.PredictJob. A client that doesn't read holds the few
-// responses that the jobs send ahead; one that goes away ends the prediction.
-// `request` is a serialized PredictJobRequest.
+// Gives the reaction to a call. `request` is a serialized PredictJobRequest.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(const Requests& requests,
                                                          const grpc::ByteBuffer& request,
                                                          const absl::StatusOr<Caller>& caller);

@@ -7,7 +7,7 @@
 namespace descent::daemon {
 namespace {
 
-// Lives until its callback, which is what all this is for.
+// A call lives until its callback, which is what all this is for.
 struct Call {
   grpc::ClientContext context;
   grpc::ByteBuffer request;

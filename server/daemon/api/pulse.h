@@ -1,3 +1,10 @@
+// A `Pulse` keeps gRPC's threads for callbacks awake.
+//
+// In gRPC 1.51 each of them, after a second without an event, sleeps for 100 ms and looks at
+// nothing meanwhile; on an otherwise idle daemon they do so at the same time, and whoever calls
+// then waits up to 100 ms. An event at least twice a second, on whichever thread, leaves one of
+// them awake. All servers and clients of a process share these threads, so one pulse is enough. Not
+// thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_API_PULSE_H_
 #define DESCENT_SERVER_DAEMON_API_PULSE_H_
 
@@ -7,21 +14,15 @@
 
 namespace descent::daemon {
 
-// Keeps gRPC's threads for callbacks awake.
-//
-// In gRPC 1.51 each of them, after a second without an event, sleeps for 100 ms and looks at
-// nothing meanwhile; on an otherwise idle daemon they do so at the same time, and whoever calls
-// then waits up to 100 ms. An event at least twice a second, on whichever thread, leaves one of
-// them awake. All servers and clients of a process share these threads: one pulse is enough.
 class Pulse {
  public:
   Pulse();
 
-  // To be called at least twice a second. Does not block.
+  // Must be called at least twice a second. Does not block.
   void Beat();
 
  private:
-  // Of a kind that fails every call at once: no connection, no server.
+  // A channel that fails every call at once: no connection, no server.
   std::shared_ptr<grpc::Channel> channel_;
 };
 

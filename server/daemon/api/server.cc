@@ -32,8 +32,8 @@ constexpr int kMaxRequestBytes = 4 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr std::chrono::milliseconds kHealthPeriod{200};
 
-// The callback service with raw methods: a request that can't be read is answered by us, with a
-// text, and what WatchJob sends is serialized already.
+// This is the callback service with raw methods: a request that can't be read is answered by us,
+// with a text, and what WatchJob sends is serialized already.
 using Methods = v1::TrainingService;
 using TrainingServiceBase = Methods::WithRawCallbackMethod_CreateJob<
     Methods::WithRawCallbackMethod_GetJob<Methods::WithRawCallbackMethod_ListJobs<
@@ -104,8 +104,8 @@ class TrainingServiceImpl final : public TrainingServiceBase {
   const WatchService& watches() const { return watches_; }
 
  private:
-  // A method that answers later; what it gives (Create and Validate) is called when the client goes
-  // away before the answer.
+  // Serves a method that answers later; what it gives (Create and Validate) is called when the
+  // client goes away before the answer.
   template <class Request, class Response, class Cancel>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
@@ -123,7 +123,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
     return answer->Begin();
   }
 
-  // A method that answers at once.
+  // Serves a method that answers at once.
   template <class Request, class Response>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
@@ -172,8 +172,8 @@ class ApiServerImpl final : public ApiServer {
     if (!address.ok()) return address.status();
     if (absl::Status status = ProbeListenAddress(*address, "--listen"); !status.ok()) return status;
 
-    // One reference that is never given back: the last one to go would wait for gRPC's poller of
-    // blocked writes, up to 10 s if a client that doesn't read was connected.
+    // This is one reference that is never given back: the last one to go would wait for gRPC's
+    // poller of blocked writes, up to 10 s if a client that doesn't read was connected.
     [[maybe_unused]] static const bool kept = (grpc_init(), true);
     grpc::ServerBuilder builder;
     absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Tcp(
@@ -185,7 +185,7 @@ class ApiServerImpl final : public ApiServer {
     }
     listener_ = *std::move(listener);
     listener_->AddTo(builder);
-    // Of who connects and then says nothing, or half of it.
+    // This is for those who connect and then say nothing, or half of it.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
@@ -195,12 +195,12 @@ class ApiServerImpl final : public ApiServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-    // One that is alive and wants nothing gives its descriptor back.
+    // A client that is alive and wants nothing gives its descriptor back.
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
                                static_cast<int>(options_.max_idle.count()));
     builder.RegisterService(&service_);
-    // For all servers that this process makes from here on. Reflection is on by linking its library
-    // (a static initializer registers it; to do so again logs an error at each start).
+    // This holds for all servers that the process makes from here on. Reflection is on by linking
+    // its library (a static initializer registers it; to do so again logs an error at each start).
     grpc::EnableDefaultHealthCheckService(true);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
@@ -255,7 +255,7 @@ class ApiServerImpl final : public ApiServer {
     SetServing(serving);
     server::MutexLock lock(mutex_);
     while (!shut_down_) {
-      // Woken early for nothing, it looks a little early.
+      // A wake-up for nothing makes it look a little early, which does no harm.
       if (shutting_down_.WaitFor(mutex_, kHealthPeriod) && shut_down_) break;
       pulse_.Beat();
       if (options_.health().ok() == serving) continue;
@@ -269,7 +269,7 @@ class ApiServerImpl final : public ApiServer {
   std::string address_;
   int port_ = 0;
   std::unique_ptr<GrpcListener> listener_;
-  std::unique_ptr<grpc::Server> server_;  // before service_ goes
+  std::unique_ptr<grpc::Server> server_;  // it must go before service_ does
   server::Mutex mutex_;
   server::CondVar shutting_down_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

@@ -26,7 +26,7 @@ using server::MutexLock;
 // How often a watcher is told how far it is if nothing comes that it asked for.
 constexpr int64_t kAnnouncePeriod = server::kSecond;
 
-// The journal's bytes as gRPC's, which keeps them alive for as long as it needs them.
+// Gives the journal's bytes as gRPC's, which keeps them alive for as long as it needs them.
 grpc::Slice Share(const WatchPiece::Slice& slice) {
   using Data = std::shared_ptr<const char>;
   return grpc::Slice(
@@ -63,13 +63,13 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
   Watcher(WatchService* service, WatchCursor cursor)
       : service_(*service), cursor_(std::move(cursor)) {}
 
-  // To be called once, when it is among the service's watchers.
+  // Must be called once, when the watcher is among the service's watchers.
   void Start(JobJournal& journal) {
     subscription_ = journal.Subscribe([this] { Wake(); });
     Wake();
   }
 
-  // There may be something to do. From any thread; does not block.
+  // Says that there may be something to do. Any thread; does not block.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       MutexLock lock(mutex_);
@@ -80,8 +80,8 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
     service_.live_.Post([this, self = shared_from_this()] { Work(); });
   }
 
-  // Some time has passed: what has been looked through in silence is said, as if by an event. From
-  // any thread.
+  // Says that some time has passed: what has been looked through in silence is said, as if by an
+  // event. Any thread.
   void Tick() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       MutexLock lock(mutex_);
@@ -90,10 +90,10 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
     Wake();
   }
 
-  // Events that it has not been given, as of when it was last at work. From any thread.
+  // How many events it has not been given, as of when it was last at work. Any thread.
   int64_t lag() const { return lag_.load(std::memory_order_relaxed); }
 
-  // Ends the watch with `status` as soon as the message in flight is gone. From any thread.
+  // Ends the watch with `status` as soon as the message in flight is gone. Any thread.
   void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       MutexLock lock(mutex_);
@@ -126,7 +126,7 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
     service_.Forget(this);
   }
 
-  // By the owner of busy_. The watcher may be gone when these return.
+  // These are called by the owner of busy_. The watcher may be gone when they return.
   void Work() {
     Guarded([this] { Advance(); });
   }
@@ -184,7 +184,7 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
     return std::exchange(tick_, false);
   }
 
-  // busy_ goes on to OnWritten.
+  // Sends the piece; busy_ goes on to OnWritten.
   void Send(const WatchPiece& piece) {
     grpc::ByteBuffer buffer = ToWire(piece);
     next_turn_ = service_.NextTurn(&pace_window_);
@@ -200,7 +200,7 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
     Advance();
   }
 
-  // busy_ stays taken: nobody works for this watcher again.
+  // Ends the call; busy_ stays taken, so nobody works for this watcher again.
   void FinishWith(const absl::Status& status) {
     MutexLock lock(mutex_);
     EndWith(ToGrpcStatus(status));
@@ -208,7 +208,7 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
 
   WatchService& service_;
   WatchCursor cursor_;  // the owner's
-  // The owner's: once it has been at the journal's head it waits for its turns.
+  // This is the owner's: once the watcher has been at the journal's head it waits for its turns.
   bool caught_up_ = false;
   int64_t next_turn_ = 0;
   int64_t pace_window_ = -1;
@@ -294,7 +294,7 @@ int64_t WatchService::NextTurn(int64_t* pace_window) {
 void WatchService::Forget(Watcher* watcher) {
   server::MutexLock lock(mutex_);
   watchers_.erase(watcher);
-  // Under the lock: the one who waits destroys it all.
+  // It is signalled under the lock, because the one who waits destroys it all.
   if (watchers_.empty()) none_left_.SignalAll();
 }
 

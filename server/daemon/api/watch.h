@@ -1,3 +1,13 @@
+// `WatchService` serves TrainingService.WatchJob to any number of watchers. Thread-safe.
+//
+// The bytes of the journal's rows go to each watcher's socket as they are: a message is a list of
+// slices that share them. A watcher has one message in flight and asks for the next one when gRPC
+// has taken that over, so one that never reads holds that one message and delays nobody.
+//
+// Three kinds of threads meet in a watcher: the journal's writer only says that there is news; the
+// `live` loop and gRPC's own threads send what is in memory; the `readers` read the store for those
+// that lag behind. At any time at most one of them works for one watcher. Those who have caught up
+// are sent news at a common pace (pace.h).
 #ifndef DESCENT_SERVER_DAEMON_API_WATCH_H_
 #define DESCENT_SERVER_DAEMON_API_WATCH_H_
 
@@ -23,16 +33,6 @@ namespace descent::daemon {
 
 class Watcher;
 
-// TrainingService.WatchJob for any number of watchers. Thread-safe.
-//
-// The bytes of the journal's rows go to each watcher's socket as they are: a message is a list of
-// slices that share them. A watcher has one message in flight and asks for the next one when gRPC
-// has taken that over, so one that never reads holds that one message and delays nobody.
-//
-// Three kinds of threads meet in a watcher: the journal's writer only says that there is news; the
-// `live` loop and gRPC's own threads send what is in memory; the `readers` read the store for those
-// that lag behind. At any time at most one of them works for one watcher. Those who have caught up
-// are sent news at a common pace (pace.h).
 class WatchService {
  public:
   // `clock` must outlive it.
@@ -40,7 +40,7 @@ class WatchService {
   // Waits until the last watcher is done; the gRPC server must have been shut down.
   ~WatchService();
 
-  // The reaction to a call. `request` is a serialized WatchJobRequest.
+  // Gives the reaction to a call. `request` is a serialized WatchJobRequest.
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(const absl::StatusOr<Caller>& caller,
                                                     const grpc::ByteBuffer* request);
 
@@ -48,7 +48,7 @@ class WatchService {
   void EndAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   int64_t watchers() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Durable events that the slowest of them has not been given yet.
+  // How many durable events the slowest of them has not been given yet.
   int64_t lag() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -58,23 +58,23 @@ class WatchService {
                                                  const grpc::ByteBuffer& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Once a period.
+  // Runs once a period: tells silent watchers how far they are.
   void Announce() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A caught-up watcher sends now; gives when it may send again.
   int64_t NextTurn(int64_t* pace_window);
 
-  // Of a watcher, as its last act.
+  // Forgets a watcher, as its last act.
   void Forget(Watcher* watcher) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Requests requests_;
   const server::Clock* const clock_;
   Pace pace_;
   mutable server::Mutex mutex_;
-  server::CondVar none_left_;  // of watchers_
+  server::CondVar none_left_;  // when watchers_ is empty
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);
   std::set<Watcher*> watchers_ ABSL_GUARDED_BY(mutex_);
-  // Last: their threads use what is above.
+  // These are last: their threads use what is above.
   server::Executor readers_;
   server::Loop live_;
 };

@@ -1,3 +1,5 @@
+// Reads a request from its bytes, because gRPC's own way answers what it can't read with
+// UNIMPLEMENTED and without a word, as if the method did not exist. A pure function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_API_WIRE_REQUEST_H_
 #define DESCENT_SERVER_DAEMON_API_WIRE_REQUEST_H_
 
@@ -8,11 +10,8 @@
 
 namespace descent::daemon {
 
-// Reads a request from its bytes. gRPC's own way answers what it can't read with UNIMPLEMENTED and
-// without a word, as if the method did not exist.
-//
-// INVALID_ARGUMENT (`INVALID_REQUEST`): the bytes are no protobuf message of this kind, or a text,
-// whose field is named, is not UTF-8. Pure.
+// Gives INVALID_ARGUMENT (`INVALID_REQUEST`) if the bytes are no protobuf message of this kind, or
+// if a text, whose field is named, is not UTF-8.
 absl::Status ReadRequest(const grpc::ByteBuffer& buffer, google::protobuf::Message* request);
 
 }  // namespace descent::daemon

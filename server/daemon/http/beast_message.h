@@ -1,3 +1,6 @@
+// Makes Beast's messages plain values, and plain values Beast's messages. It is for server.cc
+// alone, whose compilation it shares, and for the fuzzer that reads requests as that does. Free
+// functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_BEAST_MESSAGE_H_
 #define DESCENT_SERVER_DAEMON_HTTP_BEAST_MESSAGE_H_
 
@@ -17,9 +20,6 @@
 #include "server/daemon/http/message.h"
 
 namespace descent::daemon {
-
-// Beast's messages to and from plain values. For server.cc alone, whose compilation it shares, and
-// the fuzzer that reads requests as that does.
 
 inline constexpr uint32_t kMaxHeaderBytes = 16 << 10;
 inline constexpr uint64_t kMaxBodyBytes = 1 << 20;
@@ -51,7 +51,7 @@ void SetHeaders(const HttpResponse& response, Message* message) {
   }
 }
 
-// What to say about a request that could not be read, if anybody is there to hear it.
+// Gives what to say about a request that could not be read, if anybody is there to hear it.
 inline std::optional<HttpResponse> Complaint(const boost::system::error_code& error) {
   const auto complain = [](int status, absl::StatusCode code, std::string_view message) {
     return ErrorResponse(status, MakeError(code, message, reason::kInvalidHttp));

@@ -22,14 +22,14 @@ constexpr std::string_view kSingle[] = {
     "last-event-id", "authorization", "referer",      "x-descent-principal",
 };
 
-// `:7601`, or nothing.
+// True for `:7601`, or nothing.
 bool IsPort(std::string_view text) {
   if (text.empty()) return true;
   if (text[0] != ':' || text.size() > 6) return false;
   return std::all_of(text.begin() + 1, text.end(), absl::ascii_isdigit);
 }
 
-// `localhost:7601` → `localhost`, `[::1]:7601` → `::1`; empty if it is neither form.
+// Gives `localhost` of `localhost:7601` and `::1` of `[::1]:7601`; empty if it is neither form.
 std::string HostName(std::string_view host) {
   if (!host.empty() && host[0] == '[') {
     const size_t end = host.find(']');

@@ -1,3 +1,5 @@
+// The guards keep a web page of somebody else, open in the browser of somebody on this machine,
+// from talking to the daemon. Pure functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_GUARD_H_
 #define DESCENT_SERVER_DAEMON_HTTP_GUARD_H_
 
@@ -11,26 +13,23 @@
 
 namespace descent::daemon {
 
-// What keeps a web page of somebody else, open in the browser of somebody on this machine, from
-// talking to the daemon. Pure functions.
-
-// Headers that may be given once only are: a proxy, or a check, that looks at one of two and a
-// server that looks at the other see different requests. INVALID_ARGUMENT.
+// Checks that headers that may be given once only are: a proxy, or a check, that looks at one of
+// two and a server that looks at the other see different requests. INVALID_ARGUMENT.
 absl::Status CheckRepeated(const HttpRequest& request);
 
-// The Host header must name this machine (`localhost`, a loopback address), with any port, for a
-// tunnel may have another one. Else a name that an attacker points here would make his page of the
-// same origin as ours (DNS rebinding). PERMISSION_DENIED; INVALID_ARGUMENT if there is no such
-// header.
+// Checks that the Host header names this machine (`localhost`, a loopback address), with any port,
+// for a tunnel may have another one. Else a name that an attacker points here would make his page
+// of the same origin as ours (DNS rebinding). PERMISSION_DENIED; INVALID_ARGUMENT if there is no
+// such header.
 absl::Status CheckHost(const HttpRequest& request);
 
-// A request that changes something comes from our own page or from no page at all: Origin, if
-// given, is ours, and the content is JSON, which a foreign page can't send without asking first.
-// PERMISSION_DENIED, or INVALID_ARGUMENT (HTTP 415) for the content type.
+// Checks that a request that changes something comes from our own page or from no page at all:
+// Origin, if given, is ours, and the content is JSON, which a foreign page can't send without
+// asking first. PERMISSION_DENIED, or INVALID_ARGUMENT (HTTP 415) for the content type.
 absl::Status CheckOrigin(const HttpRequest& request);
 bool IsJson(const HttpRequest& request);
 
-// On every response.
+// The headers of every response that keep others' pages out.
 const std::vector<std::pair<std::string, std::string>>& SecurityHeaders();
 
 }  // namespace descent::daemon

@@ -30,7 +30,7 @@ class Members {
     out_ += name;
     out_ += "\":";
   }
-  // As JSON of protobuf: numbers of 64 bits are strings.
+  // In protobuf's JSON numbers of 64 bits are strings.
   void Add(std::string_view name, int64_t value) {
     Name(name);
     absl::StrAppend(&out_, "\"", value, "\",");

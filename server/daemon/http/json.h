@@ -12,23 +12,25 @@
 
 namespace descent::daemon {
 
-// Protobuf's JSON with the field names of the .proto files: `step_size`; 64-bit integers as
-// strings; NaN and infinities as the strings "NaN", "Infinity", "-Infinity"; zeros, empty texts and
-// empty lists written out, so that iteration 0 has an index; fields that know whether they are set,
-// and are not, left out. Pure functions.
+// Protobuf's JSON, and errors in it. Pure functions; any thread.
+// Gives the message with the field names of the .proto files (`step_size`), 64-bit integers as
+// strings, NaN and infinities as the strings "NaN", "Infinity", "-Infinity". Zeros, empty texts and
+// empty lists are written out, so that iteration 0 has an index; fields that know whether they are
+// set, and are not, are left out.
 std::string ToJson(const google::protobuf::Message& message);
 
-// The same of an event, on one line; an iteration's is written by hand, some ten times as fast.
+// Gives an event in the same form on one line; an iteration's is written by hand, some ten times as
+// fast.
 std::string EventToJson(const v1::Event& event);
 
-// Unknown fields are refused, as is what JSON does not allow; INVALID_ARGUMENT says where. Takes
-// either spelling of field names.
+// Reads a message in either spelling of field names. Unknown fields are refused, as is what JSON
+// does not allow; INVALID_ARGUMENT says where.
 absl::Status FromJson(std::string_view json, google::protobuf::Message* message);
 
-// google.rpc.Code to HTTP's, as google.rpc documents it.
+// Gives HTTP's status for google.rpc.Code, as google.rpc documents it.
 int HttpStatusOf(absl::StatusCode code);
 
-// {"error": {"code", "status", "message", "details"}} with the fitting HTTP status.
+// Gives {"error": {"code", "status", "message", "details"}} with the fitting HTTP status.
 HttpResponse ErrorResponse(const absl::Status& status);
 HttpResponse ErrorResponse(int http_status, const absl::Status& status);
 

@@ -19,7 +19,7 @@ int HexDigit(char c) {
   return -1;
 }
 
-// False at a broken escape or a NUL.
+// Gives false at a broken escape or a NUL.
 bool Decode(std::string_view text, bool plus_is_space, std::string* out) {
   out->clear();
   for (size_t i = 0; i < text.size(); ++i) {

@@ -1,3 +1,4 @@
+// HTTP as plain values, so that only the server itself knows the library that speaks it.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_MESSAGE_H_
 #define DESCENT_SERVER_DAEMON_HTTP_MESSAGE_H_
 
@@ -15,12 +16,10 @@
 
 namespace descent::daemon {
 
-// HTTP as plain values, so that only the server itself knows the library that speaks it.
-
 struct HttpRequest {
   std::string method;  // as sent: `GET`
   std::string target;  // as sent: `/v1/jobs/mnist:watch?every=10`
-  // Names in lower case. Repeated ones are joined by ", ", as RFC 9110, section 5.3, says.
+  // Names are in lower case. Repeated ones are joined by ", ", as RFC 9110, section 5.3, says.
   std::map<std::string, std::string, std::less<>> headers;
   std::set<std::string, std::less<>> repeated;  // those that were given more than once
   std::string body;
@@ -28,7 +27,7 @@ struct HttpRequest {
   bool Has(std::string_view lower_case_name) const {
     return headers.find(lower_case_name) != headers.end();
   }
-  // Empty if there is none.
+  // Gives an empty text if there is no such header.
   std::string_view Header(std::string_view lower_case_name) const {
     const auto found = headers.find(lower_case_name);
     return found == headers.end() ? std::string_view() : std::string_view(found->second);
@@ -39,7 +38,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type;  // empty: no body
   std::string body;
-  // Besides those that every response has.
+  // These are besides those that every response has.
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
@@ -49,16 +48,16 @@ struct HttpTarget {
   std::vector<std::pair<std::string, std::string>> query;  // in order, names may repeat
 };
 
-// INVALID_ARGUMENT: not an absolute path, a broken percent-escape, a NUL.
+// Gives INVALID_ARGUMENT for what is not an absolute path, a broken percent-escape, a NUL.
 absl::StatusOr<HttpTarget> ParseTarget(std::string_view target);
 
-// INVALID_ARGUMENT names a parameter that is given twice and is none of `lists`: which of the two
-// was meant?
+// Gives INVALID_ARGUMENT naming a parameter that is given twice and is none of `lists`: which of
+// the two was meant?
 absl::Status CheckParameters(const HttpTarget& target,
                              std::initializer_list<std::string_view> lists);
 
-// Decimal digits, perhaps behind a minus, and nothing else. INVALID_ARGUMENT names the parameter or
-// header `field`.
+// Reads decimal digits, perhaps behind a minus, and nothing else. INVALID_ARGUMENT names the
+// parameter or header `field`.
 absl::StatusOr<int64_t> ParseInteger(std::string_view field, std::string_view text);
 
 }  // namespace descent::daemon

@@ -37,7 +37,7 @@ HttpResponse Json(const google::protobuf::Message& message) {
           .headers = {{"Cache-Control", "no-store"}}};
 }
 
-// FNV-1a: tells one build's file from another's.
+// Hashes by FNV-1a, which tells one build's file from another's.
 std::string EntityTag(std::string_view body) {
   uint64_t hash = 14695981039346656037u;
   for (char c : body) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
@@ -181,7 +181,7 @@ HttpResponse Routes::ListJobs(const Caller& caller, const HttpTarget& target) co
     } else if (name == "page_size") {
       const absl::StatusOr<int64_t> size = ParseInteger(name, value);
       if (!size.ok()) return ErrorResponse(size.status());
-      // What is more than a page can have is cut to that anyway.
+      // A number above what a page can have is cut to that anyway.
       request.set_page_size(static_cast<int32_t>(std::clamp<int64_t>(*size, -1, INT32_MAX)));
     } else {
       return ErrorResponse(InvalidField(
@@ -214,7 +214,7 @@ void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std
     return done(ErrorResponse(InvalidField("name", "is another job's than the path's")));
   }
   request.set_name(name);
-  // For people with curl. Programs send one, so that they can ask again.
+  // This is for people with curl. Programs send an id, so that they can ask again.
   if (request.request_id().empty()) request.set_request_id(DrawRequestId());
   requests_.Command(
       caller, request,

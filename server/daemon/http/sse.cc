@@ -10,7 +10,7 @@
 namespace descent::daemon {
 namespace {
 
-// Event's oneof fields are numbered as EventKind.
+// Event's oneof fields are numbered as EventKind is.
 std::string KindName(const v1::Event& event) {
   std::string name = v1::EventKind_Name(static_cast<v1::EventKind>(event.kind_case()));
   std::transform(name.begin(), name.end(), name.begin(), absl::ascii_tolower);

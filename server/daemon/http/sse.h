@@ -1,3 +1,7 @@
+// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) as text.
+//
+// The last id that a client has seen is its cursor: a browser sends it as Last-Event-ID when it
+// connects again. Pure functions that append to `out`; any thread.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_SSE_H_
 #define DESCENT_SERVER_DAEMON_HTTP_SSE_H_
 
@@ -7,26 +11,23 @@
 
 namespace descent::daemon {
 
-// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last
-// id that a client has seen is its cursor: a browser sends it as Last-Event-ID when it connects
-// again. Pure functions that append to `out`.
-
-// A journal event, from its serialized form:
+// Appends a journal event, given in its serialized form:
 //   id: 17
 //   event: iteration
 //   data: {"revision":"17",…}
 void AppendEvent(std::string_view serialized_event, std::string* out);
 
-// Moves the client's cursor on without an event: nothing that it asked for up to `revision`.
+// Moves the client's cursor on without an event: up to `revision` there was nothing that it asked
+// for.
 void AppendCursor(int64_t revision, std::string* out);
 
-// After the event that made the job final: nothing will follow, don't connect again.
+// Says, after the event that made the job final, that nothing will follow: don't connect again.
 void AppendEnd(int64_t revision, std::string* out);
 
-// How long a client waits before it connects again.
+// Says how long a client waits before it connects again.
 inline constexpr std::string_view kSseRetry = "retry: 1000\n\n";
 
-// A comment, so that both sides notice when the other is gone.
+// This is a comment, so that both sides notice when the other is gone.
 inline constexpr std::string_view kSseKeepAlive = ": keep-alive\n\n";
 
 }  // namespace descent::daemon

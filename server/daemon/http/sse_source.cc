@@ -10,7 +10,7 @@
 namespace descent::daemon {
 namespace {
 
-// Of a MiB each: others wait for this thread.
+// So many reads of a MiB each are done in a row: others wait for this thread.
 constexpr int kMostFetches = 8;
 
 class SseSourceImpl final : public SseSource {
@@ -63,7 +63,7 @@ class SseSourceImpl final : public SseSource {
   }
 
  private:
-  // Takes the next event of the piece; frees it after the last one.
+  // Takes the next event of the piece, and frees the piece after the last one.
   bool NextEvent(std::string_view* event) {
     while (!NextEntry(&rest_, event)) {
       if (++slice_ >= piece_.slices.size()) {

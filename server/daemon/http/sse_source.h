@@ -1,3 +1,5 @@
+// An `SseSource` is one client's journal as the text of server-sent events, piece by piece. It is
+// used by one thread at a time; `on_news` comes from another.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_SSE_SOURCE_H_
 #define DESCENT_SERVER_DAEMON_HTTP_SSE_SOURCE_H_
 
@@ -13,13 +15,11 @@
 
 namespace descent::daemon {
 
-// One client's journal as the text of server-sent events, piece by piece. Used by one thread at a
-// time; `on_news` comes from another.
 class SseSource {
  public:
-  // NOT_FOUND, OUT_OF_RANGE: as WatchJob. `on_news` runs on the
-  // journal's thread whenever something was appended, must not block, and does not run after the
-  // destructor has returned.
+  // Gives NOT_FOUND and OUT_OF_RANGE as WatchJob does. `on_news` runs on the journal's thread
+  // whenever something was appended, must not block, and does not run after the destructor has
+  // returned.
   static absl::StatusOr<std::unique_ptr<SseSource>> Open(const Requests& requests,
                                                          const Caller& caller,
                                                          const v1::WatchJobRequest& request,
@@ -33,15 +33,15 @@ class SseSource {
     bool ended = false;
   };
 
-  // What comes next: about `max_bytes` of text, whole events; less, or nothing, after some reading
-  // of what the client did not ask for. May read the store: blocks.
+  // Gives what comes next: about `max_bytes` of text, whole events; less, or nothing, after some
+  // reading of what the client did not ask for. May read the store, so it blocks.
   virtual absl::StatusOr<Chunk> Next(size_t max_bytes) = 0;
 
-  // Durable events that have not been given. As Next.
+  // How many durable events have not been given. It is used as Next is.
   virtual int64_t lag() const = 0;
 
-  // What to send when there was nothing for a while: a comment, and the cursor if events that the
-  // client did not ask for went by.
+  // Gives what to send when there was nothing for a while: a comment, and the cursor if events that
+  // the client did not ask for went by.
   virtual std::string KeepAlive() = 0;
 };
 

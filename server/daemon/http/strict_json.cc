@@ -20,7 +20,7 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
-// As deep as protobuf reads.
+// Protobuf reads as deep as this.
 constexpr size_t kMaxDepth = 100;
 constexpr size_t kShownBytes = 40;
 
@@ -33,7 +33,7 @@ bool IsDigits(std::string_view* text) {
   return count > 0;
 }
 
-// RFC 8259, section 6.
+// Tells by RFC 8259, section 6.
 bool IsNumber(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   if (text.starts_with('0')) {
@@ -135,7 +135,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
 
   bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
                    const nlohmann::detail::exception& error) override {
-    // `[json.exception.parse_error.101] parse error at line 1, column 5: …`
+    // The text begins with `[json.exception.parse_error.101] parse error at line 1, column 5: …`.
     std::string text = error.what();
     if (const size_t end = text.find("] "); end != std::string::npos) text.erase(0, end + 2);
     status_ = MakeError(absl::StatusCode::kInvalidArgument,
@@ -167,7 +167,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  // Another value begins.
+  // Notes that another value begins.
   bool Value() {
     if (!places_.empty() && places_.back().is_list) ++places_.back().index;
     return true;

@@ -1,3 +1,5 @@
+// prometheus-cpp's data structures, written down in one expression each. Free functions; any
+// thread.
 #ifndef DESCENT_SERVER_DAEMON_METRICS_FAMILY_H_
 #define DESCENT_SERVER_DAEMON_METRICS_FAMILY_H_
 
@@ -8,8 +10,6 @@
 #include <vector>
 
 namespace descent::daemon {
-
-// prometheus-cpp's data structures, written down in one expression each.
 
 using Labels = std::vector<prometheus::ClientMetric::Label>;
 

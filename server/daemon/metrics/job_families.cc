@@ -21,7 +21,7 @@ std::string StateLabel(v1::JobState state) {
   return absl::AsciiStrToLower(v1::JobState_Name(state));
 }
 
-// `jobs/mnist` → `mnist`
+// Gives `mnist` of `jobs/mnist`.
 std::string IdOf(const v1::Job& job) {
   constexpr std::string_view kPrefix = rules::kJobCollection;
   return job.name().starts_with(kPrefix) ? job.name().substr(kPrefix.size()) : job.name();
@@ -29,7 +29,7 @@ std::string IdOf(const v1::Job& job) {
 
 double ToSeconds(uint64_t unix_nanos) { return static_cast<double>(unix_nanos) / 1e9; }
 
-// Those whose series are shown, and how many there are of each state.
+// Chooses the jobs whose series are shown, and counts how many there are of each state.
 class Chosen {
  public:
   Chosen(const std::vector<v1::Job>& jobs, int64_t wall_nanos) {
@@ -54,12 +54,13 @@ class Chosen {
   int64_t count(int state) const { return counts_[static_cast<size_t>(state)]; }
 
  private:
-  // A scraper that comes once a minute, and fails now and then, sees each end.
+  // So long after its end a job is shown: a scraper that comes once a minute, and fails now and
+  // then, sees each end.
   static constexpr int64_t kEndedNanos = int64_t{15} * 60 * 1'000'000'000;
   static constexpr size_t kMostUnfinished = 1000;
   static constexpr size_t kMostFinished = 100;
 
-  // The first so many by `key`, the greatest first.
+  // Takes the first so many by `key`, the greatest first.
   template <class Key>
   void Take(std::vector<const v1::Job*> from, size_t most, Key key) {
     const size_t count = std::min(most, from.size());
@@ -72,7 +73,7 @@ class Chosen {
   std::array<int64_t, v1::JobState_ARRAYSIZE> counts_ = {};
 };
 
-// The first so many.
+// Gives how many of the first are shown.
 template <class Items>
 int FirstOf(const Items& items) {
   constexpr int kMost = 100;

@@ -1,3 +1,4 @@
+// The jobs as Prometheus sees them. A pure function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_METRICS_JOB_FAMILIES_H_
 #define DESCENT_SERVER_DAEMON_METRICS_JOB_FAMILIES_H_
 
@@ -10,9 +11,8 @@
 
 namespace descent::daemon {
 
-// The jobs as Prometheus sees them: their number by state, and of each its state, its last
-// iteration with every named series, its dials and its last evaluation. `wall_nanos` is now, since
-// 1970. A pure function.
+// Gives the jobs' number by state, and of each its state, its last iteration with every named
+// series, its dials and its last evaluation. `wall_nanos` is now, since 1970.
 //
 // There are never too many series: of the unfinished jobs the newest 1,000, running ones before
 // those that wait; of those that ended within the last 15 minutes the 100 that did last; of a job

@@ -1,3 +1,10 @@
+// `Metrics` is what Prometheus scrapes. Nothing is counted here: every number is read from the
+// jobs, the journal and the system when it is asked for, so a scrape is a fold over the journals.
+// Thread-safe.
+//
+// Series of a job bear the label `job_name`, its id (`job` is the scraper's own label). They exist
+// while the job is not finished and for 15 minutes after, so that an alert can name a job that has
+// failed; `descent_jobs{state}` counts all. job_families.h says what bounds their number.
 #ifndef DESCENT_SERVER_DAEMON_METRICS_METRICS_H_
 #define DESCENT_SERVER_DAEMON_METRICS_METRICS_H_
 
@@ -13,15 +20,9 @@
 
 namespace descent::daemon {
 
-// What Prometheus scrapes. Thread-safe. Nothing is counted here: every number is read from the
-// jobs, the journal and the system when it is asked for, so a scrape is a fold over the journals.
-//
-// Series of a job bear the label `job_name`, its id (`job` is the scraper's own label). They exist
-// while the job is not finished and for 15 minutes after, so that an alert can name a job that has
-// failed; `descent_jobs{state}` counts all. What bounds their number: job_families.h.
 class Metrics {
  public:
-  // How many are connected.
+  // How many are connected by one way in.
   struct Transport {
     int64_t connections = 0;
     int64_t most_connections = 0;
@@ -32,7 +33,7 @@ class Metrics {
 
   struct Options {
     std::string version;  // of this build, for descent_build_info
-    // Of each way in (`grpc`, `http`), asked at every scrape.
+    // Gives each way in (`grpc`, `http`); it is asked at every scrape.
     std::function<std::map<std::string, Transport>()> transports = [] {
       return std::map<std::string, Transport>();
     };
@@ -44,7 +45,7 @@ class Metrics {
 
   virtual ~Metrics() = default;
 
-  // In Prometheus' text format, version 0.0.4.
+  // Gives all in Prometheus' text format, version 0.0.4.
   virtual std::string Scrape() const = 0;
 };
 

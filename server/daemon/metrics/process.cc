@@ -16,7 +16,7 @@
 namespace descent::daemon {
 namespace {
 
-// Seconds since the epoch at which the machine started; 0 if unknown.
+// Gives the seconds since the epoch at which the machine started; 0 if unknown.
 double BootTime() {
   std::ifstream file("/proc/stat");
   std::string line;
@@ -78,7 +78,8 @@ std::vector<prometheus::MetricFamily> WorkerFamilies(
   auto threads = Gauge("descent_worker_threads", "Threads of a worker.");
   for (const Jobs::WorkerProcess& worker : workers) {
     const auto stat = server::ReadProcessStat(worker.pid);
-    // Gone, and perhaps another one's number now; or on another machine.
+    // The worker is gone, and its number perhaps another process's now; or it is on another
+    // machine.
     if (!stat || stat->start_ticks != worker.start_ticks) continue;
     const Labels labels = {{"worker", worker.id}, {"job_name", worker.job}};
     AddSample(cpu, Seconds(stat->cpu_ticks), labels);

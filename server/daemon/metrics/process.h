@@ -9,13 +9,15 @@
 
 namespace descent::daemon {
 
-// The process_* families that Prometheus' client libraries agree on, of this process, read from
-// /proc: resident and virtual memory, open and allowed file descriptors, processor time, threads,
-// start time. What cannot be read is left out.
+// What Prometheus is told of this process and of the workers' processes. Free functions; any
+// thread.
+// Gives the process_* families that Prometheus' client libraries agree on, of this process, read
+// from /proc: resident and virtual memory, open and allowed file descriptors, processor time,
+// threads, start time. What cannot be read is left out.
 std::vector<prometheus::MetricFamily> ProcessFamilies();
 
-// Processor time, memory and threads of each worker of this machine, by its id and its job's (empty
-// for a spare).
+// Gives processor time, memory and threads of each worker of this machine, by its id and its job's
+// (empty for a spare).
 std::vector<prometheus::MetricFamily> WorkerFamilies(
     const std::vector<Jobs::WorkerProcess>& workers);
 

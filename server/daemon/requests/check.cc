@@ -59,7 +59,7 @@ class Violations {
                      ErrorDetail{.reason = reason::kInvalidRequest, .violations = violations_});
   }
 
-  // Fields that the sender's version of the protocol has and ours has not.
+  // Finds fields that the sender's version of the protocol has and ours has not.
   void CheckUnknown(const google::protobuf::Message& message, const std::string& path) {
     const google::protobuf::Reflection& reflection = *message.GetReflection();
     const google::protobuf::UnknownFieldSet& unknown = reflection.GetUnknownFields(message);

@@ -1,3 +1,9 @@
+// Checks what can be said about a request by looking at it alone, before any job hears of it: the
+// same over gRPC and over HTTP. Pure functions; any thread.
+//
+// Errors are INVALID_ARGUMENT with every field violation that was found, the first of them in the
+// message. Fields that this version does not know are refused at any depth: a command or a setting
+// that would silently not happen is worse than an error.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
 #define DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
 
@@ -6,12 +12,6 @@
 
 namespace descent::daemon {
 
-// What can be said about a request by looking at it alone: the same over gRPC and over HTTP, before
-// any job hears of it. Pure functions. Errors are INVALID_ARGUMENT with every field violation that
-// was found, the first of them in the message.
-//
-// Fields that this version does not know are refused at any depth: a command or a setting that
-// would silently not happen is worse than an error.
 absl::Status CheckRequest(const v1::CreateJobRequest& request);
 absl::Status CheckRequest(const v1::GetJobRequest& request);
 absl::Status CheckRequest(const v1::ListJobsRequest& request);

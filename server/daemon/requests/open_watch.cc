@@ -11,7 +11,7 @@
 namespace descent::daemon {
 namespace {
 
-// The part of a checked request that the journal understands.
+// Gives the part of a checked request that the journal understands.
 WatchFilter FilterOf(const v1::WatchJobRequest& request) {
   WatchFilter filter;
   for (int kind : request.kinds()) filter.kinds.push_back(static_cast<v1::EventKind>(kind));

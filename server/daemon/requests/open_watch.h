@@ -1,3 +1,5 @@
+// Opens the journal that a request names, with a cursor at its place in it: the same over gRPC and
+// HTTP. A free function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_OPEN_WATCH_H_
 #define DESCENT_SERVER_DAEMON_REQUESTS_OPEN_WATCH_H_
 
@@ -12,14 +14,15 @@
 
 namespace descent::daemon {
 
-// The journal that a request names, and a cursor at its place in it: the same over gRPC and HTTP.
+// A journal, and a cursor at the place from which it is watched.
 struct OpenedWatch {
   std::shared_ptr<JobJournal> journal;
   WatchCursor cursor;
 };
 
-// NOT_FOUND suggests the nearest job. OUT_OF_RANGE carries both bounds as details
-// (`head_revision`, `compacted_revision`). Does not block. `request` has been checked.
+// Opens what `request` asks for, which has been checked. NOT_FOUND suggests the nearest job.
+// OUT_OF_RANGE carries both bounds as details (`head_revision`, `compacted_revision`). Does not
+// block.
 absl::StatusOr<OpenedWatch> OpenWatch(const Jobs& jobs, const Caller& caller,
                                       const v1::WatchJobRequest& request);
 

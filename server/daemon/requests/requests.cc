@@ -12,7 +12,8 @@
 namespace descent::daemon {
 namespace {
 
-// `done`, told the nearest name where the job is not known. It may run when the Requests are gone.
+// Gives a `done` that is told the nearest name where the job is not known. It may run when the
+// Requests are gone.
 template <class Response>
 Jobs::Callback<Response> Suggesting(const Jobs& jobs, const Caller& caller, const std::string& name,
                                     Jobs::Callback<Response> done) {
@@ -22,7 +23,7 @@ Jobs::Callback<Response> Suggesting(const Jobs& jobs, const Caller& caller, cons
   };
 }
 
-// The same for a prediction's end.
+// Does the same for a prediction's end.
 class SuggestingSink final : public PredictionSink {
  public:
   SuggestingSink(const Jobs& jobs, Caller caller, std::string name,
@@ -33,7 +34,7 @@ class SuggestingSink final : public PredictionSink {
     sink_->OnResponse(std::move(response));
   }
   void OnEnd(const absl::Status& status) override {
-    // What a checkpoint is called is no slip in a job's name.
+    // If it is the checkpoint that is not known, the job's name is no slip.
     const bool about_name = GetErrorDetail(status).reason != reason::kCheckpointNotFound;
     sink_->OnEnd(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
   }

@@ -1,3 +1,10 @@
+// `Requests` is what people ask of the jobs, whatever they ask over: the methods of
+// TrainingService, by whom, as values. Each request is checked by itself (check.h) before any job
+// hears of it, and a refusal that knows no such job names the nearest one.
+//
+// It is a value of one pointer; thread-safe. The jobs must outlive it, and what it returned. What
+// takes time answers as in Jobs; a request that is refused at once is answered before the call
+// returns.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
 #define DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
 
@@ -11,12 +18,6 @@
 
 namespace descent::daemon {
 
-// What people ask of the jobs, whatever they ask over: the methods of TrainingService, by whom, as
-// values. Each request is checked by itself (check.h) before any job hears of it, and a refusal
-// that knows no such job names the nearest one.
-//
-// A value of one pointer; thread-safe. The jobs must outlive it, and what it returned. What takes
-// time answers as in Jobs; a request that is refused at once is answered before the call returns.
 class Requests {
  public:
   explicit Requests(Jobs& jobs) : jobs_(&jobs) {}
@@ -30,7 +31,7 @@ class Requests {
   void Command(const Caller& caller, const v1::CommandJobRequest& request,
                Jobs::Callback<v1::CommandJobResponse> done) const;
 
-  // An error: refused at once; `sink` hears nothing.
+  // Begins a prediction. After an error it was refused at once, and `sink` hears nothing.
   absl::StatusOr<std::unique_ptr<Prediction>> Predict(const Caller& caller,
                                                       const v1::PredictJobRequest& request,
                                                       std::shared_ptr<PredictionSink> sink) const;

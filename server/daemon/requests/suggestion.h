@@ -1,3 +1,4 @@
+// Helps whoever mistyped a job's name. A free function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_SUGGESTION_H_
 #define DESCENT_SERVER_DAEMON_REQUESTS_SUGGESTION_H_
 

@@ -8,8 +8,10 @@
 
 namespace descent::daemon {
 
+// A `Caller` is who asks: the first argument of every request to the jobs. Values and pure
+// functions; any thread.
 // What a caller may do. Nothing asks for it yet: everybody who reaches a daemon on loopback is its
-// administrator. Each may what those before it may.
+// administrator. Each role may do what those before it may.
 enum class Role {
   kMetrics,   // reads how the daemon is
   kViewer,    // reads the jobs
@@ -17,7 +19,7 @@ enum class Role {
   kAdmin,     // does anything
 };
 
-// Who asks: the first argument of every request to the jobs. A value.
+// Who asks. A value.
 struct Caller {
   // The name under which the journal keeps what was asked, and by which callers take turns:
   // printable ASCII, never empty.
@@ -28,12 +30,12 @@ struct Caller {
 // The metadata key, or header, in which a client says who it is.
 inline constexpr std::string_view kPrincipalHeader = "x-descent-principal";
 
-// Who has come over loopback and says to be `claimed`, the value of that header: at most 128
-// printable ASCII characters, else INVALID_ARGUMENT (`INVALID_PRINCIPAL`). Empty: "anonymous". It
-// is a name for the journal and no proof of anything. Pure.
+// Gives who has come over loopback and says to be `claimed`, the value of that header: at most 128
+// printable ASCII characters, else INVALID_ARGUMENT (`INVALID_PRINCIPAL`). An empty one is
+// "anonymous". The name is for the journal and no proof of anything.
 absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed);
 
-// The daemon itself, when it asks its own jobs (for metrics). Pure.
+// Gives the daemon itself, when it asks its own jobs (for metrics).
 Caller LocalCaller();
 
 }  // namespace descent::daemon

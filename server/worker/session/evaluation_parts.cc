@@ -11,7 +11,7 @@ namespace {
 
 namespace api = ::descent::v1;
 
-// The most that an entry of a matrix takes: three numbers of 32 bits.
+// An entry of a matrix takes at most so much: three numbers of 32 bits.
 constexpr size_t kEntryBytes = 15;
 
 class Parts {
@@ -60,7 +60,7 @@ class Parts {
 
   const api::Evaluated& about_;
   std::vector<api::Event> events_;
-  size_t bytes_ = 0;  // at most, of the last one
+  size_t bytes_ = 0;  // the most that the last event can take
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
+// An `Inbox` holds what the daemon (or a signal) asks of the worker, in order of arrival. The
+// trainer looks at every iteration boundary, which costs one relaxed load while there is nothing.
+// Thread-safe.
 #ifndef DESCENT_SERVER_WORKER_SESSION_INBOX_H_
 #define DESCENT_SERVER_WORKER_SESSION_INBOX_H_
-
-// What the daemon (or a signal) asks of the worker, in order of arrival. The trainer looks at every
-// iteration boundary, which costs one relaxed load while there is nothing. Thread-safe.
 
 #include <atomic>
 #include <chrono>
@@ -18,12 +18,13 @@ namespace descent::worker {
 
 class Inbox {
  public:
-  // Validate, Predict and what follows it, Start, DeliverCommand or Leave; of a spare Welcome too.
+  // Takes Validate, Predict and what follows it, Start, DeliverCommand or Leave; for a spare
+  // Welcome too.
   void Put(v1::DaemonMessage message) {
     server::MutexLock lock(mutex_);
     messages_.push_back(std::move(message));
-    // Relaxed: the mutex orders the message itself; a trainer that sees it one boundary later is
-    // as good.
+    // Relaxed will do: the mutex orders the message itself, and a trainer may see it one boundary
+    // later.
     has_news_.store(true, std::memory_order_relaxed);
     arrived_.Signal();
   }
@@ -35,20 +36,20 @@ class Inbox {
     return TakeLocked();
   }
 
-  // Waits for the next one.
+  // Waits for the next message, and takes it.
   v1::DaemonMessage Take() {
     server::MutexLock lock(mutex_);
     while (messages_.empty()) arrived_.Wait(mutex_);
     return *TakeLocked();
   }
 
-  // Waits until there is one, at most so long.
+  // Waits until there is a message, at most so long.
   void WaitFor(std::chrono::nanoseconds timeout) {
     server::MutexLock lock(mutex_);
     if (messages_.empty()) arrived_.WaitFor(mutex_, timeout);
   }
 
-  // Waits until there is one.
+  // Waits until there is a message.
   void Wait() {
     server::MutexLock lock(mutex_);
     while (messages_.empty()) arrived_.Wait(mutex_);

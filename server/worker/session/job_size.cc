@@ -19,7 +19,7 @@ namespace {
 
 std::string Size(size_t bytes) { return SizeText(static_cast<double>(bytes)); }
 
-// The field of the message that takes the most, and its bytes.
+// Gives the field of the message that takes the most, and its bytes.
 std::pair<std::string, size_t> Largest(const google::protobuf::Message& message) {
   std::pair<std::string, size_t> largest;
   std::vector<const google::protobuf::FieldDescriptor*> fields;

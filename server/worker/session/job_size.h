@@ -1,3 +1,4 @@
+// Whether a job is small enough to be told. A free function; any thread.
 #ifndef DESCENT_SERVER_WORKER_SESSION_JOB_SIZE_H_
 #define DESCENT_SERVER_WORKER_SESSION_JOB_SIZE_H_
 
@@ -7,8 +8,8 @@
 
 namespace descent::worker {
 
-// Whether a job of this resolved spec can be told to everybody (server/common/limits.h); if not,
-// the violation names what takes the most.
+// Checks that a job of this resolved spec can be told to everybody (server/common/limits.h); if
+// not, the violation names what takes the most.
 void CheckJobSize(const ::descent::v1::Spec& spec, const ::descent::v1::SpecSummary& summary,
                   Violations* violations);
 

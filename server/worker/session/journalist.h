@@ -1,8 +1,7 @@
+// A `Journalist` writes an attempt's events: it fills in what all have in common, serializes each
+// once, and hands it to the outbox. Used by the trainer's thread alone.
 #ifndef DESCENT_SERVER_WORKER_SESSION_JOURNALIST_H_
 #define DESCENT_SERVER_WORKER_SESSION_JOURNALIST_H_
-
-// Writes an attempt's events: fills in what all have in common, serializes each once, and hands it
-// to the outbox. Used by the trainer's thread alone.
 
 #include <cstdint>
 #include <string>
@@ -20,17 +19,17 @@ class Journalist {
   Journalist(int32_t attempt, int32_t branch, Outbox* outbox, server::Clock* clock)
       : attempt_(attempt), branch_(branch), outbox_(outbox), clock_(clock) {}
 
-  // The iteration to be filled in and then written by WriteIteration; reused.
+  // The iteration to be filled in and then written by WriteIteration; it is reused.
   ::descent::v1::Iteration* iteration() { return event_.mutable_iteration(); }
   void WriteIteration();
 
   // These stay together in the journal: all are appended in one transaction, or none. Nothing is
-  // written of a group with an event above kMaxEventBytes, nor after it: see too_large.
+  // written of a group with an event above kMaxEventBytes, nor after it: see TakeTooLarge.
   void Write(std::vector<::descent::v1::Event> events);
   void Write(::descent::v1::Event event);
 
-  // What could not be written because it was too large: a sentence; empty: nothing. Who takes it
-  // writes again: the end.
+  // Gives a sentence on what could not be written because it was too large, or nothing. From then
+  // on events are written again, so that the run's end can be.
   std::string TakeTooLarge() { return std::exchange(too_large_, ""); }
 
  private:

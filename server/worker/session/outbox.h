@@ -1,16 +1,15 @@
+// An `Outbox` holds what the worker has to say, between the trainer, which hands events over and
+// goes on, and the session, which sends them. Events stay here until the daemon has acknowledged
+// them as durable, so that a new connection can go on after the last one that is.
+//
+// Thread-safe, but for these: `Append` is called by one thread (the trainer), `Next` by one thread
+// (the sender).
+//
+// Events are sent at once while iterations are slow, and gathered as they get fast: there is no
+// wait below 2,000 events a second, and one of up to 20 ms at 25,000, because a wake-up costs about
+// as much as a small iteration. Urgent events (all but iterations) take what waits with them.
 #ifndef DESCENT_SERVER_WORKER_SESSION_OUTBOX_H_
 #define DESCENT_SERVER_WORKER_SESSION_OUTBOX_H_
-
-// What the worker has to say, between the trainer, which hands events over and goes on, and the
-// session, which sends them. Events stay here until the daemon has acknowledged them as durable, so
-// that a new connection can go on after the last one that is.
-//
-// Thread-safe. Legal use: `Append` by one thread (the trainer), `Next` by one thread (the sender),
-// everything else by any.
-//
-// Batching: at once while iterations are slow, gathered as they get fast: no wait below 2,000
-// events a second, up to 20 ms at 25,000. A wake-up costs about as much as a small iteration.
-// Urgent events (all but iterations) take what waits with them.
 
 #include <atomic>
 #include <cstdint>
@@ -35,7 +34,7 @@ using server::MutexLock;
 class Outbox {
  public:
   struct Identity {
-    std::string job;  // empty: a spare
+    std::string job;  // empty for a spare
     int32_t attempt = 0;
     int64_t first_unacknowledged_sequence = 1;
   };
@@ -49,24 +48,24 @@ class Outbox {
   // Takes serialized events, each with the next sequence in order; several at once stay together in
   // one batch. Blocks while more than max_bytes are not acknowledged, until Abandon.
   void Append(const std::vector<std::string_view>& events, bool urgent);
-  // One iteration's event: the way of nearly all calls.
+  // Takes one iteration's event, which is what nearly all calls are for.
   void Append(std::string_view event);
 
-  // Anything else, sent before waiting events.
+  // Takes anything else, which is sent before waiting events.
   void Send(v1::WorkerMessage message);
 
   enum class Taken { kMessage, kTimeout, kInterrupted };
-  // Waits for something to send on this connection, at most until the timeout. Interrupted: the
-  // connection is not the latest, or the outbox is closed. `message` is reused.
+  // Waits for something to send on this connection, at most until the timeout. It is interrupted if
+  // the connection is not the latest, or the outbox is closed. `message` is reused.
   Taken Next(int64_t connection, int64_t timeout_nanos, v1::WorkerMessage* message);
 
-  // Events up to this sequence are durable.
+  // Notes that events up to this sequence are durable.
   void Acknowledge(int64_t sequence);
-  // A new connection: everything after `acknowledged` is sent again, and what else was waiting for
-  // the old connection is dropped. Gives the connection's number.
+  // Begins a new connection: everything after `acknowledged` is sent again, and what else was
+  // waiting for the old connection is dropped. Gives the connection's number.
   int64_t NewConnection(int64_t acknowledged);
 
-  // True once all events are acknowledged; false if the timeout came first, or Abandon.
+  // Gives true once all events are acknowledged, and false if the timeout came first, or Abandon.
   bool WaitAcknowledged(int64_t timeout_nanos);
 
   // Nobody will acknowledge any more: Append no longer blocks.
@@ -98,7 +97,7 @@ class Outbox {
   CondVar acknowledged_changed_;
   Identity identity_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::WorkerMessage> messages_ ABSL_GUARDED_BY(mutex_);
-  // Not acknowledged, oldest first; only the last one may grow.
+  // What is not acknowledged, oldest first; only the last one may grow.
   std::deque<std::shared_ptr<Chunk>> chunks_ ABSL_GUARDED_BY(mutex_);
   bool growing_ ABSL_GUARDED_BY(mutex_) = false;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -109,7 +108,7 @@ class Outbox {
   bool sender_idle_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  // Events a second, over windows of at least 50 ms.
+  // Events a second, measured over windows of at least 50 ms.
   double rate_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t window_start_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t window_sequence_ ABSL_GUARDED_BY(mutex_) = 1;

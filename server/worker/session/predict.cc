@@ -73,7 +73,7 @@ class Prediction {
         return End(refusal);
       }
     }
-    // So that the last bits are those of evaluations.
+    // With these threads the last bits are those of evaluations.
     at::set_num_threads(request_.spec().execution().threads());
     const int64_t batch_size =
         request_.has_batch_size() ? request_.batch_size() : EvaluateOptions().batch_size;
@@ -140,7 +140,7 @@ class Prediction {
     header->set_has_places(ready.origin.moved());
     header->set_has_files(!ready.origin.File(0).empty());
     for (const std::string& note : ready.notes) header->add_notes(ShortUtf8(note, kNoteBytes));
-    // As many names as fit, the others after it.
+    // The header has as many names as fit, the messages after it have the others.
     size_t bytes = 0;
     auto* names = header->mutable_class_names();
     for (const std::string& name : ready.class_names) {
@@ -163,7 +163,7 @@ class Prediction {
     if (form_ == api::PredictJobRequest::PROBABILITIES) values = loss.probabilities(outputs);
     if (form_ == api::PredictJobRequest::CLASSES) values = std::exchange(classes, at::Tensor());
     values = values.to(at::kCPU).contiguous();
-    // As many rows at a time as fit, and of one that does not, parts.
+    // A message has as many rows as fit; a row that does not is sent in parts.
     const int64_t rows = values.size(0);
     const auto row_bytes =
         (values.nbytes() + (classes.defined() ? classes.nbytes() : 0)) / static_cast<size_t>(rows);
@@ -211,7 +211,7 @@ class Prediction {
     return taken;
   }
 
-  // Waits until it may be sent. CANCELLED: it is no longer wanted.
+  // Waits until the response may be sent. CANCELLED if it is no longer wanted.
   absl::Status Send(api::PredictJobResponse response) {
     while (credits_ < 1 || inbox_->HasNews()) {
       if (absl::Status status = Listen(inbox_->Take()); !status.ok()) return status;
@@ -255,13 +255,13 @@ class Prediction {
 std::optional<v1::DaemonMessage> AnswerPredict(const v1::Predict& request, DataCache* cache,
                                                Inbox* inbox, Outbox* outbox) {
   Prediction prediction(request, cache, inbox, outbox);
-  // On a thread of its own: without privileges a lowered priority can't be raised again, and the
-  // next thing that this process does may be to train.
+  // It runs on a thread of its own: without privileges a lowered priority can't be raised again,
+  // and the next thing that this process does may be to train.
   std::thread([&] {
-    setpriority(PRIO_PROCESS, 0, kNiceness);  // in Linux: of this thread
+    setpriority(PRIO_PROCESS, 0, kNiceness);  // in Linux this is the thread's priority
     try {
       prediction.Run();
-    } catch (const std::exception& error) {  // LibTorch's, or no memory
+    } catch (const std::exception& error) {  // such as LibTorch's, or for want of memory
       prediction.End(
           {absl::InternalError(absl::StrCat("The prediction failed: ", ExceptionText(error))),
            reason::kInternal,

@@ -1,8 +1,7 @@
-#ifndef DESCENT_SERVER_WORKER_SESSION_PREDICT_H_
-#define DESCENT_SERVER_WORKER_SESSION_PREDICT_H_
-
 // Answers one Predict: a header, the rows, the end, never more responses ahead than the daemon
 // allowed. Between responses it looks whether it is still wanted.
+#ifndef DESCENT_SERVER_WORKER_SESSION_PREDICT_H_
+#define DESCENT_SERVER_WORKER_SESSION_PREDICT_H_
 
 #include <optional>
 
@@ -13,8 +12,8 @@
 
 namespace descent::worker {
 
-// Runs it at a lower priority than any training and waits for its end. What the daemon said besides
-// ended it too, and is given back: it is still to be done.
+// Runs the prediction at a lower priority than any training and waits for its end. What the daemon
+// said besides ended it too, and is given back: it is still to be done.
 std::optional<v1::DaemonMessage> AnswerPredict(const v1::Predict& request, DataCache* cache,
                                                Inbox* inbox, Outbox* outbox);
 

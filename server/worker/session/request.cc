@@ -24,7 +24,7 @@ std::string Sentence(const absl::Status& status) {
   return text;
 }
 
-// Of a path that means none of the dials, or the `matches` of them.
+// Refuses a path that means none of the dials, or several of them.
 Refusal NotOneDial(const std::string& path, const std::vector<std::string>& dials,
                    const std::vector<size_t>& matches, std::string field) {
   const std::string all = absl::StrJoin(dials, ", ");

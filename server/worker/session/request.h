@@ -1,7 +1,7 @@
+// One request's commands as they act on the dials: all or none. Free functions; on the thread that
+// holds the run.
 #ifndef DESCENT_SERVER_WORKER_SESSION_REQUEST_H_
 #define DESCENT_SERVER_WORKER_SESSION_REQUEST_H_
-
-// One request's commands as they act on the dials: all or none.
 
 #include <string>
 #include <variant>
@@ -12,7 +12,7 @@
 
 namespace descent::worker {
 
-// Why a request was not applied; the fields of CommandRejected.
+// Why a request was not applied; the fields are those of CommandRejected.
 struct Refusal {
   int code;  // google.rpc.Code
   std::string message;
@@ -24,7 +24,7 @@ struct Refusal {
 struct Effect {
   std::vector<::descent::v1::Change> changes;
   std::vector<std::string> commands;  // `set`, `pause`, in order
-  bool paused = false;                // after it
+  bool paused = false;                // whether the run is paused after it
   bool stop = false;
   int evaluate = 0;  // how many of its commands ask for it
   int checkpoint = 0;

@@ -31,8 +31,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& socket) {
                                    grpc::InsecureChannelCredentials(), arguments);
 }
 
-// WorkerService.Session as bytes: a generated stub ends the stream at a message that it can't
-// parse.
+// Opens WorkerService.Session with bytes, because a generated stub ends the stream at a message
+// that it can't parse.
 std::unique_ptr<grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>> OpenSession(
     const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext* context) {
   using grpc::internal::RpcMethod;
@@ -203,7 +203,7 @@ void Session::Dispatch(v1::DaemonMessage message) {
       // Another attempt owns the checkpoints now: no destructor, no exit handler may write.
       _exit(kFencedExitCode);
     case v1::DaemonMessage::kStart:
-      // At once, so that a connection that breaks now is taken up again as this attempt.
+      // It begins at once, so that a connection that breaks now is taken up again as this attempt.
       if (!outbox_->identity().job.empty()) return;
       outbox_->Begin(message.start().job(), message.start().attempt());
       inbox_->Put(std::move(message));
@@ -213,7 +213,7 @@ void Session::Dispatch(v1::DaemonMessage message) {
       received.mutable_command_received()->set_request_id(message.command().request().request_id());
       inbox_->Put(std::move(message));
       outbox_->Send(std::move(received));
-      return;
+      return;  // a message of a newer daemon
     }
     case v1::DaemonMessage::kValidate:
     case v1::DaemonMessage::kPredict:
@@ -267,8 +267,8 @@ void Session::WriteLoop() {
       stream = stream_;
       writing_ = true;
     }
-    // The last line of defence: text is made valid where it comes from (core/text). Events are
-    // bytes, and the journalist's.
+    // This is the last line of defence: text is made valid where it comes from (core/text). Events
+    // are bytes, which the journalist has made valid.
     if (const std::string field = MakeTextValid(&message); !field.empty()) {
       server::LogWarning("session", absl::StrCat(field, " was not UTF-8 and is sent with U+FFFD"));
     }

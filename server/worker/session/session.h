@@ -1,13 +1,15 @@
-#ifndef DESCENT_SERVER_WORKER_SESSION_SESSION_H_
-#define DESCENT_SERVER_WORKER_SESSION_SESSION_H_
-
-// The worker's side of descent.worker.v1: one stream at a time to the daemon, made again whenever
-// it breaks. Two threads: one connects and reads, one writes what the outbox holds and keeps the
-// lease alive. Messages for the trainer go into the inbox; acknowledgements to the outbox; `Fenced`
-// ends the process at once. Messages travel as bytes that are parsed here: one of the daemon's that
+// A `Session` is the worker's side of descent.worker.v1: one stream at a time to the daemon, made
+// again whenever it breaks.
+//
+// It has two threads: one connects and reads, one writes what the outbox holds and keeps the lease
+// alive. Messages for the trainer go into the inbox, acknowledgements to the outbox; `Fenced` ends
+// the process at once. Messages travel as bytes that are parsed here: one of the daemon's that
 // can't be is answered with Unreadable and forgotten.
 //
-// Legal order: Create, then Stop once. Thread-safe.
+// The legal order of calls is the constructor, which begins to connect, Stop once, and the
+// destructor. Thread-safe.
+#ifndef DESCENT_SERVER_WORKER_SESSION_SESSION_H_
+#define DESCENT_SERVER_WORKER_SESSION_SESSION_H_
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/sync_stream.h>
@@ -28,11 +30,11 @@
 namespace descent::worker {
 
 struct SessionOptions {
-  std::string socket;     // path of the daemon's unix socket
+  std::string socket;     // the path of the daemon's unix socket
   std::string worker_id;  // how the daemon knows the process
   std::string secret;     // what its launch brought
   ::descent::v1::WorkerInfo worker;
-  double lease_seconds = 10;  // until the daemon says otherwise
+  double lease_seconds = 10;  // it holds until the daemon says otherwise
   // Without a daemon for so long, a spare leaves, and an attempt saves a checkpoint and leaves.
   double spare_grace_seconds = 5;
   double orphan_grace_seconds = 3600;
@@ -57,13 +59,13 @@ class Session {
 
   void ReadLoop();
   void WriteLoop();
-  // One connection, from Hello to its end. True if the daemon answered.
+  // Serves one connection, from Hello to its end. True if the daemon answered.
   bool Connect(const std::shared_ptr<grpc::Channel>& channel);
   v1::WorkerMessage Hello() const;
-  // Until the stream ends.
+  // Reads until the stream ends.
   void Listen(Stream* stream);
   void Dispatch(v1::DaemonMessage message);
-  // What could be read of a message that can't be parsed.
+  // Does what can be done about a message that can't be parsed, of which `rest` could be read.
   void DispatchUnreadable(v1::DaemonMessage rest, const absl::Status& problem);
   void Attach(Stream* stream, int64_t connection);
   void Detach();
@@ -81,8 +83,8 @@ class Session {
   server::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;  // of the connection
-  Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;                // open for writing
-  int64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;                  // the outbox's number
+  Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;  // null unless it is open for writing
+  int64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;    // as the outbox counts connections
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::thread reader_;

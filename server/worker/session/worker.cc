@@ -28,7 +28,7 @@ constexpr int64_t kFlushNanos = 10'000'000'000;
 constexpr int64_t kPatienceNanos = 100'000'000;
 constexpr int kBrokenExitCode = 5;
 constexpr int kNoRootsExitCode = 6;
-constexpr int kAwayPatience = 20;  // times the above without a connection
+constexpr int kAwayPatience = 20;  // so many times kPatienceNanos without a connection
 
 v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
   v1::WorkerMessage message;
@@ -53,21 +53,23 @@ v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
     } else {
       for (const Violation& violation : std::get<Violations>(result).list()) refuse(violation);
     }
-  } catch (const std::exception& error) {  // LibTorch's, or no memory
+  } catch (const std::exception& error) {  // such as LibTorch's, or for want of memory
     refuse({"", absl::StrCat("The spec could not be checked: ", ExceptionText(error)),
             reason::kInternal});
   }
   return message;
 }
 
-// A run's last events: they matter, so wait as long as the daemon may come back.
+// Waits for a run's last events to become durable: they matter, so it waits as long as the daemon
+// may come back.
 void FlushFinal(const Session& session, Outbox* outbox) {
   while (!outbox->WaitAcknowledged(kPatienceNanos)) {
     if (session.orphaned()) return;
   }
 }
 
-// The journal can do without: the next attempt computes them again.
+// Waits a little for the events of an attempt that leaves. The journal can do without them: the
+// next attempt computes them again.
 void FlushLeaving(const Session& session, Outbox* outbox, Clock* clock) {
   const int64_t deadline = clock->MonotonicNanos() + kFlushNanos;
   int away = 0;

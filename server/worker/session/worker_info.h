@@ -1,3 +1,4 @@
+// What a worker tells of itself. A free function; any thread.
 #ifndef DESCENT_SERVER_WORKER_SESSION_WORKER_INFO_H_
 #define DESCENT_SERVER_WORKER_SESSION_WORKER_INFO_H_
 
@@ -5,8 +6,8 @@
 
 namespace descent::worker {
 
-// What this process is: program and LibTorch version, CPU capability, host, pid and start time. Any
-// thread.
+// Gives what this process is: program and LibTorch version, CPU capability, host, pid and start
+// time.
 ::descent::v1::WorkerInfo ThisWorker();
 
 }  // namespace descent::worker
