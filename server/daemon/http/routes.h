@@ -1,3 +1,15 @@
+// `Routes` says what each HTTP request means, apart from the sockets:
+//
+//   GET  /v1/jobs[?filter=&page_size=&page_token=]        ListJobsResponse
+//   GET  /v1/jobs/{job}                                   Job
+//   POST /v1/jobs/{job}:command                           CommandJobRequest → CommandJobResponse
+//                                                         (a request_id is drawn if there is none)
+//   GET  /v1/jobs/{job}:watch[?after_revision=&kinds=&every=]   server-sent events
+//   GET  /metrics, /healthz, /readyz                      for Prometheus and supervisors
+//   GET  /, /app.js, …                                    the dashboard
+//
+// HEAD is answered as GET (the server leaves the body out), OPTIONS with the methods allowed.
+// Thread-safe; holds no state.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_
 #define DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_
 
@@ -13,18 +25,6 @@
 
 namespace descent::daemon {
 
-// What each request means, apart from the sockets:
-//
-//   GET  /v1/jobs[?filter=&page_size=&page_token=]        ListJobsResponse
-//   GET  /v1/jobs/{job}                                   Job
-//   POST /v1/jobs/{job}:command                           CommandJobRequest → CommandJobResponse
-//                                                         (a request_id is drawn if there is none)
-//   GET  /v1/jobs/{job}:watch[?after_revision=&kinds=&every=]   server-sent events
-//   GET  /metrics, /healthz, /readyz                      for Prometheus and supervisors
-//   GET  /, /app.js, …                                    the dashboard
-//
-// HEAD is answered as GET (the server leaves the body out), OPTIONS with the methods allowed.
-// Thread-safe; holds no state.
 class Routes {
  public:
   struct Options {
@@ -35,18 +35,18 @@ class Routes {
 
   Routes(Requests requests, Options options) : requests_(requests), options_(std::move(options)) {}
 
-  // A journal to be watched, by whom; the request has been checked.
+  // A journal to be watched, and by whom; the request has been checked.
   struct Watch {
     Caller caller;
     v1::WatchJobRequest request;
   };
   using Outcome = std::variant<HttpResponse, Watch>;
 
-  // Whether it asks how the daemon is: /healthz, /readyz, /metrics.
+  // True if the request asks how the daemon is: /healthz, /readyz, /metrics.
   static bool IsAboutHealth(const HttpRequest& request);
 
-  // `done` runs exactly once, before this returns or later on a thread of the jobs', unless they
-  // are destroyed first. It must not block.
+  // Answers a request. `done` runs exactly once, before this returns or later on a thread of the
+  // jobs', unless they are destroyed first. It must not block.
   void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;
 
  private:
@@ -60,9 +60,9 @@ class Routes {
   const Options options_;
 };
 
-// The request that `/v1/jobs/{job}:watch` and its query make, checked. `last_event_id` (the header
-// Last-Event-ID, empty if there is none) wins over `after_revision`. `kinds` may be repeated and
-// hold a comma-separated list of EventKind names, in either case.
+// Gives the request, checked, that `/v1/jobs/{job}:watch` and its query make. `last_event_id` (the
+// header Last-Event-ID, empty if there is none) wins over `after_revision`. `kinds` may be repeated
+// and hold a comma-separated list of EventKind names, in either case.
 absl::StatusOr<v1::WatchJobRequest> ParseWatchRequest(const std::string& name,
                                                       const HttpTarget& target,
                                                       std::string_view last_event_id);

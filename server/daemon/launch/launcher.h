@@ -1,3 +1,5 @@
+// A `Launcher` starts workers, and tells of their end. Where they run is its own business: as
+// processes of this machine (local.h). Thread-safe; must not call back within a call.
 #ifndef DESCENT_SERVER_DAEMON_LAUNCH_LAUNCHER_H_
 #define DESCENT_SERVER_DAEMON_LAUNCH_LAUNCHER_H_
 
@@ -16,25 +18,23 @@ struct Launch {
   std::string log_path;   // its stdout and stderr are appended here
 };
 
-// The environment's name for Launch::secret.
+// The environment variable that holds Launch::secret.
 inline constexpr const char* kSecretVariable = "DESCENT_WORKER_SECRET";
 
-// Starts workers, and tells of their end. Where they run is its own business: as processes of this
-// machine (local.h). Thread-safe; must not call back within a call.
 class Launcher {
  public:
   virtual ~Launcher() = default;
 
-  // Starts a worker for jobs of known layers, which will say Hello as a spare. RESOURCE_EXHAUSTED:
-  // no descriptor is left, try again soon; UNAVAILABLE: it can't be started.
+  // Starts a worker for jobs of known layers, which will say Hello as a spare. RESOURCE_EXHAUSTED
+  // if no descriptor is left: try again soon; UNAVAILABLE if it can't be started.
   virtual absl::StatusOr<ProcessId> Start(const Launch& launch) = 0;
 
-  // Runs `on_exit` once, when the process has ended, on a thread of its own, whoever started it;
-  // soon if there is no such process (any more); never because there is no descriptor to watch it
-  // by: then it is tried again. Once the destructor has returned, never again.
+  // Runs `on_exit` once, when the process has ended, on a thread of its own, whoever started the
+  // process; soon if there is no such process (any more). If there is no descriptor to watch it by,
+  // it is tried again. Once the destructor has returned, nothing runs any more.
   virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
 
-  // Ends it at once (SIGKILL), if it is still there: a worker that says and hears nothing.
+  // Ends the process at once (SIGKILL), if it is still there: a worker that says and hears nothing.
   virtual void End(const ProcessId& process) = 0;
 };
 

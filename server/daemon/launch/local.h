@@ -1,3 +1,4 @@
+// The launcher that makes workers processes of this machine. A free function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_LAUNCH_LOCAL_H_
 #define DESCENT_SERVER_DAEMON_LAUNCH_LOCAL_H_
 
@@ -10,9 +11,8 @@
 
 namespace descent::daemon {
 
-// Workers as processes of this machine, which find the daemon by the unix socket `socket`.
-// `arguments`: those of every worker, besides its own. FAILED_PRECONDITION: `binary` can't be
-// executed.
+// Starts workers that find the daemon by the unix socket `socket`. `arguments` are those of every
+// worker, besides its own. FAILED_PRECONDITION if `binary` can't be executed.
 absl::StatusOr<std::unique_ptr<Launcher>> LocalLauncher(
     const std::string& binary, const std::string& socket,
     const std::vector<std::string>& arguments = {});

@@ -36,7 +36,7 @@ using server::MutexLock;
 
 constexpr int kRetryMillis = 100;
 
-// Owns a descriptor.
+// Owns a descriptor, and closes it.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -51,7 +51,8 @@ class Descriptor {
   const int fd_;
 };
 
-// This process's environment, and what is given, in place of what it has under the same names.
+// Gives this process's environment, and what is given, in place of what it has under the same
+// names.
 std::vector<std::string> Environment(const std::map<std::string, std::string>& given) {
   std::vector<std::string> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -62,7 +63,7 @@ std::vector<std::string> Environment(const std::map<std::string, std::string>& g
   return variables;
 }
 
-// As the C library wants them. They point into `texts`.
+// Gives the texts as the C library wants them: pointers into `texts`.
 std::vector<char*> Pointers(std::vector<std::string>* texts) {
   std::vector<char*> pointers;
   for (std::string& text : *texts) pointers.push_back(text.data());
@@ -107,7 +108,8 @@ class SystemProcesses final : public Processes {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, log.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, log.get(), STDERR_FILENO);
-    // Whatever a library forgot to mark CLOEXEC: a live worker would keep locks and ports.
+    // A library may have forgotten to mark a descriptor CLOEXEC: a live worker would keep locks and
+    // ports.
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
@@ -124,7 +126,8 @@ class SystemProcesses final : public Processes {
     ProcessId process;
     int error = 0;
     {
-      // Under the lock so that the watching thread can't reap it before it is known as a child.
+      // The lock is held so that the watching thread can't reap the child before it is known as
+      // one.
       MutexLock lock(mutex_);
       pid_t pid = 0;
       error = posix_spawn(&pid, command.words.front().c_str(), &actions, &attributes,
@@ -153,7 +156,7 @@ class SystemProcesses final : public Processes {
   }
 
   void End(const ProcessId& process) override {
-    // By descriptor: once it is open, the number can't become another process's.
+    // The descriptor is opened first: once it is open, the number can't become another process's.
     const Descriptor opened(static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0)));
     if (opened.get() < 0 || ProcessStartTicks(process.pid) != process.start_ticks) return;
     syscall(SYS_pidfd_send_signal, opened.get(), SIGKILL, nullptr, 0);
@@ -166,13 +169,13 @@ class SystemProcesses final : public Processes {
     std::function<void(const ProcessExit&)> on_exit;
   };
 
-  // For want of a descriptor.
+  // A process that is not watched yet, for want of a descriptor.
   struct Unwatched {
     ProcessId process;
     std::function<void(const ProcessExit&)> on_exit;
   };
 
-  // Room for what a launch opens: the log, and files of /proc.
+  // Makes room for what a launch opens: the log, and files of /proc.
   class RoomForLaunch {
    public:
     explicit RoomForLaunch(SystemProcesses* processes) : processes_(processes) {
@@ -188,7 +191,8 @@ class SystemProcesses final : public Processes {
     SystemProcesses* const processes_;
   };
 
-  // False: not now, there is no descriptor. That must not be taken for the process's end.
+  // Gives false if it is not possible now, for want of a descriptor, which must not be taken for
+  // the process's end.
   bool TryWatch(Unwatched* unwatched) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const ProcessId& process = unwatched->process;
     const int fd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
@@ -210,7 +214,7 @@ class SystemProcesses final : public Processes {
     return true;
   }
 
-  // What epoll waits for, in milliseconds.
+  // Watches the rest, and gives what epoll waits for, in milliseconds.
   int WatchRest() {
     MutexLock lock(mutex_);
     while (!unwatched_.empty() && TryWatch(&unwatched_.back())) unwatched_.pop_back();

@@ -1,3 +1,4 @@
+// Processes of this machine: they are started, watched and ended here.
 #ifndef DESCENT_SERVER_DAEMON_LAUNCH_PROCESSES_H_
 #define DESCENT_SERVER_DAEMON_LAUNCH_PROCESSES_H_
 
@@ -23,14 +24,14 @@ struct ProcessId {
 
 // How a process ended.
 struct ProcessExit {
-  bool known = false;   // false: it is not our child, so nobody tells us
-  int exit_status = 0;  // of a process that exited
-  int signal = 0;       // of one that was killed; else 0
+  bool known = false;   // false if it is not our child, so that nobody tells us
+  int exit_status = 0;  // if it exited
+  int signal = 0;       // if it was killed; else 0
 
   bool clean() const { return known && exit_status == 0 && signal == 0; }
 };
 
-// `was killed by signal 9 (SIGKILL)`, `exited with status 1`, `is gone`.
+// Gives `was killed by signal 9 (SIGKILL)`, `exited with status 1`, `is gone`.
 std::string DescribeExit(const ProcessExit& exit);
 
 // A program to be started: its words (the first is its file), what its environment has besides the
@@ -41,24 +42,24 @@ struct Command {
   std::string log_path;
 };
 
-// Processes of this machine, of whatever kind. Children get a session of their own (a Ctrl-C at the
-// daemon's terminal is not theirs) and none of our descriptors but stdout and stderr. Others are
-// watched too, by pidfd: a daemon that was restarted has workers that are not its children.
-// Thread-safe.
+// Processes of whatever kind. Children get a session of their own (a Ctrl-C at the daemon's
+// terminal is not theirs) and none of our descriptors but stdout and stderr. Others are watched
+// too, by pidfd: a daemon that was restarted has workers that are not its children. Thread-safe.
 class Processes {
  public:
   static std::unique_ptr<Processes> OfThisMachine();
   virtual ~Processes() = default;
 
-  // RESOURCE_EXHAUSTED: no descriptor is left, try again soon; UNAVAILABLE: it can't be started.
+  // Gives RESOURCE_EXHAUSTED if no descriptor is left: try again soon; UNAVAILABLE if it can't be
+  // started.
   virtual absl::StatusOr<ProcessId> Start(const Command& command) = 0;
 
-  // As Launcher's.
+  // These are as Launcher's.
   virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
   virtual void End(const ProcessId& process) = 0;
 };
 
-// 0 if there is no such process.
+// Gives the process's start time in clock ticks, or 0 if there is no such process. Any thread.
 int64_t ProcessStartTicks(int64_t pid);
 
 }  // namespace descent::daemon

@@ -29,7 +29,7 @@ std::string ToHex(const unsigned char* bytes, size_t size) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), size));
 }
 
-// The key's digits; empty if the file isn't there, or holds no key.
+// Gives the key's digits, or nothing if the file isn't there, or holds no key.
 std::string ReadKey(const std::string& path) {
   std::stringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();

@@ -1,3 +1,6 @@
+// `Secrets` are what the daemon knows its workers by: each has a secret that follows from its name
+// and a key of 256 random bits, so that the next daemon of this folder knows the same workers, and
+// nothing need be kept for each. A value; thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_LAUNCH_SECRETS_H_
 #define DESCENT_SERVER_DAEMON_LAUNCH_SECRETS_H_
 
@@ -9,19 +12,16 @@
 
 namespace descent::daemon {
 
-// What the daemon knows its workers by: each has a secret that follows from its name and a key of
-// 256 random bits, so that the next daemon of this folder knows the same workers, and nothing need
-// be kept for each. A value; thread-safe.
 class Secrets {
  public:
-  // The key in this file, which is made, for its owner alone, if it isn't there. UNAVAILABLE if it
-  // can't be read or made.
+  // Opens the key in this file, which is made, for its owner alone, if it isn't there. UNAVAILABLE
+  // if it can't be read or made.
   static absl::StatusOr<Secrets> Open(const std::string& key_file);
 
-  // HMAC-SHA-256 (RFC 2104) of the name, hexadecimal: 64 digits.
+  // Gives HMAC-SHA-256 (RFC 2104) of the name, hexadecimal: 64 digits.
   std::string Of(const std::string& name) const;
 
-  // In a time that says nothing about where they differ.
+  // Compares in a time that says nothing about where the two differ.
   bool IsSecretOf(const std::string& name, const std::string& secret) const;
 
  private:
@@ -30,7 +30,7 @@ class Secrets {
   std::string key_;
 };
 
-// Writes a text as a file for its owner alone, whole or not at all. UNAVAILABLE.
+// Writes a text as a file for its owner alone, whole or not at all. UNAVAILABLE if it can't.
 absl::Status WritePrivateFile(const std::string& path, const std::string& text);
 
 }  // namespace descent::daemon

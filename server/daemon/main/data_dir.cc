@@ -36,7 +36,7 @@ std::string Env(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// FNV-1a: stable over builds, unlike std::hash.
+// Hashes by FNV-1a, which is stable over builds, unlike std::hash.
 uint64_t Hash(const std::string& text) {
   uint64_t hash = 14695981039346656037U;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
@@ -52,8 +52,8 @@ absl::Status WriteAll(int fd, const std::string& text) {
   return absl::OkStatus();
 }
 
-// Takes from others what they may do with a file, or a folder and all below it. Nothing if it isn't
-// there.
+// Takes from others what they may do with a file, or a folder and all below it. Does nothing if it
+// isn't there.
 void Restrict(const std::filesystem::path& path) {
   using std::filesystem::perms;
   const auto restrict_one = [](const std::filesystem::path& one) {
@@ -80,7 +80,7 @@ void RestrictStore(const std::string& folder) {
   }
 }
 
-// The process that wrote the lock file; 0 if it is not there yet.
+// Gives the process that wrote the lock file, or 0 if it is not there yet.
 int64_t ReadPid(int lock) {
   char text[32] = {};
   const ssize_t size = pread(lock, text, sizeof text - 1, 0);
@@ -104,7 +104,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
   std::error_code error;
   std::string folder = std::filesystem::absolute(path, error).lexically_normal().string();
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
-  // Its name is in what the workers and the clients are told, in protobuf's strings.
+  // The folder's name is in what the workers and the clients are told, in protobuf's strings.
   if (!IsUtf8(folder)) {
     return absl::InvalidArgumentError(
         absl::StrCat("The folder's name ", ValidUtf8(folder),
@@ -131,7 +131,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
   }
   for (int tries = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; ++tries) {
     const int64_t holder = ReadPid(lock);
-    // A daemon that was killed while it launched a worker: the child has its descriptors until it
+    // The daemon was killed while it launched a worker: the child has its descriptors until it
     // becomes the worker's program, a moment later.
     const bool is_dead = holder > 0 && kill(static_cast<pid_t>(holder), 0) != 0 && errno == ESRCH;
     if (is_dead && tries < kLockTries) {

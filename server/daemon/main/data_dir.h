@@ -1,3 +1,4 @@
+// A `DataDir` is a daemon's folder, locked for as long as this lives: one writer. Not thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_MAIN_DATA_DIR_H_
 #define DESCENT_SERVER_DAEMON_MAIN_DATA_DIR_H_
 
@@ -9,15 +10,14 @@
 
 namespace descent::daemon {
 
-// `~/.local/share/descent`, or what XDG_DATA_HOME says.
+// Gives `~/.local/share/descent`, or what XDG_DATA_HOME says.
 std::string DefaultDataDir();
 
-// A daemon's folder, locked for as long as this lives: one writer. Not thread-safe.
 class DataDir {
  public:
   // Makes the folder if need be, for its owner alone; in one that was there before it takes from
-  // others what they may do with the store's files. FAILED_PRECONDITION: another daemon has it;
-  // UNAVAILABLE: it can't be made or written.
+  // others what they may do with the store's files. FAILED_PRECONDITION if another daemon has it;
+  // UNAVAILABLE if it can't be made or written.
   static absl::StatusOr<std::unique_ptr<DataDir>> Lock(const std::string& path);
 
   // Takes descentd.json away, then the lock.
@@ -27,8 +27,8 @@ class DataDir {
 
   const std::string& path() const { return path_; }  // absolute
 
-  // Where workers find the daemon: in the folder if a unix socket's path may be that long, else a
-  // short one that depends on the folder alone, so that workers find the next daemon too.
+  // Gives where workers find the daemon: in the folder if a unix socket's path may be that long,
+  // else a short path that depends on the folder alone, so that workers find the next daemon too.
   absl::StatusOr<std::string> WorkerSocket() const;
 
   // Writes descentd.json, for programs that look for the daemon; replaces it in one piece.

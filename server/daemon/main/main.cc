@@ -1,5 +1,5 @@
-// descentd: the control plane. Takes the folder's lock, opens the journal, takes up the jobs, and
-// serves until it is told to stop.
+// descentd is the control plane. It takes the folder's lock, opens the journal, takes up the jobs,
+// and serves until it is told to stop.
 
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -46,7 +46,7 @@ namespace {
 
 constexpr const char* kVersion = "0.1.0";
 
-// What the workers have to save their checkpoints in. systemd's own patience is 90 s.
+// The workers have so long to save their checkpoints. systemd's own patience is 90 s.
 constexpr auto kShutdownTime = std::chrono::seconds(60);
 
 struct Flags {
@@ -62,7 +62,7 @@ struct Flags {
   int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
 
-// Beside this program, or where Bazel builds it.
+// Finds it beside this program, or where Bazel builds it.
 std::string FindWorkerBinary() {
   std::error_code error;
   const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -73,7 +73,7 @@ std::string FindWorkerBinary() {
   return std::filesystem::exists(built, error) ? built.string() : beside.string();
 }
 
-// What confines the workers: the folders as they are now, wherever the daemon stands.
+// Gives what confines the workers: the folders as they are now, wherever the daemon stands.
 absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std::string>& roots) {
   std::vector<std::string> arguments;
   for (const std::string& root : roots) {
@@ -92,8 +92,7 @@ int Refuse(const absl::Status& status) {
   return 1;
 }
 
-// SQLite takes the log of a database that is not there for rubbish, and removes it: before that, it
-// is said.
+// Refuses a log without its database: SQLite takes it for rubbish, and would remove it.
 absl::Status CheckLog(const std::string& database) {
   std::error_code error;
   const std::string log = database + "-wal";
@@ -107,7 +106,7 @@ absl::Status CheckLog(const std::string& database) {
                    "begin anew with --new_store"));
 }
 
-// `descentd check`: 0 if the store is whole, 1 if it is not, 2 if it can't be looked at.
+// Runs `descentd check`: 0 if the store is whole, 1 if it is not, 2 if it can't be looked at.
 int Check(const Flags& flags, bool json) {
   const std::string path = flags.data_dir + "/descent.db";
   const absl::StatusOr<StoreReport> report = CheckStore(path);
@@ -158,7 +157,7 @@ int WaitForSignal(const sigset_t& signals) {
 }
 
 int Serve(const Flags& flags) {
-  // Before any thread is made: all inherit it, and only sigwait takes these.
+  // This comes before any thread is made: all inherit it, and only sigwait takes these.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -241,9 +240,9 @@ int Serve(const Flags& flags) {
                             }
                             return transports;
                           }});
-  // What those who have a connection can do, and whether others get one. A damaged journal is one
-  // job's trouble, for which clients need not turn away; but whoever asks how the daemon is should
-  // hear of it.
+  // This says what those who have a connection can do, and whether others get one. A damaged
+  // journal is one job's trouble, for which clients need not turn away; but whoever asks how the
+  // daemon is should hear of it.
   const auto readiness = [&] {
     for (const absl::Status& status : {health(), (*journal)->damage(), (*jobs)->launching(),
                                        (*api)->listening(), CheckDescriptors()}) {

@@ -19,10 +19,10 @@ namespace {
 // at its start its log.
 constexpr int64_t kOwn = 112 + kHeldForHealth;
 constexpr int64_t kOfAJob = 4;
-// At the workers' socket come people's own programs, each with one connection.
+// People's own programs come to the workers' socket, each with one connection.
 constexpr int64_t kFewWorkers = 8;
 constexpr int64_t kMostWorkers = 1024;
-// A watcher of gRPC costs some 40 KiB, so that this is 160 MiB at most.
+// A gRPC watcher costs some 40 KiB, so that this is 160 MiB at most.
 constexpr int64_t kMostGrpc = 4096;
 constexpr int64_t kMostHttp = 1024;
 
@@ -34,7 +34,7 @@ int64_t RaiseDescriptorLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);  // else it stays as it is
+    setrlimit(RLIMIT_NOFILE, &limit);  // if that fails it stays as it is
   }
   return DescriptorLimit();
 }

@@ -1,3 +1,5 @@
+// The process's file descriptors: how many there are, and what each kind of connection may take of
+// them. Free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_
 #define DESCENT_SERVER_DAEMON_SOCKETS_DESCRIPTORS_H_
 
@@ -9,12 +11,10 @@
 
 namespace descent::daemon {
 
-// The process's file descriptors: how many there are, and whose they are.
-
-// Raises the soft limit to the hard one, and returns it. Before any connection is taken.
+// Raises the soft limit to the hard one, and returns it. Call it before any connection is taken.
 int64_t RaiseDescriptorLimit();
 
-// The soft limit as it is now: somebody may have changed it (prlimit).
+// Gives the soft limit as it is now: somebody may have changed it (prlimit).
 int64_t DescriptorLimit();
 
 // How many connections of each kind may be open, so that together they leave to the daemon what it
@@ -22,25 +22,25 @@ int64_t DescriptorLimit();
 struct ConnectionLimits {
   int64_t http = 0;  // besides kHealthConnections
   int64_t grpc = 0;
-  // At the workers' socket, of processes that the daemon has not started.
+  // These are at the workers' socket, of processes that the daemon has not started.
   int64_t workers = 0;
 };
 ConnectionLimits LimitsOf(int64_t descriptors, int running_jobs);
 
-// HTTP connections beyond all limits, for those that ask how the daemon is.
+// So many HTTP connections are beyond all limits, for those that ask how the daemon is.
 inline constexpr int64_t kHealthConnections = 16;
 // So many of these descriptors are held open from the start: whoever else uses up all there are,
 // these are left.
 inline constexpr int64_t kHeldForHealth = 8;
 
-// Whether this errno says that no descriptor, or no memory of the kernel's, is left.
+// True if this errno says that no descriptor, or no memory of the kernel's, is left.
 bool IsOutOfDescriptors(int error);
 
-// OK if a file can be opened now; else RESOURCE_EXHAUSTED, with the limit.
+// Gives OK if a file can be opened now; else RESOURCE_EXHAUSTED, with the limit.
 absl::Status CheckDescriptors();
 
-// A descriptor held open for when there is no other: closed, it makes room to accept one
-// connection and say so on it. Not thread-safe.
+// A descriptor held open for when there is no other: closed, it makes room to accept one connection
+// and say so on it. Not thread-safe.
 class SpareDescriptor {
  public:
   SpareDescriptor() { Take(); }
@@ -48,7 +48,7 @@ class SpareDescriptor {
   SpareDescriptor(const SpareDescriptor&) = delete;
   SpareDescriptor& operator=(const SpareDescriptor&) = delete;
 
-  void Take();  // again; nothing if there is none to be had
+  void Take();  // holds one again, or none if there is none to be had
   void Release();
   bool held() const { return fd_ >= 0; }
 
@@ -56,7 +56,8 @@ class SpareDescriptor {
   int fd_ = -1;
 };
 
-// Descriptors held open for a purpose, and lent to it when there are no others. Not thread-safe.
+// Descriptors held open for a purpose, and lent to it when there are no others. The legal order of
+// calls is below. Not thread-safe.
 //
 //   Fill* (Lend (TakeBack | Fill)*)*
 class HeldDescriptors {
@@ -66,12 +67,12 @@ class HeldDescriptors {
   HeldDescriptors(const HeldDescriptors&) = delete;
   HeldDescriptors& operator=(const HeldDescriptors&) = delete;
 
-  // Closes one, so that one can be opened. False: all are lent.
+  // Closes one, so that one can be opened. False if all are lent.
   bool Lend();
-  // Holds this one, which is open, in place of one that was lent. What it stood for is closed, and
-  // nobody else can have the descriptor meanwhile.
+  // Holds this descriptor, which is open, in place of one that was lent. What it stood for is
+  // closed, and nobody else can have the descriptor meanwhile.
   void TakeBack(int fd);
-  // Holds what is missing, as far as there are some again.
+  // Holds what is missing, as far as there are descriptors again.
   void Fill();
 
  private:

@@ -36,16 +36,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kBacklog = 1024;
-// As gRPC's keepalive: what is not acknowledged for so long ends the connection.
+// As with gRPC's keepalive, what is not acknowledged for so long ends the connection.
 constexpr int kUserTimeoutMillis = 20'000;
 // How long a client that is turned away has for its first call, and how many do so at a time.
 constexpr auto kRefusalTime = std::chrono::seconds(1);
 constexpr size_t kMostRefusals = 32;
-// By the spare descriptor, one after the other.
+// Those that are refused by the spare descriptor come one after the other.
 constexpr int kSpareRefusalMillis = 100;
 constexpr int kMostAccepts = 64;  // between looks at those who are turned away
-// Of one process that has a share of its own: it connects once, and again before the kernel has
-// noticed that the connection before is gone.
+// One process that has a share of its own connects once, and again before the kernel has noticed
+// that the connection before is gone.
 constexpr int64_t kMostOfAProcess = 8;
 constexpr auto kRefusalLogPause = std::chrono::seconds(10);
 constexpr int kTickMillis = 1000;
@@ -64,7 +64,7 @@ class Listener final : public GrpcListener {
     Listener::Stop();
     if (listener_ >= 0) close(listener_);
     if (wake_ >= 0) close(wake_);
-    // Unless another one has replaced it.
+    // The file is ours unless another daemon has replaced it.
     if (!path_.empty() && FileOf(path_) == file_) unlink(path_.c_str());
   }
 
@@ -143,7 +143,7 @@ class Listener final : public GrpcListener {
   absl::Status Bind(const sockaddr_storage& address, socklen_t size) {
     const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return CannotListen(where_, errno);
-    // Not SO_REUSEPORT: a second daemon must not share the port silently.
+    // SO_REUSEPORT is not set: a second daemon must not share the port silently.
     const int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
@@ -157,7 +157,7 @@ class Listener final : public GrpcListener {
     return absl::OkStatus();
   }
 
-  // Which file stands there; 0: none.
+  // Gives which file stands there, or 0 if none does.
   static ino_t FileOf(const std::string& path) {
     struct stat status{};
     return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
@@ -200,14 +200,15 @@ class Listener final : public GrpcListener {
   }
 
   void AcceptAll() {
-    // Not for ever: those who were refused want their answers.
+    // It does not go on for ever: those who were refused want their answers.
     for (int i = 0; i < kMostAccepts && !stopping_; ++i) {
       const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (fd >= 0) {
         Take(fd);
       } else if (IsOutOfDescriptors(errno)) {
         if (RefuseWithSpare()) continue;
-        // Not even the spare one: somebody else was faster. The client waits in the backlog.
+        // Not even the spare one is left: somebody else was faster. The client waits in the
+        // backlog.
         std::this_thread::sleep_for(std::chrono::milliseconds(kShortTickMillis));
         return;
       } else if (errno == EAGAIN) {
@@ -216,7 +217,7 @@ class Listener final : public GrpcListener {
         server::LogError("sockets", absl::StrCat(where_, ": ", server::ErrnoText(errno)));
         std::this_thread::sleep_for(std::chrono::milliseconds(kTickMillis));
         return;
-      }  // else of that one connection, which is gone: accept(2)
+      }  // another error is of that one connection, which is gone: accept(2)
     }
   }
 
@@ -260,7 +261,8 @@ class Listener final : public GrpcListener {
     }
   }
 
-  // The process at the other end of a unix socket; 0: none, or of another machine's.
+  // Gives the process at the other end of a unix socket, or 0 if there is none, or it is another
+  // machine's.
   int64_t PeerOf(int fd) const {
     if (path_.empty()) return 0;
     ucred peer{};
@@ -268,7 +270,8 @@ class Listener final : public GrpcListener {
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
   }
 
-  // Whoever is turned away may come back at once, a thousand times a second.
+  // Logs refusals with pauses: whoever is turned away may come back at once, a thousand times a
+  // second.
   void LogRefusal(int64_t pid) {
     const Clock::time_point now = Clock::now();
     if (now < next_refusal_log_) return;
@@ -312,20 +315,20 @@ class Listener final : public GrpcListener {
 
   const Options options_;
   std::string where_;
-  std::string path_;  // of a unix socket
-  ino_t file_ = 0;    // that stands there
+  std::string path_;  // for a unix socket
+  ino_t file_ = 0;    // the file that stands there
   int port_ = 0;
   int listener_ = -1;
   int wake_ = -1;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<bool> is_out_ = false;  // of descriptors
+  std::atomic<bool> is_out_ = false;  // whether descriptors are out
   std::atomic<int64_t> refused_count_ = 0;
   mutable server::Mutex mutex_;
   mutable SocketCensus census_ ABSL_GUARDED_BY(mutex_);
   std::map<int64_t, SocketCensus> own_ ABSL_GUARDED_BY(mutex_);  // by pid
   SpareDescriptor spare_;                                        // the thread's, as what follows
-  std::list<Refused> refused_;                                   // are being told so
+  std::list<Refused> refused_;                                   // those that are being told so
   Clock::time_point next_refusal_log_;
   std::thread thread_;
 };

@@ -1,3 +1,13 @@
+// A `GrpcListener` listens for a gRPC server and hands it the connections. Thread-safe; it has a
+// thread of its own.
+//
+// gRPC 1.51 gives up its own listener for good at the first accept that fails for want of a
+// descriptor (src/core/lib/iomgr/tcp_server_posix.cc, on_read): from then on connections are made
+// by the kernel and nobody ever answers. This one goes on, and also counts: a connection beyond the
+// limit is told so (grpc_refusal.h), and closed; over a unix socket it is closed at once, and the
+// log tells.
+//
+// The legal order is Tcp or Unix; AddTo a builder; Start when the server stands; Stop; destruction.
 #ifndef DESCENT_SERVER_DAEMON_SOCKETS_GRPC_LISTENER_H_
 #define DESCENT_SERVER_DAEMON_SOCKETS_GRPC_LISTENER_H_
 
@@ -14,46 +24,39 @@
 
 namespace descent::daemon {
 
-// Listens for a gRPC server and hands it the connections. Thread-safe; one thread of its own.
-//
-// gRPC 1.51 gives up its own listener for good at the first accept that fails for want of a
-// descriptor (src/core/lib/iomgr/tcp_server_posix.cc, on_read): from then on connections are made
-// by the kernel and nobody ever answers. This one goes on, and also counts: a connection beyond
-// the limit is told so (grpc_refusal.h), and closed; over a unix socket it is closed at once, and
-// the log tells.
-//
-// Legal order: Tcp or Unix; AddTo a builder; Start when the server stands; Stop; destruction.
 class GrpcListener {
  public:
   struct Options {
-    // Asked at every connection: may change.
+    // It is asked at every connection, and may change.
     std::function<int64_t()> max_connections = [] { return std::numeric_limits<int64_t>::max(); };
-    // Of a unix socket: whether a process with this pid has a share of its own, a few connections
-    // for each, which count for nothing else. Asked at every connection, on the listener's thread;
-    // must not block.
+    // For a unix socket: true if a process with this pid has a share of its own, a few connections
+    // for each, which count for nothing else. It is asked at every connection, on the listener's
+    // thread, and must not block.
     std::function<bool(int64_t pid)> has_own_share = [](int64_t) { return false; };
   };
 
-  // `host` is numeric; port 0: any free one. Listens when it returns, so that clients wait rather
-  // than be refused. UNAVAILABLE: the reason as a sentence.
+  // Gives a listener that listens already, so that clients wait rather than be refused. `host` is
+  // numeric; port 0 means any free one. UNAVAILABLE has the reason as a sentence.
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Tcp(const std::string& host, int port,
                                                            Options options);
-  // A socket in the file system, for its owner alone; one that is there already is replaced. Made
-  // anew if somebody removes it (a cleaner of /tmp).
+  // Gives one at a socket in the file system, for its owner alone; a socket that is there already
+  // is replaced. It is made anew if somebody removes it (a cleaner of /tmp).
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Unix(const std::string& path,
                                                             Options options);
 
-  virtual ~GrpcListener() = default;  // as Stop
+  virtual ~GrpcListener() = default;  // does what Stop does
 
-  virtual int port() const = 0;  // 0 of a unix socket
+  virtual int port() const = 0;  // 0 for a unix socket
 
-  // In place of AddListeningPort.
+  // Adds this listener to a server, in place of AddListeningPort.
   virtual void AddTo(grpc::ServerBuilder& builder) = 0;
   virtual void Start() = 0;
-  // Takes no more; before the server's Shutdown. Idempotent, blocks for a moment.
+  // Takes no more connections; call it before the server's Shutdown. Idempotent, blocks for a
+  // moment.
   virtual void Stop() = 0;
 
-  // Open now, but for those of has_own_share; turned away since the start.
+  // How many are open now, but for those of has_own_share, and how many were turned away since the
+  // start.
   virtual int64_t connections() const = 0;
   virtual int64_t refused() const = 0;
 

@@ -40,7 +40,7 @@ void AppendFrame(FrameType type, uint8_t flags, uint32_t stream, std::string_vie
   out->append(payload);
 }
 
-// HPACK (RFC 7541): a string as it is, its length in a prefix of seven bits.
+// Writes a string by HPACK (RFC 7541) as it is, its length in a prefix of seven bits.
 void AppendText(std::string_view text, std::string* out) {
   constexpr size_t kPrefix = 127;
   size_t size = text.size();
@@ -56,14 +56,14 @@ void AppendText(std::string_view text, std::string* out) {
   out->append(text);
 }
 
-// A field that goes into no table.
+// Writes a field that goes into no table.
 void AppendField(std::string_view name, std::string_view value, std::string* out) {
   out->push_back('\0');
   AppendText(name, out);
   AppendText(value, out);
 }
 
-// A call's whole answer: gRPC's "Trailers-Only".
+// Gives a call's whole answer, which is gRPC's "Trailers-Only".
 std::string Answer(std::string_view why) {
   std::string block = "\x88";  // :status 200, of the static table
   AppendField("content-type", "application/grpc", &block);
@@ -83,7 +83,7 @@ GrpcRefusal::GrpcRefusal(int fd, std::string_view why) : fd_(fd), answer_(Answer
 GrpcRefusal::~GrpcRefusal() { close(fd_); }
 
 void GrpcRefusal::Send(std::string_view bytes) {
-  // A new connection's buffer has room for it; else the client hears nothing.
+  // A new connection's buffer has room for it; otherwise the client hears nothing.
   [[maybe_unused]] const ssize_t sent =
       send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -92,8 +92,8 @@ bool GrpcRefusal::Advance() {
   char buffer[16 << 10];
   ssize_t count = 0;
   while ((count = recv(fd_, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0) {
-    // What comes after the end is read all the same: closed with something unread, the kernel would
-    // reset the connection, and the answer could be lost.
+    // What comes after the end is read all the same: if it were closed with something unread, the
+    // kernel would reset the connection, and the answer could be lost.
     if (idle()) received_.append(buffer, static_cast<size_t>(count));
     if (received_.size() > kMostReceived) return false;
   }

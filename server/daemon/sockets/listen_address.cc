@@ -24,7 +24,7 @@ absl::Status Refuse(std::string_view flag, std::string_view text, std::string_vi
                       reason::kInvalidAddress);
 }
 
-// Fills `storage` from a numeric address; its length, or 0.
+// Fills `storage` from a numeric address, and gives its length, or 0.
 socklen_t ToSocketAddress(const ListenAddress& address, sockaddr_storage* storage) {
   std::memset(storage, 0, sizeof(*storage));
   auto* v4 = reinterpret_cast<sockaddr_in*>(storage);
@@ -98,7 +98,7 @@ absl::Status ProbeListenAddress(const ListenAddress& address, std::string_view f
                                   server::ErrnoText(errno)),
                      reason::kCannotListen);
   }
-  // As the servers do, so that connections of a daemon that has just left don't count.
+  // This is as the servers do, so that connections of a daemon that has just left don't count.
   const int one = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
   const int result = bind(fd, reinterpret_cast<const sockaddr*>(&storage), length);

@@ -1,3 +1,7 @@
+// The address that a daemon listens on. Free functions; any thread.
+//
+// It is `host:port` of a loopback address, `[::1]:port`, or `localhost:port`. Without encryption
+// and authentication nothing else may be listened on; INVALID_ARGUMENT names `flag`.
 #ifndef DESCENT_SERVER_DAEMON_SOCKETS_LISTEN_ADDRESS_H_
 #define DESCENT_SERVER_DAEMON_SOCKETS_LISTEN_ADDRESS_H_
 
@@ -9,11 +13,9 @@
 
 namespace descent::daemon {
 
-// `host:port` of a loopback address, `[::1]:port`, or `localhost:port`; INVALID_ARGUMENT names
-// `flag`. Without encryption and authentication nothing else may be listened on.
 struct ListenAddress {
   std::string host;  // numeric: `127.0.0.1`, `::1`
-  int port = 0;      // 0: any free one
+  int port = 0;      // 0 means any free one
 
   std::string ToString() const;
 };

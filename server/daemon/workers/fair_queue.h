@@ -1,3 +1,7 @@
+// A `FairQueue` is what callers wait for, in turns: of each principal the oldest, then of the next
+// one (round robin; J. Nagle, RFC 970). However much one asks for, another waits for one piece of
+// it at the most. One thread at a time; costs grow with those who wait, not with what they asked
+// for.
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_FAIR_QUEUE_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_FAIR_QUEUE_H_
 
@@ -11,24 +15,21 @@
 
 namespace descent::daemon {
 
-// What callers wait for, in turns: of each principal the oldest, then of the next one (round robin;
-// J. Nagle, RFC 970). However much one asks for, another waits for one piece of it at the most. One
-// thread at a time; costs grow with those who wait, not with what they asked for.
 template <class T>
 class FairQueue {
  public:
   void Push(const Caller& caller, T item) { LineOf(caller).items.push_back(std::move(item)); }
-  // It has had its turn already.
+  // Puts the item first again, because it has had its turn already.
   void PushFront(const Caller& caller, T item) { LineOf(caller).items.push_front(std::move(item)); }
 
-  // Whether somebody waits for whom `may(caller)`.
+  // True if somebody waits for whom `may(caller)`.
   template <class May>
   bool Any(May&& may) const {
     return std::any_of(lines_.begin(), lines_.end(),
                        [&](const Line& line) { return may(line.caller); });
   }
 
-  // The next one of somebody for whom `may(caller)`; nothing if there is none.
+  // Takes the next item of somebody for whom `may(caller)`; nothing if there is none.
   template <class May>
   std::optional<T> Pop(May&& may) {
     for (auto line = lines_.begin(); line != lines_.end(); ++line) {
@@ -51,7 +52,7 @@ class FairQueue {
     std::erase_if(lines_, [](const Line& line) { return line.items.empty(); });
   }
 
-  // Of all, whose turn it is first; empties the queue.
+  // Takes all items, whose turn it is first, and leaves the queue empty.
   std::deque<T> TakeAll() {
     std::deque<T> all;
     while (std::optional<T> item = Pop([](const Caller&) { return true; })) {
@@ -73,7 +74,7 @@ class FairQueue {
     return lines_.emplace_back(Line{caller, {}});
   }
 
-  std::list<Line> lines_;  // whose turn it is first
+  std::list<Line> lines_;  // whose turn it is comes first
 };
 
 }  // namespace descent::daemon

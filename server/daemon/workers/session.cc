@@ -37,7 +37,7 @@ class Session final : public server::StreamReactor<BidiReactor>, public WorkerCo
  public:
   explicit Session(SessionHandler* handler) : handler_(handler) {}
 
-  // Ends it unless it has greeted by then.
+  // Ends the session unless it has greeted by then.
   void AwaitHello(std::chrono::milliseconds time) {
     hello_alarm_.Set(std::chrono::system_clock::now() + time,
                      [weak = std::weak_ptr<Session>(Self()), time](bool is_over) {
@@ -48,7 +48,7 @@ class Session final : public server::StreamReactor<BidiReactor>, public WorkerCo
                      });
   }
 
-  // Not once it is finished: a handler may resume then.
+  // Reads the next message, but not once the session is finished: a handler may resume then.
   void ReadNext() {
     MutexLock lock(mutex_);
     if (!finished()) StartRead(&incoming_);
@@ -111,7 +111,7 @@ class Session final : public server::StreamReactor<BidiReactor>, public WorkerCo
     }
   }
 
-  // Nobody reads while the handler takes its time: the end must be noticed all the same.
+  // Nobody reads while the handler takes its time, so the end must be noticed here.
   void OnCancel() override {
     MutexLock lock(mutex_);
     outgoing_.clear();
@@ -140,7 +140,8 @@ class Session final : public server::StreamReactor<BidiReactor>, public WorkerCo
     if (!outgoing_.empty()) {
       message = std::move(outgoing_.front());
       outgoing_.pop_front();
-      // The last line of defence, as in the worker: a message that can't be read ends its job.
+      // This is the last line of defence, as in the worker: a message that can't be read ends its
+      // job.
       if (const std::string field = MakeTextValid(&message); !field.empty()) {
         LogError("workers", absl::StrCat(field, " was not UTF-8 and is sent with U+FFFD"));
       }
@@ -205,7 +206,7 @@ class WorkerServerImpl final : public WorkerServer {
     grpc::ServerBuilder builder;
     listener_->AddTo(builder);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-    // Of who connects and says nothing, half of it, or nothing that concerns workers.
+    // This is for those who connect and say nothing, half of it, or nothing that concerns workers.
     const auto hello_millis = static_cast<int>(options_.hello_time.count());
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, hello_millis);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, hello_millis);

@@ -31,13 +31,13 @@ ProcessId ProcessOf(const worker::v1::Hello& hello) {
   return {hello.worker().pid(), hello.worker().process_start_ticks()};
 }
 
-// Of version 1, which says none, as its job tells.
+// A worker of version 1 says no role; whether it names a job tells.
 worker::v1::Hello::Role RoleOf(const worker::v1::Hello& hello) {
   if (hello.role() != Hello::ROLE_UNSPECIFIED) return hello.role();
   return hello.job().empty() ? Hello::SPARE : Hello::RANK;
 }
 
-// Whether it is in an attempt already. A program names its job in any case.
+// True if the worker is in an attempt already. A program names its job in any case.
 bool RunsAttempt(const worker::v1::Hello& hello) {
   return RoleOf(hello) == Hello::PROGRAM ? hello.attempt() > 0 : !hello.job().empty();
 }
@@ -95,9 +95,9 @@ void Supervisor::Add(const WorkerPtr& worker) {
   worker->heard_nanos_ = clock_->MonotonicNanos();
   workers_.push_back(worker);
   Count();
-  if (worker->process().pid <= 0) return;  // elsewhere: its lease alone tells
+  if (worker->process().pid <= 0) return;  // it is elsewhere: its lease alone tells
   launcher_->Watch(worker->process(), [this, loop = loop_, worker](const ProcessExit& exit) {
-    // The launcher outlives this: a stopped loop drops it.
+    // The launcher outlives this, and a stopped loop drops what is posted.
     loop->Post([this, worker, exit] { OnExit(worker, exit); });
   });
 }
@@ -119,7 +119,7 @@ void Supervisor::Shutdown(std::chrono::steady_clock::time_point deadline) {
     for (const WorkerPtr& worker : workers_) {
       if (worker->fenced()) EndIfSilent(*worker, clock_->MonotonicNanos(), 1);
       if (worker->fenced() || worker->connection() == nullptr) continue;
-      // It trains on, and finds the next daemon.
+      // A program trains on, and finds the next daemon.
       if (worker->kind() == WorkerKind::kProgram) continue;
       worker->leaving_ = true;
       DaemonMessage message;
@@ -199,7 +199,7 @@ absl::StatusOr<WorkerPtr> Supervisor::AdmitLaunched(const worker::v1::Hello& hel
   if (!is_proven) {
     return absl::UnauthenticatedError("This daemon has not launched this worker");
   }
-  // Launched by an earlier daemon.
+  // The worker was launched by an earlier daemon.
   auto worker = std::make_shared<Worker>(hello.worker_id(), process, WorkerKind::kLayers);
   worker->proven_ = true;
   if (!hello.job().empty()) worker->state_ = Worker::State::kAssigned;
@@ -223,7 +223,7 @@ absl::StatusOr<WorkerPtr> Supervisor::AdmitProgram(const worker::v1::Hello& hell
     }
     const bool is_under_way = worker->fenced() || worker->state_ == Worker::State::kAssigned;
     if (RunsAttempt(hello) || !is_under_way) return worker;
-    // The same process, and a new run in it: what it was before is over.
+    // It is the same process with a new run in it: what it was before is over.
     workers_.remove(worker);
     if (!worker->fenced()) {
       worker->Fence("Its program has begun anew");
@@ -283,7 +283,7 @@ void Supervisor::Greet(const ConnectionPtr& connection, const worker::v1::Hello&
     worker->state_ = Worker::State::kAssigned;
     worker->job_ = rules::JobIdOf(hello.job()).value_or(hello.job());
   } else if (!assigned && worker->state_ != Worker::State::kValidating) {
-    // It gave up what it did for the old connection.
+    // The worker gave up what it did for the old connection.
     EndPrediction(worker, PredictionLost("its worker lost the connection"));
     worker->state_ = Worker::State::kSpare;
     worker->spare_since_nanos_ = clock_->MonotonicNanos();
@@ -394,7 +394,7 @@ void Supervisor::EndUnreadable(const WorkerPtr& worker, const std::string& probl
 }
 
 void Supervisor::OnClosed(ConnectionPtr connection) {
-  // The worker may come back, or its process ends, or its lease does.
+  // The worker may come back, or its process ends, or its lease does: one of them tells.
   if (const WorkerPtr& worker = connection->worker; worker != nullptr) {
     MutexLock lock(worker->mutex_);
     if (worker->connection_ == connection) worker->connection_ = nullptr;
@@ -402,7 +402,7 @@ void Supervisor::OnClosed(ConnectionPtr connection) {
   loop_->Post([this] { Count(); });
 }
 
-// ----------------------------------------------------------------------------------- The end of
+// ---------------------------------------------------------------------- The end of workers
 
 void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
   workers_.remove(worker);
@@ -454,7 +454,7 @@ void Supervisor::CheckLeases() {
       continue;
     }
     if (worker->held_back_) worker->heard_nanos_ = now;
-    // It may be stopped, by somebody who looks at it: its process tells when it is gone.
+    // A program may be stopped, by somebody who looks at it: its process tells when it is gone.
     if (worker->kind() == WorkerKind::kProgram && worker->process().pid > 0) continue;
     const bool launching = worker->state_ == Worker::State::kLaunched;
     const double allowed = launching ? options_.launch_seconds : options_.lease_seconds;

@@ -1,3 +1,15 @@
+// The `Supervisor` launches workers, keeps a warm spare, watches leases, and knows who is alive and
+// what for: workers of jobs of known layers, which it launched, and programs, each for the one job
+// that it named. Who is neither is refused at its Hello, and gets nothing.
+//
+// It is confined to its loop but for the public methods marked thread-safe. The legal order is the
+// constructor, Await for every attempt that may still run, Start, anything, Shutdown,
+// StopListening, the loop's Stop, the destructor.
+//
+// A worker is found dead by its process (pidfd) or its silence (lease). A silent one is replaced
+// and fenced: it may be stopped, or elsewhere, and leaves when it hears of it. If its process on
+// this machine is silent for a second lease, it is ended (SIGKILL). A silent program of this
+// machine is waited for: nobody but its owner could start another.
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_SUPERVISOR_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_SUPERVISOR_H_
 
@@ -36,23 +48,26 @@ namespace descent::daemon {
 class AttemptHost {
  public:
   enum class Taken {
-    kTaken,   // done with it; `resume` was called, or will be once there is room for more
-    kOnLoop,  // will take time (re-computed history is compared with the store): ask on the loop
+    kTaken,   // it is done with; `resume` was called, or will be once there is room for more
+    kOnLoop,  // it will take time (re-computed history is compared with the store), so ask on the
+              // loop
   };
 
   virtual ~AttemptHost() = default;
 
-  // A program wants to run this job (`jobs/{job}`), and brings this secret. OK: it may wait for it.
-  // Error: it is refused, for that reason, which must not tell whether there is such a job.
+  // A program wants to run this job (`jobs/{job}`), and brings this secret. With OK it may wait for
+  // the job; with an error it is refused, for that reason, which must not tell whether there is
+  // such a job.
   virtual absl::Status OnProgram(const std::string& job, const std::string& secret) = 0;
 
-  // A batch of an assigned worker. Of an old attempt: the host fences the worker. `resume` lets the
-  // worker's next message be read; it may be called at any time, on any thread.
+  // Takes a batch of an assigned worker. If it is of an old attempt, the host fences the worker.
+  // `resume` lets the worker's next message be read; it may be called at any time, on any thread.
   virtual Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
                          const SessionHandler::Resume& resume) = 0;
 
-  // A worker says that it runs an attempt (the daemon, or its connection, was gone for a while).
-  // Welcome: the attempt is current and goes on with this worker. Error: fenced, for that reason.
+  // A worker says that it runs an attempt, because the daemon, or its connection, was gone for a
+  // while. With Welcome the attempt is current and goes on with this worker; with an error the
+  // worker is fenced, for that reason.
   virtual absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                           const worker::v1::Hello& hello) = 0;
 
@@ -60,53 +75,44 @@ class AttemptHost {
   virtual void OnHeartbeat(const WorkerPtr& worker) = 0;
 
   // What an assigned worker sent, or was sent, can't be parsed; `problem` is a sentence without its
-  // full stop. It belonged to this request, or (empty) to the attempt as a whole.
+  // full stop. It belonged to this request, or, if that is empty, to the attempt as a whole.
   virtual void OnUnreadable(const WorkerPtr& worker, const std::string& problem,
                             const std::string& request_id) = 0;
 
-  // An assigned worker came back without having seen Start.
+  // An assigned worker said Hello again as one that runs no attempt: it never saw Start.
   virtual void OnUnstarted(const WorkerPtr& worker) = 0;
 
   // An assigned worker has died or was silent for a lease; `cause` is a sentence without its full
-  // stop. Once a worker; not for fenced ones. `clean`: it exited with status 0.
+  // stop. It is called once a worker, and not for fenced ones. `clean` says that it exited with
+  // status 0.
   virtual void OnLost(const WorkerPtr& worker, const std::string& cause, bool clean) = 0;
 };
 
-// To whom it still asks while the daemon is shutting down.
+// What those are told who ask something while the daemon is shutting down.
 absl::Status ShuttingDown();
 
-// UNAVAILABLE, with a cause that is a sentence without its full stop.
+// Gives UNAVAILABLE, with a cause that is a sentence without its full stop.
 absl::Status PredictionLost(const std::string& cause);
 
-// The name in Secrets of a worker that the daemon launches.
+// Gives the name in Secrets of a worker that the daemon launches.
 std::string SecretName(const std::string& worker_id);
 
-// Launches workers, keeps a warm spare, watches leases, and knows who is alive and what for:
-// workers of jobs of known layers, which it launched, and programs, each for the one job that it
-// named. Who is neither is refused at its Hello, and gets nothing.
-//
-// Confined to its loop but for the public methods marked thread-safe. Legal order: Create, Await
-// for every attempt that may still run, Start, anything, Shutdown.
-//
-// A worker is found dead by its process (pidfd) or its silence (lease). A silent one is replaced,
-// not killed: it may be stopped, or elsewhere. When it wakes it is fenced. A silent program of this
-// machine is waited for: nobody but its owner could start another.
 class Supervisor : public SessionHandler {
  public:
   struct Options {
     std::string socket;
-    std::string log_dir;  // of spares: {worker_id}.log; exists
+    std::string log_dir;  // where the spares' {worker_id}.log are; it exists
     double lease_seconds = 10;
     int spares = 1;
-    // What a worker's start may take until its Hello: it loads LibTorch from a cold disk.
+    // What a worker's start may take until its Hello, because it loads LibTorch from a cold disk.
     double launch_seconds = 60;
-    // Specs that are validated at a time, each by a spare of its own. One principal has at most all
-    // but one of them, so that another finds one at once.
+    // So many specs are validated at a time, each by a spare of its own. One principal has at most
+    // all but one of them, so that another finds one at once.
     int max_validations = 4;
     // What a validation may take from its beginning in a spare.
     double validation_seconds = 300;
-    // Connections to the socket besides those of the workers that the daemon started, which always
-    // have room; asked at every connection.
+    // So many connections to the socket may there be besides those of the workers that the daemon
+    // started, which always have room; it is asked at every connection.
     std::function<int64_t()> max_guests = [] { return std::numeric_limits<int64_t>::max(); };
   };
 
@@ -116,8 +122,8 @@ class Supervisor : public SessionHandler {
   // StopListening and server::Loop::Stop come first.
   ~Supervisor() override;
 
-  // An attempt of an earlier daemon, of this job, whose worker may still run: lost when its process
-  // is gone, or when a lease has passed without a Hello.
+  // Waits for the worker of an earlier daemon's attempt at this job, which may still run: it is
+  // lost when its process is gone, or when a lease has passed without a Hello.
   WorkerPtr Await(const std::string& job, WorkerKind kind, const ProcessId& process);
 
   // Listens for workers and launches the first spare. Thread-safe.
@@ -130,10 +136,10 @@ class Supervisor : public SessionHandler {
   // The job wants no worker any more. Programs that wait for it are sent away.
   void CancelAcquire(const std::string& job);
 
-  // What the worker said about itself in its Hello.
+  // Gives what the worker said about itself in its Hello.
   const v1::WorkerInfo& info(const WorkerPtr& worker) const { return worker->info_; }
 
-  // Moves an assigned worker's log to where the job's are.
+  // Moves an assigned worker's log to where the job's logs are.
   void MoveLog(const WorkerPtr& worker, const std::string& path);
 
   // Has a spare build the spec; callers take turns, by their principals. INVALID_ARGUMENT with
@@ -141,20 +147,20 @@ class Supervisor : public SessionHandler {
   // what they say can't be read. Gives the validation's number.
   using Validated = std::function<void(absl::StatusOr<worker::v1::Valid>)>;
   int64_t Validate(const Caller& caller, const v1::Spec& spec, Validated done);
-  // Nobody wants it any more: `done` is not called. A spare that has begun has a second to end it
-  // (it then holds the data for whoever asks next), else it is replaced.
+  // Nobody wants the validation any more: `done` is not called. A spare that has begun has a second
+  // to end it (it then holds the data for whoever asks next), else it is replaced.
   void CancelValidation(int64_t number);
 
   // What becomes of a prediction; called on the loop.
   struct PredictionCallbacks {
     std::function<void(v1::PredictJobResponse)> on_response;
-    std::function<void(const absl::Status&)> on_end;  // the last; not after CancelPrediction
+    std::function<void(const absl::Status&)> on_end;  // the last call; not after CancelPrediction
   };
   // Has a spare predict, as soon as there is one and not too many do; principals take turns. The
   // supervisor sets the request's id and credits. UNAVAILABLE if the worker is lost meanwhile.
   void Predict(const std::string& id, const Caller& caller, worker::v1::Predict request,
                PredictionCallbacks callbacks);
-  // A response was passed on.
+  // Allows one response more, because one was passed on.
   void AllowPrediction(const std::string& id);
   void CancelPrediction(const std::string& id);
 
@@ -176,9 +182,9 @@ class Supervisor : public SessionHandler {
   int64_t workers() const { return workers_count_; }
   int64_t spares() const { return spares_count_; }
   int64_t fenced() const { return fenced_count_; }
-  // Workers whose next message is not read yet, because too much of theirs is not durable.
+  // How many workers' next message is not read yet, because too much of theirs is not durable.
   int64_t held_back() const { return *held_back_; }
-  // Those that are alive, as of the last change.
+  // Gives those that are alive, as of the last change.
   std::vector<LiveWorker> live() const {
     server::MutexLock lock(mutex_);
     return live_;
@@ -189,7 +195,7 @@ class Supervisor : public SessionHandler {
     return launching_;
   }
 
-  // SessionHandler:
+  // These are SessionHandler's.
   void OnHello(ConnectionPtr connection, worker::v1::Hello hello, Resume resume) override;
   void OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage message,
                  Resume resume) override;
@@ -201,14 +207,14 @@ class Supervisor : public SessionHandler {
     int64_t number = 0;
     Caller caller;
     v1::Spec spec;
-    Validated done;  // none: cancelled
-    int deaths = 0;  // of workers, and of connections, that tried
+    Validated done;  // none if it was cancelled
+    int deaths = 0;  // how many workers died, or lost their connections, over it
   };
 
   struct PendingPrediction {
     Caller caller;
     worker::v1::Predict request;
-    PredictionCallbacks callbacks;  // none: cancelled
+    PredictionCallbacks callbacks;  // none if it was cancelled
   };
 
   struct Acquirer {
@@ -218,22 +224,22 @@ class Supervisor : public SessionHandler {
   };
 
   void Greet(const ConnectionPtr& connection, const worker::v1::Hello& hello);
-  // Who says so; error: nobody that the daemon knows.
+  // Gives the worker that says this Hello, or an error if it is nobody that the daemon knows.
   absl::StatusOr<WorkerPtr> Admit(const worker::v1::Hello& hello);
   absl::StatusOr<WorkerPtr> AdmitLaunched(const worker::v1::Hello& hello);
   absl::StatusOr<WorkerPtr> AdmitProgram(const worker::v1::Hello& hello);
-  // Makes this its connection, in place of one that it may have.
+  // Makes this the worker's connection, in place of one that it may have.
   void Connect(const WorkerPtr& worker, const ConnectionPtr& connection,
                const worker::v1::Hello& hello);
   void Add(const WorkerPtr& worker);
   void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
   void OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction);
-  // Ends what the worker has in hand, for such a message.
+  // Ends what the worker has in hand, because of a message that can't be parsed.
   void EndUnreadable(const WorkerPtr& worker, const std::string& problem,
                      const std::string& request_id);
   // Tells who waits for the worker's validation, if anybody does.
   void EndValidation(const WorkerPtr& worker, const absl::Status& status);
-  // A worker was lost over it: another one tries, or nobody any more.
+  // A worker was lost over its validation: another one tries, or nobody any more.
   void RetryValidation(const WorkerPtr& worker, const std::string& cause);
   WorkerPtr ValidatorOf(int64_t number) const;
   // The worker no longer predicts; tells who waits, if anybody does.
@@ -260,16 +266,16 @@ class Supervisor : public SessionHandler {
   std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
   void SendToPredict(const WorkerPtr& worker, PendingPrediction prediction);
-  // Whether one more validation, or prediction, of this caller may begin.
+  // Tell whether one more validation, or prediction, of this caller may begin.
   bool MayValidate(const Caller& caller) const;
   bool MayPredict(const Caller& caller) const;
-  // Whether it will be a spare again so soon that another is not worth its launch.
+  // True if the worker will be a spare again so soon that another is not worth its launch.
   bool IsBackSoon(const WorkerPtr& worker) const;
   void CheckLeases();
   // Ends the process of a fenced worker that has been silent for so many leases.
   void EndIfSilent(Worker& worker, int64_t now, int leases);
   void Count();
-  // Whether the daemon started this process, or awaits it: from any thread.
+  // True if the daemon started this process, or awaits it. Any thread.
   bool IsOwnProcess(int64_t pid) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::string LastLogLine(const WorkerPtr& worker) const;
 
@@ -280,12 +286,12 @@ class Supervisor : public SessionHandler {
   Launcher* const launcher_;
   AttemptHost* const host_;
 
-  // Confined to the loop:
+  // What follows is confined to the loop:
   std::list<WorkerPtr> workers_;
   std::list<Acquirer> acquirers_;
   FairQueue<PendingValidation> validations_;
   std::map<std::string, PendingValidation> validating_;  // by worker id
-  FairQueue<PendingPrediction> predictions_;             // wait for a spare
+  FairQueue<PendingPrediction> predictions_;             // those that wait for a spare
   std::map<std::string, PendingPrediction> predicting_;  // by worker id
   std::map<std::string, std::vector<std::function<void()>>> when_gone_;
   int64_t validation_count_ = 0;
@@ -299,17 +305,17 @@ class Supervisor : public SessionHandler {
   std::atomic<int64_t> workers_count_ = 0;
   std::atomic<int64_t> spares_count_ = 0;
   std::atomic<int64_t> fenced_count_ = 0;
-  // Shared with what the host calls, which may outlive this.
+  // It is shared with what the host calls, which may outlive this.
   const std::shared_ptr<std::atomic<int64_t>> held_back_ =
       std::make_shared<std::atomic<int64_t>>(0);
   mutable server::Mutex mutex_;
   server::CondVar gone_;
   std::vector<LiveWorker> live_ ABSL_GUARDED_BY(mutex_);
-  std::set<int64_t> own_pids_ ABSL_GUARDED_BY(mutex_);  // of all workers but programs
+  std::set<int64_t> own_pids_ ABSL_GUARDED_BY(mutex_);  // those of all workers but programs
   absl::Status launching_ ABSL_GUARDED_BY(mutex_);
-  int64_t alive_ ABSL_GUARDED_BY(mutex_) = 0;  // workers_ that are connected
+  int64_t alive_ ABSL_GUARDED_BY(mutex_) = 0;  // how many of workers_ are connected
 
-  std::unique_ptr<WorkerServer> server_;  // last: it calls
+  std::unique_ptr<WorkerServer> server_;  // last, because it calls this
 };
 
 }  // namespace descent::daemon

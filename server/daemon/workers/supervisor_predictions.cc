@@ -17,10 +17,10 @@ namespace {
 using server::kSecond;
 using worker::v1::DaemonMessage;
 
-// Responses of at most half a MiB that a worker may send ahead: what a prediction takes of the
-// daemon's memory, and enough to keep both busy.
+// So many responses, of at most half a MiB, may a worker send ahead: it bounds what a prediction
+// takes of the daemon's memory, and keeps both busy.
 constexpr int kCredits = 4;
-// At a time; one principal has at most all but one of them.
+// So many predictions run at a time; one principal has at most all but one of them.
 constexpr int kMaxPredictions = 3;
 constexpr int64_t kSoon = kSecond;  // as in supervisor_spares.cc
 // What a prediction that nobody wants may take until it hears of it.
@@ -98,7 +98,7 @@ void Supervisor::CancelPrediction(const std::string& id) {
   if (worker == nullptr) return;
   predicting_[worker->id()].callbacks = {};
   loop_->PostAfter(kGrace, [this, id] {
-    // It may be reading its data, and deaf.
+    // The worker may be reading its data, and deaf.
     if (const WorkerPtr late = PredictorOf(id); late != nullptr) {
       predicting_.erase(late->id());
       Replace(late, "Nobody wants its prediction any more");
@@ -111,7 +111,7 @@ void Supervisor::CancelPrediction(const std::string& id) {
 
 void Supervisor::OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction) {
   const auto it = predicting_.find(worker->id());
-  // One that it gave up.
+  // It may be a response of a prediction that was given up.
   if (it == predicting_.end() || it->second.request.id() != prediction.id()) return;
   if (prediction.has_response()) {
     if (it->second.callbacks.on_response) {

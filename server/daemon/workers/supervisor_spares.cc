@@ -101,7 +101,7 @@ void Supervisor::Assign(std::vector<WorkerPtr>* idle) {
     worker->job_ = acquirer->job;
     worker->state_ = Worker::State::kAssigned;
     if (worker->kind() == WorkerKind::kLayers) spare_failures_ = 0;
-    // Later: `taken` may come back here.
+    // It is called later, because `taken` may come back here.
     loop_->Post(
         [taken = std::move(acquirer->taken), worker = std::move(worker)] { taken(worker); });
     acquirer = acquirers_.erase(acquirer);
@@ -123,7 +123,7 @@ void Supervisor::Maintain() {
     if (worker->state_ == Worker::State::kSpare && worker->connection() != nullptr) {
       idle.push_back(worker);
     } else if (worker->kind() != WorkerKind::kLayers) {
-      continue;  // no spare, now or later
+      continue;  // it will be no spare, now or later
     } else if (worker->state_ == Worker::State::kPredicting ||
                worker->state_ == Worker::State::kValidating) {
       if (IsBackSoon(worker)) ++coming;
@@ -151,7 +151,8 @@ void Supervisor::Maintain() {
   }
   const int wanted = options_.spares + SparesAwaited();
   int have = static_cast<int>(idle.size() - next) + coming;
-  // Too many are sent home only once they are all here: one that is launched may never arrive.
+  // Too many spares are sent home only once they are all here: one that is launched may never
+  // arrive.
   for (; static_cast<int>(idle.size() - next) > wanted; --have) {
     const WorkerPtr& worker = idle.back();
     worker->leaving_ = true;
@@ -189,7 +190,7 @@ bool Supervisor::LaunchOne() {
       {.worker_id = id, .secret = secrets_.Of(SecretName(id)), .log_path = log_path});
   if (!process.ok()) {
     const bool out_of_descriptors = absl::IsResourceExhausted(process.status());
-    // Other clients close theirs: there may be room at any moment.
+    // Other clients close their descriptors, so there may be room at any moment.
     const int64_t pause =
         out_of_descriptors
             ? kFirstBackOff
@@ -218,7 +219,7 @@ bool Supervisor::IsBackSoon(const WorkerPtr& worker) const {
 }
 
 void Supervisor::CountFailure(const WorkerPtr& worker) {
-  // What it was about may have ended it; the next who asks need not wait for that.
+  // What the worker was about may have ended it; the next who asks need not wait for that.
   if (worker->state_ == Worker::State::kValidating ||
       worker->state_ == Worker::State::kPredicting) {
     return;
@@ -344,10 +345,10 @@ void Supervisor::OnValidated(const WorkerPtr& worker, worker::v1::Validated vali
   const Validated done = std::move(it->second.done);
   validating_.erase(it);
   worker->state_ = Worker::State::kSpare;
-  // It holds the data now: the job that comes of this should get it.
+  // The worker holds the data now: the job that comes of this should get it.
   workers_.splice(workers_.begin(), workers_, std::find(workers_.begin(), workers_.end(), worker));
   if (!done) {
-    // Cancelled meanwhile.
+    // The validation was cancelled meanwhile.
   } else if (validated.has_valid()) {
     done(std::move(*validated.mutable_valid()));
   } else {
@@ -376,8 +377,8 @@ std::string Supervisor::LastLogLine(const WorkerPtr& worker) const {
   file.seekg(-static_cast<std::streamoff>(tail.size()), std::ios::end);
   file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
   absl::StripAsciiWhitespace(&tail);
-  // The last line that says something: a program that ends by an exception prints its stack after
-  // it.
+  // This is the last line that says something: a program that ends by an exception prints its stack
+  // after it.
   const std::vector<std::string> lines = absl::StrSplit(tail, '\n');
   const auto line = std::find_if(lines.rbegin(), lines.rend(), [](const std::string& text) {
     return !absl::StartsWith(text, "frame #") && !IsBlank(text) &&

@@ -1,3 +1,5 @@
+// A `Worker` is one worker process, for as long as it lives: connections come and go, the worker
+// stays. The supervisor makes it. Thread-safe, but for what is marked as the supervisor's.
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_WORKER_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_WORKER_H_
 
@@ -24,8 +26,6 @@ enum class WorkerKind {
   kProgram,  // the one that it named, as that job's own program
 };
 
-// One worker process, for as long as it lives: connections come and go, the worker stays. Made by
-// the supervisor. Thread-safe, but for what is marked as the supervisor's.
 class Worker {
  public:
   Worker(std::string id, ProcessId process, WorkerKind kind)
@@ -35,13 +35,14 @@ class Worker {
   const ProcessId& process() const { return process_; }
   WorkerKind kind() const { return kind_; }
 
-  // What it can do, as its newest Hello says; nothing before that.
+  // What the worker can do, as its newest Hello says; nothing before that.
   worker::v1::Capabilities capabilities() const {
     server::MutexLock lock(mutex_);
     return capabilities_;
   }
 
-  // Dropped while there is no connection: a reconnecting worker is told all it must know.
+  // Sends a message. It is dropped while there is no connection: a reconnecting worker is told all
+  // it must know.
   void Send(worker::v1::DaemonMessage message) {
     if (const ConnectionPtr connection = this->connection()) connection->Send(std::move(message));
   }
@@ -49,8 +50,8 @@ class Worker {
     if (const ConnectionPtr connection = this->connection()) connection->SendAck(sequence);
   }
 
-  // Nothing of it counts any more, whatever it sends: it is told to exit at once, now and whenever
-  // it comes back.
+  // From now on nothing of the worker counts, whatever it sends: it is told to exit at once, now
+  // and whenever it comes back.
   void Fence(const std::string& reason) {
     fenced_ = true;
     if (const ConnectionPtr connection = this->connection()) connection->Fence(reason);
@@ -67,10 +68,10 @@ class Worker {
 
   enum class State {
     kLaunched,    // has not said Hello yet
-    kSpare,       // waits for work: a program, for that of its job
+    kSpare,       // waits for work; a program waits for that of its job
     kValidating,  // a spare that answers Validate
     kPredicting,  // a spare that answers Predict
-    kAssigned,    // is an attempt's
+    kAssigned,    // belongs to an attempt
   };
 
   const std::string id_;
@@ -85,26 +86,26 @@ class Worker {
   ConnectionPtr connection_ ABSL_GUARDED_BY(mutex_);
   worker::v1::Capabilities capabilities_ ABSL_GUARDED_BY(mutex_);
 
-  // The supervisor's, confined to its loop:
+  // What follows is the supervisor's, confined to its loop:
   State state_ = State::kLaunched;
-  v1::WorkerInfo info_;  // of its Hello
+  v1::WorkerInfo info_;  // as its Hello says it
   int64_t spare_since_nanos_ = 0;
-  int64_t busy_since_nanos_ = 0;  // validating or predicting
+  int64_t busy_since_nanos_ = 0;  // since it validates or predicts
   bool replaced_ = false;         // fenced because what it did was no longer wanted
-  bool ended_ = false;            // its process, as it was fenced and stayed silent
-  bool leaving_ = false;          // was asked to, at shutdown
-  bool proven_ = false;           // has brought its launch's secret
-  std::string job_;               // its id, of an assigned one and of a program
-  std::string log_path_;          // empty: not launched by us
+  bool ended_ = false;            // its process was ended, as it was fenced and stayed silent
+  bool leaving_ = false;          // it was asked to leave, at shutdown
+  bool proven_ = false;           // it has brought its launch's secret
+  std::string job_;               // the job's id, for an assigned one and for a program
+  std::string log_path_;          // empty if it was not launched by us
 };
 
 using WorkerPtr = std::shared_ptr<Worker>;
 
-// One that is alive.
+// A worker that is alive.
 struct LiveWorker {
   std::string id;
   ProcessId process;
-  std::string job;  // its id; empty: a spare
+  std::string job;  // the job's id; empty for a spare
 };
 
 }  // namespace descent::daemon
