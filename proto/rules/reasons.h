@@ -24,6 +24,7 @@ inline constexpr char kUnsupported[] = "UNSUPPORTED";   // by this worker, or in
 
 // ---------------------------------------------------------------------------- Of jobs and requests
 inline constexpr char kCursorOutOfRange[] = "CURSOR_OUT_OF_RANGE";
+inline constexpr char kDiskFull[] = "DISK_FULL";  // for now: it is tried again
 inline constexpr char kInvalidFilter[] = "INVALID_FILTER";
 inline constexpr char kInvalidJobId[] = "INVALID_JOB_ID";
 inline constexpr char kInvalidName[] = "INVALID_NAME";
@@ -34,7 +35,8 @@ inline constexpr char kJobNotFinished[] = "JOB_NOT_FINISHED";
 inline constexpr char kJobNotFound[] = "JOB_NOT_FOUND";
 inline constexpr char kJournalDamaged[] = "JOURNAL_DAMAGED";
 inline constexpr char kRequestIdReused[] = "REQUEST_ID_REUSED";
-inline constexpr char kStoreFailed[] = "STORE_FAILED";
+inline constexpr char kStoreFailed[] = "STORE_FAILED";  // until descentd is started again
+inline constexpr char kStoreLocked[] = "STORE_LOCKED";  // by another program, for now
 
 // -------------------------------------------------------------------------------------- Of
 // commands

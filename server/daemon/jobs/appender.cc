@@ -100,6 +100,7 @@ void Appender::AddIteration(PendingEvent pending, Draft* draft) {
   pending_.last_iteration_revision = next_revision_++;
   appended_bytes_ += static_cast<int64_t>(pending.bytes.size());
   draft->pending.push_back(std::move(pending));
+  ++draft->commit.iterations;
   draft->has_unfolded_iteration = true;
 }
 
@@ -126,7 +127,7 @@ void Appender::Append(Draft draft, Landed landed) {
   // alone.
   std::optional<v1::Job> snapshot;
   if (!commit->only_iterations) snapshot = pending().Stored();
-  ++in_flight_;
+  ++appended_;
   journal_->Append(
       std::move(draft.pending), std::move(snapshot),
       [commit, landed = std::move(landed)](const absl::StatusOr<JobJournal::Appended>& appended) {
@@ -140,14 +141,15 @@ void Appender::Append(Draft draft, Landed landed) {
 }
 
 void Appender::Land(const absl::Status& status, const Commit& commit) {
-  if (--in_flight_ == 0) landed_.SignalAll();
+  ++landed_;
+  if (all_landed()) none_in_flight_.SignalAll();
   bytes_in_flight_ -= commit.bytes;
   if (!status.ok()) return;
   for (const v1::Event& event : commit.events) durable_.Apply(event);
 }
 
 void Appender::AwaitLanded(server::Mutex& mutex) {
-  while (in_flight_ > 0) landed_.Wait(mutex);
+  while (!all_landed()) none_in_flight_.Wait(mutex);
 }
 
 }  // namespace descent::daemon

@@ -39,6 +39,7 @@ struct Commit {
   bool only_iterations = true;
   bool has_checkpoint = false;
   bool has_end = false;
+  int64_t iterations = 0;
   int64_t bytes = 0;  // of all its events
 };
 
@@ -96,8 +97,10 @@ class Appender {
   void Append(Draft draft, Landed landed);
   void Land(const absl::Status& status, const Commit& commit);
 
-  // Whether every append has landed.
-  bool all_landed() const { return in_flight_ == 0; }
+  // How many appends there were, and how many of them, the first ones, have landed.
+  int64_t appended() const { return appended_; }
+  int64_t landed() const { return landed_; }
+  bool all_landed() const { return landed_ == appended_; }
   // Of the events whose appends have not landed.
   int64_t bytes_in_flight() const { return bytes_in_flight_; }
   // Waits until every append has landed. `mutex` is the job's.
@@ -112,9 +115,10 @@ class Appender {
   Position pending_;
   JobFold durable_;
   int64_t next_revision_;
-  int64_t in_flight_ = 0;  // appends
+  int64_t appended_ = 0;
+  int64_t landed_ = 0;
   int64_t bytes_in_flight_ = 0;
-  server::CondVar landed_;      // none is in flight
+  server::CondVar none_in_flight_;
   int64_t appended_bytes_ = 0;  // of iterations, since the last call of Retain
 };
 

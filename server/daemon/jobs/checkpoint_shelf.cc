@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -25,8 +26,8 @@ void CheckpointShelf::Apply(const v1::Event& event) {
   if (!event.has_checkpoint_saved()) return;
   const v1::CheckpointSaved& saved = event.checkpoint_saved();
   Forget(saved.checkpoint());
-  records_.push_back(
-      {saved.checkpoint(), event.branch(), saved.iteration(), saved.sha256(), saved.bytes()});
+  records_.push_back({saved.checkpoint(), event.branch(), saved.iteration(), saved.sha256(),
+                      saved.bytes(), event.revision()});
 }
 
 const CheckpointRecord* CheckpointShelf::Find(const std::string& name) const {
@@ -48,8 +49,12 @@ std::vector<CheckpointRecord> CheckpointShelf::OfHistory(const Lineage& lineage)
 }
 
 absl::StatusOr<CheckpointRecord> CheckpointShelf::Choose(const std::string& given,
-                                                         const Lineage& lineage) const {
-  if (records_.empty()) {
+                                                         const Lineage& lineage,
+                                                         int64_t durable_revision) const {
+  std::vector<CheckpointRecord> durable;
+  std::ranges::copy_if(records_, std::back_inserter(durable),
+                       [&](const CheckpointRecord& r) { return r.revision <= durable_revision; });
+  if (durable.empty()) {
     return MakeError(absl::StatusCode::kFailedPrecondition,
                      absl::StrCat(job_,
                                   " has no checkpoint yet; the command `checkpoint` "
@@ -58,14 +63,14 @@ absl::StatusOr<CheckpointRecord> CheckpointShelf::Choose(const std::string& give
   }
   const std::optional<int64_t> iteration = ParseIteration(given);
   const auto found =
-      std::find_if(records_.rbegin(), records_.rend(), [&](const CheckpointRecord& record) {
+      std::find_if(durable.rbegin(), durable.rend(), [&](const CheckpointRecord& record) {
         if (record.name == given) return true;
         return (given.empty() || record.iteration == iteration) &&
                lineage.Holds(record.branch, record.iteration);
       });
-  if (found != records_.rend()) return *found;
+  if (found != durable.rend()) return *found;
   std::vector<std::string> names;
-  for (const CheckpointRecord& record : records_) names.push_back(record.name);
+  for (const CheckpointRecord& record : durable) names.push_back(record.name);
   return MakeError(
       absl::StatusCode::kNotFound,
       absl::StrCat(job_, " has no checkpoint ", given.empty() ? "of its present history" : given,

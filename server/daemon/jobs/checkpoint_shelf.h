@@ -20,6 +20,7 @@ struct CheckpointRecord {
   int64_t iteration = 0;
   std::string sha256 = {};
   int64_t bytes = 0;
+  int64_t revision = 0;  // of its CheckpointSaved
 };
 
 // Which checkpoints a job has, who reads them, and which are due to go (DESIGN.md, 1, rule 7). It
@@ -41,9 +42,11 @@ class CheckpointShelf {
   bool Has(const v1::CheckpointSaved& saved) const;
   // Those that an attempt may begin from: of the present history, newest first.
   std::vector<CheckpointRecord> OfHistory(const Lineage& lineage) const;
-  // The one that people name: by its name, or its iteration in the present history; empty: the
-  // newest of the present history. FAILED_PRECONDITION if there is none at all, NOT_FOUND.
-  absl::StatusOr<CheckpointRecord> Choose(const std::string& given, const Lineage& lineage) const;
+  // The one that people name, of those that are durable: by its name, or its iteration in the
+  // present history; empty: the newest of the present history. FAILED_PRECONDITION if there is none
+  // at all, NOT_FOUND.
+  absl::StatusOr<CheckpointRecord> Choose(const std::string& given, const Lineage& lineage,
+                                          int64_t durable_revision) const;
 
   // Somebody reads it: it is not surplus until each Hold has had its Release.
   void Hold(const std::string& name) { held_.insert(name); }

@@ -10,6 +10,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/states.h"
 #include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
@@ -97,20 +98,25 @@ RequestBook Job::NewBook() const {
 
 v1::Job Job::Durable() const {
   MutexLock lock(mutex_);
-  v1::Job job = appender_.seen().Full();
-  job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
-  job.set_compacted_revision(journal_->compacted_revision());
-  job.set_damage(std::string(journal_->damage().message()));
-  return job;
+  return WithJournal(appender_.seen().Full());
 }
 
 v1::Job Job::DurableLight() const {
   MutexLock lock(mutex_);
-  v1::Job job = appender_.seen().light();
+  return WithJournal(appender_.seen().light());
+}
+
+v1::Job Job::WithJournal(v1::Job job) const {
   job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
   job.set_compacted_revision(journal_->compacted_revision());
   job.set_damage(std::string(journal_->damage().message()));
+  if (!rules::IsFinal(job.state())) job.set_stalled(std::string(journal_->stalled().message()));
   return job;
+}
+
+v1::JobState Job::durable_state() const {
+  MutexLock lock(mutex_);
+  return appender_.seen().state();
 }
 
 WorkerKind Job::worker_kind() const {
@@ -179,7 +185,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
                      int64_t sequence, const std::function<void()>& then) {
   appender_.Land(status, commit);
   if (!status.ok()) {
-    if (absl::IsDataLoss(status)) return book_.AnswerAll(status);
+    if (absl::IsDataLoss(status) || absl::IsNotFound(status)) return AnswerAll(status);
     // For good. Nothing is acknowledged; the worker stops when its buffer is full.
     std::string text =
         absl::StrCat("The journal can't be written: ", std::string(status.message()));
@@ -188,7 +194,14 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
                       "it before, end process ", attempt_.worker()->process().pid,
                       " and stop the job once descentd is back");
     }
-    return book_.AnswerAll(MakeError(absl::StatusCode::kUnavailable, text, reason::kStoreFailed));
+    return AnswerAll(MakeError(absl::StatusCode::kUnavailable, text, reason::kStoreFailed));
+  }
+  if (environment_.iterations != nullptr && commit.iterations > 0) {
+    environment_.iterations->fetch_add(commit.iterations, std::memory_order_relaxed);
+  }
+  while (!waiting_.empty() && waiting_.front().appends <= appender_.landed()) {
+    environment_.loop->Post([then = std::move(waiting_.front().then)] { then(absl::OkStatus()); });
+    waiting_.pop_front();
   }
   for (const v1::Event& event : commit.events) {
     if (const v1::CommandAccepted* accepted = book_.Durable(event)) ForwardAccepted(*accepted);
@@ -206,6 +219,22 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
   if (commit.has_end) {
     environment_.loop->Post([self = shared_from_this()] { self->environment_.finished(self); });
   }
+}
+
+void Job::OnceLanded(std::function<void(const absl::Status&)> then) {
+  if (appender_.all_landed()) {
+    environment_.loop->Post([then = std::move(then)] { then(absl::OkStatus()); });
+  } else {
+    waiting_.push_back({appender_.appended(), std::move(then)});
+  }
+}
+
+void Job::AnswerAll(const absl::Status& status) {
+  book_.AnswerAll(status);
+  for (Waiting& waiting : waiting_) {
+    environment_.loop->Post([then = std::move(waiting.then), status] { then(status); });
+  }
+  waiting_.clear();
 }
 
 void Job::SendAck(std::optional<int64_t> sequence) {
@@ -238,7 +267,8 @@ absl::StatusOr<std::shared_ptr<const CheckpointRecord>> Job::HoldCheckpoint(
     const std::string& given) {
   if (absl::Status status = LoadHistory(); !status.ok()) return status;
   MutexLock lock(mutex_);
-  absl::StatusOr<CheckpointRecord> chosen = shelf_.Choose(given, appender_.lineage());
+  absl::StatusOr<CheckpointRecord> chosen =
+      shelf_.Choose(given, appender_.lineage(), journal_->head_revision());
   if (!chosen.ok()) return chosen.status();
   shelf_.Hold(chosen->name);
   const auto release = [self = shared_from_this()](const CheckpointRecord* record) {

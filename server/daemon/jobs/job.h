@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -86,6 +87,8 @@ class Job : public std::enable_shared_from_this<Job> {
   // ---- For clients, from any thread.
   v1::Job Durable() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::Job DurableLight() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What may be told, and what is decided by.
+  v1::JobState durable_state() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::JobState pending_state() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Which workers may run it.
   WorkerKind worker_kind() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -150,16 +153,27 @@ class Job : public std::enable_shared_from_this<Job> {
   // `then` runs once it is durable, with the mutex held.
   void Append(Draft draft, std::function<void()> then = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The durable fold, with what the journal says of itself.
+  v1::Job WithJournal(v1::Job job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Calls `then`, on the loop, once all that was appended so far has landed; with an error if it is
+  // known that it never will.
+  void OnceLanded(std::function<void(const absl::Status&)> then)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAck(std::optional<int64_t> sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeleteOldCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How many are kept.
   int64_t KeptCheckpoints() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- Commands, with the mutex held:
+  // OK, or why nothing is appended until descentd is started again. Under the mutex, so that who
+  // waits is either refused by this or answered when the first append fails.
+  absl::Status FailedStore() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // OK, or why a request that nobody has made before is refused.
   absl::Status CheckNewRequest(const v1::CommandJobRequest& request,
                                const v1::CommandAccepted& asked) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // All who wait get this; their requests stay accepted.
+  void AnswerAll(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Accept(const v1::CommandAccepted& accepted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether nobody but the daemon can end the run: it waits for its turn, or for its program.
   bool WaitsForWorker() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -209,6 +223,10 @@ class Job : public std::enable_shared_from_this<Job> {
   bool FinishStart(const WorkerPtr& worker, const Inspection& inspection)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void BeginAwait(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Calls `then`, on the loop, when RecallScript has no append to wait for: on a full disk that
+  // may take long.
+  void BeforeRecall(int64_t checkpoint_iteration, std::function<void()> then)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Has the book know all that an attempt from this checkpoint must be told. Blocks; while no
   // attempt is under way, on the loop.
   absl::Status RecallScript(int64_t checkpoint_iteration) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -229,6 +247,12 @@ class Job : public std::enable_shared_from_this<Job> {
   Attempt attempt_ ABSL_GUARDED_BY(mutex_);
   // What the journal has of what the next batch re-computes.
   Recomputation recomputation_ ABSL_GUARDED_BY(mutex_);
+  // What waits until so many appends have landed, in that order.
+  struct Waiting {
+    int64_t appends = 0;
+    std::function<void(const absl::Status&)> then;
+  };
+  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   // Lets its worker be read again, once less is in flight.
   std::vector<SessionHandler::Resume> held_back_ ABSL_GUARDED_BY(mutex_);
   bool history_loaded_ ABSL_GUARDED_BY(mutex_) = false;

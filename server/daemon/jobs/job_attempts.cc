@@ -47,7 +47,7 @@ void Job::StartAttempt(const WorkerPtr& worker, std::function<void()> refused) {
                             candidates = std::move(candidates), digest = std::move(digest)] {
     RemoveUnfinished(self->Folder());
     const Inspection inspection = InspectCheckpoints(self->Folder(), candidates, digest);
-    self->environment_.loop->Post([self, worker, refused, candidates, inspection] {
+    const auto finish = [self, worker, refused, candidates, inspection] {
       if (!self->FinishStart(worker, inspection)) refused();
       std::vector<std::function<void()>> postponed;
       {
@@ -56,6 +56,9 @@ void Job::StartAttempt(const WorkerPtr& worker, std::function<void()> refused) {
         postponed = self->attempt_.TakePostponed();
       }
       for (const auto& told : postponed) told();
+    };
+    self->environment_.loop->Post([self, finish, base = inspection.checkpoint.iteration] {
+      self->BeforeRecall(base, finish);
     });
   });
 }
@@ -172,11 +175,13 @@ void Job::OnUnstarted(const WorkerPtr& worker) {
     if (attempt_.is_preparing()) return;  // Start follows
     base = attempt_.base().iteration;
   }
-  // Damage: the job is being taken out of service.
-  if (!RecallScript(base).ok()) return;
-  MutexLock lock(mutex_);
-  if (!attempt_.IsOf(worker) || present().is_final()) return;
-  if (attempt_.StartAgain()) SendStart();
+  BeforeRecall(base, [self = shared_from_this(), worker, base] {
+    // Damage: the job is being taken out of service.
+    if (!self->RecallScript(base).ok()) return;
+    MutexLock lock(self->mutex_);
+    if (!self->attempt_.IsOf(worker) || self->present().is_final()) return;
+    if (self->attempt_.StartAgain()) self->SendStart();
+  });
 }
 
 // ------------------------------------------------------------------------- After a restart, or a
@@ -214,8 +219,8 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
                                                      const worker::v1::Hello& hello) {
   MutexLock lock(mutex_);
   if (!attempt_.Reconnect(worker, hello)) {
-    return absl::AbortedError(present().is_final() ? "The job is over"
-                                                   : "Another attempt has taken over");
+    return absl::AbortedError(appender_.seen().is_final() ? "The job is over"
+                                                          : "Another attempt has taken over");
   }
   Draft draft;
   RejectImpossible(&draft);
@@ -264,7 +269,7 @@ void Job::LeaveService(const absl::Status& damage) {
   MutexLock lock(mutex_);
   attempt_.Fence("The job's stored journal is damaged");
   Unbind();
-  book_.AnswerAll(damage);
+  AnswerAll(damage);
 }
 
 void Job::EndAttempt(const std::string& cause, Draft draft) {

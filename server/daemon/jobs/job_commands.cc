@@ -30,11 +30,18 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
       const auto stored = self->journal_->FindRequest(request.request_id());
       if (!stored.ok()) return done(stored.status());
       MutexLock lock(self->mutex_);
+      // Nothing will become of it, nor of what is open: all that there is are answers of before.
+      if (const absl::Status failed = self->FailedStore(); !failed.ok() && stored->size() < 2) {
+        return self->book_.Answer(done, failed);
+      }
       const RequestBook::Known known = self->book_.Ask(asked, *stored, done);
       if (known == RequestBook::Known::kAskAgain) continue;
       if (known == RequestBook::Known::kYes) return;
-      if (absl::Status status = self->CheckNewRequest(request, asked); !status.ok()) {
-        return self->book_.Answer(done, std::move(status));
+      if (absl::Status refusal = self->CheckNewRequest(request, asked); !refusal.ok()) {
+        // It rests on what may not be durable yet (a job's end that a full disk keeps waiting),
+        // which is told nobody before it is.
+        return self->OnceLanded(
+            [done, refusal](const absl::Status& landed) { done(landed.ok() ? refusal : landed); });
       }
       self->book_.Wait(asked.request_id(), done);
       return self->Accept(asked);
@@ -43,6 +50,14 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
   // The store is asked whether the request was made before. On the loop alone, so that between the
   // question and what follows from it nobody makes it.
   environment_.loop->Post([self = shared_from_this(), answer] { self->WhenLoaded(answer); });
+}
+
+absl::Status Job::FailedStore() const {
+  const absl::Status stalled = journal_->stalled();
+  if (stalled.ok() || GetErrorDetail(stalled).reason != reason::kStoreFailed) {
+    return absl::OkStatus();
+  }
+  return stalled;
 }
 
 absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,
@@ -115,7 +130,7 @@ void Job::ForwardAccepted(const v1::CommandAccepted& accepted) {
 
 void Job::AnswerWaiters(const absl::Status& status) {
   MutexLock lock(mutex_);
-  book_.AnswerAll(status);
+  AnswerAll(status);
 }
 
 }  // namespace descent::daemon

@@ -123,9 +123,6 @@ absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string*
       return Unexpected(absl::StrCat("iteration ", index, " of branch ", pending.branch));
     }
     attempt_.TakeNewIteration();
-    if (environment_.iterations != nullptr) {
-      environment_.iterations->fetch_add(1, std::memory_order_relaxed);
-    }
     appender_.AddIteration(std::move(pending), draft);
     return absl::OkStatus();
   }

@@ -156,6 +156,16 @@ absl::Status Job::ReadEvents(const std::vector<v1::EventKind>& kinds,
   }
 }
 
+void Job::BeforeRecall(int64_t checkpoint_iteration, std::function<void()> then) {
+  {
+    MutexLock lock(mutex_);
+    if (!book_.HasScript(checkpoint_iteration) && !appender_.all_landed()) {
+      return OnceLanded([then = std::move(then)](const absl::Status&) { then(); });
+    }
+  }
+  then();
+}
+
 absl::Status Job::RecallScript(int64_t checkpoint_iteration) {
   {
     MutexLock lock(mutex_);

@@ -217,8 +217,12 @@ absl::Status JobsServiceImpl::OnProgram(const std::string& name, const std::stri
     return absl::UnauthenticatedError(
         "A program names its job, and brings what is in the job's file program.secret");
   }
-  if (rules::IsFinal((*job)->pending_state()))
+  if (rules::IsFinal((*job)->durable_state())) {
     return absl::FailedPreconditionError("The job is over");
+  }
+  if (rules::IsFinal((*job)->pending_state())) {
+    return absl::UnavailableError("The job's end is not written yet: come back");
+  }
   return (*job)->damage();
 }
 

@@ -42,6 +42,23 @@ absl::Status JobExists(const std::string& job_id) {
                    reason::kJobExists);
 }
 
+// Why it can't be done while nothing can be written; OK: it can. Another program's lock is waited
+// for: it is held for moments.
+absl::Status CheckStore(const Journal& journal, const std::string& sentence,
+                        const std::string& advice) {
+  const absl::Status stalled = journal.stalled();
+  const std::string reason = GetErrorDetail(stalled).reason;
+  if (stalled.ok() || reason == reason::kStoreLocked) return absl::OkStatus();
+  return MakeError(stalled.code(),
+                   absl::StrCat(sentence, ": ", std::string(stalled.message()),
+                                reason == reason::kDiskFull ? absl::StrCat(". ", advice) : ""),
+                   reason);
+}
+
+absl::Status CheckRoomForJob(const Journal& journal) {
+  return CheckStore(journal, "No job was made", "Submit it again when there is room");
+}
+
 // Whether a job may have come of this request: what the request says is what the job has. (The
 // journal keeps the resolved spec, not what was asked.)
 bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
@@ -78,6 +95,8 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
       return;
     }
   }
+  // Not after a validation that may take minutes.
+  if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) return done(status);
   auto creation = std::make_shared<Creation>();
   creation->request = request;
   creation->caller = caller;
@@ -130,6 +149,7 @@ bool JobsServiceImpl::IsTaken(const std::string& job_id) const {
 absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
                                                      const worker::v1::Valid& valid) {
   if (stopping_) return ShuttingDown();
+  if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) return status;
   const auto now = static_cast<uint64_t>(clock_->WallNanos());
   v1::Event created;
   created.set_revision(1);
@@ -153,10 +173,12 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   std::filesystem::remove_all(DirOf(creation.job_id), error);  // of a deleted namesake
   std::filesystem::create_directories(DirOf(creation.job_id) + "/checkpoints", error);
   if (error) {
+    const bool is_full = error == std::errc::no_space_on_device;
     return MakeError(
-        absl::StatusCode::kUnavailable,
-        absl::StrCat("Can't make the job's folder ", DirOf(creation.job_id), ": ", error.message()),
-        reason::kStoreFailed);
+        is_full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
+        absl::StrCat("No job was made: its folder ", DirOf(creation.job_id),
+                     " can't be made: ", error.message()),
+        is_full ? reason::kDiskFull : reason::kStoreFailed);
   }
   const std::vector<v1::Event> events = {created, queued};
   JobFold fold(creation.job_id);
@@ -169,7 +191,17 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   }
   absl::StatusOr<std::shared_ptr<JobJournal>> journal =
       journal_->CreateJob(creation.job_id, std::move(pending), fold.Stored());
-  if (!journal.ok()) return journal.status();
+  if (!journal.ok()) {
+    std::filesystem::remove_all(DirOf(creation.job_id), error);
+    const ErrorDetail detail = GetErrorDetail(journal.status());
+    if (detail.reason.empty()) return journal.status();
+    return MakeError(
+        journal.status().code(),
+        absl::StrCat(
+            "No job was made: ", std::string(journal.status().message()),
+            detail.reason == reason::kDiskFull ? ". Submit it again when there is room" : ""),
+        detail);
+  }
   auto job = std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
   Insert(job);
   if (!creation.request.request_id().empty()) {
@@ -191,9 +223,18 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
   if (!rules::IsFinal(job->pending_state()) && !request.force() && job->damage().ok()) {
     return done(MakeError(
         absl::StatusCode::kFailedPrecondition,
-        absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->pending_state()),
+        absl::StrCat(request.name(), " is not over (", v1::JobState_Name(job->durable_state()),
                      "): stop it first, or use force"),
         reason::kJobNotFinished));
+  }
+  // One that is over may still go, as that makes room; to end one takes an event.
+  if (!rules::IsFinal(job->durable_state()) && job->damage().ok()) {
+    if (absl::Status status =
+            CheckStore(*journal_, absl::StrCat(request.name(), " was not deleted"),
+                       "Delete jobs that are over, or make room otherwise");
+        !status.ok()) {
+      return done(status);
+    }
   }
   const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", caller.principal));
   // Its worker may be about to write a checkpoint: wait until it is gone, but not for ever.
@@ -206,16 +247,21 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
 }
 
 void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done) {
+  const absl::StatusOr<JobPtr> found = Find(rules::JobName(job->id()));
+  if (!found.ok() || *found != job) return done(NoSuchJob(rules::JobName(job->id())));
+  if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) {
+    return done(MakeError(status.code(),
+                          absl::StrCat(rules::JobName(job->id()),
+                                       " was not deleted: ", std::string(status.message())),
+                          GetErrorDetail(status)));
+  }
   {
     MutexLock lock(mutex_);
-    const auto it = jobs_.find(job->id());
-    if (it == jobs_.end() || it->second != job) return done(NoSuchJob(rules::JobName(job->id())));
-    jobs_.erase(it);
+    jobs_.erase(job->id());
     std::erase_if(by_age_, [&](const auto& entry) { return entry.second == job; });
   }
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
   Finished(job);
-  if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) return done(status);
   // Its checkpoints may be many gigabytes.
   removing_.insert(job->id());
   files_->Post([this, loop = loop_, folder = DirOf(job->id()), id = job->id(), done] {

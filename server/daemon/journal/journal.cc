@@ -131,6 +131,7 @@ class JournalImpl : public Journal {
     return absl::OkStatus();
   }
 
+  absl::Status stalled() const override { return writer_->stalled(); }
   absl::Status health() const override { return writer_->health(); }
 
   absl::Status damage() const override {

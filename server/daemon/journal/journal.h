@@ -86,7 +86,8 @@ class JobJournal {
   // job in the same transaction (the fold of the journal up to the last of these events), so that
   // a restarted daemon need not fold finished jobs. `done` runs on the writer's thread once the
   // events are durable and published, in the order of the appends; it must not block, and may be
-  // empty. After a failed commit every append fails, for good (UNAVAILABLE); see Journal::health.
+  // empty. While the disk is full it is not called: what was appended waits. After a failed commit
+  // every append fails, for good (UNAVAILABLE); see Journal::stalled.
   virtual int64_t Append(std::vector<PendingEvent> events, std::optional<v1::Job> snapshot,
                          Done done) = 0;
 
@@ -119,6 +120,9 @@ class JobJournal {
   // The evaluations at an iteration of a branch, by index, in order. Blocks.
   virtual absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch,
                                                               int64_t iteration) = 0;
+
+  // As Journal::stalled.
+  virtual absl::Status stalled() const = 0;
 
   // OK, or DATA_LOSS with a sentence that names job and revision: what is stored of the journal is
   // damaged. Found by whoever reads, and for good: from then on Read, Find… and Append give this
@@ -159,6 +163,10 @@ class Journal {
     // A journal that nobody appended to for so long gives its tail back.
     std::chrono::nanoseconds tail_idle = std::chrono::minutes(1);
     server::Clock* clock = server::Clock::Real();
+    // On a full disk: how soon a commit is tried again, at first (the pause doubles up to twenty
+    // times this), and what the disk has free, in bytes (−1: unknown); empty: the system is asked.
+    std::chrono::nanoseconds retry = std::chrono::milliseconds(100);
+    std::function<int64_t()> free_bytes = {};
     // The name of a registered SQLite VFS, for tests that inject faults; empty: the default.
     std::string vfs = {};
   };
@@ -179,18 +187,22 @@ class Journal {
   absl::StatusOr<std::vector<StoredJob>> Jobs();
 
   // Makes a journal and its first events, durable on return (blocks for one commit).
-  // ALREADY_EXISTS if the id was ever used by a job that still exists. Not from a callback of the
-  // journal's: it would wait for its own thread.
+  // ALREADY_EXISTS if the id was ever used by a job that still exists; RESOURCE_EXHAUSTED on a full
+  // disk, without waiting. Not from a callback of the journal's: it would wait for its own thread.
   virtual absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
                                                                 std::vector<PendingEvent> events,
                                                                 const v1::Job& snapshot) = 0;
 
   // Removes the journal and all that is derived from it; blocks for one commit (the rows go
-  // afterwards, a few at a time). Later appends to it fail NOT_FOUND. Not from a callback.
+  // afterwards, a few at a time). Later appends to it fail NOT_FOUND. RESOURCE_EXHAUSTED: on a full
+  // disk there is no room for it either. Not from a callback.
   virtual absl::Status DeleteJob(const std::string& job_id) = 0;
 
   // OK, or why nothing can be appended: for good after a failed commit, or when the database was
-  // taken away; for now while another program has it locked.
+  // taken away (STORE_FAILED); for now while another program has it locked (STORE_LOCKED), or the
+  // disk is full (RESOURCE_EXHAUSTED, DISK_FULL). A sentence for people, and a reason.
+  virtual absl::Status stalled() const = 0;
+  // The same, having looked whether the database is still there.
   virtual absl::Status health() const = 0;
 
   // OK, or DATA_LOSS with a sentence that names the jobs whose journals are damaged.

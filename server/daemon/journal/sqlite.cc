@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,16 @@ namespace descent::daemon {
 namespace {
 
 constexpr int kBusyMillis = 10'000;  // somebody looks at the database with another program
+
+// Whether a call failed for want of room alone. SQLite says SQLITE_FULL of a write that met ENOSPC;
+// what a quota refuses, and a log's index that can't grow, are I/O errors to it. Of an fsync it is
+// no answer: nobody knows what has reached the disk then.
+bool IsForWantOfRoom(int code, int system) {
+  if ((code & 0xFF) == SQLITE_FULL) return true;
+  if ((code & 0xFF) != SQLITE_IOERR) return false;
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) return false;
+  return system == ENOSPC || system == EDQUOT;
+}
 
 }  // namespace
 
@@ -65,16 +76,17 @@ int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
 absl::Status Connection::Error(std::string_view doing) const {
+  const int last = errno;  // of a failed COMMIT SQLite (3.40) notes none
   const int code = sqlite3_extended_errcode(db_);
-  const int system = sqlite3_system_errno(db_);
+  const int noted = sqlite3_system_errno(db_);
+  const int system = noted == 0 && (code & 0xFF) == SQLITE_IOERR ? last : noted;
   std::string text =
       absl::StrCat("database ", path_, ": ", absl::string_view(doing.data(), doing.size()), ": ",
                    sqlite3_errmsg(db_), " (SQLite code ", code);
   if (system != 0) absl::StrAppend(&text, ", errno ", system);
   text += ")";
+  if (IsForWantOfRoom(code, system)) return absl::ResourceExhaustedError(text);
   switch (code & 0xFF) {
-    case SQLITE_FULL:
-      return absl::ResourceExhaustedError(text);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return absl::DataLossError(text);

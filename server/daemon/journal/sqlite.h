@@ -41,8 +41,8 @@ class Connection {
   bool in_transaction() const;
 
   // What went wrong with the last call: DATA_LOSS if the file is damaged, ABORTED if another
-  // program has it locked (nothing was done), RESOURCE_EXHAUSTED if the disk is full, else
-  // UNAVAILABLE.
+  // program has it locked (nothing was done), RESOURCE_EXHAUSTED if the disk is full or a quota
+  // used up (what Writer makes of it is told there), else UNAVAILABLE.
   absl::Status Error(std::string_view doing) const;
 
  private:

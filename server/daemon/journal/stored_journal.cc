@@ -99,6 +99,8 @@ absl::StatusOr<std::vector<RowPtr>> StoredJournal::FindEvaluations(int32_t branc
   return With([&](Reader& reader) { return reader.FindEvaluations(number(), branch, iteration); });
 }
 
+absl::Status StoredJournal::stalled() const { return writer_->stalled(); }
+
 template <class Use>
 auto StoredJournal::With(Use use) -> decltype(use(std::declval<Reader&>())) {
   if (damaged_.load()) return damage();

@@ -42,6 +42,7 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string& request_id) override;
   absl::StatusOr<v1::Job> ReadSnapshot() override;
   absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch, int64_t iteration) override;
+  absl::Status stalled() const override;
   absl::Status damage() const override ABSL_LOCKS_EXCLUDED(damage_mutex_);
   void OnDamage(std::function<void(const absl::Status&)> on_damage) override
       ABSL_LOCKS_EXCLUDED(damage_mutex_);

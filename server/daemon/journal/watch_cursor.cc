@@ -5,20 +5,22 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/text/utf8.h"
 #include "server/daemon/journal/extremes.h"
 #include "server/daemon/journal/wire.h"
 
 namespace descent::daemon {
 namespace {
 
-// The message's limit, less the trailer's two fields.
-constexpr int64_t kMaxPieceBytes = (1 << 20) - 32;
+// The message's limit, less the trailer.
+constexpr size_t kMaxStalledBytes = 2048;
+constexpr int64_t kMaxPieceBytes = (1 << 20) - 64 - static_cast<int64_t>(kMaxStalledBytes);
 // Shorter runs of entries are copied together: a slice costs more than a copy of so few bytes.
 constexpr size_t kMinSharedBytes = 1024;
 // A watcher whose filter takes nothing hears from time to time how far it is.
 constexpr int64_t kSilentRevisions = 8192;
 
-constexpr int kScannedRevisionTag = 2, kHeadRevisionTag = 3;
+constexpr int kScannedRevisionTag = 2, kHeadRevisionTag = 3, kStalledTag = 4;
 
 void AppendVarintField(int tag, int64_t value, std::string* out) {
   AppendVarint(static_cast<uint64_t>(tag) << 3, out);
@@ -167,7 +169,8 @@ WatchCursor::Next WatchCursor::Finish(Builder& builder, Next otherwise, WatchPie
 }
 
 bool WatchCursor::Announce(WatchPiece* piece) {
-  if (cursor_ <= announced_) return false;
+  const bool changed = journal_->stalled().ok() == announced_stalled_;
+  if (cursor_ <= announced_ && !changed) return false;
   Builder nothing;
   Write(nothing, piece);
   return true;
@@ -181,6 +184,13 @@ void WatchCursor::Write(Builder& builder, WatchPiece* piece) {
   piece->head_revision = std::max(cursor_, journal_->head_revision());
   AppendVarintField(kScannedRevisionTag, piece->scanned_revision, &piece->trailer);
   AppendVarintField(kHeadRevisionTag, piece->head_revision, &piece->trailer);
+  const absl::Status stalled = journal_->stalled();
+  announced_stalled_ = !stalled.ok();
+  if (stalled.ok()) return;
+  const std::string text = ShortUtf8(std::string(stalled.message()), kMaxStalledBytes);
+  AppendVarint(kStalledTag << 3 | static_cast<uint64_t>(WireType::kBytes), &piece->trailer);
+  AppendVarint(text.size(), &piece->trailer);
+  piece->trailer += text;
 }
 
 absl::Status WatchCursor::Fetch() {

@@ -27,7 +27,7 @@ struct WatchPiece {
     std::string_view view() const { return {data.get(), size}; }
   };
   std::vector<Slice> slices;
-  std::string trailer;  // scanned_revision and head_revision
+  std::string trailer;  // scanned_revision, head_revision, stalled
   int64_t events = 0;
   int64_t scanned_revision = 0;
   int64_t head_revision = 0;
@@ -65,7 +65,8 @@ class WatchCursor {
   // journal has been looked through.
   Next Poll(WatchPiece* piece);
 
-  // A piece that says how far the journal has been looked through, if the last one said less.
+  // A piece that says how far the journal has been looked through, if the last one said less, and
+  // whether nothing is written at present, if the last one said otherwise.
   bool Announce(WatchPiece* piece);
 
   // Reads the next rows from the store: blocks. An error ends the watch; OUT_OF_RANGE here: the
@@ -91,7 +92,8 @@ class WatchCursor {
   std::shared_ptr<JobJournal> journal_;
   WatchFilter filter_;
   int64_t cursor_;
-  int64_t announced_;        // scanned_revision of the last piece
+  int64_t announced_;  // scanned_revision of the last piece
+  bool announced_stalled_ = false;
   std::deque<RowPtr> rows_;  // read, not looked at yet
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
 
@@ -25,6 +26,13 @@ constexpr int kBusyMillis = 1000;
 constexpr int64_t kSweepNanos = 10'000'000'000;
 // How long a busy journal's end goes unnoted, so that noting it costs a page a second.
 constexpr int64_t kHeadsNanos = 1'000'000'000;
+// On a full disk the pause between two tries doubles up to this many times Options::retry.
+constexpr int kLongestPause = 20;
+
+// Whether somebody waits for it who has other things to do: see the class.
+bool IsImpatient(Writer::Operation::Kind kind) {
+  return kind == Writer::Operation::kCreate || kind == Writer::Operation::kDelete;
+}
 
 int64_t BatchBytes(const std::vector<RowPtr>& rows) {
   int64_t bytes = 0;
@@ -52,7 +60,10 @@ struct Writer::Change {
 };
 
 Writer::Writer(std::unique_ptr<Connection> connection, const Journal::Options& options)
-    : connection_(std::move(connection)), options_(options), files_(options.path) {}
+    : connection_(std::move(connection)),
+      options_(options),
+      files_(options.path),
+      stall_(options.path, options.free_bytes) {}
 
 absl::Status Writer::Start() {
   absl::StatusOr<std::unique_ptr<WriteStatements>> statements =
@@ -74,8 +85,9 @@ void Writer::Enqueue(Operation operation) {
   {
     MutexLock lock(mutex_);
     if (!stopped_) {
+      const bool wake = waiting_ || (waiting_for_room_ && IsImpatient(operation.kind));
       queue_.push_back(std::move(operation));
-      if (waiting_) wake_.Signal();
+      if (wake) wake_.Signal();
       return;
     }
   }
@@ -89,7 +101,7 @@ void Writer::Stop() {
     wake_.Signal();
   }
   if (thread_.joinable()) thread_.join();
-  if (statements_ != nullptr && !moved_heads_.empty() && failure().ok()) {
+  if (statements_ != nullptr && !moved_heads_.empty() && stall_.failure().ok()) {
     // Nothing that was acknowledged depends on it.
     Transact([&] { return NoteHeads(); }).IgnoreError();
   }
@@ -102,18 +114,9 @@ void Writer::Stop() {
 }
 
 absl::Status Writer::health() {
-  if (absl::Status status = failure(); !status.ok()) return status;
-  if (absl::Status status = files_.Check(); !status.ok()) {
-    Fail(status);
-    return failure();
-  }
-  MutexLock lock(mutex_);
-  return lock_;
-}
-
-absl::Status Writer::failure() const {
-  MutexLock lock(mutex_);
-  return failure_;
+  if (absl::Status status = stall_.failure(); !status.ok()) return status;
+  if (absl::Status status = files_.Check(); !status.ok()) stall_.Fail(status);
+  return stall_.status();
 }
 
 Journal::Statistics Writer::statistics() const {
@@ -155,6 +158,10 @@ absl::Status Writer::Transact(Body body) {
   if (status.ok()) status = WaitForLock([&] { return statements_->Commit(); });
   if (!status.ok() && connection_->in_transaction()) {
     connection_->Execute("ROLLBACK").IgnoreError();
+    if (connection_->in_transaction()) {
+      status = absl::UnavailableError(absl::StrCat(
+          "a transaction can't be rolled back after this: ", std::string(status.message())));
+    }
   }
   // What went to a file that nobody will find again is not durable.
   if (status.ok()) status = files_.Check();
@@ -165,58 +172,113 @@ template <class Step>
 absl::Status Writer::WaitForLock(Step step) {
   absl::Status status = step();
   if (!absl::IsAborted(status)) return status;
-  SetWaiting(status);
+  stall_.Lock(status);
   while (true) {
     status = step();  // takes kBusyMillis
     if (!absl::IsAborted(status)) break;
     MutexLock lock(mutex_);
     if (stop_) break;
   }
-  SetWaiting(absl::OkStatus());
+  stall_.Over();
   return status;
 }
 
-void Writer::SetWaiting(const absl::Status& status) {
-  if (status.ok()) {
-    server::LogInfo("journal", "the database is no longer locked by another program");
-    MutexLock lock(mutex_);
-    lock_ = absl::OkStatus();
-    return;
-  }
-  const std::string text =
-      absl::StrCat("another program has the database locked, nothing is written until it lets go: ",
-                   std::string(status.message()));
-  server::LogWarning("journal", text);
-  MutexLock lock(mutex_);
-  lock_ = absl::UnavailableError(text);
-}
+// ------------------------------------------------------------------------------------- Committing
 
 void Writer::Commit(Operations operations) {
+  std::chrono::nanoseconds pause = options_.retry;
+  while (!gave_up_) {
+    absl::Status status = stall_.failure();
+    if (status.ok()) status = TryCommit(operations, /*alone=*/false);
+    if (status.ok()) return;
+    if (!absl::IsResourceExhausted(status)) {
+      if (stall_.failure().ok()) stall_.Fail(status);
+      return Refuse(operations, stall_.failure());
+    }
+    stall_.DiskFull(status);
+    const absl::Status full = stall_.status();
+    Operations impatient = TakeImpatient(operations);
+    if (operations.empty()) stall_.Forget();
+    DoWithoutRoom(std::move(impatient), full);
+    if (operations.empty()) return;
+    // At the end, what is not written was acknowledged to nobody: its senders have it still.
+    gave_up_ = !WaitForRoom(pause);
+    pause = std::min(2 * pause, kLongestPause * options_.retry);
+  }
+  Refuse(operations, stall_.status());
+}
+
+absl::Status Writer::TryCommit(Operations& operations, bool alone) {
   std::vector<absl::Status> results(operations.size());
   std::vector<Change> changes;
-  absl::Status status = failure();
-  if (status.ok()) {
-    const int64_t start = options_.clock->MonotonicNanos();
-    status = Write(operations, results, changes);
-    if (status.ok()) {
-      HeadsAreNoted();
-      int64_t events = 0, bytes = 0;
-      for (const Operation& operation : operations) events += operation.events;
-      for (const Change& change : changes) {
-        for (const RowPtr& row : change.rows) bytes += static_cast<int64_t>(row->entries.size());
-      }
-      if (!changes.empty()) Count(events, bytes, options_.clock->MonotonicNanos() - start);
-      Publish(operations, results, changes);
-      return;
-    }
-    Fail(status);
-    status = failure();
+  const int64_t start = options_.clock->MonotonicNanos();
+  if (absl::Status status = Write(operations, results, changes); !status.ok()) return status;
+  HeadsAreNoted();
+  int64_t events = 0, bytes = 0;
+  for (const Operation& operation : operations) events += operation.events;
+  for (const Change& change : changes) {
+    for (const RowPtr& row : change.rows) bytes += static_cast<int64_t>(row->entries.size());
   }
+  if (!changes.empty()) Count(events, bytes, options_.clock->MonotonicNanos() - start);
+  if (!alone) stall_.Over();
+  Publish(operations, results, changes);
+  return absl::OkStatus();
+}
+
+void Writer::Refuse(Operations& operations, const absl::Status& status) {
   for (Operation& operation : operations) {
     if (operation.kind == Operation::kDamage) operation.journal->NotifySubscribers();
     if (operation.done) operation.done(status);
   }
 }
+
+// -------------------------------------------------------------------------------- On a full disk
+
+Writer::Operations Writer::TakeImpatient(Operations& operations) {
+  const auto first = std::stable_partition(
+      operations.begin(), operations.end(),
+      [](const Operation& operation) { return !IsImpatient(operation.kind); });
+  Operations impatient(std::make_move_iterator(first), std::make_move_iterator(operations.end()));
+  operations.erase(first, operations.end());
+  return impatient;
+}
+
+void Writer::DoWithoutRoom(Operations impatient, const absl::Status& full) {
+  for (Operation& operation : impatient) {
+    Operations one;
+    one.push_back(std::move(operation));
+    // For its few pages there may be room.
+    if (one.front().kind == Operation::kDelete && stall_.failure().ok()) {
+      const absl::Status status = TryCommit(one, /*alone=*/true);
+      if (status.ok()) continue;
+      if (!absl::IsResourceExhausted(status)) stall_.Fail(status);
+    }
+    Refuse(one, stall_.failure().ok() ? full : stall_.failure());
+  }
+}
+
+bool Writer::WaitForRoom(std::chrono::nanoseconds pause) {
+  const auto end = std::chrono::steady_clock::now() + pause;
+  while (true) {
+    Operations impatient;
+    {
+      MutexLock lock(mutex_);
+      if (stop_) return false;
+      impatient = TakeImpatient(queue_);
+      if (impatient.empty()) {
+        const auto left = end - std::chrono::steady_clock::now();
+        if (left <= std::chrono::nanoseconds(0)) return true;
+        waiting_for_room_ = true;
+        wake_.WaitFor(mutex_, left);
+        waiting_for_room_ = false;
+      }
+    }
+    DoWithoutRoom(std::move(impatient), stall_.status());
+    if (!stall_.failure().ok()) return true;
+  }
+}
+
+// ---------------------------------------------------------------------------------------- Writing
 
 absl::Status Writer::Write(Operations& operations, std::vector<absl::Status>& results,
                            std::vector<Change>& changes) {
@@ -366,8 +428,10 @@ void Writer::Publish(Operations& operations, const std::vector<absl::Status>& re
   for (const Change& change : changes) change.journal->NotifySubscribers();
 }
 
+// ------------------------------------------------------------------------------- What can wait
+
 bool Writer::Chore(bool idle) {
-  if (!failure().ok()) return false;
+  if (!stall_.failure().ok()) return false;
   SweepTails();
   absl::Status status;
   if (idle && !moved_heads_.empty()) {
@@ -377,24 +441,36 @@ bool Writer::Chore(bool idle) {
     bool finished = false;
     status = Thin(thinning_.front(), &finished);
     if (absl::IsDataLoss(status)) status = thinning_.front()->SetDamage(status);
-    if (finished || !status.ok()) thinning_.erase(thinning_.begin());
+    if (!absl::IsResourceExhausted(status) && (finished || !status.ok())) {
+      thinning_.erase(thinning_.begin());
+    }
   } else if (removing_) {
-    status = Transact([&]() -> absl::Status {
-      absl::StatusOr<bool> more = statements_->RemoveSome(kChoreBytes);
-      if (!more.ok()) return more.status();
-      shrinking_ = shrinking_ || *more;
-      removing_ = *more;
-      return absl::OkStatus();
-    });
+    status = RemoveSome();
     if (absl::IsDataLoss(status)) removing_ = false;
   } else if (shrinking_) {
     status = ShrinkSome();
     if (absl::IsDataLoss(status)) shrinking_ = false;
   }
+  // Nothing was done; after the next commit, or the next pause, there may be room.
+  if (absl::IsResourceExhausted(status)) return false;
   // Damage concerns what is read; what is appended goes elsewhere.
   if (absl::IsDataLoss(status)) server::LogError("journal", std::string(status.message()));
-  if (!status.ok() && !absl::IsDataLoss(status)) Fail(status);
-  return failure().ok() && (removing_ || shrinking_ || !thinning_.empty());
+  if (!status.ok() && !absl::IsDataLoss(status)) stall_.Fail(status);
+  return stall_.failure().ok() && (removing_ || shrinking_ || !thinning_.empty());
+}
+
+absl::Status Writer::RemoveSome() {
+  bool more = false;
+  const absl::Status status = Transact([&]() -> absl::Status {
+    const absl::StatusOr<bool> removed = statements_->RemoveSome(kChoreBytes);
+    if (!removed.ok()) return removed.status();
+    more = *removed;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  shrinking_ = shrinking_ || more;
+  removing_ = more;
+  return status;
 }
 
 absl::Status Writer::ShrinkSome() {
@@ -497,15 +573,6 @@ void Writer::HeadsAreNoted() {
   moved_heads_.erase(moved_heads_.begin(), end);
   noted_heads_ = 0;
   next_heads_nanos_ = options_.clock->MonotonicNanos() + kHeadsNanos;
-}
-
-void Writer::Fail(const absl::Status& status) {
-  const std::string text =
-      absl::StrCat("nothing can be written to the journal any more: ", status.message(),
-                   "; repair what is wrong with the disk or folder, then start descentd again");
-  server::LogError("journal", text);
-  MutexLock lock(mutex_);
-  failure_ = absl::UnavailableError(text);
 }
 
 void Writer::Count(int64_t events, int64_t bytes, int64_t nanos) {

@@ -1,6 +1,7 @@
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_WRITER_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_WRITER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "server/common/mutex.h"
 #include "server/daemon/journal/database_files.h"
 #include "server/daemon/journal/journal.h"
+#include "server/daemon/journal/stall.h"
 #include "server/daemon/journal/write_statements.h"
 
 namespace descent::daemon {
@@ -28,8 +30,18 @@ class StoredJournal;
 //
 // After the first failure of the store it writes nothing any more and fails what is queued: after a
 // failed fsync nobody knows what is on the disk, and trying again would only hide that. The same if
-// the database's files are no longer there. Two things are no such failure: another program's lock
-// is waited for, and a journal whose rows are damaged is taken out of service alone.
+// the database's files are no longer there. Three things are no such failure, as it is known that
+// nothing was written: another program's lock is waited for, room on a full disk too, and a journal
+// whose rows are damaged is taken out of service alone.
+//
+// A full disk: SQLite undoes the statement or all of the transaction
+// (https://www.sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction": ask
+// sqlite3_get_autocommit, roll back), and what reached the log of it ends in no commit record that
+// a reader would take (https://www.sqlite.org/walformat.html). So the same operations are tried
+// again, with pauses, in their order; nothing is published or answered meanwhile. What follows
+// waits in the queue: how much that can be is its senders' to bound (Job::kMaxBytesInFlight). Only
+// what begins something new is refused (kCreate), and what makes room is tried by itself (kDelete):
+// their callers wait on a thread that must not.
 class Writer {
  public:
   struct Operation {
@@ -55,8 +67,9 @@ class Writer {
   // Commits what is queued, ends the thread, and closes the connection.
   void Stop();
 
-  // Looks at the files too.
-  absl::Status health() ABSL_LOCKS_EXCLUDED(mutex_);
+  // As Journal::stalled, and looks at the files too.
+  absl::Status health();
+  absl::Status stalled() const { return stall_.status(); }
   Journal::Statistics statistics() const;
 
  private:
@@ -68,6 +81,16 @@ class Writer {
 
   void Run();
   void Commit(Operations operations);
+  // Writes and publishes them. RESOURCE_EXHAUSTED: nothing was done, for want of room. `alone`:
+  // others, which came before, are still waiting.
+  absl::Status TryCommit(Operations& operations, bool alone);
+  // Answers what is not written.
+  static void Refuse(Operations& operations, const absl::Status& status);
+  // Takes what does not wait for room out of `operations`; DoWithoutRoom answers it.
+  static Operations TakeImpatient(Operations& operations);
+  void DoWithoutRoom(Operations impatient, const absl::Status& full);
+  // Waits for so long, or until Stop: false. Answers what comes meanwhile and does not wait.
+  bool WaitForRoom(std::chrono::nanoseconds pause) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Write(Operations& operations, std::vector<absl::Status>& results,
                      std::vector<Change>& changes);
   // `failed`: the journal whose rows could not be written, if that was it.
@@ -93,10 +116,7 @@ class Writer {
   // Calls `step` until no other program has the database locked, or until Stop.
   template <class Step>
   absl::Status WaitForLock(Step step);
-  void SetWaiting(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Why nothing is written any more.
-  absl::Status failure() const ABSL_LOCKS_EXCLUDED(mutex_);
-  void Fail(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RemoveSome();
   absl::Status ShrinkSome();
   void Count(int64_t events, int64_t bytes, int64_t nanos);
 
@@ -104,8 +124,10 @@ class Writer {
   const Journal::Options options_;
   std::unique_ptr<WriteStatements> statements_;
   DatabaseFiles files_;
+  Stall stall_;
 
   // The writer thread's own.
+  bool gave_up_ = false;  // it ends without room: after what was refused nothing is written
   std::vector<JournalPtr> thinning_;
   bool removing_ = true;    // there may be rows of deleted jobs
   bool shrinking_ = false;  // they have left room in the file
@@ -119,11 +141,10 @@ class Writer {
   mutable server::Mutex mutex_;
   server::CondVar wake_;
   Operations queue_ ABSL_GUARDED_BY(mutex_);
-  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;           // for anything at all
+  bool waiting_for_room_ ABSL_GUARDED_BY(mutex_) = false;  // for what is impatient, or for a while
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
-  absl::Status lock_ ABSL_GUARDED_BY(mutex_);  // of another program, waited for
   Journal::Statistics statistics_ ABSL_GUARDED_BY(mutex_);
 
   std::thread thread_;

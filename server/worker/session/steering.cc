@@ -1,5 +1,6 @@
 #include "server/worker/session/steering.h"
 
+#include <chrono>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -16,7 +17,8 @@ namespace {
 
 namespace api = ::descent::v1;
 
-constexpr int kFailedPrecondition = 9;  // google.rpc.Code
+constexpr int kFailedPrecondition = 9;     // google.rpc.Code
+constexpr std::chrono::seconds kRetry(1);  // until a checkpoint that failed is tried again
 
 }  // namespace
 
@@ -69,6 +71,31 @@ Steering::Next Steering::AtBoundary(int64_t iteration, bool ends) {
   }
 }
 
+absl::StatusOr<api::Event> Steering::LastCheckpoint(int64_t iteration,
+                                                    const std::string& request_id) {
+  absl::StatusOr<api::Event> event = run_.checkpointer->Save(request_id);
+  if (event.ok()) return event;
+  // All that was computed since the last one is in this process alone.
+  const ComputingTime::Pause pause(run_.time);
+  run_.journal->Write(NoticeEvent(
+      api::Notice::ERROR,
+      absl::StrCat("The last checkpoint can't be saved: ", std::string(event.status().message()),
+                   " The run waits, and ends as soon as it can be.")));
+  while (!event.ok()) {
+    inbox_->WaitFor(kRetry);
+    TakeNews();
+    if (leave_) break;
+    if (iteration >= start_.recompute_until()) {
+      RejectAll(absl::StrCat(
+          "The run waits at its end, iteration ", iteration,
+          ", until its last checkpoint can be saved: ", std::string(event.status().message())));
+    }
+    run_.checkpointer->MakeFolder();
+    event = run_.checkpointer->Save(request_id);
+  }
+  return event;
+}
+
 void Steering::ApplyScript() {
   while (next_scripted_ < start_.script_size() &&
          start_.script(next_scripted_).iteration() == iteration_) {
@@ -92,7 +119,10 @@ void Steering::TakeNews() {
 void Steering::ApplyDue() {
   if (!waiting_.DueAt(iteration_)) return;
   const int64_t last_iteration = run_.trainer->agenda().iterations;
+  const bool leaving = leave_;
   for (Request& request : waiting_.Take()) {
+    // While a stop waited for its checkpoint: it, and all after it, are the next attempt's.
+    if (leave_ != leaving) return;
     const bool timed = request.has_at_iteration();
     if (stop_) {
       RejectStopped(request);
@@ -152,9 +182,12 @@ void Steering::Apply(const Request& request, std::optional<int64_t> reapplied_fr
       !add(run_.evaluator->Evaluate(request.request_id()), reason::kEvaluationFailed)) {
     return;
   }
-  const bool save =
-      effect.checkpoint > 0 || (effect.stop && run_.checkpointer->saved_iteration() != iteration_);
-  if (save && !add(run_.checkpointer->Save(request.request_id()), reason::kCheckpointFailed)) {
+  if (effect.stop && run_.checkpointer->saved_iteration() != iteration_) {
+    absl::StatusOr<api::Event> event = LastCheckpoint(iteration_, request.request_id());
+    if (!event.ok()) return board.Restore(dials);  // the next attempt is told of it
+    events.push_back(*std::move(event));
+  } else if (effect.checkpoint > 0 &&
+             !add(run_.checkpointer->Save(request.request_id()), reason::kCheckpointFailed)) {
     return;
   }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "core/train/trainer.h"
 #include "descent/v1/event.pb.h"
 #include "descent/worker/v1/worker.pb.h"
@@ -51,10 +52,11 @@ class Steering {
   // All commands at boundary `iteration`. ends: the run is over there unless people stop it.
   Next AtBoundary(int64_t iteration, bool ends);
 
-  // Takes in what has been delivered. For a run that waits elsewhere.
-  void TakeNews();
-  // Answers all that wait with why it is too late for them.
-  void RejectAll(const std::string& why);
+  // The checkpoint at the run's end, or of the request that stops it: waits for as long as it can't
+  // be saved, and says so; others' requests are too late. The error comes only if the worker is
+  // asked to leave meanwhile.
+  absl::StatusOr<::descent::v1::Event> LastCheckpoint(int64_t iteration,
+                                                      const std::string& request_id);
 
   // Asked to leave, as far as news was taken.
   bool leave() const { return leave_; }
@@ -66,6 +68,10 @@ class Steering {
  private:
   using Request = ::descent::v1::CommandAccepted;
 
+  // Takes in what has been delivered.
+  void TakeNews();
+  // Answers all that wait with why it is too late for them.
+  void RejectAll(const std::string& why);
   void ApplyScript();
   void ApplyDue();
   void Apply(const Request& request, std::optional<int64_t> reapplied_from);

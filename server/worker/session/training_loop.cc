@@ -1,7 +1,6 @@
 #include "server/worker/session/training_loop.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -17,8 +16,6 @@ namespace {
 
 namespace api = ::descent::v1;
 
-constexpr std::chrono::seconds kRetry(1);  // until a checkpoint that failed is tried again
-
 }  // namespace
 
 TrainingLoop::TrainingLoop(const v1::Start& start, std::unique_ptr<Trainer> trainer,
@@ -27,7 +24,6 @@ TrainingLoop::TrainingLoop(const v1::Start& start, std::unique_ptr<Trainer> trai
     : start_(start),
       trainer_(std::move(trainer)),
       data_(std::move(data)),
-      inbox_(inbox),
       journal_(journal),
       time_(time),
       checkpointer_(start_, trainer_.get()),
@@ -164,7 +160,8 @@ absl::StatusOr<std::vector<api::Event>> TrainingLoop::DueEvents() {
       return events;
     }
   }
-  absl::StatusOr<api::Event> event = last() ? LastCheckpoint() : checkpointer_.Save("");
+  absl::StatusOr<api::Event> event =
+      last() ? steering_.LastCheckpoint(k_, "") : checkpointer_.Save("");
   if (event.ok()) {
     events.push_back(*std::move(event));
   } else if (!steering_.leave()) {
@@ -172,30 +169,6 @@ absl::StatusOr<std::vector<api::Event>> TrainingLoop::DueEvents() {
     events.push_back(NoticeEvent(api::Notice::ERROR, std::string(event.status().message())));
   }
   return events;
-}
-
-absl::StatusOr<api::Event> TrainingLoop::LastCheckpoint() {
-  absl::StatusOr<api::Event> event = checkpointer_.Save("");
-  if (event.ok()) return event;
-  // All that was computed since the last one is in this process alone.
-  const ComputingTime::Pause pause(time_);
-  journal_->Write(NoticeEvent(
-      api::Notice::ERROR,
-      absl::StrCat("The last checkpoint can't be saved: ", std::string(event.status().message()),
-                   " The run waits, and ends as soon as it can be.")));
-  while (!event.ok()) {
-    inbox_->WaitFor(kRetry);
-    steering_.TakeNews();
-    if (steering_.leave()) break;
-    if (k_ >= start_.recompute_until()) {
-      steering_.RejectAll(absl::StrCat(
-          "The run waits at its end, iteration ", k_,
-          ", until its last checkpoint can be saved: ", std::string(event.status().message())));
-    }
-    checkpointer_.MakeFolder();
-    event = checkpointer_.Save("");
-  }
-  return event;
 }
 
 TrainingLoop::Next TrainingLoop::Finish(std::vector<api::Event> events) {

@@ -59,9 +59,6 @@ class TrainingLoop {
   absl::Status CheckData();
   // What is due at k: the events of an evaluation and a checkpoint. The error ends the run.
   absl::StatusOr<std::vector<::descent::v1::Event>> DueEvents();
-  // The one at the run's end: waits for as long as it can't be saved, and says so; the error comes
-  // only if the worker is asked to leave meanwhile.
-  absl::StatusOr<::descent::v1::Event> LastCheckpoint();
   // At the end of the run, with the last events.
   Next Finish(std::vector<::descent::v1::Event> events);
   // What is not finite at k, or an empty text.
@@ -78,7 +75,6 @@ class TrainingLoop {
   const v1::Start& start_;
   const std::unique_ptr<Trainer> trainer_;
   MappedData data_;
-  Inbox* const inbox_;
   Journalist* const journal_;
   ComputingTime* const time_;
   Checkpointer checkpointer_;

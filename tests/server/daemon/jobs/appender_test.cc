@@ -52,6 +52,7 @@ class WaitingJournal : public JobJournal {
   absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t, int64_t) override {
     return std::vector<RowPtr>();
   }
+  absl::Status stalled() const override { return absl::OkStatus(); }
   absl::Status damage() const override { return absl::OkStatus(); }
   void OnDamage(std::function<void(const absl::Status&)>) override {}
   void Retain(int64_t max_bytes) override { retained.push_back(max_bytes); }

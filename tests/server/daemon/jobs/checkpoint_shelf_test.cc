@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,7 @@ class CheckpointShelfTest : public testing::Test {
     std::ofstream(rules::CheckpointPath(folder_.path(), name)) << name;
     v1::Event event;
     event.set_branch(branch);
+    event.set_revision(++revision_);
     v1::CheckpointSaved& saved = *event.mutable_checkpoint_saved();
     saved.set_checkpoint(name);
     saved.set_iteration(iteration);
@@ -49,7 +52,7 @@ class CheckpointShelfTest : public testing::Test {
     return names;
   }
   std::string Chosen(const std::string& given) {
-    const absl::StatusOr<CheckpointRecord> chosen = shelf_.Choose(given, lineage_);
+    const absl::StatusOr<CheckpointRecord> chosen = shelf_.Choose(given, lineage_, durable_);
     return chosen.ok() ? chosen->name : GetErrorDetail(chosen.status()).reason;
   }
   bool Exists(const std::string& name) {
@@ -59,6 +62,8 @@ class CheckpointShelfTest : public testing::Test {
   TestFolder folder_;
   Lineage lineage_;
   CheckpointShelf shelf_{"jobs/a"};
+  int64_t revision_ = 0;
+  int64_t durable_ = std::numeric_limits<int64_t>::max();
 };
 
 TEST_F(CheckpointShelfTest, AnAttemptBeginsFromThePresentHistory) {
@@ -77,8 +82,20 @@ TEST_F(CheckpointShelfTest, PeopleNameOneByItsNameOrIteration) {
   EXPECT_EQ(Chosen("2"), "0-2");
   EXPECT_EQ(Chosen("0-6"), "0-6");  // of a left branch, by its name alone
   EXPECT_EQ(Chosen("6"), "CHECKPOINT_NOT_FOUND");
-  EXPECT_THAT(std::string(shelf_.Choose("7", lineage_).status().message()),
+  EXPECT_THAT(std::string(shelf_.Choose("7", lineage_, durable_).status().message()),
               HasSubstr("jobs/a has no checkpoint 7; it has 0-2, 0-4, 0-6"));
+}
+
+TEST_F(CheckpointShelfTest, OneThatIsNotDurableYetIsToldNobody) {
+  Save(0, 2);
+  durable_ = 0;
+  EXPECT_EQ(Chosen(""), "NO_CHECKPOINT");
+  durable_ = 1;
+  Save(0, 4);
+  EXPECT_EQ(Chosen(""), "0-2");
+  EXPECT_EQ(Chosen("4"), "CHECKPOINT_NOT_FOUND");
+  durable_ = 2;
+  EXPECT_EQ(Chosen(""), "0-4");
 }
 
 TEST_F(CheckpointShelfTest, OneThatIsAnnouncedAgainIsTheSameByItsDigest) {

@@ -138,9 +138,12 @@ class FakeLauncher : public Launcher {
 class JobsTest : public testing::Test {
  protected:
   using Digest = std::function<std::string(const std::string& path)>;
+  // `vfs`: Journal::Options::vfs.
   explicit JobsTest(double worker_lease_seconds = 10, int max_running_jobs = 1,
-                    Digest digest = nullptr)
-      : worker_lease_seconds_(worker_lease_seconds), digest_(std::move(digest)) {
+                    Digest digest = nullptr, std::string vfs = "")
+      : worker_lease_seconds_(worker_lease_seconds),
+        digest_(std::move(digest)),
+        vfs_(std::move(vfs)) {
     StartDaemon(max_running_jobs);
   }
   ~JobsTest() override {
@@ -149,7 +152,8 @@ class JobsTest : public testing::Test {
   }
 
   void StartDaemon(int max_running_jobs = 1) {
-    auto journal = Journal::Open({.path = folder_.File("descent.db")});
+    auto journal = Journal::Open(
+        {.path = folder_.File("descent.db"), .retry = std::chrono::milliseconds(1), .vfs = vfs_});
     ASSERT_TRUE(journal.ok()) << journal.status();
     journal_ = *std::move(journal);
     auto jobs = JobsService::Open({.data_dir = folder_.path(),
@@ -392,6 +396,7 @@ class JobsTest : public testing::Test {
 
   const double worker_lease_seconds_;
   const Digest digest_;  // of checkpoints' files; none: the real one
+  const std::string vfs_;
   TestFolder folder_;
   TestClock clock_;
   FakeLauncher processes_{socket()};

@@ -102,8 +102,10 @@ TEST_F(FaultTest, AFailedFsyncFailsTheJournalForGood) {
   FailsForGood(FaultyVfs::Get().fail_sync, SQLITE_IOERR_FSYNC, "disk I/O error");
 }
 
-TEST_F(FaultTest, AFullDiskFailsTheJournalForGood) {
-  FailsForGood(FaultyVfs::Get().fail_write, SQLITE_FULL, "database or disk is full");
+// Nobody knows what an fsync that found no room has left on the disk.
+TEST_F(FaultTest, AnFsyncThatMeetsAFullDiskFailsTheJournalForGood) {
+  errno = ENOSPC;
+  FailsForGood(FaultyVfs::Get().fail_sync, SQLITE_IOERR_FSYNC, "disk I/O error");
 }
 
 TEST_F(FaultTest, AFailedWriteFailsTheJournalForGood) {

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <new>
 
@@ -23,7 +24,12 @@ struct File {
 sqlite3_file* Real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->real(); }
 
 int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
-  if (const int code = FaultyVfs::Get().fail_write) return code;
+  const FaultyVfs& vfs = FaultyVfs::Get();
+  if (const int code = vfs.fail_write) {
+    errno = vfs.fail_errno;
+    return code;
+  }
+  if (const int64_t most = vfs.most_bytes; most > 0 && offset + size > most) return SQLITE_FULL;
   return Real(file)->pMethods->xWrite(Real(file), data, size, offset);
 }
 

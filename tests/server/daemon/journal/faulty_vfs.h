@@ -2,6 +2,8 @@
 #define DESCENT_TESTS_SERVER_DAEMON_JOURNAL_FAULTY_VFS_H_
 
 #include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <string>
 
 namespace descent::daemon {
@@ -17,6 +19,10 @@ class FaultyVfs {
   // SQLITE_FULL, SQLITE_IOERR_WRITE.
   std::atomic<int> fail_sync{0};
   std::atomic<int> fail_write{0};
+  std::atomic<int> fail_errno{EIO};  // the system's, of a failed write
+
+  // A disk that has room for files of so many bytes: a write beyond is SQLITE_FULL. 0: for all.
+  std::atomic<int64_t> most_bytes{0};
 
   // If not empty, a folder that gets a copy of each file whenever it is synced: what a disk holds
   // after a power failure at its worst. To be set while nothing is open.

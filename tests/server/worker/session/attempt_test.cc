@@ -727,6 +727,31 @@ TEST_F(AttemptTest, TheLastCheckpointIsWaitedFor) {
   EXPECT_TRUE(std::filesystem::exists(folder + "/0-50.safetensors"));
 }
 
+// A stop that was refused for want of room could not be had at all.
+TEST_F(AttemptTest, AStopWaitsForItsCheckpoint) {
+  const std::string folder = daemon_.folder() + "/checkpoints";
+  std::ofstream(folder) << "in the way";
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  api::Spec spec = SmallSpec(table_, 1'000'000);
+  spec.mutable_checkpoints()->set_every_iterations(1'000'000);
+  daemon_.Send(StartOf(daemon_, spec));
+  daemon_.WaitForEvents(Reached(5));
+  daemon_.Send(Command("end", "commands { stop {} }"));
+  const Events waiting = daemon_.WaitForEvents([](const Events& events) {
+    return !events.empty() &&
+           absl::StrContains(events.back().notice().message(), "The run waits, and ends");
+  });
+  EXPECT_EQ(Answer(waiting, "end"), nullptr);
+  std::filesystem::remove(folder);
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  EXPECT_EQ(events.back().state_changed().state(), api::STOPPED);
+  EXPECT_TRUE(Answer(events, "end")->has_command_applied());
+  EXPECT_EQ(LastCheckpoint(events).iteration(), Iterations(events).back().index());
+  EXPECT_EQ(LastCheckpoint(events).request_id(), "end");
+}
+
 TEST_F(AttemptTest, WhoWaitsForItsLastCheckpointMayBeAskedToLeave) {
   std::ofstream(daemon_.folder() + "/checkpoints") << "in the way";
   WorkerProcess worker(daemon_);
