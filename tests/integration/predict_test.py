@@ -2,6 +2,9 @@
 
 import csv
 import json
+import pathlib
+import struct
+import zlib
 
 import grpc
 import numpy as np
@@ -235,6 +238,53 @@ def test_predictions_can_be_joined_to_the_table(client, descent, folder):
         assert len(found) == count and found == sorted(found)
         assert not lacking & set(found)
     assert found == [i for i in range(20) if i not in lacking]
+
+
+def write_grey_png(path: pathlib.Path, level: int) -> None:
+    """A square picture of 16 pixels, all alike."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checked = kind + data
+        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes([level] * 4)) * 4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def test_predictions_of_pictures_have_their_files_names(client, descent, folder):
+    levels = {"dark": 10, "light": 240}
+    for name, level in levels.items():
+        for i in range(8):
+            write_grey_png(folder / "train" / name / f"{i}.png", level + i)
+            write_grey_png(folder / "new" / f"{name} {i}.png", level - i)
+    write_grey_png(folder / "new" / "more" / "one.png", 200)
+    spec = specs.classifier(
+        folder,
+        iterations=200,
+        step_size=0.05,
+        data={
+            "train": {"image_folder": {"path": str(folder / "train"), "channels": "1"}},
+            "full_batch": True,
+        },
+    )
+    spec.model.sequential.layers[3].linear.out_features = 2
+    job = client.create(spec).name
+    client.wait_until_final(job)
+    out = folder / "p.csv"
+    run = descent("predict", job, "-o", str(out), "--data", str(folder / "new"), "--classes")
+    assert run.returncode == 0, run.stderr
+    assert "17 rows of int64" in run.stdout
+    with open(out, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["row"] for row in rows] == [str(i) for i in range(17)]
+    found = {row["file"]: row["class"] for row in rows}
+    assert found.pop("more/one.png") == "light"
+    assert len(found) == 16
+    assert all(file.startswith(kind) for file, kind in found.items())
 
 
 def test_a_running_job_does_not_notice(client, connect, daemon, folder):
