@@ -16,7 +16,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <list>
@@ -37,8 +36,9 @@
 #include "server/daemon/launch/launcher.h"
 #include "server/daemon/launch/secrets.h"
 #include "server/daemon/security/caller.h"
-#include "server/daemon/workers/fair_queue.h"
+#include "server/daemon/workers/launch_backoff.h"
 #include "server/daemon/workers/session.h"
+#include "server/daemon/workers/spare_work.h"
 #include "server/daemon/workers/worker.h"
 
 namespace descent::daemon {
@@ -203,6 +203,13 @@ class Supervisor : public SessionHandler {
   void OnClosed(ConnectionPtr connection) override;
 
  private:
+  // So many predictions run at a time.
+  static constexpr int kMaxPredictions = 3;
+  // What a spare does that is busy for longer may take long: another one is launched, which costs a
+  // running job some of its time; sooner if somebody waits for it.
+  static constexpr int64_t kSoon = server::kSecond;
+  static constexpr int64_t kVerySoon = server::kSecond / 4;
+
   struct PendingValidation {
     int64_t number = 0;
     Caller caller;
@@ -232,6 +239,8 @@ class Supervisor : public SessionHandler {
   void Connect(const WorkerPtr& worker, const ConnectionPtr& connection,
                const worker::v1::Hello& hello);
   void Add(const WorkerPtr& worker);
+  // The worker of that id among workers_; null if there is none.
+  WorkerPtr Find(const std::string& worker_id) const;
   void OnValidated(const WorkerPtr& worker, worker::v1::Validated validated);
   void OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction);
   // Ends what the worker has in hand, because of a message that can't be parsed.
@@ -241,10 +250,10 @@ class Supervisor : public SessionHandler {
   void EndValidation(const WorkerPtr& worker, const absl::Status& status);
   // A worker was lost over its validation: another one tries, or nobody any more.
   void RetryValidation(const WorkerPtr& worker, const std::string& cause);
+  // The worker that has the validation in hand; null if there is none.
   WorkerPtr ValidatorOf(int64_t number) const;
   // The worker no longer predicts; tells who waits, if anybody does.
   void EndPrediction(const WorkerPtr& worker, const absl::Status& status);
-  void EndPredictions(const absl::Status& status);
   WorkerPtr PredictorOf(const std::string& id) const;
   void OnExit(const WorkerPtr& worker, const ProcessExit& exit);
   void Lost(const WorkerPtr& worker, const std::string& cause, bool clean);
@@ -266,9 +275,6 @@ class Supervisor : public SessionHandler {
   std::string LogPath(const std::string& worker_id) const;
   void SendToValidate(const WorkerPtr& worker, PendingValidation validation);
   void SendToPredict(const WorkerPtr& worker, PendingPrediction prediction);
-  // Tell whether one more validation, or prediction, of this caller may begin.
-  bool MayValidate(const Caller& caller) const;
-  bool MayPredict(const Caller& caller) const;
   // True if the worker will be a spare again so soon that another is not worth its launch.
   bool IsBackSoon(const WorkerPtr& worker) const;
   void CheckLeases();
@@ -277,7 +283,6 @@ class Supervisor : public SessionHandler {
   void Count();
   // True if the daemon started this process, or awaits it. Any thread.
   bool IsOwnProcess(int64_t pid) const ABSL_LOCKS_EXCLUDED(mutex_);
-  std::string LastLogLine(const WorkerPtr& worker) const;
 
   const Options options_;
   const Secrets secrets_;
@@ -289,15 +294,12 @@ class Supervisor : public SessionHandler {
   // What follows is confined to the loop:
   std::list<WorkerPtr> workers_;
   std::list<Acquirer> acquirers_;
-  FairQueue<PendingValidation> validations_;
-  std::map<std::string, PendingValidation> validating_;  // by worker id
-  FairQueue<PendingPrediction> predictions_;             // those that wait for a spare
-  std::map<std::string, PendingPrediction> predicting_;  // by worker id
+  SpareWork<PendingValidation> validations_;
+  SpareWork<PendingPrediction> predictions_{kMaxPredictions};
   std::map<std::string, std::vector<std::function<void()>>> when_gone_;
   int64_t validation_count_ = 0;
   int launched_ = 0;
-  int spare_failures_ = 0;          // in a row
-  int64_t launch_after_nanos_ = 0;  // back-off
+  LaunchBackoff backoff_;
   bool launch_timer_ = false;
   int64_t leases_checked_nanos_ = 0;
 

@@ -1,6 +1,6 @@
 // The part of the supervisor that has spares predict.
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,9 +20,6 @@ using worker::v1::DaemonMessage;
 // So many responses, of at most half a MiB, may a worker send ahead: it bounds what a prediction
 // takes of the daemon's memory, and keeps both busy.
 constexpr int kCredits = 4;
-// So many predictions run at a time; one principal has at most all but one of them.
-constexpr int kMaxPredictions = 3;
-constexpr int64_t kSoon = kSecond;  // as in supervisor_spares.cc
 // What a prediction that nobody wants may take until it hears of it.
 constexpr int64_t kGrace = kSecond;
 
@@ -53,7 +50,7 @@ void Supervisor::Predict(const std::string& id, const Caller& caller, worker::v1
   if (stopping_) return callbacks.on_end(ShuttingDown());
   request.set_id(id);
   request.set_credits(kCredits);
-  predictions_.Push(caller, {caller, std::move(request), std::move(callbacks)});
+  predictions_.Push({caller, std::move(request), std::move(callbacks)});
   Maintain();
 }
 
@@ -62,25 +59,14 @@ void Supervisor::SendToPredict(const WorkerPtr& worker, PendingPrediction predic
   worker->busy_since_nanos_ = clock_->MonotonicNanos();
   DaemonMessage message;
   *message.mutable_predict() = prediction.request;
-  predicting_.insert_or_assign(worker->id(), std::move(prediction));
+  predictions_.Begin(worker->id(), std::move(prediction));
   worker->Send(std::move(message));
   loop_->PostAfter(kSoon, [this] { Maintain(); });
 }
 
-bool Supervisor::MayPredict(const Caller& caller) const {
-  int own = 0;
-  for (const auto& [worker, prediction] : predicting_) {
-    own += prediction.caller.principal == caller.principal;
-  }
-  return static_cast<int>(predicting_.size()) < kMaxPredictions && own < kMaxPredictions - 1;
-}
-
 WorkerPtr Supervisor::PredictorOf(const std::string& id) const {
-  for (const WorkerPtr& worker : workers_) {
-    const auto it = predicting_.find(worker->id());
-    if (it != predicting_.end() && it->second.request.id() == id) return worker;
-  }
-  return nullptr;
+  return Find(predictions_.WorkerOf(
+      [&](const PendingPrediction& prediction) { return prediction.request.id() == id; }));
 }
 
 void Supervisor::AllowPrediction(const std::string& id) {
@@ -93,14 +79,14 @@ void Supervisor::AllowPrediction(const std::string& id) {
 }
 
 void Supervisor::CancelPrediction(const std::string& id) {
-  predictions_.EraseIf([&](const auto& pending) { return pending.request.id() == id; });
+  predictions_.EraseWaiting([&](const auto& pending) { return pending.request.id() == id; });
   const WorkerPtr worker = PredictorOf(id);
   if (worker == nullptr) return;
-  predicting_[worker->id()].callbacks = {};
+  predictions_.Of(worker->id())->callbacks = {};
   loop_->PostAfter(kGrace, [this, id] {
     // The worker may be reading its data, and deaf.
     if (const WorkerPtr late = PredictorOf(id); late != nullptr) {
-      predicting_.erase(late->id());
+      predictions_.End(late->id());
       Replace(late, "Nobody wants its prediction any more");
     }
   });
@@ -110,12 +96,12 @@ void Supervisor::CancelPrediction(const std::string& id) {
 }
 
 void Supervisor::OnPrediction(const WorkerPtr& worker, worker::v1::Prediction prediction) {
-  const auto it = predicting_.find(worker->id());
+  const PendingPrediction* const in_hand = predictions_.Of(worker->id());
   // It may be a response of a prediction that was given up.
-  if (it == predicting_.end() || it->second.request.id() != prediction.id()) return;
+  if (in_hand == nullptr || in_hand->request.id() != prediction.id()) return;
   if (prediction.has_response()) {
-    if (it->second.callbacks.on_response) {
-      it->second.callbacks.on_response(std::move(*prediction.mutable_response()));
+    if (in_hand->callbacks.on_response) {
+      in_hand->callbacks.on_response(std::move(*prediction.mutable_response()));
     }
     return;
   }
@@ -125,18 +111,8 @@ void Supervisor::OnPrediction(const WorkerPtr& worker, worker::v1::Prediction pr
 }
 
 void Supervisor::EndPrediction(const WorkerPtr& worker, const absl::Status& status) {
-  const auto it = predicting_.find(worker->id());
-  if (it == predicting_.end()) return;
-  const PredictionCallbacks callbacks = std::move(it->second.callbacks);
-  predicting_.erase(it);
-  if (callbacks.on_end) callbacks.on_end(status);
-}
-
-void Supervisor::EndPredictions(const absl::Status& status) {
-  for (PendingPrediction& pending : predictions_.TakeAll()) pending.callbacks.on_end(status);
-  for (auto& [worker, pending] : std::exchange(predicting_, {})) {
-    if (pending.callbacks.on_end) pending.callbacks.on_end(status);
-  }
+  const std::optional<PendingPrediction> prediction = predictions_.End(worker->id());
+  if (prediction && prediction->callbacks.on_end) prediction->callbacks.on_end(status);
 }
 
 }  // namespace descent::daemon
