@@ -17,7 +17,7 @@ bool Happens(double probability, uint64_t bits) {
 template <typename Element>
 void Change(const PictureChange& change, int64_t planes, int64_t height, int64_t width,
             const Element* from, Element* to) {
-  // The columns that come from the picture: to[x] for x in [first, last).
+  // These columns come from the picture: to[x] for x in [first, last).
   const int64_t first = std::clamp<int64_t>(change.right, 0, width);
   const int64_t last = std::clamp<int64_t>(width + change.right, 0, width);
   for (int64_t plane = 0; plane < planes; ++plane) {

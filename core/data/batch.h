@@ -1,7 +1,6 @@
+// A `Batch` is the examples of one step. A value that shares its tensors.
 #ifndef DESCENT_CORE_DATA_BATCH_H_
 #define DESCENT_CORE_DATA_BATCH_H_
-
-// The examples of one step. A value that shares its tensors.
 
 #include <ATen/core/Tensor.h>
 

@@ -1,8 +1,7 @@
+// A `BatchMaker` writes the examples of a batch one after the other, in the run's order, changed if
+// they are pictures that are to be. Batch k is a function of (options, k). One thread at a time.
 #ifndef DESCENT_CORE_DATA_BATCH_MAKER_H_
 #define DESCENT_CORE_DATA_BATCH_MAKER_H_
-
-// Writes the examples of a batch one after the other, in the run's order, changed if they are
-// pictures that are to be. Batch k is a function of (options, k). One thread at a time.
 
 #include <cstdint>
 
@@ -20,36 +19,38 @@ struct BatchOptions {
   int64_t batch_size = 64;
   OrderOptions order = {};
   Augmentation augmentation = {};
-  bool drop_last = false;  // an epoch's last batch, if it is smaller
+  bool drop_last = false;  // leaves out an epoch's last batch, if it is smaller
   uint64_t seed = 0;
-  // Batches that a thread of its own makes ahead; 0: no thread. The same bits either way.
+  // So many batches are made ahead by a thread of its own; 0 means no thread. The bits are the same
+  // either way.
   int64_t prefetch = 0;
-  // Where they are needed.
+  // The device where the batches are needed.
   at::Device device = at::kCPU;
 };
 
 class BatchMaker {
  public:
-  // Memory for a batch of each size: an epoch's last one may be smaller. On the CPU; where another
-  // device needs the batches, such that it can fetch them while the CPU goes on.
+  // Memory for a batch of each size, because an epoch's last one may be smaller. It is on the CPU;
+  // where another device needs the batches, it is such that the device can fetch them while the CPU
+  // goes on.
   struct Buffers {
     Batch full;
     Batch last;
   };
 
-  // InvalidArgument: batch_size < 1, or fewer examples than a batch; those of Order and
-  // CheckAugmentation.
+  // Gives INVALID_ARGUMENT for batch_size < 1, or fewer examples than a batch, and the errors of
+  // Order and CheckAugmentation.
   static absl::StatusOr<BatchMaker> Create(Dataset dataset, const BatchOptions& options);
 
-  // Nothing has to be written: batches are rows of the dataset itself.
+  // True if nothing has to be written, because batches are rows of the dataset itself.
   bool views() const { return order_.identity() && options_.augmentation.none(); }
   Batch View(int64_t k) const;
 
   Buffers MakeBuffers() const;
-  // Into one of the buffers, which is returned. Throws std::bad_alloc.
+  // Writes batch k into one of the buffers, which is returned. Throws std::bad_alloc.
   const Batch& Make(int64_t k, Buffers* buffers);
 
-  // On the device, without the numbers.
+  // Makes buffers on the device, without the numbers.
   Buffers MakeDeviceBuffers() const;
 
   int64_t examples() const { return dataset_.size(); }

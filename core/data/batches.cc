@@ -49,7 +49,7 @@ std::unique_ptr<Batches> Batches::Of(BatchMaker maker, int64_t prefetch) {
 const Batch& Batches::At(int64_t k) {
   const Batch& batch = OnCpu(k);
   if (maker_.device().is_cpu()) return batch;
-  // All of the data, and always the same.
+  // The batch is all of the data, and always the same.
   if (maker_.views() && per_epoch() == 1 && present_.inputs.defined()) return present_;
   present_ = batch.inputs.size(0) == batch_size() ? there_.full : there_.last;
   present_.inputs.copy_(batch.inputs, /*non_blocking=*/true);

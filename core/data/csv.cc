@@ -57,7 +57,7 @@ void CopyInput(const CsvColumn& column, double* to, int64_t stride) {
   }
 }
 
-// Those of a target or weight.
+// Writes the numbers of a target or weight.
 void CopyNumber(const CsvColumn& column, double* to, int64_t stride) {
   const double unit = column.kind == Kind::kDate ? kSecondsOfDay : 1;
   for (size_t i = 0; i < column.values.size(); ++i) {
@@ -117,7 +117,7 @@ bool IsOneCharacter(const std::string& text) {
   return text.size() == 1 && text != "\"" && text != "\n" && text != "\r";
 }
 
-// Whether it can stand between the digits of a number.
+// True if the text can stand between the digits of a number.
 bool IsSeparator(const std::string& text) {
   if (text.empty() || CharacterLength(text) != text.size()) return false;
   return text.size() > 1 ? text != "\u2212"

@@ -1,8 +1,7 @@
-#ifndef DESCENT_CORE_DATA_CSV_H_
-#define DESCENT_CORE_DATA_CSV_H_
-
 // Tables as text (RFC 4180: fields may be quoted, "" is a quote inside quotes; LF, CRLF or CR; a
 // UTF-8 byte order mark and blank lines are skipped). Free functions; any thread.
+#ifndef DESCENT_CORE_DATA_CSV_H_
+#define DESCENT_CORE_DATA_CSV_H_
 
 #include <optional>
 #include <string>
@@ -28,15 +27,15 @@ struct CsvFile {
   static constexpr const char* kind = "csv";
   std::string path;
   std::vector<std::string> targets;
-  bool header = true;           // without one, columns are called 0, 1, …
-  std::string delimiter = ",";  // " ": runs of spaces and tabs
+  bool header = true;           // if false, columns are called 0, 1, …
+  std::string delimiter = ",";  // " " means runs of spaces and tabs
   std::string decimal = ".";
   std::optional<std::string> thousands;
   std::vector<std::string> ignore;
   std::vector<std::string> categorical;
   std::vector<std::string> dates;
   std::vector<std::string> date_parts;
-  std::vector<std::string> date_format;  // as strptime's; the first that fits a field
+  std::vector<std::string> date_format;  // as strptime's; the first that fits a field is taken
   MissingValues missing;
 
   void Describe(FieldList& fields) {
@@ -55,15 +54,16 @@ struct CsvFile {
     fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
-  // Inputs [n, features] and targets [n, targets], float64. Where ReadOptions tells the columns of
-  // the training data, these are found by their names; what is neither there nor named here is
-  // refused, or, with inputs_only, noted. Weights are looked for in training data alone.
+  // Reads inputs [n, features] and targets [n, targets], float64. Where ReadOptions tells the
+  // columns of the training data, these are found by their names; what is neither there nor named
+  // here is refused, or, with inputs_only, noted. Weights are looked for in training data alone.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// Of a file's text. Errors, all InvalidArgument, name line (from 1) and column: a row with too few
-// or too many fields, text or nothing where a number belongs, NaN or infinity, a category or column
-// that the training data does not have, a name that is no column or stands twice, no rows, UTF-16.
+// Reads a file's text. Errors, all INVALID_ARGUMENT, name line (from 1) and column: a row with too
+// few or too many fields, text or nothing where a number belongs, NaN or infinity, a category or
+// column that the training data does not have, a name that is no column or stands twice, no rows,
+// UTF-16.
 absl::StatusOr<Examples> ParseCsv(std::string_view text, const CsvFile& options,
                                   const ReadOptions& read = {});
 

@@ -61,7 +61,7 @@ class Describer {
     return !read_.weight_column.empty() && name == read_.weight_column;
   }
 
-  // Whether the name is asked for.
+  // True if the name is asked for.
   bool Named(const std::string& name) const {
     return target_places_.count(name) > 0 || IsWeight(name) || ignored_.count(name) > 0 ||
            input_places_.count(name) > 0;
@@ -94,7 +94,7 @@ class Describer {
 
   bool Has(const std::string& name) const { return places_.count(name) > 0; }
 
-  // What only training data need have: other data may lack what is ignored.
+  // Checks the names that only training data need have: other data may lack what is ignored.
   absl::Status CheckAsked() {
     for (const std::string& name : read_.columns) {
       if (by_training_ && !Has(name)) {
@@ -146,7 +146,7 @@ class Describer {
     return absl::OkStatus();
   }
 
-  // In the order of the training data's if they are the same ones.
+  // Puts targets in the order of the training data's if they are the same ones.
   void OrderTargets() {
     described_.targets = options_.targets;
     const Names& training = read_.target_columns;
@@ -254,14 +254,14 @@ class Describer {
   const Names& names_;
   const CsvFile& options_;
   const ReadOptions& read_;
-  const bool second_;       // there are training data besides these
-  const bool by_training_;  // and they are a table
+  const bool second_;       // whether there are training data besides these
+  const bool by_training_;  // whether those are a table
   const Set ignored_;
   const Set categorical_;
   const Set dates_;
   const Set date_parts_;
   std::unordered_map<std::string, size_t> places_;
-  std::unordered_map<std::string, size_t> input_places_;  // of the training data
+  std::unordered_map<std::string, size_t> input_places_;  // those of the training data
   std::unordered_map<std::string, size_t> target_places_;
   CsvColumns described_;
 };

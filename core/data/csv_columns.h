@@ -1,8 +1,7 @@
+// What the columns of a table are is decided from the header, what was asked for, and the training
+// data's columns if these are others. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_CSV_COLUMNS_H_
 #define DESCENT_CORE_DATA_CSV_COLUMNS_H_
-
-// What the columns of a table are: decided from the header, what was asked for, and the training
-// data's columns if these are others. Free functions; any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,7 +26,7 @@ struct CsvColumn {
   };
   enum class Kind { kNumber, kCategory, kDate, kDateParts };
 
-  // Of the numbers that it becomes as an input.
+  // How many numbers it becomes as an input.
   size_t width() const;
 
   std::string name;
@@ -35,8 +34,9 @@ struct CsvColumn {
   Kind kind = Kind::kNumber;
   size_t place = 0;    // among the inputs, or the targets
   bool fixed = false;  // the categories are those of the training data
-  std::unordered_map<std::string, int64_t> numbers;  // of the categories
-  std::vector<double> values;  // of a row: a number, a category's number, seconds; NaN: nothing
+  std::unordered_map<std::string, int64_t> numbers;  // the numbers of the categories
+  std::vector<double>
+      values;  // one for each row: a number, a category's number, seconds; NaN: nothing
 };
 
 struct CsvColumns {
@@ -46,7 +46,8 @@ struct CsvColumns {
   std::vector<std::string> notes;
 };
 
-// Of a table whose header has these names. InvalidArgument, naming the file: see ParseCsv.
+// Decides for a table whose header has these names. INVALID_ARGUMENT, naming the file; ParseCsv
+// says for what.
 absl::StatusOr<CsvColumns> DescribeColumns(const std::vector<std::string>& names,
                                            const CsvFile& options, const ReadOptions& read);
 

@@ -155,7 +155,8 @@ std::optional<double> Decorated(std::string_view field, const NumberFormat& form
   return Plain(text + rest);
 }
 
-// absl's directives. Its %Y takes as many digits as there are; %E4Y takes four, as strptime does.
+// These are absl's directives. Its %Y takes as many digits as there are; %E4Y takes four, as
+// strptime does.
 constexpr const char* kDateFormats[] = {
     "%E4Y-%m-%d",
     "%E4Y-%m-%d %H:%M:%E*S",

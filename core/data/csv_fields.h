@@ -1,7 +1,6 @@
+// What the text of one field of a table means. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_CSV_FIELDS_H_
 #define DESCENT_CORE_DATA_CSV_FIELDS_H_
-
-// What the text of one field of a table means. Free functions; any thread.
 
 #include <array>
 #include <optional>
@@ -13,16 +12,16 @@
 
 namespace descent {
 
-// How numbers are written. A view of whose options it comes from.
+// How numbers are written. It is a view of the options that it comes from.
 struct NumberFormat {
   char decimal = '.';
   std::string_view thousands = {};  // one character, of any bytes; empty: none
 };
 
-// For messages: a long field in full would hide the rest of it.
+// Shortens a field for messages: a long field in full would hide the rest of them.
 std::string Shown(std::string_view field);
 
-// Without blanks (spaces and tabs) around it.
+// Gives the field without blanks (spaces and tabs) around it.
 std::string_view Trim(std::string_view field);
 
 // `-4.5`, `−4.5` (U+2212), `+6`, `5e-1`, `１２`; `True` and `false` as 1 and 0; with a currency's
@@ -37,15 +36,15 @@ std::optional<double> ParseNumber(std::string_view field, const NumberFormat& fo
 // says nothing here, such as that of a week.
 absl::StatusOr<std::vector<std::string>> DateFormats(const std::vector<std::string>& formats);
 
-// Seconds since 1970-01-01 UTC of a date, with or without a time: ISO 8601 (`2024-01-31`,
+// Gives the seconds since 1970-01-01 UTC of a date, with or without a time: ISO 8601 (`2024-01-31`,
 // `20240131`, `2024-01-31T08:30:00Z`, a space for the T, `2024-01`), `2024/01/31`, `31.01.2024`; or
 // as the first of the formats (of DateFormats) that fits. Nothing if it is none. A time alone is of
 // 1970-01-01.
 std::optional<double> ParseDate(std::string_view field,
                                 const std::vector<std::string>& formats = {});
 
-// Of such seconds: year, month (1 to 12), day (1 to 31), day of the week (0 is Monday) and hour,
-// with minutes and seconds as its fraction.
+// Gives year, month (1 to 12), day (1 to 31), day of the week (0 is Monday) and hour, with minutes
+// and seconds as its fraction, of such seconds.
 std::array<double, 5> DateParts(double seconds);
 
 }  // namespace descent

@@ -40,7 +40,7 @@ absl::Status CsvRecords::Next(std::vector<std::string_view>* fields) {
   first_quoted_ = false;
   if (Runs()) at_ = AfterBlanks(at_);
   while (true) {
-    // Many write a space before the quote.
+    // Many programs write a space before the quote.
     if (const size_t quote = AfterBlanks(at_); quote < text_.size() && text_[quote] == '"') {
       at_ = quote;
       first_quoted_ = first_quoted_ || fields->empty();

@@ -1,9 +1,8 @@
+// `CsvRecords` splits a table's text into records of fields. Lines end with LF, CRLF or CR; blank
+// ones are no records. With a space as delimiter any run of spaces and tabs is one. The caller
+// keeps text and path alive. One thread at a time.
 #ifndef DESCENT_CORE_DATA_CSV_RECORDS_H_
 #define DESCENT_CORE_DATA_CSV_RECORDS_H_
-
-// Splits a table's text into records of fields. Lines end with LF, CRLF or CR; blank ones are no
-// records. With a space as delimiter any run of spaces and tabs is one. The caller keeps text and
-// path alive. One thread at a time.
 
 #include <cstddef>
 #include <cstdint>
@@ -20,12 +19,13 @@ class CsvRecords {
  public:
   CsvRecords(std::string_view text, const std::string& path, char delimiter);
 
-  // Line of the last record's beginning, from 1.
+  // The line on which the last record begins, counted from 1.
   int64_t line() const { return line_; }
-  // Whether the last record's first field had quotes.
+  // True if the last record's first field had quotes.
   bool first_quoted() const { return first_quoted_; }
   bool AtEnd() const { return at_ >= text_.size(); }
-  // The fields are views of the text, or of memory that the next call reuses.
+  // Takes the next record. Its fields are views of the text, or of memory that the next call
+  // reuses.
   absl::Status Next(std::vector<std::string_view>* fields);
 
  private:

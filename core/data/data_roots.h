@@ -1,7 +1,6 @@
+// `DataRoots` are the folders that data may be read from. A value; any thread.
 #ifndef DESCENT_CORE_DATA_DATA_ROOTS_H_
 #define DESCENT_CORE_DATA_DATA_ROOTS_H_
-
-// The folders that data may be read from. A value; any thread.
 
 #include <string>
 #include <vector>
@@ -13,17 +12,17 @@ namespace descent {
 
 class DataRoots {
  public:
-  // Everywhere.
+  // Makes roots that allow data from everywhere.
   DataRoots() = default;
 
-  // Only these folders and what is in them; no folder: everywhere. InvalidArgument: one is no
-  // folder, or cannot be opened.
+  // Makes roots that allow only these folders and what is in them; without any folder, everywhere.
+  // INVALID_ARGUMENT if one is no folder, or cannot be opened.
   static absl::StatusOr<DataRoots> Create(const std::vector<std::string>& folders);
 
   bool unrestricted() const { return roots_.empty(); }
 
-  // `real`: where the file that was opened as `path` is, without symbolic links and `..`.
-  // PermissionDenied if that is in none of the folders. The sentence does not tell where a link
+  // Checks where the file that was opened as `path` is: at `real`, without symbolic links and `..`.
+  // PERMISSION_DENIED if that is in none of the folders. The sentence does not tell where a link
   // leads.
   absl::Status Check(const std::string& path, const std::string& real) const;
 

@@ -1,8 +1,7 @@
+// A `Dataset` is examples as a run takes them: inputs and targets, row by row. It is a value that
+// shares its tensors; nobody writes to them after loading, so any number of threads may read.
 #ifndef DESCENT_CORE_DATA_DATASET_H_
 #define DESCENT_CORE_DATA_DATASET_H_
-
-// Examples as a run takes them: inputs and targets, row by row. A Dataset is a value that shares
-// its tensors; nobody writes to them after loading, so any number of threads may read.
 
 #include <ATen/core/Tensor.h>
 
@@ -39,7 +38,7 @@ struct Dataset {
   int64_t size() const { return inputs.size(0); }
 };
 
-// Refuses (OutOfRange) a label ≥ `classes`, naming the row. The number of classes is the size of
+// Refuses (OUT_OF_RANGE) a label ≥ `classes`, naming the row. The number of classes is the size of
 // the model's output, which is known only once there is a model.
 absl::Status CheckClasses(const Dataset& dataset, int64_t classes);
 

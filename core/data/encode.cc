@@ -21,7 +21,7 @@
 namespace descent {
 namespace {
 
-// The first row for which some element is not finite; −1 if there is none.
+// Gives the first row for which some element is not finite, or −1 if there is none.
 int64_t FirstRowNotFinite(const at::Tensor& values) {
   if (values.isfinite().all().item<bool>()) return -1;
   return values.reshape({values.size(0), -1})
@@ -62,25 +62,25 @@ at::ScalarType Stored(const at::Tensor& read) {
 }
 double Steps(const at::Tensor& read) { return read.scalar_type() == at::kUInt16 ? 257 : 1; }
 
-// Of a type that has all operators.
+// Gives the numbers in a type that has all operators.
 at::Tensor Computable(const at::Tensor& read) {
   return read.scalar_type() == at::kUInt16 ? read.to(at::kInt) : read;
 }
 
-// [n, …] with an example of at least one dimension.
+// Views the numbers as [n, …] with an example of at least one dimension.
 at::Tensor AsRows(const at::Tensor& read) {
   return (read.dim() < 2 ? read.unsqueeze(1) : read).contiguous();
 }
 
 std::vector<int64_t> ExampleShape(const at::Tensor& read) { return read.sizes().slice(1).vec(); }
 
-// Without what is 1: [1, 28, 28] and [28, 28] hold the same numbers in the same order.
+// Leaves out sizes of 1: [1, 28, 28] and [28, 28] hold the same numbers in the same order.
 std::vector<int64_t> Squeezed(std::vector<int64_t> shape) {
   std::erase(shape, 1);
   return shape;
 }
 
-// The same sizes in another order: [32, 32, 3] for [3, 32, 32].
+// True for the same sizes in another order: [32, 32, 3] for [3, 32, 32].
 bool Permuted(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
   const std::vector<int64_t> left = Squeezed(a);
   const std::vector<int64_t> right = Squeezed(b);
@@ -159,7 +159,7 @@ absl::Status CheckScale(const NormalizationNumbers& numbers, const Origin& origi
       absl::StrCat(origin.path(), ": the ", what, " are too far apart to be normalized."));
 }
 
-// Numbers far from zero, close together, that nobody normalizes: rounded, they are few.
+// Notes numbers far from zero, close together, that nobody normalizes: rounded, they are few.
 void NoteCoarse(const Examples& train, const EncodeOptions& options, Dataset* dataset) {
   const auto note = [&](const Origin& origin, const std::string& what, int64_t steps,
                         const char* field) {
@@ -226,7 +226,7 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
     if (table) encoder.means_ = FeatureMeans(raw);
     if (train.missing) raw.missing = encoder.means_;
     if (!options.normalization) return absl::OkStatus();
-    if (!train.missing) {  // else the numbers below mean nothing
+    if (!train.missing) {  // with missing values the numbers below mean nothing
       absl::Status status = CheckFinite(inputs, train.inputs_origin, "an input");
       if (!status.ok()) return status;
     }
@@ -279,7 +279,7 @@ absl::Status Encoder::CheckEncoding(const Examples& examples) const {
         "]: the same dimensions in another order. Save them in the order of the training data."));
   }
   if (type == *training.type || options_.indices) return absl::OkStatus();
-  // One is 1 of what is divided by, or all of it: of a mask, nobody meant the former.
+  // A one is 1 of what is divided by, or all of it: for a mask, nobody meant the former.
   if (type == at::kBool && *training.divisor != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         origin.path(), " holds true and false, but the training inputs are ", TypeName(training),
@@ -340,7 +340,7 @@ absl::Status Encoder::SetInputs(const Examples& examples, Dataset* dataset) cons
   if (absl::Status status = CheckEncoding(examples); !status.ok()) return status;
   const at::Tensor rows = AsRows(examples.inputs);
   const int64_t features = rows.numel() / rows.size(0);
-  // Else the model says what does not fit it.
+  // Otherwise the model says what does not fit it.
   const bool by_feature = examples.missing || !normalization_.offset.empty();
   if (by_feature && features_ != 0 && features != features_) {
     return absl::InvalidArgumentError(
@@ -351,7 +351,7 @@ absl::Status Encoder::SetInputs(const Examples& examples, Dataset* dataset) cons
   return CheckFinite(dataset->inputs, examples.inputs_origin, "an input");
 }
 
-// Targets as they are read to those of the run.
+// Makes targets as they are read those of the run.
 absl::Status Encoder::SetTargets(const Examples& examples, Dataset* dataset) const {
   const Origin& origin = examples.targets_origin;
   const at::Tensor& read = examples.targets;
@@ -367,7 +367,7 @@ absl::Status Encoder::SetTargets(const Examples& examples, Dataset* dataset) con
   at::Tensor classes = read;
   if (classes.dim() == 2 && classes.size(1) == 1) classes = classes.reshape({-1});
   at::Tensor ignored;
-  // A text has none.
+  // A text has no targets to ignore.
   if (options_.ignore_index && !examples.indices) {
     // A byte can't be compared with −100.
     if (!classes.is_floating_point()) classes = classes.to(at::kLong);

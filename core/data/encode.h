@@ -1,9 +1,9 @@
+// An `Encoder` makes of what a source holds what a run takes: bytes scaled to [0, 1], missing
+// values filled in, normalization, the run's number type. What has to be learned for that is
+// learned from the training data and applied to all others as it is; where that can't be meant,
+// they are refused.
 #ifndef DESCENT_CORE_DATA_ENCODE_H_
 #define DESCENT_CORE_DATA_ENCODE_H_
-
-// From what a source holds to what a run takes: bytes scaled to [0, 1], missing values filled in,
-// normalization, the run's number type. What has to be learned for that is learned from the
-// training data and applied to all others as it is; where that can't be meant, they are refused.
 
 #include <ATen/core/Tensor.h>
 
@@ -21,7 +21,7 @@
 
 namespace descent {
 
-// How the training inputs are stored. Others of another type are read by the same rule.
+// How the training inputs are stored. Inputs of another type are read by the same rule.
 struct InputEncoding {
   // What floating-point numbers are like that nobody divides.
   struct Spread {
@@ -31,7 +31,7 @@ struct InputEncoding {
   };
   // Inputs are divided by it. Default: 255 if those of the training are unsigned bytes, else 1.
   std::optional<double> divisor = {};
-  // Of the training inputs; undefined: not known.
+  // The type of the training inputs, if it is known.
   std::optional<at::ScalarType> type = {};
   std::string type_name = {};       // as their file's format calls it: `uint16`
   std::vector<int64_t> shape = {};  // of one example; empty with the type: not known
@@ -40,32 +40,34 @@ struct InputEncoding {
   std::optional<Spread> spread = {};
 };
 
-// What inputs of this type are divided by unless something else is asked for.
+// Gives what inputs of this type are divided by unless something else is asked for.
 double DefaultDivisor(at::ScalarType type);
 
 struct EncodeOptions {
-  at::ScalarType dtype = at::kFloat;  // of the inputs: kFloat or kDouble
+  at::ScalarType dtype = at::kFloat;  // of the inputs, kFloat or kDouble
   TargetKind targets = TargetKind::kClass;
-  // The inputs are places in a table, whole numbers from 0: they become int64.
+  // True if the inputs are places in a table, whole numbers from 0, which become int64.
   bool indices = false;
   std::optional<Normalization> normalization = {};
-  // Of targets that are values.
+  // How targets that are values are normalized.
   std::optional<Normalization> target_normalization = {};
-  // Classes that become kIgnoredClass. Nothing: none do.
+  // Targets of this class become kIgnoredClass; if there is none, no targets do.
   std::optional<int64_t> ignore_index = {};
-  // Its divisor may be given; of data that are not for training, all that was learned.
+  // The divisor may be given; for data that are not for training, all that was learned.
   InputEncoding encoding = {};
 };
 
 // A value; any thread may encode.
 class Encoder {
  public:
-  // Learns from the training data, and encodes them. The errors of Encode; InvalidArgument besides:
-  // characters cannot be normalized; the type or shape of an example is another than given.
+  // Learns from the training data, and encodes them. Gives the errors of Encode, and
+  // INVALID_ARGUMENT besides: characters cannot be normalized; the type or shape of an example is
+  // another than given.
   static absl::StatusOr<Encoder> Fit(const Examples& train, const EncodeOptions& options,
                                      Dataset* encoded);
 
-  // Without training data: by what the options say of them. No normalization, no missing values.
+  // Makes an encoder without training data, by what the options say of them: without normalization
+  // and missing values.
   explicit Encoder(EncodeOptions options) : options_(std::move(options)) {}
 
   // Inputs are divided as those of the training are; targets are taken as they are, or left out
@@ -83,20 +85,20 @@ class Encoder {
   const InputEncoding& encoding() const { return options_.encoding; }
 
  private:
-  // That the inputs are what those of the training are, or can be read like them.
+  // Checks that the inputs are what those of the training are, or can be read like them.
   absl::Status CheckEncoding(const Examples& examples) const;
   at::Tensor Convert(const at::Tensor& read, bool missing) const;
   absl::Status SetInputs(const Examples& examples, Dataset* dataset) const;
   absl::Status SetTargets(const Examples& examples, Dataset* dataset) const;
 
   EncodeOptions options_;
-  int64_t features_ = 0;  // of an example, if anything was learned
+  int64_t features_ = 0;  // how many numbers an example has, if anything was learned
   std::vector<double> means_;
   NormalizationNumbers normalization_;
   NormalizationNumbers target_normalization_;
 };
 
-// Of training data.
+// Encodes training data.
 absl::StatusOr<Dataset> Encode(const Examples& examples, const EncodeOptions& options = {});
 
 }  // namespace descent

@@ -1,8 +1,7 @@
+// `Examples` are what a source holds, before it is split, filled in, normalized and converted
+// (encode.h). Values that share their tensors, to which nobody writes.
 #ifndef DESCENT_CORE_DATA_EXAMPLES_H_
 #define DESCENT_CORE_DATA_EXAMPLES_H_
-
-// Examples as a source holds them, before they are split, filled in, normalized and converted
-// (encode.h). Values that share their tensors, to which nobody writes.
 
 #include <ATen/core/Tensor.h>
 
@@ -26,16 +25,16 @@ using Categories = std::map<std::string, std::vector<std::string>>;
 class Origin {
  public:
   Origin() = default;
-  // Row i is `path, example i (counted from 0)`.
+  // Calls row i `path, example i (counted from 0)`.
   explicit Origin(std::string path) : path_(std::move(path)) {}
   // Row i is `path, line lines[i]`, and row places[i] of all that the file has; empty: it has no
   // others.
   static Origin Lines(std::string path, std::vector<int64_t> lines, std::vector<int64_t> places);
   // Row i is `path/files[i]`.
   static Origin Files(std::string path, std::vector<std::string> files);
-  // Rows of this one.
+  // Gives the origin of some rows of this one.
   Origin Part(const std::vector<int64_t>& rows) const;
-  // The same rows of another file.
+  // Gives the same rows of another file.
   Origin In(std::string path) const;
 
   const std::string& path() const { return path_; }
@@ -55,7 +54,7 @@ class Origin {
   std::shared_ptr<const std::vector<int64_t>> lines_;
   std::shared_ptr<const std::vector<int64_t>> places_;
   std::shared_ptr<const std::vector<std::string>> files_;
-  std::shared_ptr<const std::vector<int64_t>> rows_;  // null: all
+  std::shared_ptr<const std::vector<int64_t>> rows_;  // null: all rows
 };
 
 struct Examples {
@@ -69,20 +68,20 @@ struct Examples {
   Origin targets_origin;
   std::vector<FileDigest> files;
   Categories categories;
-  // Inputs are numbers of a vocabulary (int64), nothing to compute with.
+  // True if inputs are numbers of a vocabulary (int64), nothing to compute with.
   bool indices = false;
-  // NaN among the inputs stands for the training part's mean of the feature.
+  // True if NaN among the inputs stands for the training part's mean of the feature.
   bool missing = false;
-  // Of inputs [n, features]: which are one number of several for a category. Empty: none.
+  // For inputs [n, features]: which are one number of several for a category. Empty if none are.
   std::vector<bool> one_hot;
-  // Of a CSV file: the names of the columns that are inputs, in order, and of the targets.
+  // For a CSV file: the names of the columns that are inputs, in order, and of the targets.
   std::vector<std::string> columns;
   std::vector<std::string> target_columns;
-  // What was decided about the file that its reader might not expect: sentences.
+  // What was decided about the file that its reader might not expect, in sentences.
   std::vector<std::string> notes;
 
   int64_t size() const { return inputs.size(0); }
-  // These rows, in this order.
+  // Gives these rows, in this order.
   Examples Part(const std::vector<int64_t>& rows) const;
 };
 

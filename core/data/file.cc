@@ -70,7 +70,7 @@ absl::Status CheckRegular(const std::string& path, const struct stat& info) {
       absl::StrCat(path, " is ", kind, ": data must be in a regular file."));
 }
 
-// Where a descriptor's file is, by itself: /proc follows renames and has neither links nor `..`.
+// Asks the descriptor where its file is: /proc follows renames and has neither links nor `..`.
 absl::Status CheckRoots(const std::string& path, int fd, const DataRoots& roots) {
   if (roots.unrestricted()) return absl::OkStatus();
   char real[PATH_MAX];
@@ -80,7 +80,7 @@ absl::Status CheckRoots(const std::string& path, int fd, const DataRoots& roots)
   return roots.Check(path, std::string(real, static_cast<size_t>(n)));
 }
 
-// Found, but not yet opened for reading, which could block, or wake a device.
+// Finds a file without opening it for reading, which could block, or wake a device.
 absl::StatusOr<Opened> Find(const std::string& path, const DataRoots& roots) {
   if (absl::Status status = CheckName(path); !status.ok()) return status;
   Opened found{Descriptor(open(path.c_str(), O_PATH | O_CLOEXEC)), {}};
@@ -94,7 +94,7 @@ absl::StatusOr<Opened> OpenRegular(const std::string& path, const DataRoots& roo
   absl::StatusOr<Opened> found = Find(path, roots);
   if (!found.ok()) return found.status();
   if (absl::Status status = CheckRegular(path, found->info); !status.ok()) return status;
-  // By its descriptor, not by its name: that may be another file's by now.
+  // It is opened by its descriptor, not by its name, which may be another file's by now.
   const std::string link = absl::StrCat("/proc/self/fd/", found->file.get());
   Descriptor file(open(link.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (file.get() < 0) return ErrnoStatus(path, "Cannot open", errno);
@@ -114,7 +114,7 @@ std::string Size(int64_t bytes) {
   return absl::StrCat(bytes / 1'000'000'000, " GB");
 }
 
-// Before it is read: what is read must fit into memory.
+// Checks, before a file is read, that it fits into memory.
 absl::Status CheckFits(const std::string& path, const struct stat& info) {
   const int64_t memory = MemoryBytes();
   if (info.st_size <= memory) return absl::OkStatus();
@@ -123,8 +123,8 @@ absl::Status CheckFits(const std::string& path, const struct stat& info) {
       Size(memory), ". Split it, or save it as .npy, which is not read into memory."));
 }
 
-// A mapped file may be larger than memory, but all of it is read for its digest, its holes too,
-// which cost no disk to make.
+// Checks that a file is not all holes: a mapped file may be larger than memory, but all of it is
+// read for its digest, its holes too, which cost no disk to make.
 absl::Status CheckNotHollow(const std::string& path, const struct stat& info) {
   constexpr int64_t kBlock = 512;  // of st_blocks, whatever the file system's are
   constexpr int64_t kAtLeast = 100;
@@ -216,13 +216,13 @@ absl::Status CheckUnchanged(FileDigest* file, const DataRoots& roots) {
   if (!file->mapped.has_value()) return absl::OkStatus();
   const absl::StatusOr<FileStamp> stamp = StampDataFile(file->path, roots);
   if (!stamp.ok() && stamp.status().code() != absl::StatusCode::kInvalidArgument) {
-    return absl::OkStatus();  // removed: its contents stay for whoever has mapped it
+    return absl::OkStatus();  // it was removed: its contents stay for whoever has mapped it
   }
   const FileStamp& was = file->mapped->stamp;
   if (stamp.ok() && (stamp->inode != was.inode || *stamp == was)) return absl::OkStatus();
   if (stamp.ok() && stamp->bytes == file->bytes) {
     const absl::StatusOr<MappedFile> now = MapDataFile(file->path, roots);
-    if (now.ok() && now->digest.sha256 == file->sha256) {  // only touched
+    if (now.ok() && now->digest.sha256 == file->sha256) {  // it was only touched
       file->mapped->stamp = now->digest.mapped->stamp;
       return absl::OkStatus();
     }
@@ -258,7 +258,7 @@ absl::StatusOr<std::vector<std::string>> ListDataFolder(const std::string& path,
   if (folder.get() < 0) return ErrnoStatus(path, "Cannot open", errno);
   DIR* entries = fdopendir(folder.get());
   if (entries == nullptr) return ErrnoStatus(path, "Cannot list", errno);
-  folder.Release();  // closedir's
+  folder.Release();  // closedir closes it
   std::vector<std::string> names;
   errno = 0;
   while (const dirent* entry = readdir(entries)) {

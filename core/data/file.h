@@ -1,10 +1,9 @@
-#ifndef DESCENT_CORE_DATA_FILE_H_
-#define DESCENT_CORE_DATA_FILE_H_
-
-// Opening data files with suspicion. Anything that is not a regular file is refused before it is
+// Data files are opened with suspicion. Anything that is not a regular file is refused before it is
 // opened for reading: a FIFO would block for ever, a device need not end. Whether a file is in the
 // folders that data may come from is asked of the opened file itself, so nobody can put another one
 // in its place between question and use. Free functions; any thread may call them.
+#ifndef DESCENT_CORE_DATA_FILE_H_
+#define DESCENT_CORE_DATA_FILE_H_
 
 #include <cstdint>
 #include <memory>
@@ -24,7 +23,7 @@ struct FileStamp {
   std::string path;
   int64_t bytes = 0;
   int64_t modified_nanos = 0;
-  // st_ctime, which nobody can set: rsync --times and cp -p put the other one back.
+  // This is st_ctime, which nobody can set: rsync --times and cp -p put the other time back.
   int64_t changed_nanos = 0;
   uint64_t inode = 0;
   bool operator==(const FileStamp&) const = default;
@@ -36,8 +35,8 @@ struct FileDigest {
   std::string path;
   std::string sha256;  // hexadecimal
   int64_t bytes = 0;
-  // Of a file that is mapped: where, and what it was then. Whoever uses these bytes, and no copy of
-  // them, sees what is written into the file.
+  // For a file that is mapped: where it is, and what it was then. Whoever uses these bytes, and no
+  // copy of them, sees what is written into the file.
   struct Mapping {
     FileStamp stamp;
     std::string_view bytes;  // valid as long as MappedFile.owner
@@ -58,25 +57,27 @@ struct MappedFile {
   FileDigest digest;
 };
 
-// NotFound: there is no such file; PermissionDenied, also if it is outside the roots;
-// InvalidArgument: a folder, device or FIFO, an empty file, a NUL in the name; ResourceExhausted:
-// it is larger than the machine's memory; DataLoss: it could not be read to its end.
+// Reads a file. NOT_FOUND if there is no such file; PERMISSION_DENIED, also if it is outside the
+// roots; INVALID_ARGUMENT for a folder, device or FIFO, an empty file, a NUL in the name;
+// RESOURCE_EXHAUSTED if it is larger than the machine's memory; DATA_LOSS if it could not be read
+// to its end.
 absl::StatusOr<FileContents> ReadDataFile(const std::string& path, const DataRoots& roots = {});
 
-// The same errors, but that it may be larger than memory, unless (InvalidArgument) hardly any of it
-// is on the disk. Reads it once, for its digest.
+// Maps a file, and reads it once, for its digest. The errors are the same, but it may be larger
+// than memory, unless (INVALID_ARGUMENT) hardly any of it is on the disk.
 absl::StatusOr<MappedFile> MapDataFile(const std::string& path, const DataRoots& roots = {});
 
-// DataLoss, naming the file, if it is mapped and was written into since. Looks at its times, and
-// reads it only if one has changed: then `file` notes the new one. What was put in its place
-// meanwhile is another file, which nobody has mapped.
+// Gives DATA_LOSS, naming the file, if it is mapped and was written into since. It looks at the
+// file's times, and reads it only if one has changed: then `file` notes the new one. What was put
+// in its place meanwhile is another file, which nobody has mapped.
 absl::Status CheckUnchanged(FileDigest* file, const DataRoots& roots = {});
 
-// The same errors, except that the file is not read. A folder: what is in it, two levels deep.
+// Gives the same errors, except that the file is not read. The stamp of a folder is of what is in
+// it, two levels deep.
 absl::StatusOr<FileStamp> StampDataFile(const std::string& path, const DataRoots& roots = {});
 
-// The names in a folder, those that begin with a dot left out, in the order of their bytes.
-// InvalidArgument if it is none.
+// Gives the names in a folder, those that begin with a dot left out, in the order of their bytes.
+// INVALID_ARGUMENT if it is no folder.
 absl::StatusOr<std::vector<std::string>> ListDataFolder(const std::string& path,
                                                         const DataRoots& roots = {});
 

@@ -93,7 +93,7 @@ absl::StatusOr<at::Tensor> ParseIdx(std::string_view bytes, const std::string& p
   if (!overflow && total == 0) {
     return absl::InvalidArgumentError(absl::StrCat(path, " holds no elements: ", claim, "."));
   }
-  // Before anything is allocated: a header is cheap to fake.
+  // This is checked before anything is allocated: a header is cheap to fake.
   if (overflow || total > source.AtMost()) {
     return absl::DataLossError(
         absl::StrCat(path, " is truncated: ", claim, ", but the file is too short for that."));

@@ -1,9 +1,8 @@
-#ifndef DESCENT_CORE_DATA_IDX_H_
-#define DESCENT_CORE_DATA_IDX_H_
-
 // The idx format of the MNIST files: two zero bytes, an element type, the rank, big-endian 32-bit
 // dimensions, then the elements, big-endian, last dimension fastest
-// (http://yann.lecun.com/exdb/mnist). Plain or gzip-compressed. Free functions; any thread.
+// (http://yann.lecun.com/exdb/mnist), plain or gzip-compressed. Free functions; any thread.
+#ifndef DESCENT_CORE_DATA_IDX_H_
+#define DESCENT_CORE_DATA_IDX_H_
 
 #include <ATen/core/Tensor.h>
 
@@ -30,9 +29,9 @@ struct IdxFiles {
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// The elements as they are in the file: uint8, int8, int16, int32, float32 or float64, of any rank
-// from 1 to 255. `path` is for error messages. InvalidArgument: not an idx file, a zero dimension,
-// bytes after the last element; DataLoss: truncated or damaged.
+// Gives the elements as they are in the file: uint8, int8, int16, int32, float32 or float64, of any
+// rank from 1 to 255. `path` is for error messages. INVALID_ARGUMENT: not an idx file, a zero
+// dimension, bytes after the last element; DATA_LOSS: truncated or damaged.
 absl::StatusOr<at::Tensor> ParseIdx(std::string_view bytes, const std::string& path);
 
 }  // namespace descent

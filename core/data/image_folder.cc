@@ -33,14 +33,14 @@ bool IsPictureName(const std::string& name) {
          absl::EndsWith(lower, ".jpeg");
 }
 
-// What Windows and macOS leave in folders and archives; names with a dot in front are passed over
-// by ListDataFolder.
+// True for what Windows and macOS leave in folders and archives; names with a dot in front are
+// passed over by ListDataFolder.
 bool IsLeftover(const std::string& name) {
   const std::string lower = absl::AsciiStrToLower(name);
   return lower == "thumbs.db" || lower == "desktop.ini" || lower == "__macosx";
 }
 
-// The names in a folder, without such.
+// Gives the names in a folder, without such leftovers.
 absl::StatusOr<std::vector<std::string>> ListEntries(const std::string& path,
                                                      const ReadOptions& options) {
   absl::StatusOr<std::vector<std::string>> names = ListDataFolder(path, options.roots);
@@ -111,7 +111,7 @@ void ListClass(const ImageFolder& folder, const ReadOptions& options, size_t num
   }
 }
 
-// Pictures in the folder itself and in folders in it, whatever those stand for.
+// Lists pictures in the folder itself and in folders in it, whatever those stand for.
 absl::StatusOr<Listing> ListInputs(const ImageFolder& folder, const ReadOptions& options) {
   const absl::StatusOr<std::vector<std::string>> entries = ListEntries(folder.path, options);
   if (!entries.ok()) return entries.status();
@@ -230,7 +230,7 @@ PictureOptions Decoding(const ImageFolder& folder) {
   return options;
 }
 
-// Where one picture of a folder has 16 bits, all have: x/255 = 257·x/65535.
+// Where one picture of a folder has 16 bits, all get them: x/255 = 257·x/65535.
 at::Tensor ToSixteenBits(const at::Tensor& bytes) {
   return bytes.to(at::kInt).mul_(257).to(at::kUInt16);
 }

@@ -1,3 +1,5 @@
+// An image folder is a folder with a folder for each class, in which there are pictures. Values;
+// any thread.
 #ifndef DESCENT_CORE_DATA_IMAGE_FOLDER_H_
 #define DESCENT_CORE_DATA_IMAGE_FOLDER_H_
 
@@ -18,16 +20,18 @@
 
 namespace descent {
 
-// A folder with a folder for each class, in which there are pictures. Classes and pictures are in
-// the order of their names' bytes; names that begin with a dot are left out.
+// Classes and pictures are in the order of their names' bytes; names that begin with a dot are left
+// out.
 struct ImageFolder {
   static constexpr const char* kind = "image_folder";
   std::string path;
-  std::optional<int64_t> height;  // pictures are scaled; else all must be of one size
+  std::optional<int64_t>
+      height;  // pictures are scaled to it; if it is not given all must be of one size
   std::optional<int64_t> width;
   int64_t channels = 3;  // 1 or 3
   Alpha alpha = Alpha::kRefuse;
-  // Behind what is transparent, in [0, 1]: a grey, or red, green and blue. Empty: white.
+  // What is behind transparent pixels, in [0, 1]: a grey, or red, green and blue. Empty means
+  // white.
   std::vector<double> background;
   bool exif_orientation = false;
 

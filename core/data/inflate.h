@@ -1,8 +1,7 @@
+// A `ByteSource` gives a file's bytes in order, decompressed if they are gzip (RFC 1952, also
+// several members one after the other). The caller keeps the bytes alive. One thread at a time.
 #ifndef DESCENT_CORE_DATA_INFLATE_H_
 #define DESCENT_CORE_DATA_INFLATE_H_
-
-// A file's bytes in order, decompressed if they are gzip (RFC 1952, also several members one after
-// the other). The caller keeps the bytes alive. One thread at a time.
 
 #include <cstddef>
 #include <memory>
@@ -21,16 +20,17 @@ class ByteSource {
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
 
-  // Reads `size` bytes, fewer only at the end. DataLoss: the compressed data is damaged or cut off.
+  // Reads `size` bytes, fewer only at the end. DATA_LOSS if the compressed data is damaged or cut
+  // off.
   absl::StatusOr<size_t> Read(char* out, size_t size);
 
-  // No more than so many bytes can still come; deflate cannot expand by more than 1032.
+  // Gives how many bytes can still come at most; deflate cannot expand by more than 1032.
   size_t AtMost() const;
 
  private:
   struct Inflater;
   const std::string path_;
-  std::string_view rest_;  // of a plain file
+  std::string_view rest_;  // that of a plain file
   std::unique_ptr<Inflater> inflater_;
 };
 

@@ -44,8 +44,8 @@ void Fail(j_common_ptr decoder) {
   std::longjmp(reader->escape, 1);
 }
 
-// Of what the decoder warns of, that for which it makes pixels up. The rest is bytes that nobody
-// needs and headers that contradict themselves without harm.
+// True if the decoder warns of something for which it makes pixels up. Its other warnings are of
+// bytes that nobody needs and headers that contradict themselves without harm.
 bool LosesPixels(int warning) {
   switch (warning) {
     case JWRN_ARITH_BAD_CODE:
@@ -71,7 +71,7 @@ void CountScans(j_common_ptr decoder) {
   std::longjmp(reader->escape, 1);
 }
 
-// Up to the first pixel.
+// Reads up to the first pixel.
 bool ReadHeader(JpegReader* reader, std::string_view bytes) {
   jpeg_decompress_struct* decoder = &reader->decoder;
   decoder->err = jpeg_std_error(&reader->errors);

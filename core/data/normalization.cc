@@ -49,7 +49,8 @@ void ForEach(const RawNumbers& raw, Visit visit) {
                              });
 }
 
-// Of the sums (or the least numbers …) of the features: those of the groups, `width` features each.
+// Joins the sums (or the least numbers …) of the features to those of the groups, `width` features
+// each.
 template <typename Wide, typename Join>
 std::vector<Wide> ByGroup(const std::vector<Wide>& features, size_t width, Join join) {
   std::vector<Wide> groups;
@@ -61,14 +62,15 @@ std::vector<Wide> ByGroup(const std::vector<Wide>& features, size_t width, Join 
   return groups;
 }
 
-// How far apart numbers may be for rounding errors alone; integers have none.
+// Gives how far apart numbers may be for rounding errors alone; integers have none.
 template <typename Wide>
 Wide Noise(Wide least, Wide greatest) {
   if (std::is_same_v<Wide, long double>) return 0;
   return 8 * std::numeric_limits<Wide>::epsilon() * std::max(std::abs(least), std::abs(greatest));
 }
 
-// Means and standard deviations, or least numbers and distances, of groups of `width` features.
+// Learns means and standard deviations, or least numbers and distances, of groups of `width`
+// features.
 template <typename Wide>
 NormalizationNumbers Fit(Normalization::Kind kind, const RawNumbers& raw, size_t features,
                          size_t width) {
@@ -76,7 +78,8 @@ NormalizationNumbers Fit(Normalization::Kind kind, const RawNumbers& raw, size_t
   std::vector<Wide> least(features, std::numeric_limits<Wide>::infinity());
   std::vector<Wide> greatest(features, -std::numeric_limits<Wide>::infinity());
   std::vector<Wide> sums(features);
-  // A sum of 64-bit integers has more digits than they; of what is above the first one, fewer.
+  // A sum of 64-bit integers has more digits than they; the sum of what is above the first one has
+  // fewer.
   Wide base = 0;
   if (std::is_same_v<Wide, long double>) {
     base = static_cast<Wide>(raw.values.reshape({-1})[0].template item<int64_t>()) /
@@ -117,7 +120,7 @@ NormalizationNumbers Fit(Normalization::Kind kind, const RawNumbers& raw, size_t
 NormalizationNumbers FitNormalization(const Normalization& normalization, const RawNumbers& raw,
                                       const std::vector<bool>& fixed) {
   const auto features = static_cast<size_t>(raw.values.numel() / raw.values.size(0));
-  size_t width = 1;  // features of a group
+  size_t width = 1;  // the features of a group
   if (normalization.per == Normalization::Per::kAll) width = features;
   if (normalization.per == Normalization::Per::kChannel) {
     width = features / static_cast<size_t>(raw.values.size(1));

@@ -1,11 +1,12 @@
+// Normalization is what a file's numbers become on their way to a run: they are divided, missing
+// ones filled in, and x becomes (x − offset)/scale, with an offset and a scale of each number of an
+// example, each channel or all of them.
+//
+// All of it comes from the training data and is used for other data as it is. It is computed in
+// double precision (64-bit integers: in extended precision) and rounded last: what is lost before
+// an offset is subtracted does not come back. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_NORMALIZATION_H_
 #define DESCENT_CORE_DATA_NORMALIZATION_H_
-
-// What a file's numbers become on their way to a run: they are divided, missing ones filled in, and
-// x becomes (x − offset)/scale, with an offset and a scale of each number of an example, each
-// channel or all of them. All of it comes from the training data and is used for other data as it
-// is. It is computed in double precision (64-bit integers: in extended precision) and rounded last:
-// what is lost before an offset is subtracted does not come back. Free functions; any thread.
 
 #include <ATen/core/Tensor.h>
 
@@ -24,8 +25,8 @@ struct Normalization {
   Per per = Per::kFeature;
 };
 
-// One offset and scale for each feature, channel, or one. Extended: the mean of 64-bit integers may
-// have more digits than a double.
+// There is one offset and scale for each feature, each channel, or all. They are in extended
+// precision because the mean of 64-bit integers may have more digits than a double.
 struct NormalizationNumbers {
   std::vector<long double> offset;
   std::vector<double> scale;
@@ -36,25 +37,26 @@ struct NormalizationNumbers {
 struct RawNumbers {
   const at::Tensor& values;
   double divisor = 1;  // > 0
-  // NaN stands for that of its feature. Empty: for itself.
+  // What NaN stands for, by feature. If empty, it stands for itself.
   std::span<const double> missing = {};
 };
 
-// In the order of the rows: the same bits whatever the number of threads. What is the same in all
-// examples, but for rounding errors, has the scale 1. Features of `fixed` (empty: none) have the
-// offset 0 and the scale 1.
+// Learns in the order of the rows, so that the bits are the same whatever the number of threads.
+// What is the same in all examples, but for rounding errors, has the scale 1. Features of `fixed`
+// (empty: none) have the offset 0 and the scale 1.
 NormalizationNumbers FitNormalization(const Normalization& normalization, const RawNumbers& raw,
                                       const std::vector<bool>& fixed);
 
-// A new tensor of the same shape, float32 or float64. Without `numbers` (they are empty) only
-// divided and filled in. Zero is never −0.
+// Gives a new tensor of the same shape, float32 or float64. Without `numbers` (they are empty) it
+// is only divided and filled in. Zero is never −0.
 at::Tensor Normalize(const NormalizationNumbers& numbers, const RawNumbers& raw,
                      at::ScalarType dtype);
 
-// x·scale + offset, float64: undoes it for the run's numbers [n, …]. As they are without `numbers`.
+// Gives x·scale + offset, float64, which undoes normalization for the run's numbers [n, …]. They
+// are as they are without `numbers`.
 at::Tensor Denormalize(const NormalizationNumbers& numbers, const at::Tensor& values);
 
-// The mean of each feature's numbers that are not NaN; 0 if there are none. [features].
+// Gives the mean [features] of each feature's numbers that are not NaN; 0 if there are none.
 std::vector<double> FeatureMeans(const RawNumbers& raw);
 
 }  // namespace descent

@@ -47,7 +47,7 @@ void Widen(const char* from, int64_t count, To* to) {
   }
 }
 
-// A copy, or the bytes themselves.
+// Makes a copy, or shares the bytes themselves.
 at::Tensor Elements(const ElementType& type, std::string_view bytes,
                     const std::vector<int64_t>& shape, std::shared_ptr<const void> owner) {
   const size_t width = c10::elementSize(type.type);
@@ -69,7 +69,7 @@ at::Tensor Elements(const ElementType& type, std::string_view bytes,
   return copy;
 }
 
-// The elements with their bytes in this machine's order.
+// Gives the elements with their bytes in this machine's order.
 std::shared_ptr<const std::string> Swapped(std::string_view bytes, size_t width) {
   std::string swapped(bytes);
   for (auto at = swapped.begin(); at != swapped.end(); at += static_cast<ptrdiff_t>(width)) {

@@ -1,9 +1,9 @@
+// NumPy's format for one array
+// (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, versions 1 to 3): a
+// magic string, a Python dictionary with type, order and shape, then the elements. Free functions;
+// any thread.
 #ifndef DESCENT_CORE_DATA_NPY_H_
 #define DESCENT_CORE_DATA_NPY_H_
-
-// NumPy's format for one array (https://numpy.org/doc/stable/reference/generated/
-// numpy.lib.format.html, versions 1 to 3): a magic string, a Python dictionary with type, order and
-// shape, then the elements. Free functions; any thread.
 
 #include <ATen/core/Tensor.h>
 

@@ -14,13 +14,13 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr size_t kMaxHeaderBytes = 1 << 20;
 constexpr size_t kMaxDimensions = 64;
 
-// Of `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`: the subset of Python that NumPy
-// writes.
+// Reads `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, the subset of Python that
+// NumPy writes.
 class DictionaryReader {
  public:
   explicit DictionaryReader(std::string_view text) : text_(text) {}
 
-  // False: it is none.
+  // Gives false if it is no such dictionary.
   bool Read(NpyHeader* header) {
     if (!Take('{')) return false;
     std::set<std::string> seen;
@@ -110,7 +110,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes, const std::stri
   const size_t begin = kMagic.size() + 2 + width;
   if (bytes.size() < begin) return truncated();
   uint32_t length = 0;
-  std::memcpy(&length, bytes.data() + begin - width, width);  // little-endian, as x86-64
+  std::memcpy(&length, bytes.data() + begin - width, width);  // little-endian, as x86-64 is
   if (length > kMaxHeaderBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, ": its header claims ", length, " bytes, more than a header takes."));

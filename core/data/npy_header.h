@@ -1,7 +1,6 @@
+// The header of a .npy file. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_NPY_HEADER_H_
 #define DESCENT_CORE_DATA_NPY_HEADER_H_
-
-// The header of a .npy file. Free functions; any thread.
 
 #include <cstdint>
 #include <string>
@@ -19,7 +18,8 @@ struct NpyHeader {
   size_t data = 0;  // where the elements begin
 };
 
-// Numbers of the shape fit 63 bits; nothing else is checked of them. `name` is for messages.
+// Reads it. Numbers of the shape fit 63 bits; nothing else is checked of them. `name` is for
+// messages.
 absl::StatusOr<NpyHeader> ParseNpyHeader(std::string_view bytes, const std::string& name);
 
 }  // namespace descent

@@ -94,14 +94,14 @@ absl::StatusOr<at::Tensor> ParseNpz(std::string_view bytes, const std::string& p
       (info.valid & ZIP_STAT_SIZE) == 0) {
     return absl::DataLossError(absl::StrCat(name, ": the archive does not say how large it is."));
   }
-  // Before anything is allocated: deflate cannot expand by more than 1032.
+  // This is checked before anything is allocated: deflate cannot expand by more than 1032.
   if (info.size / 1040 > bytes.size()) {
     return absl::DataLossError(
         absl::StrCat(name, " claims to be of ", info.size, " bytes, more than the file can hold."));
   }
   const Entry entry(zip_fopen_index(archive->get(), static_cast<zip_uint64_t>(index), 0));
   std::string text(info.size, '\0');
-  // The end is read too: only then is the checksum compared.
+  // The end is read too, because only then is the checksum compared.
   char more = 0;
   if (!entry ||
       zip_fread(entry.get(), text.data(), text.size()) != static_cast<zip_int64_t>(text.size()) ||

@@ -1,8 +1,7 @@
-#ifndef DESCENT_CORE_DATA_NPZ_H_
-#define DESCENT_CORE_DATA_NPZ_H_
-
 // NumPy's format for several arrays: a ZIP archive of .npy files, compressed or not (by libzip).
 // Free functions; any thread.
+#ifndef DESCENT_CORE_DATA_NPZ_H_
+#define DESCENT_CORE_DATA_NPZ_H_
 
 #include <ATen/core/Tensor.h>
 

@@ -1,3 +1,4 @@
+// Types of numbers as NumPy calls them. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_NUMBER_TYPE_H_
 #define DESCENT_CORE_DATA_NUMBER_TYPE_H_
 

@@ -35,7 +35,7 @@ absl::Status CheckOptions(const Dataset& dataset, const OrderOptions& options) {
   return absl::OkStatus();
 }
 
-// One over how many examples have the same class; what does not count is not drawn.
+// Weighs an example by one over how many have the same class; what does not count is not drawn.
 std::vector<double> ClassWeights(const Dataset& dataset) {
   const at::Tensor targets = dataset.targets.contiguous();
   const int64_t* classes = targets.const_data_ptr<int64_t>();
@@ -102,7 +102,7 @@ void Order::Draw(int64_t epoch) {
       continue;
     }
     const double point = static_cast<double>(bits >> 11) * 0x1p-53 * cumulative_.back();
-    // Strictly above: an example of weight 0 is never drawn.
+    // The point is strictly below the sum: an example of weight 0 is never drawn.
     const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end() - 1, point);
     drawn_[i] = found - cumulative_.begin();
   }

@@ -1,8 +1,7 @@
+// Makes examples of an array of inputs and one of targets, which is what idx, NumPy and safetensors
+// have in common. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_PAIR_H_
 #define DESCENT_CORE_DATA_PAIR_H_
-
-// Examples from an array of inputs and one of targets: what idx, NumPy and safetensors have in
-// common. Free functions; any thread.
 
 #include <ATen/core/Tensor.h>
 
@@ -15,15 +14,15 @@
 
 namespace descent {
 
-// `[60000, 28, 28]`.
+// Gives `[60000, 28, 28]`.
 std::string ShapeText(const at::Tensor& tensor);
 
-// InvalidArgument, naming both, unless there are equally many rows, and at least one. Without
-// targets if they are undefined.
+// Gives INVALID_ARGUMENT, naming both, unless there are equally many rows, and at least one. If the
+// targets are undefined there are none.
 absl::StatusOr<Examples> MakePair(at::Tensor inputs, const std::string& inputs_name,
                                   at::Tensor targets, const std::string& targets_name);
 
-// Reads both, each by its path; no targets if only inputs are asked for.
+// Reads both, each by its path; there are no targets if only inputs are asked for.
 absl::StatusOr<Examples> ReadPair(const std::string& inputs, const std::string& targets,
                                   bool inputs_only,
                                   absl::FunctionRef<absl::StatusOr<at::Tensor>(

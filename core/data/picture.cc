@@ -19,17 +19,17 @@
 namespace descent {
 namespace {
 
-// Of T, the type of a sample; formulas in 64 bits, where none of them overflows.
+// The greatest sample of type T; formulas are in 64 bits, where none of them overflows.
 template <class T>
 constexpr int64_t kMax = std::numeric_limits<T>::max();
 
-// The rounded quotient; the divisor is odd, so there are no ties.
+// Gives the rounded quotient; the divisor is odd, so there are no ties.
 template <class T>
 int64_t OverMax(int64_t number) {
   return (number + kMax<T> / 2) / kMax<T>;
 }
 
-// ITU-R 601-2, as Pillow rounds it.
+// Gives grey by ITU-R 601-2, as Pillow rounds it.
 int64_t Luma(const std::array<int64_t, 3>& color) {
   return (color[0] * 19595 + color[1] * 38470 + color[2] * 7471 + 0x8000) >> 16;
 }
@@ -61,7 +61,7 @@ class Colors {
   }
 
  private:
-  // Pillow's cmyk2rgb: black takes its share of what the other inks leave.
+  // This is Pillow's cmyk2rgb: black takes its share of what the other inks leave.
   static std::array<int64_t, 3> FromCmyk(const T* pixel) {
     const int64_t light = pixel[3];
     std::array<int64_t, 3> color;
@@ -74,7 +74,7 @@ class Colors {
   std::array<int64_t, 3> background_;
 };
 
-// Whether the alpha channel, the last of an even number of samples, says anything.
+// True if the alpha channel, the last of an even number of samples, says anything.
 template <class T>
 bool HasTransparency(const PictureSamples& picture) {
   const int64_t samples = picture.pixels.size(2);
@@ -91,7 +91,7 @@ struct Walk {
   int64_t height, width;  // of the upright picture
   int64_t first, down, right;
 
-  // EXIF 2.32, 4.6.4, tag Orientation: which of the visual sides row 0 and column 0 are.
+  // EXIF 2.32, 4.6.4, tag Orientation, says which of the visual sides row 0 and column 0 are.
   Walk(int orientation, int64_t rows, int64_t columns) {
     const bool turned = orientation >= 5;  // row 0 is the left or the right side
     height = turned ? columns : rows;

@@ -14,7 +14,7 @@ constexpr int64_t kMaxNumbers = int64_t{1} << 28;
 constexpr unsigned kOrientationTag = 0x0112;
 constexpr unsigned kShort = 3;
 
-// Unsigned numbers in either order of bytes; 0 beyond the end.
+// Reads unsigned numbers in either order of bytes; beyond the end they are 0.
 class Tiff {
  public:
   Tiff(std::string_view bytes, bool little) : bytes_(bytes), little_(little) {}
@@ -43,7 +43,7 @@ int ExifOrientation(std::string_view exif) {
   if (!little && tiff.substr(0, 2) != "MM") return 0;
   const Tiff numbers(tiff, little);
   if (numbers.Number(2, 2) != 42) return 0;
-  // The first directory: a count, then twelve bytes for each entry (tag, type, count, value).
+  // The first directory is a count, then twelve bytes for each entry (tag, type, count, value).
   const size_t directory = numbers.Number(4, 4);
   const size_t entries = numbers.Number(directory, 2);
   for (size_t i = 0; i < entries; ++i) {

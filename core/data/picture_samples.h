@@ -1,7 +1,6 @@
+// What the decoders of picture formats have in common. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_PICTURE_SAMPLES_H_
 #define DESCENT_CORE_DATA_PICTURE_SAMPLES_H_
-
-// What the decoders of picture formats have in common. Free functions; any thread.
 
 #include <ATen/core/Tensor.h>
 
@@ -16,8 +15,9 @@ namespace descent {
 
 // What a file stores: rows of pixels, each of so many samples.
 struct PictureSamples {
-  // [height, width, samples], uint8 or uint16: grey; grey, alpha; red, green, blue; red, green,
-  // blue, alpha; or, where `cmyk` says so, cyan, magenta, yellow, black, each as 255 − ink.
+  // The pixels are [height, width, samples], uint8 or uint16: grey; grey, alpha; red, green, blue;
+  // red, green, blue, alpha; or, where `cmyk` says so, cyan, magenta, yellow, black, each as 255 −
+  // ink.
   at::Tensor pixels;
   bool cmyk = false;
   // EXIF's number of how the picture lies, 1 (upright) to 8.
@@ -27,22 +27,23 @@ struct PictureSamples {
 absl::StatusOr<PictureSamples> DecodePng(std::string_view bytes, const std::string& path);
 absl::StatusOr<PictureSamples> DecodeJpeg(std::string_view bytes, const std::string& path);
 
-// How a picture lies, by what comes with it. 0: that does not say; 1 if what it says means nothing.
-// Who has several of them takes the first that says something, as Pillow does:
-// EXIF data, a TIFF structure, with or without `Exif\0\0` before it;
+// These give how a picture lies, by what comes with it: 0 if that does not say, 1 if what it says
+// means nothing. Who has several of them takes the first that says something, as Pillow does.
+//
+// The first reads EXIF data, a TIFF structure, with or without `Exif\0\0` before it.
 int ExifOrientation(std::string_view exif);
-// the same in a text of PNG named kRawExif, as ImageMagick writes it: three lines, then
-// hexadecimal;
+// This reads the same in a text of PNG named kRawExif, as ImageMagick writes it: three lines, then
+// hexadecimal.
 inline constexpr std::string_view kRawExif = "Raw profile type exif";
 int RawExifOrientation(std::string_view text);
-// XMP, `tiff:Orientation`.
+// This reads XMP, `tiff:Orientation`.
 int XmpOrientation(std::string_view xmp);
 
-// DataLoss. `format` is PNG or JPEG; the problem is a clause.
+// Gives DATA_LOSS. `format` is PNG or JPEG; the problem is a clause.
 absl::Status DamagedPicture(const std::string& path, std::string_view format,
                             std::string_view problem);
 
-// InvalidArgument for more than 2^28 numbers: a header is cheap to fake, and a picture of
+// Gives INVALID_ARGUMENT for more than 2^28 numbers: a header is cheap to fake, and a picture of
 // 16384 × 16384 is larger than anybody trains on.
 absl::Status CheckPictureSize(const std::string& path, int64_t height, int64_t width,
                               int64_t samples);

@@ -35,7 +35,7 @@ void Fail(png_structp png, png_const_charp problem) {
   png_longjmp(png, 1);
 }
 
-// Flaws that the decoder can mend without making up a pixel, such as a bad color profile.
+// Ignores flaws that the decoder can mend without making up a pixel, such as a bad color profile.
 void Ignore(png_structp /*png*/, png_const_charp /*problem*/) {}
 
 void Take(png_structp png, png_bytep to, size_t size) {
@@ -45,7 +45,7 @@ void Take(png_structp png, png_bytep to, size_t size) {
   rest.remove_prefix(size);
 }
 
-// Up to the first pixel.
+// Reads up to the first pixel.
 bool ReadHeader(PngReader* reader) {
   reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, Fail, Ignore);
   if (reader->png == nullptr) return false;
@@ -73,7 +73,7 @@ bool ReadPixels(PngReader* reader, uint8_t* pixels, int64_t height, int64_t stri
   return true;
 }
 
-// Whether every pixel's color is one of the palette, if there is one.
+// True if every pixel's color is one of the palette, if there is one.
 bool PaletteHolds(const PngReader& reader) {
   png_colorp palette = nullptr;
   int size = 0;

@@ -26,7 +26,7 @@ const Batch& Prefetcher::At(int64_t k) {
     changed_.wait(lock, condition);
     waiting_ = false;
   };
-  if (taken_ < 0 || k < taken_ || k > next_) {  // not the next one: the run has jumped
+  if (taken_ < 0 || k < taken_ || k > next_) {  // it is not the next one: the run has jumped
     taken_ = -1;                                // the thread starts nothing more
     wait_until([&] { return !making_; });
     next_ = k;
@@ -45,7 +45,7 @@ const Batch& Prefetcher::At(int64_t k) {
 void Prefetcher::Run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    // Not into the slot that is in use.
+    // The batch must not go into the slot that is in use.
     changed_.wait(lock, [&] {
       return stop_ ||
              (taken_ >= 0 && !error_ && next_ < taken_ + static_cast<int64_t>(slots_.size()));

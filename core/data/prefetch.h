@@ -1,8 +1,7 @@
+// A `Prefetcher` has a thread of its own that makes batches ahead of the one that is asked for, in
+// a ring of buffers. One thread at a time asks.
 #ifndef DESCENT_CORE_DATA_PREFETCH_H_
 #define DESCENT_CORE_DATA_PREFETCH_H_
-
-// Batches that a thread of its own makes ahead of the one that is asked for, in a ring of buffers.
-// One thread at a time asks.
 
 #include <condition_variable>
 #include <cstdint>
@@ -17,14 +16,14 @@ namespace descent {
 
 class Prefetcher {
  public:
-  // Starts the thread. `ahead` ≥ 1 batches beyond the one that was asked for last.
+  // Starts the thread, which keeps `ahead` ≥ 1 batches beyond the one that was asked for last.
   Prefetcher(BatchMaker maker, int64_t ahead);
   ~Prefetcher();
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
-  // Batch k, whichever it is; waits for it. It stays as it is until the next call. Throws what
-  // making it threw.
+  // Gives batch k, whichever it is, and waits for it. It stays as it is until the next call. Throws
+  // what making it threw.
   const Batch& At(int64_t k);
 
  private:
@@ -36,10 +35,10 @@ class Prefetcher {
   Slot& SlotOf(int64_t k) { return slots_[static_cast<size_t>(k) % slots_.size()]; }
   void Run();
 
-  BatchMaker maker_;  // the thread's
+  BatchMaker maker_;  // used by the thread alone
   std::vector<Slot> slots_;
   std::mutex mutex_;
-  // All below are guarded by it; so is a slot, unless the thread is making its batch.
+  // All that follows is guarded by mutex_; so is a slot, unless the thread is making its batch.
   std::condition_variable changed_;
   int64_t taken_ = -1;    // the batch that is in use; −1: none
   int64_t next_ = 0;      // the batch that the thread makes next; all from taken_ on are made

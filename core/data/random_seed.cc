@@ -10,7 +10,7 @@ uint64_t Mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// FNV-1a; std::hash may differ from one standard library to the next.
+// Hashes by FNV-1a, because std::hash may differ from one standard library to the next.
 uint64_t HashPurpose(std::string_view purpose) {
   uint64_t hash = 0xcbf29ce484222325;
   for (char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;

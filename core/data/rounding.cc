@@ -16,7 +16,7 @@ constexpr double kFewSteps = 1024;
 }  // namespace
 
 std::optional<CoarseFeature> FindCoarse(const at::Tensor& values, at::ScalarType dtype) {
-  // A double is what they are looked at in.
+  // The numbers are looked at as doubles, which are no coarser than themselves.
   if (dtype != at::kFloat) return std::nullopt;
   const at::ScalarType type = values.scalar_type();
   if (type != at::kDouble && type != at::kLong && type != at::kInt) return std::nullopt;

@@ -1,3 +1,5 @@
+// Finds numbers that a run's type holds too coarsely to tell them apart: timestamps in float32,
+// say. A free function; any thread.
 #ifndef DESCENT_CORE_DATA_ROUNDING_H_
 #define DESCENT_CORE_DATA_ROUNDING_H_
 
@@ -8,15 +10,14 @@
 
 namespace descent {
 
-// Numbers that a run's type holds too coarsely to tell them apart: timestamps in float32, say.
+// A feature that the type holds too coarsely.
 struct CoarseFeature {
   int64_t feature;
-  int64_t steps;  // of the type, from the least number to the greatest
+  int64_t steps;  // how many steps of the type lie between the least number and the greatest
 };
 
-// The first feature of values [n, …], of any real type, whose numbers vary, but by fewer than 1024
-// steps of `dtype` (kFloat or kDouble); nothing if there is none. NaN counts for nothing. A free
-// function; any thread.
+// Gives the first feature of values [n, …], of any real type, whose numbers vary, but by fewer than
+// 1024 steps of `dtype` (kFloat or kDouble); nothing if there is none. NaN counts for nothing.
 std::optional<CoarseFeature> FindCoarse(const at::Tensor& values, at::ScalarType dtype);
 
 }  // namespace descent

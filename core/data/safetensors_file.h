@@ -1,3 +1,4 @@
+// Data in a safetensors file (core/checkpoint), mapped and not copied. Values; any thread.
 #ifndef DESCENT_CORE_DATA_SAFETENSORS_FILE_H_
 #define DESCENT_CORE_DATA_SAFETENSORS_FILE_H_
 
@@ -10,7 +11,7 @@
 
 namespace descent {
 
-// Two tensors of a safetensors file (core/checkpoint), mapped and not copied.
+// Two tensors of a file, with equally many rows.
 struct SafetensorsFile {
   static constexpr const char* kind = "safetensors";
   std::string path;
@@ -22,8 +23,8 @@ struct SafetensorsFile {
     fields(Named("inputs"), inputs);
     fields(Named("targets"), targets);
   }
-  // InvalidArgument besides those of ParseSafetensors: no such tensor, with the names of those that
-  // there are.
+  // Gives the errors of ParseSafetensors, and INVALID_ARGUMENT besides: no such tensor, with the
+  // names of those that there are.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 

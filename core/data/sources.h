@@ -1,9 +1,8 @@
-#ifndef DESCENT_CORE_DATA_SOURCES_H_
-#define DESCENT_CORE_DATA_SOURCES_H_
-
 // All kinds of data sources by their names, for whoever learns the kind at run time.
 //
-// Adding one: a line in sources.cc.
+// A new one needs a line in sources.cc. Free functions, any thread.
+#ifndef DESCENT_CORE_DATA_SOURCES_H_
+#define DESCENT_CORE_DATA_SOURCES_H_
 
 #include <memory>
 #include <string>
@@ -23,10 +22,10 @@ class SourceForm : public Form {
   virtual absl::StatusOr<Examples> Read(const ReadOptions& options) const = 0;
 };
 
-// With its defaults; null if there is no such kind.
+// Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<SourceForm> NewSource(std::string_view kind);
 
-// `idx`, `csv`, …
+// Gives the names: `idx`, `csv`, …
 std::vector<std::string_view> SourceKinds();
 
 }  // namespace descent

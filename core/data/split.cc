@@ -16,8 +16,8 @@ namespace descent {
 
 namespace {
 
-// Of each class, how many examples are for testing: its share of `tests`, rounded so that the sum
-// is right (the greatest remainders are rounded up, of equal ones the first classes').
+// Gives, for each class, how many examples are for testing: its share of `tests`, rounded so that
+// the sum is right (the greatest remainders are rounded up, of equal ones the first classes').
 std::map<int64_t, int64_t> Quotas(const std::map<int64_t, int64_t>& sizes, int64_t tests,
                                   int64_t n) {
   std::map<int64_t, int64_t> quotas;
@@ -36,7 +36,7 @@ std::map<int64_t, int64_t> Quotas(const std::map<int64_t, int64_t>& sizes, int64
   return quotas;
 }
 
-// One class for each example.
+// Gives one class for each example.
 absl::StatusOr<std::vector<int64_t>> Classes(const Examples& examples) {
   const at::Tensor numbers = examples.targets.to(at::kDouble).contiguous();
   if (numbers.numel() != examples.size() || !numbers.eq(numbers.trunc()).all().item<bool>()) {

@@ -20,7 +20,7 @@ namespace descent {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-// Of one table; more is a slip of the keyboard.
+// So many numbers are in one table at most; more is a slip of the keyboard.
 constexpr int64_t kMaxNumbers = int64_t{1} << 36;
 
 absl::Status CheckSize(int64_t examples, int64_t numbers) {
@@ -31,7 +31,7 @@ absl::Status CheckSize(int64_t examples, int64_t numbers) {
   return absl::InvalidArgumentError("examples: more than 2^36 numbers");
 }
 
-// Normally distributed; another stream for each purpose.
+// Draws from a normal distribution, by another stream for each purpose.
 at::Tensor Normal(at::IntArrayRef shape, uint64_t seed, const char* purpose) {
   return at::randn(shape, at::detail::createCPUGenerator(DeriveSeed(seed, purpose, 0)),
                    at::TensorOptions(at::kDouble));

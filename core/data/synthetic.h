@@ -1,7 +1,7 @@
+// Data without files, as functions of the seed: float64, the same bits on every run. Values; any
+// thread.
 #ifndef DESCENT_CORE_DATA_SYNTHETIC_H_
 #define DESCENT_CORE_DATA_SYNTHETIC_H_
-
-// Data without files, as functions of the seed: float64, the same bits on every run.
 
 #include <cstdint>
 #include <optional>
@@ -15,14 +15,15 @@
 
 namespace descent {
 
-// y = x·w + b + noise·e with x [n, inputs], w, b and e normally distributed; y is [n, outputs].
+// y = x·w + b + noise·e with x [n, inputs], where w, b and e are normally distributed; y is [n,
+// outputs].
 struct LinearData {
   static constexpr const char* kind = "linear";
   int64_t examples = 1000;
   int64_t inputs = 10;
   int64_t outputs = 1;
   double noise = 0.1;
-  std::optional<uint64_t> seed;  // default: that of ReadOptions
+  std::optional<uint64_t> seed;  // that of ReadOptions by default
 
   void Describe(FieldList& fields) {
     fields(Count("examples", 1), examples);
@@ -36,9 +37,8 @@ struct LinearData {
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// Points [n, 2] on the arms of a spiral around 0; the classes are the arms: example i is on arm
-// i mod classes, at the radius r = (i div classes)/(n div classes) and the angle 4r +
-// 2π·arm/classes
+// Points [n, 2] on the arms of a spiral around 0. The classes are the arms: example i is on arm i
+// mod classes, at the radius r = (i div classes)/(n div classes) and the angle 4r + 2π·arm/classes
 // + noise·e, e normally distributed (https://cs231n.github.io/neural-networks-case-study).
 struct SpiralsData {
   static constexpr const char* kind = "spirals";
