@@ -33,7 +33,7 @@ std::vector<std::string> NamesInOrder(const CsvColumn& column) {
   return names;
 }
 
-// The numbers of an input, from `to` on in rows of `stride`.
+// Writes the numbers of an input, from `to` on in rows of `stride`.
 void CopyInput(const CsvColumn& column, double* to, int64_t stride) {
   for (const double value : column.values) {
     switch (column.kind) {

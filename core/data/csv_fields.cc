@@ -40,7 +40,7 @@ std::string_view TrimAll(std::string_view field) {
   return Trim(field);
 }
 
-// The sign or code that was removed; empty: there is none.
+// Removes a currency's sign or code, and gives it; empty if there is none.
 std::string_view RemoveCurrency(std::string_view* field) {
   for (const std::string_view sign : kCurrencies) {
     if (field->substr(0, sign.size()) == sign) {
@@ -86,7 +86,7 @@ std::optional<double> Plain(std::string_view field) {
   const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), value);
   if (end != field.data() + field.size()) return std::nullopt;
   if (error == std::errc::result_out_of_range) {
-    // Too large, or too small: this tells which.
+    // The number is too large, or too small: this tells which.
     if (!absl::SimpleAtod(absl::string_view(field.data(), field.size()), &value)) {
       return std::nullopt;
     }
@@ -98,7 +98,8 @@ std::optional<double> Plain(std::string_view field) {
   return value;
 }
 
-// Full-width forms (U+FF01 to U+FF5E), which East Asian keyboards write, as what they are in ASCII.
+// Gives full-width forms (U+FF01 to U+FF5E), which East Asian keyboards write, as what they are in
+// ASCII.
 std::string HalfWidth(std::string_view field) {
   std::string text;
   for (size_t i = 0; i < field.size(); ++i) {
@@ -130,7 +131,7 @@ std::optional<double> Decorated(std::string_view field, const NumberFormat& form
     text = "-";
     field = TrimAll(field.substr(1, field.size() - 2));
   }
-  // The sign may stand before or after that of the currency.
+  // The sign of the number may stand before or after that of the currency.
   std::string_view removed;
   for (int i = 0; i < 2; ++i) {
     for (const std::string_view sign : {"-", "+", "\u2212"}) {

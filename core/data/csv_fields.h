@@ -24,22 +24,22 @@ std::string Shown(std::string_view field);
 // Gives the field without blanks (spaces and tabs) around it.
 std::string_view Trim(std::string_view field);
 
-// `-4.5`, `−4.5` (U+2212), `+6`, `5e-1`, `１２`; `True` and `false` as 1 and 0; with a currency's
-// sign or code before or after it (`5 USD`); in parentheses, as accounts write what is below zero:
-// `(4.5)`. Separators of thousands must stand where they can. What is too small for a double is 0.
-// Nothing if it is no finite number. `currency`, unless it is null, becomes that sign or code, if
-// there is one; it lives for ever.
+// Reads `-4.5`, `−4.5` (U+2212), `+6`, `5e-1`, `１２`; `True` and `false` as 1 and 0; with a
+// currency's sign or code before or after it (`5 USD`); in parentheses, as accounts write what is
+// below zero: `(4.5)`. Separators of thousands must stand where they can. What is too small for a
+// double is 0. Gives nothing if it is no finite number. `currency`, unless it is null, becomes that
+// sign or code, if there is one; it lives for ever.
 std::optional<double> ParseNumber(std::string_view field, const NumberFormat& format = {},
                                   std::string_view* currency = nullptr);
 
-// What formats of strptime's (`%m/%d/%Y`) are to ParseDate. InvalidArgument names a directive that
-// says nothing here, such as that of a week.
+// Makes of formats of strptime's (`%m/%d/%Y`) what ParseDate takes. INVALID_ARGUMENT names a
+// directive that says nothing here, such as that of a week.
 absl::StatusOr<std::vector<std::string>> DateFormats(const std::vector<std::string>& formats);
 
 // Gives the seconds since 1970-01-01 UTC of a date, with or without a time: ISO 8601 (`2024-01-31`,
 // `20240131`, `2024-01-31T08:30:00Z`, a space for the T, `2024-01`), `2024/01/31`, `31.01.2024`; or
-// as the first of the formats (of DateFormats) that fits. Nothing if it is none. A time alone is of
-// 1970-01-01.
+// as the first of the formats (of DateFormats) that fits. Gives nothing if it is no date. A time
+// alone is taken on 1970-01-01.
 std::optional<double> ParseDate(std::string_view field,
                                 const std::vector<std::string>& formats = {});
 

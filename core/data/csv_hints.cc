@@ -25,7 +25,7 @@ constexpr Impostor kImpostors[] = {
     {"version https://git-lfs", "a pointer of Git LFS; fetch the file itself: git lfs pull"},
 };
 
-// Which of the first four bytes are zero, as `.0.0` says it; other characters are shorter in UTF-8.
+// Says which of the first four bytes are zero, as `.0.0`; other characters are shorter in UTF-8.
 std::string Zeros(std::string_view text) {
   std::string zeros;
   for (const char c : text.substr(0, 4)) zeros += c == '\0' ? '0' : '.';

@@ -1,8 +1,7 @@
+// Hints say what is probably the matter with a file that is no table, or with a field that is no
+// number, and what to do about it. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_CSV_HINTS_H_
 #define DESCENT_CORE_DATA_CSV_HINTS_H_
-
-// What is probably the matter with a file that is no table, or with a field that is no number, and
-// what to do about it. Free functions; any thread.
 
 #include <cstddef>
 #include <string>
@@ -15,17 +14,17 @@
 
 namespace descent {
 
-// InvalidArgument, naming the file, if its text is none: it is packed, a workbook, a page, UTF-16
-// or UTF-32, or has a NUL in it.
+// Gives INVALID_ARGUMENT, naming the file, if its text is no table: it is packed, a workbook, a
+// page, UTF-16 or UTF-32, or has a NUL in it.
 absl::Status CheckIsText(std::string_view text, const std::string& path);
 
-// What may be meant by a field that ParseNumber can't read; the end of a sentence, with its stop:
-// `; is the column `categorical`?`
+// Says what may be meant by a field that ParseNumber can't read: the end of a sentence, with its
+// stop, such as `; is the column `categorical`?`
 std::string NumberHint(std::string_view field, const NumberFormat& format,
                        const MissingValues& missing);
 
-// What may be meant by a row with more or fewer fields than there are columns, another sentence or
-// nothing. `first`: it is the table's first.
+// Says what may be meant by a row with more or fewer fields than there are columns: another
+// sentence or nothing. `first` says that it is the table's first.
 std::string RowHint(const std::vector<std::string_view>& fields, size_t columns, bool first);
 
 }  // namespace descent

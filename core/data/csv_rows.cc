@@ -23,7 +23,7 @@ using Kind = CsvColumn::Kind;
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
-// Categories were numbered in the order of appearance; now by name.
+// Numbers categories by their names; until here they were numbered in the order of appearance.
 void Order(CsvColumn* column) {
   if (column->kind != Kind::kCategory || column->fixed) return;
   std::vector<std::pair<std::string, int64_t>> sorted(column->numbers.begin(),
@@ -90,13 +90,13 @@ class Reader {
   // What a field holds, looked at once.
   struct Cell {
     bool missing = false;
-    // A number, or a date's seconds; nothing if it can't be read as one, and of a category.
+    // A number, or a date's seconds; nothing if it can't be read as one, or if it is a category's.
     std::optional<double> number = {};
-    std::string_view currency = {};  // that the number is an amount of
+    std::string_view currency = {};  // the number is an amount of it
   };
 
   struct Currency {
-    std::string_view first = {};  // of a column; empty: none
+    std::string_view first = {};  // of a column; empty if it has none
     bool noted = false;
   };
 
@@ -205,7 +205,7 @@ class Reader {
                                                    ", column \"", column.name, "\": ", problem));
   }
 
-  // A field of a row that is taken.
+  // Takes a field of a row that is taken.
   absl::Status Take(size_t place, CsvColumn* column) {
     const std::string_view field = fields_[place];
     const Cell& cell = cells_[place];
@@ -226,7 +226,7 @@ class Reader {
     return absl::OkStatus();
   }
 
-  // Once for a column: amounts in different currencies are no numbers to be compared.
+  // Notes once for a column: amounts in different currencies are no numbers to be compared.
   void NoteCurrency(std::string_view currency, const CsvColumn& column, Currency* known) {
     if (known->first.empty()) known->first = currency;
     if (known->noted || currency == known->first) return;
@@ -289,7 +289,7 @@ class Reader {
         return Refuse(*column,
                       absl::StrCat("the training data has no category \"", Shown(name), "\"."));
       }
-      // It is the name of a class or an input from here on: two of them must not look the same.
+      // The name is that of a class or an input from here on: two of them must not look the same.
       if (!IsUtf8(name)) {
         return Refuse(*column, absl::StrCat("the category \"", Shown(name),
                                             "\" is not UTF-8; convert the file, for instance: "
@@ -309,7 +309,7 @@ class Reader {
         Shown(columns()[static_cast<size_t>(most - lacking_.begin())].name), "\" (", *most, ")."));
   }
 
-  // In training data, where a mean would come from.
+  // Notes columns of training data that have nothing, where a mean would come from.
   void NoteEmptyColumns() {
     if (options_.missing.kind != MissingValues::Kind::kMean || !read_.columns.empty()) return;
     for (const CsvColumn& column : columns()) {
@@ -328,16 +328,16 @@ class Reader {
   const NumberFormat format_;
   const std::vector<std::string> date_formats_;
   std::unordered_set<std::string_view> tokens_;  // of missing values
-  std::unordered_set<double> numbers_;           // those that are numbers
+  std::unordered_set<double> numbers_;           // those of them that are numbers
   CsvRecords records_;
   std::vector<std::string_view> first_;   // a row that was looked at, until it is taken
   std::vector<std::string_view> fields_;  // of the present row
   std::vector<Cell> cells_;
   CsvTable table_;
-  int64_t rows_ = 0;                  // of the file so far
-  std::vector<int64_t> lacking_;      // by column, of rows that were left out
+  int64_t rows_ = 0;                  // how many the file had so far
+  std::vector<int64_t> lacking_;      // by column: how many rows were left out for it
   std::vector<Currency> currencies_;  // by column
-  int64_t filled_ = 0;                // inputs
+  int64_t filled_ = 0;                // how many inputs
 };
 
 }  // namespace

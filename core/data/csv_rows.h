@@ -1,7 +1,6 @@
+// Reads the rows of a table into its columns. Free functions; any thread.
 #ifndef DESCENT_CORE_DATA_CSV_ROWS_H_
 #define DESCENT_CORE_DATA_CSV_ROWS_H_
-
-// The rows of a table, read into its columns. Free functions; any thread.
 
 #include <cstdint>
 #include <string_view>
@@ -16,12 +15,12 @@ namespace descent {
 
 struct CsvTable {
   CsvColumns columns;          // with the values of all rows that are taken; categories by name
-  std::vector<int64_t> lines;  // of the rows, from 1
-  // Their places among all rows of the file, from 0. Empty: all were taken.
+  std::vector<int64_t> lines;  // those of the rows, from 1
+  // The rows' places among all rows of the file, from 0. Empty if all were taken.
   std::vector<int64_t> places;
 };
 
-// Of a file's text. InvalidArgument: see ParseCsv.
+// Reads a file's text. INVALID_ARGUMENT as in ParseCsv.
 absl::StatusOr<CsvTable> ReadRows(std::string_view text, const CsvFile& options,
                                   const ReadOptions& read);
 

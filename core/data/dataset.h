@@ -30,9 +30,9 @@ struct Dataset {
   at::Tensor targets;  // see TargetKind
   at::Tensor weights;  // [n] float64, ≥ 0; undefined if there are none
   std::vector<FileDigest> files;
-  Origin origin;                   // of the targets, or of rows that have none
-  std::vector<std::string> notes;  // of Examples
-  // What was done to targets that are numbers; empty: nothing.
+  Origin origin;                   // where the targets come from, or rows that have none
+  std::vector<std::string> notes;  // those of Examples
+  // What was done to targets that are numbers; empty if nothing was.
   NormalizationNumbers target_normalization;
 
   int64_t size() const { return inputs.size(0); }

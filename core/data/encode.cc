@@ -97,7 +97,8 @@ std::string TypeName(const Examples& examples) {
                                       : examples.inputs_type;
 }
 
-// Of floating-point numbers, as doubles; a part of them at a time. NaN is none; nothing if all are.
+// Looks at floating-point numbers as doubles, a part of them at a time. NaN is no number; gives
+// nothing if all are NaN.
 std::optional<InputEncoding::Spread> SpreadOf(const at::Tensor& inputs) {
   constexpr int64_t kAtATime = 1 << 18;
   InputEncoding::Spread spread{.least = std::numeric_limits<double>::infinity(),
@@ -119,7 +120,7 @@ std::optional<InputEncoding::Spread> SpreadOf(const at::Tensor& inputs) {
   return spread;
 }
 
-// Whether integers can be more of such numbers, as they are. Scaled pixels are fractions, or all 0
+// True if integers can be more of such numbers, as they are. Scaled pixels are fractions, or all 0
 // and 1, and whole pixels lie far beyond them.
 bool AreLike(const at::Tensor& integers, const InputEncoding::Spread& spread) {
   const bool counts = spread.whole && (spread.least < -1 || spread.greatest > 1);
@@ -129,7 +130,7 @@ bool AreLike(const at::Tensor& integers, const InputEncoding::Spread& spread) {
                     numbers.max().item<double>() / steps <= spread.greatest);
 }
 
-// The first row with a number that no byte is; −1 if there is none.
+// Gives the first row with a number that no byte is, or −1 if there is none.
 int64_t FirstRowNotBytes(const at::Tensor& values) {
   at::Tensor bad = values.lt(0).logical_or(values.gt(kPixels));
   if (values.is_floating_point()) bad = bad.logical_or(values.ne(values.trunc()));

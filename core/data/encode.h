@@ -29,14 +29,15 @@ struct InputEncoding {
     double greatest = 0;
     bool whole = false;  // all of them are whole numbers
   };
-  // Inputs are divided by it. Default: 255 if those of the training are unsigned bytes, else 1.
+  // Inputs are divided by this; by default by 255 if those of the training are unsigned bytes, else
+  // by 1.
   std::optional<double> divisor = {};
   // The type of the training inputs, if it is known.
   std::optional<at::ScalarType> type = {};
   std::string type_name = {};       // as their file's format calls it: `uint16`
-  std::vector<int64_t> shape = {};  // of one example; empty with the type: not known
-  // Of training inputs that are floating-point numbers, divided by 1: whether integers are numbers
-  // of the same kind can be told by it alone. Not there: not known.
+  std::vector<int64_t> shape = {};  // of one example; empty together with the type if not known
+  // What training inputs are like that are floating-point numbers, divided by 1: by it alone it can
+  // be told whether integers are numbers of the same kind. If it is not there, that is not known.
   std::optional<Spread> spread = {};
 };
 
@@ -70,12 +71,13 @@ class Encoder {
   // and missing values.
   explicit Encoder(EncodeOptions options) : options_(std::move(options)) {}
 
-  // Inputs are divided as those of the training are; targets are taken as they are, or left out
-  // where there are none. Errors are sentences that name the file and the row. InvalidArgument: a
-  // value is NaN or infinite or too large for the type, a class is no whole number ≥ 0; the
-  // training inputs are bytes divided by 255, and these can't be; these are integers, and the
-  // training inputs floating-point numbers that may be such integers divided by something; the
-  // dimensions of an example stand in another order; ResourceExhausted.
+  // Encodes. Inputs are divided as those of the training are; targets are taken as they are, or
+  // left out where there are none. Errors are sentences that name the file and the row.
+  // INVALID_ARGUMENT: a value is NaN or infinite or too large for the type, a class is no whole
+  // number ≥ 0; the training inputs are bytes divided by 255, and these can't be; these are
+  // integers, and the training inputs floating-point numbers that may be such integers divided by
+  // something; the dimensions of an example stand in another order. RESOURCE_EXHAUSTED if there is
+  // no memory for it.
   absl::StatusOr<Dataset> Encode(const Examples& examples) const;
 
   // What was learned; empty if nothing was.

@@ -27,10 +27,10 @@ class Origin {
   Origin() = default;
   // Calls row i `path, example i (counted from 0)`.
   explicit Origin(std::string path) : path_(std::move(path)) {}
-  // Row i is `path, line lines[i]`, and row places[i] of all that the file has; empty: it has no
-  // others.
+  // Calls row i `path, line lines[i]`, and knows it as row places[i] of all that the file has; if
+  // that is empty, the file has no others.
   static Origin Lines(std::string path, std::vector<int64_t> lines, std::vector<int64_t> places);
-  // Row i is `path/files[i]`.
+  // Calls row i `path/files[i]`.
   static Origin Files(std::string path, std::vector<std::string> files);
   // Gives the origin of some rows of this one.
   Origin Part(const std::vector<int64_t>& rows) const;
@@ -39,15 +39,16 @@ class Origin {
 
   const std::string& path() const { return path_; }
   std::string Name(int64_t row) const;
-  // The row's place among all rows of what was read, from 0, and whether that may be another one
-  // than its own: rows were left out, or these are a part.
+  // Gives the row's place among all rows of what was read, from 0; `moved` says whether that may be
+  // another one than its own, because rows were left out, or these are a part.
   int64_t Place(int64_t row) const;
   bool moved() const { return rows_ != nullptr || (places_ != nullptr && !places_->empty()); }
-  // The row's own file, seen from path(): `cat/1.png`, in whatever bytes. Empty: it has none.
+  // Gives the row's own file, seen from path(): `cat/1.png`, in whatever bytes. Empty if it has
+  // none.
   std::string_view File(int64_t row) const;
 
  private:
-  // Of a part's row, the whole's.
+  // Gives, for a row of a part, that of the whole.
   size_t Whole(int64_t row) const;
 
   std::string path_;
@@ -62,7 +63,7 @@ struct Examples {
   at::Tensor targets;  // [n] or [n, …]; undefined if only inputs were asked for
   at::Tensor weights;  // [n] float64, ≥ 0; undefined if there are none
   // How the file's format calls the type of the inputs (`uint16`), if the tensor may be of a wider
-  // one. Empty: they are of the tensor's.
+  // one. If empty, they are of the tensor's type.
   std::string inputs_type;
   Origin inputs_origin;
   Origin targets_origin;

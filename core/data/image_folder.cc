@@ -59,7 +59,7 @@ class Faults {
   }
   void Add(const std::string& text) { Add(absl::InvalidArgumentError(text)); }
 
-  // OK without any; else with the first one's code.
+  // Gives OK if there are none, else an error with the first one's code.
   absl::Status status() const {
     constexpr size_t kShown = 5;
     const size_t shown = std::min(texts_.size(), kShown);
@@ -81,7 +81,7 @@ struct Listing {
   std::vector<int64_t> targets;
 };
 
-// The pictures of the folder with this number.
+// Lists the pictures of the folder with this number.
 void ListClass(const ImageFolder& folder, const ReadOptions& options, size_t number,
                Listing* listing, Faults* faults) {
   const std::string& name = listing->folders[number];
@@ -132,7 +132,7 @@ absl::StatusOr<Listing> ListInputs(const ImageFolder& folder, const ReadOptions&
   return absl::InvalidArgumentError(absl::StrCat(folder.path, " holds no pictures."));
 }
 
-// The classes may lie one folder deeper, in `train` and `test`.
+// Refuses a folder whose classes lie one folder deeper, in `train` and `test`.
 absl::Status CheckDepth(const ImageFolder& folder, const ReadOptions& options,
                         const std::vector<std::string>& folders) {
   for (const std::string& name : folders) {
@@ -205,7 +205,7 @@ absl::StatusOr<Listing> List(const ImageFolder& folder, const ReadOptions& optio
   return listing;
 }
 
-// One digest for all files of a folder: of their names and digests, in order.
+// Makes one digest for all files of a folder: of their names and digests, in order.
 class FolderDigest {
  public:
   void Add(const std::string& name, const FileDigest& file) {

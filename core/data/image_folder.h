@@ -25,8 +25,7 @@ namespace descent {
 struct ImageFolder {
   static constexpr const char* kind = "image_folder";
   std::string path;
-  std::optional<int64_t>
-      height;  // pictures are scaled to it; if it is not given all must be of one size
+  std::optional<int64_t> height;  // if given, pictures are scaled; else all are of one size
   std::optional<int64_t> width;
   int64_t channels = 3;  // 1 or 3
   Alpha alpha = Alpha::kRefuse;
@@ -46,19 +45,20 @@ struct ImageFolder {
     fields.Together([this] { return Check(); });
   }
   absl::Status Check() const;
-  // Inputs [n, channels, height, width], uint8, or uint16 if a picture has 16 bits: DecodePicture's
-  // samples, of which 255 or 65535 means 1. Targets [n], int64: the classes' places. Their names
-  // are the category `class`. One digest stands for all files. InvalidArgument, naming the first of
-  // the files and folders that are at fault, and how many more: no class, a class without pictures,
-  // one that the training data does not have, a name that does not end as a picture's, no picture
-  // (or what DecodePicture says), pictures of different sizes.
+  // Reads inputs [n, channels, height, width], uint8, or uint16 if a picture has 16 bits:
+  // DecodePicture's samples, of which 255 or 65535 means 1. Targets are [n], int64: the classes'
+  // places, whose names are the category `class`. One digest stands for all files.
+  // INVALID_ARGUMENT, naming the first of the files and folders that are at fault, and how many
+  // more: no class, a class without pictures, one that the training data does not have, a name that
+  // does not end as a picture's, no picture (or what DecodePicture says), pictures of different
+  // sizes.
   //
   // With inputs_only pictures may lie in the folder itself too, and classes may be any.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// The digest that reading the folder of classes would give, without decoding. The errors of Read
-// about files and folders.
+// Gives the digest that reading the folder of classes would give, without decoding, and the errors
+// of Read about files and folders.
 absl::StatusOr<FileDigest> DigestImageFolder(const std::string& path, const DataRoots& roots = {});
 
 }  // namespace descent

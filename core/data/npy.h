@@ -31,12 +31,13 @@ struct NpyFiles {
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// Numbers (booleans, integers of 8 to 64 bits, floats of 16 to 64), their bytes in either order, in
-// C or Fortran order; unsigned 16 and 32 bits become int32 and int64, unsigned 64 bits int64. The
-// elements are not copied if they can be used as they are and `owner` keeps the bytes alive; null:
-// always copied. `name` is for messages. If it is not null, `type` becomes what NumPy calls the
-// type of the elements: `uint16`. InvalidArgument: not such an array, or one of text, objects or
-// complex numbers; a number above 2^63 − 1; bytes after the last element; DataLoss: truncated.
+// Gives numbers (booleans, integers of 8 to 64 bits, floats of 16 to 64), their bytes in either
+// order, in C or Fortran order; unsigned 16 and 32 bits become int32 and int64, unsigned 64 bits
+// int64. The elements are not copied if they can be used as they are and `owner` keeps the bytes
+// alive; if it is null they always are. `name` is for messages. If it is not null, `type` becomes
+// what NumPy calls the type of the elements: `uint16`. INVALID_ARGUMENT: not such an array, or one
+// of text, objects or complex numbers; a number above 2^63 − 1; bytes after the last element;
+// DATA_LOSS: truncated.
 absl::StatusOr<at::Tensor> ParseNpy(std::string_view bytes, const std::string& name,
                                     std::shared_ptr<const void> owner, std::string* type = nullptr);
 

@@ -30,9 +30,9 @@ struct NpzFile {
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 
-// One array of the archive. `path` is for messages, which name the array; `type` as of ParseNpy.
-// The errors of ParseNpy; InvalidArgument besides: no ZIP archive, no such array (with the names of
-// those that there are); DataLoss: damaged.
+// Gives one array of the archive. `path` is for messages, which name the array; `type` is as in
+// ParseNpy. Gives the errors of ParseNpy, and INVALID_ARGUMENT besides: no ZIP archive, no such
+// array (with the names of those that there are); DATA_LOSS if it is damaged.
 absl::StatusOr<at::Tensor> ParseNpz(std::string_view bytes, const std::string& path,
                                     const std::string& array, std::string* type = nullptr);
 

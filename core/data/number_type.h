@@ -10,9 +10,9 @@
 
 namespace descent {
 
-// `uint8`, `float64`, …: a type of numbers as NumPy calls it, and back. The unsigned types of
+// Give NumPy's name of a type, `uint8`, `float64`, …, and the type of a name. The unsigned types of
 // NumPy's that have no operators here are read as the next wider signed one: `uint16` as int32,
-// `uint32` and `uint64` as int64. Free functions; any thread.
+// `uint32` and `uint64` as int64.
 std::string NumberTypeName(c10::ScalarType type);
 std::optional<c10::ScalarType> NumberTypeFromName(std::string_view name);
 

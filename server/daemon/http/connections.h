@@ -1,8 +1,7 @@
+// `Connections` knows which connections are open, which gives way when there are too many, and what
+// those are told that are turned away. It is for server.cc alone, whose compilation it shares.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_CONNECTIONS_H_
 #define DESCENT_SERVER_DAEMON_HTTP_CONNECTIONS_H_
-
-// Which connections are open, which gives way when there are too many, and what those are told that
-// are turned away. For server.cc alone, whose compilation it shares.
 
 #include <utility>
 // (a line of its own, so that it is not sorted away)
@@ -31,18 +30,19 @@ namespace descent::daemon {
 
 namespace beast = boost::beast;
 
-// On the I/O thread, but for the numbers, which any thread may ask for.
+// It is used on the I/O thread, but for the numbers, which any thread may ask for.
 class Connections {
  public:
-  // most: how many are answered at a time, besides kHealthConnections; asked again and again.
+  // `most` gives how many are answered at a time, besides kHealthConnections; it is asked again and
+  // again.
   explicit Connections(std::function<int64_t()> most) : most_(std::move(most)) {}
 
   int64_t open() const { return open_; }
   int64_t watchers() const { return watchers_; }
-  // Since the start.
+  // How many were refused since the start.
   int64_t refused() const { return refused_; }
 
-  // is_lent: by a descriptor that LendDescriptor gave.
+  // `is_lent` says that it came by a descriptor that LendDescriptor gave.
   void Add(beast::tcp_stream* stream, bool is_lent) {
     streams_.insert(stream);
     if (is_lent) lent_.insert(stream);
@@ -59,12 +59,12 @@ class Connections {
     if (fd >= 0 && !closed) held_.TakeBack(fd);
   }
 
-  // Its request is awaited, or half there: it may be closed for another's sake.
+  // The connection's request is awaited, or half there: it may be closed for another's sake.
   void SetWaiting(beast::tcp_stream* stream) { waiting_.push_back(stream); }
   void SetBusy(beast::tcp_stream* stream) { waiting_.remove(stream); }
 
-  // One connection more. If there are too many, the one goes that has been waiting for the longest.
-  // False: all are being answered.
+  // Makes room for one connection more. If there are too many, the one goes that has been waiting
+  // for the longest. False if all are being answered.
   bool MakeRoom() {
     if (static_cast<int64_t>(streams_.size()) < most_() + kHealthConnections) return true;
     if (waiting_.empty()) return false;
@@ -72,9 +72,9 @@ class Connections {
     return true;
   }
 
-  // Out of descriptors: makes one free that is held for those who ask how the daemon is, so that
+  // Frees, when descriptors are out, one that is held for those who ask how the daemon is, so that
   // one connection can be accepted. If all are lent, the one of these goes that has been waiting
-  // for the longest. False: none is.
+  // for the longest. False if none is waiting.
   bool LendDescriptor() {
     if (held_.Lend()) return true;
     const auto oldest = std::ranges::find_if(
@@ -86,17 +86,18 @@ class Connections {
   // Holds again what is missing, as far as there are descriptors.
   void HoldDescriptors() { held_.Fill(); }
 
-  // Whether one more may be answered; sent events, of which the last quarter is kept.
+  // Tell whether one more may be answered, and whether one more may be sent events, from whom the
+  // last quarter is kept.
   bool MayAnswer() const { return answered_ < most_(); }
   bool MayWatch() const {
     const int64_t most = most_();
     return watchers_ < most - most / 4;
   }
-  // What counts those that are, by a Counted each.
+  // These count those that are, by a Counted each.
   std::atomic<int64_t>& answered() { return answered_; }
   std::atomic<int64_t>& watching() { return watchers_; }
 
-  // The answers to those that are turned away; to be counted.
+  // These are the answers to those that are turned away, who are to be counted.
   HttpResponse TooMany() const {
     return Unavailable(absl::StrCat("descentd answers ", most_(),
                                     " HTTP connections at a time, and has as many (", watchers(),
@@ -114,7 +115,8 @@ class Connections {
   // Says so as far as it can be said at once, and counts; then the connection is to be closed.
   void Refuse(int fd, const HttpResponse& response) {
     CountRefused();
-    // Closed with something unread, the kernel would reset the connection, and this could be lost.
+    // If it were closed with something unread, the kernel would reset the connection, and this
+    // could be lost.
     char dropped[4096];
     for (int i = 0; i < 8 && recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0; ++i) {
     }
@@ -155,7 +157,7 @@ class Connections {
   std::atomic<int64_t> answered_ = 0;
   std::set<beast::tcp_stream*> streams_;
   std::list<beast::tcp_stream*> waiting_;  // some of them; the oldest first
-  // For when there is no other descriptor; and the connections that have some of them meanwhile.
+  // Descriptors for when there is no other; and the connections that have some of them meanwhile.
   HeldDescriptors held_{kHeldForHealth};
   std::set<beast::tcp_stream*> lent_;
 };

@@ -1,8 +1,7 @@
+// `EventStreams` serves clients that watch a journal by server-sent events. It is for server.cc
+// alone, whose compilation it shares.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_EVENT_STREAMS_H_
 #define DESCENT_SERVER_DAEMON_HTTP_EVENT_STREAMS_H_
-
-// Clients that watch a journal by server-sent events. For server.cc alone, whose compilation it
-// shares.
 
 #include <utility>
 // (a line of its own, so that it is not sorted away)
@@ -38,17 +37,17 @@ namespace descent::daemon {
 
 class EventStreams {
  public:
-  // As HttpServer::Options.
+  // These are as in HttpServer::Options.
   struct Times {
     double keep_alive_seconds;
     double write_seconds;
   };
 
-  // workers: where journals are read.
+  // Journals are read on `workers`.
   EventStreams(Requests requests, Times times, IoThread& io, server::Executor& workers)
       : requests_(requests), times_(times), io_(io), workers_(workers) {}
 
-  // Durable events that the slowest client has not been given yet. Thread-safe.
+  // How many durable events the slowest client has not been given yet. Thread-safe.
   int64_t lag() const {
     server::MutexLock lock(feeds_mutex_);
     int64_t most = 0;
@@ -58,8 +57,8 @@ class EventStreams {
     return most;
   }
 
-  // On the I/O thread: sends what is asked for until the job's journal has ended, or the client or
-  // the server goes.
+  // Sends what is asked for until the job's journal has ended, or the client or the server goes; on
+  // the I/O thread.
   net::awaitable<void> Serve(beast::tcp_stream& stream, const Routes::Watch& watch,
                              unsigned version) {
     const std::shared_ptr<Signal> news = io_.NewSignal();
@@ -94,8 +93,8 @@ class EventStreams {
 
  private:
   static constexpr size_t kChunkBytes = 64 << 10;
-  // The first thing that a client is sent that has gone makes its kernel answer with a reset, which
-  // the second meets.
+  // The first thing that is sent to a client that has gone makes its kernel answer with a reset,
+  // which the second meets.
   static constexpr int kProbes = 2;
   static constexpr std::chrono::nanoseconds kProbePause = std::chrono::milliseconds(500);
 
@@ -110,8 +109,9 @@ class EventStreams {
   struct Listener {
     std::shared_ptr<Signal> news;
     bool reset = false;
-    // Its side of the connection was closed: it listens still (`nc`), or is gone and will say so
-    // when it is sent something: so often it is asked, without waiting for a keep-alive.
+    // The client has closed its side of the connection: it listens still (`nc`), or is gone and
+    // will say so when it is sent something. So often it is asked, without waiting for a
+    // keep-alive.
     int probes = 0;
   };
 
@@ -135,7 +135,7 @@ class EventStreams {
     stream.socket().async_wait(
         net::ip::tcp::socket::wait_read,
         [this, &stream, weak = std::weak_ptr<Listener>(listener)](const error_code& error) {
-          // Held by the coroutine that holds the stream.
+          // The listener is held by the coroutine that holds the stream.
           const std::shared_ptr<Listener> listener = weak.lock();
           if (error || listener == nullptr) return;
           char dropped[4096];
@@ -171,7 +171,7 @@ class EventStreams {
         if (chunked) co_await WriteLastChunk(stream);
         co_return;
       }
-      // By time, whatever goes by that the client did not ask for.
+      // A keep-alive is due by time, whatever goes by that the client did not ask for.
       std::chrono::nanoseconds pause = Seconds(times_.keep_alive_seconds);
       if (listener->probes > 0) pause = listener->probes == kProbes ? pause.zero() : kProbePause;
       const std::chrono::nanoseconds left = written + pause - Clock::now();

@@ -1,9 +1,8 @@
+// `IoThread` is the thread that waits on all of the HTTP server's sockets; its coroutines wait with
+// a `Signal`. All this is for server.cc alone, whose compilation it shares.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_IO_H_
 #define DESCENT_SERVER_DAEMON_HTTP_IO_H_
 
-// The thread that waits on all of the HTTP server's sockets, and what its coroutines wait with. For
-// server.cc alone, whose compilation it shares.
-//
 // Asio 1.74's coroutines need <utility> before them.
 #include <utility>
 // (a line of its own, so that it is not sorted away)
@@ -41,7 +40,7 @@ inline std::chrono::nanoseconds Seconds(double seconds) {
 
 inline auto Into(error_code& error) { return net::redirect_error(net::use_awaitable, error); }
 
-// How other threads reach the I/O thread, for as long as there is one. Thread-safe.
+// A `Mailbox` is how other threads reach the I/O thread, for as long as there is one. Thread-safe.
 class Mailbox {
  public:
   explicit Mailbox(net::io_context& io) : io_(&io) {}
@@ -62,8 +61,8 @@ class Mailbox {
   net::io_context* io_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Something that one coroutine waits for. All of it on the I/O thread; other threads go through
-// the mailbox with a weak pointer.
+// A `Signal` is something that one coroutine waits for. All of it is on the I/O thread; other
+// threads go through the mailbox with a weak pointer.
 class Signal {
  public:
   Signal(net::io_context& io, std::set<Signal*>& all) : timer_(io), all_(all) { all_.insert(this); }
@@ -74,7 +73,7 @@ class Signal {
     timer_.cancel();
   }
 
-  // False if the time passed first.
+  // Gives false if the time passed first.
   net::awaitable<bool> Wait(std::chrono::nanoseconds time) {
     if (!set_) {
       timer_.expires_after(std::chrono::duration_cast<net::steady_timer::duration>(time));
@@ -90,14 +89,14 @@ class Signal {
   bool set_ = false;
 };
 
-// The I/O thread. Whatever its coroutines refer to must outlive it, whether or not it has run.
+// Whatever its coroutines refer to must outlive it, whether or not it has run.
 class IoThread {
  public:
   IoThread() : mailbox_(std::make_shared<Mailbox>(io_)) {}
 
   net::io_context& context() { return io_; }
   const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
-  // On the I/O thread.
+  // These are used on the I/O thread.
   bool stopping() const { return stopping_; }
   std::shared_ptr<Signal> NewSignal() { return std::make_shared<Signal>(io_, signals_); }
 
@@ -144,7 +143,7 @@ class IoThread {
   std::thread thread_;
 };
 
-// Counts for as long as it lives.
+// Adds one to the count for as long as it lives.
 class Counted {
  public:
   explicit Counted(std::atomic<int64_t>& count) : count_(count) { ++count_; }

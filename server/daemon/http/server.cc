@@ -124,9 +124,9 @@ class HttpServerImpl final : public HttpServer {
     }
   }
 
-  // Out of descriptors: takes one connection by a descriptor that is held for those who ask how the
-  // daemon is; whoever asks for something else is told that there are none. False: it could not, or
-  // something else is wrong.
+  // Takes, when descriptors are out, one connection by a descriptor that is held for those who ask
+  // how the daemon is; whoever asks for something else is told that there are none. False if it
+  // could not, or if something else is wrong.
   bool AcceptWithHeld(const error_code& error, tcp::socket* socket) {
     if (!IsOutOfDescriptors(error.value()) || !connections_.LendDescriptor()) return false;
     const int fd = accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
@@ -145,7 +145,8 @@ class HttpServerImpl final : public HttpServer {
                                         reason::kRequestTimeout));
   }
 
-  // One connection, from its first request to its end. is_lent: by a held descriptor.
+  // Serves one connection, from its first request to its end. `is_lent` says that it is by a held
+  // descriptor.
   net::awaitable<void> Serve(tcp::socket socket, bool is_lent) {
     beast::tcp_stream stream(std::move(socket));
     connections_.Add(&stream, is_lent);
@@ -227,7 +228,7 @@ class HttpServerImpl final : public HttpServer {
       std::shared_ptr<Signal> signal;
       std::optional<Routes::Outcome> outcome = {};
     };
-    // Whoever answers holds it weakly: the answer may come when the server is gone.
+    // Whoever answers holds it weakly, because the answer may come when the server is gone.
     const auto reply = std::make_shared<Reply>(Reply{.signal = io_.NewSignal()});
     server::Executor& workers = about_health ? health_worker_ : workers_;
     workers.Post([this, request, mailbox = io_.mailbox(), weak = std::weak_ptr<Reply>(reply)] {

@@ -1,8 +1,7 @@
+// Reads a request and writes responses, whole or in chunks, each within a time. It is for server.cc
+// alone, whose compilation it shares.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_STREAM_IO_H_
 #define DESCENT_SERVER_DAEMON_HTTP_STREAM_IO_H_
-
-// Reading a request and writing responses, whole or in chunks, each within a time. For server.cc
-// alone, whose compilation it shares.
 
 #include <utility>
 // (a line of its own, so that it is not sorted away)
@@ -25,8 +24,8 @@ namespace descent::daemon {
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-// Ends what a stream is reading when the time is over. Not by the stream's own time limit, which
-// closes it without a word.
+// Ends what a stream is reading when the time is over. The stream's own time limit is not used: it
+// closes the stream without a word.
 class ReadLimit {
  public:
   ReadLimit(net::io_context& io, beast::tcp_stream& stream, std::chrono::nanoseconds time)
@@ -41,18 +40,18 @@ class ReadLimit {
     });
   }
 
-  // It was read.
+  // Says that it was read.
   void Stop() {
     state_->stream = nullptr;
     timer_.cancel();
   }
 
-  // Whether the time was over first.
+  // True if the time was over first.
   bool passed() const { return state_->passed; }
 
  private:
   struct State {
-    beast::tcp_stream* stream;  // while it is being read
+    beast::tcp_stream* stream;  // set while it is being read
     bool passed = false;
   };
 
@@ -60,14 +59,14 @@ class ReadLimit {
   net::steady_timer timer_;
 };
 
-// How a response goes out, by its request.
+// How a response goes out, which its request decides.
 struct ResponseForm {
-  bool head = false;  // without the body
+  bool head = false;  // the body is left out
   unsigned version = 11;
-  bool keep = false;  // the connection
+  bool keep = false;  // the connection is kept
 };
 
-// False, here and below, if the connection is of no more use. seconds: the most that it may take.
+// Gives false, here and below, if the connection is of no more use. It may take `seconds` at most.
 inline net::awaitable<bool> WriteResponse(beast::tcp_stream& stream, const HttpResponse& response,
                                           ResponseForm form, double seconds) {
   error_code error;
@@ -90,7 +89,7 @@ inline net::awaitable<bool> WriteResponse(beast::tcp_stream& stream, const HttpR
   co_return !error;
 }
 
-// What precedes server-sent events.
+// Writes what precedes server-sent events.
 inline net::awaitable<bool> WriteEventsHeader(beast::tcp_stream& stream, unsigned version,
                                               bool chunked, double seconds) {
   http::response<http::empty_body> message(http::status::ok, version);

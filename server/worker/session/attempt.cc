@@ -63,7 +63,8 @@ absl::StatusOr<Attempt::Built> Attempt::Build() const try {
   std::variant<Prepared, Violations> result = Prepare(start_.spec(), cache_);
   if (const auto* violations = std::get_if<Violations>(&result)) {
     const std::string problem = Describe(*violations);
-    // It was valid when it was submitted. If the data were others then, that is why.
+    // The spec was valid when it was submitted. If the data were others then, that is why it is not
+    // now.
     if (absl::Status s = CheckFiles(start_.summary(), cache_->roots()); !s.ok()) {
       return absl::DataLossError(absl::StrCat(s.message(), " ", problem));
     }
@@ -76,7 +77,7 @@ absl::StatusOr<Attempt::Built> Attempt::Build() const try {
   absl::StatusOr<std::unique_ptr<Trainer>> trainer = MakeTrainer(std::move(prepared));
   if (!trainer.ok()) return trainer.status();
   return Built{.trainer = *std::move(trainer), .data = std::move(data)};
-} catch (const std::exception& error) {  // LibTorch's, or no memory
+} catch (const std::exception& error) {  // such as LibTorch's, or for want of memory
   return absl::InternalError(
       absl::StrCat("The run can't be prepared: ", ExceptionText(error), "."));
 }

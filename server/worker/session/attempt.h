@@ -1,8 +1,7 @@
+// An `Attempt` runs a job once: from the daemon's Start to the event that ends the run, or until
+// the worker is asked to leave. It builds the run and hands it to the loop (training_loop.h).
 #ifndef DESCENT_SERVER_WORKER_SESSION_ATTEMPT_H_
 #define DESCENT_SERVER_WORKER_SESSION_ATTEMPT_H_
-
-// One attempt of a job: from the daemon's Start to the event that ends the run, or until the worker
-// is asked to leave. It builds the run and hands it to the loop (training_loop.h).
 
 #include <memory>
 
@@ -19,14 +18,14 @@
 
 namespace descent::worker {
 
-// On one thread, the trainer's. What it is given must outlive it.
+// It is used on one thread, the trainer's. What it is given must outlive it.
 class Attempt {
  public:
   using End = TrainingLoop::End;
 
   Attempt(v1::Start start, DataCache* cache, Inbox* inbox, Outbox* outbox, server::Clock* clock);
 
-  // Once.
+  // Runs the attempt; once.
   End Run();
 
  private:

@@ -1,3 +1,6 @@
+// A `Checkpointer` has the checkpoints of an attempt: the one it starts from, and those it saves,
+// one file an iteration however many ask for it. One thread at a time; what it is given must
+// outlive it.
 #ifndef DESCENT_SERVER_WORKER_SESSION_CHECKPOINTER_H_
 #define DESCENT_SERVER_WORKER_SESSION_CHECKPOINTER_H_
 
@@ -13,8 +16,6 @@
 
 namespace descent::worker {
 
-// The checkpoints of an attempt: the one it starts from, and those it saves, one file an iteration
-// however many ask for it. One thread at a time; what it is given must outlive it.
 class Checkpointer {
  public:
   Checkpointer(const v1::Start& start, Trainer* trainer) : start_(start), trainer_(trainer) {}
@@ -25,20 +26,21 @@ class Checkpointer {
   // Goes to the checkpoint that the attempt starts from, if there is one. The error says what is
   // wrong with the file, or with the script that goes with it.
   absl::Status Load();
-  // Where the attempt starts.
+  // The iteration where the attempt starts.
   int64_t first() const { return first_; }
 
-  // The run is at this iteration now; no command has taken effect there yet.
+  // Says that the run is at this iteration now; no command has taken effect there yet.
   void Arrive(int64_t iteration);
 
-  // The state of the present iteration before any command there: taken when it is first asked for,
-  // so ask before commands are applied.
+  // Gives the state of the present iteration before any command there. It is taken when it is first
+  // asked for, so ask before commands are applied.
   const RunState& Snapshot();
 
-  // Writes that state to its file, unless it is there already; the event to tell it by.
+  // Writes that state to its file, unless it is there already, and gives the event to tell it by.
   absl::StatusOr<::descent::v1::Event> Save(const std::string& request_id);
 
-  // Of the newest file that this attempt has saved or started from; −1: none.
+  // The iteration of the newest file that this attempt has saved or started from; −1 if there is
+  // none.
   int64_t saved_iteration() const { return saved_iteration_; }
 
  private:
@@ -48,7 +50,7 @@ class Checkpointer {
   int64_t iteration_ = -1;
   std::optional<RunState> snapshot_;
   int64_t saved_iteration_ = -1;
-  SavedFile saved_;  // of saved_iteration_
+  SavedFile saved_;  // that of saved_iteration_
 };
 
 }  // namespace descent::worker

@@ -1,3 +1,5 @@
+// `ComputingTime` is a run's computing time: that of all its attempts, but for pauses. One thread
+// at a time.
 #ifndef DESCENT_SERVER_WORKER_SESSION_COMPUTING_TIME_H_
 #define DESCENT_SERVER_WORKER_SESSION_COMPUTING_TIME_H_
 
@@ -7,10 +9,9 @@
 
 namespace descent::worker {
 
-// A run's computing time: all its attempts', but for pauses. One thread at a time.
 class ComputingTime {
  public:
-  // Starts now; before: seconds of the attempts up to this one's start.
+  // Starts now; `before` is the seconds of the attempts up to this one's start.
   ComputingTime(const server::Clock* clock, double before)
       : clock_(clock), before_(before), began_nanos_(clock->MonotonicNanos()) {}
 
@@ -19,7 +20,7 @@ class ComputingTime {
            static_cast<double>(clock_->MonotonicNanos() - began_nanos_ - paused_nanos_) * 1e-9;
   }
 
-  // Time that doesn't count, for as long as it lives.
+  // The time doesn't count for as long as a pause lives.
   class Pause {
    public:
     explicit Pause(ComputingTime* time)

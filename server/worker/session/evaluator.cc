@@ -27,7 +27,7 @@ absl::StatusOr<api::Event> Evaluator::Evaluate(const std::string& request_id) {
   evaluation.set_request_id(request_id);
   evaluation.set_seconds(*seconds_);
   std::vector<api::Event> parts = EvaluationParts(evaluation, *result);
-  // All but the last are too many for one message, and so for one transaction.
+  // All parts but the last are too many for one message, and so for one transaction.
   for (size_t i = 0; i + 1 < parts.size(); ++i) journal_->Write(std::move(parts[i]));
   return std::move(parts.back());
 }

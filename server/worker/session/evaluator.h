@@ -1,3 +1,6 @@
+// An `Evaluator` makes a run's evaluations on its test data and tells them to the journal; each is
+// computed once an iteration, however many ask. One thread at a time; what it is given must outlive
+// it.
 #ifndef DESCENT_SERVER_WORKER_SESSION_EVALUATOR_H_
 #define DESCENT_SERVER_WORKER_SESSION_EVALUATOR_H_
 
@@ -13,18 +16,16 @@
 
 namespace descent::worker {
 
-// A run's evaluations on its test data, told to the journal; computed once an iteration, however
-// many ask. One thread at a time; what it is given must outlive it.
 class Evaluator {
  public:
   Evaluator(Trainer* trainer, Journalist* journal, const server::Clock* clock)
       : trainer_(trainer), journal_(journal), clock_(clock) {}
 
-  // The run is at this iteration now.
+  // Says that the run is at this iteration now.
   void Arrive(int64_t iteration);
 
-  // The event to tell the evaluation at the present iteration by: of one in parts the last, which
-  // completes them; the others have been written then.
+  // Gives the event to tell the evaluation at the present iteration by. Of an evaluation in parts
+  // it is the last, which completes them; the others have been written then.
   absl::StatusOr<::descent::v1::Event> Evaluate(const std::string& request_id);
 
  private:
@@ -32,7 +33,7 @@ class Evaluator {
   Journalist* const journal_;
   const server::Clock* const clock_;
   int64_t iteration_ = -1;
-  std::optional<double> seconds_;  // that it took to compute it
+  std::optional<double> seconds_;  // what it took to compute it
 };
 
 }  // namespace descent::worker

@@ -10,7 +10,7 @@ namespace {
 
 namespace api = ::descent::v1;
 
-constexpr size_t kMaxText = 4096;  // of a reason or a notice
+constexpr size_t kMaxText = 4096;  // bytes of a reason or a notice
 
 }  // namespace
 

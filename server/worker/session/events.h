@@ -1,7 +1,6 @@
+// What a run tells besides its iterations, as events of the journal. Free functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_SESSION_EVENTS_H_
 #define DESCENT_SERVER_WORKER_SESSION_EVENTS_H_
-
-// What a run tells besides its iterations, as events of the journal. Free functions; any thread.
 
 #include <cstdint>
 #include <optional>
@@ -14,30 +13,31 @@
 
 namespace descent::worker {
 
-// PREPARING or, of any attempt but a job's first, RECOVERING: where an attempt is until it says
-// that it runs.
+// Gives where an attempt is until it says that it runs: PREPARING or, for any attempt but a job's
+// first, RECOVERING.
 ::descent::v1::JobState StateBeforeRunning(const v1::Start& start);
 
-// Long texts are cut, here and below.
+// Makes a notice. Long texts are cut, here and below.
 ::descent::v1::Event NoticeEvent(::descent::v1::Notice::Severity severity,
                                  const std::string& message);
 
-// iteration: −1 says that there was none yet.
+// Makes a change of state. An iteration of −1 says that there was none yet.
 ::descent::v1::Event StateEvent(::descent::v1::JobState from, ::descent::v1::JobState to,
                                 int64_t iteration, const std::string& reason);
 
-// A run's end as FAILED. error_reason: one of proto/rules/reasons.h.
+// Makes a run's end as FAILED. error_reason is one of proto/rules/reasons.h.
 ::descent::v1::Event FailedEvent(::descent::v1::JobState from, int64_t iteration,
                                  const std::string& cause, const char* error_reason);
 
-// A request that took effect at `iteration`; takes the changes and commands out of `effect`.
+// Tells of a request that took effect at `iteration`; takes the changes and commands out of
+// `effect`.
 ::descent::v1::Event AppliedEvent(const ::descent::v1::CommandAccepted& request, int64_t iteration,
                                   Effect* effect, std::optional<int64_t> reapplied_from);
 
 ::descent::v1::Event RejectedEvent(const ::descent::v1::CommandAccepted& request,
                                    const Refusal& refusal);
 
-// Fills in a boundary's numbers; every field but those that all events have.
+// Fills in a boundary's numbers: every field but those that all events have.
 void FillIteration(const Trainer::Boundary& boundary, double elapsed_seconds,
                    ::descent::v1::Iteration* iteration);
 

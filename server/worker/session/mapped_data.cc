@@ -10,7 +10,7 @@ namespace {
 // An epoch may take no longer than to look at a file.
 constexpr int64_t kCheckNanos = 100'000'000;
 
-// Whether a tensor is a part of a mapped file, and no copy.
+// True if a tensor is a part of a mapped file, and no copy.
 bool IsIn(std::string_view mapped, const at::Tensor& tensor) {
   if (!tensor.defined() || !tensor.is_cpu() || tensor.numel() == 0) return false;
   const auto* at = static_cast<const char*>(tensor.const_data_ptr());

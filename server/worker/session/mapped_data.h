@@ -1,3 +1,6 @@
+// `MappedData` are the data files that a run reads from while it trains, since their tensors are
+// parts of the mapped files and no copies: whoever writes into one of them changes the run. One
+// thread at a time.
 #ifndef DESCENT_SERVER_WORKER_SESSION_MAPPED_DATA_H_
 #define DESCENT_SERVER_WORKER_SESSION_MAPPED_DATA_H_
 
@@ -12,16 +15,14 @@
 
 namespace descent::worker {
 
-// The data files that a run reads from while it trains, since their tensors are parts of the mapped
-// files and no copies: whoever writes into one of them changes the run. One thread at a time.
 class MappedData {
  public:
   MappedData(const Prepared& prepared, const DataRoots& roots, const server::Clock* clock);
 
   bool empty() const { return files_.empty(); }
 
-  // DataLoss, naming the file, if one is not what the run began with. Files that were looked at in
-  // the last tenth of a second are taken for unchanged unless `at_once`.
+  // Gives DATA_LOSS, naming the file, if one is not what the run began with. Files that were looked
+  // at in the last tenth of a second are taken for unchanged unless `at_once`.
   absl::Status Check(bool at_once);
 
  private:

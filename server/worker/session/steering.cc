@@ -64,7 +64,7 @@ Steering::Next Steering::AtBoundary(int64_t iteration, bool ends) {
       }
       return Next::kLeave;
     }
-    // Of what is computed again, the journal has the resume that belongs to every pause.
+    // For what is computed again, the journal has the resume that belongs to every pause.
     if (!paused_ || computed_before()) return Next::kStep;
     const ComputingTime::Pause pause(run_.time);
     inbox_->Wait();
@@ -75,7 +75,7 @@ absl::StatusOr<api::Event> Steering::LastCheckpoint(int64_t iteration,
                                                     const std::string& request_id) {
   absl::StatusOr<api::Event> event = run_.checkpointer->Save(request_id);
   if (event.ok()) return event;
-  // All that was computed since the last one is in this process alone.
+  // All that was computed since the last checkpoint is in this process alone.
   const ComputingTime::Pause pause(run_.time);
   run_.journal->Write(NoticeEvent(
       api::Notice::ERROR,
@@ -121,7 +121,8 @@ void Steering::ApplyDue() {
   const int64_t last_iteration = run_.trainer->agenda().iterations;
   const bool leaving = leave_;
   for (Request& request : waiting_.Take()) {
-    // While a stop waited for its checkpoint: it, and all after it, are the next attempt's.
+    // The worker was asked to leave while a stop waited for its checkpoint: the stop, and all after
+    // it, are the next attempt's.
     if (leave_ != leaving) return;
     const bool timed = request.has_at_iteration();
     if (stop_) {

@@ -1,11 +1,12 @@
+// `Steering` is how a run is steered from outside, between its iterations: by what the journal says
+// was commanded at a boundary (`Start.script`), then, from `Start.recompute_until` on, by what
+// people ask for, in order of arrival.
+//
+// A request is applied once, however often it is delivered; each is answered by one event. While
+// the run is paused, it waits here. Up to `recompute_until` no state is announced, since the
+// journal has those states.
 #ifndef DESCENT_SERVER_WORKER_SESSION_STEERING_H_
 #define DESCENT_SERVER_WORKER_SESSION_STEERING_H_
-
-// How a run is steered from outside, between its iterations: what the journal says was commanded
-// at a boundary (`Start.script`), then, from `Start.recompute_until` on, what people ask for, in
-// order of arrival. A request is applied once, however often it is delivered; each is answered by
-// one event. While the run is paused, it waits here. Up to `recompute_until` no state is announced,
-// since the journal has those states.
 
 #include <cstdint>
 #include <optional>
@@ -25,7 +26,7 @@
 
 namespace descent::worker {
 
-// On the trainer's thread alone; what it is given must outlive it.
+// It is used on the trainer's thread alone; what it is given must outlive it.
 class Steering {
  public:
   // What the run does after a boundary's commands.
@@ -49,20 +50,21 @@ class Steering {
   // Announces the state where the attempt starts, if nothing there is computed again.
   void Begin(int64_t first);
 
-  // All commands at boundary `iteration`. ends: the run is over there unless people stop it.
+  // Does all commands at boundary `iteration`. `ends` says that the run is over there unless people
+  // stop it.
   Next AtBoundary(int64_t iteration, bool ends);
 
-  // The checkpoint at the run's end, or of the request that stops it: waits for as long as it can't
-  // be saved, and says so; others' requests are too late. The error comes only if the worker is
-  // asked to leave meanwhile.
+  // Gives the checkpoint at the run's end, or that of the request that stops it: waits for as long
+  // as it can't be saved, and says so; others' requests are too late. The error comes only if the
+  // worker is asked to leave meanwhile.
   absl::StatusOr<::descent::v1::Event> LastCheckpoint(int64_t iteration,
                                                       const std::string& request_id);
 
-  // Asked to leave, as far as news was taken.
+  // True if the worker was asked to leave, as far as news was taken.
   bool leave() const { return leave_; }
-  // RUNNING or PAUSED.
+  // The state that the run is in: RUNNING or PAUSED.
   ::descent::v1::JobState state() const;
-  // The last one that the journal was told of.
+  // The last state that the journal was told of.
   ::descent::v1::JobState told_state() const;
 
  private:
@@ -86,7 +88,7 @@ class Steering {
   int64_t iteration_ = -1;  // the present one; −1: none yet
   int next_scripted_ = 0;
   WaitingRequests waiting_;
-  bool announced_ = false;  // RUNNING or PAUSED was said
+  bool announced_ = false;  // whether RUNNING or PAUSED was said
   bool paused_ = false;
   bool stop_ = false;
   std::string stop_reason_;

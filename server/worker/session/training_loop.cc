@@ -38,13 +38,13 @@ TrainingLoop::TrainingLoop(const v1::Start& start, std::unique_ptr<Trainer> trai
 TrainingLoop::End TrainingLoop::Run() {
   checkpointer_.MakeFolder();
   if (absl::Status status = checkpointer_.Load(); !status.ok()) {
-    // The file's fault, not the run's: the daemon has older ones.
+    // It is the file's fault, not the run's: the daemon has older ones.
     return Broken(std::string(status.message()));
   }
   Begin();
   while (true) {
     absl::StatusOr<Trainer::Boundary> boundary = trainer_->Current();
-    // The device's fault: this process can't use it any more, but another one may.
+    // It is the device's fault: this process can't use it any more, but another one may.
     if (absl::IsUnavailable(boundary.status())) {
       return Broken(std::string(boundary.status().message()));
     }
@@ -55,7 +55,7 @@ TrainingLoop::End TrainingLoop::Run() {
       return End::kFinal;
     }
     const Next next = Boundary(*boundary);
-    // Sent again and again it would go round for ever.
+    // Such an event would be sent again and again, and no attempt would ever get past it.
     if (const std::string too_large = journal_->TakeTooLarge(); !too_large.empty()) {
       Fail(too_large, reason::kTooLarge);
       return End::kFinal;
@@ -100,14 +100,14 @@ TrainingLoop::Next TrainingLoop::Boundary(const Trainer::Boundary& boundary) {
   non_finite_ = NonFinite(boundary);
   if (!non_finite_.empty()) {
     if (stops_on_non_finite()) return Diverge(non_finite_);
-    // Once: what comes after is likely to be so, too.
+    // This is said once: what comes after is likely to be so, too.
     if (k_ > start_.recompute_until() && !std::exchange(non_finite_said_, true)) {
       journal_->Write(NoticeEvent(
           api::Notice::WARNING,
           absl::StrCat("At iteration ", k_, " ", non_finite_, "; on_non_finite says to go on.")));
     }
   }
-  // The journal has what came of the iterations before.
+  // Before recompute_until the journal has what came of the iterations.
   const bool times_decide = k_ > start_.recompute_until();
   absl::StatusOr<std::vector<StopReason>> reasons =
       trainer_->StopReasons(times_decide ? std::optional(time_->Seconds()) : std::nullopt);
@@ -118,7 +118,7 @@ TrainingLoop::Next TrainingLoop::Boundary(const Trainer::Boundary& boundary) {
   }
   absl::StatusOr<std::vector<api::Event>> events = DueEvents();
   if (!events.ok()) return Fail(std::string(events.status().message()), reason::kEvaluationFailed);
-  // Those of an end by a test wait for the end.
+  // If a test ends the run, these events wait for its end.
   const bool diverged = stops_on_non_finite() && !non_finite_.empty();
   if ((stop_reasons_.empty() || diverged) && !events->empty()) {
     journal_->Write(std::exchange(*events, {}));

@@ -1,13 +1,12 @@
-#ifndef DESCENT_SERVER_WORKER_SESSION_TRAINING_LOOP_H_
-#define DESCENT_SERVER_WORKER_SESSION_TRAINING_LOOP_H_
-
-// A run from boundary to boundary. At boundary k, in this order: the iteration event; an evaluation
-// and a checkpoint if due; the commands that are for k (steering.h).
+// A `TrainingLoop` takes a run from boundary to boundary. At boundary k it does, in this order: the
+// iteration event; an evaluation and a checkpoint if due; the commands that are for k (steering.h).
 //
 // The run ends at its last iteration, where a test of `Spec.stop_when` holds, or, by
 // `Spec.on_non_finite`, where a number is not finite. What ends it is one transaction of the
 // journal, so that a test on times has decided for good or not at all; up to `recompute_until` such
 // tests don't decide.
+#ifndef DESCENT_SERVER_WORKER_SESSION_TRAINING_LOOP_H_
+#define DESCENT_SERVER_WORKER_SESSION_TRAINING_LOOP_H_
 
 #include <cstdint>
 #include <memory>
@@ -30,12 +29,13 @@
 
 namespace descent::worker {
 
-// On the trainer's thread alone; what it is given by pointer, and `start`, must outlive it.
+// It is used on the trainer's thread alone; what it is given by pointer, and `start`, must outlive
+// it.
 class TrainingLoop {
  public:
   enum class End {
     kFinal,  // the run is over: SUCCEEDED, STOPPED or FAILED
-    kLeft,   // asked to leave; checkpoint saved
+    kLeft,   // it was asked to leave, and has saved a checkpoint
     // The checkpoint can't be read, or the device is out of order: another attempt may start, from
     // an older one.
     kBroken,
@@ -44,8 +44,8 @@ class TrainingLoop {
   TrainingLoop(const v1::Start& start, std::unique_ptr<Trainer> trainer, MappedData data,
                Inbox* inbox, Journalist* journal, ComputingTime* time, const server::Clock* clock);
 
-  // From the checkpoint of `start`, or the starting point, to the end. The journal is told what
-  // ended it.
+  // Runs from the checkpoint of `start`, or the starting point, to the end. The journal is told
+  // what ended it.
   End Run();
 
  private:
@@ -55,21 +55,21 @@ class TrainingLoop {
   End Broken(const std::string& problem);
   void Begin();
   Next Boundary(const Trainer::Boundary& boundary);
-  // At the end of an epoch, and of the run: whether the data are those that it began with.
+  // Checks, at the end of an epoch and of the run, that the data are those that it began with.
   absl::Status CheckData();
-  // What is due at k: the events of an evaluation and a checkpoint. The error ends the run.
+  // Makes what is due at k: the events of an evaluation and a checkpoint. The error ends the run.
   absl::StatusOr<std::vector<::descent::v1::Event>> DueEvents();
-  // At the end of the run, with the last events.
+  // Ends the run, with the last events.
   Next Finish(std::vector<::descent::v1::Event> events);
-  // What is not finite at k, or an empty text.
+  // Says what is not finite at k, or nothing.
   std::string NonFinite(const Trainer::Boundary& boundary);
   Next Diverge(const std::string& what);
-  // error_reason: StateChanged's.
+  // error_reason is StateChanged's.
   Next Fail(const std::string& cause, const char* error_reason);
   bool stops_on_non_finite() const {
     return start_.spec().on_non_finite() == ::descent::v1::Spec::STOP;
   }
-  // The run ends at k, unless people stop it there.
+  // True if the run ends at k, unless people stop it there.
   bool last() const { return !stop_reasons_.empty() || trainer_->agenda().last(k_); }
 
   const v1::Start& start_;
@@ -82,8 +82,8 @@ class TrainingLoop {
   Steering steering_;
 
   int64_t k_ = -1;                        // the present iteration; −1: none yet
-  std::vector<StopReason> stop_reasons_;  // tests that hold at k
-  std::string non_finite_;                // what is, at k
+  std::vector<StopReason> stop_reasons_;  // the tests that hold at k
+  std::string non_finite_;                // what is not finite at k
   bool non_finite_said_ = false;
 };
 

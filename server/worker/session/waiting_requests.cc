@@ -7,7 +7,7 @@
 namespace descent::worker {
 namespace {
 
-// More than can be open at a time, so that whatever is delivered again is known.
+// More requests than can be open at a time, so that whatever is delivered again is known.
 constexpr size_t kAnsweredKept = 4096;
 
 }  // namespace
