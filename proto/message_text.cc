@@ -65,7 +65,7 @@ void MakeValid(const std::string& path, Message* message, std::string* first) {
   }
 }
 
-// The wire format of a message with its text made valid. False: it is none.
+// Gives the wire format of a message with its text made valid. False if it is no message.
 bool Repair(const Descriptor& type, const std::string& path, const std::string& bytes, int depth,
             std::string* repaired, std::string* first) {
   constexpr int kMaxDepth = 100;  // protobuf's own limit
@@ -128,7 +128,7 @@ std::string MakeTextValid(Message* message) {
 grpc::ByteBuffer ToBytes(const Message& message) {
   grpc::ByteBuffer bytes;
   bool own = false;
-  // Fails only beyond 2 GiB; an empty message is then what the other side makes of it.
+  // It fails only beyond 2 GiB; an empty message is then what the other side makes of it.
   (void)grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(message, &bytes, &own);
   return bytes;
 }

@@ -42,7 +42,7 @@ void AppendField(int number, std::string_view bytes, std::string* out) {
   coded.WriteRaw(bytes.data(), static_cast<int>(bytes.size()));
 }
 
-// google.rpc.ErrorInfo{reason = 1, domain = 2, map<string, string> metadata = 3}
+// Writes google.rpc.ErrorInfo{reason = 1, domain = 2, map<string, string> metadata = 3}.
 std::string SerializeErrorInfo(const ErrorDetail& detail) {
   std::string out;
   AppendField(1, ShortUtf8(detail.reason, 128), &out);
@@ -57,8 +57,8 @@ std::string SerializeErrorInfo(const ErrorDetail& detail) {
   return out;
 }
 
-// google.rpc.BadRequest{repeated FieldViolation{field = 1, description = 2} = 1}. The first ones
-// that fit: what a person fixes first.
+// Writes google.rpc.BadRequest{repeated FieldViolation{field = 1, description = 2} = 1}, of the
+// violations the first ones that fit: what a person fixes first.
 std::string SerializeBadRequest(const std::vector<FieldViolation>& violations) {
   std::string out;
   for (const FieldViolation& violation : violations) {
@@ -106,7 +106,7 @@ bool VisitFields(const std::string& message, const std::function<void(Field)>& v
   return input.ConsumedEntireMessage();
 }
 
-// Both fields of a two-string message, as map entries, FieldViolation and Any are.
+// Gives both fields of a two-string message, as map entries, FieldViolation and Any are.
 std::optional<std::pair<std::string, std::string>> ParsePair(const std::string& message) {
   std::pair<std::string, std::string> pair;
   const bool parsed = VisitFields(message, [&](Field field) {
@@ -173,8 +173,8 @@ ErrorDetail GetErrorDetail(const absl::Status& status) {
   return detail;
 }
 
-// google.rpc.Status{int32 code = 1, string message = 2, repeated google.protobuf.Any details = 3},
-// google.protobuf.Any{string type_url = 1, bytes value = 2}
+// Writes google.rpc.Status{int32 code = 1, string message = 2, repeated google.protobuf.Any details
+// = 3} with google.protobuf.Any{string type_url = 1, bytes value = 2}.
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const std::string message = ShortUtf8(AsView(status.message()), kMaxMessageBytes);

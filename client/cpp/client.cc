@@ -8,7 +8,7 @@
 namespace descent::client {
 namespace {
 
-// With the local user, where nobody else is named.
+// Adds the local user, where nobody else is named.
 Client::Options WithPrincipal(Client::Options options) {
   if (options.principal.empty()) options.principal = LocalPrincipal();
   return options;

@@ -1,3 +1,10 @@
+// A `Client` is a descentd as people's programs see it. Thread-safe. Making one does not connect:
+// the first call does.
+//
+// Every call has a deadline, says who asks, and is tried again while the server is UNAVAILABLE (it
+// restarts, say): all calls are made idempotent by a request_id, which is drawn if the caller gave
+// none. Errors carry their details (//proto:rpc_status). Each of these is a layer: a stub makes one
+// attempt, its decorator says who asks (stub.h), the connection tries again (connection.h).
 #ifndef DESCENT_CLIENT_CPP_CLIENT_H_
 #define DESCENT_CLIENT_CPP_CLIENT_H_
 
@@ -17,27 +24,21 @@
 
 namespace descent::client {
 
-// A descentd as people's programs see it. Thread-safe. Making one does not connect: the first call
-// does.
-//
-// Every call has a deadline, says who asks, and is tried again while the server is UNAVAILABLE (it
-// restarts, say): all calls are made idempotent by a request_id, which is drawn if the caller gave
-// none. Errors carry their details (//proto:rpc_status). Each of these is a layer: a stub makes one
-// attempt, its decorator says who asks (stub.h), the connection tries again (connection.h).
 class Client {
  public:
   struct Options {
-    // HOST:PORT, or unix:PATH
+    // The address: HOST:PORT, or unix:PATH.
     std::string server = "127.0.0.1:7600";
     // Who asks; the local user if empty.
     std::string principal = {};
-    // As Connection::Options.
+    // These are Connection::Options'.
     absl::Duration call_timeout = absl::Seconds(60);
     absl::Duration retry_for = absl::Seconds(2);
   };
 
   explicit Client(Options options);
-  // On a stub and a clock of the caller's: `server` is not asked. `clock` must outlive it.
+  // Makes a client on a stub and a clock of the caller's, so that `server` is not asked. `clock`
+  // must outlive it.
   Client(Options options, std::unique_ptr<Stub> stub, Clock* clock);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -45,18 +46,18 @@ class Client {
   absl::StatusOr<v1::Job> CreateJob(v1::CreateJobRequest request) const;
   absl::StatusOr<v1::ValidateSpecResponse> ValidateSpec(const v1::Spec& spec) const;
   absl::StatusOr<v1::Job> GetJob(const std::string& name) const;
-  // All pages, newest first; at most `limit` jobs if it is positive.
+  // Gives all pages, newest first; at most `limit` jobs if it is positive.
   absl::StatusOr<std::vector<v1::Job>> ListJobs(const std::string& filter, int limit = 0) const;
   absl::Status DeleteJob(const std::string& name, bool force) const;
 
-  // Returns the event `command_applied` once the commands are in force and durable. If the
-  // deadline passes first the request stays accepted, and the same request_id gets its answer.
+  // Gives the event `command_applied` once the commands are in force and durable. If the deadline
+  // passes first the request stays accepted, and the same request_id gets its answer.
   absl::StatusOr<v1::Event> Command(v1::CommandJobRequest request) const;
 
-  // A watch of a job's journal that survives lost connections. It must not outlive the client.
+  // Watches a job's journal, over lost connections too. The watch must not outlive the client.
   std::unique_ptr<JobWatch> Watch(JobWatch::Options options) const;
 
-  // PredictJob. The call must not outlive the client.
+  // Calls PredictJob. The call must not outlive the client.
   std::unique_ptr<Prediction> Predict(v1::PredictJobRequest request) const;
 
   const Options& options() const { return options_; }

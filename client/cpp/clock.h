@@ -1,3 +1,5 @@
+// A `Clock` is where the client library gets the time from and how it waits, so that tests turn the
+// time themselves. Thread-safe.
 #ifndef DESCENT_CLIENT_CPP_CLOCK_H_
 #define DESCENT_CLIENT_CPP_CLOCK_H_
 
@@ -6,19 +8,17 @@
 
 namespace descent::client {
 
-// Where the client library gets the time from and how it waits, so that tests turn the time
-// themselves. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
 
   virtual absl::Time Now() const = 0;
 
-  // Returns when so much time has passed, or `stop` (if any) was notified.
+  // Waits until so much time has passed, or `stop` (if any) was notified.
   virtual void Sleep(absl::Duration duration, const absl::Notification* stop) = 0;
   void Sleep(absl::Duration duration) { Sleep(duration, nullptr); }
 
-  // The machine's. Lives for ever.
+  // The machine's clock, which lives for ever.
   static Clock* Real();
 };
 

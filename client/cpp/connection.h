@@ -1,3 +1,6 @@
+// A `Connection` has the methods of TrainingService as calls that hold out: each has a deadline,
+// and is attempted again while the server is UNAVAILABLE (it restarts, say). So a request must be
+// safe to make twice: those of CreateJob and CommandJob have a request_id. Thread-safe.
 #ifndef DESCENT_CLIENT_CPP_CONNECTION_H_
 #define DESCENT_CLIENT_CPP_CONNECTION_H_
 
@@ -13,13 +16,10 @@
 
 namespace descent::client {
 
-// The methods of TrainingService as calls that hold out: each has a deadline, and is attempted
-// again while the server is UNAVAILABLE (it restarts, say). So a request must be safe to make
-// twice: those of CreateJob and CommandJob have a request_id. Thread-safe.
 class Connection {
  public:
   struct Options {
-    // Of a whole call, retries included.
+    // The time for a whole call, retries included.
     absl::Duration call_timeout = absl::Seconds(60);
     // For how long a server that does not answer is tried again.
     absl::Duration retry_for = absl::Seconds(2);

@@ -24,7 +24,7 @@ bool IsChoice(const FieldDescriptor* field) {
   return field->real_containing_oneof() != nullptr && field->message_type() != nullptr;
 }
 
-// Whether other libraries call the field so.
+// True if other libraries call the field so.
 bool IsCalled(std::string_view name, const FieldDescriptor* field) {
   const std::string& names = field->options().GetExtension(v1::also_called);
   const std::vector<absl::string_view> words = absl::StrSplit(names, ' ', absl::SkipEmpty());
@@ -33,7 +33,7 @@ bool IsCalled(std::string_view name, const FieldDescriptor* field) {
   });
 }
 
-// Where a field of this name is one message further down: `execution.device` for `device`.
+// Gives where a field of this name is one message further down: `execution.device` for `device`.
 std::string FieldBelow(const std::string& key, const Descriptor* descriptor) {
   for (const FieldDescriptor* field : FieldsOf(descriptor)) {
     if (field->message_type() == nullptr || field->is_repeated() || IsChoice(field)) continue;
@@ -43,8 +43,9 @@ std::string FieldBelow(const std::string& key, const Descriptor* descriptor) {
   return "";
 }
 
-// What the message says of a name that is looked for in it (`elsewhere`), or else one that has it
-// for a choice: Optimizer of what adam lacks. Empty: nothing.
+// Gives what the message says of a name that is looked for in it (`elsewhere`), or else what a
+// message says that has it for a choice, as Optimizer does of what adam lacks. Empty if there is
+// nothing.
 std::string SaidElsewhere(const std::string& key, const Descriptor* descriptor) {
   const auto& options = descriptor->options();
   for (int i = 0; i < options.ExtensionSize(v1::elsewhere); ++i) {
@@ -66,7 +67,7 @@ std::string SaidElsewhere(const std::string& key, const Descriptor* descriptor) 
   return "";
 }
 
-// What is the matter with a key that has characters no field's name has; empty: nothing.
+// Says what is the matter with a key that has characters no field's name has; empty if nothing is.
 std::string StrangeKey(const std::string& key) {
   for (const char* blank : {"\u00A0", "\u202F", "\u3000", "\uFEFF"}) {
     if (!absl::StrContains(key, blank)) continue;
@@ -122,7 +123,7 @@ const FieldDescriptor* BareField(const Descriptor* descriptor) {
   for (const FieldDescriptor* field : FieldsOf(descriptor)) {
     if (field->options().GetExtension(v1::bare_value)) return field;
   }
-  // `adam: 1e-3`. A group of parameters has more than an optimizer's hyperparameters.
+  // This is for `adam: 1e-3`. A group of parameters has more than an optimizer's hyperparameters.
   const FieldDescriptor* step_size = descriptor->FindFieldByName("step_size");
   const bool is_optimizer = step_size != nullptr && step_size->number() == 1;
   return is_optimizer ? step_size : nullptr;

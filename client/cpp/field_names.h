@@ -1,9 +1,8 @@
-#ifndef DESCENT_CLIENT_CPP_FIELD_NAMES_H_
-#define DESCENT_CLIENT_CPP_FIELD_NAMES_H_
-
-// Which field a name in a spec means, and what to say of one that means none. All of it by
+// Which field a name in a spec means, and what to say of one that means none. All of it goes by
 // reflection: what is known of single fields stands beside their declarations, as options
 // (descent/v1/options.proto). Pure functions; any thread.
+#ifndef DESCENT_CLIENT_CPP_FIELD_NAMES_H_
+#define DESCENT_CLIENT_CPP_FIELD_NAMES_H_
 
 #include <google/protobuf/descriptor.h>
 
@@ -13,44 +12,48 @@
 
 namespace descent::client {
 
-// The field of that name, of that JSON name, or `step_size` by PyTorch's names; null if there is
-// none.
+// Gives the field of that name, of that JSON name, or `step_size` by PyTorch's names; null if there
+// is none.
 const google::protobuf::FieldDescriptor* FindField(const google::protobuf::Descriptor* descriptor,
                                                    const std::string& name);
 
-// All of the message, or the members of its oneofs that are messages: what a bare word may name.
+// Give all fields of the message, and the members of its oneofs that are messages, which a bare
+// word may name.
 std::vector<const google::protobuf::FieldDescriptor*> FieldsOf(
     const google::protobuf::Descriptor* descriptor);
 std::vector<const google::protobuf::FieldDescriptor*> ChoicesOf(
     const google::protobuf::Descriptor* descriptor);
 
-// "`a`, `b`"
+// Gives "`a`, `b`".
 std::string Listed(const std::vector<const google::protobuf::FieldDescriptor*>& fields);
 
-// The field that numbers stand for (`constant` of descent.v1.Sequence); null if there is none.
+// Gives the field that numbers stand for (`constant` of descent.v1.Sequence); null if there is
+// none.
 const google::protobuf::FieldDescriptor* ConstantField(
     const google::protobuf::Descriptor* descriptor);
-// The field that a list stands for: the message's only one, if it is repeated; else null.
+// Gives the field that a list stands for: the message's only one, if it is repeated; else null.
 const google::protobuf::FieldDescriptor* OnlyList(const google::protobuf::Descriptor* descriptor);
-// The field whose bare value may stand for the message; null if there is none.
+// Gives the field whose bare value may stand for the message; null if there is none.
 const google::protobuf::FieldDescriptor* BareField(const google::protobuf::Descriptor* descriptor);
-// The field that `key: word` makes true or false, whatever type `key` has; null if there is none.
+// Gives the field that `key: word` makes true or false, whatever type `key` has; null if there is
+// none.
 const google::protobuf::FieldDescriptor* WordField(const google::protobuf::FieldDescriptor* key,
                                                    const std::string& word, bool* value);
-// The sequence that a list of numbers would be, `list: [0.1, 0.01]`; null if none may stand here.
+// Gives the sequence that a list of numbers would be, `list: [0.1, 0.01]`; null if none may stand
+// here.
 const google::protobuf::FieldDescriptor* NumbersField(
     const google::protobuf::Descriptor* descriptor);
 
-// The name of the field that was meant by a name of none: what others call so (`also_called`), else
-// the nearest by its letters; empty if there is none.
+// Gives the name of the field that was meant by a name of none: what others call so
+// (`also_called`), else the nearest by its letters; empty if there is none.
 std::string MeantField(std::string_view name,
                        const std::vector<const google::protobuf::FieldDescriptor*>& fields);
-// " (did you mean `x`?)", or nothing.
+// Gives " (did you mean `x`?)", or nothing.
 std::string DidYouMeanField(std::string_view name,
                             const std::vector<const google::protobuf::FieldDescriptor*>& fields);
 
-// What to say of a key that names no field: the one that was meant, where it is instead, or those
-// there are.
+// Says of a key that names no field which one was meant, where it is instead, or which ones there
+// are.
 std::string UnknownField(const std::string& key, const google::protobuf::Descriptor* descriptor);
 
 }  // namespace descent::client

@@ -27,7 +27,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   // A daemon that was restarted is back within a tenth of a second.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  // Else $http_proxy would be asked for the loopback address.
+  // Otherwise $http_proxy would be asked for the loopback address.
   if (IsLocal(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
 }

@@ -17,7 +17,7 @@
 namespace descent::client {
 namespace {
 
-// What gRPC metadata and a chart's legend can hold.
+// Keeps what gRPC metadata and a chart's legend can hold.
 std::string Printable(std::string_view text) {
   std::string out;
   for (const unsigned char c : text.substr(0, 64)) {

@@ -1,3 +1,4 @@
+// Who a client is, and what it calls jobs. Free functions; any thread.
 #ifndef DESCENT_CLIENT_CPP_IDENTITY_H_
 #define DESCENT_CLIENT_CPP_IDENTITY_H_
 
@@ -6,16 +7,17 @@
 
 namespace descent::client {
 
-// `user@host` of this process: who a daemon on loopback takes a client for. A claim, not a proof.
+// Gives `user@host` of this process, for which a daemon on loopback takes a client. It is a claim,
+// not a proof.
 std::string LocalPrincipal();
 
 // The metadata key under which a client sends its principal.
 inline constexpr char kPrincipalKey[] = "x-descent-principal";
 
-// A random UUID (version 4), from the kernel's generator.
+// Gives a random UUID (version 4), from the kernel's generator.
 std::string DrawRequestId();
 
-// `x` and `jobs/x` to `jobs/x`, the name the API wants; and back to what people type.
+// Give `jobs/x`, the name that the API wants, for `x` and for `jobs/x`; and `x`, which people type.
 std::string JobName(std::string_view job);
 std::string JobId(std::string_view name);
 

@@ -22,7 +22,7 @@ bool IsConnectionLoss(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
       return true;
-    // A server that shuts down cancels its streams; so gRPC 1.51 names some broken connections.
+    // A server that shuts down cancels its streams, and gRPC 1.51 calls some broken connections so.
     case absl::StatusCode::kCancelled:
       return true;
     case absl::StatusCode::kUnknown:

@@ -1,3 +1,6 @@
+// A `JobWatch` reads a job's journal from a cursor to its end: each revision that was asked for
+// exactly once, in order, over any number of lost connections. One thread reads; Cancel may come
+// from any.
 #ifndef DESCENT_CLIENT_CPP_JOB_WATCH_H_
 #define DESCENT_CLIENT_CPP_JOB_WATCH_H_
 
@@ -20,8 +23,6 @@
 
 namespace descent::client {
 
-// Reads a job's journal from a cursor to its end: each revision that was asked for exactly once,
-// in order, over any number of lost connections. One thread reads; Cancel may come from any.
 class JobWatch {
  public:
   struct Options {
@@ -29,9 +30,10 @@ class JobWatch {
     int64_t after_revision = 0;  // the cursor: events after this one
     std::vector<v1::EventKind> kinds = {};
     int64_t every = 0;
-    // How long to go on trying when the connection is lost.
+    // How long it goes on trying when the connection is lost.
     absl::Duration give_up_after = absl::InfiniteDuration();
-    // Called on the reading thread when a connection is lost, and when the next one answers.
+    // These are called on the reading thread when a connection is lost, and when the next one
+    // answers.
     std::function<void(const absl::Status&)> on_lost = {};
     std::function<void()> on_back = {};
   };
@@ -42,15 +44,15 @@ class JobWatch {
   JobWatch(const JobWatch&) = delete;
   JobWatch& operator=(const JobWatch&) = delete;
 
-  // Waits for the next message and stores it in `*batch`; it may hold no events, only a newer
-  // head. False: the job is final and everything was read. Errors: CANCELLED after Cancel, the
-  // server's refusals, UNAVAILABLE when given up, DATA_LOSS if a revision is missing.
+  // Waits for the next message and stores it in `*batch`; it may hold no events, only a newer head.
+  // False if the job is final and everything was read. Errors: CANCELLED after Cancel, the server's
+  // refusals, UNAVAILABLE when given up, DATA_LOSS if a revision is missing.
   absl::StatusOr<bool> Next(v1::WatchJobResponse* batch);
 
   // Makes Next return, now and for ever.
   void Cancel();
 
-  // All up to here was delivered: where another watch would go on.
+  // All up to this revision was delivered: another watch would go on from here.
   int64_t cursor() const { return cursor_; }
 
  private:
@@ -64,7 +66,7 @@ class JobWatch {
   const Options options_;
   Clock* const clock_;
 
-  // Of the reading thread.
+  // These are used by the reading thread alone.
   int64_t cursor_;
   Stub::Reader<v1::WatchJobResponse> reader_;
   bool lost_ = false;
@@ -73,12 +75,12 @@ class JobWatch {
 
   absl::Notification cancelled_;
   absl::Mutex mutex_;
-  // Replaced by the reading thread only.
+  // It is replaced by the reading thread alone.
   std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Whether a call that ended so may succeed when made again: the connection, not the request, was
-// at fault.
+// True if a call that ended so may succeed when made again, because the connection, not the
+// request, was at fault.
 bool IsConnectionLoss(const absl::Status& status);
 
 }  // namespace descent::client

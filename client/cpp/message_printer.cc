@@ -32,7 +32,7 @@ YamlNode Text(std::string text) {
   return node;
 }
 
-// The value of a field; of the item at `index` if it is repeated.
+// Gives the value of a field, and that of the item at `index` if it is repeated.
 YamlNode FieldValue(const Message& message, const FieldDescriptor* field, int index) {
   const Reflection& r = *message.GetReflection();
   const bool repeated = field->is_repeated();

@@ -21,7 +21,7 @@ using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
-// Whether a list may be written for the field, which is a message.
+// True if a list may be written for the field, which is a message.
 bool TakesLists(const FieldDescriptor* field) {
   for (int depth = 0; field != nullptr && field->message_type() != nullptr; ++depth) {
     // A message that stands for itself, such as a layer in a layer, ends the search.
@@ -31,7 +31,8 @@ bool TakesLists(const FieldDescriptor* field) {
   return false;
 }
 
-// Of a word that is no choice. What was meant says more than a long list of what there is.
+// Says of a word that is no choice what was meant, which says more than a long list of what there
+// is.
 std::string NoChoice(const YamlNode& node, const std::vector<const FieldDescriptor*>& choices) {
   constexpr size_t kAtAGlance = 8;
   const std::string meant = DidYouMeanField(node.text, choices);
@@ -41,7 +42,7 @@ std::string NoChoice(const YamlNode& node, const std::vector<const FieldDescript
   return absl::StrCat(Described(node), " is none of ", Listed(choices), meant);
 }
 
-// A list's only item, where people leave out the brackets: of what a word can choose,
+// True for a list's only item, where people leave out the brackets of what a word can choose:
 // `metrics: r_squared` and `wrappers: {ema: 0.9}`.
 bool IsOneItem(const YamlNode& node, const FieldDescriptor* list) {
   if (list->message_type() == nullptr) return node.kind == YamlNode::Kind::kScalar;
@@ -96,7 +97,7 @@ void MessageReader::ReadMap(const YamlNode& node, const std::string& path, Messa
   std::map<const FieldDescriptor*, const YamlNode::Entry*> given;
   std::map<const OneofDescriptor*, const YamlNode::Entry*> chosen;
   for (const YamlNode::Entry& entry : node.entries) {
-    // As in other programs' YAML: a place for what anchors name.
+    // This is a place for what anchors name, as in other programs' YAML.
     if (path.empty() && absl::StartsWith(entry.key, "x-")) continue;
     const FieldDescriptor* field = FindField(descriptor, entry.key);
     const std::string field_path = JoinPath(path, field != nullptr ? field->name() : entry.key);

@@ -1,21 +1,10 @@
-#ifndef DESCENT_CLIENT_CPP_MESSAGE_READER_H_
-#define DESCENT_CLIENT_CPP_MESSAGE_READER_H_
-
-#include <google/protobuf/message.h>
-
-#include <string>
-#include <vector>
-
-#include "client/cpp/yaml_tree.h"
-
-namespace descent::client {
-
-// Fills messages from YAML trees by reflection, whatever the message: a new layer or optimizer in
-// the protocol can be written at once. Adds an error for each thing that is wrong and goes on, so
-// that people see them together.
+// A `MessageReader` fills messages from YAML trees by reflection, whatever the message: a new layer
+// or optimizer in the protocol can be written at once. It adds an error for each thing that is
+// wrong and goes on, so that people see them together. One thread at a time.
 //
 // Beside the plain mapping (a key is a field's name; its JSON name is taken too) it reads what
 // people write:
+//
 //   step_size: 0.1          a number for a message with a `constant`    {constant: 0.1}
 //   - relu                  a name for the member of a oneof            {relu: {}}
 //   sequential: [...]       a list for a message whose only field is one {layers: [...]}
@@ -28,7 +17,20 @@ namespace descent::client {
 //   lr: 1e-3                PyTorch's names of the step size            step_size: 1e-3
 //   padding: same           a word that an option `true_word` declares  same_padding: true
 //   x-base: &b {...}        at the root: a place for anchors             not read
+//
 // Elsewhere a value of nothing (`evaluation:` and all below commented out) is as if not written.
+#ifndef DESCENT_CLIENT_CPP_MESSAGE_READER_H_
+#define DESCENT_CLIENT_CPP_MESSAGE_READER_H_
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <vector>
+
+#include "client/cpp/yaml_tree.h"
+
+namespace descent::client {
+
 class MessageReader {
  public:
   // Where each field that was read stands, by path, goes to `marks` if that is given.
@@ -38,7 +40,7 @@ class MessageReader {
   // From here on whole numbers are decimal: YAML's 0x1F and 0o17 are refused, as JSON does.
   void TakeDecimalsOnly() { decimals_only_ = true; }
 
-  // `path` is the message's own, for errors; `mark` where its name stands.
+  // `path` is the message's own, for errors; `mark` is where its name stands.
   void ReadMessage(const YamlNode& node, TextMark mark, const std::string& path,
                    google::protobuf::Message* message);
 
@@ -53,7 +55,7 @@ class MessageReader {
   void ReadWord(const YamlNode& node, const std::string& path, google::protobuf::Message* message);
   void ReadList(const YamlNode& node, TextMark mark, const std::string& path,
                 const google::protobuf::FieldDescriptor* field, google::protobuf::Message* message);
-  // A scalar field's value, set or, if the field is repeated, added.
+  // Reads a scalar field's value, which is set or, if the field is repeated, added.
   void ReadScalar(const YamlNode& node, TextMark mark, const std::string& path,
                   const google::protobuf::FieldDescriptor* field,
                   google::protobuf::Message* message);
@@ -63,10 +65,10 @@ class MessageReader {
   bool decimals_only_ = false;
 };
 
-// `path.name`, or `name` at the root.
+// Gives `path.name`, or `name` at the root.
 std::string JoinPath(const std::string& path, const std::string& name);
 
-// A message as the tree that ReadMessage reads, with the same short forms.
+// Gives a message as the tree that ReadMessage reads, with the same short forms.
 YamlNode ToYaml(const google::protobuf::Message& message);
 
 }  // namespace descent::client

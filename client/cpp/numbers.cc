@@ -21,14 +21,15 @@ bool TakeSign(std::string_view* text) {
   return negative;
 }
 
-// `010`: nothing but digits, a zero first.
+// True for `010`: nothing but digits, a zero first.
 bool HasLeadingZero(std::string_view text) {
   return text.size() > 1 && text.front() == '0' &&
          text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// A decimal with a point or an exponent, `1e4` or `2.50e2`, of which it is known that a double can
-// hold about as much. Read digit by digit: a double would round what has more than 53 bits.
+// Reads a decimal with a point or an exponent, `1e4` or `2.50e2`, of which it is known that a
+// double can hold about as much. It is read digit by digit: a double would round what has more than
+// 53 bits.
 NumberError ParseWholeDecimal(std::string_view text, uint64_t* value) {
   const size_t exponent = std::min(text.find_first_of("eE"), text.size());
   const size_t point = std::min(text.find('.'), exponent);
@@ -39,7 +40,7 @@ NumberError ParseWholeDecimal(std::string_view text, uint64_t* value) {
     std::string_view power = text.substr(exponent + 1);
     if (power.starts_with('+')) power.remove_prefix(1);
     int64_t shift = 0;
-    // Only of a zero it may be too long.
+    // Only that of a zero may be too long.
     std::from_chars(power.data(), power.data() + power.size(), shift);
     zeros += shift;
   }
@@ -58,7 +59,7 @@ NumberError ParseWholeDecimal(std::string_view text, uint64_t* value) {
   return error == std::errc() ? NumberError::kNone : NumberError::kOutOfRange;
 }
 
-// Digits in the base that the prefix says, or a whole decimal such as `1e4`.
+// Reads digits in the base that the prefix says, or a whole decimal such as `1e4`.
 NumberError ParseMagnitude(std::string_view text, uint64_t* value) {
   if (HasLeadingZero(text)) return NumberError::kLeadingZero;
   int base = 10;
@@ -105,7 +106,7 @@ NumberError ParseInt(std::string_view text, int64_t min, int64_t max, int64_t* v
   const bool negative = TakeSign(&text);
   uint64_t magnitude = 0;
   if (const NumberError e = ParseMagnitude(text, &magnitude); e != NumberError::kNone) return e;
-  // −min as an unsigned number, without overflow for the smallest.
+  // This is −min as an unsigned number, without overflow for the smallest.
   const uint64_t limit = negative ? ~static_cast<uint64_t>(min) + 1 : static_cast<uint64_t>(max);
   if ((negative && min >= 0 && magnitude > 0) || (magnitude > limit && magnitude > 0)) {
     return NumberError::kOutOfRange;

@@ -53,7 +53,7 @@ absl::StatusOr<bool> Prediction::Next(v1::PredictJobResponse* response) {
     const absl::Status status = FromGrpcStatus(reader_->Finish());
     reader_ = nullptr;
     if (status.ok()) return false;
-    // One with a reason comes from a server that is there.
+    // An error with a reason comes from a server that is there.
     const bool again = !answered_ && absl::IsUnavailable(status) &&
                        GetErrorDetail(status).reason.empty() && clock_->Now() + kWait < give_up;
     if (!again) return status;

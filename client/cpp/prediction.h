@@ -1,3 +1,5 @@
+// A `Prediction` is a call of PredictJob, read message by message. One thread reads; Cancel may
+// come from any.
 #ifndef DESCENT_CLIENT_CPP_PREDICTION_H_
 #define DESCENT_CLIENT_CPP_PREDICTION_H_
 
@@ -15,7 +17,6 @@
 
 namespace descent::client {
 
-// A call of PredictJob, read message by message. One thread reads; Cancel may come from any.
 class Prediction {
  public:
   // `stub` and `clock` must outlive it. Until the first message came, a server that does not answer
@@ -26,7 +27,7 @@ class Prediction {
   Prediction(const Prediction&) = delete;
   Prediction& operator=(const Prediction&) = delete;
 
-  // Waits for the next message: the header, then rows. False: all of them were read.
+  // Waits for the next message: the header, then rows. False if all of them were read.
   absl::StatusOr<bool> Next(v1::PredictJobResponse* response);
 
   // Makes Next return CANCELLED, now and for ever.
@@ -40,13 +41,13 @@ class Prediction {
   const absl::Duration retry_for_;
   Clock* const clock_;
 
-  // Of the reading thread.
+  // These are used by the reading thread alone.
   Stub::Reader<v1::PredictJobResponse> reader_;
   bool answered_ = false;
 
   absl::Notification cancelled_;
   absl::Mutex mutex_;
-  // Replaced by the reading thread only.
+  // It is replaced by the reading thread alone.
   std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
 };
 

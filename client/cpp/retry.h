@@ -1,3 +1,4 @@
+// How a call is made again. One thread at a time.
 #ifndef DESCENT_CLIENT_CPP_RETRY_H_
 #define DESCENT_CLIENT_CPP_RETRY_H_
 
@@ -10,13 +11,13 @@
 
 namespace descent::client {
 
-// How long to wait before each further attempt: twice as long as before the last one, up to a
+// Says how long to wait before each further attempt: twice as long as before the last one, up to a
 // limit. A value.
 class Backoff {
  public:
   Backoff(absl::Duration first, absl::Duration longest) : next_(first), longest_(longest) {}
 
-  // What the next Take gives.
+  // Gives what the next Take gives.
   absl::Duration next() const { return next_; }
   absl::Duration Take() {
     const absl::Duration wait = next_;

@@ -64,7 +64,7 @@ std::string Shortened(const std::string& path) {
 struct Place {
   Message* message = nullptr;
   const FieldDescriptor* field = nullptr;
-  int index = -1;  // of an item of a list
+  int index = -1;  // that of an item of a list
 };
 
 // Splits `layers[3]`; index −1 without brackets.
@@ -78,7 +78,7 @@ bool SplitIndex(const std::string& part, std::string* name, int* index) {
          *index >= 0;
 }
 
-// Goes down a full path, making the messages on the way. What is wrong, or empty.
+// Goes down a full path, making the messages on the way. Gives what is wrong, or nothing.
 std::string Descend(const std::string& path, Message* root, Place* place) {
   Message* message = root;
   const std::vector<std::string> parts = absl::StrSplit(path, '.');
@@ -113,7 +113,7 @@ std::string Descend(const std::string& path, Message* root, Place* place) {
   return "no field is named";
 }
 
-// A value for one field, so that a list's item can be read too.
+// Reads a value for one field, so that a list's item can be read too.
 void ReadPlace(const YamlNode& node, const std::string& path, const Place& place,
                std::vector<TextError>* errors) {
   MessageReader reader(errors);
@@ -131,7 +131,7 @@ void ReadPlace(const YamlNode& node, const std::string& path, const Place& place
   }
 }
 
-// Of an end of a path that is the end of none: the field that others call so, or the nearest name
+// Says of an end of a path that is the end of none which field others call so, or the nearest name
 // or path of all.
 std::string DidYouMeanEnd(const std::string& given, const Message& message) {
   std::vector<FieldPath> known;

@@ -33,7 +33,7 @@
 namespace descent::client {
 namespace {
 
-// protobuf's `Message type "descent.v1.Adam" has no field named "step_sise".` with the name that
+// Adds to protobuf's `Message type "descent.v1.Adam" has no field named "step_sise".` the name that
 // was meant.
 std::string WithSuggestion(const std::string& message) {
   const std::vector<std::string> parts = absl::StrSplit(message, '"');
@@ -88,7 +88,8 @@ std::string Absolute(const std::string& path, const std::filesystem::path& folde
   return (folder / path).lexically_normal().string();
 }
 
-// The fields that are paths by their declaration (descent/v1/options.proto), at any depth.
+// Makes absolute the fields that are paths by their declaration (descent/v1/options.proto), at any
+// depth.
 void MakePathsAbsolute(const std::filesystem::path& folder, google::protobuf::Message* message) {
   const google::protobuf::Reflection& reflection = *message->GetReflection();
   std::vector<const google::protobuf::FieldDescriptor*> given;
@@ -138,7 +139,7 @@ absl::StatusOr<std::string> ReadAll(const std::string& file) {
   return text;
 }
 
-// `shape`: what its fields look like, for who wrote none.
+// `shape` says what its fields look like, for who wrote none.
 absl::Status Parse(std::string_view text, const std::string& file, SpecFormat format,
                    const char* shape, FieldMarks* marks, google::protobuf::Message* message) {
   if (format == SpecFormat::kAuto) {
@@ -168,7 +169,7 @@ bool EndsWithAny(const std::string& text, std::initializer_list<const char*> end
                      [&](const char* ending) { return absl::EndsWith(text, ending); });
 }
 
-// Of the kind that the name tells; false: it tells none.
+// Sets the path of the kind that the name tells; false if it tells none.
 bool SetPath(const std::string& path, v1::DataSource* source) {
   std::error_code error;
   const std::string name = absl::AsciiStrToLower(path);
@@ -264,11 +265,12 @@ absl::Status WithPlaces(const absl::Status& status, const std::string& file,
                         const FieldMarks& marks) {
   std::vector<TextError> errors;
   for (const FieldViolation& violation : GetErrorDetail(status).violations) {
-    // The field itself, or the nearest around it that is written: one may be missing.
+    // The place is that of the field itself, or of the nearest around it that is written: one may
+    // be missing.
     std::string path = violation.field;
     if (absl::StartsWith(path, "job.")) path.erase(0, 4);
     if (absl::StartsWith(path, "spec.")) path.erase(0, 5);
-    // Others, such as a job_id, are not the file's.
+    // Other fields, such as a job_id, are not the file's.
     const std::string root = path.substr(0, path.find_first_of(".["));
     if (v1::Spec::descriptor()->FindFieldByName(root) == nullptr) return status;
     TextMark mark;

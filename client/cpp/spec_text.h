@@ -1,3 +1,10 @@
+// Reads specs as people write them into descent.v1.Spec, and writes them back. Pure functions, but
+// for ReadSpecFile.
+//
+// An error is INVALID_ARGUMENT; its message has a line for each thing that is wrong,
+//   mlp.yaml:12:5: optimizer.adam.step_sise: unknown field (did you mean `step_size`?)
+// and its ErrorDetail (//proto:rpc_status) a violation for each. What the text means is checked
+// here; whether it makes sense (shapes, ranges, files) is for the server.
 #ifndef DESCENT_CLIENT_CPP_SPEC_TEXT_H_
 #define DESCENT_CLIENT_CPP_SPEC_TEXT_H_
 
@@ -15,21 +22,14 @@
 
 namespace descent::client {
 
-// Specs as people write them, to descent.v1.Spec and back. Pure functions, but for ReadSpecFile.
-//
-// An error is INVALID_ARGUMENT; its message has a line for each thing that is wrong,
-//   mlp.yaml:12:5: optimizer.adam.step_sise: unknown field (did you mean `step_size`?)
-// and its ErrorDetail (//proto:rpc_status) a violation for each. What the text means is checked
-// here; whether it makes sense (shapes, ranges, files) is for the server.
-
 enum class SpecFormat {
-  kAuto,       // by the file's name; YAML if that says nothing
-  kYaml,       // and JSON, of which it is a superset
+  kAuto,       // goes by the file's name; YAML if that says nothing
+  kYaml,       // YAML, and JSON, of which it is a superset
   kTextproto,  // protobuf's text format: .textproto, .txtpb, .pbtxt, .prototxt
 };
 
-// `file` is the text's name in errors. `marks`, if given, receives where each field stands (of YAML
-// and JSON), for errors that are found later.
+// Reads a text. `file` is its name in errors. `marks`, if given, receives where each field stands
+// (for YAML and JSON), for errors that are found later.
 absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& file,
                                    SpecFormat format = SpecFormat::kAuto,
                                    FieldMarks* marks = nullptr);
@@ -39,20 +39,21 @@ absl::StatusOr<v1::Spec> ParseSpec(std::string_view text, const std::string& fil
 void ResolvePaths(const std::string& folder, google::protobuf::Message* spec);
 
 // Reads and parses a file, `-` being standard input; relative paths in it are taken from its own
-// folder (from the working folder for standard input). Then the overrides, in order, as
+// folder (from the working folder for standard input). Then the overrides come, in order, as
 // ApplyOverride takes them; relative paths in those are taken from the working folder.
 absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
                                       const std::vector<std::string>& overrides,
                                       SpecFormat format = SpecFormat::kAuto,
                                       FieldMarks* marks = nullptr);
 
-// What `--data` of people's means: a file that holds a DataSource (.yaml, .yml, .json, .textproto
-// and its like, - for standard input), or the data themselves, whose kind their name tells: a
-// folder of pictures, .csv, .tsv, .npy, .npz, .safetensors, .txt, idx files. Paths become absolute.
+// Reads what people give as `--data`: a file that holds a DataSource (.yaml, .yml, .json,
+// .textproto and its like, - for standard input), or the data themselves, whose kind their name
+// tells: a folder of pictures, .csv, .tsv, .npy, .npz, .safetensors, .txt, idx files. Paths become
+// absolute.
 absl::StatusOr<v1::DataSource> ReadDataSource(const std::string& given,
                                               const std::vector<std::string>& overrides);
 
-// A server's refusal of a spec, told as ParseSpec tells its own: violations of fields that `marks`
+// Tells a server's refusal of a spec as ParseSpec tells its own: violations of fields that `marks`
 // knows get their place in `file`. Other errors stay as they are.
 absl::Status WithPlaces(const absl::Status& status, const std::string& file,
                         const FieldMarks& marks);
@@ -64,14 +65,14 @@ absl::Status WithPlaces(const absl::Status& status, const std::string& file,
 // `full_path`, if given, receives the path that was meant.
 absl::Status ApplyOverride(std::string_view assignment, v1::Spec* spec,
                            std::string* full_path = nullptr);
-// The same of a part of a spec: a DataSource.
+// Does the same to a part of a spec, a DataSource.
 absl::Status ApplyPartOverride(std::string_view assignment, google::protobuf::Message* part,
                                std::string* full_path = nullptr);
 
-// The spec as YAML that ParseSpec reads back to the same message.
+// Gives the spec as YAML that ParseSpec reads back to the same message.
 std::string PrintSpec(const v1::Spec& spec);
 
-// Any part of a spec in one line of YAML: `0.1`, `cosine: {initial: 0.1}`.
+// Gives any part of a spec in one line of YAML: `0.1`, `cosine: {initial: 0.1}`.
 std::string PrintPart(const google::protobuf::Message& part);
 
 }  // namespace descent::client

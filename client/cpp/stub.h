@@ -1,3 +1,9 @@
+// A `Stub` makes one attempt at each method of TrainingService. What every call needs is a
+// decorator: a stub that holds another one and adds one thing (who asks, say), testable alone. How
+// often a call is attempted is not a stub's business (connection.h).
+//
+// Thread-safe. Errors carry their details (//proto:rpc_status). A context belongs to one call and
+// outlives it.
 #ifndef DESCENT_CLIENT_CPP_STUB_H_
 #define DESCENT_CLIENT_CPP_STUB_H_
 
@@ -12,12 +18,6 @@
 
 namespace descent::client {
 
-// One attempt at each method of TrainingService. What every call needs is a decorator: a stub that
-// holds another one and adds one thing (who asks, say), testable alone. How often a call is
-// attempted is not a stub's business (connection.h).
-//
-// Thread-safe. Errors carry their details (//proto:rpc_status). A context belongs to one call and
-// outlives it.
 class Stub {
  public:
   template <class Response>
@@ -43,11 +43,11 @@ class Stub {
                                                     const v1::PredictJobRequest& request) = 0;
 };
 
-// Calls the server at `server`, HOST:PORT or unix:PATH. Making one does not connect: the first call
-// does.
+// Gives a stub that calls the server at `server`, HOST:PORT or unix:PATH. Making one does not
+// connect: the first call does.
 std::unique_ptr<Stub> MakeGrpcStub(const std::string& server);
 
-// Says with every call who asks.
+// Gives a stub that says with every call who asks.
 std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal);
 
 }  // namespace descent::client

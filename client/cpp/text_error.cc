@@ -11,7 +11,7 @@ namespace descent::client {
 
 absl::Status TextErrorsToStatus(std::vector<TextError> errors, const std::string& source) {
   constexpr size_t kShown = 20;
-  // Not stable_sort, whose libstdc++ 12 uses what clang knows as deprecated.
+  // It is not stable_sort, whose libstdc++ 12 uses what clang knows as deprecated.
   std::multimap<std::pair<int, int>, TextError> by_place;
   for (TextError& error : errors) {
     const std::pair place(error.mark.line, error.mark.column);

@@ -1,3 +1,4 @@
+// Tells what is wrong with a text as a status. A free function; any thread.
 #ifndef DESCENT_CLIENT_CPP_TEXT_ERROR_H_
 #define DESCENT_CLIENT_CPP_TEXT_ERROR_H_
 
@@ -9,8 +10,8 @@
 
 namespace descent::client {
 
-// INVALID_ARGUMENT with a line `{source}:{line}:{column}: {path}: {message}` an error, in the
-// order of their places, and a field violation each. The first 20; there must be one.
+// Gives INVALID_ARGUMENT with a line `{source}:{line}:{column}: {path}: {message}` an error, in the
+// order of their places, and a field violation each; the first 20 of them. There must be one.
 absl::Status TextErrorsToStatus(std::vector<TextError> errors, const std::string& source);
 
 }  // namespace descent::client

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kFlowWidth = 60;
 
-// Whether a plain scalar would read back as the same string, by any YAML reader.
+// True if a plain scalar would not read back as the same string by every YAML reader.
 bool NeedsQuotes(const std::string& text) {
   double number = 0;
   if (text.empty() || ParseDouble(text, &number) != NumberError::kNotANumber) return true;
@@ -96,7 +96,7 @@ bool FitsInLine(const YamlNode& node, int indent) {
 
 void Block(const YamlNode& node, int indent, bool first_on_line, std::string* out);
 
-// A value after `key:` or `-`.
+// Writes a value after `key:` or `-`.
 void Value(const YamlNode& node, int indent, bool in_list, std::string* out) {
   // Sections of the spec stay blocks, what is in them may be a line.
   const bool section =

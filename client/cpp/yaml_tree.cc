@@ -20,7 +20,7 @@ namespace {
 
 TextMark FromYaml(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
 
-// Ends the parse at once. Caught in ParseYaml.
+// Ends the parse at once. It is caught in ParseYaml.
 struct Refused : std::exception {
   explicit Refused(TextError e) : error(std::move(e)) {}
   TextError error;
@@ -76,7 +76,7 @@ class TreeBuilder : public YAML::EventHandler {
   struct Frame {
     std::shared_ptr<YamlNode> node;
     YAML::anchor_t anchor;
-    bool has_key = false;  // of a map: the next node is the value of `key`
+    bool has_key = false;  // in a map: the next node is the value of `key`
     std::string key;
     TextMark key_mark;
     bool key_quoted = false;
@@ -151,8 +151,8 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  // The entries of merged mappings, but for keys that the mapping has itself or from an earlier
-  // one.
+  // Adds the entries of merged mappings, but for keys that the mapping has itself or from an
+  // earlier one.
   void Merge(Frame* frame) {
     for (const auto& from : frame->merged) {
       for (const YamlNode::Entry& entry : from->entries) {
@@ -247,7 +247,8 @@ std::string JoinSurrogates(std::string_view json) {
   return out;
 }
 
-// The first line up to `last` that is indented by a tab, which YAML forbids; line 0: none.
+// Gives the first line up to `last` that is indented by a tab, which YAML forbids; line 0 if there
+// is none.
 TextMark FindTabIndent(std::string_view text, int last) {
   TextMark mark{1, 1};
   while (mark.line <= last && !text.empty()) {

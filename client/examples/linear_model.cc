@@ -1,10 +1,10 @@
-// Descent's core as a plain library, with no service at all: a linear model of one's own, an
-// objective of one's own, gradient descent written by hand and the iterator that gives the same
+// This is Descent's core as a plain library, with no service at all: a linear model of one's own,
+// an objective of one's own, gradient descent written by hand and the iterator that gives the same
 // iterates, and a step size that is turned in mid-loop.
 //
 //   bazel run //client/examples:linear_model
 //
-// Checks what it says, and exits with 1 if something isn't so.
+// It checks what it says, and exits with 1 if something isn't so.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -31,7 +31,7 @@ struct Line {
   at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 };
 
-// All its parameters in one flat buffer: an element of an inner product space.
+// All parameters are in one flat buffer: an element of an inner product space.
 using LinearModel = descent::ModelOf<Line>;
 
 int failures = 0;

@@ -8,7 +8,7 @@
 namespace descent::rules {
 namespace {
 
-// A longer one is no path of anything, and is looked for in each.
+// A longer path is no path of anything, and would be looked for in each.
 constexpr size_t kLongestPath = 1000;
 
 std::string WithoutAlias(std::string_view path) {
@@ -24,7 +24,7 @@ bool EndsAtField(std::string_view path, std::string_view end) {
          path[path.size() - end.size() - 1] == '.';
 }
 
-// Whether the fields are among those of the path, in their order, the last one last.
+// True if the fields are among those of the path, in their order, the last one last.
 bool LeavesFieldsOut(const std::vector<std::string>& some, const std::string& path) {
   const std::vector<std::string> all = absl::StrSplit(path, '.');
   if (some.size() < 2 || some.back() != all.back()) return false;

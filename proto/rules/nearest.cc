@@ -44,7 +44,9 @@ std::optional<size_t> NearestOf(std::string_view given,
                                 const std::vector<std::string>& candidates) {
   const std::string word = Lower(given);
   std::optional<size_t> best;
-  size_t best_distance = word.size() <= 3 ? 2 : word.size() <= 6 ? 3 : 4;  // first too far
+  size_t best_distance = word.size() <= 3   ? 2
+                         : word.size() <= 6 ? 3
+                                            : 4;  // the first distance that is too far
   for (size_t i = 0; i < candidates.size(); ++i) {
     const std::string other = Lower(candidates[i]);
     if (other == kStepSize && IsStepSizeAlias(word)) return i;

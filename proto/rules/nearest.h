@@ -1,7 +1,6 @@
+// Guesses what a person meant who wrote a name that isn't there. Pure functions; any thread.
 #ifndef DESCENT_PROTO_RULES_NEAREST_H_
 #define DESCENT_PROTO_RULES_NEAREST_H_
-
-// What a person meant who wrote a name that isn't there. Pure functions; any thread.
 
 #include <cstddef>
 #include <optional>
@@ -11,18 +10,17 @@
 
 namespace descent::rules {
 
-// The place of the candidate a person most likely meant by `given`: the first one at the smallest
-// edit distance (insert, delete, replace, swap neighbours; case does not count), if that is small
-// for a word of this length: 1 for up to three letters, 2 for up to six, else 3. Nothing if none is
-// near. PyTorch's names of `step_size` mean it.
-//
-// Optimal string alignment: https://en.wikipedia.org/wiki/Damerau–Levenshtein_distance
+// Gives the place of the candidate a person most likely meant by `given`: the first one at the
+// smallest edit distance (insert, delete, replace, swap neighbours; case does not count), if that
+// is small for a word of this length: 1 for up to three letters, 2 for up to six, else 3. Nothing
+// if none is near. PyTorch's names of `step_size` mean it. The distance is optimal string
+// alignment: https://en.wikipedia.org/wiki/Damerau–Levenshtein_distance
 std::optional<size_t> NearestOf(std::string_view given, const std::vector<std::string>& candidates);
 
-// The candidate itself; empty if none is near.
+// Gives the candidate itself; empty if none is near.
 std::string Nearest(std::string_view given, const std::vector<std::string>& candidates);
 
-// " (did you mean `x`?)", or nothing.
+// Gives " (did you mean `x`?)", or nothing.
 std::string DidYouMean(std::string_view given, const std::vector<std::string>& candidates);
 
 }  // namespace descent::rules

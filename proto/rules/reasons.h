@@ -1,16 +1,16 @@
-#ifndef DESCENT_PROTO_RULES_REASONS_H_
-#define DESCENT_PROTO_RULES_REASONS_H_
-
-// Why something was refused or ended, for programs: google.rpc.ErrorInfo.reason, and `reason` and
-// `error_reason` of events and of the worker protocol. One cause has one name, whichever program
-// finds it. They are a contract: clients compare them, journals keep them. People read the message.
+// Reasons say to programs why something was refused or ended: google.rpc.ErrorInfo.reason, and
+// `reason` and `error_reason` of events and of the worker protocol. One cause has one name,
+// whichever program finds it. They are a contract: clients compare them, journals keep them. People
+// read the message.
 //
 // core, which knows no protocol, says of a layer's problem what kind it is by the same words
 // (core/model/layer.h).
+#ifndef DESCENT_PROTO_RULES_REASONS_H_
+#define DESCENT_PROTO_RULES_REASONS_H_
 
 namespace descent::reason {
 
-// --------------------------------------------------------------------------------- Of any request
+// ---------------------------------------------------------------------- Of any request
 inline constexpr char kConflict[] = "CONFLICT";  // two fields, or a field and the data, disagree
 inline constexpr char kInvalidField[] = "INVALID_FIELD";      // where no other says more
 inline constexpr char kInvalidRequest[] = "INVALID_REQUEST";  // seen without any job; which fields
@@ -22,7 +22,7 @@ inline constexpr char kUnknownField[] = "UNKNOWN_FIELD";
 inline constexpr char kUnknownName[] = "UNKNOWN_NAME";  // of nothing that the spec has
 inline constexpr char kUnsupported[] = "UNSUPPORTED";   // by this worker, or in this place
 
-// ---------------------------------------------------------------------------- Of jobs and requests
+// ------------------------------------------------------------------ Of jobs and requests
 inline constexpr char kCursorOutOfRange[] = "CURSOR_OUT_OF_RANGE";
 inline constexpr char kDiskFull[] = "DISK_FULL";  // for now: it is tried again
 inline constexpr char kInvalidFilter[] = "INVALID_FILTER";
@@ -38,8 +38,7 @@ inline constexpr char kRequestIdReused[] = "REQUEST_ID_REUSED";
 inline constexpr char kStoreFailed[] = "STORE_FAILED";  // until descentd is started again
 inline constexpr char kStoreLocked[] = "STORE_LOCKED";  // by another program, for now
 
-// -------------------------------------------------------------------------------------- Of
-// commands
+// ------------------------------------------------------------------------- Of commands
 inline constexpr char kAmbiguousDial[] = "AMBIGUOUS_DIAL";
 inline constexpr char kIterationPassed[] = "ITERATION_PASSED";
 inline constexpr char kJobFinished[] = "JOB_FINISHED";  // before the request came: never accepted
@@ -48,8 +47,7 @@ inline constexpr char kTooManyOpenRequests[] = "TOO_MANY_OPEN_REQUESTS";
 inline constexpr char kUnknownCommand[] = "UNKNOWN_COMMAND";
 inline constexpr char kUnknownDial[] = "UNKNOWN_DIAL";
 
-// ------------------------------------------------------------------------------------- Of a failed
-// run
+// ---------------------------------------------------------------------- Of a failed run
 inline constexpr char kAttemptsExhausted[] = "ATTEMPTS_EXHAUSTED";
 inline constexpr char kCheckpointFailed[] = "CHECKPOINT_FAILED";
 inline constexpr char kDataChanged[] = "DATA_CHANGED";
@@ -59,8 +57,7 @@ inline constexpr char kPreparationFailed[] = "PREPARATION_FAILED";
 inline constexpr char kStepFailed[] = "STEP_FAILED";
 inline constexpr char kUnreadableMessage[] = "UNREADABLE_MESSAGE";
 
-// ------------------------------------------------------------------------ Of workers and
-// predictions
+// ----------------------------------------------------------- Of workers and predictions
 inline constexpr char kCheckpointNotFound[] = "CHECKPOINT_NOT_FOUND";
 inline constexpr char kCheckpointUnreadable[] = "CHECKPOINT_UNREADABLE";
 inline constexpr char kInternal[] = "INTERNAL";
@@ -71,8 +68,7 @@ inline constexpr char kPredictionFailed[] = "PREDICTION_FAILED";
 inline constexpr char kValidationTooLong[] = "VALIDATION_TOO_LONG";
 inline constexpr char kWorkerDied[] = "WORKER_DIED";
 
-// ---------------------------------------------------------------------------------------- Of a
-// spec
+// --------------------------------------------------------------------------- Of a spec
 inline constexpr char kBatchOfOne[] = "BATCH_OF_ONE";
 inline constexpr char kDuplicateName[] = "DUPLICATE_NAME";
 inline constexpr char kFileDamaged[] = "FILE_DAMAGED";
@@ -94,7 +90,7 @@ inline constexpr char kTooFewExamples[] = "TOO_FEW_EXAMPLES";
 inline constexpr char kUnknownMetric[] = "UNKNOWN_METRIC";
 inline constexpr char kUnused[] = "UNUSED";
 
-// ------------------------------------------------------------------------------- Of connections
+// ---------------------------------------------------------------------- Of connections
 inline constexpr char kCannotListen[] = "CANNOT_LISTEN";
 inline constexpr char kForeignHost[] = "FOREIGN_HOST";
 inline constexpr char kForeignOrigin[] = "FOREIGN_ORIGIN";

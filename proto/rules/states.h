@@ -1,3 +1,4 @@
+// What the states of a job mean to all programs. Pure functions; any thread.
 #ifndef DESCENT_PROTO_RULES_STATES_H_
 #define DESCENT_PROTO_RULES_STATES_H_
 
@@ -5,7 +6,8 @@
 
 namespace descent::rules {
 
-// SUCCEEDED, STOPPED, FAILED: nothing follows in a journal but notices and rejected commands.
+// True for SUCCEEDED, STOPPED and FAILED: nothing follows in a journal but notices and rejected
+// commands.
 inline bool IsFinal(v1::JobState state) {
   return state == v1::SUCCEEDED || state == v1::STOPPED || state == v1::FAILED;
 }
