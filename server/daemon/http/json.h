@@ -1,3 +1,4 @@
+// Protobuf's JSON, and errors in it. Pure functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_JSON_H_
 #define DESCENT_SERVER_DAEMON_HTTP_JSON_H_
 
@@ -12,7 +13,6 @@
 
 namespace descent::daemon {
 
-// Protobuf's JSON, and errors in it. Pure functions; any thread.
 // Gives the message with the field names of the .proto files (`step_size`), 64-bit integers as
 // strings, NaN and infinities as the strings "NaN", "Infinity", "-Infinity". Zeros, empty texts and
 // empty lists are written out, so that iteration 0 has an index; fields that know whether they are

@@ -1,3 +1,5 @@
+// What Prometheus is told of this process and of the workers' processes. Free functions; any
+// thread.
 #ifndef DESCENT_SERVER_DAEMON_METRICS_PROCESS_H_
 #define DESCENT_SERVER_DAEMON_METRICS_PROCESS_H_
 
@@ -9,8 +11,6 @@
 
 namespace descent::daemon {
 
-// What Prometheus is told of this process and of the workers' processes. Free functions; any
-// thread.
 // Gives the process_* families that Prometheus' client libraries agree on, of this process, read
 // from /proc: resident and virtual memory, open and allowed file descriptors, processor time,
 // threads, start time. What cannot be read is left out.

@@ -1,3 +1,5 @@
+// A `Caller` is who asks: the first argument of every request to the jobs. Values and pure
+// functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_SECURITY_CALLER_H_
 #define DESCENT_SERVER_DAEMON_SECURITY_CALLER_H_
 
@@ -8,8 +10,6 @@
 
 namespace descent::daemon {
 
-// A `Caller` is who asks: the first argument of every request to the jobs. Values and pure
-// functions; any thread.
 // What a caller may do. Nothing asks for it yet: everybody who reaches a daemon on loopback is its
 // administrator. Each role may do what those before it may.
 enum class Role {

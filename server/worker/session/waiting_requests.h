@@ -1,3 +1,5 @@
+// `WaitingRequests` are people's requests that were delivered and have no answer yet, in order of
+// arrival. Each is taken in once, however often it is delivered. One thread at a time.
 #ifndef DESCENT_SERVER_WORKER_SESSION_WAITING_REQUESTS_H_
 #define DESCENT_SERVER_WORKER_SESSION_WAITING_REQUESTS_H_
 
@@ -12,35 +14,35 @@
 
 namespace descent::worker {
 
-// People's requests that were delivered and have no answer yet, in order of arrival. Each is taken
-// in once, however often it is delivered. One thread at a time.
 class WaitingRequests {
  public:
   using Request = ::descent::v1::CommandAccepted;
 
-  // This one is answered elsewhere: Add will not take it in.
+  // Says that this one is answered elsewhere, so that Add will not take it in.
   void Know(const std::string& request_id) { known_.insert(request_id); }
 
-  // Unless it is known. It is due at once: it may be for an iteration that will never come.
+  // Takes a request in, unless it is known. It is due at once: it may be for an iteration that will
+  // never come.
   void Add(Request request);
 
-  // Whether any may be due at an iteration; while all wait for later ones, this is all they cost.
+  // True if any may be due at an iteration; while all wait for later ones, this is all they cost.
   bool DueAt(int64_t iteration) const { return iteration >= due_; }
 
-  // All of them; none waits any more.
+  // Takes all of them; none waits any more.
   std::vector<Request> Take();
 
-  // Waits again, until its `at_iteration`.
+  // Lets a request wait again, until its `at_iteration`.
   void PutBack(Request request);
 
-  // It is forgotten once many others were answered, more than can be open at a time.
+  // Notes that a request was answered. It is forgotten once many others were, more than can be open
+  // at a time.
   void Answered(const std::string& request_id);
 
  private:
-  std::set<std::string> known_;  // ids of open ones, and the last that were answered
+  std::set<std::string> known_;  // the ids of open ones, and of the last that were answered
   std::deque<std::string> answered_;
   std::vector<Request> waiting_;
-  // None that waits is for an iteration before this one.
+  // No request that waits is for an iteration before this one.
   int64_t due_ = std::numeric_limits<int64_t>::max();
 };
 
