@@ -1,7 +1,6 @@
+// What a Hello says, in whichever version of the worker protocol. Free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_HELLO_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_HELLO_H_
-
-// What a Hello says, in whichever version of the worker protocol. Free functions; any thread.
 
 #include <cstdint>
 
@@ -17,14 +16,14 @@ inline ProcessId ProcessOf(const worker::v1::Hello& hello) {
   return {hello.worker().pid(), hello.worker().process_start_ticks()};
 }
 
-// Of version 1, which says none, as its job tells.
+// Gives the worker's role. A worker of version 1 says none; whether it names a job tells.
 inline worker::v1::Hello::Role RoleOf(const worker::v1::Hello& hello) {
   using worker::v1::Hello;
   if (hello.role() != Hello::ROLE_UNSPECIFIED) return hello.role();
   return hello.job().empty() ? Hello::SPARE : Hello::RANK;
 }
 
-// Whether it is in an attempt already. A program names its job in any case.
+// True if the worker is in an attempt already. A program names its job in any case.
 inline bool RunsAttempt(const worker::v1::Hello& hello) {
   return RoleOf(hello) == worker::v1::Hello::PROGRAM ? hello.attempt() > 0 : !hello.job().empty();
 }

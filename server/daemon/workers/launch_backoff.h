@@ -1,3 +1,6 @@
+// A `LaunchBackoff` says how long the next launch of a spare waits: the longer, the more failed in
+// a row that had nothing to do (0.1 s, doubled up to 10 s). Times are monotonic nanoseconds. One
+// thread at a time.
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_LAUNCH_BACKOFF_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_LAUNCH_BACKOFF_H_
 
@@ -8,26 +11,25 @@
 
 namespace descent::daemon {
 
-// How long the next launch of a spare waits: the longer, the more failed in a row that had nothing
-// to do (0.1 s, doubled up to 10 s). Times are monotonic nanoseconds. One thread at a time.
 class LaunchBackoff {
  public:
-  // A spare was given a job.
+  // Notes that a spare was given a job.
   void Used() { failures_ = 0; }
 
-  // A spare ended that had nothing to do, after a time that was healthy, or not.
+  // Notes that a spare ended that had nothing to do, after a time that was healthy, or not.
   void Ended(bool was_healthy, int64_t now) {
     failures_ = was_healthy ? 0 : failures_ + 1;
     if (failures_ > 0) after_ = now + Pause(failures_ - 1);
   }
 
-  // No process could be started.
+  // Notes that no process could be started.
   void Failed(int64_t now) { after_ = now + Pause(++failures_); }
 
-  // None could, for want of a descriptor: others close theirs, there may be room at any moment.
+  // Notes that none could be started for want of a descriptor: others close theirs, so there may be
+  // room at any moment.
   void FailedForDescriptors(int64_t now) { after_ = now + kFirst; }
 
-  // From now until the next launch; none: 0 or less.
+  // Gives the time from now until the next launch; 0 or less if there is no wait.
   int64_t Wait(int64_t now) const { return after_ - now; }
 
  private:

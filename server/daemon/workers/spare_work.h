@@ -1,3 +1,6 @@
+// `SpareWork` is what spares are asked to do besides running jobs: each piece waits for its turn,
+// then one worker has it in hand, by the worker's id. T has a member `caller`. One thread at a
+// time.
 #ifndef DESCENT_SERVER_DAEMON_WORKERS_SPARE_WORK_H_
 #define DESCENT_SERVER_DAEMON_WORKERS_SPARE_WORK_H_
 
@@ -13,30 +16,28 @@
 
 namespace descent::daemon {
 
-// What spares are asked to do besides running jobs: each piece waits for its turn, then one worker
-// has it in hand, by the worker's id. T has a member `caller`. One thread at a time.
 template <class T>
 class SpareWork {
  public:
-  // So many are in hand at a time; of one principal all but one of them, so that another finds room
-  // at once.
+  // So many pieces are in hand at a time; of one principal all but one of them, so that another
+  // finds room at once.
   explicit SpareWork(int most) : most_(most) {}
 
   void Push(T item) {
     const Caller caller = item.caller;
     waiting_.Push(caller, std::move(item));
   }
-  // It has had its turn already.
+  // Puts a piece first again, because it has had its turn already.
   void PushFront(T item) {
     const Caller caller = item.caller;
     waiting_.PushFront(caller, std::move(item));
   }
 
-  // Whether one waits that may begin.
+  // True if a piece waits that may begin.
   bool Any() const {
     return waiting_.Any([this](const Caller& caller) { return MayBegin(caller); });
   }
-  // The next that may begin.
+  // Takes the next piece that may begin.
   std::optional<T> Pop() {
     return waiting_.Pop([this](const Caller& caller) { return MayBegin(caller); });
   }
@@ -44,12 +45,12 @@ class SpareWork {
   void Begin(const std::string& worker_id, T item) {
     in_hand_.insert_or_assign(worker_id, std::move(item));
   }
-  // What the worker has in hand; null: nothing.
+  // Gives what the worker has in hand, or null.
   T* Of(const std::string& worker_id) {
     const auto it = in_hand_.find(worker_id);
     return it == in_hand_.end() ? nullptr : &it->second;
   }
-  // The id of the worker that has such a piece in hand; empty: none.
+  // Gives the id of the worker that has such a piece in hand, or an empty one.
   template <class Is>
   std::string WorkerOf(Is&& is) const {
     for (const auto& [worker_id, item] : in_hand_) {
@@ -57,20 +58,20 @@ class SpareWork {
     }
     return "";
   }
-  // The worker no longer has it in hand.
+  // Takes the piece out of the worker's hand.
   std::optional<T> End(const std::string& worker_id) {
     auto node = in_hand_.extract(worker_id);
     if (node.empty()) return std::nullopt;
     return std::move(node.mapped());
   }
 
-  // Nobody wants these any more.
+  // Nobody wants these pieces any more.
   template <class Is>
   void EraseWaiting(Is&& is) {
     waiting_.EraseIf(std::forward<Is>(is));
   }
 
-  // All, those first that wait; none is left.
+  // Takes all pieces, those first that wait; none is left.
   std::deque<T> TakeAll() {
     std::deque<T> all = waiting_.TakeAll();
     for (auto& [worker_id, item] : std::exchange(in_hand_, {})) all.push_back(std::move(item));
