@@ -138,6 +138,17 @@ const FieldDescriptor* WordField(const FieldDescriptor* key, const std::string& 
   return nullptr;
 }
 
+Fields WordFields(const FieldDescriptor* key) {
+  Fields fields = FieldsOf(key->containing_type());
+  const std::string begin = absl::StrCat(key->name(), ": ");
+  std::erase_if(fields, [&](const FieldDescriptor* field) {
+    const auto& options = field->options();
+    return !options.GetExtension(v1::true_word).starts_with(begin) &&
+           !options.GetExtension(v1::false_word).starts_with(begin);
+  });
+  return fields;
+}
+
 const FieldDescriptor* NumbersField(const Descriptor* descriptor) {
   if (ConstantField(descriptor) == nullptr) return nullptr;
   for (const FieldDescriptor* field : ChoicesOf(descriptor)) {

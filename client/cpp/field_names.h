@@ -39,6 +39,10 @@ const google::protobuf::FieldDescriptor* BareField(const google::protobuf::Descr
 // none.
 const google::protobuf::FieldDescriptor* WordField(const google::protobuf::FieldDescriptor* key,
                                                    const std::string& word, bool* value);
+// Gives all fields that some word as the value of `key` makes true or false: they say the same in
+// another way.
+std::vector<const google::protobuf::FieldDescriptor*> WordFields(
+    const google::protobuf::FieldDescriptor* key);
 // Gives the sequence that a list of numbers would be, `list: [0.1, 0.01]`; null if none may stand
 // here.
 const google::protobuf::FieldDescriptor* NumbersField(

@@ -119,7 +119,10 @@ void ReadPlace(const YamlNode& node, const std::string& path, const Place& place
   MessageReader reader(errors);
   reader.TakeDecimalsOnly();
   if (place.index < 0) {
-    place.message->GetReflection()->ClearField(place.message, place.field);
+    const google::protobuf::Reflection& reflection = *place.message->GetReflection();
+    reflection.ClearField(place.message, place.field);
+    // Who sets `batch_size` to a number takes back `batch_size: all`.
+    for (const auto* other : WordFields(place.field)) reflection.ClearField(place.message, other);
     reader.ReadField(node, node.mark, path, place.field, place.message);
   } else if (place.field->message_type() != nullptr) {
     Message* item = place.message->GetReflection()->MutableRepeatedMessage(

@@ -92,6 +92,15 @@ TEST(ApplyOverride, IterationsAndEpochsReplaceEachOther) {
   EXPECT_FALSE(spec.has_iterations());
 }
 
+TEST(ApplyOverride, ANumberReplacesTheWordInItsPlace) {
+  v1::Spec spec = With("batch_size=all");
+  EXPECT_TRUE(spec.data().full_batch());
+  EXPECT_FALSE(spec.data().has_batch_size());
+  EXPECT_TRUE(ApplyOverride("batch_size=32", &spec).ok());
+  EXPECT_FALSE(spec.data().has_full_batch());
+  EXPECT_EQ(spec.data().batch_size(), 32);
+}
+
 TEST(ApplyOverride, RefusesAndChangesNothing) {
   EXPECT_EQ(ErrorOf("step_sise=1"),
             "--set step_sise=1: step_sise: the spec has no such field (did you mean `step_size`?)");
