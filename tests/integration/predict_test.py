@@ -145,6 +145,29 @@ def test_the_same_numbers_of_another_type_are_the_same(trained, client, folder):
     assert "the training inputs are unsigned bytes" in refusal.message
 
 
+def test_integers_are_more_of_the_same_or_refused(client, folder):
+    pixels = np.arange(240 * 36).reshape(240, 6, 6) % 256
+    np.save(folder / "y.npy", np.arange(240) % 4)
+    integers = folder / "integers.npy"
+    np.save(integers, pixels[:5])
+    data = data_pb2.DataSource(npy={"inputs": str(integers)})
+    for scale in (255, 1):
+        inputs = folder / f"x{scale}.npy"
+        np.save(inputs, (pixels / scale).astype(np.float32))
+        train = {"npy": {"inputs": str(inputs), "targets": str(folder / "y.npy")}}
+        spec = specs.classifier(folder, iterations=5, data={"train": train})
+        job = client.create(spec)
+        encoding = job.spec.data.encoding
+        assert (encoding.least, encoding.whole) == (0, scale == 1)
+        client.wait_until_final(job.name)
+        inputs.unlink()  # what is known of it stands in the spec
+        if scale == 1:
+            assert predict(client, job.name, data=data)[0].rows == 5
+            continue
+        refusal = refused(grpc.StatusCode.INVALID_ARGUMENT, client, job.name, data=data)
+        assert "holds int64, but the training inputs are float32 from 0 to 1" in refusal.message
+
+
 def test_targets_are_normalized_and_predictions_are_not(client, folder):
     x = np.linspace(-3, 3, 200)
     y = 1e6 + 1000 * x
