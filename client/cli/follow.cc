@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "client/cli/format.h"
 #include "client/cli/interruptible.h"
 #include "client/cli/progress.h"
+#include "client/cli/stalled.h"
 #include "client/cpp/identity.h"
 #include "proto/rules/states.h"
 
@@ -247,12 +249,16 @@ class Reader {
   void Deliver(const client::JobWatch& watch, const v1::WatchJobResponse& batch) {
     display_->OnEvents(batch);
     cursor_ = watch.cursor();
+    if (const std::string line = stalled_.Next(batch.stalled()); !line.empty()) {
+      display_->Note(line);
+    }
   }
 
   const client::Client& client_;
   const FollowOptions& options_;
   Display* const display_;
   std::atomic<int64_t> cursor_{0};
+  StalledNews stalled_;  // the thread's
   absl::Mutex mutex_;
   std::unique_ptr<client::JobWatch> watch_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

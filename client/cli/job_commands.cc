@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/stalled.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_text.h"
 #include "proto/rpc_status.h"
@@ -66,6 +68,7 @@ int List(const Context& context, const std::string& filter, int limit) {
     return kOk;
   }
   Table table;
+  std::set<std::string> stalled;
   table.Add({"JOB", "STATE", Right("ITERATION"), Right("VALUE"), Right("STEP SIZE"), "METRIC",
              "SUBMITTED", "NAME"});
   for (const v1::Job& job : *jobs) {
@@ -76,8 +79,10 @@ int List(const Context& context, const std::string& filter, int limit) {
                job.has_last_evaluation() ? MainMetricText(job.last_evaluation()) : "-",
                Ago(static_cast<int64_t>(job.create_time_unix_nanos())),
                Visible(job.display_name())});
+    if (!job.stalled().empty()) stalled.insert(job.stalled());
   }
   context.io.out << FitList(std::move(table), Columns(context.io));
+  for (const std::string& why : stalled) context.Say(StalledNews().Next(why));
   return kOk;
 }
 
@@ -112,6 +117,7 @@ std::string JobText(const Io& io, const v1::Job& job) {
   row("labels", absl::StrJoin(labels, ", "));
   row("reason", Visible(job.state_reason()));
   row("damage", Visible(job.damage()));
+  row("stalled", Visible(job.stalled()));
   if (job.has_last_iteration()) {
     const v1::Iteration& last = job.last_iteration();
     const int64_t total = job.summary().iterations();
@@ -190,9 +196,17 @@ int WaitForOne(const Context& context, const client::Client& client, const std::
       client.Watch({.name = found->name(), .after_revision = 0, .kinds = {v1::STATE_CHANGED}});
   v1::WatchJobResponse batch;
   absl::StatusOr<bool> more = true;
+  StalledNews stalled;
+  const auto tell = [&](const std::string& why) {
+    if (const std::string line = stalled.Next(why); !line.empty()) context.Say(line);
+  };
+  tell(found->stalled());
   {
     const Timeout timer(deadline, watch.get());
-    while (more.ok() && *more) more = watch->Next(&batch);
+    while (more.ok() && *more) {
+      more = watch->Next(&batch);
+      if (more.ok() && *more) tell(batch.stalled());
+    }
   }
   if (absl::IsCancelled(more.status())) {
     return context.Fail(absl::DeadlineExceededError(

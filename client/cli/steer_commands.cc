@@ -14,6 +14,7 @@
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/stalled.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/numbers.h"
 #include "proto/rpc_status.h"
@@ -151,7 +152,11 @@ int Steer(const Context& context, const SteerArguments& arguments,
     if (!job.ok()) return context.Fail(job.status());
     before = job->head_revision();
   }
-  const absl::StatusOr<v1::Event> event = client.Command(request);
+  const auto command = [&] {
+    const StalledWatch stalled(context, request.name());
+    return client.Command(request);
+  };
+  const absl::StatusOr<v1::Event> event = command();
   if (!event.ok()) {
     if (absl::IsDeadlineExceeded(event.status())) {
       context.Say(absl::StrCat("no answer within ", arguments.timeout,

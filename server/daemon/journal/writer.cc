@@ -28,6 +28,8 @@ constexpr int64_t kSweepNanos = 10'000'000'000;
 constexpr int64_t kHeadsNanos = 1'000'000'000;
 // On a full disk the pause between two tries doubles up to this many times Options::retry.
 constexpr int kLongestPause = 20;
+// Slices of what can wait that are done between two of these tries.
+constexpr int kChoresWithoutRoom = 64;
 
 // Whether somebody waits for it who has other things to do: see the class.
 bool IsImpatient(Writer::Operation::Kind kind) {
@@ -203,6 +205,9 @@ void Writer::Commit(Operations operations) {
     if (operations.empty()) return;
     // At the end, what is not written was acknowledged to nobody: its senders have it still.
     gave_up_ = !WaitForRoom(pause);
+    // What was thinned or deleted may make some.
+    for (int i = 0; i < kChoresWithoutRoom && !gave_up_ && Chore(/*idle=*/false); ++i) {
+    }
     pause = std::min(2 * pause, kLongestPause * options_.retry);
   }
   Refuse(operations, stall_.status());

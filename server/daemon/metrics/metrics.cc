@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/daemon/metrics/family.h"
 #include "server/daemon/metrics/job_families.h"
 #include "server/daemon/metrics/process.h"
@@ -103,8 +105,13 @@ class Daemon final : public prometheus::Collectable {
     }
     return {
         Sampled(Gauge("descent_journal_up",
-                      "1 while events can be appended durably, 0 after a failed commit."),
+                      "1 while events can be appended durably; 0 while the disk is full or another "
+                      "program has the database locked, and after a failed commit."),
                 journal_.health().ok() ? 1 : 0),
+        Sampled(Gauge("descent_journal_waits_for_room",
+                      "1 while the disk is full: what is to be appended waits, and so do runs once "
+                      "their workers can keep no more."),
+                GetErrorDetail(journal_.stalled()).reason == reason::kDiskFull ? 1 : 0),
         Sampled(Gauge("descent_journal_damaged_jobs",
                       "Jobs that are out of service because their stored journal is damaged."),
                 static_cast<double>(s.damaged_jobs)),

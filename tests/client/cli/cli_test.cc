@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
@@ -555,6 +556,64 @@ TEST_F(CliTest, WaitExitsWith0OnlyForSuccess) {
   EXPECT_EQ(both.out, "jobs/good  SUCCEEDED\njobs/ended  STOPPED\n");
   EXPECT_EQ(Descent({"wait", "good", "good"}).code, 0);
   EXPECT_EQ(Descent({"wait", "good", "none"}).code, 1);
+}
+
+constexpr char kFullDisk[] = "the disk of /data is full (0 bytes free); waiting for room";
+
+TEST_F(CliTest, GetAndListSayThatNothingMoves) {
+  service_.SetStalled(service_.AddJob("x"), kFullDisk);
+  EXPECT_THAT(Descent({"get", "x"}).out, HasSubstr(kFullDisk));
+  service_.SetStalled(service_.AddJob("y"), kFullDisk);
+  const Result list = Descent({"list"});
+  EXPECT_EQ(list.code, 0);
+  EXPECT_EQ(list.err, absl::StrCat("descent: nothing moves at present: ", kFullDisk, "\n"));
+}
+
+// Both hear it from the watch, when it begins and when it is over.
+TEST_F(CliTest, WaitAndWatchSayWhyNothingMoves) {
+  for (const char* command : {"wait", "watch"}) {
+    const std::string name = service_.AddJob(command);
+    service_.SetStalled(name, kFullDisk);
+    const size_t watches = service_.watches().size();
+    std::thread room([&] {
+      while (service_.watches().size() == watches) std::this_thread::yield();
+      // The first message says it; the last one not.
+      while (service_.messages(name) == 0) std::this_thread::yield();
+      service_.SetStalled(name, "");
+      service_.Finish(name, v1::SUCCEEDED);
+    });
+    const Result result = Descent({command, command});
+    room.join();
+    EXPECT_EQ(result.code, 0);
+    EXPECT_EQ(result.err, absl::StrCat("descent: nothing moves at present: ", kFullDisk,
+                                       "\ndescent: it goes on\n"));
+  }
+}
+
+// Waits a moment where it says a second.
+class QuickClock final : public client::Clock {
+ public:
+  absl::Time Now() const override { return absl::Now(); }
+  void Sleep(absl::Duration, const absl::Notification* stop) override {
+    if (stop != nullptr) stop->WaitForNotificationWithTimeout(absl::Milliseconds(1));
+  }
+};
+
+TEST_F(CliTest, ACommandThatWaitsSaysWhy) {
+  const std::string name = service_.AddJob("x");
+  service_.SetStalled(name, kFullDisk);
+  std::thread room([&] {
+    while (service_.reads(name) == 0) std::this_thread::yield();
+    service_.SetStalled(name, "");
+  });
+  QuickClock clock;
+  const Result result =
+      RunAt(service_.address(), {"set", "x", "step_size=0.2"}, false, nullptr, 80, &clock);
+  room.join();
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.err,
+              StartsWith(absl::StrCat("descent: nothing moves at present: ", kFullDisk, "\n")));
+  EXPECT_THAT(result.out, HasSubstr("0.2"));
 }
 
 TEST_F(CliTest, DeleteNeedsForceForALiveJob) {

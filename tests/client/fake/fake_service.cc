@@ -154,6 +154,21 @@ int64_t FakeService::head(const std::string& name) {
   return Find(name)->job.head_revision();
 }
 
+void FakeService::SetStalled(const std::string& name, const std::string& why) {
+  const absl::MutexLock lock(&mutex_);
+  Find(name)->job.set_stalled(why);
+}
+
+int FakeService::reads(const std::string& name) {
+  const absl::MutexLock lock(&mutex_);
+  return Find(name)->reads;
+}
+
+int FakeService::messages(const std::string& name) {
+  const absl::MutexLock lock(&mutex_);
+  return Find(name)->messages;
+}
+
 void FakeService::BreakWatches(int after_messages, int times) {
   const absl::MutexLock lock(&mutex_);
   break_after_ = after_messages;
@@ -209,8 +224,9 @@ grpc::Status FakeService::GetJob(grpc::ServerContext* context, const v1::GetJobR
                                  v1::Job* response) {
   const absl::MutexLock lock(&mutex_);
   Remember(context);
-  const Entry* entry = Find(request->name());
+  Entry* entry = Find(request->name());
   if (entry == nullptr) return NoSuchJob(request->name());
+  ++entry->reads;
   *response = entry->job;
   return grpc::Status::OK;
 }
@@ -289,14 +305,16 @@ grpc::Status FakeService::WatchJob(grpc::ServerContext* context, const v1::Watch
     }
   }
   int64_t cursor = request->after_revision();
+  bool stalled = false;  // was said
   for (int messages = 1;; ++messages) {
     v1::WatchJobResponse response;
     bool final = false;
     {
       const absl::MutexLock lock(&mutex_);
       Entry* entry = Find(request->name());
-      const auto ready = [this, entry, cursor, context]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return stopping_ || context->IsCancelled() || entry->job.head_revision() > cursor;
+      const auto ready = [this, entry, cursor, context, stalled]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return stopping_ || context->IsCancelled() || entry->job.head_revision() > cursor ||
+               entry->job.stalled().empty() == stalled;
       };
       // Cancelled contexts wake nobody.
       while (!mutex_.AwaitWithTimeout(absl::Condition(&ready), absl::Milliseconds(20))) {
@@ -313,6 +331,9 @@ grpc::Status FakeService::WatchJob(grpc::ServerContext* context, const v1::Watch
       }
       response.set_scanned_revision(cursor);
       response.set_head_revision(entry->job.head_revision());
+      response.set_stalled(entry->job.stalled());
+      stalled = !entry->job.stalled().empty();
+      ++entry->messages;
     }
     if (!writer->Write(response)) return grpc::Status::CANCELLED;
     if (break_after > 0 && messages >= break_after) {
@@ -330,6 +351,10 @@ grpc::Status FakeService::CommandJob(grpc::ServerContext* context,
   commands_.push_back(*request);
   Entry* entry = Find(request->name());
   if (entry == nullptr) return NoSuchJob(request->name());
+  const auto may_be_written = [this, entry]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return stopping_ || entry->job.stalled().empty();
+  };
+  mutex_.Await(absl::Condition(&may_be_written));
   v1::Event event;
   v1::CommandApplied& applied = *event.mutable_command_applied();
   applied.set_request_id(request->request_id());

@@ -34,6 +34,12 @@ class FakeService final : public v1::TrainingService::Service {
   // Appends the final state.
   void Finish(const std::string& name, v1::JobState state);
   int64_t head(const std::string& name);
+  // Job.stalled; until it is empty again, commands wait for their answers.
+  void SetStalled(const std::string& name, const std::string& why);
+  // How often GetJob was asked for it.
+  int reads(const std::string& name);
+  // How many messages its watches have been sent.
+  int messages(const std::string& name);
 
   // Each watch breaks off UNAVAILABLE after so many messages, this many times.
   void BreakWatches(int after_messages, int times);
@@ -67,6 +73,8 @@ class FakeService final : public v1::TrainingService::Service {
   struct Entry {
     v1::Job job;
     std::vector<v1::Event> events;
+    int reads = 0;
+    int messages = 0;
   };
 
   void Start(int port);

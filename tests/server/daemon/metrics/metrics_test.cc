@@ -226,6 +226,7 @@ TEST_F(MetricsTest, ShowsTheDaemon) {
   const std::string text = Scrape();
   EXPECT_THAT(text, HasSubstr("descent_build_info{version=\"0.1.0\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("descent_journal_up 1\n"));
+  EXPECT_THAT(text, HasSubstr("descent_journal_waits_for_room 0\n"));
   EXPECT_THAT(text, HasSubstr("descent_journal_events_total 1\n"));
   EXPECT_THAT(text, HasSubstr("descent_journal_commit_seconds_bucket{le=\"+Inf\"}"));
   EXPECT_THAT(text, HasSubstr("descent_watchers{transport=\"grpc\"} 3\n"));
