@@ -49,6 +49,16 @@ uint32_t Checksum(std::string_view job_id, std::string_view snapshot) {
   return Add(Add(Add(0, &size, sizeof size), job_id), snapshot);
 }
 
+uint32_t Checksum(const JobLine& line) {
+  const std::array<int64_t, 5> head = {line.number, line.compacted_revision, line.iteration_bytes,
+                                       line.counted_revision, line.last_other_revision};
+  return Add(Add(0, head.data(), sizeof head), line.job_id);
+}
+
+uint32_t Checksum(int64_t deleted_job) { return Add(0, &deleted_job, sizeof deleted_job); }
+
+uint32_t Checksum(std::string_view deleted_job_id) { return Add(0, deleted_job_id); }
+
 uint32_t Checksum(int64_t job, const Rollup& rollup) {
   const std::array<int64_t, 8> head = {job,
                                        rollup.branch,

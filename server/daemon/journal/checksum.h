@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "server/daemon/journal/job_line.h"
 #include "server/daemon/journal/rollup.h"
 
 namespace descent::daemon {
@@ -32,6 +33,14 @@ uint32_t Checksum(const StoredRow& row);
 
 // Of a job's snapshot.
 uint32_t Checksum(std::string_view job_id, std::string_view snapshot);
+
+// Of what else its line in the table `jobs` says.
+uint32_t Checksum(const JobLine& line);
+
+// Of the notes that a job was deleted: by its number, as long as it has rows, and by its id, as
+// long as it may have a folder. What they name is removed.
+uint32_t Checksum(int64_t deleted_job);
+uint32_t Checksum(std::string_view deleted_job_id);
 
 // Of a job's roll-up, as SQLite gives it back: without NaN and the sign of zero.
 uint32_t Checksum(int64_t job, const Rollup& rollup);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -64,6 +65,7 @@ class JournalImpl : public Journal {
       MutexLock lock(mutex_);
       journals_[record.job_id] =
           std::make_shared<StoredJournal>(record, options_.tail_bytes, writer_, readers_);
+      if (record.line.job_id != record.job_id) false_ids_.insert(record.line.job_id);
       return absl::OkStatus();
     });
   }
@@ -79,6 +81,7 @@ class JournalImpl : public Journal {
       }
       job.snapshot.Swap(&record.snapshot);
       job.request_id = std::move(record.request_id);
+      job.name_is_lost = record.name_is_lost;
       return take(job);
     });
   }
@@ -91,7 +94,7 @@ class JournalImpl : public Journal {
     auto journal = std::make_shared<StoredJournal>(record, options_.tail_bytes, writer_, readers_);
     {
       MutexLock lock(mutex_);
-      if (!journals_.try_emplace(job_id, journal).second) {
+      if (false_ids_.count(job_id) > 0 || !journals_.try_emplace(job_id, journal).second) {
         return absl::AlreadyExistsError(absl::StrCat("job ", job_id, " exists already"));
       }
     }
@@ -203,6 +206,8 @@ class JournalImpl : public Journal {
   mutable Mutex mutex_;
   // Also those being created, so that an id is taken once.
   std::map<std::string, std::shared_ptr<StoredJournal>> journals_ ABSL_GUARDED_BY(mutex_);
+  // What the table `jobs` wrongly calls jobs of other names: it takes no id twice.
+  std::set<std::string> false_ids_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -148,6 +148,10 @@ struct StoredJob {
   v1::Job snapshot;
   // Of the first event: what its creation was asked for with.
   std::string request_id;
+  // The store has lost what the job was called (journal->damage() says so). The journal has an id
+  // that was made up for it, by which it can be deleted; what lies beside the store has the old
+  // one.
+  bool name_is_lost = false;
 };
 
 // All journals of this daemon: one SQLite database, one writer thread. Thread-safe.
@@ -212,7 +216,7 @@ class Journal {
   virtual bool is_new() const = 0;
 
   // Ids of deleted jobs that were not said to be gone with ForgetFolder: what they had outside the
-  // store may still be there. Blocks.
+  // store may still be there. None of them is an id that no job can have. Blocks.
   virtual absl::StatusOr<std::vector<std::string>> FoldersToRemove() = 0;
   // What a deleted job had outside the store is gone. Does not block.
   virtual void ForgetFolder(const std::string& job_id) = 0;

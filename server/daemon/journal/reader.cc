@@ -1,6 +1,8 @@
 #include "server/daemon/journal/reader.h"
 
 #include <algorithm>
+#include <limits>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -69,7 +71,7 @@ absl::Status Reader::Prepare() {
   const std::pair<Statement*, std::string> statements[] = {
       {&begin_, "BEGIN"},
       {&end_, "COMMIT"},
-      {&compacted_, "SELECT compacted_revision FROM jobs WHERE number = ?1"},
+      {&line_, "SELECT " DESCENT_JOB_COLUMNS " FROM jobs WHERE number = ?1"},
       {&row_at_, "SELECT max(id) FROM rows WHERE id BETWEEN ?1 AND ?2"},
       {&rows_, "SELECT " DESCENT_ROW_COLUMNS " FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id"},
       {&other_rows_, "SELECT " DESCENT_ROW_COLUMNS " FROM rows INDEXED BY rows_of_other_kinds "
@@ -79,8 +81,8 @@ absl::Status Reader::Prepare() {
        "WHERE id BETWEEN ?1 AND ?2 AND kind = 13 ORDER BY id LIMIT 1"},
       {&numbers_, "SELECT number FROM jobs ORDER BY number"},
       {&job_,
-       "SELECT number, job_id, snapshot, compacted_revision, snapshot_checksum FROM jobs "
-       "WHERE number = ?1"},
+       "SELECT " DESCENT_JOB_COLUMNS ", snapshot, snapshot_checksum FROM jobs WHERE number = ?1"},
+      {&namesakes_, "SELECT count(*) FROM jobs WHERE job_id = ?1 AND number <> ?2"},
       {&first_,
        "SELECT " DESCENT_ROW_COLUMNS " FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1"},
       {&last_, "SELECT " DESCENT_ROW_COLUMNS
@@ -97,7 +99,11 @@ absl::Status Reader::Prepare() {
                       "WHERE id >> 40 = ?1 AND branch = ?2 AND first_iteration = ?3 AND kind = 14 "
                       "ORDER BY id"},
       {&ever_, "SELECT count(*) FROM sqlite_sequence WHERE name = 'jobs'"},
-      {&folders_, "SELECT job_id FROM folders_to_remove"},
+      {&folders_, "SELECT job_id, checksum FROM folders_to_remove"},
+      {&deleted_, "SELECT number, checksum FROM deleted_jobs"},
+      {&next_row_, "SELECT min(id) FROM rows WHERE id >= ?1"},
+      {&next_rollup_, "SELECT min(job) FROM rollups WHERE job > ?1"},
+      {&heads_, "SELECT job, revision, checksum FROM heads"},
       {&head_, "SELECT revision, checksum FROM heads WHERE job = ?1"},
       {&rollups_, "SELECT " + RollupColumns() + " FROM rollups WHERE job = ?1"},
   };
@@ -116,11 +122,13 @@ absl::StatusOr<std::vector<RowPtr>> Reader::Read(int64_t job, int64_t after_revi
   if (!snapshot.status().ok()) return snapshot.status();
   int64_t compacted_revision = 0;
   {
-    ScopedReset reset(compacted_.Reset().Bind(1, job));
-    absl::StatusOr<bool> found = compacted_.Step();
+    ScopedReset reset(line_.Reset().Bind(1, job));
+    absl::StatusOr<bool> found = line_.Step();
     if (!found.ok()) return found.status();
     if (!*found) return Deleted();
-    compacted_revision = compacted_.Int(0);
+    const JobLine line = JobLineAt(line_);
+    if (absl::Status status = CheckJobLine(line_, line); !status.ok()) return status;
+    compacted_revision = line.compacted_revision;
   }
   const int64_t last = RowId(job, head_revision);
   if (!Wanted(v1::ITERATION, kinds)) {
@@ -243,14 +251,26 @@ absl::StatusOr<RowPtr> Reader::FindIteration(int64_t job, int64_t head_revision,
 }
 
 absl::StatusOr<std::vector<int64_t>> Reader::JobNumbers() {
-  ScopedReset reset(numbers_.Reset());
+  Snapshot snapshot(begin_, end_);
+  if (!snapshot.status().ok()) return snapshot.status();
   std::vector<int64_t> numbers;
-  while (true) {
-    const absl::StatusOr<bool> found = numbers_.Step();
-    if (!found.ok()) return found.status();
-    if (!*found) return numbers;
-    numbers.push_back(numbers_.Int(0));
+  std::set<int64_t> known;
+  {
+    ScopedReset reset(numbers_.Reset());
+    while (true) {
+      const absl::StatusOr<bool> found = numbers_.Step();
+      if (!found.ok()) return found.status();
+      if (!*found) break;
+      numbers.push_back(numbers_.Int(0));
+    }
+    known.insert(numbers.begin(), numbers.end());
   }
+  const absl::StatusOr<std::set<int64_t>> remaining = RemainingJobs();
+  if (!remaining.ok()) return remaining.status();
+  for (const int64_t number : *remaining) {
+    if (IsJobNumber(number) && known.count(number) == 0) numbers.push_back(number);
+  }
+  return numbers;
 }
 
 absl::StatusOr<Reader::JobRecord> Reader::Job(int64_t number) {
@@ -258,7 +278,7 @@ absl::StatusOr<Reader::JobRecord> Reader::Job(int64_t number) {
   if (!snapshot.status().ok()) return snapshot.status();
   absl::StatusOr<JobRecord> job = TableRecord(number);
   if (!job.ok()) return job;
-  job->damage = LoadRecord(&*job);
+  if (IsJobNumber(number)) job->damage.Update(LoadRecord(&*job));
   // What says nothing about the file is nobody's damage.
   if (!job->damage.ok() && !absl::IsDataLoss(job->damage)) return job->damage;
   return job;
@@ -269,22 +289,45 @@ absl::StatusOr<v1::Job> Reader::ReadSnapshot(int64_t number) {
   if (!snapshot.status().ok()) return snapshot.status();
   absl::StatusOr<JobRecord> job = TableRecord(number);
   if (!job.ok()) return job.status();
+  if (!job->damage.ok()) return job->damage;
   if (absl::Status status = LoadCreated(&*job); !status.ok()) return status;
   return std::move(job->snapshot);
 }
 
 absl::StatusOr<Reader::JobRecord> Reader::TableRecord(int64_t number) {
+  JobRecord job;
+  job.line.number = number;
   ScopedReset reset(job_.Reset().Bind(1, number));
   const absl::StatusOr<bool> found = job_.Step();
   if (!found.ok()) return found.status();
-  if (!*found) return Deleted();
-  JobRecord job;
-  job.number = job_.Int(0);
-  job.job_id = job_.Blob(1);
-  job.compacted_revision = job_.Int(3);
-  const std::string_view snapshot = job_.Blob(2);
-  if (job_.Int(4) != int64_t{Checksum(job.job_id, snapshot)} ||
-      !job.snapshot.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()))) {
+  if (!*found) {
+    const absl::StatusOr<std::set<int64_t>> remaining = RemainingJobs();
+    if (!remaining.ok()) return remaining.status();
+    if (remaining->count(number) == 0) return Deleted();
+    job.damage = absl::DataLossError(
+        "its line in the table `jobs` is missing, though nobody deleted it, and with it its name");
+    if (absl::Status status = NameJob("", &job); !status.ok()) return status;
+    return job;
+  }
+  job.line = JobLineAt(job_);
+  job.damage = CheckJobLine(job_, job.line);
+  const std::string_view snapshot = job_.Blob(kJobColumns);
+  const auto is_of = [&, sum = job_.Int(kJobColumns + 1)](const std::string& job_id) {
+    return sum == int64_t{Checksum(job_id, snapshot)};
+  };
+  const bool parsed =
+      job.snapshot.ParseFromArray(snapshot.data(), static_cast<int>(snapshot.size()));
+  job.job_id = job.line.job_id;
+  bool proven = is_of(job.job_id);
+  if (!job.damage.ok()) {
+    if (!proven) {
+      job.job_id = rules::JobIdOf(job.snapshot.name()).value_or("");
+      proven = is_of(job.job_id);
+    }
+    absl::Status status = NameJob(proven ? job.job_id : "", &job);
+    if (!status.ok()) return status;
+  }
+  if (!proven || !parsed) {
     server::LogWarning(rules::JobName(job.job_id),
                        "its snapshot in the store is damaged; it is made anew from its events");
     job.snapshot.Clear();
@@ -292,11 +335,25 @@ absl::StatusOr<Reader::JobRecord> Reader::TableRecord(int64_t number) {
   return job;
 }
 
+absl::Status Reader::NameJob(const std::string& known, JobRecord* job) {
+  const std::string made_up = absl::StrCat("lost-", std::max<int64_t>(job->line.number, 0));
+  job->job_id = rules::IsJobId(known) ? known : made_up;
+  for (int i = 2;; ++i) {
+    ScopedReset reset(namesakes_.Reset().BindText(1, job->job_id).Bind(2, job->line.number));
+    const absl::StatusOr<bool> found = namesakes_.Step();
+    if (!found.ok()) return found.status();
+    if (namesakes_.Int(0) == 0) break;
+    job->job_id = absl::StrCat(made_up, "-", i);
+  }
+  job->name_is_lost = job->job_id != known;
+  return absl::OkStatus();
+}
+
 absl::Status Reader::LoadCreated(JobRecord* record) {
   absl::StatusOr<std::vector<RowPtr>> rows =
       ReadAll(first_.Reset()
-                  .Bind(1, RowId(record->number, 1))
-                  .Bind(2, RowId(record->number, kMaxRevision)));
+                  .Bind(1, RowId(record->line.number, 1))
+                  .Bind(2, RowId(record->line.number, kMaxRevision)));
   if (!rows.ok()) return rows.status();
   // The first event is never thinned.
   const int64_t from = rows->empty() ? 2 : rows->front()->first_revision;
@@ -311,14 +368,15 @@ absl::Status Reader::LoadCreated(JobRecord* record) {
 }
 
 absl::Status Reader::LoadRecord(JobRecord* record) {
-  const int64_t first = RowId(record->number, 1);
-  const int64_t last = RowId(record->number, kMaxRevision);
+  const int64_t first = RowId(record->line.number, 1);
+  const int64_t last = RowId(record->line.number, kMaxRevision);
   // What is wrong with a journal is found out after all that can be said of it.
   absl::Status damage = LoadCreated(record);
   absl::StatusOr<std::vector<RowPtr>> rows = ReadAll(last_.Reset().Bind(1, first).Bind(2, last));
   damage.Update(rows.status());
   if (rows.ok() && !rows->empty()) record->head_revision = rows->front()->last_revision;
-  const absl::StatusOr<int64_t> noted = NotedHead(record->number);
+  JobLine& line = record->line;
+  const absl::StatusOr<int64_t> noted = NotedHead(line.number);
   if (!noted.ok()) return noted.status();
   if (const int64_t head = std::max(*noted, record->snapshot.head_revision());
       record->head_revision < head) {
@@ -334,8 +392,83 @@ absl::Status Reader::LoadRecord(JobRecord* record) {
   ScopedReset reset(last_other_.Reset().Bind(1, first).Bind(2, last));
   const absl::StatusOr<bool> found = last_other_.Step();
   damage.Update(found.status());
-  if (found.ok() && *found) record->last_other_revision = RevisionOf(last_other_.Int(0));
+  if (!found.ok()) return damage;
+  const int64_t other = *found ? RevisionOf(last_other_.Int(0)) : 0;
+  if (other < line.last_other_revision) {
+    damage.Update(Missing(line.last_other_revision, line.last_other_revision));
+  } else if (other > line.last_other_revision) {
+    damage.Update(absl::DataLossError(
+        absl::StrCat("its line in the table `jobs` is older than revision ", other)));
+  }
+  if (line.compacted_revision > record->head_revision) {  // the newest row is never thinned
+    damage.Update(absl::DataLossError(
+        absl::StrCat("its line in the table `jobs` speaks of revision ", line.compacted_revision,
+                     ", but it ends at ", record->head_revision)));
+  }
   return damage;
+}
+
+absl::StatusOr<std::set<int64_t>> Reader::RemainingJobs() {
+  std::set<int64_t> numbers;
+  // Of a page that can't be read its own job tells; what lies behind it is found once that is gone.
+  const auto next = [](Statement& statement) -> absl::StatusOr<bool> {
+    const absl::StatusOr<bool> found = statement.Step();
+    if (absl::IsDataLoss(found.status())) return false;
+    if (!found.ok()) return found.status();
+    return *found && !statement.IsNull(0);
+  };
+  for (int64_t from = std::numeric_limits<int64_t>::min();;) {
+    ScopedReset reset(next_row_.Reset().Bind(1, from));
+    const absl::StatusOr<bool> found = next(next_row_);
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    const int64_t number = JobOf(next_row_.Int(0));
+    numbers.insert(number);
+    if (number >= kMaxJobNumber) break;
+    from = RowId(number + 1, 0);
+  }
+  for (int64_t after = std::numeric_limits<int64_t>::min();;) {
+    ScopedReset reset(next_rollup_.Reset().Bind(1, after));
+    const absl::StatusOr<bool> found = next(next_rollup_);
+    if (!found.ok()) return found.status();
+    if (!*found) break;
+    after = next_rollup_.Int(0);
+    numbers.insert(after);
+  }
+  {
+    ScopedReset reset(heads_.Reset());
+    while (true) {
+      const absl::StatusOr<bool> found = next(heads_);
+      if (!found.ok()) return found.status();
+      if (!*found) break;
+      const int64_t number = heads_.Int(0);
+      // A note that is damaged is none.
+      if (heads_.Int(2) == int64_t{Checksum(number, heads_.Int(1))}) numbers.insert(number);
+    }
+  }
+  // A deletion takes the line away and notes that, in one transaction; the rest goes afterwards.
+  ScopedReset reset(deleted_.Reset());
+  while (true) {
+    const absl::StatusOr<bool> found = deleted_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return numbers;
+    const int64_t number = deleted_.Int(0);
+    if (deleted_.Int(1) == int64_t{Checksum(number)}) numbers.erase(number);
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> Reader::Strays() {
+  Snapshot snapshot(begin_, end_);
+  if (!snapshot.status().ok()) return snapshot.status();
+  std::vector<std::string> strays;
+  const absl::StatusOr<std::set<int64_t>> remaining = RemainingJobs();
+  if (!remaining.ok()) return remaining.status();
+  for (const int64_t number : *remaining) {
+    if (IsJobNumber(number)) continue;
+    strays.push_back(absl::StrCat("there are rows or roll-ups of job ", number,
+                                  ", a number that none can have"));
+  }
+  return strays;
 }
 
 absl::StatusOr<int64_t> Reader::NotedHead(int64_t job) {
@@ -348,16 +481,29 @@ absl::StatusOr<int64_t> Reader::NotedHead(int64_t job) {
   return head_.Int(0);
 }
 
-absl::Status Reader::Check(int64_t job, int64_t compacted_revision) {
+absl::Status Reader::Check(int64_t job) {
   Snapshot snapshot(begin_, end_);
   if (!snapshot.status().ok()) return snapshot.status();
+  JobLine line;
+  {
+    ScopedReset reset(line_.Reset().Bind(1, job));
+    const absl::StatusOr<bool> found = line_.Step();
+    if (!found.ok()) return found.status();
+    if (!*found) return absl::OkStatus();  // deleted meanwhile
+    line = JobLineAt(line_);
+    if (absl::Status status = CheckJobLine(line_, line); !status.ok()) return status;
+  }
+  // Events that are there, or in roll-ups, of those up to compacted_revision.
+  int64_t accounted = 0;
   {
     ScopedReset reset(rollups_.Reset().Bind(1, job));
     while (true) {
       const absl::StatusOr<bool> found = rollups_.Step();
       if (!found.ok()) return found.status();
       if (!*found) break;
-      if (absl::Status status = RollupOf(rollups_).status(); !status.ok()) return status;
+      const absl::StatusOr<Rollup> rollup = RollupOf(rollups_);
+      if (!rollup.ok()) return rollup.status();
+      accounted += rollup->count;
     }
   }
   ScopedReset reset(rows_.Reset().Bind(1, RowId(job, 0)).Bind(2, RowId(job, kMaxRevision)));
@@ -366,18 +512,25 @@ absl::Status Reader::Check(int64_t job, int64_t compacted_revision) {
   while (true) {
     const absl::StatusOr<bool> found = rows_.Step();
     if (!found.ok()) return found.status();
-    if (!*found) return absl::OkStatus();
+    if (!*found) break;
     const absl::StatusOr<RowPtr> row = RowOf(rows_);
     if (!row.ok()) return row.status();
     const int64_t first = (*row)->first_revision;
     // Before that, iterations have been thinned.
-    if (first > std::max(revision, compacted_revision) + 1) return Missing(revision + 1, first - 1);
+    if (first > std::max(revision, line.compacted_revision) + 1) {
+      return Missing(revision + 1, first - 1);
+    }
     revision = (*row)->last_revision;
+    if (revision <= line.compacted_revision) accounted += revision - first + 1;
     if ((*row)->kind == v1::ITERATION) continue;
     if (PreviousOf(rows_) != std::exchange(other, first)) {
       return Missing(PreviousOf(rows_), PreviousOf(rows_));
     }
   }
+  if (accounted == line.compacted_revision) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("of the events up to revision ", line.compacted_revision,
+                                          ", which have been thinned, rows and roll-ups tell of ",
+                                          accounted));
 }
 
 absl::StatusOr<bool> Reader::IsNew() {
@@ -394,7 +547,11 @@ absl::StatusOr<std::vector<std::string>> Reader::FoldersToRemove() {
     const absl::StatusOr<bool> found = folders_.Step();
     if (!found.ok()) return found.status();
     if (!*found) return folders;
-    folders.emplace_back(folders_.Blob(0));
+    std::string id(folders_.Blob(0));
+    // What a damaged note names is nobody's to remove.
+    if (folders_.Int(1) == int64_t{Checksum(std::string_view(id))} && rules::IsJobId(id)) {
+      folders.push_back(std::move(id));
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
 #include "server/common/mutex.h"
+#include "server/daemon/journal/job_line.h"
 #include "server/daemon/journal/row.h"
 #include "server/daemon/journal/sqlite.h"
 
@@ -44,30 +46,36 @@ class Reader {
                                                       int64_t iteration);
 
   struct JobRecord {
-    int64_t number = 0;
+    JobLine line;
+    // As the line has it, if that is whole; else as the snapshot has it. If neither can be trusted,
+    // the name is lost, and this is one that no other job has.
     std::string job_id;
+    bool name_is_lost = false;
     v1::Job snapshot;        // as StoredJob's
     std::string request_id;  // as StoredJob's
     int64_t head_revision = 0;
-    // The first revision of the last row that is no ITERATION; 0: there is none.
-    int64_t last_other_revision = 0;
-    int64_t compacted_revision = 0;
     int64_t final_revision = 0;
     absl::Status damage;
   };
-  // The numbers of all jobs, oldest first.
+  // The numbers of all jobs, oldest first; then of those of which the store has more than their
+  // line in `jobs`, but not that, though nobody deleted them.
   absl::StatusOr<std::vector<int64_t>> JobNumbers();
   // One of them, its first and last rows checked. NOT_FOUND: it was deleted.
   absl::StatusOr<JobRecord> Job(int64_t number);
   // Its snapshot alone, as JobJournal::ReadSnapshot.
   absl::StatusOr<v1::Job> ReadSnapshot(int64_t number);
 
-  // Looks through all rows and roll-ups of one job; DATA_LOSS is what is wrong with them.
-  absl::Status Check(int64_t job, int64_t compacted_revision);
+  // Looks through all rows and roll-ups of one job that has a line; DATA_LOSS is what is wrong.
+  absl::Status Check(int64_t job);
 
-  // Whether a job was ever created, and the ids in folders_to_remove.
+  // Whether a job was ever created.
   absl::StatusOr<bool> IsNew();
+
+  // The ids of deleted jobs whose folders may still be there.
   absl::StatusOr<std::vector<std::string>> FoldersToRemove();
+
+  // What is in the tables and belongs to no job, deleted or not: clauses.
+  absl::StatusOr<std::vector<std::string>> Strays();
 
  private:
   explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
@@ -81,16 +89,23 @@ class Reader {
   absl::StatusOr<std::vector<RowPtr>> ReadAll(Statement& statement);
   // What the table of jobs has of a job. NOT_FOUND: it was deleted.
   absl::StatusOr<JobRecord> TableRecord(int64_t number);
+  // Calls a job as it is known to be called, or, if that is nothing, or somebody else's name, as no
+  // other job is called.
+  absl::Status NameJob(const std::string& known, JobRecord* job);
   // Puts into the record what its first event says, which a snapshot leaves out.
   absl::Status LoadCreated(JobRecord* record);
   absl::Status LoadRecord(JobRecord* record);
+  // The numbers of all jobs that rows, roll-ups and notes of ends speak of, but for those that were
+  // deleted.
+  absl::StatusOr<std::set<int64_t>> RemainingJobs();
   // What the writer last noted of where the journal ends; 0: nothing, or nothing that can be read.
   absl::StatusOr<int64_t> NotedHead(int64_t job);
 
   std::unique_ptr<Connection> connection_;
   Statement begin_, end_;
-  Statement compacted_, row_at_, rows_, other_rows_, next_batch_, numbers_, job_, first_, last_,
-      last_other_, last_state_, request_, evaluations_, ever_, folders_, head_, rollups_;
+  Statement line_, row_at_, rows_, other_rows_, next_batch_, numbers_, job_, first_, last_,
+      last_other_, last_state_, request_, evaluations_, ever_, folders_, head_, rollups_, deleted_,
+      next_row_, next_rollup_, heads_, namesakes_;
 };
 
 // Readers for as many threads as read at once, at most `kMaxReaders`; more wait for their turn.

@@ -2,33 +2,21 @@
 
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "descent/v1/event.pb.h"
+#include "absl/strings/str_join.h"
 #include "server/common/log.h"
-#include "server/daemon/journal/checksum.h"
-#include "server/daemon/journal/entries.h"
-#include "server/daemon/journal/journal.h"
-#include "server/daemon/journal/stored_rollup.h"
+#include "server/daemon/journal/repairs.h"
+#include "server/daemon/journal/schema_columns.h"
+#include "server/daemon/journal/schema_shape.h"
 
 namespace descent::daemon {
 namespace {
-
-// Of a row of one command's event; empty for others, and for bytes that are none.
-std::string RequestOfEntry(std::string_view entries) {
-  std::string_view bytes;
-  v1::Event event;
-  if (!NextEntry(&entries, &bytes) ||
-      !event.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return "";
-  }
-  return ToPending(event).request_id;
-}
 
 constexpr int64_t kApplicationId = 0x44736E74;  // "Dsnt", for file(1)
 
@@ -110,117 +98,44 @@ CREATE TABLE heads (
 );
 ALTER TABLE rollups ADD COLUMN checksum INTEGER;
 )sql",
+    R"sql(
+-- JobLine and checksum.h; NULL: none. These notes say what is removed.
+ALTER TABLE jobs ADD COLUMN last_other_revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN checksum INTEGER;
+ALTER TABLE deleted_jobs ADD COLUMN checksum INTEGER;
+ALTER TABLE folders_to_remove ADD COLUMN checksum INTEGER;
+)sql",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 
-// Gives the rows of a store of version 1 what version 2 has of each. A few at a time: a row may be
-// large.
-absl::Status FillRows(Connection& connection) {
-  absl::StatusOr<Statement> read = connection.Prepare(
-      "SELECT id, last_revision, kind, branch, first_iteration, last_iteration, entries FROM rows "
-      "WHERE id > ?1 ORDER BY id LIMIT 64");
-  if (!read.ok()) return read.status();
-  absl::StatusOr<Statement> write = connection.Prepare(
-      "UPDATE rows SET checksum = ?2, previous = ?3, request_id = ?4 WHERE id = ?1");
-  if (!write.ok()) return write.status();
-  struct Filled {
-    int64_t id;
-    uint32_t checksum;
-    int64_t previous;  // −1: NULL
-    std::string request_id;
-  };
-  int64_t id = 0;
-  int64_t job = -1;
-  int64_t previous = 0;
-  while (true) {
-    std::vector<Filled> filled;
-    {
-      ScopedReset reset(read->Reset().Bind(1, id));
-      while (true) {
-        absl::StatusOr<bool> found = read->Step();
-        if (!found.ok()) return found.status();
-        if (!*found) break;
-        StoredRow row{.id = read->Int(0),
-                      .last_revision = read->Int(1),
-                      .kind = read->Int(2),
-                      .branch = read->Int(3),
-                      .first_iteration = read->Int(4),
-                      .last_iteration = read->Int(5),
-                      .previous = 0,
-                      .request_id = {},
-                      .entries = read->Blob(6)};
-        id = row.id;
-        if (JobOf(id) != job) previous = 0;
-        job = JobOf(id);
-        Filled& fill = filled.emplace_back(Filled{id, 0, -1, ""});
-        if (row.kind != v1::ITERATION) {
-          row.previous = fill.previous = std::exchange(previous, RevisionOf(id));
-          if (row.kind >= v1::COMMAND_ACCEPTED && row.kind <= v1::COMMAND_REJECTED) {
-            fill.request_id = RequestOfEntry(row.entries);
-          }
-          row.request_id = fill.request_id;
-        }
-        fill.checksum = Checksum(row);
-      }
-    }
-    if (filled.empty()) return absl::OkStatus();
-    for (const Filled& fill : filled) {
-      write->Reset().Bind(1, fill.id).Bind(2, int64_t{fill.checksum});
-      fill.previous < 0 ? write->BindNull(3) : write->Bind(3, fill.previous);
-      fill.request_id.empty() ? write->BindNull(4) : write->BindText(4, fill.request_id);
-      if (absl::Status status = write->Run(); !status.ok()) return status;
-    }
+// In what the tables differ from those of this version, as the scripts make them.
+absl::StatusOr<SchemaDifference> DifferenceFrom(Connection& connection, int64_t version) {
+  absl::StatusOr<std::unique_ptr<Connection>> reference =
+      Connection::Open(":memory:", Connection::Mode::kReadWrite, "");
+  if (!reference.ok()) return reference.status();
+  for (int64_t v = 0; v < version; ++v) {
+    if (absl::Status status = (*reference)->Execute(kMigrations[v]); !status.ok()) return status;
   }
+  return CompareSchemas(connection, **reference);
 }
 
-absl::Status FillSnapshots(Connection& connection) {
-  absl::StatusOr<Statement> read = connection.Prepare("SELECT number, job_id, snapshot FROM jobs");
-  if (!read.ok()) return read.status();
-  std::vector<std::pair<int64_t, uint32_t>> sums;
-  while (true) {
-    absl::StatusOr<bool> found = read->Step();
-    if (!found.ok()) return found.status();
-    if (!*found) break;
-    sums.emplace_back(read->Int(0), Checksum(read->Blob(1), read->Blob(2)));
-  }
-  absl::StatusOr<Statement> write =
-      connection.Prepare("UPDATE jobs SET snapshot_checksum = ?2 WHERE number = ?1");
-  if (!write.ok()) return write.status();
-  for (const auto& [number, sum] : sums) {
-    absl::Status status = write->Reset().Bind(1, number).Bind(2, int64_t{sum}).Run();
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
+constexpr const char* kPutBack =
+    "Put descent.db back from a copy; without one, move it away and begin anew with --new_store";
 
-// Gives the roll-ups of a store of version 1 or 2 their checksums.
-absl::Status FillRollups(Connection& connection) {
-  absl::StatusOr<Statement> read =
-      connection.Prepare("SELECT " + RollupColumns() + " FROM rollups");
-  if (!read.ok()) return read.status();
-  struct Filled {
-    int64_t job;
-    int64_t branch;
-    int64_t bucket;
-    uint32_t checksum;
-  };
-  std::vector<Filled> filled;
-  while (true) {
-    absl::StatusOr<bool> found = read->Step();
-    if (!found.ok()) return found.status();
-    if (!*found) break;
-    filled.push_back(
-        {read->Int(0), read->Int(1), read->Int(2), Checksum(read->Int(0), RollupAt(*read))});
+// The tables must be those of the version that the file says it has, before anything is done with
+// them. Indexes are made anew afterwards.
+absl::Status CheckTables(Connection& connection, int64_t version) {
+  if (version == 0) {
+    return absl::DataLossError(absl::StrCat(
+        "the database is damaged: it has tables, but says that it is of version 0. ", kPutBack));
   }
-  absl::StatusOr<Statement> write = connection.Prepare(
-      "UPDATE rollups SET checksum = ?4 WHERE job = ?1 AND branch = ?2 AND bucket = ?3");
-  if (!write.ok()) return write.status();
-  for (const Filled& fill : filled) {
-    write->Reset().Bind(1, fill.job).Bind(2, fill.branch).Bind(3, fill.bucket);
-    absl::Status status = write->Bind(4, int64_t{fill.checksum}).Run();
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  absl::StatusOr<SchemaDifference> difference = DifferenceFrom(connection, version);
+  if (!difference.ok()) return difference.status();
+  std::vector<std::string> wrong = std::move(difference->lost);
+  wrong.insert(wrong.end(), difference->strange.begin(), difference->strange.end());
+  if (wrong.empty()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the database is damaged: as one of version ", version,
+                                          ", ", absl::StrJoin(wrong, "; "), ". ", kPutBack));
 }
 
 }  // namespace
@@ -247,16 +162,18 @@ absl::Status Migrate(Connection& connection) {
           "its schema has version ", *version, ", this program knows up to ", kVersion,
           ": it was made by a newer Descent; start that one, or choose another folder"));
     }
+    if (*tables > 0 || *version > 0) {
+      if (absl::Status status = CheckTables(connection, *version); !status.ok()) return status;
+    }
     for (int64_t v = *version; v < kVersion; ++v) {
       if (absl::Status status = connection.Execute(kMigrations[v]); !status.ok()) return status;
     }
-    if (*version == 1 || *version == 2) {
-      if (absl::Status status = FillRollups(connection); !status.ok()) return status;
-    }
-    if (*version == 1) {
-      server::LogInfo("journal", "brings the store up to date: once, and a minute for some GB");
-      if (absl::Status status = FillRows(connection); !status.ok()) return status;
-      if (absl::Status status = FillSnapshots(connection); !status.ok()) return status;
+    if (*version > 0) {
+      if (absl::Status status = FillColumns(connection, *version); !status.ok()) return status;
+      absl::StatusOr<SchemaDifference> difference = DifferenceFrom(connection, kVersion);
+      if (!difference.ok()) return difference.status();
+      absl::Status status = MakeAnew(connection, difference->indexes);
+      if (!status.ok()) return status;
     }
     return connection.Execute(absl::StrCat("PRAGMA application_id = ", kApplicationId,
                                            "; PRAGMA user_version = ", kVersion)
@@ -268,18 +185,57 @@ absl::Status Migrate(Connection& connection) {
   return status;
 }
 
-absl::Status CheckVersion(Connection& connection) {
+absl::StatusOr<SchemaState> CheckSchema(Connection& connection) {
   const absl::StatusOr<int64_t> version = connection.QueryInt("PRAGMA user_version");
   if (!version.ok()) return version.status();
   const absl::StatusOr<int64_t> application = connection.QueryInt("PRAGMA application_id");
   if (!application.ok()) return application.status();
-  if (*application == kApplicationId && *version == kVersion) return absl::OkStatus();
   if (*application != kApplicationId)
     return absl::FailedPreconditionError("it is no store of Descent's");
-  return absl::FailedPreconditionError(
-      absl::StrCat("its schema has version ", *version, ", this program knows ", kVersion, ": ",
-                   *version < kVersion ? "start descentd once, which brings it up to date"
-                                       : "it was made by a newer Descent"));
+  SchemaState state;
+  if (*version < kVersion) {
+    const absl::Status tables = CheckTables(connection, *version);
+    if (absl::IsDataLoss(tables)) {
+      return SchemaState{.problems = {std::string(tables.message())}, .readable = false};
+    }
+    if (!tables.ok()) return tables;
+  }
+  if (*version != kVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("its schema has version ", *version, ", this program knows ", kVersion, ": ",
+                     *version < kVersion ? "start descentd once, which brings it up to date"
+                                         : "it was made by a newer Descent"));
+  }
+  const absl::StatusOr<SchemaDifference> difference = DifferenceFrom(connection, kVersion);
+  if (!difference.ok()) return difference.status();
+  for (const std::vector<std::string>* clauses : {&difference->lost, &difference->strange}) {
+    for (const std::string& clause : *clauses) {
+      state.problems.push_back(absl::StrCat(clause, ". ", kPutBack));
+      state.readable = false;
+    }
+  }
+  for (const SchemaDifference::Index& index : difference->indexes) {
+    state.problems.push_back(absl::StrCat("the index `", index.name,
+                                          "` is missing or not as it was made: descentd makes it "
+                                          "anew when it starts; check again then"));
+    state.readable = false;
+  }
+  for (const std::string& object : difference->foreign) {
+    state.problems.push_back(absl::StrCat(object,
+                                          " is not Descent's, and may change or refuse "
+                                          "what descentd writes: drop it"));
+  }
+  if (!state.readable) return state;
+  const absl::StatusOr<std::vector<std::string>> damaged = DamagedNotes(connection);
+  if (absl::IsDataLoss(damaged.status())) {
+    state.problems.emplace_back(damaged.status().message());
+    return state;
+  }
+  if (!damaged.ok()) return damaged.status();
+  for (const std::string& clause : *damaged) {
+    state.problems.push_back(absl::StrCat(clause, ": descentd mends that when it starts"));
+  }
+  return state;
 }
 
 absl::Status UseIncrementalVacuum(Connection& connection) {

@@ -2,8 +2,11 @@
 #define DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_H_
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/daemon/journal/sqlite.h"
 
 namespace descent::daemon {
@@ -18,12 +21,23 @@ inline int64_t RowId(int64_t job, int64_t revision) { return (job << kRevisionBi
 inline int64_t RevisionOf(int64_t row_id) { return row_id & kMaxRevision; }
 inline int64_t JobOf(int64_t row_id) { return row_id >> kRevisionBits; }
 
-// Creates the tables or brings them up to date, in one transaction. FAILED_PRECONDITION: made by a
-// newer version, or the file is not Descent's. Reads and rewrites all rows of a store of version 1.
+// Whether a job can have this number: those of all others would stand for somebody else's rows.
+inline constexpr int64_t kMaxJobNumber = (int64_t{1} << (63 - kRevisionBits)) - 1;
+inline bool IsJobNumber(int64_t number) { return number >= 1 && number <= kMaxJobNumber; }
+
+// Creates the tables or brings them up to date, in one transaction, and makes anew what can be made
+// from the rest: indexes that are missing, and the number that the next job gets.
+// FAILED_PRECONDITION: made by a newer version, or the file is not Descent's. DATA_LOSS: tables or
+// columns are missing. Reads and rewrites all rows of a store of version 1.
 absl::Status Migrate(Connection& connection);
 
-// Whether it is as Migrate leaves it. FAILED_PRECONDITION: it is not.
-absl::Status CheckVersion(Connection& connection);
+// How far a store is as Migrate leaves it.
+struct SchemaState {
+  std::vector<std::string> problems;  // sentences
+  bool readable = true;               // whether its jobs can be read nevertheless
+};
+// FAILED_PRECONDITION: it is of another version, or no store of Descent's.
+absl::StatusOr<SchemaState> CheckSchema(Connection& connection);
 
 // Has the file give back what is no longer used, a little at a time (`PRAGMA incremental_vacuum`):
 // rewrites a store that was made without that, if there is room for a copy.

@@ -80,16 +80,18 @@ absl::Status Connection::Error(std::string_view doing) const {
   const int code = sqlite3_extended_errcode(db_);
   const int noted = sqlite3_system_errno(db_);
   const int system = noted == 0 && (code & 0xFF) == SQLITE_IOERR ? last : noted;
+  const int kind = code & 0xFF;
+  if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) {  // whatever was being done
+    return absl::DataLossError(absl::StrCat(
+        "database ", path_, " is damaged: ", sqlite3_errmsg(db_), " (SQLite code ", code, ")"));
+  }
   std::string text =
       absl::StrCat("database ", path_, ": ", absl::string_view(doing.data(), doing.size()), ": ",
                    sqlite3_errmsg(db_), " (SQLite code ", code);
   if (system != 0) absl::StrAppend(&text, ", errno ", system);
   text += ")";
   if (IsForWantOfRoom(code, system)) return absl::ResourceExhaustedError(text);
-  switch (code & 0xFF) {
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return absl::DataLossError(text);
+  switch (kind) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return absl::AbortedError(text);

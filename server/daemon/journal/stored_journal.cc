@@ -20,14 +20,16 @@ StoredJournal::StoredJournal(const Reader::JobRecord& record, int64_t tail_bytes
     : job_id_(record.job_id),
       writer_(std::move(writer)),
       readers_(std::move(readers)),
-      number_(record.number),
-      compacted_revision_(record.compacted_revision),
+      number_(record.line.number),
+      compacted_revision_(record.line.compacted_revision),
       final_revision_(record.final_revision),
       tail_(tail_bytes),
       next_revision_(record.head_revision + 1) {
   notes.stored_revision = record.head_revision;
-  notes.last_other_revision = record.last_other_revision;
-  if (record.number == 0) notes.iteration_bytes = 0;
+  notes.last_other_revision = record.line.last_other_revision;
+  notes.counted_bytes = record.line.iteration_bytes;
+  notes.counted_revision = record.line.counted_revision;
+  if (record.line.number == 0) notes.iteration_bytes = 0;
   tail_.SetHead(record.head_revision);
   if (!record.damage.ok()) NoteDamage(record.damage);
 }

@@ -68,8 +68,11 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   // The writer's own notes about this journal; used on its thread only.
   struct Notes {
     bool deleted = false;
-    // Bytes of stored iteration rows; −1: not counted yet since the start.
+    // Bytes of stored iteration rows; −1: not counted yet since the start, when the store had
+    // counted so many up to that revision.
     int64_t iteration_bytes = -1;
+    int64_t counted_bytes = 0;
+    int64_t counted_revision = 0;
     int64_t stored_revision = 0;  // the last one committed
     // The first revision of the last row that is no ITERATION; 0: there is none.
     int64_t last_other_revision = 0;

@@ -21,17 +21,18 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
        "entries, checksum, previous, request_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"},
       {&s->update_snapshot_,
        "UPDATE jobs SET snapshot = ?2, snapshot_checksum = ?3 WHERE number = ?1"},
-      {&s->update_count_,
-       "UPDATE jobs SET iteration_bytes = ?2, counted_revision = ?3 WHERE number = ?1"},
-      {&s->counted_, "SELECT iteration_bytes, counted_revision FROM jobs WHERE number = ?1"},
+      {&s->update_line_, kUpdateJobLine},
       {&s->count_after_,
        "SELECT coalesce(sum(length(entries)), 0) FROM rows "
        "WHERE id BETWEEN ?1 AND ?2 AND kind = 13"},
       {&s->delete_job_, "DELETE FROM jobs WHERE number = ?1"},
-      {&s->mark_deleted_, "INSERT INTO deleted_jobs VALUES (?1)"},
-      {&s->mark_folder_, "INSERT OR IGNORE INTO folders_to_remove VALUES (?1)"},
+      {&s->mark_deleted_, "INSERT OR REPLACE INTO deleted_jobs (number, checksum) VALUES (?1, ?2)"},
+      {&s->mark_folder_,
+       "INSERT OR REPLACE INTO folders_to_remove (job_id, checksum) VALUES (?1, ?2)"},
       {&s->forget_folder_, "DELETE FROM folders_to_remove WHERE job_id = ?1"},
-      {&s->deleted_job_, "SELECT number FROM deleted_jobs LIMIT 1"},
+      // A note that is damaged may name any other job.
+      {&s->deleted_jobs_,
+       "SELECT number, checksum FROM deleted_jobs WHERE number NOT IN (SELECT number FROM jobs)"},
       {&s->rows_of_, "SELECT id, length(entries) FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id"},
       {&s->remove_row_, "DELETE FROM rows WHERE id = ?1"},
       {&s->remove_rollups_, "DELETE FROM rollups WHERE job = ?1"},
@@ -43,9 +44,9 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
                              " FROM rollups WHERE job = ?1 AND branch = ?2 AND bucket = ?3"},
       {&s->replace_rollup_, "INSERT OR REPLACE INTO rollups (" + RollupColumns() + ") VALUES (" +
                                 RollupParameters() + ")"},
-      {&s->note_head_, "INSERT OR REPLACE INTO heads VALUES (?1, ?2, ?3)"},
+      {&s->note_head_,
+       "INSERT OR REPLACE INTO heads (job, revision, checksum) VALUES (?1, ?2, ?3)"},
       {&s->remove_head_, "DELETE FROM heads WHERE job = ?1"},
-      {&s->update_compacted_, "UPDATE jobs SET compacted_revision = ?2 WHERE number = ?1"},
   };
   for (const auto& [statement, sql] : statements) {
     absl::StatusOr<Statement> prepared = connection.Prepare(sql);
@@ -65,7 +66,10 @@ absl::StatusOr<int64_t> WriteStatements::InsertJob(std::string_view job_id,
                             .Bind(3, int64_t{Checksum(job_id, snapshot)})
                             .Run();
   if (!status.ok()) return status;
-  return connection_.last_insert_rowid();
+  const int64_t number = connection_.last_insert_rowid();
+  status = UpdateLine({.number = number, .job_id = std::string(job_id)});
+  if (!status.ok()) return status;
+  return number;
 }
 
 absl::Status WriteStatements::InsertRow(int64_t job, const Row& row, int64_t previous) {
@@ -117,41 +121,25 @@ absl::Status WriteStatements::NoteHead(int64_t job, int64_t revision) {
       .Run();
 }
 
-absl::Status WriteStatements::UpdateCount(int64_t job, int64_t iteration_bytes,
-                                          int64_t counted_revision) {
-  return update_count_.Reset()
-      .Bind(1, job)
-      .Bind(2, iteration_bytes)
-      .Bind(3, counted_revision)
-      .Run();
+absl::Status WriteStatements::UpdateLine(const JobLine& line) {
+  return BindJobLine(update_line_.Reset(), line).Run();
 }
 
-absl::StatusOr<int64_t> WriteStatements::CountIterationBytes(int64_t job) {
-  int64_t bytes = 0, counted_revision = 0;
-  {
-    ScopedReset reset(counted_.Reset().Bind(1, job));
-    absl::StatusOr<bool> found = counted_.Step();
-    if (!found.ok()) return found.status();
-    if (*found) {
-      bytes = counted_.Int(0);
-      counted_revision = counted_.Int(1);
-    }
-  }
+absl::StatusOr<int64_t> WriteStatements::CountIterationBytes(int64_t job, int64_t after_revision) {
   ScopedReset reset(count_after_.Reset()
-                        .Bind(1, RowId(job, counted_revision + 1))
+                        .Bind(1, RowId(job, after_revision + 1))
                         .Bind(2, RowId(job, kMaxRevision)));
   absl::StatusOr<bool> found = count_after_.Step();
   if (!found.ok()) return found.status();
-  return bytes + count_after_.Int(0);
+  return count_after_.Int(0);
 }
 
 absl::Status WriteStatements::DeleteJob(int64_t job, std::string_view job_id) {
   if (absl::Status status = delete_job_.Reset().Bind(1, job).Run(); !status.ok()) return status;
   if (absl::Status status = remove_head_.Reset().Bind(1, job).Run(); !status.ok()) return status;
-  if (absl::Status status = mark_folder_.Reset().BindText(1, job_id).Run(); !status.ok()) {
-    return status;
-  }
-  return mark_deleted_.Reset().Bind(1, job).Run();
+  mark_folder_.Reset().BindText(1, job_id).Bind(2, int64_t{Checksum(job_id)});
+  if (absl::Status status = mark_folder_.Run(); !status.ok()) return status;
+  return mark_deleted_.Reset().Bind(1, job).Bind(2, int64_t{Checksum(job)}).Run();
 }
 
 absl::Status WriteStatements::ForgetFolder(std::string_view job_id) {
@@ -173,14 +161,16 @@ absl::Status WriteStatements::FoldLog() {
 absl::StatusOr<bool> WriteStatements::RemoveSome(int64_t bytes) {
   int64_t job = 0;
   {
-    ScopedReset reset(deleted_job_.Reset());
-    absl::StatusOr<bool> found = deleted_job_.Step();
-    if (!found.ok()) return found.status();
-    if (!*found) return false;
-    job = deleted_job_.Int(0);
+    ScopedReset reset(deleted_jobs_.Reset());
+    do {
+      absl::StatusOr<bool> found = deleted_jobs_.Step();
+      if (!found.ok()) return found.status();
+      if (!*found) return false;
+      job = deleted_jobs_.Int(0);
+    } while (deleted_jobs_.Int(1) != int64_t{Checksum(job)});
   }
   std::vector<int64_t> ids;
-  {
+  if (IsJobNumber(job)) {
     ScopedReset reset(rows_of_.Reset().Bind(1, RowId(job, 0)).Bind(2, RowId(job, kMaxRevision)));
     constexpr int64_t kRowCost = 100;  // a row costs time however short it is
     for (int64_t sum = 0; sum < bytes;) {
@@ -243,10 +233,6 @@ absl::Status WriteStatements::MergeRollup(int64_t job, const Rollup& rollup) {
   }
   BindRollup(replace_rollup_.Reset(), job, merged);
   return replace_rollup_.Run();
-}
-
-absl::Status WriteStatements::UpdateCompacted(int64_t job, int64_t compacted_revision) {
-  return update_compacted_.Reset().Bind(1, job).Bind(2, compacted_revision).Run();
 }
 
 }  // namespace descent::daemon

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/daemon/journal/job_line.h"
 #include "server/daemon/journal/rollup.h"
 #include "server/daemon/journal/row.h"
 #include "server/daemon/journal/sqlite.h"
@@ -30,9 +31,9 @@ class WriteStatements {
   absl::Status UpdateSnapshot(int64_t job, std::string_view job_id, std::string_view snapshot);
   // The journal has rows up to here: that the last ones are lost is noticed by it.
   absl::Status NoteHead(int64_t job, int64_t revision);
-  // What CountIterationBytes need not count again.
-  absl::Status UpdateCount(int64_t job, int64_t iteration_bytes, int64_t counted_revision);
-  absl::StatusOr<int64_t> CountIterationBytes(int64_t job);
+  absl::Status UpdateLine(const JobLine& line);
+  // Of the iteration rows after that revision.
+  absl::StatusOr<int64_t> CountIterationBytes(int64_t job, int64_t after_revision);
 
   // Marks the job's rows for RemoveSome, and its folder for removal.
   absl::Status DeleteJob(int64_t job, std::string_view job_id);
@@ -52,16 +53,15 @@ class WriteStatements {
   absl::Status RemoveRow(int64_t job, const Row& row);
   // DATA_LOSS: what is there of it is not what was written.
   absl::Status MergeRollup(int64_t job, const Rollup& rollup);
-  absl::Status UpdateCompacted(int64_t job, int64_t compacted_revision);
 
  private:
   explicit WriteStatements(Connection& connection) : connection_(connection) {}
 
   Connection& connection_;
-  Statement begin_, commit_, insert_job_, insert_row_, update_snapshot_, update_count_, counted_,
-      count_after_, delete_job_, mark_deleted_, mark_folder_, forget_folder_, deleted_job_,
-      rows_of_, remove_row_, remove_rollups_, unmark_deleted_, oldest_batches_, find_rollup_,
-      replace_rollup_, update_compacted_, note_head_, remove_head_;
+  Statement begin_, commit_, insert_job_, insert_row_, update_snapshot_, update_line_, count_after_,
+      delete_job_, mark_deleted_, mark_folder_, forget_folder_, deleted_jobs_, rows_of_,
+      remove_row_, remove_rollups_, unmark_deleted_, oldest_batches_, find_rollup_, replace_rollup_,
+      note_head_, remove_head_;
 };
 
 }  // namespace descent::daemon

@@ -379,14 +379,21 @@ absl::Status Writer::WriteChange(Change& change) {
     if (!status.ok()) return status;
     if (row->kind != v1::ITERATION) change.last_other_revision = row->first_revision;
   }
-  if (change.snapshot == nullptr) return absl::OkStatus();
-  if (absl::Status status =
-          statements_->UpdateSnapshot(number, change.journal->job_id(), *change.snapshot);
-      !status.ok()) {
-    return status;
+  if (change.snapshot != nullptr) {
+    absl::Status status =
+        statements_->UpdateSnapshot(number, change.journal->job_id(), *change.snapshot);
+    if (!status.ok()) return status;
+  } else if (change.last_other_revision == notes.last_other_revision) {
+    return absl::OkStatus();
   }
-  if (change.iteration_bytes < 0) return absl::OkStatus();
-  return statements_->UpdateCount(number, change.iteration_bytes, change.stored_revision);
+  const bool counted = change.iteration_bytes >= 0;
+  return statements_->UpdateLine(
+      {.number = number,
+       .job_id = change.journal->job_id(),
+       .compacted_revision = change.journal->compacted_revision(),
+       .iteration_bytes = counted ? change.iteration_bytes : notes.counted_bytes,
+       .counted_revision = counted ? change.stored_revision : notes.counted_revision,
+       .last_other_revision = change.last_other_revision});
 }
 
 void Writer::Publish(Operations& operations, const std::vector<absl::Status>& results,
@@ -498,9 +505,10 @@ absl::Status Writer::Thin(const JournalPtr& journal, bool* finished) {
   if (notes.deleted) return absl::OkStatus();
   int64_t bytes = notes.iteration_bytes;
   if (bytes < 0) {
-    absl::StatusOr<int64_t> counted = statements_->CountIterationBytes(journal->number());
-    if (!counted.ok()) return counted.status();
-    notes.iteration_bytes = bytes = *counted;
+    absl::StatusOr<int64_t> later =
+        statements_->CountIterationBytes(journal->number(), notes.counted_revision);
+    if (!later.ok()) return later.status();
+    notes.iteration_bytes = bytes = notes.counted_bytes + *later;
   }
   // Once over the limit, a little below it, so that not every append thins.
   const int64_t target = notes.retain_bytes - std::min<int64_t>(notes.retain_bytes / 16, 8 << 20);
@@ -527,9 +535,12 @@ absl::Status Writer::Thin(const JournalPtr& journal, bool* finished) {
     }
     bytes -= BatchBytes(*rows);
     compacted_revision = rows->back()->last_revision;
-    absl::Status status = statements_->UpdateCompacted(journal->number(), compacted_revision);
-    if (!status.ok()) return status;
-    return statements_->UpdateCount(journal->number(), bytes, notes.stored_revision);
+    return statements_->UpdateLine({.number = journal->number(),
+                                    .job_id = journal->job_id(),
+                                    .compacted_revision = compacted_revision,
+                                    .iteration_bytes = bytes,
+                                    .counted_revision = notes.stored_revision,
+                                    .last_other_revision = notes.last_other_revision});
   });
   if (!status.ok()) return status;
   notes.thinning = !*finished;

@@ -20,6 +20,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // The tables of version 1.
 constexpr const char* kVersion1 = R"sql(
@@ -40,6 +41,13 @@ CREATE TABLE rollups (job INTEGER NOT NULL, branch INTEGER NOT NULL, bucket INTE
   PRIMARY KEY (job, branch, bucket)) WITHOUT ROWID;
 CREATE TABLE deleted_jobs (number INTEGER PRIMARY KEY);
 PRAGMA application_id = 1148415604; PRAGMA user_version = 1;
+)sql";
+
+// Takes away what version 4 added.
+constexpr const char* kBackToVersion3 = R"sql(
+ALTER TABLE jobs DROP COLUMN last_other_revision; ALTER TABLE jobs DROP COLUMN checksum;
+ALTER TABLE deleted_jobs DROP COLUMN checksum; ALTER TABLE folders_to_remove DROP COLUMN checksum;
+PRAGMA user_version = 3;
 )sql";
 
 PendingEvent MakeAccepted(const std::string& request_id) {
@@ -299,6 +307,7 @@ TEST_F(DamageTest, RollUpsOfVersion2GetTheirChecksums) {
   }
   a.reset();
   Close();
+  Sql(kBackToVersion3);
   Sql("ALTER TABLE rollups DROP COLUMN checksum; DROP TABLE heads; PRAGMA user_version = 2");
   EXPECT_EQ(CheckStore(path_).status().code(), absl::StatusCode::kFailedPrecondition);
   Open();
@@ -350,6 +359,271 @@ TEST_F(DamageTest, ADamagedSnapshotIsNoDamageToTheJournal) {
   EXPECT_EQ((*jobs)[0].snapshot.head_revision(), 0);
   EXPECT_TRUE((*jobs)[0].journal->damage().ok());
 }
+
+// ------------------------------------------------------------------------- The line of a job
+
+TEST_F(DamageTest, AJobThatLostItsLineIsOutOfServiceAndWasNotDeleted) {
+  CreateLong("a");
+  CreateLong("b");
+  Close();
+  Sql("DELETE FROM jobs WHERE job_id = 'a'");
+  const absl::StatusOr<StoreReport> report = CheckStore(path_);
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_EQ(report->jobs.size(), 2u);
+  EXPECT_EQ(report->jobs[0].damage, "");
+  EXPECT_EQ(report->jobs[1].job_id, "lost-1");
+  EXPECT_THAT(report->jobs[1].damage, HasSubstr("its line in the table `jobs` is missing"));
+
+  Open();
+  const std::shared_ptr<JobJournal> lost = Job("lost-1");
+  ASSERT_NE(lost, nullptr);
+  EXPECT_EQ(lost->damage().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(AppendAndWait(*lost, {MakeNotice("x")}).status(), lost->damage());
+  EXPECT_THAT(std::string(journal_->damage().message()), HasSubstr("jobs/lost-1"));
+  const absl::StatusOr<std::vector<StoredJob>> jobs = journal_->Jobs();
+  EXPECT_FALSE(jobs->at(0).name_is_lost);
+  EXPECT_TRUE(jobs->at(1).name_is_lost);
+  EXPECT_THAT(*journal_->FoldersToRemove(), IsEmpty());
+  EXPECT_EQ(ReadAll(*Job("b")).size(), 481u);
+
+  EXPECT_TRUE(journal_->DeleteJob("lost-1").ok());
+  EXPECT_TRUE(journal_->damage().ok());
+  Open();
+  EXPECT_EQ(Job("lost-1"), nullptr);
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+TEST_F(DamageTest, SoIsOneWithoutRows) {
+  Create("a");
+  Close();
+  Sql("DELETE FROM jobs; DELETE FROM rows");
+  EXPECT_EQ(CheckStore(path_)->jobs.at(0).job_id, "lost-1");
+}
+
+TEST_F(DamageTest, ADeletedJobWhoseRowsRemainIsNotLost) {
+  std::shared_ptr<JobJournal> a = Create("a");
+  ASSERT_TRUE(AppendAndWait(*a, MakeIterations(0, 50'000)).ok());
+  a.reset();
+  ASSERT_TRUE(journal_->DeleteJob("a").ok());
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  Open();
+  EXPECT_THAT(*journal_->Jobs(), IsEmpty());
+}
+
+class LineTest : public DamageTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(LineTest, ANumberOrNameInItThatIsAnotherIsNoticed) {
+  ASSERT_TRUE(AppendAndWait(*Create("a"), MakeIterations(0, 10)).ok());
+  ASSERT_TRUE(AppendAndWait(*Create("b"), MakeIterations(0, 10)).ok());
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  Sql(std::string("UPDATE jobs SET ") + GetParam() + " WHERE number = 1");
+  Open();
+  // The snapshot knows the name.
+  const std::shared_ptr<JobJournal> a = Job("a");
+  ASSERT_NE(a, nullptr);
+  EXPECT_EQ(a->damage().code(), absl::StatusCode::kDataLoss) << a->damage();
+  EXPECT_THAT(std::string(a->damage().message()),
+              AllOf(HasSubstr("jobs/a "), HasSubstr("the table `jobs`")));
+  ExpectOnlyADamaged("");
+  Open();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  EXPECT_EQ(ReadAll(*Job("b")).size(), 12u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Columns, LineTest,
+                         ::testing::Values("compacted_revision = 100000", "compacted_revision = 5",
+                                           "iteration_bytes = 1", "counted_revision = 3",
+                                           "last_other_revision = 4", "checksum = NULL",
+                                           "job_id = 'c'", "job_id = 'A'", "job_id = '../../etc'",
+                                           "job_id = x'ff00'"));
+
+TEST_F(DamageTest, AnotherNumberPartsAJobFromItsRows) {
+  Create("a");
+  Create("b");
+  Close();
+  Sql("UPDATE jobs SET number = 77 WHERE number = 1");
+  Open();
+  EXPECT_FALSE(Job("a")->damage().ok());
+  EXPECT_FALSE(Job("lost-1")->damage().ok());
+  EXPECT_TRUE(Job("b")->damage().ok());
+  EXPECT_TRUE(journal_->DeleteJob("a").ok());
+  EXPECT_TRUE(journal_->DeleteJob("lost-1").ok());
+  Open();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+TEST_F(DamageTest, AJobWhoseNameIsLostGetsAnotherThatNobodyElseCanTake) {
+  Create("a");
+  Create("lost-1");
+  Close();
+  Sql("UPDATE jobs SET job_id = 'c', snapshot = x'00' WHERE number = 1");
+  Open();
+  ASSERT_NE(Job("lost-1-2"), nullptr);
+  EXPECT_FALSE(Job("lost-1-2")->damage().ok());
+  EXPECT_TRUE(Job("lost-1")->damage().ok());
+  // The table has the name, wrong as it is.
+  EXPECT_EQ(journal_->CreateJob("c", {}, {}).status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(journal_->health().ok());
+  EXPECT_TRUE(journal_->DeleteJob("lost-1-2").ok());
+  Open();
+  Create("c");
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+TEST_F(DamageTest, TheLineOfAStoreOfVersion3IsProtectedFromNowOn) {
+  CreateLong("a");
+  CreateLong("b");
+  EXPECT_TRUE(journal_->DeleteJob("b").ok());
+  Create("c");
+  Close();
+  Sql(kBackToVersion3);
+  EXPECT_EQ(CheckStore(path_).status().code(), absl::StatusCode::kFailedPrecondition);
+  Open();
+  EXPECT_EQ(ReadAll(*Job("a")).size(), 481u);
+  EXPECT_THAT(*journal_->FoldersToRemove(), ElementsAre("b"));
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  Sql("UPDATE jobs SET compacted_revision = 3 WHERE job_id = 'a'");
+  EXPECT_THAT(CheckStore(path_)->jobs[0].damage, HasSubstr("is not what was written"));
+}
+
+// The link that nothing follows, and no revision either: there are iterations after it, and those
+// before them have been thinned.
+TEST_F(DamageTest, ALostCommandBehindThinnedIterationsIsNoticed) {
+  std::shared_ptr<JobJournal> a = Create("a");
+  ASSERT_TRUE(AppendAndWait(*a, {MakeNotice("the last of its kind")}).ok());
+  a->Retain(1 << 17);
+  for (int64_t i = 0; a->compacted_revision() == 0; ++i) {
+    ASSERT_TRUE(AppendAndWait(*a, MakeIterations(1000 * i, 1000)).ok());
+    a->Retain(1 << 17);
+  }
+  a.reset();
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  Sql("DELETE FROM rows WHERE id = (1 << 40) + 2");
+  EXPECT_THAT(CheckStore(path_)->jobs[0].damage, HasSubstr("revision 2 is missing"));
+}
+
+TEST_F(DamageTest, ALostRollUpIsNoticed) {
+  std::shared_ptr<JobJournal> a = Create("a");
+  a->Retain(1 << 17);
+  for (int64_t i = 0; a->compacted_revision() < 5000; ++i) {
+    ASSERT_TRUE(AppendAndWait(*a, MakeIterations(1000 * i, 1000)).ok());
+    a->Retain(1 << 17);
+  }
+  a.reset();
+  Close();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+  Sql("DELETE FROM rollups WHERE bucket = 2");
+  EXPECT_THAT(CheckStore(path_)->jobs[0].damage, HasSubstr("roll-ups tell of"));
+}
+
+// ----------------------------------------------------------------------- Notes, tables, indexes
+
+TEST_F(DamageTest, NotesThatNobodyWroteRemoveNothing) {
+  CreateLong("a");
+  CreateLong("b");
+  Close();
+  Sql("INSERT INTO deleted_jobs (number) VALUES (2);"
+      "INSERT INTO folders_to_remove (job_id) VALUES ('../../etc'), ('b'), ('c')");
+  const absl::StatusOr<StoreReport> report = CheckStore(path_);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(report->problems,
+              ElementsAre(HasSubstr("job number 2 was deleted"), HasSubstr("\"../../etc\""),
+                          HasSubstr("\"b\""), HasSubstr("\"c\"")));
+  Open();
+  EXPECT_THAT(*journal_->FoldersToRemove(), IsEmpty());
+  EXPECT_TRUE(journal_->DeleteJob("a").ok());  // what removes rows is at work
+  Open();
+  EXPECT_EQ(ReadAll(*Job("b")).size(), 481u);
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+TEST_F(DamageTest, TheNumberOfTheLastJobIsMadeAnew) {
+  Create("a");
+  int created = 0;
+  for (const char* change : {"seq = 0", "seq = 1 << 60", "name = 'x'"}) {
+    Close();
+    Sql(std::string("UPDATE sqlite_sequence SET ") + change);
+    EXPECT_FALSE(CheckStore(path_)->whole()) << change;
+    Open();
+    EXPECT_FALSE(journal_->is_new());
+    EXPECT_TRUE(Create("b" + std::to_string(++created))->damage().ok());
+    EXPECT_TRUE(CheckStore(path_)->whole()) << change;
+  }
+}
+
+TEST_F(DamageTest, AnIndexThatIsMissingIsMadeAnew) {
+  CreateLong("a");
+  for (const char* index : {"rows_of_other_kinds", "rows_of_requests", "rows_of_evaluations"}) {
+    Close();
+    Sql(std::string("DROP INDEX ") + index);
+    const absl::StatusOr<StoreReport> report = CheckStore(path_);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_FALSE(report->readable);
+    EXPECT_THAT(report->problems,
+                ElementsAre(AllOf(HasSubstr(index), HasSubstr("descentd makes"))));
+    Open();
+    EXPECT_EQ(EventsOf(*Job("a")->FindRequest("r3")).size(), 2u);
+    EXPECT_TRUE(CheckStore(path_)->whole());
+  }
+}
+
+TEST_F(DamageTest, AnotherIndexOfItsNameIsMadeAnewToo) {
+  CreateLong("a");
+  Close();
+  Sql("DROP INDEX rows_of_requests; CREATE INDEX rows_of_requests ON rows (request_id)");
+  EXPECT_FALSE(CheckStore(path_)->whole());
+  Open();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+TEST_F(DamageTest, ATriggerIsSaid) {
+  Create("a");
+  Close();
+  Sql("CREATE TRIGGER sly AFTER INSERT ON rows BEGIN DELETE FROM rows WHERE id = new.id; END");
+  EXPECT_THAT(CheckStore(path_)->problems, ElementsAre(HasSubstr("the trigger `sly`")));
+}
+
+class SchemaTest : public DamageTest,
+                   public ::testing::WithParamInterface<std::pair<const char*, const char*>> {};
+
+TEST_P(SchemaTest, TablesThatAreNotThereAreSaidInWords) {
+  Create("a");
+  Close();
+  Sql(GetParam().first);
+  const absl::Status refused = Journal::Open({.path = path_}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss) << refused;
+  const absl::StatusOr<StoreReport> report = CheckStore(path_);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_FALSE(report->whole());
+  EXPECT_FALSE(report->readable);
+  ASSERT_FALSE(report->problems.empty());
+  for (const std::string& text : {std::string(refused.message()), report->problems[0]}) {
+    EXPECT_THAT(text, AllOf(HasSubstr(GetParam().second), HasSubstr("from a copy"),
+                            Not(HasSubstr("SELECT")), Not(HasSubstr("SQLite code"))));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Tables, SchemaTest,
+    ::testing::Values(
+        std::pair("DROP TABLE jobs", "the table `jobs` is missing"),
+        std::pair("DROP TABLE rows", "the table `rows` is missing"),
+        std::pair("DROP TABLE rollups", "the table `rollups` is missing"),
+        std::pair("DROP TABLE heads", "the table `heads` is missing"),
+        std::pair("DROP TABLE deleted_jobs", "the table `deleted_jobs` is missing"),
+        std::pair("DROP TABLE folders_to_remove", "the table `folders_to_remove` is missing"),
+        std::pair("ALTER TABLE rows DROP COLUMN checksum",
+                  "the column `checksum` of the table `rows` is missing"),
+        std::pair("ALTER TABLE jobs RENAME COLUMN snapshot TO snapsh0t",
+                  "the column `snapshot` of the table `jobs` is missing"),
+        std::pair("PRAGMA user_version = 3", "the table `jobs` has a column `checksum`"),
+        std::pair("PRAGMA user_version = 2", "has a column"),
+        std::pair("PRAGMA user_version = 1", "has a column"),
+        std::pair("PRAGMA user_version = 0", "it is of version 0")));
 
 TEST_F(DamageTest, WhoeverIsToKnowIsToldOnceAndSubscribersAreWoken) {
   CreateLong("a");
