@@ -59,6 +59,14 @@ absl::Status CheckRoomForJob(const Journal& journal) {
   return CheckStore(journal, "No job was made", "Submit it again when there is room");
 }
 
+absl::Status FolderIsKept(const std::string& job_id) {
+  return MakeError(absl::StatusCode::kAlreadyExists,
+                   absl::StrCat("jobs/", job_id,
+                                " has a folder that may be that of a job whose name the store has "
+                                "lost; choose another job_id, or leave it out"),
+                   reason::kJobExists);
+}
+
 // Whether a job may have come of this request: what the request says is what the job has. (The
 // journal keeps the resolved spec, not what was asked.)
 bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
@@ -104,10 +112,11 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
   if (request.job_id().empty()) {
     do {
       creation->job_id = DrawJobId();
-    } while (IsTaken(creation->job_id));
+    } while (IsTaken(creation->job_id) || kept_folders_.count(creation->job_id) > 0);
   } else {
     if (absl::Status status = CheckJobId(request.job_id()); !status.ok()) return done(status);
     if (IsTaken(request.job_id())) return done(JobExists(request.job_id()));
+    if (kept_folders_.count(request.job_id()) > 0) return done(FolderIsKept(request.job_id()));
     creation->job_id = request.job_id();
   }
   creations_.insert(creation);

@@ -86,6 +86,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
   absl::StatusOr<JobPtr> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<JobPtr> AllJobs() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasJob(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::string DirOf(const std::string& job_id) const;
   // The name in Secrets of the programs that may run this job: not those of a deleted namesake.
   static std::string SecretNameOf(const Job& job);
@@ -154,6 +155,9 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::map<int64_t, int64_t> validations_;     // calls of Validate: to the supervisor's numbers
   std::set<std::string> loading_predictions_;  // ids of those whose job's history is being read
   std::map<std::string, std::string> request_ids_;  // of creations: to job ids
+  // Since the start: ids of jobs whose own ones the store has lost, and folders that may be theirs.
+  std::vector<std::string> nameless_;
+  std::set<std::string> kept_folders_;
 
   std::atomic<bool> stopping_ = false;
   std::atomic<int64_t> restarts_ = 0;

@@ -80,6 +80,8 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
   if (stopping_) return ShuttingDown();
   const absl::StatusOr<JobPtr> found = Find(request.name());
   if (!found.ok()) return found.status();
+  // What its first event says of model and data may be lost with it.
+  if (absl::Status damage = (*found)->damage(); !damage.ok()) return damage;
   v1::Job job = (*found)->Durable();
   if (job.spec().objective().has_function()) {
     return MakeError(absl::StatusCode::kFailedPrecondition,

@@ -18,6 +18,7 @@
 
 namespace descent::daemon {
 
+using server::LogError;
 using server::LogInfo;
 using server::LogWarning;
 using server::MutexLock;
@@ -79,6 +80,7 @@ void JobsServiceImpl::Insert(const JobPtr& job) {
 
 absl::Status JobsServiceImpl::Load() {
   absl::Status status = journal_->ReadJobs([this](const StoredJob& stored) {
+    if (stored.name_is_lost) nameless_.push_back(stored.journal->job_id());
     auto job = std::make_shared<Job>(EnvironmentOf(stored.journal->job_id()), stored);
     if (!rules::IsFinal(stored.snapshot.state())) {
       absl::Status loaded = job->LoadHistory();
@@ -109,17 +111,16 @@ void JobsServiceImpl::TakeUp(const JobPtr& job) {
 absl::Status JobsServiceImpl::SweepFolders() {
   absl::StatusOr<std::vector<std::string>> deleted = journal_->FoldersToRemove();
   if (!deleted.ok()) return deleted.status();
-  for (const std::string& id : *deleted) RemoveFolder(id);
+  for (const std::string& id : *deleted) {
+    if (!HasJob(id)) RemoveFolder(id);
+  }
 
   const std::string folder = options_.data_dir + "/jobs";
   std::error_code error;
   std::vector<std::string> strangers;  // no job's, with files in them
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
-    {
-      MutexLock lock(mutex_);
-      if (jobs_.count(name) > 0) continue;
-    }
+    if (HasJob(name)) continue;
     if (!entry.is_directory(error)) continue;
     if (HasFiles(entry.path())) {
       strangers.push_back(name);
@@ -140,6 +141,17 @@ absl::Status JobsServiceImpl::SweepFolders() {
         "moves the folders to ",
         options_.data_dir, "/orphans"));
   }
+  if (!nameless_.empty()) {
+    // No deletion was noted, so that one of these may be what is left of such a job.
+    kept_folders_.insert(strangers.begin(), strangers.end());
+    LogError("store",
+             absl::StrCat("the store has lost the names of ", absl::StrJoin(nameless_, ", "),
+                          "; the folders ", named, " in ", folder,
+                          " may be theirs, and stay where they are. Once these jobs are deleted, "
+                          "the next start moves the folders to ",
+                          options_.data_dir, "/orphans"));
+    return absl::OkStatus();
+  }
   const std::string orphans = options_.data_dir + "/orphans";
   std::filesystem::create_directories(orphans, error);
   for (const std::string& name : strangers) {
@@ -152,6 +164,11 @@ absl::Status JobsServiceImpl::SweepFolders() {
   LogWarning("store", absl::StrCat("folders of jobs that are not in the store were moved to ",
                                    orphans, ": ", named));
   return absl::OkStatus();
+}
+
+bool JobsServiceImpl::HasJob(const std::string& id) const {
+  MutexLock lock(mutex_);
+  return jobs_.count(id) > 0;
 }
 
 void JobsServiceImpl::RemoveFolder(const std::string& id) {
