@@ -70,6 +70,51 @@ def test_a_damaged_job_is_out_of_service_and_the_others_go_on(daemon, connect, f
     assert daemon.get("/readyz") == (200, "ok\n")
 
 
+def test_files_of_checkpoints_are_looked_at_too(daemon, connect, folder):
+    client = connect(daemon.grpc)
+    spec = specs.linear_regression(folder, iterations=2000)
+    spec.checkpoints.every_iterations = 500
+    spec.checkpoints.keep = 2
+    client.wait_until_final(client.create(spec, job_id="a").name)
+    assert check(daemon).stdout == "1 job, all whole\n"  # beside the daemon
+    files = sorted((daemon.data_dir / "jobs" / "a" / "checkpoints").iterdir())
+    assert len(files) == 2
+    with open(files[0], "r+b") as file:
+        file.seek(files[0].stat().st_size - 64)
+        file.write(b"x" * 64)
+    files[1].unlink()
+    found = check(daemon)
+    assert found.returncode == 1 and found.stderr == ""
+    lines = found.stdout.splitlines()
+    assert f"{files[0]} is not what was written: its SHA-256 is another" in lines[0]
+    assert lines[1].startswith("jobs/a: checkpoint ") and lines[1].endswith(
+        f"{files[1]} is missing"
+    )
+    assert lines[2:] == ["1 job, 1 damaged"]
+    report = json.loads(check(daemon, "--json").stdout)
+    assert not report["whole"] and len(report["jobs"][0]["checkpoints"]) == 2
+    assert check(daemon, "--skip_checkpoints").stdout == "1 job, all whole\n"
+
+
+def test_tables_that_are_missing_are_said_in_words(daemon, connect, folder):
+    finished_job(connect(daemon.grpc), folder, "a")
+    daemon.stop()
+    with sqlite3.connect(daemon.data_dir / "descent.db") as database:
+        database.execute("DROP INDEX rows_of_requests")
+    database.close()
+    assert "rows_of_requests" in check(daemon).stdout
+    daemon.start()  # makes it anew
+    assert check(daemon).stdout == "1 job, all whole\n"
+    daemon.stop()
+    with sqlite3.connect(daemon.data_dir / "descent.db") as database:
+        database.execute("DROP TABLE rollups")
+    database.close()
+    found = check(daemon)
+    assert found.returncode == 1 and "the table `rollups` is missing" in found.stdout
+    with pytest.raises(RuntimeError, match=r"the table `rollups` is missing.*from a copy"):
+        daemon.start()
+
+
 def test_a_database_that_is_taken_away_is_said_at_once_and_at_the_next_start(
     daemon, connect, folder
 ):

@@ -7,30 +7,40 @@
 #include <system_error>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "proto/rules/names.h"
 #include "server/daemon/sockets/descriptors.h"
 
 namespace descent::daemon {
-namespace {
-
-bool IsIntact(const CheckpointRecord& record, const std::string& path, const FileDigest& digest) {
+std::string FaultOfCheckpoint(const CheckpointRecord& record, const std::string& path,
+                              const FileDigest& digest) {
   std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  if (error || static_cast<int64_t>(size) != record.bytes) return false;
-  if (!digest) return true;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return absl::StrCat(path, " is missing");
+  }
+  if (!error && !std::filesystem::is_regular_file(status)) {
+    return absl::StrCat(path, " is no regular file");
+  }
+  const auto size = error ? 0 : static_cast<int64_t>(std::filesystem::file_size(path, error));
+  if (error) return absl::StrCat(path, " can't be looked at: ", error.message());
+  if (size != record.bytes) {
+    return absl::StrCat(path, " has ", size, " bytes, where the journal says ", record.bytes);
+  }
+  if (!digest) return "";
   const std::string found = digest(path);
-  return found == record.sha256 || (found.empty() && !CheckDescriptors().ok());
+  if (found == record.sha256 || (found.empty() && !CheckDescriptors().ok())) return "";
+  return absl::StrCat(
+      path, found.empty() ? " can't be read" : " is not what was written: its SHA-256 is another");
 }
-
-}  // namespace
 
 Inspection InspectCheckpoints(const std::string& folder,
                               const std::vector<CheckpointRecord>& candidates,
                               const FileDigest& digest) {
   Inspection inspection;
   for (const CheckpointRecord& record : candidates) {
-    if (IsIntact(record, rules::CheckpointPath(folder, record.name), digest)) {
+    if (FaultOfCheckpoint(record, rules::CheckpointPath(folder, record.name), digest).empty()) {
       inspection.checkpoint = record;
       break;
     }

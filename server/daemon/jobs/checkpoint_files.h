@@ -16,15 +16,20 @@ namespace descent::daemon {
 // The SHA-256 of a file's bytes, hexadecimal; empty if it can't be read.
 using FileDigest = std::function<std::string(const std::string& path)>;
 
+// Why the file at `path` is not the one that is recorded, as a clause; empty: it is. It must be a
+// regular file of the recorded size and, if `digest` is given, of the recorded digest. One that
+// can't be read for want of a descriptor counts as intact: the worker that loads it will look at
+// it.
+std::string FaultOfCheckpoint(const CheckpointRecord& record, const std::string& path,
+                              const FileDigest& digest);
+
 // What an attempt can begin from.
 struct Inspection {
   CheckpointRecord checkpoint{.iteration = -1};  // −1, and no name: the starting point
   std::vector<std::string> passed_over;          // newer ones that are missing or damaged
 };
 
-// The first of `candidates` whose file is intact: of the recorded size and, if `digest` is given,
-// with the recorded digest. A file that can't be read for want of a descriptor counts as intact:
-// the worker that loads it will look at it.
+// The first of `candidates` whose file is the recorded one, as FaultOfCheckpoint says.
 Inspection InspectCheckpoints(const std::string& folder,
                               const std::vector<CheckpointRecord>& candidates,
                               const FileDigest& digest);

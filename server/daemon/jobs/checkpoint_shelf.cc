@@ -22,6 +22,11 @@ std::optional<int64_t> ParseIteration(const std::string& text) {
 
 }  // namespace
 
+int64_t KeptCheckpoints(const v1::Checkpoints& policy) {
+  constexpr int64_t kDefaultKeep = 3;
+  return std::max<int64_t>(1, policy.has_keep() ? policy.keep() : kDefaultKeep);
+}
+
 void CheckpointShelf::Apply(const v1::Event& event) {
   if (!event.has_checkpoint_saved()) return;
   const v1::CheckpointSaved& saved = event.checkpoint_saved();

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "descent/v1/event.pb.h"
+#include "descent/v1/spec.pb.h"
 #include "server/daemon/jobs/lineage.h"
 
 namespace descent::daemon {
@@ -22,6 +23,9 @@ struct CheckpointRecord {
   int64_t bytes = 0;
   int64_t revision = 0;  // of its CheckpointSaved
 };
+
+// How many of its newest checkpoints a job keeps.
+int64_t KeptCheckpoints(const v1::Checkpoints& policy);
 
 // Which checkpoints a job has, who reads them, and which are due to go (DESIGN.md, 1, rule 7). It
 // looks at no file (checkpoint_files.h does): it says which to load and which to remove. Not

@@ -18,8 +18,6 @@ namespace {
 
 using server::MutexLock;
 
-constexpr int64_t kDefaultKeep = 3;
-
 // A snapshot that was damaged is folded anew, from nothing.
 JobFold FoldOf(const StoredJob& stored) {
   if (stored.snapshot.head_revision() == 0) return JobFold(stored.journal->job_id());
@@ -250,8 +248,7 @@ void Job::OnHeartbeat(const WorkerPtr& worker) {
 // ------------------------------------------------------------------------------------- Checkpoints
 
 int64_t Job::KeptCheckpoints() const {
-  const v1::Checkpoints& policy = present().given().spec().checkpoints();
-  return std::max<int64_t>(1, policy.has_keep() ? policy.keep() : kDefaultKeep);
+  return daemon::KeptCheckpoints(present().given().spec().checkpoints());
 }
 
 void Job::DeleteOldCheckpoints() {

@@ -15,7 +15,6 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -25,16 +24,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/rpc_status.h"
-#include "proto/rules/names.h"
 #include "server/common/clock.h"
 #include "server/common/log.h"
 #include "server/daemon/api/server.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/jobs/service.h"
-#include "server/daemon/journal/check.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/launch/launcher.h"
 #include "server/daemon/launch/local.h"
+#include "server/daemon/main/check.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/requests.h"
@@ -104,48 +102,6 @@ absl::Status CheckLog(const std::string& database) {
       absl::StrCat("There is ", log, ", but no ", database,
                    ": the database was lost. Put it back from a copy, and move the log away; or "
                    "begin anew with --new_store"));
-}
-
-// Runs `descentd check`: 0 if the store is whole, 1 if it is not, 2 if it can't be looked at.
-int Check(const Flags& flags, bool json) {
-  const std::string path = flags.data_dir + "/descent.db";
-  const absl::StatusOr<StoreReport> report = CheckStore(path);
-  if (!report.ok()) {
-    std::cerr << "descentd: can't check " << path << ": " << std::string(report.status().message())
-              << "\n";
-    return 2;
-  }
-  if (json) {
-    nlohmann::json jobs = nlohmann::json::array();
-    for (const StoreReport::Job& job : report->jobs) {
-      nlohmann::json& entry = jobs.emplace_back();
-      entry = {{"job", rules::JobName(job.job_id)},
-               {"head_revision", job.head_revision},
-               {"whole", job.damage.empty()}};
-      if (!job.damage.empty()) entry["damage"] = job.damage;
-    }
-    const nlohmann::json all = {{"path", path},
-                                {"whole", report->whole()},
-                                {"jobs", std::move(jobs)},
-                                {"problems", report->problems}};
-    std::cout << all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
-    return report->whole() ? 0 : 1;
-  }
-  for (const std::string& problem : report->problems) std::cout << path << ": " << problem << "\n";
-  size_t damaged = 0;
-  for (const StoreReport::Job& job : report->jobs) {
-    if (job.damage.empty()) continue;
-    ++damaged;
-    std::cout << rules::JobName(job.job_id) << ": " << job.damage << "\n";
-  }
-  std::cout << report->jobs.size() << (report->jobs.size() == 1 ? " job, " : " jobs, ");
-  if (report->whole()) {
-    std::cout << "all whole\n";
-  } else {
-    std::cout << damaged << " damaged"
-              << (report->problems.empty() ? "" : ", and the database itself") << "\n";
-  }
-  return report->whole() ? 0 : 1;
 }
 
 // Blocks until SIGTERM or SIGINT.
@@ -323,12 +279,15 @@ int Main(int argc, char** argv) {
   app.add_flag("--new_store", flags.new_store,
                "Begins with an empty store although there are folders of jobs, whose database was "
                "lost; they are moved to orphans/");
-  bool json = false;
+  CheckOptions check_options;
   CLI::App* check = app.add_subcommand(
       "check",
-      "Reads all of the store in --data_dir and says what is damaged. Exit status: 0 all is "
-      "whole, 1 something is damaged, 2 it can't be read. The daemon may run meanwhile");
-  check->add_flag("--json", json, "As JSON");
+      "Reads all of the store in --data_dir, journals and checkpoints, and says what is damaged. "
+      "Exit status: 0 all is whole, 1 something is damaged, 2 it can't be read. The daemon may run "
+      "meanwhile");
+  check->add_flag("--json", check_options.json, "As JSON");
+  check->add_flag("--skip_checkpoints", check_options.skip_checkpoints,
+                  "Leaves out the files of checkpoints, of which every byte is read");
   check->fallthrough();  // --data_dir after it
   app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
   try {
@@ -337,7 +296,7 @@ int Main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
-  return check->parsed() ? Check(flags, json) : Serve(flags);
+  return check->parsed() ? Check(flags.data_dir, check_options) : Serve(flags);
 }
 
 }  // namespace

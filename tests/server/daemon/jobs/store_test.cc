@@ -2,17 +2,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "proto/rpc_status.h"
+#include "server/daemon/jobs/checkpoint_check.h"
 #include "tests/server/daemon/jobs/harness.h"
 
 namespace descent::daemon {
 namespace {
 
+using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 class StoreTest : public JobsTest {
@@ -70,6 +76,164 @@ TEST_F(StoreTest, AJobWhoseJournalIsDamagedIsOutOfServiceAlone) {
   EXPECT_TRUE(jobs_->Get(Ann(), "jobs/b")->damage().empty());
   EXPECT_TRUE(Delete("a").ok());
   EXPECT_TRUE(journal_->damage().ok());
+}
+
+// What is wrong is said, not what seems to be missing of it.
+TEST_F(StoreTest, APredictionBySuchAJobIsRefusedWithTheDamage) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->SaveCheckpoint();
+  worker->Finish();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  StopDaemon();
+  Sql("UPDATE rows SET entries = zeroblob(length(entries)) WHERE id & 1099511627775 = 1");
+  StartDaemon();
+  class Sink final : public PredictionSink {
+   public:
+    void OnResponse(v1::PredictJobResponse) override {}
+    void OnEnd(const absl::Status& status) override { end.set_value(status); }
+    std::promise<absl::Status> end;
+  };
+  const auto sink = std::make_shared<Sink>();
+  v1::PredictJobRequest request;
+  request.set_name("jobs/a");
+  const auto prediction = jobs_->Predict(Ann(), request, sink);
+  EXPECT_EQ(sink->end.get_future().get(), JournalOf("a")->damage());
+}
+
+TEST_F(StoreTest, ALostJobIsNoDeletedOne) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  Kill(*worker);
+  StopDaemon();
+  Sql("DELETE FROM jobs");
+  StartDaemon();
+  EXPECT_TRUE(Exists("jobs/a/checkpoints/0-3.safetensors"));
+  EXPECT_FALSE(Exists("orphans"));
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/lost-1")->damage(), HasSubstr("nobody deleted it"));
+  EXPECT_FALSE(journal_->damage().ok());
+  // Nor does somebody else get its folder.
+  const absl::Status refused = Create("a").Get().status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("whose name the store has lost"));
+  EXPECT_TRUE(Exists("jobs/a/checkpoints/0-3.safetensors"));
+  EXPECT_TRUE(Delete("lost-1").ok());
+  EXPECT_TRUE(journal_->damage().ok());
+  StopDaemon();
+  StartDaemon();
+  EXPECT_TRUE(Exists("orphans/a/checkpoints/0-3.safetensors"));
+}
+
+TEST_F(StoreTest, AJobThatIsCalledAsNoneCanBeIsOutOfServiceAndTouchesNothing) {
+  std::filesystem::create_directories(folder_.File("etc"));
+  std::ofstream(folder_.File("etc/passwd")) << "x";
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  Kill(*worker);
+  StopDaemon();
+  Sql("UPDATE jobs SET job_id = '../etc'");
+  StartDaemon();
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/a")->damage(), HasSubstr("\"../etc\""));
+  EXPECT_TRUE(Exists("jobs/a/checkpoints/0-3.safetensors"));
+  EXPECT_TRUE(Delete("a").ok());
+  EXPECT_FALSE(Exists("jobs/a"));
+  StopDaemon();
+  StartDaemon();
+  EXPECT_TRUE(Exists("etc/passwd"));
+  EXPECT_EQ(jobs_->List(Ann(), {})->jobs_size(), 0);
+}
+
+TEST_F(StoreTest, ANoteThatNobodyWroteRemovesNoFolder) {
+  std::filesystem::create_directories(folder_.File("etc"));
+  std::ofstream(folder_.File("etc/passwd")) << "x";
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->SaveCheckpoint();
+  worker->Finish();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  StopDaemon();
+  Sql("INSERT INTO folders_to_remove (job_id) VALUES ('../etc'), ('a')");
+  StartDaemon();
+  EXPECT_TRUE(Exists("etc/passwd"));
+  EXPECT_TRUE(Exists("jobs/a/checkpoints/0-3.safetensors"));
+}
+
+// ------------------------------------------------------------------------ The files of checkpoints
+
+class CheckpointCheckTest : public StoreTest {
+ protected:
+  // Checkpoints 0-1 to 0-5, of which three are kept.
+  void SetUp() override {
+    worker_ = RunJob("a");
+    for (int64_t i = 1; i <= 5; ++i) {
+      worker_->Train(i);
+      worker_->SaveCheckpoint();
+      worker_->Flush();
+      ASSERT_TRUE(worker_->AwaitAcknowledged());
+    }
+    Settle();
+  }
+  // What is wrong with them.
+  std::vector<std::string> Check() {
+    absl::StatusOr<StoreReport> report = CheckStore(folder_.File("descent.db"));
+    EXPECT_TRUE(report.ok()) << report.status();
+    const auto digest = [this](const std::string& path) {
+      const std::string name = std::filesystem::path(path).stem();
+      return name == other_ ? std::string("of another") : "of " + name;  // as FakeWorker's
+    };
+    std::vector<std::string> looked_at;
+    const absl::Status status = CheckCheckpoints(
+        folder_.path(), digest, [&](const std::string& what) { looked_at.push_back(what); },
+        &*report);
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_THAT(looked_at, ElementsAre("checkpoint 0-3 of jobs/a", "checkpoint 0-4 of jobs/a",
+                                       "checkpoint 0-5 of jobs/a"));
+    EXPECT_EQ(report->whole(), report->jobs.at(0).checkpoints.empty());
+    return report->jobs.at(0).checkpoints;
+  }
+  std::string File(const std::string& name) {
+    return folder_.File("jobs/a/checkpoints/" + name + ".safetensors");
+  }
+
+  std::shared_ptr<FakeWorker> worker_;
+  std::string other_;
+};
+
+TEST_F(CheckpointCheckTest, ThoseThatAreKeptAreWholeAndNobodyAsksForOthers) {
+  EXPECT_FALSE(std::filesystem::exists(File("0-2")));
+  EXPECT_THAT(Check(), IsEmpty());
+}
+
+TEST_F(CheckpointCheckTest, AMissingOneIsNoticed) {
+  std::filesystem::remove(File("0-4"));
+  EXPECT_THAT(Check(), ElementsAre(AllOf(HasSubstr("checkpoint 0-4: "), HasSubstr("is missing"))));
+  std::filesystem::remove_all(folder_.File("jobs/a/checkpoints"));
+  EXPECT_THAT(Check(), SizeIs(3));
+}
+
+TEST_F(CheckpointCheckTest, OneOfAnotherSizeIsNoticed) {
+  std::ofstream(File("0-4"), std::ios::app) << "x";
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("has 4 bytes, where the journal says 3")));
+}
+
+TEST_F(CheckpointCheckTest, OtherBytesAreNoticed) {
+  other_ = "0-4";
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("its SHA-256 is another")));
+}
+
+TEST_F(CheckpointCheckTest, WhatIsNoFileIsNoticedAndNotWaitedFor) {
+  std::filesystem::remove(File("0-4"));
+  ASSERT_EQ(::mkfifo(File("0-4").c_str(), 0600), 0);
+  std::filesystem::remove(File("0-5"));
+  std::filesystem::create_directory(File("0-5"));
+  EXPECT_THAT(Check(), ElementsAre(HasSubstr("0-4.safetensors is no regular file"),
+                                   HasSubstr("0-5.safetensors is no regular file")));
 }
 
 TEST_F(StoreTest, DamageThatIsFoundDuringTheRunEndsItsService) {
