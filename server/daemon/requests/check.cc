@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
+#include "proto/for_each_message.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
@@ -49,6 +52,10 @@ class Violations {
     }
   }
 
+  void CheckNotNegative(const char* field, int64_t value) {
+    if (value < 0) Add(field, absl::StrCat("must not be negative, is ", value));
+  }
+
   absl::Status ToStatus() && {
     if (violations_.empty()) return absl::OkStatus();
     std::string message = absl::StrCat(violations_[0].field, ": ", violations_[0].description);
@@ -60,30 +67,15 @@ class Violations {
   }
 
   // Finds fields that the sender's version of the protocol has and ours has not.
-  void CheckUnknown(const google::protobuf::Message& message, const std::string& path) {
-    const google::protobuf::Reflection& reflection = *message.GetReflection();
-    const google::protobuf::UnknownFieldSet& unknown = reflection.GetUnknownFields(message);
-    if (!unknown.empty()) {
-      Add(path.empty() ? absl::StrCat("#", unknown.field(0).number())
-                       : absl::StrCat(path, ".#", unknown.field(0).number()),
-          absl::StrCat("field number ", unknown.field(0).number(), " of ",
-                       message.GetDescriptor()->full_name(),
+  void CheckUnknown(const google::protobuf::Message& request) {
+    ForEachMessage("", request, [this](const std::string& path, const auto& message) {
+      const auto& unknown = message.GetReflection()->GetUnknownFields(message);
+      if (unknown.empty()) return;
+      const int number = unknown.field(0).number();
+      Add(absl::StrCat(path, path.empty() ? "" : ".", "#", number),
+          absl::StrCat("field number ", number, " of ", message.GetDescriptor()->full_name(),
                        " is not known to this server; it may be older than the client"));
-    }
-    std::vector<const google::protobuf::FieldDescriptor*> fields;
-    reflection.ListFields(message, &fields);
-    for (const auto* field : fields) {
-      if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-      const std::string child = path.empty() ? field->name() : path + "." + field->name();
-      if (!field->is_repeated()) {
-        CheckUnknown(reflection.GetMessage(message, field), child);
-        continue;
-      }
-      for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
-        CheckUnknown(reflection.GetRepeatedMessage(message, field, i),
-                     absl::StrCat(child, "[", i, "]"));
-      }
-    }
+    });
   }
 
  private:
@@ -134,7 +126,7 @@ void CheckCommand(const v1::Command& command, const std::string& field, Violatio
 template <class Request>
 Violations Begin(const Request& request) {
   Violations violations;
-  violations.CheckUnknown(request, "");
+  violations.CheckUnknown(request);
   return violations;
 }
 
@@ -173,9 +165,7 @@ absl::Status CheckRequest(const v1::GetJobRequest& request) {
 
 absl::Status CheckRequest(const v1::ListJobsRequest& request) {
   Violations violations = Begin(request);
-  if (request.page_size() < 0) {
-    violations.Add("page_size", absl::StrCat("must not be negative, is ", request.page_size()));
-  }
+  violations.CheckNotNegative("page_size", request.page_size());
   if (request.filter().size() > 4096) violations.Add("filter", "is longer than 4096 bytes");
   return std::move(violations).ToStatus();
 }
@@ -195,10 +185,7 @@ absl::Status CheckRequest(const v1::ValidateSpecRequest& request) {
 absl::Status CheckRequest(const v1::WatchJobRequest& request) {
   Violations violations = Begin(request);
   violations.CheckName(request.name());
-  if (request.after_revision() < 0) {
-    violations.Add("after_revision",
-                   absl::StrCat("must not be negative, is ", request.after_revision()));
-  }
+  violations.CheckNotNegative("after_revision", request.after_revision());
   for (int i = 0; i < request.kinds_size(); ++i) {
     if (request.kinds(i) == v1::EVENT_KIND_UNSPECIFIED ||
         !v1::EventKind_IsValid(request.kinds(i))) {
@@ -206,9 +193,7 @@ absl::Status CheckRequest(const v1::WatchJobRequest& request) {
                      absl::StrCat(static_cast<int>(request.kinds(i)), " is not an EventKind"));
     }
   }
-  if (request.every() < 0) {
-    violations.Add("every", absl::StrCat("must not be negative, is ", request.every()));
-  }
+  violations.CheckNotNegative("every", request.every());
   return std::move(violations).ToStatus();
 }
 
@@ -228,10 +213,7 @@ absl::Status CheckRequest(const v1::CommandJobRequest& request) {
   for (int i = 0; i < request.commands_size(); ++i) {
     CheckCommand(request.commands(i), absl::StrCat("commands[", i, "]"), &violations);
   }
-  if (request.has_at_iteration() && request.at_iteration() < 0) {
-    violations.Add("at_iteration",
-                   absl::StrCat("must not be negative, is ", request.at_iteration()));
-  }
+  violations.CheckNotNegative("at_iteration", request.at_iteration());
   return std::move(violations).ToStatus();
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/data/file.h"
 #include "descent/v1/options.pb.h"
+#include "proto/for_each_message.h"
 #include "server/worker/bridge/prepare_parts.h"
 #include "server/worker/bridge/source_spec.h"
 

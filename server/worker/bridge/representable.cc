@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "proto/for_each_message.h"
 #include "proto/rules/reasons.h"
 
 namespace descent::worker {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
+#include "proto/for_each_message.h"
 #include "proto/rules/reasons.h"
 
 namespace descent::worker {
@@ -41,26 +42,6 @@ void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t
   violations->Add(field,
                   absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
                   reason::kOutOfRange);
-}
-
-void ForEachMessage(const std::string& field, const google::protobuf::Message& message,
-                    VisitMessage visit) {
-  visit(field, message);
-  const google::protobuf::Reflection& reflection = *message.GetReflection();
-  std::vector<const google::protobuf::FieldDescriptor*> given;
-  reflection.ListFields(message, &given);
-  for (const google::protobuf::FieldDescriptor* member : given) {
-    if (member->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string inner = absl::StrCat(field, field.empty() ? "" : ".", member->name());
-    if (!member->is_repeated()) {
-      ForEachMessage(inner, reflection.GetMessage(message, member), visit);
-      continue;
-    }
-    for (int i = 0; i < reflection.FieldSize(message, member); ++i) {
-      ForEachMessage(absl::StrCat(inner, "[", i, "]"),
-                     reflection.GetRepeatedMessage(message, member, i), visit);
-    }
-  }
 }
 
 void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations) {

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "descent/v1/spec.pb.h"
 
@@ -43,13 +42,6 @@ std::string Sentence(const absl::Status& status);
 // OUT_OF_RANGE unless least ≤ value ≤ most.
 void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
                  Violations* violations);
-
-// Shows `visit` the message, which is at `field` of the spec (empty: the spec itself), then what is
-// in it at any depth, each with its own field.
-using VisitMessage =
-    absl::FunctionRef<void(const std::string& field, const google::protobuf::Message& message)>;
-void ForEachMessage(const std::string& field, const google::protobuf::Message& message,
-                    VisitMessage visit);
 
 // Fields that this version of the protocol does not know, at any depth: they may mean something
 // that would silently not happen.
