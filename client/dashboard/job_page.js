@@ -155,8 +155,9 @@ export class JobPage {
     const started = toMillis(job.start_time_unix_nanos);
     setText(this.id, started ? `${this.name} · started ${moment(started)}` : this.name);
     this.state.update(history.state, {diverged: history.diverged});
-    setText(this.reason, history.stateReason);
-    setHidden(this.reason, !history.stateReason);
+    const reason = job.stalled || history.stateReason;
+    setText(this.reason, reason);
+    setHidden(this.reason, !reason);
     this.reason.classList.toggle('bad', history.state === 'FAILED');
     this.actions.update({state: history.state, ended, enabled, iteration: history.points.lastIndex});
     this.stats.update(job, history);

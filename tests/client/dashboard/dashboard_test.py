@@ -144,6 +144,18 @@ def test_unknown_job_says_so(page, server):
     page.one(".empty", "there is no jobs/nobody")
 
 
+def test_why_nothing_moves_is_said(page):
+    run = FakeRun("waits")
+    run.start()
+    run.stalled = "the disk of /data is full (0 bytes free); waiting for room"
+    server = FakeServer([run])
+    page.open(server.url)
+    page.one(".jobs .reason", run.stalled)
+    page.open(server.url + "#/jobs/waits")
+    page.one(".names .reason", run.stalled)
+    server.go_away()
+
+
 def test_damaged_journal_is_said_and_not_asked_for_again(page):
     run = FakeRun("broken")
     run.start()

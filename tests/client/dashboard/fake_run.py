@@ -59,6 +59,7 @@ class FakeRun:
         self.initial, self.seconds_per_iteration = step_size, seconds
         self.more_summary = summary or {}
         self.damage = ""
+        self.stalled = ""
         self.matrix, self.metrics = [870, 130, 71, 929], []
         self.changed = threading.Condition()
         self.journal = []  # (kind, event without revision) or, for iterations, a tuple
@@ -338,6 +339,8 @@ class FakeRun:
                 out["dials"] += [{"path": "optimizer.adam.beta2", "value": 0.999}]
             if self.damage:
                 out["damage"] = self.damage
+            if self.stalled:
+                out["stalled"] = self.stalled
             if self.last_evaluation:
                 out["last_evaluation"] = self.last_evaluation
             return out

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -62,6 +63,7 @@ class FaultTest : public ::testing::Test {
   ~FaultTest() override {
     FaultyVfs::Get().fail_sync = 0;
     FaultyVfs::Get().fail_write = 0;
+    FaultyVfs::Get().fail_errno = EIO;
     FaultyVfs::Get().synced_folder.clear();
     server::SetLogSink({});
   }
@@ -104,7 +106,7 @@ TEST_F(FaultTest, AFailedFsyncFailsTheJournalForGood) {
 
 // Nobody knows what an fsync that found no room has left on the disk.
 TEST_F(FaultTest, AnFsyncThatMeetsAFullDiskFailsTheJournalForGood) {
-  errno = ENOSPC;
+  FaultyVfs::Get().fail_errno = ENOSPC;
   FailsForGood(FaultyVfs::Get().fail_sync, SQLITE_IOERR_FSYNC, "disk I/O error");
 }
 

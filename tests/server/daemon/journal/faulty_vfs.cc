@@ -35,7 +35,10 @@ int Write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) 
 
 int Sync(sqlite3_file* file, int flags) {
   FaultyVfs& vfs = FaultyVfs::Get();
-  if (const int code = vfs.fail_sync) return code;
+  if (const int code = vfs.fail_sync) {
+    errno = vfs.fail_errno;
+    return code;
+  }
   const int code = Real(file)->pMethods->xSync(Real(file), flags);
   const char* const name = reinterpret_cast<File*>(file)->name;
   if (!vfs.synced_folder.empty() && name != nullptr) {

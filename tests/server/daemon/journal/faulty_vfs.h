@@ -19,7 +19,7 @@ class FaultyVfs {
   // SQLITE_FULL, SQLITE_IOERR_WRITE.
   std::atomic<int> fail_sync{0};
   std::atomic<int> fail_write{0};
-  std::atomic<int> fail_errno{EIO};  // the system's, of a failed write
+  std::atomic<int> fail_errno{EIO};  // the system's, of what fails
 
   // A disk that has room for files of so many bytes: a write beyond is SQLITE_FULL. 0: for all.
   std::atomic<int64_t> most_bytes{0};

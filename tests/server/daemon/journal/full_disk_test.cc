@@ -24,6 +24,8 @@ namespace {
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
+constexpr char kFull[] = "is full (12 bytes free)";
+
 class FullDiskTest : public ::testing::Test {
  protected:
   FullDiskTest() {
@@ -122,7 +124,7 @@ TEST_F(FullDiskTest, WhatWasAppendedWaitsForRoom) {
   FaultyVfs::Get().fail_write = SQLITE_FULL;
   std::vector<std::future<absl::Status>> appends;
   for (int64_t i = 0; i < 5; ++i) appends.push_back(Append(*job, MakeIterations(100 + 10 * i, 10)));
-  AwaitLog("is full");
+  AwaitLog(kFull);
   const absl::Status health = journal_->health();
   EXPECT_EQ(std::string(health.message()),
             "the disk of " + folder_.path() + " is full (12 bytes free); waiting for room");
@@ -137,7 +139,7 @@ TEST_F(FullDiskTest, WhatWasAppendedWaitsForRoom) {
   for (auto& append : appends) EXPECT_TRUE(append.get().ok());
   EXPECT_TRUE(journal_->health().ok());
   EXPECT_TRUE(AppendAndWait(*job, MakeIterations(150, 10)).ok());
-  EXPECT_EQ(CountLog("is full"), 1);
+  EXPECT_EQ(CountLog(kFull), 1);
   EXPECT_EQ(CountLog("has room again"), 1);
   ExpectStored(160);
 }
@@ -148,7 +150,7 @@ TEST_F(FullDiskTest, AQuotaThatIsUsedUpIsWaitedForToo) {
   FaultyVfs::Get().fail_errno = EDQUOT;
   FaultyVfs::Get().fail_write = SQLITE_IOERR_WRITE;
   std::future<absl::Status> append = Append(*job, MakeIterations(0, 10));
-  AwaitLog("is full");
+  AwaitLog(kFull);
   MakeRoom();
   EXPECT_TRUE(append.get().ok());
   ExpectStored(10);
@@ -168,7 +170,7 @@ TEST_F(FullDiskTest, NothingIsLostOrReorderedWhereRoomComesAndGoes) {
                   if (i == kAppends - 1) last.set_value();
                 });
     expected.push_back(i);
-    if (i % 20 == 4) AwaitLog("is full");
+    if (i % 20 == 4) AwaitLog(kFull);
   }
   MakeRoom();
   last.get_future().get();
@@ -182,7 +184,7 @@ TEST_F(FullDiskTest, AStatementInTheMiddleMayBeTheOneThatFindsNoRoom) {
   FaultyVfs::Get().fail_write = SQLITE_FULL;
   std::vector<std::future<absl::Status>> appends;
   appends.push_back(Append(*job, MakeIterations(0, 1)));
-  AwaitLog("is full");
+  AwaitLog(kFull);
   // All that is queued meanwhile is one transaction, of 20 MB or more.
   constexpr int64_t kEach = 10'000;
   for (int64_t i = 0; i < 30; ++i) {
@@ -190,7 +192,7 @@ TEST_F(FullDiskTest, AStatementInTheMiddleMayBeTheOneThatFindsNoRoom) {
   }
   FaultyVfs::Get().most_bytes = 4 << 20;
   FaultyVfs::Get().fail_write = 0;
-  AwaitLog("is full", /*times=*/2);
+  AwaitLog(kFull, /*times=*/2);
   EXPECT_EQ(job->head_revision(), 2);
   MakeRoom();
   for (auto& append : appends) EXPECT_TRUE(append.get().ok());
@@ -202,7 +204,7 @@ TEST_F(FullDiskTest, AtTheEndWhatFoundNoRoomWasAcknowledgedToNobody) {
   ASSERT_TRUE(AppendAndWait(*job, MakeIterations(0, 10)).ok());
   FaultyVfs::Get().fail_write = SQLITE_FULL;
   std::future<absl::Status> first = Append(*job, MakeIterations(10, 10));
-  AwaitLog("is full");
+  AwaitLog(kFull);
   std::future<absl::Status> second = Append(*job, MakeIterations(20, 10));
   journal_.reset();
   EXPECT_FALSE(first.get().ok());
@@ -236,9 +238,9 @@ TEST_F(FullDiskTest, AJobIsDeletedWhereThereIsRoomForThatAlone) {
   const std::shared_ptr<JobJournal> job = Create("a");
   Create("old");
   const auto log_bytes = static_cast<int64_t>(std::filesystem::file_size(path_ + "-wal"));
-  FaultyVfs::Get().most_bytes = log_bytes + (64 << 10);
+  FaultyVfs::Get().most_bytes = log_bytes + (128 << 10);
   std::future<absl::Status> append = Append(*job, MakeIterations(0, 10'000));
-  AwaitLog("is full");
+  AwaitLog(kFull);
   EXPECT_TRUE(journal_->DeleteJob("old").ok());
   EXPECT_FALSE(IsReady(append));
   FaultyVfs::Get().fail_write = SQLITE_FULL;
@@ -261,7 +263,7 @@ TEST_F(FullDiskTest, AWatcherIsToldThatItIsAndThatItIsOver) {
   EXPECT_FALSE(cursor->Announce(&piece));
   FaultyVfs::Get().fail_write = SQLITE_FULL;
   std::future<absl::Status> append = Append(*job, MakeIterations(0, 10));
-  AwaitLog("is full");
+  AwaitLog(kFull);
   EXPECT_EQ(cursor->Poll(&piece), WatchCursor::Next::kAtHead);
   ASSERT_TRUE(cursor->Announce(&piece));
   EXPECT_THAT(stalled(), HasSubstr("waiting for room"));
