@@ -1,3 +1,5 @@
+// A `BareLoop` is the same training as a worker's, with no service around it: model, data,
+// optimizer and their loop in this process, on one thread. One thread at a time.
 #ifndef DESCENT_TESTS_BENCHMARKS_BARE_LOOP_H_
 #define DESCENT_TESTS_BENCHMARKS_BARE_LOOP_H_
 
@@ -8,8 +10,6 @@
 
 namespace descent::benchmarks {
 
-// The same training as a worker's, with no service around it: model, data, optimizer and their
-// loop in this process, on one thread. One thread at a time.
 class BareLoop {
  public:
   static absl::StatusOr<std::unique_ptr<BareLoop>> Create(const v1::Spec& spec);

@@ -1,3 +1,5 @@
+// Processor time used so far, in seconds: unlike the time on the wall it hardly depends on what
+// else the machine does.
 #ifndef DESCENT_TESTS_BENCHMARKS_CPU_H_
 #define DESCENT_TESTS_BENCHMARKS_CPU_H_
 
@@ -5,18 +7,16 @@
 
 namespace descent::benchmarks {
 
-// Processor time used so far, in seconds: unlike the time on the wall it hardly depends on what
-// else the machine does.
 struct CpuTime {
   double main_thread = 0;
   double other_threads = 0;
   double all() const { return main_thread + other_threads; }
 };
 
-// Of a process by its id, out of /proc; zeros if it is gone.
+// Gives that of a process by its id, out of /proc; zeros if it is gone.
 CpuTime CpuTimeOf(pid_t pid);
 
-// Of the calling thread.
+// Gives that of the calling thread.
 double ThreadCpuSeconds();
 
 }  // namespace descent::benchmarks

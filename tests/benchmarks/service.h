@@ -1,3 +1,5 @@
+// A `Service` is a descentd of one's own, on free loopback ports, with its data in `folder`; it
+// ends with this object. Thread-safe after Start.
 #ifndef DESCENT_TESTS_BENCHMARKS_SERVICE_H_
 #define DESCENT_TESTS_BENCHMARKS_SERVICE_H_
 
@@ -13,8 +15,6 @@
 
 namespace descent::benchmarks {
 
-// A descentd of one's own, on free loopback ports, with its data in `folder`; ended with this.
-// Thread-safe after Start.
 class Service {
  public:
   static absl::StatusOr<std::unique_ptr<Service>> Start(const std::string& program,
@@ -23,7 +23,7 @@ class Service {
 
   const std::string& address() const { return address_; }
   pid_t pid() const { return pid_; }
-  // A connection of its own.
+  // Gives a connection of its own.
   std::shared_ptr<grpc::Channel> Connect() const;
   std::unique_ptr<v1::TrainingService::Stub> NewStub() const {
     return v1::TrainingService::NewStub(Connect());
@@ -36,14 +36,14 @@ class Service {
   std::string address_;
 };
 
-// A job of it. Ends the program on any error: a benchmark has nothing better to do.
+// A job of the service. It ends the program on any error: a benchmark has nothing better to do.
 class Job {
  public:
   Job(const Service& service, const std::string& id, const v1::Spec& spec);
 
   const std::string& name() const { return name_; }
   v1::Job Get() const;
-  // The process id of its first worker, once it runs.
+  // Gives the process id of its first worker, once it runs.
   pid_t worker();
   // Returns when the command is in force and durable.
   void Do(v1::Command command);

@@ -1,3 +1,5 @@
+// A `Watcher` is one person who watches a job, on a connection and a thread of their own, until
+// destroyed.
 #ifndef DESCENT_TESTS_BENCHMARKS_WATCHER_H_
 #define DESCENT_TESTS_BENCHMARKS_WATCHER_H_
 
@@ -14,7 +16,6 @@
 
 namespace descent::benchmarks {
 
-// One person who watches a job, on a connection and a thread of their own, until destroyed.
 class Watcher {
  public:
   struct Options {

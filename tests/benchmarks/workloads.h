@@ -1,3 +1,6 @@
+// A `Workload` is a training job of a known size on random data, which never ends by itself: Adam
+// at a vanishing step size, so that the loss stays alive (a fixed batch trained to zero loss slows
+// down through denormals); no evaluation, no checkpoints.
 #ifndef DESCENT_TESTS_BENCHMARKS_WORKLOADS_H_
 #define DESCENT_TESTS_BENCHMARKS_WORKLOADS_H_
 
@@ -9,9 +12,6 @@
 
 namespace descent::benchmarks {
 
-// A training job of a known size on random data, which never ends by itself: Adam at a vanishing
-// step size, so that the loss stays alive (a fixed batch trained to zero loss slows down through
-// denormals); no evaluation, no checkpoints.
 struct Workload {
   std::string name;
   int64_t inputs = 0;                // a square number: pictures

@@ -1,3 +1,6 @@
+// `EveryString` is for tests of what becomes of text: it calls `use(message, path)` with a message
+// of the prototype's type for each string field that is reachable from it, whichever message it is
+// of. Only that field, and what leads to it, is set.
 #ifndef DESCENT_TESTS_PROTO_EVERY_STRING_H_
 #define DESCENT_TESTS_PROTO_EVERY_STRING_H_
 
@@ -12,9 +15,6 @@
 
 namespace descent {
 
-// For tests of what becomes of text: calls `use(message, path)` with a message of the prototype's
-// type for each string field that is reachable from it, whichever message it is of. Only that
-// field, and what leads to it, is set.
 class EveryString {
  public:
   using Use = std::function<void(const google::protobuf::Message&, const std::string& path)>;

@@ -1,3 +1,5 @@
+// A `FakeService` is a TrainingService with jobs made by hand, on a port of its own: clients are
+// tested against it. Thread-safe.
 #ifndef DESCENT_TESTS_CLIENT_FAKE_FAKE_SERVICE_H_
 #define DESCENT_TESTS_CLIENT_FAKE_FAKE_SERVICE_H_
 
@@ -14,8 +16,6 @@
 
 namespace descent::client {
 
-// A TrainingService with jobs made by hand, on a port of its own: what clients are tested against.
-// Thread-safe.
 class FakeService final : public v1::TrainingService::Service {
  public:
   FakeService();
@@ -26,7 +26,7 @@ class FakeService final : public v1::TrainingService::Service {
   // Ends the server, streams included, and starts it again on the same port.
   void Restart();
 
-  // A RUNNING job with dials step_size (0.1) and beta1 (0.9) of optimizer.adam, and its first
+  // Adds a RUNNING job with dials step_size (0.1) and beta1 (0.9) of optimizer.adam, and its first
   // events: created, attempt_started, state_changed{RUNNING}.
   std::string AddJob(const std::string& id);
   void AddEvent(const std::string& name, v1::Event event);
@@ -34,7 +34,7 @@ class FakeService final : public v1::TrainingService::Service {
   // Appends the final state.
   void Finish(const std::string& name, v1::JobState state);
   int64_t head(const std::string& name);
-  // Job.stalled; until it is empty again, commands wait for their answers.
+  // Sets Job.stalled; until it is empty again, commands wait for their answers.
   void SetStalled(const std::string& name, const std::string& why);
   // How often GetJob was asked for it.
   int reads(const std::string& name);

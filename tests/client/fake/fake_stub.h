@@ -1,3 +1,4 @@
+// A server and a clock that tests of the client make up.
 #ifndef DESCENT_TESTS_CLIENT_FAKE_FAKE_STUB_H_
 #define DESCENT_TESTS_CLIENT_FAKE_FAKE_STUB_H_
 

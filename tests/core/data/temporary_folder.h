@@ -1,7 +1,6 @@
+// A folder of a test's own, and files in it.
 #ifndef DESCENT_TESTS_CORE_DATA_TEMPORARY_FOLDER_H_
 #define DESCENT_TESTS_CORE_DATA_TEMPORARY_FOLDER_H_
-
-// A folder of a test's own, and files in it.
 
 #include <gtest/gtest.h>
 
@@ -14,7 +13,7 @@ namespace descent {
 
 class TemporaryFolder {
  public:
-  // Writes a file, and the folders that its name goes through; its full path.
+  // Writes a file, and the folders that its name goes through; gives its full path.
   std::string Write(const std::string& name, const std::string& bytes) const {
     const std::filesystem::path path = path_ + "/" + name;
     std::filesystem::create_directories(path.parent_path());

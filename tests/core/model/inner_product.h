@@ -1,3 +1,5 @@
+// ⟨output, targets⟩ as a loss, by autograd and by a plan: the derivatives by the output are the
+// targets, so that a model's gradient is its vector–Jacobian product with whatever they are.
 #ifndef DESCENT_TESTS_CORE_MODEL_INNER_PRODUCT_H_
 #define DESCENT_TESTS_CORE_MODEL_INNER_PRODUCT_H_
 
@@ -10,8 +12,6 @@
 
 namespace descent {
 
-// ⟨output, targets⟩, by autograd and by a plan: the derivatives by the output are the targets, so
-// that a model's gradient is its vector–Jacobian product with whatever they are.
 inline Loss InnerProduct() {
   return {.name = "inner_product",
           .function = [](const at::Tensor& y, const at::Tensor& v) { return (y * v).sum(); },

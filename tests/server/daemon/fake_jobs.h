@@ -1,3 +1,5 @@
+// `FakeJobs` are jobs without workers: their journals are real, their answers what the test says.
+// Thread-safe but for the `on_…` functions, which are set before the first call.
 #ifndef DESCENT_TESTS_SERVER_DAEMON_FAKE_JOBS_H_
 #define DESCENT_TESTS_SERVER_DAEMON_FAKE_JOBS_H_
 
@@ -21,8 +23,6 @@
 
 namespace descent::daemon {
 
-// Jobs without workers: their journals are real, their answers what the test says. Thread-safe but
-// for the `on_…` functions, which are set before the first call.
 class FakeJobs final : public Jobs {
  public:
   explicit FakeJobs(Journal& journal) : journal_(journal) {}

@@ -1,3 +1,4 @@
+// An `ApiTest` has a server over fake jobs, and a client of it.
 #ifndef DESCENT_TESTS_SERVER_DAEMON_API_API_TESTING_H_
 #define DESCENT_TESTS_SERVER_DAEMON_API_API_TESTING_H_
 
@@ -15,7 +16,6 @@
 
 namespace descent::daemon {
 
-// A server over fake jobs, and a client of it.
 class ApiTest : public ::testing::Test {
  protected:
   explicit ApiTest(ApiServer::Options options = {}) {

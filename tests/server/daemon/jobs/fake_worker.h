@@ -1,3 +1,4 @@
+// A worker without LibTorch, which says what a test tells it to.
 #ifndef DESCENT_TESTS_SERVER_DAEMON_JOBS_FAKE_WORKER_H_
 #define DESCENT_TESTS_SERVER_DAEMON_JOBS_FAKE_WORKER_H_
 

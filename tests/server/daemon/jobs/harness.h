@@ -1,3 +1,4 @@
+// The jobs of one folder, with a clock, a launcher and workers that a test turns.
 #ifndef DESCENT_TESTS_SERVER_DAEMON_JOBS_HARNESS_H_
 #define DESCENT_TESTS_SERVER_DAEMON_JOBS_HARNESS_H_
 

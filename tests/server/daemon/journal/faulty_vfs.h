@@ -1,3 +1,5 @@
+// `FaultyVfs` is a SQLite VFS over the default one that fails on demand. There is one for the whole
+// process, registered by the first call of Get.
 #ifndef DESCENT_TESTS_SERVER_DAEMON_JOURNAL_FAULTY_VFS_H_
 #define DESCENT_TESTS_SERVER_DAEMON_JOURNAL_FAULTY_VFS_H_
 
@@ -8,8 +10,6 @@
 
 namespace descent::daemon {
 
-// A SQLite VFS over the default one that fails on demand. One for the whole process, registered by
-// the first call of Get.
 class FaultyVfs {
  public:
   static FaultyVfs& Get();

@@ -1,3 +1,4 @@
+// Folders, stores and events for tests of the journal.
 #ifndef DESCENT_TESTS_SERVER_DAEMON_JOURNAL_JOURNAL_TESTING_H_
 #define DESCENT_TESTS_SERVER_DAEMON_JOURNAL_JOURNAL_TESTING_H_
 

@@ -1,7 +1,6 @@
+// Checks that options and the message of their kind have the same fields.
 #ifndef DESCENT_TESTS_SERVER_WORKER_BRIDGE_DECLARED_FIELDS_H_
 #define DESCENT_TESTS_SERVER_WORKER_BRIDGE_DECLARED_FIELDS_H_
-
-// That options and the message of their kind have the same fields.
 
 #include <google/protobuf/descriptor.h>
 

@@ -1,10 +1,9 @@
-#ifndef DESCENT_TESTS_SERVER_WORKER_SESSION_FAKE_DAEMON_H_
-#define DESCENT_TESTS_SERVER_WORKER_SESSION_FAKE_DAEMON_H_
-
 // The daemon's side of descent.worker.v1 as far as a test of a worker needs it: a real gRPC server
 // on a unix socket that keeps what the worker sends in order, acknowledges it unless told not to,
 // and sends what the test wants. Fails the test if a sequence is missing or out of order.
 // Thread-safe.
+#ifndef DESCENT_TESTS_SERVER_WORKER_SESSION_FAKE_DAEMON_H_
+#define DESCENT_TESTS_SERVER_WORKER_SESSION_FAKE_DAEMON_H_
 
 #include <grpcpp/grpcpp.h>
 

@@ -1,7 +1,6 @@
+// Small jobs for tests of the worker, and what one looks for in their events.
 #ifndef DESCENT_TESTS_SERVER_WORKER_SESSION_JOBS_H_
 #define DESCENT_TESTS_SERVER_WORKER_SESSION_JOBS_H_
-
-// Small jobs for tests of the worker, and what one looks for in their events.
 
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
