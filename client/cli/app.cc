@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
+#include "client/cli/format.h"
 #include "client/cli/help.h"
 #include "proto/rules/nearest.h"
 
@@ -17,10 +18,20 @@ namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:7600";
 
-constexpr char kFooter[] = R"(Start with:  descent example fashion_mnist_mlp > spec.yaml
-             descent submit spec.yaml --follow
-             descent set JOB 'step_size*=0.5'
-Exit status: 0 done, 1 refused (or the job did not succeed), 2 usage, 3 no server answers.)";
+// Help is no wider, whatever the terminal.
+constexpr size_t kHelpColumns = 80;
+
+std::string Footer(size_t columns) {
+  Table table;
+  table.Add({"Start with:", Whole("descent example fashion_mnist_mlp > spec.yaml")});
+  table.Add({"", Whole("descent submit spec.yaml --follow")});
+  table.Add({"", Whole("descent set JOB 'step_size*=0.5'")});
+  return absl::StrCat(
+      table.Render(columns),
+      Wrap("Exit status: 0 done, 1 refused (or the job did not succeed), 2 usage, 3 no server "
+           "answers.",
+           columns, 0));
+}
 
 // The subcommand that was asked for, as far as one was recognized: for "Try ...".
 std::string Asked(const CLI::App& app) {
@@ -123,7 +134,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
   CLI::App app("Submit training jobs, watch every iteration, turn the step size while they run",
                "descent");
   try {
-    app.formatter(std::make_shared<HelpFormatter>());
+    app.formatter(std::make_shared<HelpFormatter>(std::min(kHelpColumns, Columns(io))));
     app.set_help_flag("-h,--help", "show this help");
     app.set_version_flag("--version", absl::StrCat("descent ", kVersion), "show the version");
     app.require_subcommand(1);
@@ -135,7 +146,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddPredictCommand(&app, &context);
     AddSteerCommands(&app, &context);
     AddCompletionCommand(&app, &context);
-    app.footer(kFooter);
+    app.footer(Footer(Columns(io)));
     for (CLI::App* command : app.get_subcommands({})) {
       for (CLI::Option* option : command->get_options()) {
         if (option->get_type_size() != 0 && !NamesAFile(*option)) option->check(Utf8());

@@ -1,5 +1,6 @@
 #include "client/cli/context.h"
 
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,19 @@ CLI::Validator WholeNumber(int64_t least) {
       "", "WholeNumber");
 }
 
+CLI::Validator Seconds(bool or_zero) {
+  return CLI::Validator(
+      [or_zero](const std::string& text) -> std::string {
+        double value = 0;
+        if (client::ParseDouble(text, &value) != client::NumberError::kNone || std::isnan(value)) {
+          return absl::StrCat("`", text, "` is not a number of seconds");
+        }
+        if (value > 0 || (or_zero && value == 0)) return "";
+        return absl::StrCat("must be ", or_zero ? "0 or more" : "more than 0", ", not ", text);
+      },
+      "", "Seconds");
+}
+
 CLI::Validator Utf8() {
   return CLI::Validator(
       [](const std::string& text) -> std::string {
@@ -68,6 +82,8 @@ client::Client Context::Connect(absl::Duration call_timeout) const {
 std::string Context::ServerOption() const {
   return server == usual_server ? "" : absl::StrCat(" --server ", server);
 }
+
+void Context::Print(const std::string& line) const { io.out << Wrap(line, Columns(io), 0) << "\n"; }
 
 void Context::Say(const std::string& message) const {
   io.out.flush();

@@ -29,6 +29,9 @@ struct Context {
 
   client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
 
+  // A line for people on stdout, broken where the terminal ends.
+  void Print(const std::string& line) const;
+
   // Says `descent: ...` on stderr, a line for each of the message's, and returns the exit code.
   int Fail(const absl::Status& status) const;
   // The same for what is wrong with the command line.
@@ -42,6 +45,8 @@ struct Context {
 // Of an option that is a whole number, `least` or more: CLI11 reads them as C does, 010 as eight
 // and 0x10 as sixteen.
 CLI::Validator WholeNumber(int64_t least);
+// Of a time in seconds: 0 or more, or more than 0.
+CLI::Validator Seconds(bool or_zero);
 // Of one whose text goes to the server.
 CLI::Validator Utf8();
 

@@ -1,5 +1,6 @@
 """Writes the example specs as a C++ file: embed_examples.py OUT FILE..."""
 
+import itertools
 import pathlib
 import sys
 
@@ -20,7 +21,9 @@ for path in sorted(map(pathlib.Path, files)):
     name = path.stem if path.suffix == ".yaml" else path.name
     title = "its data"
     if text.startswith("# "):
-        title = text[2:].split("\n")[0].rstrip(":")
+        # The first sentence of the paragraph that it begins with.
+        lines = itertools.takewhile(lambda line: line.startswith("# "), text.splitlines())
+        title = " ".join(line[2:] for line in lines).split(". ")[0].rstrip(".")
     entries.append(f'    {{"{name}",\n{literal(title)},\n{literal(text)}}},\n')
 
 pathlib.Path(out).write_text(

@@ -91,10 +91,11 @@ int List(const Context& context) {
   for (const Example& example : Examples()) {
     if (IsSpec(example)) table.Add({std::string(example.name), std::string(example.title)});
   }
-  context.io.out << table.Render(Columns(context.io))
-                 << "\nPrint one: descent example NAME. Run one: descent example NAME | descent "
-                    "submit - --follow\n"
-                    "Write one with its data to work on: descent example NAME -o FOLDER\n";
+  context.io.out << table.Render(Columns(context.io)) << "\n";
+  context.Print(
+      "Print one: descent example NAME. Run one: descent example NAME | descent submit - "
+      "--follow");
+  context.Print("Write one with its data to work on: descent example NAME -o FOLDER");
   return kOk;
 }
 

@@ -25,6 +25,8 @@ namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(80);
 constexpr absl::Duration kSparse = absl::Seconds(5);
+// So many written into a file or a pipe, some megabytes, and it is said how to have fewer.
+constexpr int64_t kManyIterations = 50'000;
 
 // What is on the screen. Thread-safe: the reading thread brings events, the main thread redraws.
 class Display {
@@ -35,6 +37,7 @@ class Display {
         live_(io_.terminal && !json_),
         every_iteration_(options.every_iteration),
         all_kinds_(!options.kinds.empty() || (options.every_iteration && !live_)),
+        hints_(!io_.terminal && options.every_iteration && options.every == 0),
         progress_(options.job.summary().iterations()) {
     progress_.Name(options.job);
     if (options.skip_old_iterations && options.job.has_last_iteration()) {
@@ -44,17 +47,17 @@ class Display {
 
   void OnEvents(const v1::WatchJobResponse& batch) {
     const absl::MutexLock lock(&mutex_);
-    for (const v1::Event& event : batch.events()) OnEvent(event);
+    for (const v1::Event& event : batch.events()) {
+      OnEvent(event);
+      if (hints_ && event.has_iteration()) HintAtMany();
+    }
     if (!live_) io_.out.flush();
   }
 
   // A line of our own, above the live one.
   void Note(const std::string& text) {
     const absl::MutexLock lock(&mutex_);
-    Erase();
-    io_.out.flush();
-    io_.err << "descent: " << text << "\n";
-    io_.err.flush();
+    NoteLocked(text);
   }
 
   void Redraw() {
@@ -80,6 +83,21 @@ class Display {
   }
 
  private:
+  void NoteLocked(const std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    Erase();
+    io_.out.flush();
+    io_.err << "descent: " << text << "\n";
+    io_.err.flush();
+  }
+
+  // Once: a fast job makes gigabytes.
+  void HintAtMany() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (++iterations_ != kManyIterations) return;
+    NoteLocked(absl::StrCat(Count(iterations_),
+                            " iterations written so far; --every 1000 writes one in a thousand, "
+                            "--kinds evaluation,state_changed none"));
+  }
+
   void OnEvent(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (json_) {
       progress_.OnEvent(event);
@@ -157,9 +175,11 @@ class Display {
   const bool live_;
   const bool every_iteration_;
   const bool all_kinds_;
+  const bool hints_;
   mutable absl::Mutex mutex_;
   Progress progress_ ABSL_GUARDED_BY(mutex_);
   absl::Time next_sparse_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  int64_t iterations_ ABSL_GUARDED_BY(mutex_) = 0;  // while it is hinted
   // When the newest iteration came (Unix nanoseconds), if no line has told it; else 0.
   int64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
   bool drawn_ ABSL_GUARDED_BY(mutex_) = false;

@@ -83,10 +83,17 @@ std::string Cut(std::string_view text, size_t columns) {
 
 std::string Right(std::string text) { return Table::kRight + std::move(text); }
 
+std::string Whole(std::string text) { return Table::kWhole + std::move(text); }
+
 namespace {
 
+// What is wrapped gets so many columns at the least.
+constexpr size_t kLeastRoom = 16;
+
+bool Is(char mark, std::string_view cell) { return !cell.empty() && cell[0] == mark; }
+
 std::string_view Content(std::string_view cell) {
-  return !cell.empty() && cell[0] == Table::kRight ? cell.substr(1) : cell;
+  return Is(Table::kRight, cell) || Is(Table::kWhole, cell) ? cell.substr(1) : cell;
 }
 
 // How much of a word that is longer than a line stands in so many columns of it, in bytes.
@@ -99,7 +106,6 @@ size_t Part(std::string_view word, size_t columns) {
 }  // namespace
 
 std::string Wrap(std::string_view text, size_t columns, size_t indent) {
-  constexpr size_t kLeastRoom = 16;
   if (columns == std::string::npos || columns < indent + kLeastRoom) return std::string(text);
   std::string out;
   size_t at = indent;
@@ -156,26 +162,62 @@ size_t Table::Columns() const {
   const std::vector<size_t> widths = Widths();
   size_t columns = indent_.size();
   for (const size_t width : widths) columns += width;
-  return widths.empty() ? columns : columns + 2 * (widths.size() - 1);
+  return widths.empty() ? columns : columns + gap_ * (widths.size() - 1);
 }
 
-std::string Table::Render(size_t columns) const {
+bool Table::FitsBeside(size_t columns) const {
+  if (Columns() <= columns) return true;
   const std::vector<size_t> widths = Widths();
-  std::string out;
+  if (widths.size() < 2) return true;  // there is nothing to put it below
+  const size_t before = Columns() - widths.back();
+  return before + kLeastRoom <= columns &&
+         std::none_of(rows_.begin(), rows_.end(), [&](const std::vector<std::string>& row) {
+           return row.size() == widths.size() && Is(kWhole, row.back()) &&
+                  before + Width(Content(row.back())) > columns;
+         });
+}
+
+std::vector<std::string> Table::Stacked(size_t columns) const {
+  Table below(indent_ + "  ", gap_);
+  for (const auto& row : rows_) {
+    below.Add(std::vector<std::string>(row.begin() + (row.empty() ? 0 : 1), row.end()));
+  }
+  std::vector<std::string> rows = below.Rows(columns);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows_[i].empty() || rows_[i][0].empty()) continue;
+    const std::string_view first = Content(rows_[i][0]);
+    rows[i] = absl::StrCat(
+        indent_,
+        Is(kWhole, rows_[i][0]) ? std::string(first) : Wrap(first, columns, indent_.size()),
+        rows[i].empty() ? "" : "\n", rows[i]);
+  }
+  return rows;
+}
+
+std::vector<std::string> Table::Rows(size_t columns) const {
+  if (!FitsBeside(columns)) return Stacked(columns);
+  const std::vector<size_t> widths = Widths();
+  std::vector<std::string> lines;
   for (const auto& row : rows_) {
     std::string line = indent_;
     for (size_t i = 0; i < row.size(); ++i) {
       const std::string_view cell = Content(row[i]);
       const std::string pad(widths[i] - Width(cell), ' ');
-      const bool right = cell.size() != row[i].size();
-      absl::StrAppend(&line, i > 0 ? "  " : "", right ? pad : "");
-      absl::StrAppend(&line,
-                      i + 1 < row.size() ? std::string(cell) : Wrap(cell, columns, Width(line)),
+      const bool right = Is(kRight, row[i]);
+      absl::StrAppend(&line, i > 0 ? std::string(gap_, ' ') : "", right ? pad : "");
+      const bool wrapped = i + 1 == row.size() && !Is(kWhole, row[i]);
+      absl::StrAppend(&line, wrapped ? Wrap(cell, columns, Width(line)) : std::string(cell),
                       right ? "" : pad);
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    absl::StrAppend(&out, line, "\n");
+    lines.push_back(std::move(line));
   }
+  return lines;
+}
+
+std::string Table::Render(size_t columns) const {
+  std::string out;
+  for (const std::string& row : Rows(columns)) absl::StrAppend(&out, row, "\n");
   return out;
 }
 

@@ -37,13 +37,14 @@ std::string Cut(std::string_view text, size_t columns);
 // there is one. Where there is no room, as it is.
 std::string Wrap(std::string_view text, size_t columns, size_t indent);
 
-// Lines of cells in columns as wide as their widest cell, two spaces apart. A cell that begins
-// with kRight is aligned to the right.
+// Lines of cells in columns as wide as their widest cell, `gap` spaces apart. A cell that begins
+// with kRight is aligned to the right; one that begins with kWhole is never broken.
 class Table {
  public:
   static constexpr char kRight = '\x01';
+  static constexpr char kWhole = '\x02';
 
-  explicit Table(std::string indent = "") : indent_(std::move(indent)) {}
+  explicit Table(std::string indent = "", size_t gap = 2) : indent_(std::move(indent)), gap_(gap) {}
   void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
   // Leaves out this column of every row.
@@ -53,18 +54,26 @@ class Table {
   void Shorten(size_t column, size_t columns);
   // Of the widest line.
   size_t Columns() const;
-  // In so many columns: the last cell of a row that is too long is wrapped.
+  // In so many columns, where that can be: the last cell of a row is wrapped; where too little room
+  // is left for it, all cells but the first stand below it.
   std::string Render(size_t columns = std::string::npos) const;
 
  private:
   std::vector<size_t> Widths() const;
+  bool FitsBeside(size_t columns) const;
+  // The text of each row.
+  std::vector<std::string> Rows(size_t columns) const;
+  std::vector<std::string> Stacked(size_t columns) const;
 
   std::string indent_;
+  size_t gap_;
   std::vector<std::vector<std::string>> rows_;
 };
 
 // A number's cell.
 std::string Right(std::string text);
+// The cell of a command that people copy.
+std::string Whole(std::string text);
 
 }  // namespace descent::cli
 

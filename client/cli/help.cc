@@ -4,44 +4,23 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "client/cli/format.h"
 
 namespace descent::cli {
 namespace {
 
-constexpr size_t kHelpColumns = 80;
-constexpr size_t kIndent = 26;
+// Where descriptions begin, and where on a narrow terminal.
+constexpr size_t kIndent = 26, kNarrowIndent = 6;
+constexpr size_t kNarrow = 60;
 
 // `  left      description`, the description wrapped in its column.
-std::string Entry(const std::string& left, const std::string& description) {
+std::string Entry(const std::string& left, const std::string& description, size_t columns) {
+  const size_t indent = columns < kNarrow ? kNarrowIndent : kIndent;
   std::string out = absl::StrCat("  ", left);
-  size_t column = Width(out);
-  if (column + 2 > kIndent) {
-    out += "\n";
-    column = 0;
-  }
-  bool first = true;
-  for (const absl::string_view word : absl::StrSplit(description, ' ', absl::SkipEmpty())) {
-    const size_t width = Width({word.data(), word.size()});
-    if (!first && column + 1 + width > kHelpColumns) {
-      out += "\n";
-      column = 0;
-      first = true;
-    }
-    if (first) {
-      out.append(kIndent - column, ' ');
-      column = kIndent;
-    } else {
-      out += " ";
-      ++column;
-    }
-    absl::StrAppend(&out, word);
-    column += width;
-    first = false;
-  }
-  return out + "\n";
+  if (Width(out) + 2 > indent) out += "\n";
+  const size_t column = out.back() == '\n' ? 0 : Width(out);
+  return absl::StrCat(out, std::string(indent - column, ' '), Wrap(description, columns, indent),
+                      "\n");
 }
 
 // `-f, --follow`, `    --at ITERATION`
@@ -71,23 +50,25 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
   for (const CLI::Option* option : app->get_options()) {
     if (!option->get_positional()) continue;
     absl::StrAppend(&usage, " ", PositionalUsage(*option));
-    absl::StrAppend(&positionals, Entry(option->get_name(true, false), option->get_description()));
+    absl::StrAppend(&positionals,
+                    Entry(option->get_name(true, false), option->get_description(), columns_));
   }
   std::string commands;
   for (const CLI::App* command : app->get_subcommands({})) {
     if (!command->get_group().empty()) {
-      absl::StrAppend(&commands, Entry(command->get_name(), command->get_description()));
+      absl::StrAppend(&commands, Entry(command->get_name(), command->get_description(), columns_));
     }
   }
   if (!commands.empty()) usage += " COMMAND";
-  std::string out = absl::StrCat(usage, "\n", app->get_description(), ".\n");
+  std::string out = absl::StrCat(Wrap(usage, columns_, 0), "\n",
+                                 Wrap(app->get_description() + ".", columns_, 0), "\n");
   if (!positionals.empty()) absl::StrAppend(&out, "\n", positionals);
   if (!commands.empty()) absl::StrAppend(&out, "\nCommands:\n", commands);
   for (const std::string& group : app->get_groups()) {
     std::string entries;
     for (const CLI::Option* option : app->get_options()) {
       if (option->nonpositional() && option->get_group() == group) {
-        absl::StrAppend(&entries, Entry(OptionName(*option), option->get_description()));
+        absl::StrAppend(&entries, Entry(OptionName(*option), option->get_description(), columns_));
       }
     }
     if (!entries.empty()) absl::StrAppend(&out, "\n", group, ":\n", entries);

@@ -2,15 +2,21 @@
 #define DESCENT_CLIENT_CLI_HELP_H_
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <string>
 
 namespace descent::cli {
 
-// Help in the layout of GNU's programs, 80 columns wide.
+// Help in the layout of GNU's programs, so many columns wide.
 class HelpFormatter : public CLI::Formatter {
  public:
+  explicit HelpFormatter(size_t columns) : columns_(columns) {}
+
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode mode) const override;
+
+ private:
+  const size_t columns_;
 };
 
 }  // namespace descent::cli

@@ -24,13 +24,18 @@
 namespace descent::cli {
 namespace {
 
-std::string Coloured(const Io& io, v1::JobState state) {
-  const std::string text = StateText(state);
-  if (!io.colour) return text;
-  const char* colour = state == v1::FAILED      ? "\x1b[1;31m"
-                       : state == v1::SUCCEEDED ? "\x1b[1;32m"
-                                                : "\x1b[1m";
-  return absl::StrCat(colour, text, "\x1b[0m");
+// `jobs/x  FAILED: the reason`, broken where the terminal ends, with the state in its colour.
+std::string StateLine(const Io& io, const v1::Job& job, const std::string& reason) {
+  const std::string state = StateText(job.state());
+  std::string line =
+      Wrap(absl::StrCat(Visible(job.name()), "  ", state, reason.empty() ? "" : ": ", reason),
+           Columns(io), 0);
+  if (!io.colour) return line;
+  const char* colour = job.state() == v1::FAILED      ? "\x1b[1;31m"
+                       : job.state() == v1::SUCCEEDED ? "\x1b[1;32m"
+                                                      : "\x1b[1m";
+  // No name of a job has capital letters.
+  return line.replace(line.find(state), state.size(), absl::StrCat(colour, state, "\x1b[0m"));
 }
 
 // ----------------------------------------------------------------------------------------- list
@@ -88,20 +93,13 @@ int List(const Context& context, const std::string& filter, int limit) {
 
 // ------------------------------------------------------------------------------------------ get
 
-// Where they don't fit beside their paths, values stand below them.
 std::string DialsText(const v1::Job& job, const std::string& indent, size_t columns) {
-  const auto note = [](const v1::DialState& dial) { return dial.overridden() ? "taken over" : ""; };
   Table dials(indent);
   for (const v1::DialState& dial : job.dials()) {
-    dials.Add({Visible(dial.path()), Right(Number(dial.value())), note(dial)});
+    dials.Add(
+        {Visible(dial.path()), Right(Number(dial.value())), dial.overridden() ? "taken over" : ""});
   }
-  if (dials.Columns() <= columns) return dials.Render();
-  Table lines(indent);
-  for (const v1::DialState& dial : job.dials()) {
-    lines.Add({Visible(dial.path())});
-    lines.Add({absl::StrCat("  ", Number(dial.value()), "  ", note(dial))});
-  }
-  return lines.Render(columns);
+  return dials.Render(columns);
 }
 
 std::string JobText(const Io& io, const v1::Job& job) {
@@ -147,9 +145,8 @@ std::string JobText(const Io& io, const v1::Job& job) {
   time("ended", job.end_time_unix_nanos());
   if (!is_program) row("parameters", Count(job.summary().parameters()));
   row("revision", Count(job.head_revision()));
-  return absl::StrCat(Visible(job.name()), "  ", Coloured(io, job.state()), "\n",
-                      table.Render(Columns(io)), job.dials_size() > 0 ? "  dials\n" : "",
-                      DialsText(job, "    ", Columns(io)));
+  return absl::StrCat(StateLine(io, job, ""), "\n", table.Render(Columns(io)),
+                      job.dials_size() > 0 ? "  dials\n" : "", DialsText(job, "    ", Columns(io)));
 }
 
 int Get(const Context& context, const std::string& name, bool spec) {
@@ -218,9 +215,7 @@ int WaitForOne(const Context& context, const client::Client& client, const std::
   if (context.json) {
     context.io.out << Json(*job) << "\n";
   } else {
-    context.io.out << Visible(job->name()) << "  " << Coloured(context.io, job->state())
-                   << (job->state_reason().empty() ? "" : ": ") << Visible(job->state_reason())
-                   << "\n";
+    context.io.out << StateLine(context.io, *job, Visible(job->state_reason())) << "\n";
   }
   return job->state() == v1::SUCCEEDED ? kOk : kRefused;
 }
@@ -298,7 +293,7 @@ void AddJobCommands(CLI::App* app, Context* context) {
     command->add_option("JOB", *names, "the jobs")->required()->type_name("");
     command->add_option("--timeout", *timeout, "give up after so many seconds in all, and exit 1")
         ->type_name("SECONDS")
-        ->check(CLI::PositiveNumber);
+        ->check(Seconds(/*or_zero=*/false));
     context->AddCommonOptions(command);
     command->callback([=] { context->action = [=] { return Wait(*context, *names, *timeout); }; });
   }

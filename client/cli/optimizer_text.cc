@@ -30,7 +30,7 @@ std::string OptimizerText(const v1::Optimizer& optimizer) {
   return absl::StrJoin(kinds, " around ");
 }
 
-std::string GroupsText(const v1::SpecSummary& summary) {
+std::string GroupsText(const v1::SpecSummary& summary, size_t columns) {
   if (summary.groups().empty()) return "";
   Table table;
   table.Add({"GROUP", "SCALARS", "PARAMETERS"});
@@ -47,7 +47,7 @@ std::string GroupsText(const v1::SpecSummary& summary) {
                Right(Count(group.scalars())),
                absl::StrCat(absl::StrJoin(names, ", "), group.frozen() ? " (frozen)" : "")});
   }
-  return absl::StrCat(table.Render(), "\n");
+  return absl::StrCat(table.Render(columns), "\n");
 }
 
 }  // namespace descent::cli

@@ -1,6 +1,7 @@
 #ifndef DESCENT_CLIENT_CLI_OPTIMIZER_TEXT_H_
 #define DESCENT_CLIENT_CLI_OPTIMIZER_TEXT_H_
 
+#include <cstddef>
 #include <string>
 
 #include "descent/v1/event.pb.h"
@@ -11,8 +12,8 @@ namespace descent::cli {
 // `clip_by_norm around ema around adam`: the outermost sees the gradient first.
 std::string OptimizerText(const v1::Optimizer& optimizer);
 
-// A table of the groups and their parameters; empty if there are none.
-std::string GroupsText(const v1::SpecSummary& summary);
+// A table of the groups and their parameters, so many columns wide; empty if there are none.
+std::string GroupsText(const v1::SpecSummary& summary, size_t columns);
 
 }  // namespace descent::cli
 

@@ -146,10 +146,10 @@ int PredictInto(Context& context, const PredictArguments& arguments) {
     // A single number, such as a class, has no shape to be shown.
     const std::string shape =
         header.shape().empty() ? "" : absl::StrCat("[", absl::StrJoin(header.shape(), ", "), "] ");
-    context.io.out << Visible(arguments.file) << ": " << Count(header.rows()) << " rows of "
-                   << shape << header.dtype() << ", by " << client::JobName(arguments.job)
-                   << " at iteration " << Count(header.iteration()) << " (checkpoint "
-                   << header.checkpoint() << ")\n";
+    context.Print(absl::StrCat(Visible(arguments.file), ": ", Count(header.rows()), " rows of ",
+                               shape, header.dtype(), ", by ", client::JobName(arguments.job),
+                               " at iteration ", Count(header.iteration()), " (checkpoint ",
+                               header.checkpoint(), ")"));
   }
   return kOk;
 }

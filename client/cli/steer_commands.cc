@@ -175,11 +175,11 @@ int Steer(const Context& context, const SteerArguments& arguments,
     const auto result = FindResult(
         client, request.name(), evaluate ? v1::EVALUATION : v1::CHECKPOINT_SAVED, before, *event);
     if (result.ok()) {
-      context.io.out << EventText(*result) << "\n";
+      context.Print(EventText(*result));
       return kOk;
     }
   }
-  context.io.out << EventText(*event) << "\n";
+  context.Print(EventText(*event));
   return kOk;
 }
 
@@ -191,7 +191,7 @@ void AddSteerOptions(CLI::App* command, Context* context, SteerArguments* argume
       ->add_option("--timeout", arguments->timeout,
                    "seconds to wait for the acknowledgement (default 60; 0: for ever)")
       ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(Seconds(/*or_zero=*/true));
   command
       ->add_option("--request_id", arguments->request_id,
                    "asking again with the same id gives the same answer; drawn if not given")

@@ -145,7 +145,7 @@ std::string SummaryText(const v1::ValidateSpecResponse& response, size_t columns
     dials.Add({Visible(dial), Visible(DialText(response.spec(), dial))});
   }
   return absl::StrCat(layers.Render(columns), "\n", facts.Render(columns), "\n",
-                      GroupsText(summary), dials.Render(columns));
+                      GroupsText(summary, columns), dials.Render(columns));
 }
 
 // As short as the first dial can be called and no other be meant: `step_size`, of a player
@@ -162,6 +162,22 @@ std::string ShortDialName(const v1::SpecSummary& summary) {
     if (rules::MatchDials(name, dials) == std::vector<size_t>{0}) return name;
   }
   return dial;
+}
+
+// What people may type now.
+std::string NextCommands(const Context& context, const v1::Job& job) {
+  const std::string id = client::JobId(job.name());
+  const std::string server = context.ServerOption();
+  Table table("  ", /*gap=*/3);
+  table.Add({"watch it", Whole(absl::StrCat("descent watch ", id, server))});
+  if (job.summary().dials_size() > 0) {
+    // Quoted: zsh takes an unquoted `*` for a pattern of file names.
+    table.Add({"turn a dial",
+               Whole(absl::StrCat("descent set ", id, " '", Visible(ShortDialName(job.summary())),
+                                  "*=0.5'", server))});
+  }
+  table.Add({"wait for its end", Whole(absl::StrCat("descent wait ", id, server))});
+  return table.Render(Columns(context.io));
 }
 
 // What people might not expect of their data.
@@ -206,23 +222,14 @@ int Submit(Context& context, SubmitArguments& arguments) {
   }
   SayNotes(context, job->summary());
   if (!context.json) {
-    context.io.out << job->name() << ": ";
-    if (job->spec().has_program()) {
-      context.io.out << "waits for its program\n";
-    } else {
-      context.io.out << Count(job->summary().parameters()) << " parameters, "
-                     << Count(job->summary().iterations()) << " iterations\n";
-    }
+    context.Print(
+        absl::StrCat(job->name(), ": ",
+                     job->spec().has_program()
+                         ? "waits for its program"
+                         : absl::StrCat(Count(job->summary().parameters()), " parameters, ",
+                                        Count(job->summary().iterations()), " iterations")));
     if (!arguments.follow) {
-      const std::string id = client::JobId(job->name());
-      const std::string server = context.ServerOption();
-      context.io.out << "  watch it           descent watch " << id << server << "\n";
-      if (job->summary().dials_size() > 0) {
-        // Quoted: zsh takes an unquoted `*` for a pattern of file names.
-        context.io.out << "  turn a dial        descent set " << id << " '"
-                       << Visible(ShortDialName(job->summary())) << "*=0.5'" << server << "\n";
-      }
-      context.io.out << "  wait for its end   descent wait " << id << server << "\n";
+      context.io.out << NextCommands(context, *job);
       return kOk;
     }
     context.io.out.flush();

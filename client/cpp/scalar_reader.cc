@@ -40,7 +40,7 @@ std::string SetScalar(const YamlNode& node, bool decimals_only, const FieldDescr
     } else if (error == NumberError::kOutOfRange) {
       problem = absl::StrCat(Described(node), " is out of range: ", range);
     } else if (error == NumberError::kLeadingZero) {
-      problem = LeadingZero(text, whole);
+      problem = LeadingZero(text, /*octal=*/whole && !decimals_only);
     }
     return error == NumberError::kNone;
   };

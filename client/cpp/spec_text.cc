@@ -150,7 +150,9 @@ absl::Status Parse(std::string_view text, const std::string& file, SpecFormat fo
     ParseTextproto(text, message, &errors);
   } else if (const auto root = ParseYaml(text, &errors)) {
     if (root->kind == YamlNode::Kind::kMap) {
-      MessageReader(&errors, marks).ReadMessage(*root, root->mark, "", message);
+      MessageReader reader(&errors, marks);
+      if (absl::EndsWith(file, ".json")) reader.TakeDecimalsOnly();
+      reader.ReadMessage(*root, root->mark, "", message);
     } else {
       errors.push_back({root->mark, "", shape});
     }

@@ -245,6 +245,9 @@ TEST(SpecText, NumbersThatBeginWithZeroAreNotGuessed) {
   EXPECT_THAT(ErrorOf("epochs: 09"), EndsWith("write `9`"));
   EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: -007}}"), EndsWith("write `-7`"));
   EXPECT_THAT(ErrorOf("optimizer: {adam: {epsilon: 01}}"), EndsWith("write `1`"));
+  // JSON has no other base.
+  EXPECT_THAT(ErrorOf("{\"seed\": 010}", "x.json"), EndsWith("write `10`"));
+  EXPECT_THAT(ErrorOf("{\"seed\": 0x10}", "x.json"), HasSubstr("in decimal digits"));
   EXPECT_EQ(Parsed("seed: 0").seed(), 0u);
   EXPECT_EQ(Parsed("optimizer: {adam: {epsilon: 0.5}}").optimizer().adam().epsilon(), 0.5);
 }

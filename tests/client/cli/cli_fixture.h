@@ -1,0 +1,121 @@
+#ifndef DESCENT_TESTS_CLIENT_CLI_CLI_FIXTURE_H_
+#define DESCENT_TESTS_CLIENT_CLI_CLI_FIXTURE_H_
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/cli/app.h"
+#include "client/cpp/clock.h"
+#include "tests/client/fake/fake_service.h"
+
+namespace descent::cli {
+
+struct Result {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Where a command line runs.
+struct Place {
+  bool terminal = false;
+  int columns = 80;  // of a terminal
+  std::atomic<bool>* interrupted = nullptr;
+  client::Clock* clock = client::Clock::Real();
+  // Is told all that stands on standard output, whenever it is flushed: whoever waits for something
+  // to be shown goes on from there.
+  std::function<void(const std::string& shown)> on_flush = {};
+};
+
+// Command lines in this process, against a service that answers what the test says, and files in a
+// folder of the test's own.
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() {
+    char folder[] = "/tmp/descent-cli-XXXXXX";
+    folder_ = mkdtemp(folder);
+  }
+  ~CliTest() override {
+    for (const std::string& file : files_) std::remove(file.c_str());
+    rmdir(folder_.c_str());
+  }
+
+  static Result RunAt(const std::string& server, std::vector<std::string> arguments,
+                      const Place& place = {}) {
+    if (!server.empty()) {
+      arguments.emplace_back("--server");
+      arguments.push_back(server);
+    }
+    Buffer buffer(place.on_flush);
+    std::ostream out(&buffer);
+    std::ostringstream err;
+    Io io{.out = out, .err = err};
+    io.terminal = place.terminal;
+    io.columns = [columns = place.columns] { return columns; };
+    io.colour = place.terminal;
+    io.interrupted = place.interrupted;
+    io.clock = place.clock;
+    const int code = cli::Run(arguments, io);
+    return {code, buffer.str(), err.str()};
+  }
+  Result Descent(const std::vector<std::string>& arguments, const Place& place = {}) {
+    return RunAt(service_.address(), arguments, place);
+  }
+
+  std::string File(const std::string& name, const std::string& text) {
+    std::ofstream(Output(name)) << text;
+    return files_.back();
+  }
+  // The path of a file that is yet to be written.
+  std::string Output(const std::string& name) {
+    files_.push_back(folder_ + "/" + name);
+    return files_.back();
+  }
+
+  // For `Place::on_flush`: acts once, as soon as the text is shown.
+  static std::function<void(const std::string&)> WhenShown(std::string text,
+                                                           std::function<void()> act) {
+    return [text = std::move(text), act = std::move(act),
+            done = false](const std::string& shown) mutable {
+      if (done || shown.find(text) == std::string::npos) return;
+      done = true;
+      act();
+    };
+  }
+
+  client::FakeService service_;
+  std::string folder_;
+
+ private:
+  class Buffer final : public std::stringbuf {
+   public:
+    explicit Buffer(std::function<void(const std::string&)> on_flush)
+        : on_flush_(std::move(on_flush)) {}
+
+   protected:
+    int sync() override {
+      if (on_flush_) on_flush_(str());
+      return 0;
+    }
+
+   private:
+    const std::function<void(const std::string&)> on_flush_;
+  };
+
+  std::vector<std::string> files_;
+};
+
+}  // namespace descent::cli
+
+#endif  // DESCENT_TESTS_CLIENT_CLI_CLI_FIXTURE_H_

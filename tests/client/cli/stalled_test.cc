@@ -1,0 +1,82 @@
+// What people are told while nothing moves, as the daemon's disk is full.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/cpp/clock.h"
+#include "tests/client/cli/cli_fixture.h"
+
+namespace descent::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr char kFullDisk[] = "the disk of /data is full (0 bytes free); waiting for room";
+
+class CliStalledTest : public CliTest {};
+
+TEST_F(CliStalledTest, GetAndListSayThatNothingMoves) {
+  service_.SetStalled(service_.AddJob("x"), kFullDisk);
+  EXPECT_THAT(Descent({"get", "x"}).out, HasSubstr(kFullDisk));
+  service_.SetStalled(service_.AddJob("y"), kFullDisk);
+  const Result list = Descent({"list"});
+  EXPECT_EQ(list.code, 0);
+  EXPECT_EQ(list.err, absl::StrCat("descent: nothing moves at present: ", kFullDisk, "\n"));
+}
+
+// Both hear it from the watch, when it begins and when it is over.
+TEST_F(CliStalledTest, WaitAndWatchSayWhyNothingMoves) {
+  for (const char* command : {"wait", "watch"}) {
+    const std::string name = service_.AddJob(command);
+    service_.SetStalled(name, kFullDisk);
+    const size_t watches = service_.watches().size();
+    std::thread room([&] {
+      while (service_.watches().size() == watches) std::this_thread::yield();
+      // The first message says it; the last one not.
+      while (service_.messages(name) == 0) std::this_thread::yield();
+      service_.SetStalled(name, "");
+      service_.Finish(name, v1::SUCCEEDED);
+    });
+    const Result result = Descent({command, command});
+    room.join();
+    EXPECT_EQ(result.code, 0);
+    EXPECT_EQ(result.err, absl::StrCat("descent: nothing moves at present: ", kFullDisk,
+                                       "\ndescent: it goes on\n"));
+  }
+}
+
+// Waits a moment where it says a second.
+class QuickClock final : public client::Clock {
+ public:
+  absl::Time Now() const override { return absl::Now(); }
+  void Sleep(absl::Duration, const absl::Notification* stop) override {
+    if (stop != nullptr) stop->WaitForNotificationWithTimeout(absl::Milliseconds(1));
+  }
+};
+
+TEST_F(CliStalledTest, ACommandThatWaitsSaysWhy) {
+  const std::string name = service_.AddJob("x");
+  service_.SetStalled(name, kFullDisk);
+  std::thread room([&] {
+    while (service_.reads(name) == 0) std::this_thread::yield();
+    service_.SetStalled(name, "");
+  });
+  QuickClock clock;
+  const Result result = Descent({"set", "x", "step_size=0.2"}, {.clock = &clock});
+  room.join();
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.err,
+              StartsWith(absl::StrCat("descent: nothing moves at present: ", kFullDisk, "\n")));
+  EXPECT_THAT(result.out, HasSubstr("0.2"));
+}
+
+}  // namespace
+}  // namespace descent::cli
