@@ -1,0 +1,116 @@
+"""A test of a program in which core/recipes.md has been followed.
+
+The sources that the recipes touch, and those that go by the spec's messages, are copied; the page is followed in the
+copy; what the copy holds is compiled, and everything else is linked as it is. One action a source, so that Bazel
+caches them: a change of the page compiles the lists again and not the bridge, unless it is one of a message.
+"""
+
+# Nobody waits for what it computes, but everybody for the compiler.
+_FLAGS = ["-std=c++20", "-O0", "-fPIC", "-w"]
+
+def _recipe_test(ctx):
+    names = [f.short_path for f in ctx.files.srcs]
+    copies = {n: ctx.actions.declare_file("copy/" + n) for n in names + ctx.attr.new}
+    root = copies[names[0]].path[:-len(names[0]) - 1]
+    ctx.actions.run_shell(
+        command = "/usr/bin/python3 \"$@\"",
+        arguments = [ctx.file._follow.path, ctx.file.recipes.path, root, ",".join(ctx.attr.new)] + names,
+        inputs = ctx.files.srcs + [ctx.file.recipes, ctx.file._follow],
+        outputs = copies.values(),
+        mnemonic = "FollowRecipes",
+        progress_message = "Following %s" % ctx.file.recipes.short_path,
+    )
+
+    protos = [n[len("proto/"):] for n in names if n.endswith(".proto")]
+    messages = {}
+    for proto in protos:
+        for extension in [".pb.h", ".pb.cc"]:
+            generated = proto[:-len(".proto")] + extension
+            messages[generated] = ctx.actions.declare_file("messages/" + generated)
+    generated = messages.keys()[0]
+    messages_root = messages[generated].path[:-len(generated) - 1]
+    ctx.actions.run_shell(
+        command = "protoc \"$@\"",
+        arguments = ["-I" + root + "/proto", "--cpp_out=" + messages_root] + protos,
+        inputs = [copies["proto/" + p] for p in protos],
+        outputs = messages.values(),
+        mnemonic = "FollowedProtos",
+        use_default_shell_env = True,
+    )
+
+    # The copy comes first: its files stand for those of the same names.
+    flags = _FLAGS + ["-iquote", root, "-isystem", messages_root]
+    context = cc_common.merge_cc_infos(
+        direct_cc_infos = [d[CcInfo] for d in ctx.attr.deps],
+    ).compilation_context
+    for include in context.quote_includes.to_list():
+        flags += ["-iquote", include]
+    for include in context.includes.to_list():
+        flags += ["-I", include]
+    for include in context.system_includes.to_list():
+        flags += ["-isystem", include]
+
+    # The bridge includes no kind: what the page makes are no inputs of it, and it stays compiled.
+    made = [copies[n] for n in ctx.attr.new]
+    headers = [f for f in copies.values() + messages.values() if f.extension == "h" and f not in made]
+    objects = []
+    sources = copies.values() + messages.values() + [ctx.file.test]
+    for source in [f for f in sources if f.extension == "cc"]:
+        object = ctx.actions.declare_file("objects/%s.o" % source.short_path)
+        ctx.actions.run(
+            executable = "/usr/bin/g++",
+            arguments = flags + ["-c", source.path, "-o", object.path],
+            inputs = depset(
+                headers + [source] + (made if "/copy/core/" in source.path else []),
+                transitive = [context.headers],
+            ),
+            outputs = [object],
+            mnemonic = "FollowedCompile",
+            progress_message = "Compiling %s with what the recipes add" % source.short_path,
+            # LibTorch's ten thousand headers make a sandbox slow.
+            execution_requirements = {"no-sandbox": "1"},
+            use_default_shell_env = True,
+        )
+        objects.append(object)
+
+    # What the objects define is not taken from the libraries: an archive's member is only linked if
+    # something of it is missing.
+    archives = []
+    options = []
+    for dep in ctx.attr.deps:
+        for input in dep[CcInfo].linking_context.linker_inputs.to_list():
+            options += input.user_link_flags
+            for library in input.libraries:
+                archive = library.pic_static_library or library.static_library
+                if archive and archive not in archives:
+                    archives.append(archive)
+    binary = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.run(
+        executable = "/usr/bin/g++",
+        arguments = ["-o", binary.path] + [o.path for o in objects] +
+                    ["-Wl,--start-group"] + [a.path for a in archives] + ["-Wl,--end-group"] +
+                    options,
+        inputs = objects + archives,
+        outputs = [binary],
+        mnemonic = "FollowedLink",
+        execution_requirements = {"no-sandbox": "1"},
+        use_default_shell_env = True,
+    )
+    return [DefaultInfo(files = depset([binary]), executable = binary)]
+
+recipe_test = rule(
+    implementation = _recipe_test,
+    attrs = {
+        # The program, with the test's expectations.
+        "test": attr.label(allow_single_file = [".cc"]),
+        "recipes": attr.label(allow_single_file = [".md"]),
+        # What is copied.
+        "srcs": attr.label_list(allow_files = True),
+        # The files that the recipes make.
+        "new": attr.string_list(),
+        # What is linked as it is; what it has of the copies' sources is left out.
+        "deps": attr.label_list(providers = [CcInfo]),
+        "_follow": attr.label(default = "//tests/recipe:follow.py", allow_single_file = True),
+    },
+    test = True,
+)
