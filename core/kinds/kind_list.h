@@ -3,9 +3,7 @@
 #ifndef DESCENT_CORE_KINDS_KIND_LIST_H_
 #define DESCENT_CORE_KINDS_KIND_LIST_H_
 
-#include <algorithm>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -26,18 +24,6 @@ struct KindList {
   }
 
   static std::vector<std::string_view> Names() { return {K::kind...}; }
-
-  // Gives one of each, for ever. They say their names by `name()`.
-  static std::span<const Base* const> All() {
-    static const auto* all = new std::vector<const Base*>{new Of<K>...};
-    return *all;
-  }
-
-  // Gives null if no kind has this name.
-  static const Base* Find(std::string_view name) {
-    const auto found = std::ranges::find(All(), name, &Base::name);
-    return found == All().end() ? nullptr : *found;
-  }
 };
 
 }  // namespace descent

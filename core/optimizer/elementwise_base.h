@@ -102,7 +102,6 @@ class ElementwiseBase : public Method<X> {
     ++steps_;
   }
 
-  Dials& own_dials() { return dials_; }
   int64_t steps() const { return steps_; }
   X& x() { return x_; }
   std::vector<X>& states() { return states_; }

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/data/number_type.h"
+#include "core/objective/loss.h"
 #include "proto/rules/reasons.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/index_readers.h"
+#include "server/worker/bridge/objective_spec.h"
 #include "server/worker/bridge/source_spec.h"
 
 namespace descent::worker {
@@ -111,32 +114,23 @@ void ResolveOrder(api::Data* data, Violations* violations) {
   }
 }
 
+// The terms of a sum all have the same targets.
 TargetKind Targets(const api::Objective& objective) {
-  switch (objective.kind_case()) {
-    case api::Objective::kCrossEntropy:
-      return objective.cross_entropy().probabilities() ? TargetKind::kValues : TargetKind::kClass;
-    case api::Objective::kNegativeLogLikelihood:
-    case api::Objective::kHinge:
-      return TargetKind::kClass;
-    case api::Objective::kSum:  // all terms have the same targets
-      return objective.sum().terms().empty() ? TargetKind::kValues
-                                             : Targets(objective.sum().terms(0).objective());
-    default:
-      return TargetKind::kValues;
-  }
+  const std::vector<Loss> losses = LossesOf(objective);
+  return !losses.empty() && losses.front().predicts == Predicts::kClass ? TargetKind::kClass
+                                                                        : TargetKind::kValues;
+}
+
+// Says whether there are losses, and all of them are such.
+bool All(const api::Objective& objective, bool (*such)(const Loss& loss)) {
+  const std::vector<Loss> losses = LossesOf(objective);
+  return !losses.empty() && std::all_of(losses.begin(), losses.end(), such);
 }
 
 // Targets must be numbers of any size for the loss.
 void CheckTargetNormalization(const api::Spec& spec, Violations* violations) {
-  const auto any = [](const api::Objective& objective) {
-    return objective.has_mean_squared_error() || objective.has_mean_absolute_error() ||
-           objective.has_huber();
-  };
-  const auto& terms = spec.objective().sum().terms();
-  const bool all = spec.objective().has_sum()
-                       ? std::all_of(terms.begin(), terms.end(),
-                                     [&](const auto& term) { return any(term.objective()); })
-                       : any(spec.objective());
+  const bool all =
+      All(spec.objective(), [](const Loss& loss) { return loss.predicts == Predicts::kValues; });
   if (all) return;
   violations->Add("data.target_normalization",
                   "The objective's targets are classes or probabilities, not to be normalized.",
@@ -154,13 +148,9 @@ Normalization ToNormalization(const api::Normalization& given) {
 
 // Whether the loss leaves targets out. In a sum all must: they have the same ones.
 bool CanIgnore(const api::Objective& objective) {
-  const auto& terms = objective.sum().terms();
-  if (objective.has_sum()) {
-    return std::all_of(terms.begin(), terms.end(),
-                       [](const auto& term) { return CanIgnore(term.objective()); });
-  }
-  return objective.has_negative_log_likelihood() ||
-         (objective.has_cross_entropy() && !objective.cross_entropy().probabilities());
+  return All(objective, [](const Loss& loss) {
+    return loss.predicts == Predicts::kClass && loss.weight != nullptr;
+  });
 }
 
 }  // namespace

@@ -197,4 +197,17 @@ const google::protobuf::Message& KindMessage(const google::protobuf::Message& me
   return message.GetReflection()->GetMessage(message, fields.Kind());
 }
 
+std::string GiveOneOf(const google::protobuf::Message& message) {
+  std::vector<std::string> names = MessageFields(message).Kinds();
+  const std::string last = names.back();
+  names.pop_back();
+  return absl::StrCat("Give one of ", absl::StrJoin(names, ", "), " and ", last, ".");
+}
+
+void AddNoKind(const std::string& path, const google::protobuf::Message& message,
+               Violations* violations) {
+  violations->Add(path, absl::StrCat("Give one of ", KindNames(message), "."),
+                  reason::kMissingField);
+}
+
 }  // namespace descent::worker

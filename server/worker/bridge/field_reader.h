@@ -71,6 +71,23 @@ std::string KindNames(const google::protobuf::Message& message);
 // That member; only if one is set.
 google::protobuf::Message* MutableKind(google::protobuf::Message* message);
 const google::protobuf::Message& KindMessage(const google::protobuf::Message& message);
+// Says `Give one of fixed, backtracking and strong_wolfe.`
+std::string GiveOneOf(const google::protobuf::Message& message);
+// Refuses a message at `path` whose kind is none that there is: `Give one of sgd, adam.`
+void AddNoKind(const std::string& path, const google::protobuf::Message& message,
+               Violations* violations);
+
+// Makes a form of the kind that the message at `path` chooses, by `make` (NewLoss), and reads it by
+// a reader of that class. Gives null if `make` has no such kind.
+template <class Reader = FieldReader, class Form>
+std::unique_ptr<Form> ReadKind(std::unique_ptr<Form> (*make)(std::string_view kind),
+                               google::protobuf::Message* message, const std::string& path,
+                               Violations* violations) {
+  const std::string kind = KindOf(*message);
+  std::unique_ptr<Form> form = make(kind);
+  if (form) Reader(MutableKind(message), path + "." + kind, violations).Read(form->fields());
+  return form;
+}
 
 }  // namespace descent::worker
 

@@ -3,12 +3,9 @@
 #include <cmath>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/functions/function_kinds.h"
 #include "core/functions/vector.h"
 #include "proto/rules/reasons.h"
@@ -22,16 +19,9 @@ constexpr char kField[] = "objective.function";
 
 // With the start that the literature gives; fills in defaults. NOT_FOUND without a kind.
 absl::StatusOr<Function> Known(api::Function* function) {
-  const std::unique_ptr<FunctionForm> form = NewFunction(KindOf(*function));
-  if (!form) {
-    const std::vector<std::string_view> kinds = FunctionKinds();
-    const std::vector<std::string> names(kinds.begin(), kinds.end() - 1);
-    return absl::NotFoundError(absl::StrCat("Give one of ", absl::StrJoin(names, ", "), " and ",
-                                            std::string(kinds.back())));
-  }
   // What is wrong, the function says itself.
-  FieldReader(MutableKind(function), "", nullptr).Read(form->fields());
-  return form->Make();
+  const std::unique_ptr<FunctionForm> form = ReadKind(NewFunction, function, "", nullptr);
+  return form ? form->Make() : absl::NotFoundError(GiveOneOf(*function));
 }
 
 void CheckStart(const api::Function& function, int64_t dimension, Violations* violations) {
@@ -70,8 +60,7 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
   api::Function* function = spec->mutable_objective()->mutable_function();
   const absl::StatusOr<Function> known = Known(function);
   if (absl::IsNotFound(known.status())) {
-    violations->Add(kField, absl::StrCat(std::string(known.status().message()), "."),
-                    reason::kMissingField);
+    violations->Add(kField, std::string(known.status().message()), reason::kMissingField);
     return;
   }
   if (!known.ok()) {

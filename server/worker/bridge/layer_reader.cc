@@ -1,12 +1,10 @@
 #include "server/worker/bridge/layer_reader.h"
 
-#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/fields/fields.h"
@@ -25,13 +23,6 @@ using google::protobuf::Message;
 
 constexpr int kMaxDepth = 16;
 constexpr int kMaxLayers = 10'000;
-
-bool IsName(const std::string& name) {
-  return !name.empty() && name.size() <= 100 &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '_' || c == '-';
-         });
-}
 
 std::string Join(const std::string& path, const std::string& name) {
   return absl::StrCat(path, path.empty() ? "" : ".", name);
@@ -136,11 +127,9 @@ std::optional<GraphNode> OptionsReader::ReadNode(Message* message, const std::st
   };
   if (!node.Given("name")) return refuse(".name", "Give the node's name.", reason::kMissingField);
   const std::string node_name = node.Get<std::string>("name");
-  if (!IsName(node_name)) {
-    return refuse(".name",
-                  absl::StrCat("\"", ShortUtf8(node_name, 100),
-                               "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                  reason::kInvalidName);
+  if (!CheckName(absl::StrCat(field, ".name"), node_name, violations())) {
+    RefuseInner();
+    return std::nullopt;
   }
   std::vector<std::string> inputs;
   for (int i = 0; i < node.Size("inputs"); ++i)
@@ -192,14 +181,8 @@ std::optional<LayerOptions> LayerReader::Read(api::Layer* layer, const std::stri
                      reason::kNestingTooDeep);
     return std::nullopt;
   }
-  bool right = true;
-  if (layer->has_name() && !IsName(layer->name())) {
-    violations_->Add(absl::StrCat(field, ".name"),
-                     absl::StrCat("\"", ShortUtf8(layer->name(), 100),
-                                  "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                     reason::kInvalidName);
-    right = false;
-  }
+  const bool right =
+      !layer->has_name() || CheckName(absl::StrCat(field, ".name"), layer->name(), violations_);
   MessageFields fields(layer);
   const auto* kind = fields.Kind();
   if (kind == nullptr) {

@@ -1,15 +1,12 @@
 #include "server/worker/bridge/objective_spec.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/objective/loss_kinds.h"
 #include "core/objective/metric_kinds.h"
 #include "core/objective/penalty_kinds.h"
@@ -24,15 +21,6 @@ namespace {
 
 constexpr int kMaxTerms = 100;
 
-// One loss; false if it is none.
-bool ResolveLoss(const std::string& path, api::Objective* objective, Violations* violations) {
-  const std::unique_ptr<LossForm> loss = NewLoss(KindOf(*objective));
-  if (!loss) return false;
-  const std::string inside = absl::StrCat(path, ".", std::string(loss->kind()));
-  FieldReader(MutableKind(objective), inside, violations).Read(loss->fields());
-  return true;
-}
-
 void ResolveTerm(const std::string& path, api::ObjectiveTerm* term, Violations* violations) {
   if (!ResolveTermLoss(absl::StrCat(path, ".objective"), term->mutable_objective(), violations)) {
     return;
@@ -40,8 +28,8 @@ void ResolveTerm(const std::string& path, api::ObjectiveTerm* term, Violations* 
   if (!term->has_name()) term->set_name(KindOf(term->objective()));
   CheckName(absl::StrCat(path, ".name"), term->name(), violations);
   if (!term->has_weight()) term->mutable_weight()->set_constant(1);
-  ResolveSequence(NonNegative("weight"), absl::StrCat(path, ".weight"), term->mutable_weight(),
-                  violations);
+  ReadSequence(NonNegative("weight"), absl::StrCat(path, ".weight"), term->mutable_weight(),
+               violations);
 }
 
 void ResolveSum(api::SumObjective* sum, Violations* violations) {
@@ -64,29 +52,6 @@ void ResolveSum(api::SumObjective* sum, Violations* violations) {
   }
 }
 
-void ResolvePenalty(const std::string& path, api::Penalty* given, Violations* violations) {
-  const std::unique_ptr<PenaltyForm> penalty = NewPenalty(KindOf(*given));
-  if (!penalty) {
-    violations->Add(path, absl::StrCat("Give one of ", KindNames(*given), "."),
-                    reason::kMissingField);
-    return;
-  }
-  const std::string inside = absl::StrCat(path, ".", std::string(penalty->kind()));
-  DialsReader(MutableKind(given), inside, violations).Read(penalty->fields());
-}
-
-Penalty ToPenalty(api::Penalty given) {
-  const std::unique_ptr<PenaltyForm> penalty = NewPenalty(KindOf(given));
-  DialsReader(MutableKind(&given), "", nullptr).Read(penalty->fields());
-  return penalty->Make();
-}
-
-Metric ToMetric(api::EvaluationMetric given) {
-  const std::unique_ptr<MetricForm> metric = NewMetric(KindOf(given));
-  FieldReader(MutableKind(&given), "", nullptr).Read(metric->fields());
-  return metric->Make();
-}
-
 std::string TermPath(const api::Objective& objective, int i) {
   if (!objective.has_sum()) return absl::StrCat("objective.", KindOf(objective));
   const api::Objective& inner = objective.sum().terms(i).objective();
@@ -96,7 +61,7 @@ std::string TermPath(const api::Objective& objective, int i) {
 }  // namespace
 
 bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violations* violations) {
-  if (!ResolveLoss(path, objective, violations)) {
+  if (!ReadKind(NewLoss, objective, path, violations)) {
     const std::string kind = KindOf(*objective);
     violations->Add(path,
                     kind.empty() ? "Give a loss, such as cross_entropy."
@@ -112,35 +77,27 @@ bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violati
   return true;
 }
 
-void CheckName(const std::string& path, const std::string& name, Violations* violations) {
-  const bool valid = !name.empty() && name.size() <= 100 &&
-                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                       return absl::ascii_isalnum(c) || c == '_' || c == '-';
-                     });
-  if (valid) return;
-  violations->Add(path,
-                  absl::StrCat("\"", ShortUtf8(name, 100),
-                               "\" is no name: use 1 to 100 letters, digits, _ and -."),
-                  reason::kInvalidName);
-}
-
 Loss ToLoss(const api::Objective& objective) {
   api::Objective copy = objective;
-  const std::unique_ptr<LossForm> loss = NewLoss(KindOf(copy));
-  FieldReader(MutableKind(&copy), "", nullptr).Read(loss->fields());
-  return loss->Make();
+  return ReadKind(NewLoss, &copy, "", nullptr)->Make();
+}
+
+std::vector<Loss> LossesOf(const api::Objective& objective) {
+  std::vector<Loss> losses;
+  const auto add = [&](api::Objective one) {
+    if (const auto form = ReadKind(NewLoss, &one, "", nullptr)) losses.push_back(form->Make());
+  };
+  add(objective);  // a sum is none
+  for (const api::ObjectiveTerm& term : objective.sum().terms()) add(term.objective());
+  return losses;
 }
 
 void ResolveObjective(api::Objective* objective, Violations* violations) {
   const std::string kind = KindOf(*objective);
-  if (kind.empty()) {
-    violations->Add("objective", absl::StrCat("Give one of ", KindNames(*objective), "."),
-                    reason::kMissingField);
-    return;
-  }
+  if (kind.empty()) return AddNoKind("objective", *objective, violations);
   if (objective->has_sum()) {
     ResolveSum(objective->mutable_sum(), violations);
-  } else if (!ResolveLoss("objective", objective, violations)) {
+  } else if (!ReadKind(NewLoss, objective, "objective", violations)) {
     violations->Add(absl::StrCat("objective.", kind), "This worker does not have it.",
                     reason::kUnsupported);
   }
@@ -150,8 +107,11 @@ void ResolveObjective(api::Objective* objective, Violations* violations) {
     return;
   }
   for (int i = 0; i < objective->penalties_size(); ++i) {
-    ResolvePenalty(absl::StrCat("objective.penalties[", i, "]"), objective->mutable_penalties(i),
-                   violations);
+    const std::string path = absl::StrCat("objective.penalties[", i, "]");
+    api::Penalty* penalty = objective->mutable_penalties(i);
+    if (!ReadKind<DialsReader>(NewPenalty, penalty, path, violations)) {
+      AddNoKind(path, *penalty, violations);
+    }
   }
 }
 
@@ -175,8 +135,7 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
     const std::string path = absl::StrCat("evaluation.metrics[", i, "]");
     const std::unique_ptr<MetricForm> form = NewMetric(KindOf(*metric));
     if (!form) {
-      violations->Add(path, absl::StrCat("Give one of ", KindNames(*metric), "."),
-                      reason::kMissingField);
+      AddNoKind(path, *metric, violations);
       continue;
     }
     const std::string inside = absl::StrCat(path, ".", std::string(form->kind()));
@@ -189,10 +148,6 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
   }
 }
 
-void ResolveWeights(const SequenceDefaults& defaults, api::Objective* objective) {
-  ResolveSequencesInRun(defaults, objective);
-}
-
 LossSum ToLossSum(const api::Objective& objective) {
   std::vector<LossTerm> terms;
   for (const api::ObjectiveTerm& term : objective.sum().terms()) {
@@ -202,14 +157,16 @@ LossSum ToLossSum(const api::Objective& objective) {
     terms.push_back({KindOf(objective), ToLoss(objective), std::nullopt});
   }
   std::vector<Penalty> penalties;
-  for (const api::Penalty& penalty : objective.penalties()) penalties.push_back(ToPenalty(penalty));
+  for (api::Penalty penalty : objective.penalties()) {
+    penalties.push_back(ReadKind<DialsReader>(NewPenalty, &penalty, "", nullptr)->Make());
+  }
   return LossSum(std::move(terms), std::move(penalties));
 }
 
 std::vector<Metric> ToMetrics(const api::Evaluation& evaluation) {
   std::vector<Metric> metrics;
-  for (const api::EvaluationMetric& metric : evaluation.metrics()) {
-    metrics.push_back(ToMetric(metric));
+  for (api::EvaluationMetric metric : evaluation.metrics()) {
+    metrics.push_back(ReadKind(NewMetric, &metric, "", nullptr)->Make());
   }
   return metrics;
 }

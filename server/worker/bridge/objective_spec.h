@@ -28,11 +28,8 @@ void ResolveMetrics(const api::Objective& objective, api::Evaluation* evaluation
 // A loss alone, of a term of a sum or of a player: checked, with its defaults. False: it is none.
 bool ResolveTermLoss(const std::string& path, api::Objective* objective, Violations* violations);
 Loss ToLoss(const api::Objective& objective);
-// That it may be part of the path of a dial.
-void CheckName(const std::string& path, const std::string& name, Violations* violations);
-
-// Fills in what schedules take from the run where they say nothing.
-void ResolveWeights(const SequenceDefaults& defaults, api::Objective* objective);
+// Gives the losses of an objective, which may have violations: a term that is none is left out.
+std::vector<Loss> LossesOf(const api::Objective& objective);
 
 // Of resolved specs.
 LossSum ToLossSum(const api::Objective& objective);

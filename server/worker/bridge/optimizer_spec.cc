@@ -22,8 +22,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-std::string WrapperPath(int i) { return absl::StrCat("optimizer.wrappers[", i, "]"); }
-
 // Of an optimizer, a wrapper or a group of parameters.
 class OptimizerReader final : public DialsReader {
  public:
@@ -36,8 +34,7 @@ class OptimizerReader final : public DialsReader {
     Message* given = message().Inner(field.name());
     std::optional<LineSearch> made = MakeLineSearch(KindOf(*given));
     if (!made) {
-      return Refuse(field.name(), "Give one of fixed, backtracking, strong_wolfe and hager_zhang.",
-                    reason::kMissingField);
+      return Refuse(field.name(), GiveOneOf(*given), reason::kMissingField);
     }
     const std::string path = absl::StrCat(Path(field.name()), ".", std::string(made->kind()));
     FieldReader reader(MutableKind(given), path, violations());
@@ -129,46 +126,30 @@ std::string DialPath(const api::Optimizer& optimizer, std::string_view name) {
 void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
   const std::string kind = KindOf(*optimizer);
   if (kind.empty()) {
-    violations->Add("optimizer", absl::StrCat("Give one of ", KindNames(*optimizer), "."),
-                    reason::kMissingField);
+    return AddNoKind("optimizer", *optimizer, violations);
+  }
+  if (!ReadKind<OptimizerReader>(NewOptimizer, optimizer, "optimizer", violations)) {
+    violations->Add(absl::StrCat("optimizer.", kind), "This worker does not have it.",
+                    reason::kUnsupported);
     return;
   }
-  const std::string path = absl::StrCat("optimizer.", kind);
-  const std::unique_ptr<OptimizerForm> form = NewOptimizer(kind);
-  if (!form) {
-    violations->Add(path, "This worker does not have it.", reason::kUnsupported);
-    return;
-  }
-  OptimizerReader(MutableKind(optimizer), path, violations).Read(form->fields());
   ResolveGroups(optimizer, violations);
   for (int i = 0; i < optimizer->wrappers_size(); ++i) {
     api::Wrapper* wrapper = optimizer->mutable_wrappers(i);
-    const std::unique_ptr<WrapperForm> wrapper_form = NewWrapper(KindOf(*wrapper));
-    if (!wrapper_form) {
-      violations->Add(WrapperPath(i), absl::StrCat("Give one of ", KindNames(*wrapper), "."),
-                      reason::kMissingField);
-      continue;
+    const std::string path = absl::StrCat("optimizer.wrappers[", i, "]");
+    if (!ReadKind<OptimizerReader>(NewWrapper, wrapper, path, violations)) {
+      AddNoKind(path, *wrapper, violations);
     }
-    OptimizerReader(MutableKind(wrapper), absl::StrCat(WrapperPath(i), ".", KindOf(*wrapper)),
-                    violations)
-        .Read(wrapper_form->fields());
   }
-}
-
-void ResolveSchedules(const SequenceDefaults& defaults, api::Optimizer* optimizer) {
-  ResolveSequencesInRun(defaults, optimizer);
 }
 
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer) {
   api::Optimizer copy = optimizer;
-  const std::unique_ptr<OptimizerForm> form = NewOptimizer(KindOf(copy));
-  OptimizerReader(MutableKind(&copy), "", nullptr).Read(form->fields());
-  absl::StatusOr<OptimizerOptions> options = form->Make(ToGroups(copy));
+  absl::StatusOr<OptimizerOptions> options =
+      ReadKind<OptimizerReader>(NewOptimizer, &copy, "", nullptr)->Make(ToGroups(copy));
   for (int i = copy.wrappers_size(); options.ok() && i-- > 0;) {
     api::Wrapper* wrapper = copy.mutable_wrappers(i);
-    const std::unique_ptr<WrapperForm> wrapper_form = NewWrapper(KindOf(*wrapper));
-    OptimizerReader(MutableKind(wrapper), "", nullptr).Read(wrapper_form->fields());
-    options = wrapper_form->Make(*options);
+    options = ReadKind<OptimizerReader>(NewWrapper, wrapper, "", nullptr)->Make(*options);
   }
   return options;
 }

@@ -18,9 +18,6 @@ namespace descent::worker {
 // Checks every number and fills in defaults, all but what schedules take from the run.
 void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations);
 
-// Fills in what schedules take from the run where they say nothing.
-void ResolveSchedules(const SequenceDefaults& defaults, api::Optimizer* optimizer);
-
 // Of resolved specs. INVALID_ARGUMENT if fields contradict each other.
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer);
 // `optimizer.adam.step_size`: the path of a dial or series that core calls by that name; those of

@@ -1,6 +1,5 @@
 #include "server/worker/bridge/prepare_system.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -165,7 +164,7 @@ class ShapeFinder {
     }
     bool progress = false;
     for (const std::string& name : term.through()) {
-      const int q = Index(name);
+      const int q = FindPlayer(spec().system(), name);
       if (!inputs_[q]) {
         progress = true;
         inputs_[q] = input;
@@ -206,13 +205,6 @@ class ShapeFinder {
     }
     built_[q] = *std::move(built);
     return true;
-  }
-
-  int Index(const std::string& name) const {
-    const auto& players = spec().system().players();
-    return static_cast<int>(std::find_if(players.begin(), players.end(),
-                                         [&](const auto& p) { return p.name() == name; }) -
-                            players.begin());
   }
 
   Prepared* prepared_;

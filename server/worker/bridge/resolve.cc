@@ -14,6 +14,7 @@
 #include "server/worker/bridge/objective_spec.h"
 #include "server/worker/bridge/optimizer_spec.h"
 #include "server/worker/bridge/representable.h"
+#include "server/worker/bridge/sequence_spec.h"
 #include "server/worker/bridge/stop_spec.h"
 #include "server/worker/bridge/system_spec.h"
 
@@ -182,12 +183,9 @@ void ResolveLength(int64_t per_epoch, api::Spec* spec, Violations* violations) {
         std::max({std::min(per_epoch, iterations / 10), iterations / kMaxCheckpoints, int64_t{1}}));
   }
   const SequenceDefaults defaults = DefaultsOf(per_epoch, *spec);
-  if (IsSystem(*spec)) {
-    ResolveSystemSchedules(defaults, spec->mutable_system());
-    return;
-  }
-  ResolveSchedules(defaults, spec->mutable_optimizer());
-  if (!IsFunction(*spec)) ResolveWeights(defaults, spec->mutable_objective());
+  if (IsSystem(*spec)) return ResolveSequencesInRun(defaults, spec->mutable_system());
+  ResolveSequencesInRun(defaults, spec->mutable_optimizer());
+  ResolveSequencesInRun(defaults, spec->mutable_objective());
 }
 
 void ResolveWithData(const TrainingData& train, api::Spec* spec, Violations* violations) {

@@ -16,6 +16,7 @@
 #include "core/fields/fields.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/schedules.h"
+#include "proto/for_each_message.h"
 #include "proto/rules/reasons.h"
 #include "server/worker/bridge/field_reader.h"
 
@@ -125,11 +126,6 @@ std::optional<descent::Sequence> ReadSequence(const Range& range, const std::str
   return Read(range, field, 1, sequence, violations);
 }
 
-void ResolveSequence(const Range& range, const std::string& field, api::Sequence* sequence,
-                     Violations* violations) {
-  ReadSequence(range, field, sequence, violations);
-}
-
 void DialsReader::ReadInner(const Field& field) {
   auto* sequence = static_cast<api::Sequence*>(message().Inner(field.name()));
   std::optional<descent::Sequence> read =
@@ -151,7 +147,10 @@ void DialsReader::WriteInner(const Field& field) {
   }
 }
 
-void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* sequence) {
+namespace {
+
+// Fills in a sequence, and those in it.
+void ResolveInRun(const SequenceDefaults& defaults, api::Sequence* sequence) {
   const std::unique_ptr<ScheduleForm> form = FormOf(*sequence);
   if (!form) return;
   const FieldList fields = form->fields();
@@ -161,7 +160,7 @@ void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* seque
   const auto resolve_inner = [&](google::protobuf::Message* inner) {
     SequenceDefaults own = defaults;
     own.length = form->InnerLength(place++, defaults.length);
-    ResolveSequenceInRun(own, static_cast<api::Sequence*>(inner));
+    ResolveInRun(own, static_cast<api::Sequence*>(inner));
   };
   for (const Field& field : fields) {
     const std::string& name = field.name();
@@ -182,9 +181,11 @@ void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* seque
   }
 }
 
+}  // namespace
+
 void ResolveSequencesInRun(const SequenceDefaults& defaults, Message* message) {
   if (message->GetDescriptor() == api::Sequence::descriptor()) {
-    return ResolveSequenceInRun(defaults, static_cast<api::Sequence*>(message));
+    return ResolveInRun(defaults, static_cast<api::Sequence*>(message));
   }
   std::vector<const FieldDescriptor*> given;
   const auto* reflection = message->GetReflection();
@@ -203,24 +204,10 @@ void ResolveSequencesInRun(const SequenceDefaults& defaults, Message* message) {
 
 void VisitPlateaus(const Message& message, const std::string& path,
                    absl::FunctionRef<void(const std::string&, const api::PlateauSequence&)> visit) {
-  if (message.GetDescriptor() == api::PlateauSequence::descriptor()) {
-    return visit(path, static_cast<const api::PlateauSequence&>(message));
-  }
-  std::vector<const FieldDescriptor*> given;
-  const auto* reflection = message.GetReflection();
-  reflection->ListFields(message, &given);
-  for (const FieldDescriptor* field : given) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    const std::string inner = absl::StrCat(path, ".", field->name());
-    if (!field->is_repeated()) {
-      VisitPlateaus(reflection->GetMessage(message, field), inner, visit);
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      VisitPlateaus(reflection->GetRepeatedMessage(message, field, i),
-                    absl::StrCat(inner, "[", i, "]"), visit);
-    }
-  }
+  ForEachMessage(path, message, [&](const std::string& field, const Message& part) {
+    if (part.GetDescriptor() != api::PlateauSequence::descriptor()) return;
+    visit(field, static_cast<const api::PlateauSequence&>(part));
+  });
 }
 
 descent::Sequence ToSequence(const api::Sequence& sequence) {

@@ -20,12 +20,9 @@
 namespace descent::worker {
 
 // Checks every number, those that the sequence yields against the range of the hyperparameter, and
-// fills in defaults, all but what the run says. `field` is the sequence's path in the spec.
-void ResolveSequence(const Range& range, const std::string& field, api::Sequence* sequence,
-                     Violations* violations);
-
-// The same; what it is then. Nothing: it is wrong. Until ResolveSequenceInRun, lengths that nobody
-// gave are 1. Null violations: nobody asks.
+// fills in defaults, all but what the run says; gives what it is then, or nothing if it is wrong.
+// `field` is the sequence's path in the spec. Until ResolveSequencesInRun, lengths that nobody gave
+// are 1. With null violations nobody is told.
 std::optional<descent::Sequence> ReadSequence(const Range& range, const std::string& field,
                                               api::Sequence* sequence, Violations* violations);
 
@@ -48,9 +45,8 @@ struct SequenceDefaults {
   int64_t average = 1;
 };
 
-// Fills in the lengths of schedules that have none, and what plateaus go by.
-void ResolveSequenceInRun(const SequenceDefaults& defaults, api::Sequence* sequence);
-// Of all sequences in the message and in what is below it.
+// Fills in the lengths of schedules that have none, and what plateaus go by, in the message, which
+// may be a sequence, and in what is below it.
 void ResolveSequencesInRun(const SequenceDefaults& defaults, google::protobuf::Message* message);
 
 // Calls visit(path, plateau) for each plateau in the message, at any depth; `path` is that of the

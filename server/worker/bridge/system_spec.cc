@@ -127,8 +127,8 @@ void ResolveTerm(const api::System& system, const api::Player& player, const std
   }
   ResolveTarget(path, term, violations);
   if (term->has_weight()) {
-    ResolveSequence(NonNegative("weight"), absl::StrCat(path, ".weight"), term->mutable_weight(),
-                    violations);
+    ReadSequence(NonNegative("weight"), absl::StrCat(path, ".weight"), term->mutable_weight(),
+                 violations);
   }
 }
 
@@ -224,15 +224,6 @@ void ResolveSystem(api::Spec* spec, Violations* violations) {
     ResolvePlayer(*spec, p, system->mutable_players(p), violations);
   }
   if (violations->empty()) ResolvePlayersData(spec, violations);
-}
-
-void ResolveSystemSchedules(const SequenceDefaults& defaults, api::System* system) {
-  for (api::Player& player : *system->mutable_players()) {
-    ResolveSchedules(defaults, player.mutable_optimizer());
-    for (api::PlayerTerm& term : *player.mutable_objective()) {
-      if (term.has_weight()) ResolveSequenceInRun(defaults, term.mutable_weight());
-    }
-  }
 }
 
 api::Spec PlayerSpec(const api::Spec& spec, int p) {

@@ -23,9 +23,6 @@ std::string PlayerField(int player);
 // Checks what can be checked without the data, and fills in defaults. The spec has its seed.
 void ResolveSystem(api::Spec* spec, Violations* violations);
 
-// Fills in what schedules take from the run where they say nothing.
-void ResolveSystemSchedules(const SequenceDefaults& defaults, api::System* system);
-
 // Of a system that was resolved without violations:
 
 // The player's model, optimizer and data as a spec, with all that the players share. Its objective

@@ -3,8 +3,10 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/unknown_field_set.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/for_each_message.h"
@@ -42,6 +44,19 @@ void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t
   violations->Add(field,
                   absl::StrCat("It is ", value, ", but must be from ", least, " to ", most, "."),
                   reason::kOutOfRange);
+}
+
+bool CheckName(const std::string& path, const std::string& name, Violations* violations) {
+  const bool valid = !name.empty() && name.size() <= 100 &&
+                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                       return absl::ascii_isalnum(c) || c == '_' || c == '-';
+                     });
+  if (valid) return true;
+  violations->Add(path,
+                  absl::StrCat("\"", ShortUtf8(name, 100),
+                               "\" is no name: use 1 to 100 letters, digits, _ and -."),
+                  reason::kInvalidName);
+  return false;
 }
 
 void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations) {

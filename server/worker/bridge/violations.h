@@ -43,6 +43,10 @@ std::string Sentence(const absl::Status& status);
 void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
                  Violations* violations);
 
+// Refuses a name of what is in the path of a dial or a layer unless it is 1 to 100 letters, digits,
+// _ and -; false then.
+bool CheckName(const std::string& path, const std::string& name, Violations* violations);
+
 // Fields that this version of the protocol does not know, at any depth: they may mean something
 // that would silently not happen.
 void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations);

@@ -40,7 +40,7 @@ api::Objective Resolved(const std::string& text) {
   Violations violations;
   ResolveObjective(&objective, &violations);
   EXPECT_TRUE(violations.empty()) << violations.list()[0].description;
-  ResolveWeights({.length = 100}, &objective);
+  ResolveSequencesInRun({.length = 100}, &objective);
   return objective;
 }
 
@@ -143,7 +143,7 @@ TEST(ObjectiveSpecTest, DefaultsAreFilledIn) {
   api::Objective again = sum;
   Violations violations;
   ResolveObjective(&again, &violations);
-  ResolveWeights({.length = 100}, &again);
+  ResolveSequencesInRun({.length = 100}, &again);
   EXPECT_EQ(again.DebugString(), sum.DebugString());
 }
 

@@ -60,7 +60,7 @@ Model SmallModel() {
 absl::StatusOr<std::unique_ptr<ModelRun>> Start(api::Optimizer optimizer) {
   Violations violations;
   ResolveOptimizer(&optimizer, &violations);
-  ResolveSchedules({.length = 100}, &optimizer);
+  ResolveSequencesInRun({.length = 100}, &optimizer);
   EXPECT_TRUE(violations.empty());
   const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
   if (!options.ok()) return options.status();
@@ -291,7 +291,7 @@ TEST(OptimizerSpecTest, EveryScheduleLastsFromItsBeginningToTheEndOfTheRun) {
             "final: 1 begin: 20 } } } }");
   Violations violations;
   ResolveOptimizer(&optimizer, &violations);
-  ResolveSchedules({.length = 100}, &optimizer);
+  ResolveSequencesInRun({.length = 100}, &optimizer);
   ASSERT_TRUE(violations.empty()) << violations.list()[0].description;
   for (const api::Sequence& sequence :
        {optimizer.sgd().step_size(), optimizer.sgd().momentum(), optimizer.groups(0).step_size(),

@@ -30,7 +30,7 @@ api::Sequence Parse(const std::string& text) {
 std::string Violated(const std::string& text, const Range& range = NonNegative("step_size")) {
   api::Sequence sequence = Parse(text);
   Violations violations;
-  ResolveSequence(range, "s", &sequence, &violations);
+  ReadSequence(range, "s", &sequence, &violations);
   return absl::StrJoin(violations.list(), ", ", [](std::string* out, const Violation& violation) {
     absl::StrAppend(out, violation.field, " ", violation.reason);
   });
@@ -39,13 +39,13 @@ std::string Violated(const std::string& text, const Range& range = NonNegative("
 api::Sequence Resolved(const std::string& text, int64_t length) {
   api::Sequence sequence = Parse(text);
   Violations violations;
-  ResolveSequence(NonNegative("step_size"), "s", &sequence, &violations);
+  ReadSequence(NonNegative("step_size"), "s", &sequence, &violations);
   EXPECT_TRUE(violations.empty()) << text;
-  ResolveSequenceInRun({.length = length}, &sequence);
+  ResolveSequencesInRun({.length = length}, &sequence);
   // Resolving what is resolved changes nothing.
   api::Sequence again = sequence;
-  ResolveSequence(NonNegative("step_size"), "s", &again, &violations);
-  ResolveSequenceInRun({.length = length}, &again);
+  ReadSequence(NonNegative("step_size"), "s", &again, &violations);
+  ResolveSequencesInRun({.length = length}, &again);
   EXPECT_EQ(again.SerializeAsString(), sequence.SerializeAsString()) << text;
   return sequence;
 }
@@ -154,9 +154,9 @@ TEST(SequenceSpecTest, APlateauGoesByWhatTheRunHas) {
   const auto resolved = [](const std::string& text, const SequenceDefaults& defaults) {
     api::Sequence sequence = Parse(text);
     Violations violations;
-    ResolveSequence(NonNegative("step_size"), "s", &sequence, &violations);
+    ReadSequence(NonNegative("step_size"), "s", &sequence, &violations);
     EXPECT_TRUE(violations.empty()) << text;
-    ResolveSequenceInRun(defaults, &sequence);
+    ResolveSequencesInRun(defaults, &sequence);
     const api::PlateauSequence& plateau =
         sequence.has_warmup() ? sequence.warmup().then().plateau() : sequence.plateau();
     return absl::StrCat(plateau.metric(), " ", plateau.average());
