@@ -20,6 +20,9 @@ Dials::Dials(const std::vector<Hyperparameter>& hyperparameters) {
     Settable sequence(hyperparameter.sequence);
     sequence.Rewind();
     ThrowUnlessOk(sequence.Restrict(hyperparameter.range));
+    Range turned = hyperparameter.turned;
+    turned.field = hyperparameter.range.field;
+    sequence.LimitTurns(turned);
     dials_.push_back({hyperparameter.range.field, sequence});
   }
   for (Dial& dial : dials_) list_.push_back(&dial);

@@ -21,6 +21,8 @@ namespace descent {
 struct Hyperparameter {
   Range range;
   const Sequence& sequence;
+  // In which its dial may be turned; the schedule need not keep to it.
+  Range turned = range;
 };
 
 class Dials {

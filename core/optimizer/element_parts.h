@@ -70,7 +70,7 @@ class ElementParts {
     for (const auto& part : parts_) {
       for (Hyperparameter& hyperparameter : SequencesOf(part->options)) {
         if (part != parts_.front() && !part->Has(hyperparameter.range.field)) continue;
-        if (part == parts_.front()) RestrictInherited(hyperparameter.range);
+        if (part == parts_.front()) LimitInherited(hyperparameter);
         hyperparameter.range.field = part->prefix + hyperparameter.range.field;
         all.push_back(std::move(hyperparameter));
       }
@@ -100,11 +100,13 @@ class ElementParts {
 
  private:
   // A dial that groups inherit may be turned only to what is right for all of them.
-  void RestrictInherited(Range& range) const {
+  void LimitInherited(Hyperparameter& inherited) const {
+    Range& turned = inherited.turned;
     for (const auto& part : parts_) {
-      if (part->Has(range.field)) continue;
+      if (part->Has(turned.field)) continue;
       for (const Hyperparameter& same : SequencesOf(part->options)) {
-        if (same.range.field == range.field) range.max = std::min(range.max, same.range.max);
+        if (same.range.field != turned.field) continue;
+        if (same.turned.max < turned.max || !same.turned.min_included) turned = same.turned;
       }
     }
   }

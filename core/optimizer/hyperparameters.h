@@ -23,7 +23,7 @@ std::vector<Hyperparameter> SequencesOf(const O& options) {
   std::vector<Hyperparameter> sequences;
   for (const Field& field : FieldsOf(options)) {
     if (const auto* sequence = field.As<Sequence>()) {
-      sequences.push_back({field.turned(), *sequence});
+      sequences.push_back({field.range(), *sequence, field.turned()});
     }
   }
   return sequences;

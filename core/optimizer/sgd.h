@@ -27,10 +27,15 @@ struct Sgd {
 
   void Describe(FieldList& fields) {
     fields(NonNegative("step_size"), step_size);
-    fields(UnitInterval("momentum"), momentum);
-    Range turned = UpToOne("dampening");
-    if (nesterov) turned.max = 0;
-    fields(UpToOne("dampening"), dampening).Turned(turned);
+    Range some = UnitInterval("momentum"), none = UpToOne("dampening");
+    if (nesterov) {
+      some.min_included = false;  // a schedule may begin there
+      some.because = "Nesterov's form needs one";
+      none.max = 0;
+      none.because = "Nesterov's form has none";
+    }
+    fields(UnitInterval("momentum"), momentum).Turned(some);
+    fields(UpToOne("dampening"), dampening).Turned(none);
     fields(Named("nesterov"), nesterov);
     fields.Together([this] { return Check(); });
   }

@@ -18,12 +18,15 @@ absl::Status Range::Check(double value) const {
       accepted = absl::StrCat("a finite number ", max_included ? "≤ " : "< ", max);
     } else if (std::isinf(max)) {
       accepted = absl::StrCat("a finite number ", min_included ? "≥ " : "> ", min);
+    } else if (min == max) {
+      accepted = absl::StrCat(min);
     } else {
       accepted = absl::StrCat("a number in ", min_included ? "[" : "(", min, ", ", max,
                               max_included ? "]" : ")");
     }
     return absl::InvalidArgumentError(
-        absl::StrCat(field, ": ", value, " is ", problem, "; give ", accepted));
+        absl::StrCat(field, ": ", value, " is ", problem, "; give ", accepted,
+                     because.empty() ? "" : absl::StrCat(": ", because)));
   };
   if (std::isnan(value)) return refuse("not a number");
   if (std::isinf(value)) return refuse("infinite");

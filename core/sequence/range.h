@@ -18,6 +18,8 @@ struct Range {
   double max = std::numeric_limits<double>::infinity();
   bool max_included = true;
   bool min_included = true;
+  // Why, where the field alone does not tell: "Nesterov's form has none".
+  std::string because = {};
 
   // Gives INVALID_ARGUMENT `<field>: -1 is negative; give a number ≥ 0`.
   absl::Status Check(double value) const;

@@ -18,6 +18,7 @@ Settable::Settable(const Sequence& schedule)
 
 absl::Status Settable::set(double value) {
   if (absl::Status status = shared_->range.Check(value); !status.ok()) return status;
+  if (absl::Status status = shared_->turned.Check(value); !status.ok()) return status;
   shared_->override_value = value + 0.0;  // makes −0, which 0 times a negative factor is, 0
   return absl::OkStatus();
 }
@@ -81,5 +82,7 @@ absl::Status Settable::Restrict(const Range& range) {
 }
 
 const Range& Settable::range() const { return shared_->range; }
+
+void Settable::LimitTurns(const Range& turned) { shared_->turned = turned; }
 
 }  // namespace descent

@@ -36,7 +36,8 @@ class Settable {
   explicit Settable(const Sequence& schedule);
 
   // Takes over. Gives INVALID_ARGUMENT naming the field, with nothing changed, if the value is
-  // outside the range (until an optimizer has restricted it, any finite number is inside).
+  // outside the range (until an optimizer has restricted it, any finite number is inside), or is
+  // none that it may be turned to.
   absl::Status set(double value);
   // Takes over with the present value times `factor`; the errors are those of `set`.
   absl::Status scale(double factor);
@@ -68,6 +69,9 @@ class Settable {
   // are outside.
   absl::Status Restrict(const Range& range);
   const Range& range() const;
+  // Lets `set` and `scale` give only values in `turned` from now on, to which the schedule need not
+  // keep.
+  void LimitTurns(const Range& turned);
 
  private:
   friend class Sequence;

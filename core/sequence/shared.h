@@ -14,6 +14,7 @@ struct Sequence::Shared {
   Sequence schedule;  // never itself shared
   std::optional<double> override_value = {};
   Range range = {};
+  Range turned = {};
 };
 
 }  // namespace descent

@@ -107,6 +107,22 @@ TEST(SettableTest, BeforeItIsRestrictedAnyFiniteNumberGoes) {
   EXPECT_FALSE(dial.Restrict(NonNegative("step_size")).ok());
 }
 
+TEST(SettableTest, WhatItMayBeTurnedToBindsTurnsAlone) {
+  Settable momentum = settable(Sequence([](int64_t k) { return k == 0 ? 0.0 : 0.9; }));
+  ASSERT_TRUE(momentum.Restrict(UnitInterval("momentum")).ok());
+  Range turns = UnitInterval("momentum");
+  turns.min_included = false;
+  turns.because = "it needs one";
+  momentum.LimitTurns(turns);
+  EXPECT_EQ(momentum.value(), 0);
+  EXPECT_EQ(momentum.set(0).message(),
+            "momentum: 0 is not positive; give a number in (0, 1): it needs one");
+  EXPECT_FALSE(momentum.overridden());
+  EXPECT_TRUE(momentum.set(0.5).ok());
+  momentum.release();
+  EXPECT_EQ(momentum.value(), 0);
+}
+
 TEST(SettableTest, ItsStateGoesOnWhereItWasSaved) {
   Settable dial = settable(Positions());
   dial.seek(7);

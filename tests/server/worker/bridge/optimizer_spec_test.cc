@@ -279,8 +279,24 @@ TEST(OptimizerSpecTest, SgdTakesNesterovAsPyTorchDoes) {
     ASSERT_TRUE(run.ok()) << run.status();
     Dial* dampening = (*run)->dials()[2];
     ASSERT_EQ(dampening->name, "dampening");
-    EXPECT_FALSE(dampening->sequence.set(0.5).ok()) << text;
+    EXPECT_EQ(dampening->sequence.set(0.5).message(),
+              "dampening: 0.5 is too large; give 0: Nesterov's form has none")
+        << text;
+    Dial* own = (*run)->dials()[1];
+    ASSERT_EQ(own->name, "momentum");
+    EXPECT_EQ(own->sequence.set(0).message(),
+              "momentum: 0 is not positive; give a number in (0, 1): Nesterov's form needs one")
+        << text;
+    EXPECT_FALSE(own->sequence.scale(0).ok()) << text;
+    EXPECT_TRUE(own->sequence.set(0.5).ok()) << text;
   }
+  // A schedule may begin there.
+  auto run =
+      Start(Parse("sgd { nesterov: true momentum { warmup { iterations: 5 then { constant: "
+                  "0.9 } } } }"));
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ((*run)->dials()[1]->sequence.value(), 0);
+  EXPECT_TRUE(Start(Parse("sgd {}")).value()->dials()[1]->sequence.set(0).ok());
 }
 
 TEST(OptimizerSpecTest, EveryScheduleLastsFromItsBeginningToTheEndOfTheRun) {
