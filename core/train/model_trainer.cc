@@ -21,9 +21,6 @@ constexpr char kStepSize[] = "step_size";
 // What a checkpoint holds of the stop tests.
 constexpr char kSolutionChange[] = "stop.solution_change";
 constexpr char kValueChange[] = "stop.value_change";
-constexpr char kStill[] = "stop.still";  // only if it is not 0
-// On data at least so many steps are made before they are said not to move.
-constexpr int64_t kChances = 10;
 
 std::optional<double> MetricOf(const EvaluationResult& evaluation, const std::string& name) {
   if (name == "loss") return evaluation.loss;
@@ -225,14 +222,8 @@ absl::StatusOr<std::vector<StopReason>> ModelTrainer::StopReasons(std::optional<
     reasons =
         stopper_->Look(view->index, view->solution, view->value, view->gradient, view->evaluations);
   }
-  if (view->index != still_at_) {
-    still_at_ = view->index;
-    still_ = view->stuck.empty() ? 0 : still_ + 1;
-  }
-  // Another batch, or another draw of what is dropped, may be another chance.
-  const int64_t chances =
-      view->objective_changes ? std::max(agenda_.iterations_per_epoch, kChances) : 1;
-  if (still_ >= chances) {
+  stillness_.Look(view->index, !view->stuck.empty());
+  if (stillness_.lasts(view->objective_changes, agenda_.iterations_per_epoch)) {
     reasons.push_back(
         {.test = "stuck",
          .measured = view->gradient_norm,
@@ -257,8 +248,8 @@ RunState ModelTrainer::Snapshot() {
     state.numbers.emplace_back(kSolutionChange, stopper_->state().solution_change);
     state.numbers.emplace_back(kValueChange, stopper_->state().value_change);
   }
-  if (still_at_ != index_) StopReasons(std::nullopt).IgnoreError();
-  if (still_ > 0) state.numbers.emplace_back(kStill, static_cast<double>(still_));
+  if (stillness_.at() != index_) StopReasons(std::nullopt).IgnoreError();
+  stillness_.Save(&state);
   if (average_ && EstimatesStates() && EstimateStates().ok()) {
     for (const Parameter& state_of_average : average_->states()) {
       state.tensors.emplace_back(absl::StrCat(std::string(kAverageStates), state_of_average.name),
@@ -271,20 +262,17 @@ RunState ModelTrainer::Snapshot() {
 absl::Status ModelTrainer::LoadState(int64_t iteration, RunState state) {
   // A run that goes on may have other tests than the one that was saved.
   Stopper<Model>::State changes{.index = iteration};
-  double still = 0;
   std::erase_if(state.numbers, [&](const auto& named) {
     if (named.first == kSolutionChange) changes.solution_change = named.second;
     if (named.first == kValueChange) changes.value_change = named.second;
-    if (named.first == kStill) still = named.second;
-    return named.first == kSolutionChange || named.first == kValueChange || named.first == kStill;
+    return named.first == kSolutionChange || named.first == kValueChange;
   });
+  stillness_.Load(iteration, &state);
   // These are estimated again when they are wanted.
   std::erase_if(state.tensors,
                 [](const auto& named) { return named.first.starts_with(kAverageStates); });
   if (absl::Status status = run_->Load(state); !status.ok()) return status;
   if (stopper_) stopper_->Restore(changes);
-  still_at_ = iteration;
-  still_ = static_cast<int64_t>(still);
   estimated_ = averaged_ = false;
   evaluation_.reset();
   average_ = nullptr;

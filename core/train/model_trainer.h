@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/train/stillness.h"
 #include "core/train/trainer.h"
 
 namespace descent {
@@ -45,10 +46,9 @@ class ModelTrainer final : public Trainer {
   std::unique_ptr<ModelRun> run_;
   std::optional<Stopper<Model>> stopper_;  // if there are tests
   std::optional<double> seconds_;          // the seconds that StopReasons was told
-  int64_t still_at_ = -1;                  // the iteration where StopReasons counted last
-  int64_t still_ = 0;                      // how many steps in a row say that they don't move
-  std::vector<Dial*> observing_;           // those that go by evaluations
-  std::vector<double> scalars_;            // the numbers of the present iteration
+  Stillness stillness_;
+  std::vector<Dial*> observing_;  // those that go by evaluations
+  std::vector<double> scalars_;   // the numbers of the present iteration
   const Model* average_ = nullptr;
   bool averaged_ = false;                       // whether the average is not the solution
   bool estimated_ = false;                      // whether the average's states are estimated

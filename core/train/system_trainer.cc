@@ -7,12 +7,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/train/non_finite.h"
+#include "core/train/stillness.h"
 
 namespace descent {
 namespace {
@@ -71,6 +73,7 @@ class SystemTrainer final : public Trainer {
   // These belong to the iteration that StopReasons looked at last.
   int64_t looked_at_ = -1;
   double value_ = kUnknown, value_change_ = kUnknown;
+  Stillness stillness_;
 };
 
 absl::Status SystemTrainer::List(const SystemTrainerOptions& options) {
@@ -161,7 +164,6 @@ absl::StatusOr<EvaluationResult> SystemTrainer::Evaluate() {
 }
 
 absl::StatusOr<std::vector<StopReason>> SystemTrainer::StopReasons(std::optional<double> seconds) {
-  if (!tests_.any()) return std::vector<StopReason>();
   absl::StatusOr<System::View> view = system_->current();
   if (!view.ok()) return view.status();
   if (view->index != looked_at_) {
@@ -171,12 +173,29 @@ absl::StatusOr<std::vector<StopReason>> SystemTrainer::StopReasons(std::optional
   value_ = view->value;
   int64_t evaluations = 0;
   for (const ModelRun::View& player : view->players) evaluations += player.evaluations;
-  return Holding(tests_, {.index = view->index,
-                          .value_change = value_change_,
-                          .value = view->value,
-                          .gradient_norm = view->gradient_norm,
-                          .evaluations = evaluations,
-                          .seconds = seconds});
+  std::vector<StopReason> reasons = Holding(tests_, {.index = view->index,
+                                                     .value_change = value_change_,
+                                                     .value = view->value,
+                                                     .gradient_norm = view->gradient_norm,
+                                                     .evaluations = evaluations,
+                                                     .seconds = seconds});
+  // As long as one player moves, the others' objectives change.
+  const bool still =
+      std::ranges::none_of(view->players, &std::string_view::empty, &ModelRun::View::stuck);
+  stillness_.Look(view->index, still);
+  const bool changes = std::ranges::any_of(view->players, &ModelRun::View::objective_changes);
+  if (still && stillness_.lasts(changes, agenda_.iterations_per_epoch)) {
+    std::vector<std::string> why;
+    for (size_t p = 0; p < system_->players(); ++p) {
+      why.push_back(absl::StrCat(system_->name(p), ": ", std::string(view->players[p].stuck)));
+    }
+    reasons.push_back({.test = "stuck",
+                       .measured = view->gradient_norm,
+                       .limit = 0,
+                       .why = absl::StrCat("no player moves any more (", absl::StrJoin(why, "; "),
+                                           "; gradient_norm ", view->gradient_norm, ")")});
+  }
+  return reasons;
 }
 
 std::string SystemTrainer::NonFinite() {
@@ -192,10 +211,12 @@ std::string SystemTrainer::NonFinite() {
 
 RunState SystemTrainer::Snapshot() {
   RunState state = system_->Save();
-  if (tests_.any()) {
-    if (looked_at_ != index_) StopReasons(std::nullopt).IgnoreError();
-    state.numbers.emplace_back(kChange, value_change_);
+  // At its beginning nothing has moved yet, and there may be no data to look at.
+  if (looked_at_ != index_ && (tests_.any() || index_ > 0)) {
+    StopReasons(std::nullopt).IgnoreError();
   }
+  if (tests_.any()) state.numbers.emplace_back(kChange, value_change_);
+  stillness_.Save(&state);
   return state;
 }
 
@@ -205,6 +226,7 @@ absl::Status SystemTrainer::LoadState(int64_t iteration, RunState state) {
     if (named.first == kChange) change = named.second;
     return named.first == kChange;
   });
+  stillness_.Load(iteration, &state);
   if (absl::Status status = system_->Load(state); !status.ok()) return status;
   value_change_ = change;
   looked_at_ = iteration;

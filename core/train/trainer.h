@@ -109,9 +109,10 @@ class Trainer {
   virtual absl::StatusOr<EvaluationResult> Evaluate() = 0;
 
   // Gives those tests of `stop_when` that hold at the present iterate; and `stuck`, with the
-  // reason, if the optimizer says that no step moves the solution any more (on data: on none of an
-  // epoch's batches, ten at the least). `seconds` is the computing time so far, and none where time
-  // is not to decide. Ask at each iteration: some tests compare it with the one before.
+  // reason, if the optimizer, in a system every player's, says that no step moves the solution any
+  // more (on data: on none of an epoch's batches, ten at the least). `seconds` is the computing
+  // time so far, and none where time is not to decide. Ask at each iteration: some tests compare it
+  // with the one before.
   virtual absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) = 0;
 
   // Says what of the present value and gradient is NaN or infinite, in words, naming parameters

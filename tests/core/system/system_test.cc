@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "core/model/tanh.h"
 #include "core/objective/binary_cross_entropy.h"
 #include "core/objective/mean_squared_error.h"
+#include "core/optimizer/accumulate.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/freeze.h"
 #include "core/optimizer/gradient_descent.h"
@@ -422,6 +424,49 @@ TEST_F(SystemTrainerTest, EvaluationsGiveEachPlayersObjective) {
   EXPECT_EQ(result->metrics[0].name, "discriminator.loss");
   EXPECT_NEAR(result->loss, result->metrics[0].value + result->metrics[1].value, 1e-12);
   EXPECT_EQ(result->examples, 16);
+}
+
+// As one model's run does; but only if none of the players moves.
+TEST_F(SystemTrainerTest, StopsWhereNoPlayerMovesAnyMore) {
+  Gan gan;
+  for (const Parameter& parameter : gan.discriminator.parameters()) {
+    at::Tensor(parameter.tensor).fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+  const SkipNonFinite skips{.optimizer = GradientDescent{.step_size = 0.1}};
+  gan.first = skips;
+  const auto reasons_at = [](Trainer* trainer, int64_t until) {
+    std::vector<StopReason> reasons;
+    for (int64_t k = -1; k < until && reasons.empty();) {
+      const auto boundary = trainer->Current();
+      EXPECT_TRUE(boundary.ok()) << boundary.status();
+      k = boundary->index;
+      reasons = *trainer->StopReasons(std::nullopt);
+      if (!reasons.empty() || k >= until) break;
+      EXPECT_TRUE(trainer->Advance().ok());
+    }
+    return reasons;
+  };
+  // The other one steps, wherever to.
+  auto one = MakeSystemTrainer({.system = gan.Options(), .agenda = {.iterations = 60}});
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_TRUE(reasons_at(one->get(), 20).empty());
+  gan.second = skips;
+  const auto make = [&] {
+    auto trainer = MakeSystemTrainer({.system = gan.Options(), .agenda = {.iterations = 60}});
+    EXPECT_TRUE(trainer.ok()) << trainer.status();
+    return *std::move(trainer);
+  };
+  const auto both = make(), resumed = make();
+  EXPECT_TRUE(reasons_at(both.get(), 9).empty());
+  ASSERT_TRUE(both->Save(Path(0), 0, both->Snapshot()).ok());
+  ASSERT_TRUE(resumed->Load(Path(0), "").ok());
+  for (Trainer* trainer : {both.get(), resumed.get()}) {
+    const std::vector<StopReason> reasons = reasons_at(trainer, 20);
+    ASSERT_EQ(reasons.size(), 1U);
+    EXPECT_EQ(trainer->Current()->index, 10);
+    EXPECT_THAT(ToSentence(reasons), HasSubstr("stuck: no player moves any more (discriminator: "));
+    EXPECT_THAT(ToSentence(reasons), HasSubstr("; generator: "));
+  }
 }
 
 TEST_F(SystemTrainerTest, RefusesStopTestsOfOneSolution) {
