@@ -23,6 +23,7 @@ using google::protobuf::FieldDescriptor;
 // Protobuf reads as deep as this.
 constexpr size_t kMaxDepth = 100;
 constexpr size_t kShownBytes = 40;
+constexpr size_t kShownPlaces = 4;
 
 bool IsDigits(std::string_view* text) {
   size_t count = 0;
@@ -156,6 +157,7 @@ class Checker final : public nlohmann::json_sax<nlohmann::json> {
 
   bool Enter(Place place) {
     if (places_.size() >= kMaxDepth) {
+      places_.resize(kShownPlaces);  // where it begins says enough
       return Refuse(absl::StrCat("is nested more than ", kMaxDepth, " deep"));
     }
     places_.push_back(std::move(place));

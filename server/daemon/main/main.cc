@@ -266,7 +266,8 @@ int Main(int argc, char** argv) {
                  "A folder that jobs may read data from (any number); none: whatever the daemon's "
                  "user may read");
   app.add_option("--worker_lease", flags.worker_lease,
-                 "Seconds of silence after which a worker is replaced")
+                 "Seconds of silence after which a worker is replaced, and ended after as many "
+                 "again; give more to look at one in a debugger")
       ->check(CLI::Range(0.1, 3600.0));
   app.add_option(
          "--max_validations", flags.max_validations,

@@ -86,6 +86,8 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
                                                   int64_t wall_nanos) {
   auto info = Gauge("descent_job_info", "1 for each job, with its display name and state.");
   auto by_state = Gauge("descent_job_state", "1 for the state that the job is in, 0 for others.");
+  auto reason = Gauge("descent_job_status_reason",
+                      "1 for the reason that a job has failed for; of failed jobs.");
   auto created = Gauge("descent_job_create_timestamp_seconds",
                        "When the job was submitted, in seconds since 1970.");
   auto ended = Gauge("descent_job_end_timestamp_seconds",
@@ -121,6 +123,11 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
     for (int state = v1::QUEUED; state <= v1::FAILED; ++state) {
       AddSample(by_state, job.state() == state ? 1 : 0,
                 {{"job_name", id}, {"state", StateLabel(static_cast<v1::JobState>(state))}});
+    }
+    if (job.state() == v1::FAILED) {
+      // A program of somebody's own need not give one.
+      const std::string why = job.error_reason().empty() ? "UNKNOWN" : job.error_reason();
+      AddSample(reason, 1, {{"job_name", id}, {"reason", why}});
     }
     AddSample(created, ToSeconds(job.create_time_unix_nanos()), labels);
     if (rules::IsFinal(job.state())) AddSample(ended, ToSeconds(job.end_time_unix_nanos()), labels);
@@ -165,8 +172,9 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
 
   std::vector<prometheus::MetricFamily> families;
   for (prometheus::MetricFamily* family :
-       {&counts, &info, &by_state, &created, &ended, &value, &gradient_norm, &step_size, &series,
-        &iterations, &examples, &computing, &epoch, &dial, &metric, &evaluated, &attempts}) {
+       {&counts, &info, &by_state, &reason, &created, &ended, &value, &gradient_norm, &step_size,
+        &series, &iterations, &examples, &computing, &epoch, &dial, &metric, &evaluated,
+        &attempts}) {
     if (!family->metric.empty()) families.push_back(std::move(*family));
   }
   return families;

@@ -230,7 +230,9 @@ TEST_F(RoutesTest, ABodyIsJsonAndNothingElse) {
        }) {
     EXPECT_EQ(Answer(Command(body)).status, 400) << body;
   }
-  EXPECT_EQ(Answer(Command(std::string(100'000, '['))).status, 400);
+  const HttpResponse lists = Answer(Command(std::string(100'000, '[')));
+  EXPECT_EQ(lists.status, 400);
+  EXPECT_THAT(lists.body, HasSubstr("[0][0][0][0]: is nested more than 100 deep"));
   std::string deep;
   for (int i = 0; i < 50'000; ++i) deep += R"({"a":)";
   EXPECT_EQ(Answer(Command(deep)).status, 400);

@@ -129,6 +129,21 @@ TEST_F(MetricsTest, ShowsARunningJob) {
   EXPECT_THAT(text, Not(HasSubstr(",job=")));
 }
 
+TEST_F(MetricsTest, SaysWhyAJobHasFailed) {
+  v1::Job failed = MakeJob("mnist", v1::FAILED);
+  failed.set_error_reason("DIVERGED");
+  daemon_.jobs.Set(failed);
+  daemon_.jobs.Set(MakeJob("going"));
+  daemon_.jobs.Set(MakeJob("mute", v1::FAILED));
+  const std::string text = Scrape();
+  EXPECT_THAT(text, HasSubstr("descent_job_status_reason{job_name=\"mute\",reason=\"UNKNOWN\"} "
+                              "1\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_status_reason{job_name=\"mnist\",reason=\"DIVERGED\"} "
+                              "1\n"));
+  EXPECT_EQ(Count(text, "descent_job_status_reason"), 2U);
+  EXPECT_EQ(Check("/usr/bin/promtool check metrics", text), "");
+}
+
 // So that an alert can name it; a scraper that comes once a minute sees it for sure.
 TEST_F(MetricsTest, AFinishedJobStaysForAQuarterOfAnHour) {
   for (const v1::JobState state : {v1::SUCCEEDED, v1::STOPPED, v1::FAILED}) {
