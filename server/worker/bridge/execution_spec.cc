@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <thread>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -44,6 +45,14 @@ void ResolveExecution(api::Spec* spec, Violations* violations) {
   }
   if (!execution->has_threads()) execution->set_threads(1);
   CheckBounds("execution.threads", execution->threads(), 1, kMaxThreads, violations);
+}
+
+std::string ThreadsNote(const api::Execution& execution) {
+  const int64_t processors = std::thread::hardware_concurrency();  // 0: unknown
+  if (processors == 0 || execution.threads() <= processors) return "";
+  return absl::StrCat("execution.threads is ", execution.threads(), ", but this machine has ",
+                      processors, processors == 1 ? " processor" : " processors",
+                      ": more threads than that wait for each other.");
 }
 
 at::Device ToDevice(const api::Execution& execution) {

@@ -3,6 +3,8 @@
 
 // What the spec says of where and in which numbers a run computes: `Spec.execution`.
 
+#include <string>
+
 #include "c10/core/Device.h"
 #include "c10/core/ScalarType.h"
 #include "descent/v1/spec.pb.h"
@@ -14,7 +16,10 @@ namespace descent::worker {
 // (its model, system or function) can't be computed in.
 void ResolveExecution(api::Spec* spec, Violations* violations);
 
-// Of a resolved spec.
+// Of a resolved spec:
+//
+// A note to people whose run has more threads than this machine has processors; else empty.
+std::string ThreadsNote(const api::Execution& execution);
 at::Device ToDevice(const api::Execution& execution);
 // Of the data, and of the parameters that are trained.
 at::ScalarType ToDtype(const api::Execution& execution);

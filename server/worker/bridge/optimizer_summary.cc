@@ -61,4 +61,8 @@ void SummarizeOptimizer(const api::Spec& spec, const Model& model, ModelRun* run
   summary->set_memory_bytes(bytes);
 }
 
+bool MovesNothing(const OptimizerOptions& optimizer, const Model& model) {
+  return optimizer.Start(model)->frozen().size() == model.parameters().size();
+}
+
 }  // namespace descent::worker

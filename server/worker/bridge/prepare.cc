@@ -176,6 +176,9 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* vio
     prepared->summary.add_dials(DialPath(optimizer, dial->name));
   }
   SummarizeOptimizer(prepared->spec, built.model, run->get(), &prepared->summary);
+  if (MovesNothing(*options, built.model)) {
+    prepared->summary.add_notes("All parameters are frozen: no step moves anything.");
+  }
   int64_t bytes = built.parameter_bytes;  // the gradient's
   for (const auto& [name, tensor] : (*run)->Save().tensors) {
     bytes += static_cast<int64_t>(tensor.nbytes());
@@ -232,6 +235,9 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   if (!violations.empty()) return violations;
   AddModelFiles(prepared.spec, cache->roots(), &prepared.summary, &violations);
   if (!violations.empty()) return violations;
+  if (const std::string note = ThreadsNote(prepared.spec.execution()); !note.empty()) {
+    prepared.summary.add_notes(note);
+  }
   if (IsSystem(prepared.spec)) {
     PrepareSystem(cache, &prepared, &violations);
     if (!violations.empty()) return violations;

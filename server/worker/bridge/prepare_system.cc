@@ -18,6 +18,7 @@
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/model_spec.h"
 #include "server/worker/bridge/optimizer_spec.h"
+#include "server/worker/bridge/optimizer_summary.h"
 #include "server/worker/bridge/prepare_parts.h"
 #include "server/worker/bridge/resolve.h"
 #include "server/worker/bridge/sequence_spec.h"
@@ -323,13 +324,19 @@ absl::Status AddSystem(const std::vector<BuiltModel>& built, Prepared* prepared)
     player.terms.batches = [](int64_t) { return Batch(); };
   }
   absl::StatusOr<std::unique_ptr<Trainer>> trainer =
-      MakeSystemTrainer({.system = *std::move(options),
+      MakeSystemTrainer({.system = *options,
                          .agenda = ToAgenda(spec.iterations(), spec),
                          .stop_when = ToStopTests(spec.stop_when()),
                          .dial_path = [&](size_t p, std::string_view name) {
                            return PlayerDialPath(spec, p, name);
                          }});
   if (!trainer.ok()) return trainer.status();
+  if (std::ranges::all_of(options->players, [](const PlayerOptions& player) {
+        return MovesNothing(player.optimizer, *player.starting_point);
+      })) {
+    prepared->summary.add_notes(
+        "All parameters of all players are frozen: no step moves anything.");
+  }
   for (const std::string& path : (*trainer)->dials().paths()) prepared->summary.add_dials(path);
   int64_t bytes = prepared->summary.parameter_bytes();  // the gradients'
   for (const auto& [name, tensor] : (*trainer)->Snapshot().tensors) {
