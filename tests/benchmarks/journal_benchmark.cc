@@ -102,7 +102,7 @@ void Report(const char* what, std::vector<double> seconds, double total, int64_t
               1e6 * Percentile(seconds, 0.99), 1e6 * Percentile(seconds, 1));
 }
 
-// Follows the job from the start as a watcher that only hops over the events.
+// Follows the job from the start, as a watcher that only hops over the events.
 void CatchUp(const char* what, const std::shared_ptr<JobJournal>& job, const WatchFilter& filter) {
   const auto start = Clock::now();
   WatchCursor cursor = *WatchCursor::Create(job, 0, filter);

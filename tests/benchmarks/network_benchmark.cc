@@ -37,19 +37,19 @@
 namespace {
 
 constexpr int64_t kBatches = 16;
-// Vanishing: the loss stays what it is, and nothing underflows.
+// The step size is so small that the loss stays what it is, and nothing underflows.
 constexpr double kStepSize = 1e-12;
 
 double sink = 0;
 
-// As networks.py has them.
+// The networks are those of networks.py.
 struct Network {
   descent::LayerOptions root;
   at::Tensor inputs, targets;  // of kBatches batches
   int64_t batch;
 };
 
-// Batches of rows in a random order, gathered into the same memory.
+// Gathers batches of rows in a random order into the same memory.
 class Gather {
  public:
   explicit Gather(const Network& network)
@@ -90,7 +90,7 @@ Network Cnn() {
   return network;
 }
 
-// That of PEERS: 784-192-128-10.
+// This is the network of PEERS: 784-192-128-10.
 Network Mlp() {
   constexpr int64_t kBatch = 128;
   return {.root = descent::Sequential{{

@@ -41,8 +41,8 @@ constexpr double kStepSize = 1e-12;
 
 double sink = 0;
 
-// The floor: forward and backward in `_out` kernels on buffers laid out by hand, and the fused
-// Adam. It reads neither value nor gradient norm, and has one batch.
+// The floor of what a step costs: forward and backward in `_out` kernels on buffers laid out by
+// hand, and the fused Adam. It reads neither value nor gradient norm, and has one batch.
 std::function<void()> ByHand(int64_t in, int64_t hidden, int64_t batch) {
   struct State {
     at::Tensor x, onehot, flat, grad, m, v, count, a1, a2, z, logp, d1, d2, d3;
@@ -88,7 +88,8 @@ std::function<void()> ByHand(int64_t in, int64_t hidden, int64_t batch) {
   };
 }
 
-// The whole step: batch gathered from a larger data set, gradient, value, norm, update.
+// The whole step of ours: the batch is gathered from a larger data set, then come gradient, value,
+// norm and update.
 std::function<void()> Ours(int64_t in, int64_t hidden, int64_t batch, bool plan, bool step) {
   auto built = descent::BuildModel(
       {.root = descent::Sequential{{descent::Linear{.out_features = hidden}, descent::Relu{},

@@ -56,14 +56,15 @@ int64_t WallNanos() {
       .count();
 }
 
-// How many watch, in one condition.
+// How many people watch, in one condition.
 struct Audience {
   std::string name;
   int watchers = 0;
   int never_reading = 0;
 };
 
-// What one slice under the service took: per iteration, of computing time and of processor time.
+// What one slice under the service took for each iteration, of computing time and of processor
+// time.
 struct ServiceSlice {
   double rate = 0;  // iterations a second
   double trainer = 0, worker_others = 0, daemon = 0;
@@ -147,7 +148,7 @@ void PrintLatency(const char* what, const std::vector<double>& seconds) {
   std::fflush(stdout);
 }
 
-// From the moment an event is made in the worker until a client has read it.
+// Seconds from the moment an event is made in the worker until a client has read it.
 std::vector<double> StepToWatcher(const Service& service, Job& job, double seconds) {
   std::mutex mutex;
   std::vector<double> latencies;
@@ -170,7 +171,7 @@ std::vector<double> StepToWatcher(const Service& service, Job& job, double secon
   return latencies;
 }
 
-// From the call to its answer: applied and durable.
+// Seconds from a command's call to its answer: then it is applied and durable.
 std::vector<double> CommandRoundTrips(Job& job, int count) {
   std::vector<double> latencies;
   job.Resume();
@@ -185,8 +186,8 @@ std::vector<double> CommandRoundTrips(Job& job, int count) {
   return latencies;
 }
 
-// From CreateJob's call until it returns, and until a watcher has read the first iteration. The
-// next worker is warm, and has decoded the data for a validation.
+// Measures from CreateJob's call until it returns, and until a watcher has read the first
+// iteration. The next worker is warm, and has decoded the data for a validation.
 void MeasureSubmission(const Service& service, const v1::Spec& spec) {
   auto stub = service.NewStub();
   std::vector<double> created, first_iteration;

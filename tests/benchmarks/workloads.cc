@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kExamples = 8192;
 constexpr int64_t kClasses = 10;
 
-// The idx format: two zeros, the type (8: unsigned byte), the rank, the sizes, the bytes.
+// Writes the idx format: two zeros, the type (8: unsigned byte), the rank, the sizes, the bytes.
 void WriteIdx(const std::string& path, const std::vector<int64_t>& shape, int limit) {
   std::string bytes = {0, 0, 8, static_cast<char>(shape.size())};
   int64_t count = 1;

@@ -1,4 +1,4 @@
-// list, get, wait, delete.
+// Tests of the commands list, get, wait and delete.
 #include <gmock/gmock.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>

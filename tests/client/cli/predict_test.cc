@@ -1,4 +1,4 @@
-// predict.
+// Tests of the command predict.
 #include <gmock/gmock.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ std::string BytesOf(const std::vector<T>& numbers) {
 
 class CliPredictTest : public CliTest {
  protected:
-  // Two rows of two scores, cut into pieces anywhere.
+  // The service answers with two rows of two scores, cut into pieces anywhere.
   CliPredictTest() {
     service_.AddJob("a");
     v1::PredictJobResponse header;
@@ -58,7 +58,7 @@ class CliPredictTest : public CliTest {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
   }
-  // What is in the folder; nothing that was begun may stay.
+  // What is in the folder: nothing that was begun may stay.
   std::vector<std::string> Listing() {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(folder_)) {

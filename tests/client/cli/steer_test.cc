@@ -1,4 +1,4 @@
-// Commands to a running job: set, scale, release, evaluate and their like.
+// Tests of the commands to a running job: set, scale, release, evaluate and their like.
 #include <gmock/gmock.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// submit, validate, example.
+// Tests of the commands submit, validate and example.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -42,7 +42,7 @@ TEST_F(CliSubmitTest, SubmitsWithOverridesAndLabels) {
   EXPECT_THAT(service_.last_principal(), HasSubstr("@"));
 }
 
-// What it tells to type works: no other dial may be meant.
+// What it tells people to type works: no other dial may be meant.
 TEST_F(CliSubmitTest, TheDialThatSubmitNamesIsTheOnlyOneOfItsName) {
   const std::string file =
       File("s.yaml",

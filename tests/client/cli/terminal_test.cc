@@ -1,4 +1,4 @@
-// How wide terminals are, and what fits on them.
+// Tests of how wide terminals are, and what fits on them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-// As they stand on the screen: without codes, in lines.
+// The lines as they stand on the screen, without codes.
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> shown;
   for (const absl::string_view piece :
@@ -35,7 +35,7 @@ std::vector<std::string> Lines(const std::string& text) {
 
 class CliTerminalTest : public CliTest {
  protected:
-  // What a terminal of so many columns shows. No line is longer.
+  // What a terminal of so many columns shows. It fails where a line is longer.
   std::string Shown(const std::vector<std::string>& arguments, int columns = 40) {
     const Result result = Descent(arguments, {.terminal = true, .columns = columns});
     EXPECT_EQ(result.code, 0) << result.err;

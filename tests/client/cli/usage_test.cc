@@ -1,4 +1,4 @@
-// What the command line is: help, options, how it is refused, where the server is.
+// Tests of what the command line is: help, options, how it is refused, where the server is.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// watch, on a terminal and into a pipe.
+// Tests of the command watch, on a terminal and into a pipe.
 #include <gmock/gmock.h>
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
@@ -116,7 +116,7 @@ TEST_F(CliWatchTest, InterruptDetachesAndSaysHowToComeBack) {
               AllOf(HasSubstr("detached; jobs/x goes on"), HasSubstr("descent watch x --from ")));
 }
 
-// Everything of a fast job is gigabytes.
+// All iterations of a fast job are gigabytes.
 TEST_F(CliWatchTest, SaysOnceHowToWriteFewerIterations) {
   const std::string name = service_.AddJob("x");
   service_.AddIterations(name, 50'001);

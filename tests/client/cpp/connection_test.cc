@@ -28,7 +28,7 @@ absl::Status Away() { return absl::UnavailableError("connection refused"); }
 
 class ConnectionTest : public ::testing::Test {
  protected:
-  // With a server that answers so.
+  // The server answers the calls so, one after the other.
   void Script(std::initializer_list<absl::Status> answers) { script_.answers = answers; }
   void BeAway(int attempts) { script_.answers.assign(attempts, Away()); }
 

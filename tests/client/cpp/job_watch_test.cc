@@ -22,7 +22,7 @@ std::vector<int64_t> UpTo(int64_t last, int64_t first = 1) {
   return out;
 }
 
-// Reads to the end.
+// Reads to the end, and gives the revisions of the events.
 std::vector<int64_t> Revisions(JobWatch* watch) {
   std::vector<int64_t> revisions;
   v1::WatchJobResponse batch;

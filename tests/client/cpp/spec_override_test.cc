@@ -121,7 +121,7 @@ TEST(ApplyOverride, RefusesAndChangesNothing) {
   EXPECT_THAT(ErrorOf("batch_size=[1"), HasSubstr("never closed?"));
 }
 
-// As in JSON: what C or YAML would make of them is not what everybody expects.
+// Numbers are those of JSON: what C or YAML would make of them is not what everybody expects.
 TEST(ApplyOverride, TakesWholeNumbersInDecimalDigitsOnly) {
   for (const char* number : {"0x10", "0X10", "0o17", "'0x10'", "010", "1_000", "0b1", "+0x1"}) {
     EXPECT_THAT(ErrorOf(absl::StrCat("batch_size=", number)), HasSubstr("data.batch_size: "))

@@ -15,7 +15,7 @@
 namespace descent::client {
 namespace {
 
-// 2026-11-21 10:00:00 UTC; an iteration takes a millisecond.
+// The time is 2026-11-21 10:00:00 UTC; an iteration takes a millisecond.
 constexpr uint64_t kStart = 1'795'255'200'000'000'000;
 
 bool Wanted(const v1::WatchJobRequest& request, const v1::Event& event) {
@@ -231,7 +231,7 @@ grpc::Status FakeService::GetJob(grpc::ServerContext* context, const v1::GetJobR
   return grpc::Status::OK;
 }
 
-// A page a job, to see that all pages are read.
+// Gives a page for each job, to see that all pages are read.
 grpc::Status FakeService::ListJobs(grpc::ServerContext* context, const v1::ListJobsRequest* request,
                                    v1::ListJobsResponse* response) {
   const absl::MutexLock lock(&mutex_);

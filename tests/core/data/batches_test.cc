@@ -20,7 +20,7 @@ Dataset Numbers(int64_t n) {
   return data;
 }
 
-// 6 pictures of 2 × 3 × 4 different numbers, none of them 0.
+// Makes 6 pictures of 2 × 3 × 4 different numbers, none of which is 0.
 Dataset Pictures() {
   Dataset data;
   data.inputs = at::arange(1, 6 * 24 + 1, at::kFloat).view({6, 2, 3, 4});

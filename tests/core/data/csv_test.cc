@@ -456,7 +456,7 @@ TEST(Csv, Utf16IsSaid) {
             "table.");
 }
 
-// Categories name classes: as text, `caf\xE8` and `caf\xE9` would be the same one.
+// Categories name classes, so they must be text: else `caf\xE8` and `caf\xE9` would look the same.
 TEST(Csv, CategoriesAreText) {
   CsvFile drinks = Table();
   drinks.categorical = {"y"};

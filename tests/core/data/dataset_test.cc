@@ -173,7 +173,7 @@ Examples Numbers(const at::Tensor& inputs) {
   return examples;
 }
 
-// What becomes of other numbers than the training data's, or why not.
+// Says what becomes of other numbers than the training data's, or why they are refused.
 std::string Read(const at::Tensor& train, const at::Tensor& other, const at::Tensor& expected,
                  const EncodeOptions& options = {}) {
   Dataset data;
@@ -260,7 +260,7 @@ TEST_F(DatasetTest, DimensionsInAnotherOrderAreRefused) {
   EXPECT_EQ(Read(at::ones({2, 1, 4, 4}), at::ones({2, 4, 4}), at::ones({2, 4, 4})), "");
 }
 
-// float((x − mean)/standard deviation) of numpy's float64.
+// What is expected is float((x − mean)/standard deviation), computed in numpy's float64.
 TEST_F(DatasetTest, NormalizesBeforeItRounds) {
   const int64_t n = 400;
   for (const int64_t base : {int64_t{1700000000}, int64_t{1700000000} * 1000000000}) {
@@ -361,7 +361,7 @@ TEST_F(DatasetTest, TargetsOfTheIgnoredClassDoNotCount) {
   EXPECT_TRUE(at::equal(targets(-100), at::tensor({156, 1, 0}, at::kLong)));
 }
 
-// 2 examples of [2, 2].
+// Makes 2 examples of shape [2, 2].
 Examples Four(std::vector<double> numbers) {
   Examples examples;
   examples.inputs = at::tensor(numbers, at::kDouble).view({2, 2, 2});

@@ -50,7 +50,7 @@ TEST_F(FileTest, ReadsAndMapsTheSame) {
   EXPECT_EQ(mapped->digest.sha256, read->digest.sha256);
 }
 
-// Before anything is read of them: to hash a terabyte of holes takes an hour.
+// A file is refused before anything is read of it: to hash a terabyte of holes takes an hour.
 TEST_F(FileTest, RefusesWhatIsLargerThanMemoryAndWhatIsMadeOfHoles) {
   const std::string path = folder_.Write("root/hollow.npy", "x");
   if (truncate(path.c_str(), off_t{1} << 43) != 0) GTEST_SKIP() << "no files so large here";

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-// After <cstdio>, which it relies on.
+// This one comes after <cstdio>, on which it relies.
 #include <jpeglib.h>
 
 #include "absl/strings/str_cat.h"
@@ -25,7 +25,7 @@
 namespace descent {
 namespace {
 
-// [channels, height, width] of smooth colors.
+// Makes a picture [channels, height, width] of smooth colors.
 at::Tensor Colors(int64_t channels, int64_t height, int64_t width) {
   at::Tensor colors = at::empty({channels, height, width}, at::kByte);
   for (int64_t c = 0; c < channels; ++c) {
@@ -88,7 +88,7 @@ absl::StatusOr<at::Tensor> Decode(std::string_view bytes, int64_t channels,
   return DecodePicture(bytes, path, {.channels = channels});
 }
 
-// What tests/data/pictures.py wrote.
+// Compares with what Pillow reads: tests/data/pictures.py wrote it.
 class PillowTest : public ::testing::Test {
  protected:
   static constexpr const char* kFolder = "tests/data/pictures";
@@ -106,7 +106,7 @@ class PillowTest : public ::testing::Test {
     return names;
   }
 
-  // Undefined if there is no such array.
+  // The array of that name; undefined if there is none.
   at::Tensor Expected(const std::string& name) const {
     absl::StatusOr<at::Tensor> array = ParseNpz(arrays_, "pictures.npz", name);
     return array.ok() ? *array : at::Tensor();
@@ -414,7 +414,7 @@ TEST_F(ImageFolderTest, SaysThatThePathIsOneTooHighOrTooLow) {
       << ErrorOf();
 }
 
-// Folders are found by their bytes; what is said of them is text.
+// Folders are found by their bytes, but what is said of them is text.
 TEST_F(ImageFolderTest, NamesOfClassesAreTextWhateverTheirBytes) {
   folder_.Write("caf\xE9/1.png", Png(Colors(3, 8, 8)));
   folder_.Write("tea/1.png", Png(Colors(3, 8, 8)));

@@ -178,7 +178,7 @@ TEST(Synthetic, SpiralsAndMoonsHaveTheirShapes) {
   EXPECT_GE(upper.select(1, 1).min().item<double>(), -1e-12);
 }
 
-// Fills in what is required.
+// Fills in the fields that are required.
 void Fill(const FieldList& fields) {
   std::set<std::string> names;
   for (const Field& field : fields) {

@@ -78,7 +78,7 @@ struct Everything {
   }
 };
 
-// What is wrong with them once the change is made.
+// Says what is wrong with the options once the change is made.
 template <class Change>
 std::string Problem(Change change) {
   Everything options{.units = 3};

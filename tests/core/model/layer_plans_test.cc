@@ -1,4 +1,4 @@
-// Every kind of layer: its plan against autograd, and both against central differences.
+// Tests every kind of layer: its plan against autograd, and both against central differences.
 //
 // A new layer is one line in `Cases`.
 #include <atomic>
@@ -59,7 +59,7 @@ namespace {
 std::atomic<int64_t> allocations = 0;
 }  // namespace
 
-// Every allocation of this program and of LibTorch comes here.
+// Counts every allocation of this program and of LibTorch: all come here.
 extern "C" {
 void* __libc_malloc(size_t size);
 void* __libc_memalign(size_t alignment, size_t size);
@@ -233,7 +233,7 @@ class LayerPlansTest : public ::testing::TestWithParam<Case> {
  protected:
   LayerPlansTest() { at::manual_seed(7); }
 
-  // The layer, behind an offset unless its inputs are indices.
+  // Builds the layer, behind an offset unless its inputs are indices.
   static absl::StatusOr<BuiltModel> Built(const Case& c, at::ScalarType dtype,
                                           at::Device device = at::kCPU) {
     const std::optional<at::ScalarType> indices =
@@ -249,7 +249,7 @@ class LayerPlansTest : public ::testing::TestWithParam<Case> {
                        .seed = 3});
   }
 
-  // compute_dtype: of what is computed; the batch is of `dtype`.
+  // `compute_dtype` is that of what is computed; the batch is of `dtype`.
   static SupervisedObjective ObjectiveOf(const Case& c, const Shape& output, at::ScalarType dtype,
                                          Loss loss, at::Device device = at::kCPU,
                                          std::optional<at::ScalarType> compute_dtype = {}) {
@@ -263,7 +263,8 @@ class LayerPlansTest : public ::testing::TestWithParam<Case> {
     return {std::move(loss), [batch](int64_t) { return batch; }, compute_dtype};
   }
 
-  // A starting point at which nothing is special: no weights of one, no biases of zero.
+  // Makes a starting point at which nothing is special: it has no weights of one, no biases of
+  // zero.
   static Model Moved(const BuiltModel& built) {
     Model x = built.model;
     at::manual_seed(5);
@@ -309,7 +310,7 @@ TEST_P(LayerPlansTest, PlanAndAutogradAgree) {
   }
 }
 
-// bfloat16 has 8 bits: what is computed in it is right to a percent or so.
+// bfloat16 has 8 bits, so what is computed in it is right to a percent or so.
 TEST_P(LayerPlansTest, BFloat16IsCloseToFloat32) {
   const absl::StatusOr<BuiltModel> built = Built(GetParam(), at::kFloat);
   ASSERT_TRUE(built.ok()) << built.status();
@@ -340,7 +341,7 @@ TEST_P(LayerPlansTest, BFloat16IsCloseToFloat32) {
   }
 }
 
-// Needs a GPU. Its plan and its autograd against the CPU's gradient.
+// Needs a GPU: it compares the layer's plan and its autograd there with the CPU's gradient.
 TEST_P(LayerPlansTest, TheGpuAgrees) {
   if (!at::hasCUDA()) GTEST_SKIP() << "no GPU";
   ComputeReproducibly(at::kCUDA);

@@ -1,5 +1,5 @@
-// Layers against torch.nn's (tests/data/layers.py), float64: outputs, and the gradient of mean(y²)
-// by plan and by autograd.
+// Compares layers with torch.nn's (tests/data/layers.py) in float64: outputs, and the gradient of
+// mean(y²) by plan and by autograd.
 #include <map>
 #include <string>
 #include <utility>

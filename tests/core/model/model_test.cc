@@ -50,7 +50,7 @@ Two RandomTwo(at::ScalarType dtype = at::kFloat) {
   return {RandomLine(3, 5, dtype), RandomLine(5, 7, dtype)};
 }
 
-// All parameters one after the other.
+// All parameters in one tensor, one after the other.
 at::Tensor Plain(const ModelOf<Two>& x) {
   std::vector<at::Tensor> parts;
   for (const Parameter& parameter : x.parameters()) parts.push_back(parameter.tensor.flatten());

@@ -1,5 +1,5 @@
-// What convolution, pooling, embeddings, attention and recurrent layers refuse, and their edge
-// cases.
+// Tests what convolution, pooling, embeddings, attention and recurrent layers refuse, and their
+// edge cases.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -30,7 +30,7 @@
 namespace descent {
 namespace {
 
-// The error for a layer called `it`; empty: there is none.
+// The error for a layer called `it`; empty if there is none.
 template <class Options>
 std::string Message(Options options, Shape input,
                     std::optional<at::ScalarType> input_dtype = std::nullopt) {

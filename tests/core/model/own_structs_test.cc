@@ -1,4 +1,4 @@
-// Anybody's own structs, nested and in tuples, as models: with gradients and optimizers.
+// Anybody's own structs, nested and in tuples, are models, with gradients and optimizers.
 #include <cstdint>
 #include <functional>
 #include <ranges>
@@ -38,7 +38,7 @@ struct Line {
   at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
 };
 
-// A tensor, a function, submodels, a state, and a number that is nobody's business.
+// Has a tensor, a function, submodels, a state, and a number that is nobody's business.
 struct Network {
   std::tuple<Line, Line> lines;
   at::Tensor scale;

@@ -1,4 +1,5 @@
-// What float32 loses in sums over many rows: no more than twice what LibTorch's own kernels do.
+// Tests what float32 loses in sums over many rows: no more than twice what LibTorch's own kernels
+// do.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -129,7 +130,7 @@ TEST_P(SumsOverRowsTest, AreAsExactAsLibTorchs) {
 INSTANTIATE_TEST_SUITE_P(Layers, SumsOverRowsTest, ::testing::ValuesIn(Cases()),
                          [](const auto& info) { return info.param.name; });
 
-// Moments over 20,000 rows of numbers that are far from 0.
+// The moments are of 20,000 rows of numbers that are far from 0.
 TEST(SumsOverRows, BatchNormsMomentsAreExact) {
   at::manual_seed(1);
   const at::Tensor x = at::randn({20000, 3}, at::kFloat) + 100;

@@ -1,4 +1,4 @@
-// Layers that act differently in training: what they do, and that a run has it under control.
+// Tests layers that act differently in training: what they do, and that a run has it under control.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -151,7 +151,7 @@ TEST(BatchNormTest, EstimatesAveragesAnew) {
             1e-12);
 }
 
-// Frozen, it is used as it is: by autograd and by the plan.
+// A frozen layer is used as it is, by autograd and by the plan.
 TEST(BatchNormTest, FrozenItIsTheSameInTrainingAndAfter) {
   for (const BatchNorm& layer : {BatchNorm{}, BatchNorm{.affine = false}}) {
     Model x = Built({{"body", Sequential{{Linear{.out_features = 3}, layer}}},

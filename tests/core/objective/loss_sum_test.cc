@@ -1,4 +1,4 @@
-// Weighted sums of losses, penalties, and their weights as dials of a run.
+// Tests weighted sums of losses, penalties, and their weights as dials of a run.
 #include "core/objective/loss_sum.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Every loss against PyTorch (tests/data/losses.py), by autograd and by its plan, and against
+// Compares every loss with PyTorch's (tests/data/losses.py), by autograd and by its plan, and with
 // central differences.
 #include <cmath>
 #include <cstdint>
@@ -48,7 +48,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A model whose predictions are its parameters: what is left is the loss.
+// A model whose predictions are its parameters: so nothing but the loss is tested.
 struct Point {
   at::Tensor predictions;
   void fields(Fields& list) { list("predictions", predictions); }
@@ -133,7 +133,7 @@ Loss Recorded(Loss loss) {
   return loss;
 }
 
-// Fails unless there is a plan.
+// The same loss, but it fails unless its plan is used.
 Loss Planned(Loss loss) {
   loss.function = [](const at::Tensor&, const at::Tensor&) -> at::Tensor {
     throw std::logic_error("no plan");
@@ -177,8 +177,8 @@ TEST(LossesTest, PlannedGradientsAgreeWithCentralDifferences) {
   }
 }
 
-// The loss's plan alone on a device or in a dtype for which there are no loops of our own: value
-// and derivative by the predictions.
+// Value and derivative by the predictions, of the loss's plan alone, on a device or in a dtype for
+// which there are no loops of our own.
 std::pair<double, at::Tensor> ByOperators(const Loss& loss, const at::Tensor& predictions,
                                           const at::Tensor& targets) {
   const ModelOf<Point> x = At(predictions);

@@ -1,4 +1,4 @@
-// Metrics against their definitions, whatever the batches.
+// Compares metrics with their definitions, whatever the batches are.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -42,7 +42,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Of the whole, and the same of batches of 7.
+// The metric of the whole; batches of 7 must give the same.
 MetricValue Of(const Metric& metric, const Loss& loss, const at::Tensor& predictions,
                const at::Tensor& targets) {
   const double value = loss(predictions, targets).item<double>();
@@ -253,7 +253,7 @@ TEST(EvaluateTest, WeightedClassesAreAveragedExactlyWhateverTheBatches) {
   }
 }
 
-// As a batch of them in training.
+// The loss is that of such a batch in training.
 TEST(EvaluateTest, ExamplesThatWeighNothingHaveNoLoss) {
   const Model model =
       BuildModel({.root = Linear{.out_features = 3}, .input_shape = {4}, .seed = 1})->model;

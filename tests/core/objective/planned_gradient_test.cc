@@ -34,7 +34,7 @@ namespace {
 std::atomic<int64_t> allocations = 0;
 }  // namespace
 
-// Every allocation of this program and of LibTorch comes here.
+// Counts every allocation of this program and of LibTorch: all come here.
 extern "C" {
 void* __libc_malloc(size_t size);
 void* __libc_memalign(size_t alignment, size_t size);

@@ -1,5 +1,5 @@
-// Wrappers, groups and frozen parameters in every order, against a reference in plain double loops,
-// and every optimizer with frozen parameters against the problem without these.
+// Compares wrappers, groups and frozen parameters in every order with a reference in plain double
+// loops, and every optimizer that has frozen parameters with the problem without these.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -30,7 +30,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Numbers by parameter.
+// Numbers by the parameter's name.
 using Numbers = std::map<std::string, std::vector<double>>;
 
 Numbers NumbersOf(const Model& x) {
@@ -43,13 +43,13 @@ Numbers NumbersOf(const Model& x) {
 }
 
 bool IsWeight(const std::string& name) { return name.ends_with(".weight"); }
-// What the tests freeze.
+// The tests freeze these parameters.
 bool IsFrozen(const std::string& name) { return name.starts_with("2."); }
 
 // f(x) = Σ h/2·(x − t)² + (Σ w·x)²/2 with fixed h, t, w for each number of each parameter.
 class Bowl {
  public:
-  // Parameters that stay where they are, and of which the objective is no function.
+  // `constants` are parameters that stay where they are, and of which the objective is no function.
   explicit Bowl(Numbers constants = {}) : constants_(std::move(constants)) {}
 
   double Gradient(const Numbers& given, Numbers* gradient) const {
@@ -90,7 +90,7 @@ class Bowl {
   Numbers constants_;
 };
 
-// `0.weight`, `0.bias`, `2.weight`, `2.bias`, or the first two alone.
+// The starting point of `0.weight`, `0.bias`, `2.weight`, `2.bias`, or of the first two alone.
 Model Start(bool whole) {
   Sequential layers{{Linear{.out_features = 4}, Tanh{}}};
   if (whole) layers.layers.push_back(Linear{.out_features = 2});
@@ -138,12 +138,12 @@ TEST(CompositionTest, ListsEveryWrapper) {
   EXPECT_EQ(Wrappers().size() + 2, WrapperKinds().size());  // and freeze and mask
 }
 
-// How `2.*` is frozen.
+// How the parameters `2.*` are frozen.
 enum class Way { kNot, kGroup, kFreezeOutside, kFreezeBetween, kFreezeInside, kMask };
 constexpr Way kWays[] = {Way::kNot,           Way::kGroup,        Way::kFreezeOutside,
                          Way::kFreezeBetween, Way::kFreezeInside, Way::kMask};
 
-// The weights have a step size of their own, if there are any.
+// The groups, in which the weights have a step size of their own if one is given.
 std::vector<ParameterGroup> GroupsOf(Way way, std::optional<double> step_size) {
   std::vector<ParameterGroup> groups;
   if (way == Way::kGroup) groups.push_back({.name = "still", .pattern = "2.*", .frozen = true});
@@ -152,7 +152,7 @@ std::vector<ParameterGroup> GroupsOf(Way way, std::optional<double> step_size) {
   return groups;
 }
 
-// The wrappers, outermost first, around the optimizer.
+// Puts the wrappers, outermost first, around the optimizer.
 OptimizerOptions Compose(OptimizerOptions options, std::vector<std::string> wrappers, Way way) {
   const auto at = [&](size_t place, const char* kind) {
     wrappers.insert(wrappers.begin() + static_cast<int64_t>(std::min(place, wrappers.size())),
@@ -191,7 +191,7 @@ class Reference {
   const Numbers& x() const { return x_; }
   const Numbers& gradient() const { return gradient_; }
   double gradient_norm() const { return Norm(gradient_); }
-  // The outermost average.
+  // What the outermost average holds.
   const Numbers& average() const {
     for (size_t i = 0; i < wrappers_.size(); ++i) {
       if (wrappers_[i] == "ema") return memories_[i].average;
@@ -200,7 +200,7 @@ class Reference {
     return x_;
   }
 
-  // Value and gradient at x_k.
+  // Takes value and gradient at x_k.
   void Look() { gradient_ = GradientAt(x_); }
   void Step() {
     StepFrom(0, gradient_);
@@ -290,7 +290,7 @@ class Reference {
     After(kind, &memory);
   }
 
-  // Of those that do something once the step inside is made.
+  // Does what wrappers do once the step inside is made.
   void After(const std::string& kind, Memory* memory) {
     ++memory->steps;
     if (kind == "lookahead" && memory->steps % 3 == 0) {
@@ -367,7 +367,7 @@ void ExpectNear(const Numbers& expected, const Numbers& actual, const std::strin
   }
 }
 
-// Those of `all` that are frozen, to the bit.
+// Fails unless those of `all` that are frozen are the same to the bit.
 void ExpectStill(const Numbers& start, const Numbers& now, const std::string& what) {
   for (const auto& [name, numbers] : start) {
     if (!IsFrozen(name)) continue;

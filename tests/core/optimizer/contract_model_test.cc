@@ -1,4 +1,4 @@
-// On a model of layers, for all that there are by name.
+// Tests the contract on a model of layers, for all optimizers that there are by name.
 
 #include <string>
 
@@ -21,7 +21,7 @@ class ModelContractTest : public testing::TestWithParam<NamedOptimizer> {};
 INSTANTIATE_TEST_SUITE_P(Optimizers, ModelContractTest, testing::ValuesIn(EveryOptimizer()),
                          [](const auto& info) { return info.param.name; });
 
-// As every_optimizer.cc makes them.
+// Freezes what every_optimizer.cc freezes.
 bool IsFrozen(const std::string& optimizer, const std::string& parameter) {
   if (optimizer == "freeze") return parameter.ends_with(".weight");
   if (optimizer == "mask") return !parameter.ends_with(".weight");

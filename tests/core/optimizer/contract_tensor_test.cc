@@ -1,4 +1,4 @@
-// On a plain tensor.
+// Tests the contract on a plain tensor.
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/full.h"

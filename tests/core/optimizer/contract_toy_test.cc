@@ -1,4 +1,4 @@
-// On a toy space that LibTorch knows nothing of.
+// Tests the contract on a toy space that LibTorch knows nothing of.
 #include <cmath>
 
 #include "core/objective/gradient.h"

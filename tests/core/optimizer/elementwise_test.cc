@@ -1,4 +1,5 @@
-// What the one pass over flat memory, LibTorch's operations and several threads have in common.
+// Tests what the one pass over flat memory, LibTorch's operations and several threads have in
+// common.
 #include "core/optimizer/elementwise.h"
 
 #include <array>

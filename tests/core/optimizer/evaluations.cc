@@ -1,5 +1,6 @@
-// How many evaluations methods need, on more problems than they were tuned on: a library for
-// tests/data/evaluations_perturbed.py, which compares them with SciPy's on the very same functions.
+// Counts the evaluations that methods need, on more problems than they were tuned on. It is a
+// library for tests/data/evaluations_perturbed.py, which compares them with SciPy's on the very
+// same functions.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -39,13 +40,13 @@ struct Space<std::vector<double>> {
 
 namespace {
 
-// Sums of squares, of which a problem adds one residual after the other.
+// A sum of squares, to which a problem adds one residual after the other.
 class Squares {
  public:
   explicit Squares(std::span<double> gradient) : gradient_(gradient) {
     std::fill(gradient.begin(), gradient.end(), 0);
   }
-  // A residual and its derivatives by the numbers there.
+  // Adds a residual, with its derivatives by the numbers of those places.
   void Add(double residual, std::initializer_list<std::pair<size_t, double>> derivatives) {
     value_ += residual * residual;
     for (const auto& [i, derivative] : derivatives) gradient_[i] += 2 * residual * derivative;
@@ -194,7 +195,7 @@ std::vector<double> Repeated(std::initializer_list<double> numbers, size_t count
   return start;
 }
 
-// With their numbers, from the starting points of Moré, Garbow & Hillstrom 1981.
+// The problems with their numbers, from the starting points of Moré, Garbow & Hillstrom 1981.
 std::vector<Function> Others() {
   std::vector<double> rising(10), falling(10), boundary(10);
   for (size_t i = 0; i < 10; ++i) {
@@ -236,8 +237,8 @@ struct Objective {
   }
 };
 
-// Until no number of the gradient exceeds 1e-8: the evaluations, or −1 if the iterations don't
-// suffice.
+// Runs until no number of the gradient exceeds 1e-8, and gives the evaluations, or −1 if the
+// iterations don't suffice.
 template <class O>
 int64_t Evaluations(const O& optimizer, const Function& function, std::span<const double> start) {
   constexpr int64_t kIterations = 20'000;
@@ -253,7 +254,7 @@ int64_t Evaluations(const O& optimizer, const Function& function, std::span<cons
 }  // namespace
 }  // namespace descent
 
-// What Python calls; `problem` is below problem_count().
+// Python calls these; `problem` is below problem_count().
 extern "C" {
 
 int64_t problem_count() { return std::ssize(descent::Problems()); }
@@ -272,7 +273,7 @@ double problem_value(int64_t problem, const double* x, double* gradient) {
   return function.evaluate({x, size}, {gradient, size});
 }
 
-// By "CG" or "L-BFGS-B", SciPy's names.
+// The evaluations of the method "CG" or "L-BFGS-B", as SciPy calls them.
 int64_t problem_evaluations(int64_t problem, const char* method, const double* start) {
   const descent::Function& function = descent::Problems()[problem];
   const std::span<const double> from(start, function.start.size());

@@ -1,4 +1,4 @@
-// Optimizers on problems with a known answer, float64 unless said.
+// Tests optimizers on problems with a known answer, in float64 unless said.
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -53,7 +53,7 @@ Quadratic Simple() {
   return {at::diag(diagonal), q, -q / diagonal, 10};
 }
 
-// Eigenvalues from 1/condition to 1, evenly spaced in the exponent, in a random basis.
+// Its eigenvalues go from 1/condition to 1, evenly spaced in the exponent, in a random basis.
 Quadratic IllConditioned(double condition) {
   constexpr int64_t kDimension = 50;
   at::Generator generator = at::detail::createCPUGenerator(5);
@@ -65,7 +65,7 @@ Quadratic IllConditioned(double condition) {
   return {(matrix + matrix.t()) / 2, -matrix.mv(minimizer), minimizer, 1};
 }
 
-// From 0, f(x_k) − f* keeps to the bound at every k ≤ last.
+// From 0 on, f(x_k) − f* must keep to the bound at every k ≤ last.
 template <class Optimizer>
 void ExpectBound(const Quadratic& problem, const Optimizer& optimizer, int64_t last,
                  const std::function<double(double)>& bound) {

@@ -1,4 +1,4 @@
-// Line searches on functions of one number.
+// Tests line searches on functions of one number.
 #include "core/optimizer/line_search.h"
 
 #include <cmath>
@@ -17,15 +17,15 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// φ and φ'.
+// A function φ of one number, and its derivative φ'.
 struct Line {
   std::string name;
   std::function<double(double)> value, slope;
   Sample At(double a) const { return {a, value(a), slope(a)}; }
 };
 
-// Those of Moré & Thuente 1994 ("Line search algorithms with guaranteed sufficient decrease"),
-// section 5, equations 5.1 to 5.3, and simpler ones.
+// The functions of Moré & Thuente 1994 ("Line search algorithms with guaranteed sufficient
+// decrease"), section 5, equations 5.1 to 5.3, and simpler ones.
 std::vector<Line> Lines() {
   const double beta = 0.004, beta2 = 0.01, l = 39;
   return {
@@ -137,7 +137,7 @@ TEST(LineSearchTest, AGoodFirstTrialCostsOneEvaluation) {
   }
 }
 
-// Defined up to 1 only.
+// The function is defined up to 1 only.
 TEST(LineSearchTest, WhereValuesAreNotFiniteIsTooFar) {
   const Line line{"logarithm", [](double a) { return -std::log(1 - a) - 3 * a; },
                   [](double a) { return 1 / (1 - a) - 3; }};
@@ -152,7 +152,7 @@ TEST(LineSearchTest, WhereValuesAreNotFiniteIsTooFar) {
   }
 }
 
-// f = 1 + a²·10⁻²⁰-like: the values do not tell the points apart, the slopes do.
+// f is 1 + a²·10⁻²⁰ or so: the values do not tell the points apart, the slopes do.
 TEST(LineSearchTest, HagerZhangSeesAMinimumThatRoundingHides) {
   const Line line{"hidden", [](double a) { return 1 + 1e-20 * (a - 1) * (a - 1); },
                   [](double a) { return 2e-20 * (a - 1); }};

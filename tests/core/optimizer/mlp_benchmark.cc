@@ -1,7 +1,7 @@
-// An optimizer's iteration against the same loop written by hand on LibTorch: the tiny MLP
+// Compares an optimizer's iteration with the same loop written by hand on LibTorch: the tiny MLP
 // 64-32-32-10 with ReLU and cross-entropy, batch 64, float32, one thread, Adam at a vanishing step
 // size (so that nothing underflows), value and gradient norm read each step. The two sides
-// alternate in slices of ~50 ms; prints the medians and their ratio.
+// alternate in slices of about 50 ms; it prints the medians and their ratio.
 //
 //   taskset -c 1 .bazel-bin/tests/core/optimizer/mlp_benchmark [SLICES]
 #include <torch/torch.h>

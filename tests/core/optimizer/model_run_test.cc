@@ -48,7 +48,7 @@ Model SmallModel() {
       ->model;
 }
 
-// A fresh batch each iteration, a function of it alone.
+// Has a fresh batch in each iteration, which is a function of the iteration alone.
 SupervisedObjective Noise() {
   return SupervisedObjective(cross_entropy(), [](int64_t iteration) {
     at::Generator generator = at::detail::createCPUGenerator(100 + iteration);
@@ -69,7 +69,7 @@ RunState Detached(RunState state) {
   return state;
 }
 
-// Bit for bit.
+// Compares bit for bit.
 void ExpectSame(const RunState& a, const RunState& b) {
   ASSERT_EQ(a.tensors.size(), b.tensors.size());
   for (size_t i = 0; i < a.tensors.size(); ++i) {

@@ -1,5 +1,5 @@
-// An optimizer of somebody else's on our models and objectives: NLopt's L-BFGS, which knows vectors
-// only.
+// Tests an optimizer of somebody else's on our models and objectives: NLopt's L-BFGS, which knows
+// vectors only.
 #include <cmath>
 #include <nlopt.hpp>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// What every optimizer promises, whatever the space.
+// Tests what every optimizer promises, whatever the space is.
 #include <concepts>
 #include <cstdint>
 #include <iterator>
@@ -37,7 +37,7 @@ struct Numbers {
   void fields(Fields& list) { list("first", first)("second", second); }
 };
 
-// Half the squared distance to 1, by autograd or by hand; counts its evaluations.
+// Is half the squared distance to 1, by autograd or by hand; counts its evaluations.
 struct Bowl {
   int* evaluations;
   at::Tensor operator()(const at::Tensor& x) const {
@@ -83,7 +83,7 @@ Nesterov Make(Sequence step_size) {
 // Whether each step is as long as the dial says.
 template <class O>
 constexpr bool kUsesItsStepSize = !std::same_as<O, BarzilaiBorwein>;
-// Whether steps evaluate the objective, too.
+// Whether its steps evaluate the objective, too.
 template <class O>
 constexpr bool kSearches = std::same_as<O, Lbfgs> || std::same_as<O, NonlinearCg>;
 

@@ -1,5 +1,5 @@
-// Methods for whole gradients on problems with a known answer: how far, and with how many
-// evaluations.
+// Tests methods for whole gradients on problems with a known answer: how far they come, and with
+// how many evaluations.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -55,7 +55,7 @@ struct Point {
   void fields(Fields& list) { list("x", x); }
 };
 
-// A function of two numbers on the toy space, otherwise what FunctionObjective is.
+// A function of two numbers on the toy space; otherwise it is what FunctionObjective is.
 struct OnAnySpace {
   FunctionObjective objective;
   double gradient_into(const at::Tensor& x, at::Tensor& g) { return objective.gradient_into(x, g); }
@@ -76,7 +76,7 @@ struct Outcome {
   double greatest = std::numeric_limits<double>::infinity();
 };
 
-// Until no number of the gradient exceeds 1e-8, or 5000 iterations.
+// Runs until no number of the gradient exceeds 1e-8, or for 5000 iterations.
 template <class O, class F>
 Outcome Minimize(const O& optimizer, const at::Tensor& x0, const F& objective) {
   auto run = optimizer(x0, objective);
@@ -93,7 +93,7 @@ std::vector<Function> Classics() {
           PowellSingular(), Wood(),           HelicalValley()};
 }
 
-// `beale 2 CG` → evaluations.
+// The reference's evaluations by problem and method: `beale 2 CG`.
 std::map<std::string, int64_t> Reference() {
   std::ifstream file("tests/data/evaluations_scipy.txt");
   std::map<std::string, int64_t> reference;
@@ -128,7 +128,7 @@ TEST(SmoothMethodsTest, LbfgsIsAsGoodAsScipy) { ExpectAsGoodAsScipy(Lbfgs{}, "L-
 
 TEST(SmoothMethodsTest, NonlinearCgIsAsGoodAsScipy) { ExpectAsGoodAsScipy(NonlinearCg{}, "CG"); }
 
-// One start says little: rounding decides about many an evaluation.
+// One start says little, for rounding decides about many an evaluation.
 TEST(SmoothMethodsTest, SoIsNonlinearCgFromStartsCloseBy) {
   at::Generator generator = at::detail::createCPUGenerator(5);
   const std::map<std::string, int64_t> reference = Reference();
@@ -170,7 +170,7 @@ TEST(SmoothMethodsTest, EveryFormulaAndLineSearchComesToTheMinimum) {
   }
 }
 
-// Eigenvalues from 1/condition to 1, evenly spaced in the exponent, in a random basis.
+// Its eigenvalues go from 1/condition to 1, evenly spaced in the exponent, in a random basis.
 struct IllConditioned {
   at::Tensor matrix, vector;
 
@@ -231,7 +231,7 @@ TEST(SmoothMethodsTest, RestartsAreReported) {
   });
 }
 
-// The same code on three spaces.
+// Runs the same code on three spaces.
 template <class O>
 void ExpectTheSameOnEachSpace(const O& optimizer) {
   const Function function = Himmelblau();
@@ -262,7 +262,7 @@ TEST(SmoothMethodsTest, AreTheSameOnEverySpace) {
   ExpectTheSameOnEachSpace(Nesterov{.step_size = 1e-3, .restart = Restart::kFunction});
 }
 
-// Half the squared distance to (1, 2), scaled by hand; counts.
+// Is half the squared distance to (1, 2), scaled by hand; counts its evaluations.
 struct Bowl {
   int* evaluations;
   double gradient_into(const toy::Pair& x, toy::Pair& g) const {
@@ -272,7 +272,7 @@ struct Bowl {
   }
 };
 
-// Another slope in each iteration.
+// Has another slope in each iteration.
 struct Moving : Bowl {
   int64_t iteration = 0;
   void seek(int64_t k) { iteration = k; }

@@ -28,7 +28,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// f = ½|x|², by steps of one half: x, f and g are 1, ½, ¼, … of (8, 0).
+// With f = ½|x|² and steps of one half, x, f and g are 1, ½, ¼, … of (8, 0).
 struct Halving {
   double gradient_into(const toy::Pair& x, toy::Pair& g) const {
     g = x;
@@ -36,7 +36,7 @@ struct Halving {
   }
 };
 
-// The iteration where it stops, and the names of the tests that held.
+// The iteration where it stops, and the names of the tests that held there.
 struct End {
   int64_t index = -1;
   std::vector<std::string> tests;

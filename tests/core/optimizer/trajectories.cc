@@ -17,7 +17,7 @@
 namespace descent {
 namespace {
 
-// Where optimizers that go by signs are compared.
+// The tolerance where optimizers that go by signs are compared.
 constexpr double kSignTolerance = 1e-6;
 constexpr int64_t kLastOfSigns = 50;
 

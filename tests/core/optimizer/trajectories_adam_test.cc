@@ -1,4 +1,4 @@
-// Adam and its relatives.
+// Compares Adam and its relatives with their references.
 #include <cstdint>
 #include <ranges>
 #include <string>

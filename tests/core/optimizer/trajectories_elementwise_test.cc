@@ -1,4 +1,4 @@
-// Formulas for each number by itself, Adam's aside.
+// Compares formulas for each number by itself, Adam's aside.
 #include "core/optimizer/adadelta.h"
 #include "core/optimizer/adagrad.h"
 #include "core/optimizer/asgd.h"

@@ -1,4 +1,4 @@
-// Those that do something for each parameter by itself.
+// Compares optimizers that do something for each parameter by itself.
 #include <cmath>
 
 #include "ATen/TensorOperators.h"

@@ -1,5 +1,5 @@
-// One's own gradient transformation in ten lines, and one's own rule: what is misspelt in them is
-// no optimizer.
+// Tests one's own gradient transformation in ten lines, and one's own rule: with a misspelt name in
+// them they are no optimizers.
 #include "core/optimizer/transformation.h"
 
 #include <cmath>
@@ -42,7 +42,7 @@ struct UnitGradient {
   DESCENT_GRADIENT_TRANSFORMATION(UnitGradient)
 };
 
-// With numbers of its own: the sum of the lengths, and how many steps there were.
+// Has numbers of its own: the sum of the lengths, and how many steps there were.
 template <class Optimizer>
 struct Counting {
   static constexpr std::string_view kind = "counting";
@@ -167,7 +167,7 @@ static_assert(ElementwiseRule<Spelt>);
 static_assert(!ElementwiseRule<NoStates>);
 static_assert(!ElementwiseRule<NoAt>);
 
-// A field that a state doesn't have.
+// Names a field that a state doesn't have.
 template <class State>
 concept HasInitialField = requires { State{.name = "s", .initial = 1.0}; };
 template <class State>

@@ -1,7 +1,7 @@
-// Each update alone: on 100 parameters of 1,000 numbers against torch::optim and the cache's
-// bandwidth, and on 10 million numbers against the memory's, float32; and Muon, whose steps are
-// matrix products, against those. The sides alternate; the minima count, since whatever else the
-// machine does only ever adds time.
+// Measures each update alone: on 100 parameters of 1,000 numbers against torch::optim and the
+// cache's bandwidth, and on 10 million numbers against the memory's, in float32; and Muon, whose
+// steps are matrix products, against those. The sides alternate; the minima count, since whatever
+// else the machine does only ever adds time.
 //
 //   taskset -c 1 .bazel-bin/tests/core/optimizer/update_benchmark [ROUNDS]
 #include <torch/torch.h>
@@ -53,7 +53,7 @@ struct Parameters {
   }
 };
 
-// Matrices, for the optimizers to which that makes a difference.
+// The parameters are matrices for the optimizers to which that makes a difference.
 ModelOf<Parameters> Make(int64_t parameters, int64_t size) {
   const int64_t rows = size == 1000 ? 25 : 2500;
   Parameters made;
@@ -81,7 +81,7 @@ void Measure(std::vector<Side>& sides, int rounds, int times) {
   }
 }
 
-// Reads x, the gradient and the states, writes all but the gradient.
+// An update reads x, the gradient and the states, and writes all but the gradient.
 template <class O>
 double Bytes(const O& optimizer, int64_t numbers) {
   const double states = static_cast<double>(O::States(optimizer).size());
@@ -144,7 +144,8 @@ std::vector<Maker> Makers() {
 
 double Rate(const Side& side) { return side.bytes / side.best / 1e3; }
 
-// One matrix [n, n]: five times X Xᵀ, its square and one more product, of 2n³ operations each.
+// For one matrix [n, n] these are five times X Xᵀ, its square and one more product, of 2n³
+// operations each.
 void MeasureMuon(int64_t n, int rounds) {
   ModelOf<Parameters> x0(Parameters{{torch::randn({n, n})}});
   ModelOf<Parameters> gradient(Parameters{{torch::randn({n, n})}});

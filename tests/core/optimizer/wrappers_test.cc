@@ -1,4 +1,5 @@
-// What goes around an optimizer, on a toy space whose steps can be told by hand, and on models.
+// Tests what goes around an optimizer, on a toy space whose steps can be told by hand, and on
+// models.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -30,7 +31,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using toy::Pair;
 
-// The same gradient everywhere, or one for each iteration.
+// Has the same gradient everywhere, or one for each iteration.
 struct Slope {
   std::vector<Pair> gradients;
   int64_t iteration = 0;
@@ -41,7 +42,7 @@ struct Slope {
   }
 };
 
-// Half the squared distance to (1, 2); counts.
+// Is half the squared distance to (1, 2); counts its evaluations.
 struct Bowl {
   int* evaluations;
   double gradient_into(const Pair& x, Pair& g) const {
@@ -268,7 +269,7 @@ TEST(AnyOptimizerTest, WrappersComposeAtRunTime) {
   ExpectNear(After(1, optimizer, Slope{{Pair{}}}, Pair{{10, 0}}), 9, 0);
 }
 
-// One's own rule: the sign of an average of the gradients.
+// A rule of one's own: the sign of an average of the gradients.
 struct SignDescent {
   static constexpr std::string_view kind = "sign_descent";
   Sequence step_size = 0.1, beta = 0.5;

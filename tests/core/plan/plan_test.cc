@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kCount = 4;
 
-// y = x ⊙ f for a fixed factor; its gradient needs nothing but dy.
+// Computes y = x ⊙ f for a fixed factor; its gradient needs nothing but dy.
 PlanTensor Times(PlanBuilder& plan, const PlanTensor& x, double f) {
   const PlanTensor y = plan.Output(x.sizes(), {x});
   const auto multiply = [f](const PlanTensor& from, const PlanTensor& to) {

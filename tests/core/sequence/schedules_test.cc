@@ -1,4 +1,4 @@
-// Every schedule against optax's or PyTorch's, at every step (tests/data/sequences.py).
+// Compares every schedule with optax's or PyTorch's, at every step (tests/data/sequences.py).
 #include "core/sequence/schedules.h"
 
 #include <cmath>
@@ -58,7 +58,7 @@ class SchedulesTest : public testing::Test {
     }
   }
 
-  // The number for each step after the value there was observed.
+  // Compares the number for each step after the value there was observed.
   void ExpectPlateau(const std::string& name, Plateau plateau) const {
     plateau.initial = 0.1;
     plateau.epsilon = 0;

@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// The number is its own position.
+// In this sequence each number is its own position.
 Sequence Positions() {
   return Sequence([](int64_t k) { return static_cast<double>(k); });
 }

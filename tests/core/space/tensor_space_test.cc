@@ -70,7 +70,7 @@ TEST_P(TensorSpaceTest, CopiesShareNoMemory) {
   EXPECT_TRUE(at::equal(x, before));
 }
 
-// Squares of finite numbers may be beyond the dtype; what is not finite stays so.
+// Squares of finite numbers may be beyond the dtype, and what is not finite stays so.
 TEST_P(TensorSpaceTest, ANormIsFiniteWhereTheNumbersAre) {
   const double large = GetParam() == at::kFloat ? 1e30 : 1e300;
   const at::Tensor x = at::full({4}, large, GetParam());

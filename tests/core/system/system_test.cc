@@ -106,7 +106,7 @@ struct Gan {
   }
 };
 
-// The same by hand.
+// The same GAN, trained by a loop written by hand.
 struct ByHand {
   Model d, g;
   double fake_weight = 1;
@@ -201,7 +201,7 @@ TEST(System, JointPlayersMoveAtOnce) {
   }
 }
 
-// An encoder and a decoder with one loss: joint steps on the sum are those of one model.
+// An encoder and a decoder have one loss: joint steps on the sum are those of one model.
 TEST(System, ASummedLossIsOneLossOfAllModels) {
   Model encoder = Net(2, 1, 3), decoder = Net(1, 2, 4);
   PlayerTerms e{.player = "encoder", .terms = {}, .batches = BatchOf};
@@ -321,7 +321,7 @@ TEST(System, RefusesWhatDoesNotGoTogether) {
               HasSubstr("player generator: step_size"));
 }
 
-// The trainer of such a system.
+// Tests the trainer of such a system.
 class SystemTrainerTest : public ::testing::Test {
  protected:
   std::unique_ptr<Trainer> Make() {
@@ -344,7 +344,7 @@ class SystemTrainerTest : public ::testing::Test {
     return *std::move(trainer);
   }
 
-  // Values and scalars from where it stands to iteration `until`.
+  // Collects values and scalars from where it stands to iteration `until`.
   static std::vector<double> Go(Trainer* trainer, int64_t until) {
     std::vector<double> all;
     while (true) {

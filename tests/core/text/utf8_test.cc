@@ -32,7 +32,7 @@ TEST(Utf8, GivesACharactersLength) {
   EXPECT_EQ(CharacterLength(""), 0u);
 }
 
-// As Python's bytes.decode("utf-8", errors="replace").
+// The replacement is that of Python's bytes.decode("utf-8", errors="replace").
 TEST(Utf8, ReplacesWhatIsIllFormed) {
   EXPECT_EQ(ValidUtf8("caf\xE9,1"), "caf\uFFFD,1");
   EXPECT_EQ(ValidUtf8("\xE8\xBF"), "\uFFFD");          // a character cut in the middle: once

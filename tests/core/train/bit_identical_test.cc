@@ -37,17 +37,17 @@ Dataset Examples(int64_t count, uint64_t seed) {
   return data;
 }
 
-// A command: at that iteration that dial times the factor; 0 releases it.
+// A command: at that iteration that dial is scaled by the factor; 0 releases it.
 struct Command {
   int64_t iteration;
   size_t dial;
   double factor;
 };
 
-// What there is to see of an iteration.
+// What there is to see of each iteration.
 using Trace = std::map<int64_t, std::vector<double>>;
 
-// Each optimizer on each device.
+// Runs each optimizer on each device.
 class BitIdenticalTest : public testing::TestWithParam<std::tuple<NamedOptimizer, at::DeviceType>> {
  protected:
   void SetUp() override {
@@ -79,7 +79,7 @@ class BitIdenticalTest : public testing::TestWithParam<std::tuple<NamedOptimizer
     return *std::move(trainer);
   }
 
-  // In the order of a boundary: iteration, evaluation, [the file], commands.
+  // Follows the order of a boundary: iteration, evaluation, [the file], commands.
   static void Go(Trainer& trainer, int64_t until, const std::vector<Command>& commands,
                  Trace& trace) {
     while (true) {
@@ -107,7 +107,7 @@ class BitIdenticalTest : public testing::TestWithParam<std::tuple<NamedOptimizer
     return folder_ + "/" + std::to_string(branch) + ".safetensors";
   }
 
-  // The digest of the file; it is a function of the run's state alone.
+  // Saves, and gives the file's digest, which is a function of the run's state alone.
   std::string Save(Trainer& trainer, int64_t branch) const {
     const auto saved = trainer.Save(Path(branch), branch, trainer.Snapshot());
     EXPECT_TRUE(saved.ok()) << saved.status();
