@@ -35,7 +35,7 @@ absl::StatusOr<BuiltLayer> Flatten::Build(const BuildContext& context) const {
       return context.Wrong(
           kind,
           absl::StrCat(": ", ToString(context.input_shape), " has too many elements to count"), "",
-          "TOO_LARGE");
+          FaultKind::kTooLarge);
     }
   }
   BuiltLayer built = BuiltLayer::Of(context, kind, std::make_unique<FlattenLayer>(), {features});

@@ -171,7 +171,7 @@ class GraphBuilder {
 
  private:
   absl::Status Wrong(const std::string& problem, const std::string& field) const {
-    return context_.Wrong(Graph::kind, problem, field, "INVALID_GRAPH");
+    return context_.Wrong(Graph::kind, problem, field, FaultKind::kInvalidGraph);
   }
 
   void Add(const std::string& name, ChildInput value) {

@@ -119,15 +119,14 @@ std::string BuildContext::Describe(std::string_view kind) const {
 absl::Status BuildContext::Mismatch(std::string_view kind, const std::string& problem,
                                     std::string_view field) const {
   return FaultStatus(
-      {path, std::string(field), "SHAPE_MISMATCH"},
+      {path, std::string(field), FaultKind::kShapeMismatch},
       absl::StrCat(Describe(kind), " ", problem, ", but ", source,
                    source == "the data" ? " give " : " gives ", ToString(input_shape)));
 }
 
 absl::Status BuildContext::Wrong(std::string_view kind, const std::string& problem,
-                                 std::string_view field, std::string_view reason) const {
-  return FaultStatus({path, std::string(field), std::string(reason)},
-                     absl::StrCat(Describe(kind), problem));
+                                 std::string_view field, FaultKind fault) const {
+  return FaultStatus({path, std::string(field), fault}, absl::StrCat(Describe(kind), problem));
 }
 
 absl::StatusOr<at::Tensor> BuildContext::Parameter(std::string_view kind,
@@ -142,7 +141,7 @@ absl::StatusOr<at::Tensor> BuildContext::Parameter(std::string_view kind,
                    absl::StrCat(": its ", short_name, " of shape ", ToString(shape),
                                 dimension < 1 ? " has a dimension below 1"
                                               : " is too large to count its bytes"),
-                   "", dimension < 1 ? "SHAPE_MISMATCH" : "TOO_LARGE");
+                   "", dimension < 1 ? FaultKind::kShapeMismatch : FaultKind::kTooLarge);
     }
   }
   Start start{.values = {},
@@ -156,7 +155,7 @@ absl::StatusOr<at::Tensor> BuildContext::Parameter(std::string_view kind,
     return Wrong(kind,
                  absl::StrCat(": its ", short_name,
                               " can't be initialized: ", std::string(status.message())),
-                 absl::StrCat(short_name, "_init"), "INVALID_INITIALIZER");
+                 absl::StrCat(short_name, "_init"), FaultKind::kInvalidInitializer);
   }
   return start.values.to(device);
 }

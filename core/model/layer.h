@@ -30,6 +30,7 @@
 #include "core/fields/fields.h"
 #include "core/model/fields.h"
 #include "core/model/initializer.h"
+#include "core/model/layer_fault.h"
 #include "core/model/pass.h"
 #include "core/plan/plan_builder.h"
 
@@ -111,7 +112,7 @@ struct BuildContext {
                         std::string_view field = "") const;
   // Gives INVALID_ARGUMENT "layer `1` (linear)<problem>", with a fault.
   absl::Status Wrong(std::string_view kind, const std::string& problem, std::string_view field = "",
-                     std::string_view reason = "OUT_OF_RANGE") const;
+                     FaultKind fault = FaultKind::kOutOfRange) const;
   // Makes a parameter of this layer, whose draw is a function of the seed and its name. Gives
   // INVALID_ARGUMENT naming the layer if a dimension is < 1, the number of bytes overflows, or the
   // initializer can't fill it.

@@ -10,10 +10,19 @@
 
 namespace descent {
 
+// What kind of thing is wrong.
+enum class FaultKind {
+  kOutOfRange,
+  kShapeMismatch,
+  kTooLarge,
+  kInvalidInitializer,
+  kInvalidGraph,
+};
+
 struct LayerFault {
-  std::string path;    // the layer's path: `body.0`; empty: the root
-  std::string field;   // the option: `in_features`; empty: the layer as a whole
-  std::string reason;  // SHAPE_MISMATCH, OUT_OF_RANGE, MISSING_FIELD, TOO_LARGE, …
+  std::string path;   // the layer's path: `body.0`; empty: the root
+  std::string field;  // the option: `in_features`; empty: the layer as a whole
+  FaultKind kind;
 };
 
 // Gives INVALID_ARGUMENT with that message, from which FaultOf gives the fault back.

@@ -190,7 +190,7 @@ absl::StatusOr<BuiltLayer> BuildRecurrent(const Options& options, const BuildCon
     return context.Wrong(
         kind,
         absl::StrCat(": hidden_size is ", options.hidden_size, "; give a number ≤ ", kMaxHidden),
-        "hidden_size", "TOO_LARGE");
+        "hidden_size", FaultKind::kTooLarge);
   }
   std::vector<Cell> cells;
   int64_t features = context.input_shape[1];

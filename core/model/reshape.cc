@@ -57,7 +57,7 @@ absl::StatusOr<BuiltLayer> Reshape::Build(const BuildContext& context) const {
   }
   int64_t given = 0, present = 0;
   if (!Count(shape, &given) || !Count(context.input_shape, &present)) {
-    return context.Wrong(kind, " has too many elements to count", "shape", "TOO_LARGE");
+    return context.Wrong(kind, " has too many elements to count", "shape", FaultKind::kTooLarge);
   }
   if (left_open == 0 ? given != present : present % given != 0) {
     return context.Mismatch(kind,

@@ -3,8 +3,8 @@
 // whichever program finds it. They are a contract: clients compare them, journals keep them. People
 // read the message.
 //
-// core, which knows no protocol, says of a layer's problem what kind it is by the same words
-// (core/model/layer.h).
+// core knows no protocol and none of these words: what kind of fault a layer has is an enumeration
+// of its own (core/model/layer_fault.h), which the bridge turns into a reason.
 #ifndef DESCENT_PROTO_RULES_REASONS_H_
 #define DESCENT_PROTO_RULES_REASONS_H_
 

@@ -16,6 +16,23 @@
 namespace descent::worker {
 namespace {
 
+// A kind of fault is known to programs by its reason.
+const char* ReasonOf(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kOutOfRange:
+      return reason::kOutOfRange;
+    case FaultKind::kShapeMismatch:
+      return reason::kShapeMismatch;
+    case FaultKind::kTooLarge:
+      return reason::kTooLarge;
+    case FaultKind::kInvalidInitializer:
+      return reason::kInvalidInitializer;
+    case FaultKind::kInvalidGraph:
+      return reason::kInvalidGraph;
+  }
+  return reason::kInvalidModel;
+}
+
 void AddFault(const absl::Status& status, const std::string& field, const LayerReader& reader,
               Violations* violations) {
   const std::optional<LayerFault> fault = FaultOf(status);
@@ -26,7 +43,7 @@ void AddFault(const absl::Status& status, const std::string& field, const LayerR
     if (!fault->field.empty()) absl::StrAppend(&where, ".", fault->field);
   }
   violations->Add(std::move(where), absl::StrCat(std::string(status.message()), "."),
-                  fault ? fault->reason : reason::kInvalidModel);
+                  fault ? ReasonOf(fault->kind) : reason::kInvalidModel);
 }
 
 void FillIn(const BuiltLayer& built, const LayerReader& reader) {
