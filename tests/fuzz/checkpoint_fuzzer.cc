@@ -1,4 +1,4 @@
-// Safetensors files: what is read, read again after writing its header anew.
+// Fuzzes safetensors files: what is read is read again after its header was written anew.
 
 #include <cstdint>
 #include <memory>

@@ -1,4 +1,4 @@
-// Data files of every format: the first byte says which, the rest is the file.
+// Fuzzes data files of every format: the first byte says which, the rest is the file.
 
 #include <cstdint>
 #include <string>
@@ -14,7 +14,7 @@
 
 namespace {
 
-// What is read is looked at: a tensor that reaches beyond its memory shows.
+// Looks at what is read: a tensor that reaches beyond its memory shows.
 void Look(const absl::StatusOr<at::Tensor>& read) {
   if (read.ok() && read->numel() > 0) read->to(at::kDouble).sum();
 }

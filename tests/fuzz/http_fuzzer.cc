@@ -1,6 +1,6 @@
-// What comes over the HTTP port, as bytes: Beast's parser with the server's limits, then everything
-// that looks at a request before a job does. Nothing may crash; what was understood is understood
-// the same when it is written out again; every refusal is JSON that can be sent.
+// Fuzzes what comes over the HTTP port, as bytes: Beast's parser with the server's limits, then
+// everything that looks at a request before a job does. Nothing may crash; what was understood is
+// understood the same when it is written out again; every refusal is JSON that can be sent.
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -43,7 +43,7 @@ std::string Encoded(std::string_view text) {
   return encoded;
 }
 
-// A target that says the same with every byte escaped.
+// Writes a target that says the same with every byte escaped.
 std::string Rewritten(const HttpTarget& target) {
   std::string rewritten = "/" + Encoded(target.path.substr(1));
   char mark = '?';

@@ -1,6 +1,6 @@
-// JSON as it comes in the body of a request, the first byte says of which message: what is no JSON
-// is refused with a place; what is read is read the same when it is written out again; an event is
-// written by hand as protobuf writes it.
+// Fuzzes JSON as it comes in the body of a request, the first byte saying of which message. What is
+// no JSON is refused with a place; what is read is read the same when it is written out again; an
+// event is written by hand as protobuf writes it.
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -25,7 +25,7 @@ namespace {
 
 using google::protobuf::Message;
 
-// Maps in one order.
+// The bytes of a message, with maps in one order.
 std::string Bytes(const Message& message) {
   std::string bytes;
   google::protobuf::io::StringOutputStream stream(&bytes);

@@ -1,5 +1,5 @@
-// Specs as text: the first byte says whether YAML (and JSON) or textproto. What is read is printed,
-// read again, and resolved as far as that goes without data.
+// Fuzzes specs as text: the first byte says whether YAML (and JSON) or textproto. What is read is
+// printed, read again, and resolved as far as that goes without data.
 
 #include <cstdint>
 #include <string>

@@ -1,6 +1,7 @@
-// The worker protocol: the first byte says whose message it is, the rest are its bytes, as they may
-// come over the socket. Then the same bytes once more as every one of the message's strings: what
-// was sent with them is either said to be unreadable, with the field, or is what was sent.
+// Fuzzes the worker protocol: the first byte says whose message it is, the rest are its bytes, as
+// they may come over the socket. Then the same bytes come once more as every one of the message's
+// strings: what was sent with them is either said to be unreadable, with the field, or is what was
+// sent.
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/stubs/logging.h>

@@ -33,8 +33,8 @@ TEST(MessageText, WhatIsWellFormedComesAsItWasSent) {
   EXPECT_EQ(got.SerializeAsString(), message.SerializeAsString());
 }
 
-// Every string of both directions, and of events: made valid before it is sent, and read with the
-// field's name if it was sent all the same.
+// Goes through every string of both directions, and of events: each is made valid before it is
+// sent, and read with the field's name if it was sent all the same.
 TEST(MessageText, EveryStringOfTheWorkerProtocol) {
   int strings = 0;
   const auto check = [&](const Message& message, const std::string& path) {

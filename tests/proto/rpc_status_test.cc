@@ -23,7 +23,7 @@ TEST(RpcStatus, BringsCodeMessageAndDetailsAcrossTheWire) {
   EXPECT_EQ(GetErrorDetail(got), detail);
 }
 
-// The bytes that googleapis-common-protos makes of
+// The bytes are those that googleapis-common-protos makes of
 //   Status(code=5, message="no", details=[pack(ErrorInfo(reason="R", domain="descent"))])
 TEST(RpcStatus, WritesTheBytesOfGoogleRpcStatus) {
   const grpc::Status status =

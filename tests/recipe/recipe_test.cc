@@ -1,5 +1,5 @@
-// What core/recipes.md adds, in jobs: compiled with a copy of the sources in which the page has
-// been followed.
+// Tests in jobs what core/recipes.md adds: it is compiled with a copy of the sources in which the
+// page has been followed.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -54,7 +54,7 @@ std::variant<Prepared, Violations> Read(const std::string& text) {
   return Prepare(spec, &cache);
 }
 
-// `field reason` of each.
+// Gives `field reason` of each problem.
 std::vector<std::string> Problems(const std::string& text) {
   std::vector<std::string> problems;
   const auto prepared = Read(text);
@@ -66,7 +66,7 @@ std::vector<std::string> Problems(const std::string& text) {
   return problems;
 }
 
-// The run of such a spec; `prepared` becomes what was said of it before.
+// Starts the run of such a spec; `prepared` becomes what was said of it before.
 std::unique_ptr<Trainer> Started(const std::string& text, Prepared* prepared) {
   *prepared = std::get<Prepared>(Read(text));
   absl::StatusOr<std::unique_ptr<Trainer>> run = MakeTrainer(*prepared);
@@ -74,7 +74,7 @@ std::unique_ptr<Trainer> Started(const std::string& text, Prepared* prepared) {
   return *std::move(run);
 }
 
-// The value after so many steps.
+// The objective's value after so many steps.
 double After(int64_t steps, Trainer& run) {
   for (int64_t k = 0; k < steps; ++k) {
     const auto at = run.Current();

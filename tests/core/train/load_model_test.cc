@@ -51,7 +51,7 @@ LossSum Objective() {
 
 class LoadModelTest : public ::testing::Test {
  protected:
-  // Trains up to iteration 12, and saves; the evaluation there.
+  // Trains up to iteration 12, and saves; gives the evaluation there.
   EvaluationResult Train(const OptimizerOptions& optimizer) {
     const Model start = Start();
     auto trainer =

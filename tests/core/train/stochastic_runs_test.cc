@@ -1,6 +1,6 @@
-// Each layer that draws or remembers, and each order of the data: a run that is cut off and goes on
-// from its checkpoint gives the bits of one that nobody disturbed, whether batches are made ahead
-// or not.
+// Tests each layer that draws or remembers, and each order of the data: a run that is cut off and
+// goes on from its checkpoint gives the bits of one that nobody disturbed, whether batches are made
+// ahead or not.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,7 +44,7 @@ struct NamedOrder {
 void PrintTo(const NamedLayers& layers, std::ostream* out) { *out << layers.name; }
 void PrintTo(const NamedOrder& order, std::ostream* out) { *out << order.name; }
 
-// Of pictures [6, 6].
+// The layers work on pictures [6, 6].
 std::vector<NamedLayers> EveryStochasticLayer() {
   return {{"dropout", {Flatten{}, Linear{.out_features = 8}, Dropout{.p = 0.3}}},
           {"attention", {MultiHeadAttention{.num_heads = 2, .dropout = 0.2}, Flatten{}}},

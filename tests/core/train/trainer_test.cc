@@ -69,7 +69,7 @@ std::string Folder() {
   return mkdtemp(name.data());
 }
 
-// Value, gradient norm and step size from iteration `from` to 40.
+// Value, gradient norm and step size of the iterations from `from` to 40.
 using Trace = std::map<int64_t, std::vector<double>>;
 
 void Go(Trainer* trainer, int64_t until, Trace* trace) {
@@ -296,7 +296,7 @@ TEST(Trainer, StopsWhereTheOptimizerIsStuckAndSaysWhy) {
   }
 }
 
-// Where a test holds; goes on from there.
+// Where a stop test holds; the trainer goes on from there.
 int64_t Stops(Trainer* trainer) {
   while (true) {
     auto boundary = trainer->Current();

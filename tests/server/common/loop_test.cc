@@ -17,7 +17,7 @@ class TurnedClock : public server::Clock {
   std::atomic<int64_t> nanos_ = 0;
 };
 
-// Until what was posted before, and the timers due then, have run.
+// Waits until what was posted before, and the timers due then, have run.
 void Settle(Loop& loop) {
   for (int i = 0; i < 3; ++i) {
     std::promise<void> ran;

@@ -31,7 +31,7 @@ std::string TextOf(const grpc::ByteBuffer& bytes) {
   return text;
 }
 
-// gRPC as a test sees it: keeps what it was asked for, and complains of what gRPC would not bear.
+// Is gRPC as a test sees it: keeps what it was asked for, and complains of what gRPC can not bear.
 class FakeGrpc {
  public:
   virtual ~FakeGrpc() = default;
@@ -50,7 +50,7 @@ class FakeGrpc {
     status = end;
   }
 
-  // The write in flight has come to its end.
+  // Brings the write in flight to its end.
   void Complete(bool ok = true) {
     ASSERT_TRUE(in_flight);
     in_flight = false;
@@ -62,7 +62,7 @@ class FakeGrpc {
   std::optional<grpc::Status> status;
 };
 
-// A stream of texts.
+// Sends a stream of texts.
 class Texts final : public StreamReactor<FakeGrpc> {
  public:
   explicit Texts(bool* destroyed = nullptr) : destroyed_(destroyed) {}
@@ -195,7 +195,7 @@ TEST(StreamReactor, TakesMessagesOfManyThreads) {
   EXPECT_TRUE(call->status.has_value());
 }
 
-// One that is answered at once.
+// Is a call that is answered at once.
 class Refused final : public CallReactor<FakeGrpc> {
  public:
   bool Refuse(const grpc::Status& status) {

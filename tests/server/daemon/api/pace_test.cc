@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kMillisecond = 1'000'000;
 
-// What `watchers` send in a second if each sends whenever it is its turn.
+// How many messages `watchers` send in a second if each sends whenever it is its turn.
 int64_t MessagesInASecond(int watchers) {
   Pace pace;
   std::vector<int64_t> next(watchers, 0), window(watchers, -1);

@@ -1,4 +1,4 @@
-// TrainingService.PredictJob over gRPC, against jobs made by hand.
+// Tests TrainingService.PredictJob over gRPC, against jobs made by hand.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -58,7 +58,7 @@ class ServerTest : public ApiTest {
     return stub_->CommandJob(&context, request, response);
   }
 
-  // A call of `method` with these bytes.
+  // Calls `method` with these bytes for a request.
   grpc::Status Raw(const std::string& method, const std::string& bytes) {
     grpc::GenericStub stub(Connect());
     grpc::ClientContext context;
@@ -79,7 +79,7 @@ class ServerTest : public ApiTest {
     return status;
   }
 
-  // grpc.health.v1.Health.Check of the whole server: 1 SERVING, 2 NOT_SERVING.
+  // Asks grpc.health.v1.Health.Check of the whole server: 1 is SERVING, 2 NOT_SERVING.
   int Health() {
     grpc::GenericStub stub(Connect());
     grpc::ClientContext context;
@@ -200,7 +200,7 @@ TEST_F(ServerTest, RefusesFieldsItDoesNotKnow) {
   EXPECT_EQ(GetErrorDetail(FromGrpcStatus(status)).violations[0].field, "commands[0].#1234");
 }
 
-// gRPC's own way is UNIMPLEMENTED without a word.
+// gRPC's own way is to say UNIMPLEMENTED without a word.
 TEST_F(ServerTest, ARequestThatCannotBeReadIsAnsweredWithAText) {
   daemon_.jobs.Add("a");
   const auto refusal = [&](const std::string& method, const std::string& bytes) {
@@ -360,7 +360,7 @@ int ConnectedSocket(int port, int fd) {
   return fd;
 }
 
-// gRPC's own listener would be gone for good.
+// gRPC's own listener would be gone for good after that.
 TEST_F(ServerTest, ComesBackWhenDescriptorsRanOut) {
   daemon_.jobs.Add("a");
   v1::CommandJobResponse response;

@@ -21,7 +21,7 @@ class WatchTest : public ApiTest {
  protected:
   using Reader = grpc::ClientReader<v1::WatchJobResponse>;
 
-  // Everything until the stream ends; `status` gets its end.
+  // Reads everything until the stream ends; `status` gets its end.
   std::vector<v1::Event> Watch(const v1::WatchJobRequest& request, grpc::Status* status) {
     grpc::ClientContext context;
     Bound(context);
@@ -120,7 +120,7 @@ TEST_F(WatchTest, FiltersKindsAndThinsIterations) {
   EXPECT_EQ(notices[0].notice().message(), "hello");
 }
 
-// Else a client that watches for what is rare would come back to where it began.
+// Otherwise a client that watches for what is rare would come back to where it began.
 TEST_F(WatchTest, AnIdleFilteredWatchSaysHowFarItIs) {
   auto journal = daemon_.jobs.Add("a");
   ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 10)).ok());
@@ -179,7 +179,7 @@ TEST_F(WatchTest, RefusesBadRequestsByField) {
   EXPECT_THAT(fields, ElementsAre("name", "after_revision", "kinds[0]", "every"));
 }
 
-// One watcher never reads. Seven others and the journal don't notice, however much it misses.
+// One watcher never reads. Seven others and the journal don't notice it, however much it misses.
 TEST_F(WatchTest, AWatcherThatNeverReadsDelaysNobody) {
   auto journal = daemon_.jobs.Add("a");
   grpc::ClientContext lazy_context;

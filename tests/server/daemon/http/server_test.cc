@@ -60,7 +60,7 @@ class Connection {
 
   void CloseSending() { shutdown(fd_, SHUT_WR); }
 
-  // Reads on until what was read contains `mark` (after so many bytes); false at the end.
+  // Reads on until what was read contains `mark` after so many bytes; false if the end comes first.
   bool ReadUntil(std::string_view mark, size_t after = 0) {
     while (text_.find(mark, after) == std::string::npos) {
       if (!ReadSome()) return false;
@@ -101,7 +101,7 @@ class HttpServerTest : public ::testing::Test {
     server_ = *std::move(server);
   }
 
-  // The whole response, headers and all.
+  // Gives the whole response, headers and all.
   std::string Exchange(std::string_view head, std::string_view body = "") {
     Connection connection(server_->port());
     connection.Send(
@@ -183,7 +183,7 @@ TEST_F(HttpServerTest, BadHttpIsRefused) {
   EXPECT_THAT(connection.ReadAll(), StartsWith("HTTP/1.1 413"));
 }
 
-// Of two, which one counts? A proxy may think otherwise.
+// Which one of two counts? A proxy may think otherwise than the daemon.
 TEST_F(HttpServerTest, WhatMayBeGivenOnceIs) {
   daemon_.jobs.Add("a");
   for (const char* header : {"Host: localhost", "Host: example.org", "host: localhost",
@@ -281,7 +281,7 @@ TEST_F(HttpServerTest, KeepsIdleStreamsAliveAndTheirCursorMoving) {
   EXPECT_THAT(watcher->text(), Not(HasSubstr("event:")));
 }
 
-// Events that it did not ask for came all the time, and no keep-alive between them.
+// Events that it did not ask for came all the time, and no keep-alive came between them.
 TEST_F(HttpServerTest, KeepsFilteredStreamsAliveWhateverHappens) {
   Start({.keep_alive_seconds = 0.05});
   auto journal = daemon_.jobs.Add("a");
@@ -307,7 +307,7 @@ TEST_F(HttpServerTest, KeepsFilteredStreamsAliveWhateverHappens) {
   EXPECT_THAT(watcher->text(), Not(HasSubstr("event:")));
 }
 
-// Without waiting for a keep-alive, for the place is wanted.
+// It does not wait for a keep-alive to fail, for the place is wanted.
 TEST_F(HttpServerTest, AWatcherThatHasGoneGivesUpItsPlaceAtOnce) {
   auto journal = daemon_.jobs.Add("a");
   for (const char* query : {"", "?kinds=notice", "?every=1000"}) {
@@ -405,7 +405,7 @@ TEST_F(HttpServerTest, HalfSentRequestsKeepNobodyOut) {
   halves.back()->Send("alhost\r\nConnection: close\r\n\r\n");
 }
 
-// Whoever has used up the descriptors: some are held for those who ask how the daemon is.
+// Somebody may have used up the descriptors: some are held for those who ask how the daemon is.
 TEST_F(HttpServerTest, HealthIsAnsweredThoughThereAreNoDescriptors) {
   Start({});
   rlimit limit{};

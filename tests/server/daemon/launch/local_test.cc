@@ -32,7 +32,7 @@ class LocalLauncherTest : public testing::Test {
   }
   ~LocalLauncherTest() override { std::filesystem::remove_all(folder_); }
 
-  // A "worker": a shell script.
+  // Makes a launcher of a "worker" that is a shell script.
   std::unique_ptr<Launcher> Make(const std::string& script) {
     const std::string path = folder_ + "/worker";
     std::ofstream(path) << "#!/bin/sh\n" << script << "\n";

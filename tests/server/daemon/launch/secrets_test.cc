@@ -47,7 +47,7 @@ TEST_F(SecretsTest, EachNameHasItsOwn) {
   EXPECT_FALSE(secrets->IsSecretOf("worker/w1", secret.substr(1)));
 }
 
-// RFC 4231's algorithm, the key being the file's 64 digits.
+// The algorithm is RFC 4231's, the key being the file's 64 digits.
 TEST_F(SecretsTest, IsHmacSha256) {
   std::ofstream(folder_ + "/key") << std::string(64, 'a') << "\n";
   const auto secrets = Secrets::Open(folder_ + "/key");
@@ -63,7 +63,7 @@ TEST_F(SecretsTest, TheKeyIsItsOwnersAlone) {
             perms::owner_read | perms::owner_write);
 }
 
-// A file that was cut short is none.
+// A file that was cut short is no key.
 TEST_F(SecretsTest, AKeyThatIsNoneIsReplaced) {
   std::ofstream(folder_ + "/key") << "abc";
   ASSERT_TRUE(Secrets::Open(folder_ + "/key").ok());

@@ -38,7 +38,7 @@ TEST_F(DataDirTest, IsMadeForItsOwnerAlone) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U);
 }
 
-// Its name goes to workers and clients, in strings that must be UTF-8.
+// The folder's name goes to workers and clients, in strings that must be UTF-8.
 TEST_F(DataDirTest, ANameThatIsNotUtf8IsRefused) {
   const auto data_dir = DataDir::Lock(folder_ + "/caf\xE9");
   EXPECT_EQ(data_dir.status().code(), absl::StatusCode::kInvalidArgument);

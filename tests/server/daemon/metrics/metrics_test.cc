@@ -144,7 +144,7 @@ TEST_F(MetricsTest, SaysWhyAJobHasFailed) {
   EXPECT_EQ(Check("/usr/bin/promtool check metrics", text), "");
 }
 
-// So that an alert can name it; a scraper that comes once a minute sees it for sure.
+// It stays so that an alert can name it: a scraper that comes once a minute sees it for sure.
 TEST_F(MetricsTest, AFinishedJobStaysForAQuarterOfAnHour) {
   for (const v1::JobState state : {v1::SUCCEEDED, v1::STOPPED, v1::FAILED}) {
     v1::Job job = MakeJob("mnist", state);
@@ -193,7 +193,7 @@ TEST_F(MetricsTest, ThereAreNeverTooManySeries) {
   EXPECT_THAT(text, Not(HasSubstr("metric 100")));
 }
 
-// Two of a name would make the whole page unreadable to a scraper.
+// Two series of one name would make the whole page unreadable to a scraper.
 TEST_F(MetricsTest, NothingIsGivenTwice) {
   v1::Job job = MakeJob("mnist");
   job.add_series("generator.value");

@@ -39,7 +39,7 @@ class RequestsTest : public ::testing::Test {
     return request;
   }
 
-  // FakeJobs answer within the call.
+  // Gives the answer of the command, for FakeJobs answer within the call.
   absl::Status Command(const v1::CommandJobRequest& request) {
     std::optional<absl::Status> status;
     requests_.Command(ann_, request, [&](const absl::StatusOr<v1::CommandJobResponse>& answer) {

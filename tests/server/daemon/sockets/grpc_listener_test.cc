@@ -20,7 +20,7 @@
 namespace descent::daemon {
 namespace {
 
-// A server of nothing on a unix socket in a folder of its own.
+// Runs a server of nothing on a unix socket in a folder of its own.
 class GrpcListenerTest : public ::testing::Test {
  protected:
   explicit GrpcListenerTest(GrpcListener::Options options = {}) {
@@ -67,7 +67,7 @@ TEST_F(GrpcListenerTest, ListensForItsOwnerAlone) {
   EXPECT_TRUE(Connects());
 }
 
-// A cleaner of /tmp takes it for litter.
+// A program that cleans up /tmp takes the socket for litter.
 TEST_F(GrpcListenerTest, ListensAnewWhereItsSocketWasRemoved) {
   EXPECT_TRUE(Connects());
   ASSERT_EQ(unlink(Path().c_str()), 0);
@@ -81,7 +81,7 @@ TEST_F(GrpcListenerTest, SaysWhyItCannotListen) {
   EXPECT_FALSE(GrpcListener::Tcp("192.0.2.1", 0, {}).ok());
 }
 
-// Two connections for all, and a few for each process that is the daemon's own.
+// Has two connections for all, and a few for each process that is the daemon's own.
 class SharesTest : public GrpcListenerTest {
  protected:
   SharesTest()

@@ -1,4 +1,4 @@
-// Who is a worker, and of what: what a Hello must bring, and which jobs its worker gets.
+// Tests who is a worker, and of what: what a Hello must bring, and which jobs its worker gets.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ using testing::IsEmpty;
 using worker::v1::DaemonMessage;
 using worker::v1::Hello;
 
-// Programs of `jobs/loop` bring "sesame".
+// Here programs of `jobs/loop` bring the secret "sesame".
 class FakeHost : public AttemptHost {
  public:
   absl::Status OnProgram(const std::string& job, const std::string& secret) override {
@@ -52,7 +52,7 @@ class FakeHost : public AttemptHost {
     lost.push_back(cause);
   }
 
-  // The loop's:
+  // These are touched on the loop alone:
   std::vector<std::string> reconnected;
   std::vector<std::string> lost;
 };
@@ -78,7 +78,7 @@ class AdmissionTest : public testing::Test {
     supervisor_ = nullptr;
   }
 
-  // Runs it on the loop, after what was posted before.
+  // Runs the task on the loop, after what was posted before.
   template <class Task>
   auto OnLoop(Task task) {
     using Result = decltype(task());
@@ -103,7 +103,7 @@ class AdmissionTest : public testing::Test {
       });
     });
   }
-  // The jobs that got one, in their order.
+  // The jobs that got a worker, in their order.
   std::vector<std::string> given() {
     OnLoop([] {});  // what this led to was posted after it
     return OnLoop([this] { return given_; });
@@ -122,7 +122,7 @@ class AdmissionTest : public testing::Test {
     workers_.push_back(worker);
     return worker;
   }
-  // Has it say that it is this process.
+  // Has the Hello say that its worker is this process.
   static void Pretend(const ProcessId& process, Hello* hello) {
     hello->mutable_worker()->set_pid(process.pid);
     hello->mutable_worker()->set_process_start_ticks(process.start_ticks);
@@ -267,7 +267,7 @@ TEST_F(AdmissionTest, ASecondProgramWaitsForTheFirstToEnd) {
   EXPECT_THAT(given(), ElementsAre("loop", "loop"));
 }
 
-// Somebody may look at it with a debugger; and nobody else could start another.
+// Somebody may look at the program with a debugger, and nobody else could start another.
 TEST_F(AdmissionTest, ASilentProgramIsWaitedForAsLongAsItsProcessLives) {
   Acquire("loop", WorkerKind::kProgram);
   auto program = Program();
@@ -283,7 +283,7 @@ TEST_F(AdmissionTest, ASilentProgramIsWaitedForAsLongAsItsProcessLives) {
   EXPECT_THAT(OnLoop([this] { return host_.lost; }), ElementsAre(HasSubstr("is gone")));
 }
 
-// As a notebook's cell does that is run again.
+// A notebook's cell that is run again does so.
 TEST_F(AdmissionTest, AProgramThatBeginsAnewLeavesWhatItWas) {
   Acquire("loop", WorkerKind::kProgram);
   auto program = Program();

@@ -39,7 +39,7 @@ class Host final : public SessionHandler {
   void OnClosed(ConnectionPtr) override {}
 };
 
-// A server of workers that waits for a Hello for a moment only.
+// Runs a server of workers that waits for a Hello for a moment only.
 class SessionTest : public testing::Test {
  protected:
   SessionTest() {
@@ -56,7 +56,7 @@ class SessionTest : public testing::Test {
         grpc::CreateChannel("unix:" + Path(), grpc::InsecureChannelCredentials()));
   }
 
-  // Of a session that says nothing.
+  // Fails unless a session that says nothing is ended.
   void ExpectEndOfSilent() {
     const auto stub = Connect();
     grpc::ClientContext context;
@@ -69,7 +69,7 @@ class SessionTest : public testing::Test {
     EXPECT_TRUE(stream->Finish().ok());
   }
 
-  // Says this and waits until the server closes the connection.
+  // Says this, and waits until the server closes the connection.
   bool IsClosedAfter(std::string_view text) {
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     const timeval patience{.tv_sec = 20, .tv_usec = 0};

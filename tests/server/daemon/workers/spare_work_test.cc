@@ -1,4 +1,4 @@
-// What spares do besides running jobs, and when the next is launched.
+// Tests what spares do besides running jobs, and when the next is launched.
 
 #include "server/daemon/workers/spare_work.h"
 
@@ -28,7 +28,7 @@ Piece Of(const std::string& principal, int number) {
   return {.caller = {.principal = principal}, .number = number};
 }
 
-// Begins all that may, by workers named after the pieces.
+// Begins all pieces that may begin, by workers named after them.
 std::vector<int> BeginAll(SpareWork<Piece>* work) {
   std::vector<int> begun;
   while (std::optional<Piece> piece = work->Pop()) {

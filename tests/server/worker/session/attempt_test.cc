@@ -1,4 +1,4 @@
-// A real descent-worker against a fake daemon: one attempt and the commands to it.
+// Runs a real descent-worker against a fake daemon: one attempt and the commands to it.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ class AttemptTest : public ::testing::Test {
   const std::string table_ = WriteTable(daemon_.folder(), 100);
 };
 
-// Paused at iteration 10 from the start, so that a test can talk to it at leisure.
+// The start is paused at iteration 10, so that a test can talk to it at leisure.
 v1::DaemonMessage PausedAt10(const FakeDaemon& daemon, const api::Spec& spec) {
   v1::DaemonMessage start = StartOf(daemon, spec);
   *start.mutable_start()->add_unresolved() =
@@ -119,7 +119,7 @@ TEST_F(AttemptTest, AStopTestEndsTheRunAndSaysWhy) {
   EXPECT_EQ(evaluation.evaluation().iteration(), 30);
 }
 
-// While iterations are computed again, times don't decide.
+// While iterations are computed again, tests on times don't decide.
 TEST_F(AttemptTest, ATestOnTimesDecidesWhereTheJournalEnds) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);
@@ -496,7 +496,8 @@ TEST_F(AttemptTest, AnOrphanSavesACheckpointAndLeaves) {
   EXPECT_TRUE(std::filesystem::exists(daemon_.folder() + "/checkpoints/0-10.safetensors"));
 }
 
-// Attempt 2 on the same or another branch, from the checkpoint at 20 of a run with 50 iterations.
+// Runs attempt 2 on the same or another branch, from the checkpoint at 20 of a run with 50
+// iterations.
 class SecondAttemptTest : public AttemptTest {
  protected:
   void RunFirst(const std::function<void(v1::Start*)>& change) {
@@ -658,7 +659,7 @@ TEST_F(AttemptTest, ADivergedRunFailsAtItsLastFiniteCheckpoint) {
   EXPECT_EQ(again.back().state_changed().error_reason(), "DIVERGED");
 }
 
-// Also one of a journal from before there was a choice.
+// So does a job whose journal is from before there was a choice.
 TEST_F(AttemptTest, ADivergedRunGoesOnIfTheSpecSaysSo) {
   for (const bool said : {true, false}) {
     FakeDaemon daemon;
@@ -679,7 +680,7 @@ TEST_F(AttemptTest, ADivergedRunGoesOnIfTheSpecSaysSo) {
   }
 }
 
-// A loss beyond the largest number, whose gradient is not.
+// The loss is beyond the largest number, its gradient is not.
 TEST_F(AttemptTest, AStartingPointThatIsNotFiniteFails) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);
@@ -702,7 +703,7 @@ TEST_F(AttemptTest, AStartingPointThatIsNotFiniteFails) {
   EXPECT_EQ(LastCheckpoint(events).checkpoint(), "");
 }
 
-// The run is in memory alone; people make room, and it ends as if nothing had been.
+// The run is in memory alone: people make room, and it ends as if nothing had been.
 TEST_F(AttemptTest, TheLastCheckpointIsWaitedFor) {
   const std::string folder = daemon_.folder() + "/checkpoints";
   std::ofstream(folder) << "in the way";

@@ -20,7 +20,7 @@ namespace {
 constexpr std::chrono::seconds kPatience(60);
 
 std::string MakeFolder() {
-  // Not TEST_TMPDIR: the path of a unix socket is limited to 107 characters.
+  // This is not TEST_TMPDIR, for the path of a unix socket is limited to 107 characters.
   char name[] = "/tmp/dworker.XXXXXX";
   return mkdtemp(name);
 }

@@ -1,4 +1,5 @@
-// The main job for real: Fashion-MNIST (Debian's dataset-fashion-mnist) by a worker process.
+// Runs the main job for real: a worker process trains on Fashion-MNIST (Debian's
+// dataset-fashion-mnist).
 
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>

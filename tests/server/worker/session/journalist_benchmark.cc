@@ -1,5 +1,5 @@
-// What it costs the trainer to hand over one iteration's event: fill in, serialize, append, while
-// another thread sends what comes.
+// Measures what it costs the trainer to hand over one iteration's event: it is filled in,
+// serialized and appended, while another thread sends what comes.
 
 #include <benchmark/benchmark.h>
 

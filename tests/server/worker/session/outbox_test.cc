@@ -12,7 +12,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 
 class OutboxTest : public ::testing::Test {
  protected:
-  // The events of the next message, joined by spaces, after their first sequence.
+  // Gives the events of the next message, joined by spaces, after their first sequence.
   std::string Next(Outbox* outbox, int64_t connection) {
     v1::WorkerMessage message;
     switch (outbox->Next(connection, 0, &message)) {

@@ -1,4 +1,4 @@
-// A real descent-worker that predicts, against a fake daemon.
+// Runs a real descent-worker that predicts, against a fake daemon.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ std::vector<T> Numbers(const std::string& bytes) {
 
 class PredictTest : public ::testing::Test {
  protected:
-  // Trains a small job to its end in a worker of its own; its last evaluation's accuracy.
+  // Trains a small job to its end in a worker of its own, and gives its last evaluation's accuracy.
   double Train(const std::string& optimizer = "adam { step_size { constant: 0.05 } }") {
     WorkerProcess worker(daemon_);
     daemon_.WaitForHello(++hellos_);
@@ -71,7 +71,7 @@ class PredictTest : public ::testing::Test {
     return daemon_.WaitForPrediction(predict.id());
   }
 
-  // A spare that says Hello.
+  // Starts a spare, and waits until it says Hello.
   std::unique_ptr<WorkerProcess> Spare() {
     auto worker = std::make_unique<WorkerProcess>(daemon_);
     daemon_.WaitForHello(++hellos_);
@@ -99,7 +99,7 @@ std::string Joined(const std::vector<v1::Prediction>& answers, bool classes) {
   return bytes;
 }
 
-// The table's last column.
+// The numbers in the table's last column.
 std::vector<int64_t> Labels(const std::string& table) {
   std::ifstream file(table);
   std::string line;

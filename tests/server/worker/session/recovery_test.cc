@@ -1,5 +1,5 @@
-// Workers killed with SIGKILL and replaced, against a fake daemon that keeps the journal: the run
-// ends bit for bit as an undisturbed one.
+// Kills workers with SIGKILL and replaces them, against a fake daemon that keeps the journal: the
+// run ends bit for bit as an undisturbed one.
 
 #include <gtest/gtest.h>
 #include <signal.h>

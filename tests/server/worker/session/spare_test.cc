@@ -1,4 +1,4 @@
-// A real descent-worker without a job, against a fake daemon.
+// Runs a real descent-worker without a job, against a fake daemon.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -81,7 +81,7 @@ TEST_F(SpareTest, ComesBackToADaemonThatWasRestarted) {
   EXPECT_TRUE(Validate("1", SmallSpec(table_, 50)).has_valid());
 }
 
-// Whatever the daemon says: it hears that it can't be read, and the worker works on.
+// Whatever the daemon says, it hears that it can't be read, and the worker works on.
 TEST_F(SpareTest, SaysOfEveryMessageThatItCantRead) {
   WorkerProcess worker(daemon_);
   daemon_.WaitForHello(1);
