@@ -1,10 +1,10 @@
 #include "client/cli/stalled.h"
 
-#include <utility>
-
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/cli/format.h"
+#include "client/cpp/client.h"
 
 namespace descent::cli {
 namespace {
@@ -22,23 +22,51 @@ std::string StalledNews::Next(const std::string& stalled) {
   return stalled_ ? absl::StrCat("nothing moves at present: ", Visible(stalled)) : "it goes on";
 }
 
-StalledWatch::StalledWatch(const Context& context, std::string job) {
-  thread_ = std::thread([this, &context, job = std::move(job)] {
-    const client::Client client = context.Connect(kCallTimeout);
-    StalledNews news;
-    while (true) {
-      context.io.clock->Sleep(kPatience, &answered_);
-      if (answered_.HasBeenNotified()) return;
-      const absl::StatusOr<v1::Job> found = client.GetJob(job);
-      if (!found.ok()) continue;
-      if (const std::string line = news.Next(found->stalled()); !line.empty()) context.Say(line);
-    }
-  });
+CommandWait::CommandWait(const Context& context, const v1::CommandJobRequest& request) {
+  thread_ = std::thread(
+      [this, &context, job = request.name(), id = request.request_id()] { Run(context, job, id); });
 }
 
-StalledWatch::~StalledWatch() {
+CommandWait::~CommandWait() {
   answered_.Notify();
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (watch_ != nullptr) watch_->Cancel();
+  }
   thread_.join();
+}
+
+void CommandWait::Run(const Context& context, const std::string& job,
+                      const std::string& request_id) {
+  context.io.clock->Sleep(kPatience, &answered_);
+  if (answered_.HasBeenNotified()) return;
+  const client::Client client = context.Connect(kCallTimeout);
+  StalledNews news;
+  const auto tell = [&](const std::string& stalled) {
+    if (const std::string line = news.Next(stalled); !line.empty()) context.Say(line);
+  };
+  const absl::StatusOr<v1::Job> found = client.GetJob(job);
+  if (!found.ok()) return;  // the command's own answer says more
+  tell(found->stalled());
+  const auto watch =
+      client.Watch({.name = job, .after_revision = 0, .kinds = {v1::COMMAND_ACCEPTED, v1::NOTICE}});
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (answered_.HasBeenNotified()) return;
+    watch_ = watch.get();
+  }
+  v1::WatchJobResponse batch;
+  bool accepted = false;
+  for (absl::StatusOr<bool> more = watch->Next(&batch); more.ok() && *more;
+       more = watch->Next(&batch)) {
+    tell(batch.stalled());
+    for (const v1::Event& event : batch.events()) {
+      accepted = accepted || event.command_accepted().request_id() == request_id;
+      if (accepted && event.has_notice()) context.Say(Visible(event.notice().message()));
+    }
+  }
+  const absl::MutexLock lock(&mutex_);
+  watch_ = nullptr;
 }
 
 }  // namespace descent::cli

@@ -4,8 +4,12 @@
 #include <string>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "client/cli/context.h"
+#include "client/cpp/job_watch.h"
+#include "descent/v1/training_service.pb.h"
 
 namespace descent::cli {
 
@@ -20,17 +24,21 @@ class StalledNews {
   bool stalled_ = false;
 };
 
-// While a call waits for its answer: asks the server whether `job` is stalled, and says so. For as
-// long as it lives.
-class StalledWatch {
+// While a command waits for its answer, says why it does: that the job is stalled, and what notices
+// came since it was accepted (a stop's checkpoint that can't be saved). For as long as it lives.
+class CommandWait {
  public:
-  StalledWatch(const Context& context, std::string job);
-  ~StalledWatch();
-  StalledWatch(const StalledWatch&) = delete;
-  StalledWatch& operator=(const StalledWatch&) = delete;
+  CommandWait(const Context& context, const v1::CommandJobRequest& request);
+  ~CommandWait();
+  CommandWait(const CommandWait&) = delete;
+  CommandWait& operator=(const CommandWait&) = delete;
 
  private:
+  void Run(const Context& context, const std::string& job, const std::string& request_id);
+
   absl::Notification answered_;
+  absl::Mutex mutex_;
+  client::JobWatch* watch_ ABSL_GUARDED_BY(mutex_) = nullptr;  // while it runs
   std::thread thread_;
 };
 

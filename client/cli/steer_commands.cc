@@ -153,7 +153,7 @@ int Steer(const Context& context, const SteerArguments& arguments,
     before = job->head_revision();
   }
   const auto command = [&] {
-    const StalledWatch stalled(context, request.name());
+    const CommandWait wait(context, request);
     return client.Command(request);
   };
   const absl::StatusOr<v1::Event> event = command();

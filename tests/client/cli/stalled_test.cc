@@ -3,13 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <functional>
+#include <ostream>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/cli/app.h"
+#include "client/cli/io.h"
 #include "client/cpp/clock.h"
 #include "tests/client/cli/cli_fixture.h"
 
@@ -17,6 +23,7 @@ namespace descent::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr char kFullDisk[] = "the disk of /data is full (0 bytes free); waiting for room";
@@ -76,6 +83,45 @@ TEST_F(CliStalledTest, ACommandThatWaitsSaysWhy) {
   EXPECT_THAT(result.err,
               StartsWith(absl::StrCat("descent: nothing moves at present: ", kFullDisk, "\n")));
   EXPECT_THAT(result.out, HasSubstr("0.2"));
+}
+
+// Shows what was written whenever it is flushed.
+class SeenBuffer final : public std::stringbuf {
+ public:
+  explicit SeenBuffer(std::function<void(const std::string&)> seen) : seen_(std::move(seen)) {}
+  int sync() override {
+    seen_(str());
+    return 0;
+  }
+
+ private:
+  const std::function<void(const std::string&)> seen_;
+};
+
+TEST_F(CliStalledTest, ACommandThatWaitsTellsTheNoticesSince) {
+  const std::string name = service_.AddJob("x");
+  service_.SetStalled(name, kFullDisk);
+  const auto add_notice = [&](const std::string& text) {
+    v1::Event event;
+    event.mutable_notice()->set_message(text);
+    service_.AddEvent(name, event);
+  };
+  add_notice("of before");
+  v1::Event accepted;
+  accepted.mutable_command_accepted()->set_request_id("end");
+  service_.AddEvent(name, accepted);
+  add_notice("The last checkpoint can't be saved: no room.");
+  SeenBuffer seen([&](const std::string& text) {
+    if (text.find("can't be saved") != std::string::npos) service_.SetStalled(name, "");
+  });
+  std::ostream err(&seen);
+  std::ostringstream out;
+  QuickClock clock;
+  Io io{.out = out, .err = err};
+  io.clock = &clock;
+  EXPECT_EQ(cli::Run({"stop", "x", "--request_id", "end", "--server", service_.address()}, io), 0);
+  EXPECT_THAT(seen.str(), HasSubstr("\ndescent: The last checkpoint can't be saved: no room.\n"));
+  EXPECT_THAT(seen.str(), Not(HasSubstr("of before")));
 }
 
 }  // namespace
