@@ -281,6 +281,22 @@ class FakeWorker {
     return true;
   }
 
+  // What it says to Validate, from now on: that all is well, or this.
+  void set_invalid(std::optional<worker::v1::Invalid> invalid) {
+    server::MutexLock lock(mutex_);
+    invalid_ = std::move(invalid);
+  }
+  // Instead of such an answer, it says this.
+  void set_answer_to_validate(worker::v1::WorkerMessage answer) {
+    server::MutexLock lock(mutex_);
+    answer_to_validate_ = std::move(answer);
+  }
+  // It says nothing; Await gives the message.
+  void LeaveValidate() {
+    server::MutexLock lock(mutex_);
+    answers_validate_ = false;
+  }
+
   // How the test's "machine" keeps checkpoints, over workers.
   using Disk = std::map<std::string, State>;
   void set_disk(std::shared_ptr<Disk> disk) { disk_ = std::move(disk); }
@@ -295,11 +311,6 @@ class FakeWorker {
   std::function<void(const std::string& path, const std::string& text)> write_file;
   // What its iterations tell besides: 0.5/k each.
   std::vector<std::string> series;
-  // Set: what it says to Validate.
-  std::optional<worker::v1::Invalid> invalid;
-  bool answers_validate = true;  // else Await gives it
-  // Set: said instead of the answer to Validate.
-  std::optional<worker::v1::WorkerMessage> answer_to_validate;
   // Set: changed before it is said.
   std::function<void(worker::v1::Hello*)> change_hello;
 
@@ -331,11 +342,11 @@ class FakeWorker {
   void Read(const std::shared_ptr<Session>& session) {
     worker::v1::DaemonMessage message;
     while (session->stream->Read(&message)) {
-      if (message.has_validate() && answers_validate) {
-        AnswerValidate(session, message.validate());
+      server::MutexLock lock(mutex_);
+      if (message.has_validate() && answers_validate_) {
+        session->stream->Write(AnswerTo(message.validate()));
         continue;
       }
-      server::MutexLock lock(mutex_);
       if (message.has_ack()) {
         unacknowledged_.erase(unacknowledged_.begin(),
                               unacknowledged_.upper_bound(message.ack().sequence()));
@@ -347,24 +358,21 @@ class FakeWorker {
     session->stream->Finish();
   }
 
-  void AnswerValidate(const std::shared_ptr<Session>& session,
-                      const worker::v1::Validate& validate) {
-    if (answer_to_validate.has_value()) {
-      session->stream->Write(*answer_to_validate);
-      return;
-    }
+  worker::v1::WorkerMessage AnswerTo(const worker::v1::Validate& validate) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (answer_to_validate_.has_value()) return *answer_to_validate_;
     worker::v1::WorkerMessage message;
     worker::v1::Validated& validated = *message.mutable_validated();
     validated.set_id(validate.id());
-    if (invalid.has_value()) {
-      *validated.mutable_invalid() = *invalid;
+    if (invalid_.has_value()) {
+      *validated.mutable_invalid() = *invalid_;
     } else {
       *validated.mutable_valid()->mutable_spec() = validate.spec();
       validated.mutable_valid()->mutable_spec()->set_seed(17);
       validated.mutable_valid()->mutable_summary()->add_dials("optimizer.adam.step_size");
       validated.mutable_valid()->mutable_summary()->add_dials("optimizer.adam.beta1");
     }
-    session->stream->Write(message);
+    return message;
   }
 
   void TakeMessages() {
@@ -482,6 +490,9 @@ class FakeWorker {
   server::CondVar changed_;
   std::deque<worker::v1::DaemonMessage> messages_ ABSL_GUARDED_BY(mutex_);
   std::map<int64_t, std::string> unacknowledged_ ABSL_GUARDED_BY(mutex_);
+  std::optional<worker::v1::Invalid> invalid_ ABSL_GUARDED_BY(mutex_);
+  std::optional<worker::v1::WorkerMessage> answer_to_validate_ ABSL_GUARDED_BY(mutex_);
+  bool answers_validate_ ABSL_GUARDED_BY(mutex_) = true;
 };
 
 }  // namespace descent::daemon

@@ -43,7 +43,7 @@ class FakeLauncher : public Launcher {
       ++launches_;
       return absl::UnavailableError("no more processes");
     }
-    if (!log_text.empty()) std::ofstream(launch.log_path, std::ios::binary) << log_text;
+    if (!log_text_.empty()) std::ofstream(launch.log_path, std::ios::binary) << log_text_;
     const std::shared_ptr<FakeWorker> worker = Run(launch);
     launched_.push_back(worker);
     changed_.SignalAll();
@@ -108,8 +108,11 @@ class FakeLauncher : public Launcher {
   }
 
   std::atomic<bool> refuse = false;
-  // Set between launches: what the next ones write into their logs.
-  std::string log_text;
+  // What the next launches write into their logs.
+  void set_log_text(std::string text) {
+    server::MutexLock lock(mutex_);
+    log_text_ = std::move(text);
+  }
 
  private:
   std::shared_ptr<FakeWorker> Run(const Launch& launch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -128,6 +131,7 @@ class FakeLauncher : public Launcher {
   std::shared_ptr<FakeWorker::Disk> disk_ = std::make_shared<FakeWorker::Disk>();
   server::Mutex mutex_;
   server::CondVar changed_;
+  std::string log_text_ ABSL_GUARDED_BY(mutex_);
   int64_t launches_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::shared_ptr<FakeWorker>> launched_ ABSL_GUARDED_BY(mutex_);
   std::set<int64_t> alive_ ABSL_GUARDED_BY(mutex_);

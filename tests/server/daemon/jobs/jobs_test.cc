@@ -155,10 +155,12 @@ TEST_F(JobsTest, AnInvalidSpecMakesNoJobAndNamesTheField) {
   auto created = Create("bad");
   auto worker = processes_.NextLaunched();
   workers_.push_back(worker);
-  auto* violation = worker->invalid.emplace().add_violations();
+  worker::v1::Invalid invalid;
+  auto* violation = invalid.add_violations();
   violation->set_field("model.sequential.layers[1]");
   violation->set_description("wants 7 inputs, gets 5");
   violation->set_reason("SHAPE_MISMATCH");
+  worker->set_invalid(std::move(invalid));
   worker->Connect();
   const absl::StatusOr<v1::Job> job = created.Get();
   EXPECT_EQ(job.status().code(), absl::StatusCode::kInvalidArgument);
@@ -166,7 +168,7 @@ TEST_F(JobsTest, AnInvalidSpecMakesNoJobAndNamesTheField) {
   EXPECT_EQ(GetErrorDetail(job.status()).reason, "SHAPE_MISMATCH");
   EXPECT_FALSE(jobs_->Get(Ann(), "jobs/bad").ok());
   // The id is free again.
-  worker->invalid.reset();
+  worker->set_invalid(std::nullopt);
   EXPECT_TRUE(Create("bad").Get().ok());
 }
 
@@ -174,7 +176,7 @@ TEST_F(JobsTest, ASpecThatKillsWorkersIsGivenUp) {
   auto created = Create("poison");
   for (int i = 0; i < 2; ++i) {
     auto worker = processes_.NextLaunched();
-    worker->answers_validate = false;
+    worker->LeaveValidate();
     worker->Connect();
     worker->Await(worker::v1::DaemonMessage::kWelcome);
     workers_.push_back(worker);

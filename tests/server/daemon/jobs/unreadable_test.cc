@@ -46,7 +46,9 @@ TEST_F(UnreadableTest, AnAnswerEndsItsValidation) {
                   return;  // as any other Hello that comes second
                 ++strings;
                 auto spare = Launched();
-                spare->answer_to_validate.emplace().CopyFrom(message);
+                WorkerMessage answer;
+                answer.CopyFrom(message);
+                spare->set_answer_to_validate(std::move(answer));
                 auto created = Create("poison");
                 spare->Connect();
                 const absl::Status status = created.Get().status();
@@ -66,7 +68,9 @@ TEST_F(UnreadableTest, OthersAreServedMeanwhile) {
   auto poisoned = Create("poison");
   auto valid = Create("valid");
   auto spare = Launched();
-  spare->answer_to_validate.emplace().mutable_validated()->set_id(kLatin1);
+  WorkerMessage answer;
+  answer.mutable_validated()->set_id(kLatin1);
+  spare->set_answer_to_validate(std::move(answer));
   spare->Connect();
   EXPECT_FALSE(poisoned.Get().ok());
   Advance(11);
@@ -160,13 +164,12 @@ TEST_F(UnreadableTest, LastWordsAreTextWithoutAStack) {
   auto running = RunJob("first");  // the spare that is launched for it has no log
   std::string words = "  what():  caf\xE9 ";
   for (int i = 0; i < 200; ++i) words += "ä";
-  processes_.log_text = "terminate called after throwing an instance of 'c10::Error'\n" + words +
-                        "\nException raised from f at a.cpp:1 (most recent call first):\n";
+  std::string log_text = "terminate called after throwing an instance of 'c10::Error'\n" + words +
+                         "\nException raised from f at a.cpp:1 (most recent call first):\n";
   for (int i = 0; i < 99; ++i) {
-    processes_.log_text +=
-        "frame #" + std::to_string(i) + ": f(int) + 0x2f (0x7f in libtorch.so)\n";
+    log_text += "frame #" + std::to_string(i) + ": f(int) + 0x2f (0x7f in libtorch.so)\n";
   }
-  processes_.log_text += "\n";
+  processes_.set_log_text(log_text + "\n");
   Kill(*running);
   auto second = ConnectSpare();
   second->Begin();
@@ -188,7 +191,7 @@ TEST_F(UnreadableTest, LastWordsAreTextWithoutAStack) {
 TEST_F(UnreadableTest, AConnectionThatBreaksOverAndOverEndsTheValidation) {
   auto created = Create("poison");
   auto spare = Launched();
-  spare->answers_validate = false;
+  spare->LeaveValidate();
   for (int i = 0; i < 2; ++i) {
     spare->Connect();
     spare->Await(DaemonMessage::kValidate);

@@ -34,7 +34,7 @@ class ValidationsTest : public JobsTest {
   std::shared_ptr<FakeWorker> ConnectSlow() {
     std::shared_ptr<FakeWorker> worker = processes_.NextLaunched();
     if (worker == nullptr) ADD_FAILURE() << "no worker was launched";
-    worker->answers_validate = false;
+    worker->LeaveValidate();
     worker->Connect();
     workers_.push_back(worker);
     return worker;
