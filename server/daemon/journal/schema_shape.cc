@@ -32,11 +32,15 @@ absl::StatusOr<Shape> ShapeOf(Connection& connection) {
     if (!found.ok()) return found.status();
     if (!*found) break;
     const std::string type(objects->Blob(0));
-    std::string name(objects->Blob(1));
+    const std::string name(objects->Blob(1));
     Shape::Object object{std::string(objects->Blob(2)), std::string(objects->Blob(3))};
-    if (type == "table") shape.tables[std::move(name)];
-    if (type == "index") shape.indexes[std::move(name)] = std::move(object);
-    if (type == "trigger") shape.triggers[std::move(name)] = std::move(object);
+    if (type == "table") {
+      shape.tables.try_emplace(name);
+    } else if (type == "index") {
+      shape.indexes.emplace(name, std::move(object));
+    } else if (type == "trigger") {
+      shape.triggers.emplace(name, std::move(object));
+    }
   }
   absl::StatusOr<Statement> columns =
       connection.Prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1)");

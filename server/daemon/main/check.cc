@@ -104,7 +104,11 @@ int Check(const std::string& data_dir, const CheckOptions& options) {
               << "\n";
     return 2;
   }
-  options.json ? PrintJson(path, *report) : PrintText(path, *report);
+  if (options.json) {
+    PrintJson(path, *report);
+  } else {
+    PrintText(path, *report);
+  }
   return report->whole() ? 0 : 1;
 }
 
