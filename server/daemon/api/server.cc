@@ -14,6 +14,7 @@
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "server/common/executor.h"
 #include "server/common/mutex.h"
 #include "server/daemon/api/answer.h"
 #include "server/daemon/api/predict.h"
@@ -52,7 +53,7 @@ absl::StatusOr<Caller> CallerOf(const grpc::CallbackServerContext& context) {
 class TrainingServiceImpl final : public TrainingServiceBase {
  public:
   TrainingServiceImpl(Requests requests, int reader_threads, const server::Clock* clock)
-      : requests_(requests), watches_(requests, reader_threads, clock) {}
+      : requests_(requests), watches_(requests, reader_threads, clock), reading_(reader_threads) {}
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request,
@@ -123,7 +124,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
     return answer->Begin();
   }
 
-  // Serves a method that answers at once.
+  // Serves a method that answers when it returns, and may read the store.
   template <class Request, class Response>
   grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
                                   const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
@@ -134,7 +135,13 @@ class TrainingServiceImpl final : public TrainingServiceBase {
     Ask<Request>(
         context, bytes, *answer,
         [&](const Caller& caller, const Request& request, const Jobs::Callback<Response>& done) {
-          done((requests_.*method)(caller, request));
+          reading_.Post([requests = requests_, method, caller, request, done] {
+            try {
+              done((requests.*method)(caller, request));
+            } catch (const std::exception& error) {
+              done(absl::InternalError(error.what()));
+            }
+          });
         });
     return answer->Begin();
   }
@@ -158,6 +165,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 
   const Requests requests_;
   WatchService watches_;
+  server::Executor reading_;  // for GetJob and ListJobs
 };
 
 class ApiServerImpl final : public ApiServer {

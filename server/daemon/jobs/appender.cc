@@ -36,7 +36,7 @@ Appender::Appender(const server::Clock* clock, std::shared_ptr<JobJournal> journ
 
 void Appender::Restore(Position position) {
   pending_ = std::move(position);
-  durable_ = pending_.fold;
+  durable_ = JobFold(pending_.fold);  // moved: a message that is copied over keeps its room
 }
 
 // Watchers are told of the end a moment before its callback comes here: who then asks for the job
@@ -142,14 +142,9 @@ void Appender::Append(Draft draft, Landed landed) {
 
 void Appender::Land(const absl::Status& status, const Commit& commit) {
   ++landed_;
-  if (all_landed()) none_in_flight_.SignalAll();
   bytes_in_flight_ -= commit.bytes;
   if (!status.ok()) return;
   for (const v1::Event& event : commit.events) durable_.Apply(event);
-}
-
-void Appender::AwaitLanded(server::Mutex& mutex) {
-  while (!all_landed()) none_in_flight_.Wait(mutex);
 }
 
 }  // namespace descent::daemon

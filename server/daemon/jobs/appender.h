@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "descent/v1/event.pb.h"
 #include "server/common/clock.h"
-#include "server/common/mutex.h"
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/lineage.h"
 #include "server/daemon/journal/journal.h"
@@ -66,7 +65,7 @@ class Appender {
   Appender(const server::Clock* clock, std::shared_ptr<JobJournal> journal, Position position,
            int64_t next_revision, std::function<void(const v1::Event&)> on_event);
 
-  // The journal was read: all of it is durable.
+  // The journal was read, or is over: all of it is durable.
   void Restore(Position position);
 
   const JobFold& pending() const { return pending_.fold; }
@@ -103,8 +102,6 @@ class Appender {
   bool all_landed() const { return landed_ == appended_; }
   // Of the events whose appends have not landed.
   int64_t bytes_in_flight() const { return bytes_in_flight_; }
-  // Waits until every append has landed. `mutex` is the job's.
-  void AwaitLanded(server::Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
  private:
   void FoldLastIteration(Draft* draft);
@@ -118,7 +115,6 @@ class Appender {
   int64_t appended_ = 0;
   int64_t landed_ = 0;
   int64_t bytes_in_flight_ = 0;
-  server::CondVar none_in_flight_;
   int64_t appended_bytes_ = 0;  // of iterations, since the last call of Retain
 };
 

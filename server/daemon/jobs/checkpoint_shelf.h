@@ -60,6 +60,8 @@ class CheckpointShelf {
   // names. What somebody reads stays, and so does `needed` (empty: none).
   std::vector<std::string> TakeSurplus(int64_t keep, const std::string& needed);
   void Forget(const std::string& name);
+  // Forgets all. Those who read one may still Release it.
+  void Clear() { records_ = std::vector<CheckpointRecord>(); }
 
  private:
   std::string job_;

@@ -7,12 +7,18 @@
 
 #include "proto/rules/names.h"
 #include "server/daemon/jobs/dials.h"
+#include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
 namespace {
 
 // A confusion matrix of so many classes is at hand with the job; larger ones are in the journal.
 constexpr int kMostClasses = 64;
+
+template <class Items>
+void TakeFirst(int most, Items* items) {
+  if (items->size() > most) items->erase(items->begin() + most, items->end());
+}
 
 }  // namespace
 
@@ -67,6 +73,31 @@ v1::Job JobFold::Stored() const {
   v1::Job job = light_;
   if (job.has_last_evaluation()) LeaveOutMatrices(0, job.mutable_last_evaluation());
   return job;
+}
+
+void JobFold::Shrink(int most) {
+  auto given = std::make_shared<v1::Job>();
+  if (given_->spec().has_program()) given->mutable_spec()->mutable_program();
+  if (given_->spec().has_checkpoints()) {
+    *given->mutable_spec()->mutable_checkpoints() = given_->spec().checkpoints();
+  }
+  given_ = std::move(given);
+  series_dials_ = std::vector<int>();
+  v1::Job light = light_;
+  TakeFirst(most, light.mutable_dials());
+  TakeFirst(most, light.mutable_series());
+  if (most == 0) {
+    light.clear_last_iteration();
+    light.clear_last_evaluation();
+  }
+  if (light.has_last_iteration())
+    TakeFirst(most, light.mutable_last_iteration()->mutable_scalars());
+  if (light.has_last_evaluation()) {
+    TakeFirst(most, light.mutable_last_evaluation()->mutable_metrics());
+    LeaveOutMatrices(0, light.mutable_last_evaluation());
+  }
+  // Copied, as a message keeps the room of what is taken out of it.
+  v1::Job(light).Swap(&light_);
 }
 
 void JobFold::Apply(const v1::Event& event) {
@@ -188,6 +219,29 @@ int JobFold::DialIndex(const std::string& path) {
   dial->set_path(path);
   dial->set_main_step_size(std::ranges::count(given_->summary().step_sizes(), path) > 0);
   return light_.dials_size() - 1;
+}
+
+// The branch it was made on is the newest that has one of its iteration: a rewind takes the fold's
+// evaluation along.
+JobFold WithMatrices(JobJournal& journal, JobFold fold) {
+  if (!fold.LacksMatrices()) return fold;
+  const int64_t iteration = fold.light().last_evaluation().iteration();
+  for (int32_t branch = fold.light().branch(); branch >= 0; --branch) {
+    const auto rows = journal.FindEvaluations(branch, iteration);
+    if (!rows.ok()) return fold;  // the fold is good without
+    if (rows->empty()) continue;
+    for (const RowPtr& row : *rows) {
+      for (const Entry& entry : Entries(*row)) {
+        v1::Event event;
+        if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) {
+          return fold;
+        }
+        fold.ApplyEvaluation(event.evaluation());
+      }
+    }
+    return fold;
+  }
+  return fold;
 }
 
 }  // namespace descent::daemon

@@ -32,6 +32,11 @@ class JobFold {
   bool LacksMatrices() const;
   void ApplyEvaluation(const v1::Evaluated& evaluation);
 
+  // Of a job that is over: leaves no more of it than is asked for again and again, that is what
+  // ListJobs filters and orders by, and the first `most` of its dials, series and metrics (0: nor
+  // its last iteration and evaluation), without matrices. The rest is in the store.
+  void Shrink(int most);
+
   // For a fold that was made out of order.
   void set_head_revision(int64_t revision) { light_.set_head_revision(revision); }
 
@@ -61,6 +66,10 @@ class JobFold {
   // For each of light_.series() its place among light_.dials(), or −1; empty: not looked for yet.
   std::vector<int> series_dials_;
 };
+
+// What the stored fold left out of the last evaluation, which is in its event. Reads the store:
+// blocks.
+JobFold WithMatrices(JobJournal& journal, JobFold fold);
 
 }  // namespace descent::daemon
 

@@ -3,7 +3,9 @@
 #include "server/daemon/jobs/job.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,42 +13,11 @@
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 #include "proto/rules/states.h"
-#include "server/daemon/journal/entries.h"
 
 namespace descent::daemon {
 namespace {
 
 using server::MutexLock;
-
-// A snapshot that was damaged is folded anew, from nothing.
-JobFold FoldOf(const StoredJob& stored) {
-  if (stored.snapshot.head_revision() == 0) return JobFold(stored.journal->job_id());
-  return JobFold(stored.snapshot);
-}
-
-// What the stored fold left out of the last evaluation is in its event. The branch it was made on
-// is the newest that has one of its iteration: a rewind takes the fold's evaluation along.
-JobFold WithMatrices(const StoredJob& stored) {
-  JobFold fold = FoldOf(stored);
-  if (!fold.LacksMatrices()) return fold;
-  const int64_t iteration = fold.light().last_evaluation().iteration();
-  for (int32_t branch = fold.light().branch(); branch >= 0; --branch) {
-    const auto rows = stored.journal->FindEvaluations(branch, iteration);
-    if (!rows.ok()) return fold;  // the fold is good without
-    if (rows->empty()) continue;
-    for (const RowPtr& row : *rows) {
-      for (const Entry& entry : Entries(*row)) {
-        v1::Event event;
-        if (!event.ParseFromArray(entry.event.data(), static_cast<int>(entry.event.size()))) {
-          return fold;
-        }
-        fold.ApplyEvaluation(event.evaluation());
-      }
-    }
-    return fold;
-  }
-  return fold;
-}
 
 Position PositionAfter(const std::string& job_id, const std::vector<v1::Event>& events) {
   Position position{JobFold(job_id)};
@@ -55,6 +26,15 @@ Position PositionAfter(const std::string& job_id, const std::vector<v1::Event>& 
     position.Follow(event);
   }
   return position;
+}
+
+// A snapshot that was damaged is folded anew, from nothing.
+JobFold FoldOf(const StoredJob& stored) {
+  if (stored.snapshot.head_revision() == 0) return JobFold(stored.journal->job_id());
+  JobFold fold(stored.snapshot);
+  if (!fold.is_final()) return WithMatrices(*stored.journal, std::move(fold));
+  fold.Shrink(Jobs::kMostShown);
+  return fold;
 }
 
 }  // namespace
@@ -78,13 +58,13 @@ Job::Job(Environment environment, const StoredJob& stored)
     : environment_(std::move(environment)),
       id_(stored.journal->job_id()),
       journal_(stored.journal),
-      appender_(environment_.clock, journal_, Position{WithMatrices(stored)},
-                journal_->head_revision() + 1,
-                [this](const v1::Event& event)
-                    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
+      appender_(
+          environment_.clock, journal_, Position{FoldOf(stored)}, journal_->head_revision() + 1,
+          [this](const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
       book_(NewBook()),
       shelf_(rules::JobName(id_)),
-      attempt_(environment_.clock) {}
+      attempt_(environment_.clock),
+      resting_(appender_.pending().is_final()) {}
 
 RequestBook Job::NewBook() const {
   return RequestBook(rules::JobName(id_), [loop = environment_.loop](std::function<void()> answer) {
@@ -94,9 +74,40 @@ RequestBook Job::NewBook() const {
 
 // --------------------------------------------------------------------------------- What people see
 
-v1::Job Job::Durable() const {
-  MutexLock lock(mutex_);
-  return WithJournal(appender_.seen().Full());
+absl::StatusOr<v1::Job> Job::Read() const {
+  absl::StatusOr<v1::Job> job;
+  std::string key;
+  {
+    MutexLock lock(mutex_);
+    job = resting_ ? appender_.seen().light() : appender_.seen().Full();
+    if (resting_) key = CacheKey();
+  }
+  if (!key.empty()) {
+    if (const std::shared_ptr<const v1::Job> known = environment_.cache->Find(key)) {
+      job = *known;
+    } else if (const absl::StatusOr<JobFold> fold = ReadFold(); fold.ok()) {
+      job = fold->Full();
+      environment_.cache->Put(key, *job);
+    } else if (!absl::IsDataLoss(fold.status())) {
+      return fold.status();
+    }  // else what is at hand, and that it is damaged
+  }
+  return WithJournal(*std::move(job));
+}
+
+absl::StatusOr<v1::Job> Job::ReadLight() const {
+  {
+    MutexLock lock(mutex_);
+    if (!resting_) {
+      return WithJournal(appender_.seen().light());
+    }
+  }
+  absl::StatusOr<v1::Job> job = Read();
+  if (job.ok()) {
+    job->clear_spec();
+    job->clear_summary();
+  }
+  return job;
 }
 
 v1::Job Job::DurableLight() const {
@@ -115,6 +126,35 @@ v1::Job Job::WithJournal(v1::Job job) const {
 v1::JobState Job::durable_state() const {
   MutexLock lock(mutex_);
   return appender_.seen().state();
+}
+
+// Not a later namesake's.
+std::string Job::CacheKey() const {
+  return absl::StrCat(id_, "/", present().light().create_time_unix_nanos());
+}
+
+void Job::Rest() {
+  if (resting_ || !history_loaded_ || !appender_.durable().is_final() || !appender_.all_landed()) {
+    return;
+  }
+  environment_.cache->Put(CacheKey(), present().Full());
+  JobFold fold = present();
+  fold.Shrink(faded_ ? 0 : Jobs::kMostShown);
+  appender_.Restore(Position{std::move(fold)});
+  // Who reads a checkpoint goes on; nothing removes them any more.
+  book_.Rest();
+  shelf_.Clear();
+  recomputation_ = Recomputation();
+  resting_ = true;
+}
+
+void Job::Fade() {
+  MutexLock lock(mutex_);
+  faded_ = true;
+  if (!resting_) return;
+  JobFold fold = present();
+  fold.Shrink(0);
+  appender_.Restore(Position{std::move(fold)});
 }
 
 WorkerKind Job::worker_kind() const {
@@ -214,6 +254,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
     SendAck(attempt_.Acknowledge(sequence, appender_.all_landed(),
                                  /*at_once=*/!commit.only_iterations));
   }
+  Rest();
   if (commit.has_end) {
     environment_.loop->Post([self = shared_from_this()] { self->environment_.finished(self); });
   }
@@ -247,35 +288,51 @@ void Job::OnHeartbeat(const WorkerPtr& worker) {
 
 // ------------------------------------------------------------------------------------- Checkpoints
 
-int64_t Job::KeptCheckpoints() const {
-  return daemon::KeptCheckpoints(present().given().spec().checkpoints());
+int64_t Job::KeptOf(const JobFold& fold) {
+  return daemon::KeptCheckpoints(fold.given().spec().checkpoints());
 }
 
 void Job::DeleteOldCheckpoints() {
   // A rewind starts at the base.
   const std::string needed = attempt_.is_recomputing() ? attempt_.base().checkpoint : "";
-  std::vector<std::string> names = shelf_.TakeSurplus(KeptCheckpoints(), needed);
+  std::vector<std::string> names = shelf_.TakeSurplus(KeptOf(present()), needed);
   if (names.empty()) return;
   environment_.files->Post(
       [folder = Folder(), names = std::move(names)] { RemoveCheckpoints(folder, names); });
 }
 
+void Job::FindPredictor(const std::string& checkpoint, std::function<void(Predictor)> then) {
+  environment_.store->Post([self = shared_from_this(), checkpoint, then = std::move(then)] {
+    auto predictor = std::make_shared<Predictor>(
+        Predictor{.job = self->Read(), .checkpoint = self->HoldCheckpoint(checkpoint)});
+    self->environment_.loop->Post([predictor, then] { then(std::move(*predictor)); });
+  });
+}
+
 absl::StatusOr<std::shared_ptr<const CheckpointRecord>> Job::HoldCheckpoint(
     const std::string& given) {
   if (absl::Status status = LoadHistory(); !status.ok()) return status;
-  MutexLock lock(mutex_);
-  absl::StatusOr<CheckpointRecord> chosen =
-      shelf_.Choose(given, appender_.lineage(), journal_->head_revision());
-  if (!chosen.ok()) return chosen.status();
-  shelf_.Hold(chosen->name);
-  const auto release = [self = shared_from_this()](const CheckpointRecord* record) {
-    {
-      MutexLock held(self->mutex_);
-      self->shelf_.Release(record->name);
+  {
+    MutexLock lock(mutex_);
+    if (!resting_) {
+      absl::StatusOr<CheckpointRecord> chosen =
+          shelf_.Choose(given, appender_.lineage(), journal_->head_revision());
+      if (!chosen.ok()) return chosen.status();
+      shelf_.Hold(chosen->name);
+      const auto release = [self = shared_from_this()](const CheckpointRecord* record) {
+        {
+          MutexLock held(self->mutex_);
+          self->shelf_.Release(record->name);
+        }
+        delete record;
+      };
+      return std::shared_ptr<const CheckpointRecord>(new CheckpointRecord(*std::move(chosen)),
+                                                     release);
     }
-    delete record;
-  };
-  return std::shared_ptr<const CheckpointRecord>(new CheckpointRecord(*std::move(chosen)), release);
+  }
+  absl::StatusOr<CheckpointRecord> chosen = ReadCheckpoint(given);
+  if (!chosen.ok()) return chosen.status();
+  return std::make_shared<const CheckpointRecord>(*std::move(chosen));
 }
 
 }  // namespace descent::daemon

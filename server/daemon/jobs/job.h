@@ -24,6 +24,7 @@
 #include "server/daemon/jobs/attempt.h"
 #include "server/daemon/jobs/checkpoint_files.h"
 #include "server/daemon/jobs/checkpoint_shelf.h"
+#include "server/daemon/jobs/job_cache.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/jobs/recomputation.h"
 #include "server/daemon/jobs/request_book.h"
@@ -40,6 +41,9 @@ namespace descent::daemon {
 //   CheckpointShelf  which checkpoints there are, are read, are due to go
 //   Attempt          which worker has the run, and how far what it tells has come
 //
+// One that is over rests: what it holds is what is asked for again and again, and the store is
+// asked for the rest.
+//
 // Thread-safe; one mutex, which guards all parts. Every decision is made under it, against the
 // events already handed to the journal ("pending"), and appended under it, so that decisions and
 // revisions have one order. What people see ("durable") and every answer and acknowledgement follow
@@ -53,6 +57,10 @@ class Job : public std::enable_shared_from_this<Job> {
     // Where files are looked at and removed, so that the loop never waits for a disk.
     std::shared_ptr<server::Executor> files;
     FileDigest digest;
+    // Where the store is read, for the same reason.
+    std::shared_ptr<server::Executor> store;
+    // What was read last of jobs that are over.
+    std::shared_ptr<JobCache> cache;
     Supervisor* supervisor = nullptr;
     std::string dir;  // of this job: checkpoints and logs
     // Counts the new ones of every job; may be null.
@@ -75,17 +83,18 @@ class Job : public std::enable_shared_from_this<Job> {
   // Reads the journal back. Blocks. Idempotent.
   absl::Status LoadHistory() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Has the history read beside the loop, on which it calls `then`: at once, if it has been read;
-  // also if it can't be, which LoadHistory says then. On the loop.
-  void WhenLoaded(std::function<void()> then) ABSL_LOCKS_EXCLUDED(mutex_);
-
   // After LoadHistory of a job that was under way: the process that may still run its attempt, and
   // the worker that stands for it until it says Hello or is lost.
   ProcessId RunningProcess() const ABSL_LOCKS_EXCLUDED(mutex_);
   void AwaitWorker(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- For clients, from any thread.
-  v1::Job Durable() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What people see of it. Reads the store if the job rests: blocks then, and fails if it was
+  // deleted (NOT_FOUND) or the store can't be read.
+  absl::StatusOr<v1::Job> Read() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same without spec and summary.
+  absl::StatusOr<v1::Job> ReadLight() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What is at hand without spec and summary: of one that rests not all (JobFold::Shrink).
   v1::Job DurableLight() const ABSL_LOCKS_EXCLUDED(mutex_);
   // What may be told, and what is decided by.
   v1::JobState durable_state() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -94,6 +103,8 @@ class Job : public std::enable_shared_from_this<Job> {
   WorkerKind worker_kind() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Command(const v1::CommandJobRequest& request, const std::string& principal,
                Jobs::Callback<v1::CommandJobResponse> done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // It is no longer among those that ended last: less of it is kept.
+  void Fade() ABSL_LOCKS_EXCLUDED(mutex_);
   // Those who wait for an answer get this one; their requests stay accepted.
   void AnswerWaiters(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -123,10 +134,14 @@ class Job : public std::enable_shared_from_this<Job> {
   // null).
   WorkerPtr Abandon(const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The checkpoint that `given` names: as PredictJobRequest.checkpoint. Its file stays for as long
-  // as the result is held. NOT_FOUND, FAILED_PRECONDITION if there is none yet. On the loop,
-  // after WhenLoaded.
-  absl::StatusOr<std::shared_ptr<const CheckpointRecord>> HoldCheckpoint(const std::string& given)
+  // What predicts: the job, and the checkpoint that was named. Its file stays for as long as the
+  // record is held. NOT_FOUND, FAILED_PRECONDITION if there is none yet.
+  struct Predictor {
+    absl::StatusOr<v1::Job> job;
+    absl::StatusOr<std::shared_ptr<const CheckpointRecord>> checkpoint;
+  };
+  // Finds it beside the loop, on which it calls `then`. `checkpoint`: as PredictJobRequest's.
+  void FindPredictor(const std::string& checkpoint, std::function<void(Predictor)> then)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- The path of an iteration, from gRPC's threads or the loop.
@@ -135,9 +150,22 @@ class Job : public std::enable_shared_from_this<Job> {
                               const SessionHandler::Resume& resume) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // A command, and who wants to know what comes of it.
+  struct Asked {
+    v1::CommandJobRequest request;
+    v1::CommandAccepted body;
+    Jobs::Callback<v1::CommandJobResponse> done;
+  };
+
   // Of a worker that is faster than the disk no more than this and one message is in memory here;
   // what is not read yet is the worker's to keep.
   static constexpr int64_t kMaxBytesInFlight = 4 << 20;
+
+  // What an attempt begins from.
+  struct Beginning {
+    Inspection inspection;
+    double elapsed_seconds = 0;  // of the run, until there
+  };
 
   // ---- Wiring, with the mutex held:
   // The job after all that was appended: what decisions are made against.
@@ -154,15 +182,24 @@ class Job : public std::enable_shared_from_this<Job> {
   void Append(Draft draft, std::function<void()> then = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The durable fold, with what the journal says of itself.
-  v1::Job WithJournal(v1::Job job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  v1::Job WithJournal(v1::Job job) const;
   // Calls `then`, on the loop, once all that was appended so far has landed; with an error if it is
   // known that it never will.
   void OnceLanded(std::function<void(const absl::Status&)> then)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAck(std::optional<int64_t> sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeleteOldCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // How many are kept.
-  int64_t KeptCheckpoints() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // What is not asked for again goes, once the end is durable.
+  void Rest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string CacheKey() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // ---- Commands, on the loop:
+  // Has the store asked whether the first of asked_ was made before.
+  void AskStore();
+  void AnswerFirst(const absl::StatusOr<std::vector<RowPtr>>& stored);
+  // False: the store was asked too early.
+  bool Answer(const Asked& asked, const std::vector<RowPtr>& stored) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- Commands, with the mutex held:
   // OK, or why nothing is appended until descentd is started again. Under the mutex, so that who
@@ -183,8 +220,7 @@ class Job : public std::enable_shared_from_this<Job> {
 
   // ---- Attempts, with the mutex held:
   // Journals the attempt of the worker that it was prepared for, and starts it.
-  void BeginAttempt(const Inspection& inspection, double elapsed_seconds)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BeginAttempt(const Beginning& beginning) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Rejects the open requests for what the worker can't do.
   void RejectImpossible(Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -211,6 +247,8 @@ class Job : public std::enable_shared_from_this<Job> {
   void Diverge(const std::string& difference, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- Without the mutex:
+  // How many checkpoints are kept.
+  static int64_t KeptOf(const JobFold& fold);
   RequestBook NewBook() const;
   std::string Folder() const { return environment_.dir + "/checkpoints"; }
   // The append of this attempt's events, up to this sequence, has landed.
@@ -219,17 +257,33 @@ class Job : public std::enable_shared_from_this<Job> {
   void TakeLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
                   int64_t sequence, const std::function<void()>& then)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The second half of StartAttempt, when the files were looked at. False: as `refused`.
-  bool FinishStart(const WorkerPtr& worker, const Inspection& inspection)
+  Beginning ReadBeginning(Inspection inspection) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The second half of StartAttempt, when files and store were looked at. False: as `refused`.
+  // `script`: whether the book knows all that the attempt must be told.
+  bool FinishStart(const WorkerPtr& worker, const Beginning& beginning, const absl::Status& script)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void BeginAwait(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Calls `then`, on the loop, when RecallScript has no append to wait for: on a full disk that
-  // may take long.
-  void BeforeRecall(int64_t checkpoint_iteration, std::function<void()> then)
+  // Has the book know all that an attempt from this checkpoint must be told, and then calls `then`;
+  // both on the loop, between which the store may be read beside it. While no attempt is under way
+  // that tells something.
+  void RecallScript(int64_t checkpoint_iteration,
+                    const std::function<void(const absl::Status&)>& then)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Has the book know all that an attempt from this checkpoint must be told. Blocks; while no
-  // attempt is under way, on the loop.
-  absl::Status RecallScript(int64_t checkpoint_iteration) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Has the book know all that was ever applied. Blocks.
+  absl::Status ReadScript() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The whole journal, over this fold of its beginning.
+  struct History {
+    Position position;
+    RequestBook book;
+    CheckpointShelf shelf;
+    Attempt attempt;
+  };
+  absl::StatusOr<History> ReadHistory(JobFold fold) const;
+  // Of one that rests: its fold, and the checkpoint that people name.
+  absl::StatusOr<JobFold> ReadFold() const;
+  absl::StatusOr<CheckpointRecord> ReadCheckpoint(const std::string& given) const;
+  absl::StatusOr<std::shared_ptr<const CheckpointRecord>> HoldCheckpoint(const std::string& given)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Calls `take` with every event of these kinds, in order, with revision. Blocks.
   absl::Status ReadEvents(const std::vector<v1::EventKind>& kinds,
                           const std::function<void(const v1::Event&)>& take) const;
@@ -239,6 +293,9 @@ class Job : public std::enable_shared_from_this<Job> {
   const Environment environment_;
   const std::string id_;
   const std::shared_ptr<JobJournal> journal_;
+  // Confined to the loop: one after the other, in the order of asking, so that between the question
+  // to the store and what follows from it nobody makes the same request.
+  std::deque<Asked> asked_;
 
   mutable server::Mutex mutex_;
   Appender appender_ ABSL_GUARDED_BY(mutex_);
@@ -256,6 +313,8 @@ class Job : public std::enable_shared_from_this<Job> {
   // Lets its worker be read again, once less is in flight.
   std::vector<SessionHandler::Resume> held_back_ ABSL_GUARDED_BY(mutex_);
   bool history_loaded_ ABSL_GUARDED_BY(mutex_) = false;
+  bool resting_ ABSL_GUARDED_BY(mutex_) = false;
+  bool faded_ ABSL_GUARDED_BY(mutex_) = false;
   // The last attempt came to nothing: perhaps because of a damaged checkpoint.
   bool checkpoint_suspected_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -46,9 +46,10 @@ void Job::StartAttempt(const WorkerPtr& worker, std::function<void()> refused) {
   environment_.files->Post([self = shared_from_this(), worker, refused = std::move(refused),
                             candidates = std::move(candidates), digest = std::move(digest)] {
     RemoveUnfinished(self->Folder());
-    const Inspection inspection = InspectCheckpoints(self->Folder(), candidates, digest);
-    const auto finish = [self, worker, refused, candidates, inspection] {
-      if (!self->FinishStart(worker, inspection)) refused();
+    const Beginning beginning =
+        self->ReadBeginning(InspectCheckpoints(self->Folder(), candidates, digest));
+    const auto finish = [self, worker, refused, candidates, beginning](const absl::Status& script) {
+      if (!self->FinishStart(worker, beginning, script)) refused();
       std::vector<std::function<void()>> postponed;
       {
         MutexLock lock(self->mutex_);
@@ -57,45 +58,48 @@ void Job::StartAttempt(const WorkerPtr& worker, std::function<void()> refused) {
       }
       for (const auto& told : postponed) told();
     };
-    self->environment_.loop->Post([self, finish, base = inspection.checkpoint.iteration] {
-      self->BeforeRecall(base, finish);
+    self->environment_.loop->Post([self, finish, base = beginning.inspection.checkpoint.iteration] {
+      self->RecallScript(base, finish);
     });
   });
 }
 
-bool Job::FinishStart(const WorkerPtr& worker, const Inspection& inspection) {
+Job::Beginning Job::ReadBeginning(Inspection inspection) const {
+  const int64_t base = inspection.checkpoint.iteration;
+  Beginning beginning{.inspection = std::move(inspection)};
+  if (base < 0) return beginning;
   Lineage lineage;
   {
     MutexLock lock(mutex_);
-    if (!attempt_.is_preparing() || !attempt_.IsOf(worker)) return false;
     lineage = appender_.lineage();
   }
-  const int64_t base = inspection.checkpoint.iteration;
-  absl::Status script = damage();
-  if (script.ok()) script = RecallScript(base);
-  double elapsed_seconds = 0;
-  if (script.ok() && base >= 0) {
-    std::map<int64_t, v1::Iteration> iterations;
-    if (ReadIterations(*journal_, lineage, base, &iterations).ok()) {
-      elapsed_seconds = iterations[base].elapsed_seconds();
-    }
+  std::map<int64_t, v1::Iteration> iterations;
+  if (ReadIterations(*journal_, lineage, base, &iterations).ok()) {
+    beginning.elapsed_seconds = iterations[base].elapsed_seconds();
   }
+  return beginning;
+}
+
+bool Job::FinishStart(const WorkerPtr& worker, const Beginning& beginning,
+                      const absl::Status& script) {
   MutexLock lock(mutex_);
   if (!attempt_.is_preparing() || !attempt_.IsOf(worker)) return false;
-  if (!script.ok()) {
-    LogWarning(rules::JobName(id_), std::string(script.message()));
+  absl::Status status = damage();
+  status.Update(script);
+  if (!status.ok()) {
+    LogWarning(rules::JobName(id_), std::string(status.message()));
     Unbind();
     return false;
   }
-  BeginAttempt(inspection, elapsed_seconds);
+  BeginAttempt(beginning);
   return true;
 }
 
-void Job::BeginAttempt(const Inspection& inspection, double elapsed_seconds) {
-  const CheckpointRecord& checkpoint = inspection.checkpoint;
-  const Attempt::Base base = {checkpoint.name, checkpoint.iteration, elapsed_seconds};
+void Job::BeginAttempt(const Beginning& beginning) {
+  const CheckpointRecord& checkpoint = beginning.inspection.checkpoint;
+  const Attempt::Base base = {checkpoint.name, checkpoint.iteration, beginning.elapsed_seconds};
   Draft draft;
-  for (const std::string& name : inspection.passed_over) {
+  for (const std::string& name : beginning.inspection.passed_over) {
     appender_.Add(appender_.NewNotice(absl::StrCat("Checkpoint ", name,
                                                    " is missing or damaged and is passed over")),
                   &draft);
@@ -173,14 +177,16 @@ void Job::OnUnstarted(const WorkerPtr& worker) {
   {
     MutexLock lock(mutex_);
     if (attempt_.is_preparing()) return;  // Start follows
+    if (!attempt_.IsOf(worker) || present().is_final()) return;
     base = attempt_.base().iteration;
+    if (book_.HasScript(base)) {
+      if (attempt_.StartAgain()) SendStart();
+      return;
+    }
   }
-  BeforeRecall(base, [self = shared_from_this(), worker, base] {
+  RecallScript(base, [self = shared_from_this(), worker](const absl::Status& script) {
     // Damage: the job is being taken out of service.
-    if (!self->RecallScript(base).ok()) return;
-    MutexLock lock(self->mutex_);
-    if (!self->attempt_.IsOf(worker) || self->present().is_final()) return;
-    if (self->attempt_.StartAgain()) self->SendStart();
+    if (script.ok()) self->OnUnstarted(worker);
   });
 }
 
@@ -195,14 +201,13 @@ ProcessId Job::RunningProcess() const {
 
 void Job::AwaitWorker(const WorkerPtr& worker) {
   BeginAwait(worker);
-  int64_t base = -1;
   {
     MutexLock lock(mutex_);
-    if (!attempt_.is_comparing()) return;
-    base = attempt_.base().iteration;
+    if (!attempt_.is_comparing() || book_.HasScript(attempt_.base().iteration)) return;
   }
-  // What it re-computes may differ and be rewound to there. Damage: the job leaves service.
-  RecallScript(base).IgnoreError();
+  // What it re-computes may differ and be rewound to there. At the daemon's start, when there are
+  // no leases to watch yet. Damage: the job leaves service.
+  ReadScript().IgnoreError();
 }
 
 void Job::BeginAwait(const WorkerPtr& worker) {

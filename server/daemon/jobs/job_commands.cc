@@ -24,32 +24,63 @@ void Job::Command(const v1::CommandJobRequest& request, const std::string& princ
   asked.set_principal(principal);
   *asked.mutable_commands() = request.commands();
   if (request.has_at_iteration()) asked.set_at_iteration(request.at_iteration());
-  const auto answer = [self = shared_from_this(), request, asked, done] {
-    if (absl::Status status = self->LoadHistory(); !status.ok()) return done(status);
-    while (true) {
-      const auto stored = self->journal_->FindRequest(request.request_id());
-      if (!stored.ok()) return done(stored.status());
-      MutexLock lock(self->mutex_);
-      // Nothing will become of it, nor of what is open: all that there is are answers of before.
-      if (const absl::Status failed = self->FailedStore(); !failed.ok() && stored->size() < 2) {
-        return self->book_.Answer(done, failed);
-      }
-      const RequestBook::Known known = self->book_.Ask(asked, *stored, done);
-      if (known == RequestBook::Known::kAskAgain) continue;
-      if (known == RequestBook::Known::kYes) return;
-      if (absl::Status refusal = self->CheckNewRequest(request, asked); !refusal.ok()) {
-        // It rests on what may not be durable yet (a job's end that a full disk keeps waiting),
-        // which is told nobody before it is.
-        return self->OnceLanded(
-            [done, refusal](const absl::Status& landed) { done(landed.ok() ? refusal : landed); });
-      }
-      self->book_.Wait(asked.request_id(), done);
-      return self->Accept(asked);
+  environment_.loop->Post(
+      [self = shared_from_this(), next = Asked{request, std::move(asked), std::move(done)}] {
+        self->asked_.push_back(next);
+        if (self->asked_.size() == 1) self->AskStore();
+      });
+}
+
+void Job::AskStore() {
+  environment_.store->Post([self = shared_from_this(), id = asked_.front().body.request_id()] {
+    absl::StatusOr<std::vector<RowPtr>> stored = std::vector<RowPtr>();
+    if (absl::Status status = self->LoadHistory(); status.ok()) {
+      stored = self->journal_->FindRequest(id);
+    } else {
+      stored = std::move(status);
     }
-  };
-  // The store is asked whether the request was made before. On the loop alone, so that between the
-  // question and what follows from it nobody makes it.
-  environment_.loop->Post([self = shared_from_this(), answer] { self->WhenLoaded(answer); });
+    self->environment_.loop->Post(
+        [self, stored = std::move(stored)] { self->AnswerFirst(stored); });
+  });
+}
+
+void Job::AnswerFirst(const absl::StatusOr<std::vector<RowPtr>>& stored) {
+  const Asked& first = asked_.front();
+  if (!stored.ok()) {
+    first.done(stored.status());
+  } else if (!Answer(first, *stored)) {
+    return AskStore();
+  }
+  asked_.pop_front();
+  if (!asked_.empty()) AskStore();
+}
+
+bool Job::Answer(const Asked& asked, const std::vector<RowPtr>& stored) {
+  MutexLock lock(mutex_);
+  // Nothing will become of it, nor of what is open: all that there is are answers of before.
+  if (absl::Status failed = FailedStore(); !failed.ok() && stored.size() < 2) {
+    book_.Answer(asked.done, std::move(failed));
+    return true;
+  }
+  switch (book_.Ask(asked.body, stored, asked.done)) {
+    case RequestBook::Known::kAskAgain:
+      return false;
+    case RequestBook::Known::kYes:
+      return true;
+    case RequestBook::Known::kNo:
+      break;
+  }
+  if (absl::Status refusal = CheckNewRequest(asked.request, asked.body); !refusal.ok()) {
+    // It rests on what may not be durable yet (a job's end that a full disk keeps waiting), which
+    // is told nobody before it is.
+    OnceLanded([done = asked.done, refusal](const absl::Status& landed) {
+      done(landed.ok() ? refusal : landed);
+    });
+    return true;
+  }
+  book_.Wait(asked.body.request_id(), asked.done);
+  Accept(asked.body);
+  return true;
 }
 
 absl::Status Job::FailedStore() const {

@@ -2,6 +2,7 @@
 // in memory.
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,17 +41,34 @@ absl::StatusOr<v1::Event> ParseEntry(const Entry& entry) {
 
 absl::Status Job::LoadHistory() {
   if (absl::Status status = damage(); !status.ok()) return status;
-  Position position{JobFold(id_)};
-  RequestBook book = NewBook();
-  CheckpointShelf shelf(rules::JobName(id_));
-  Attempt attempt(environment_.clock);
-  int64_t kept = 0;
+  std::optional<JobFold> fold;
   {
     MutexLock lock(mutex_);
-    if (history_loaded_) return absl::OkStatus();
-    position.fold = present();
-    kept = KeptCheckpoints();
+    if (history_loaded_ || resting_) return absl::OkStatus();
+    fold = present();
   }
+  absl::StatusOr<History> history = ReadHistory(*std::move(fold));
+  if (!history.ok()) return history.status();
+  MutexLock lock(mutex_);
+  if (history_loaded_) return absl::OkStatus();
+  appender_.Restore(std::move(history->position));
+  book_ = std::move(history->book);
+  shelf_ = std::move(history->shelf);
+  attempt_ = std::move(history->attempt);
+  history_loaded_ = true;
+  Rest();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
+  History history{.position = Position{std::move(from)},
+                  .book = NewBook(),
+                  .shelf = CheckpointShelf(rules::JobName(id_)),
+                  .attempt = Attempt(environment_.clock)};
+  Position& position = history.position;
+  RequestBook& book = history.book;
+  CheckpointShelf& shelf = history.shelf;
+  Attempt& attempt = history.attempt;
   const int64_t snapshot_revision = position.fold.light().head_revision();
   int64_t iteration = -1;  // the last one that an event speaks of
   size_t many = kManyCheckpoints;
@@ -73,7 +91,7 @@ absl::Status Job::LoadHistory() {
     } else if (event.has_checkpoint_saved()) {
       iteration = event.checkpoint_saved().iteration();
       if (shelf.records().size() > many) {
-        ForgetRemoved(Folder(), kept, &shelf);
+        ForgetRemoved(Folder(), KeptOf(position.fold), &shelf);
         many = std::max(many, 2 * shelf.records().size());
       }
     } else if (event.has_rewound()) {
@@ -81,7 +99,7 @@ absl::Status Job::LoadHistory() {
     }
   });
   if (!read.ok()) return read;
-  ForgetRemoved(Folder(), kept, &shelf);
+  ForgetRemoved(Folder(), KeptOf(position.fold), &shelf);
   JobFold& fold = position.fold;
   fold.RecallSeries(position.series);
   // The last iteration: whatever follows the snapshot is iterations alone, as every other append
@@ -114,29 +132,39 @@ absl::Status Job::LoadHistory() {
       attempt.Apply(*event);
     }
   }
-  MutexLock lock(mutex_);
-  if (history_loaded_) return absl::OkStatus();
-  appender_.Restore(std::move(position));
-  book_ = std::move(book);
-  shelf_ = std::move(shelf);
-  attempt_ = std::move(attempt);
-  history_loaded_ = true;
-  return absl::OkStatus();
+  return history;
 }
 
-void Job::WhenLoaded(std::function<void()> then) {
+// ----------------------------------------------------------------------------- Of one that rests
+
+absl::StatusOr<JobFold> Job::ReadFold() const {
+  const absl::StatusOr<v1::Job> snapshot = journal_->ReadSnapshot();
+  if (!snapshot.ok()) return snapshot.status();
+  if (snapshot->head_revision() > 0) return WithMatrices(*journal_, JobFold(*snapshot));
+  // It is damaged, and folded anew, from nothing.
+  absl::StatusOr<History> history = ReadHistory(JobFold(id_));
+  if (!history.ok()) return history.status();
+  return std::move(history->position.fold);
+}
+
+absl::StatusOr<CheckpointRecord> Job::ReadCheckpoint(const std::string& given) const {
+  CheckpointShelf shelf(rules::JobName(id_));
+  Position position{JobFold(id_)};
+  absl::Status read = ReadEvents({v1::CHECKPOINT_SAVED, v1::REWOUND}, [&](const v1::Event& event) {
+    position.Follow(event);
+    shelf.Apply(event);
+  });
+  if (!read.ok()) return read;
+  int64_t kept = 0;
   {
     MutexLock lock(mutex_);
-    if (!history_loaded_ && damage().ok()) {
-      environment_.files->Post([self = shared_from_this(), then = std::move(then)] {
-        self->LoadHistory().IgnoreError();
-        self->environment_.loop->Post(then);
-      });
-      return;
-    }
+    kept = KeptOf(present());
   }
-  then();
+  ForgetRemoved(Folder(), kept, &shelf);
+  return shelf.Choose(given, position.lineage, journal_->head_revision());
 }
+
+// ------------------------------------------------------------------------------------- The events
 
 absl::Status Job::ReadEvents(const std::vector<v1::EventKind>& kinds,
                              const std::function<void(const v1::Event&)>& take) const {
@@ -156,24 +184,22 @@ absl::Status Job::ReadEvents(const std::vector<v1::EventKind>& kinds,
   }
 }
 
-void Job::BeforeRecall(int64_t checkpoint_iteration, std::function<void()> then) {
+void Job::RecallScript(int64_t checkpoint_iteration,
+                       const std::function<void(const absl::Status&)>& then) {
+  const auto recall = [self = shared_from_this(), then](const absl::Status&) {
+    self->environment_.store->Post([self, then] {
+      self->environment_.loop->Post([then, status = self->ReadScript()] { then(status); });
+    });
+  };
   {
     MutexLock lock(mutex_);
-    if (!book_.HasScript(checkpoint_iteration) && !appender_.all_landed()) {
-      return OnceLanded([then = std::move(then)](const absl::Status&) { then(); });
-    }
+    // What is read must be all that was appended until now: on a full disk that may take long.
+    if (!book_.HasScript(checkpoint_iteration)) return OnceLanded(recall);
   }
-  then();
+  then(absl::OkStatus());
 }
 
-absl::Status Job::RecallScript(int64_t checkpoint_iteration) {
-  {
-    MutexLock lock(mutex_);
-    if (book_.HasScript(checkpoint_iteration)) return absl::OkStatus();
-    // What is read must be all that was appended. No worker adds to it meanwhile, nor, as this is
-    // the loop, anybody else.
-    appender_.AwaitLanded(mutex_);
-  }
+absl::Status Job::ReadScript() {
   RequestBook whole = NewBook();
   absl::Status read =
       ReadEvents({v1::COMMAND_ACCEPTED, v1::COMMAND_APPLIED, v1::COMMAND_REJECTED, v1::REWOUND},

@@ -35,8 +35,9 @@ class Prediction {
 };
 
 // All jobs of this daemon as the API sees them: what requests/ and metrics/ are written against.
-// Every method is told who asks. Thread-safe. Nothing here blocks; what takes time answers through
-// a callback, which runs on a thread of the jobs' own, exactly once, and must not block.
+// Every method is told who asks. Thread-safe. Nothing here blocks but Get and List, which read the
+// store for jobs that are over; what takes time answers through a callback, which runs on a thread
+// of the jobs' own, exactly once, and must not block.
 //
 // Errors are absl::Status with a RpcError payload (//proto:rpc_status) that holds
 // ErrorInfo.reason and field violations.
@@ -71,11 +72,15 @@ class Jobs {
                                               const v1::PredictJobRequest& request,
                                               std::shared_ptr<PredictionSink> sink) = 0;
 
-  // The fold of the journal's durable events.
+  // The fold of the journal's durable events. Block for a moment: not for gRPC's threads.
   virtual absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const = 0;
   virtual absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
                                                     const v1::ListJobsRequest& request) const = 0;
-  // Every job without spec and summary: for metrics, and to name what was meant.
+  // Every job without spec and summary: for metrics, and to name what was meant. Of those that are
+  // over, the ones that ended last have the first of their dials, series and metrics, others what
+  // List filters by.
+  static constexpr size_t kMostRecent = 100;
+  static constexpr int kMostShown = 100;
   virtual std::vector<v1::Job> Snapshot(const Caller& caller) const = 0;
 
   // The journal to watch. NOT_FOUND names the job.

@@ -320,9 +320,18 @@ void RequestBook::Forget(int64_t durable_revision) {
 }
 
 void RequestBook::Recall(const RequestBook& whole) {
-  applied_ = whole.applied_;
+  std::vector<Application> applied = whole.applied_;
+  const int64_t known = applied.empty() ? 0 : applied.back().revision;
+  std::ranges::copy_if(applied_, std::back_inserter(applied),
+                       [known](const Application& it) { return it.revision > known; });
+  applied_ = std::move(applied);
   to_reapply_ = whole.to_reapply_;
   forgotten_iteration_ = whole.forgotten_iteration_;
+}
+
+void RequestBook::Rest() {
+  applied_ = std::vector<Application>();
+  to_reapply_ = std::vector<Application>();
 }
 
 }  // namespace descent::daemon

@@ -101,9 +101,11 @@ class RequestBook {
   const v1::CommandAccepted* Durable(const v1::Event& event);
   // Forgets what was applied first, once it is much: all but the newest, as far as it is durable.
   void Forget(int64_t durable_revision);
-  // Everything that was applied, as another book of the same journal has it, so that HasScript
-  // holds for every iteration.
+  // Everything that was applied, as another book of the same journal has it that was read up to a
+  // while ago, so that HasScript holds for every iteration. No rewind has come since.
   void Recall(const RequestBook& whole);
+  // The run is over: nobody will be told what was applied.
+  void Rest();
 
  private:
   // One request that is not done with.

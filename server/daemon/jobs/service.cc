@@ -26,6 +26,7 @@ using server::MutexLock;
 
 // One job's hashing does not hold up another's start.
 constexpr int kFileThreads = 2;
+constexpr int kStoreThreads = 2;
 constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
 constexpr size_t kMaxPageBytes = size_t{1} << 20;  // or one job
@@ -40,6 +41,9 @@ JobsServiceImpl::JobsServiceImpl(const Options& options, Secrets secrets, Journa
       loop_(std::make_shared<server::Loop>(clock)),
       files_(options.files != nullptr ? options.files
                                       : std::make_shared<server::Executor>(kFileThreads)),
+      store_(options.store != nullptr ? options.store
+                                      : std::make_shared<server::Executor>(kStoreThreads)),
+      cache_(std::make_shared<JobCache>(options.cache_bytes)),
       secrets_(std::move(secrets)),
       supervisor_(Supervisor::Options{.socket = options.socket,
                                       .log_dir = options.data_dir + "/workers",
@@ -54,6 +58,7 @@ JobsServiceImpl::~JobsServiceImpl() {
   loop_->Stop();
   // What it still removes is removed; what it finds out is told nobody.
   if (options_.files == nullptr) files_->Stop();
+  if (options_.store == nullptr) store_->Stop();
 }
 
 absl::Status JobsServiceImpl::Begin() {
@@ -132,7 +137,9 @@ void JobsServiceImpl::Command(const Caller& caller, const v1::CommandJobRequest&
 absl::StatusOr<v1::Job> JobsServiceImpl::Get(const Caller&, const std::string& name) const {
   const absl::StatusOr<JobPtr> job = Find(name);
   if (!job.ok()) return job.status();
-  return (*job)->Durable();
+  absl::StatusOr<v1::Job> read = (*job)->Read();
+  if (absl::IsNotFound(read.status())) return NoSuchJob(name);  // deleted just now
+  return read;
 }
 
 absl::StatusOr<v1::ListJobsResponse> JobsServiceImpl::List(
@@ -157,8 +164,11 @@ absl::StatusOr<v1::ListJobsResponse> JobsServiceImpl::List(
   PageKey last;
   size_t bytes = 0;
   for (const auto& [key, listed] : jobs) {
-    v1::Job job = listed->DurableLight();
-    if (!filter->Matches(job)) continue;
+    if (!filter->Matches(listed->DurableLight())) continue;
+    absl::StatusOr<v1::Job> read = listed->ReadLight();
+    if (absl::IsNotFound(read.status())) continue;  // deleted just now
+    if (!read.ok()) return read.status();
+    v1::Job& job = *read;
     if (job.has_last_evaluation()) LeaveOutMatrices(0, job.mutable_last_evaluation());
     bytes += job.ByteSizeLong();
     if (response.jobs_size() == page_size || (response.jobs_size() > 0 && bytes > kMaxPageBytes)) {

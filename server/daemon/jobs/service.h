@@ -34,6 +34,10 @@ class JobsService : public Jobs {
     bool new_store = false;
     // Where files are looked at; none: threads of the service's own.
     std::shared_ptr<server::Executor> files = nullptr;
+    // Where the store is read, likewise.
+    std::shared_ptr<server::Executor> store = nullptr;
+    // What may be in memory of jobs that are over, besides what is asked for again and again.
+    int64_t cache_bytes = 16 << 20;
     // The SHA-256 of a file, as FileDigest; none: FileSha256.
     std::function<std::string(const std::string& path)> digest = nullptr;
   };

@@ -90,9 +90,13 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
   const std::string& request_id = request.request_id();
   if (!request_id.empty()) {
     if (const auto it = request_ids_.find(request_id); it != request_ids_.end()) {
-      const absl::StatusOr<v1::Job> job = Get(caller, rules::JobName(it->second));
-      if (!job.ok()) return done(job.status());
-      return done(MayBeOf(request, *job) ? job : RequestIdReused(request_id));
+      const absl::StatusOr<JobPtr> known = Find(rules::JobName(it->second));
+      if (!known.ok()) return done(known.status());
+      return store_->Post([request, done, job = *known] {
+        const absl::StatusOr<v1::Job> made = job->Read();
+        if (!made.ok()) return done(made.status());
+        done(MayBeOf(request, *made) ? made : RequestIdReused(request.request_id()));
+      });
     }
     for (const std::shared_ptr<Creation>& creation : creations_) {
       if (creation->request.request_id() != request_id) continue;
@@ -217,7 +221,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
     request_ids_[creation.request.request_id()] = job->id();
   }
   LogInfo(rules::JobName(job->id()), absl::StrCat("created by ", creation.caller.principal));
-  v1::Job answer = job->Durable();
+  absl::StatusOr<v1::Job> answer = job->Read();
   Enqueue(job);
   Schedule();
   return answer;
@@ -268,6 +272,7 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
     MutexLock lock(mutex_);
     jobs_.erase(job->id());
     std::erase_if(by_age_, [&](const auto& entry) { return entry.second == job; });
+    std::erase_if(recent_, [&](const auto& entry) { return entry.second == job; });
   }
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
   Finished(job);

@@ -96,6 +96,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   void OfferSecret(const JobPtr& job) const;
   Job::Environment EnvironmentOf(const std::string& job_id);
   void Insert(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Counts it among recent_, if it is over.
+  void CountRecent(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Confined to the loop. The start:
   absl::Status Load();
@@ -127,7 +129,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
   // Prediction:
   absl::Status PredictOnLoop(const std::string& id, const Caller& caller,
-                             const v1::PredictJobRequest& request,
+                             const v1::PredictJobRequest& request, Job::Predictor predictor,
                              const std::shared_ptr<PredictionSink>& sink);
 
   // Deletion:
@@ -141,10 +143,14 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   const std::shared_ptr<server::Loop> loop_;
   // What looks at files; its results come back to the loop.
   const std::shared_ptr<server::Executor> files_;
+  const std::shared_ptr<server::Executor> store_;  // as files_, for what reads the store
+  const std::shared_ptr<JobCache> cache_;
 
   mutable server::Mutex mutex_;
   std::map<std::string, JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);
   std::map<PageKey, JobPtr> by_age_ ABSL_GUARDED_BY(mutex_);
+  // Those that ended last, by when: Jobs::kMostRecent.
+  std::map<PageKey, JobPtr> recent_ ABSL_GUARDED_BY(mutex_);
 
   // Confined to the loop:
   std::deque<JobPtr> queue_;
@@ -153,7 +159,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::map<WorkerPtr, JobPtr> assigned_;
   std::set<std::shared_ptr<Creation>> creations_;
   std::map<int64_t, int64_t> validations_;     // calls of Validate: to the supervisor's numbers
-  std::set<std::string> loading_predictions_;  // ids of those whose job's history is being read
+  std::set<std::string> loading_predictions_;  // ids of those whose job is being read
   std::map<std::string, std::string> request_ids_;  // of creations: to job ids
   // Since the start: ids of jobs whose own ones the store has lost, and folders that may be theirs.
   std::vector<std::string> nameless_;

@@ -19,7 +19,7 @@ namespace {
 
 class PredictionHandle final : public Prediction {
  public:
-  // `loading`: ids of those whose job's history is still being read; confined to the loop.
+  // `loading`: ids of those whose job is still being read; confined to the loop.
   PredictionHandle(std::string id, std::shared_ptr<server::Loop> loop, Supervisor* supervisor,
                    std::set<std::string>* loading)
       : id_(std::move(id)), loop_(std::move(loop)), supervisor_(supervisor), loading_(loading) {}
@@ -60,29 +60,31 @@ std::unique_ptr<Prediction> JobsServiceImpl::Predict(const Caller& caller,
                                                      const v1::PredictJobRequest& request,
                                                      std::shared_ptr<PredictionSink> sink) {
   const std::string id = absl::StrCat("p", ++predictions_);
-  const auto begin = [this, id, request, caller, sink = std::move(sink)] {
+  const auto begin = [this, id, request, caller, sink](Job::Predictor predictor) {
     if (loading_predictions_.erase(id) == 0) return;  // nobody wants it any more
-    const absl::Status status = PredictOnLoop(id, caller, request, sink);
+    const absl::Status status = PredictOnLoop(id, caller, request, std::move(predictor), sink);
     if (!status.ok()) sink->OnEnd(status);
   };
-  loop_->Post([this, id, name = request.name(), begin] {
+  loop_->Post([this, id, request, begin, sink = std::move(sink)] {
+    const absl::StatusOr<JobPtr> job = Find(request.name());
+    if (!job.ok()) return sink->OnEnd(job.status());
     loading_predictions_.insert(id);
-    const absl::StatusOr<JobPtr> job = Find(name);
-    if (!job.ok()) return begin();  // which says so
-    (*job)->WhenLoaded(begin);
+    (*job)->FindPredictor(request.checkpoint(), begin);
   });
   return std::make_unique<PredictionHandle>(id, loop_, &supervisor_, &loading_predictions_);
 }
 
 absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller& caller,
                                             const v1::PredictJobRequest& request,
+                                            Job::Predictor predictor,
                                             const std::shared_ptr<PredictionSink>& sink) {
   if (stopping_) return ShuttingDown();
   const absl::StatusOr<JobPtr> found = Find(request.name());
   if (!found.ok()) return found.status();
   // What its first event says of model and data may be lost with it.
   if (absl::Status damage = (*found)->damage(); !damage.ok()) return damage;
-  v1::Job job = (*found)->Durable();
+  if (!predictor.job.ok()) return predictor.job.status();
+  v1::Job& job = *predictor.job;
   if (job.spec().objective().has_function()) {
     return MakeError(absl::StatusCode::kFailedPrecondition,
                      absl::StrCat(request.name(),
@@ -106,8 +108,7 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
                                      "instance {csv: {path: /data/new.csv}}"),
                         reason::kMissingField);
   }
-  absl::StatusOr<std::shared_ptr<const CheckpointRecord>> checkpoint =
-      (*found)->HoldCheckpoint(request.checkpoint());
+  const absl::StatusOr<std::shared_ptr<const CheckpointRecord>>& checkpoint = predictor.checkpoint;
   if (!checkpoint.ok()) return checkpoint.status();
 
   worker::v1::Predict predict;

@@ -45,6 +45,8 @@ Job::Environment JobsServiceImpl::EnvironmentOf(const std::string& job_id) {
   environment.loop = loop_;
   environment.files = files_;
   environment.digest = options_.digest ? options_.digest : FileSha256;
+  environment.store = store_;
+  environment.cache = cache_;
   environment.supervisor = &supervisor_;
   environment.dir = DirOf(job_id);
   environment.iterations = &iterations_;
@@ -62,6 +64,7 @@ void JobsServiceImpl::Insert(const JobPtr& job) {
     jobs_[job->id()] = job;
     by_age_[{created, job->id()}] = job;
   }
+  CountRecent(job);
   // Found by whoever reads or writes the journal, on any thread.
   job->journal()->OnDamage([this, loop = std::weak_ptr<server::Loop>(loop_),
                             weak = std::weak_ptr<Job>(job)](const absl::Status& damage) {
@@ -74,6 +77,22 @@ void JobsServiceImpl::Insert(const JobPtr& job) {
       Finished(damaged);
     });
   });
+}
+
+void JobsServiceImpl::CountRecent(const JobPtr& job) {
+  const v1::Job light = job->DurableLight();
+  if (!rules::IsFinal(light.state())) return;
+  JobPtr oldest;
+  {
+    MutexLock lock(mutex_);
+    const auto known = jobs_.find(job->id());
+    if (known == jobs_.end() || known->second != job) return;  // deleted
+    recent_[{light.end_time_unix_nanos(), job->id()}] = job;
+    if (recent_.size() <= kMostRecent) return;
+    oldest = recent_.begin()->second;
+    recent_.erase(recent_.begin());
+  }
+  oldest->Fade();
 }
 
 // --------------------------------------------------------------------------------------- The start
@@ -231,6 +250,7 @@ void JobsServiceImpl::Finished(const JobPtr& job) {
     std::error_code error;
     std::filesystem::remove(SecretFileOf(*job), error);
   }
+  CountRecent(job);
   running_.erase(job->id());
   std::erase(queue_, job);
   Schedule();

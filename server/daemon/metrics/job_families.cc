@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "proto/rules/names.h"
 #include "proto/rules/states.h"
+#include "server/daemon/jobs/jobs.h"
 #include "server/daemon/metrics/family.h"
 
 namespace descent::daemon {
@@ -58,7 +59,7 @@ class Chosen {
   // then, sees each end.
   static constexpr int64_t kEndedNanos = int64_t{15} * 60 * 1'000'000'000;
   static constexpr size_t kMostUnfinished = 1000;
-  static constexpr size_t kMostFinished = 100;
+  static constexpr size_t kMostFinished = Jobs::kMostRecent;
 
   // Takes the first so many by `key`, the greatest first.
   template <class Key>
@@ -76,8 +77,7 @@ class Chosen {
 // Gives how many of the first are shown.
 template <class Items>
 int FirstOf(const Items& items) {
-  constexpr int kMost = 100;
-  return std::min(items.size(), kMost);
+  return std::min(items.size(), Jobs::kMostShown);
 }
 
 }  // namespace

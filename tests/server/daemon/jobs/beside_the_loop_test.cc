@@ -1,5 +1,5 @@
-// Checkpoints are hashed, and histories read, beside the loop: what else happens meanwhile is seen
-// to, and nothing that happens to the attempt itself is lost.
+// Checkpoints are hashed, and the store is read, beside the loop: what else happens meanwhile is
+// seen to, and nothing that happens to the attempt itself is lost.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -168,8 +168,56 @@ TEST_F(HashingTest, ADamagedCheckpointIsPassedOverWithANotice) {
   EXPECT_EQ(Values("a"), Undisturbed(8));
 }
 
+// A store that answers nobody until Open.
+class SlowStoreTest : public JobsTest {
+ protected:
+  ~SlowStoreTest() override {
+    if (!open_) Open();
+  }
+
+  void Close() {
+    open_ = false;
+    store_->Post([gate = opened_.get_future().share()] { gate.wait(); });
+  }
+
+  void Open() {
+    open_ = true;
+    opened_.set_value();
+  }
+
+ private:
+  std::promise<void> opened_;
+  bool open_ = true;
+};
+
+TEST_F(SlowStoreTest, LeasesAreWatchedWhileACommandIsLookedFor) {
+  auto worker = RunJob("a");
+  worker->Train(2);
+  worker->AwaitAcknowledged();
+  Close();
+  auto first = Command(SetOf("a", "s1", 0.25));
+  auto second = Command(SetOf("a", "s2", 0.125));
+  for (int i = 0; i < 6; ++i) {  // a lease and a half
+    SettleLoop();
+    clock_.Advance(2'500'000'000);
+    jobs_->Wake();
+    SettleLoop();
+  }
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  AwaitState("a", v1::RECOVERING);
+  EXPECT_FALSE(first.ready());
+  Open();
+  // In the order of asking.
+  EXPECT_LT(AwaitAccepted("a", "s1").revision(), AwaitAccepted("a", "s2").revision());
+  auto next = ConnectSpare();
+  EXPECT_EQ(next->Begin().unresolved_size(), 2);
+  next->Train(6);
+  EXPECT_TRUE(first.Get().ok());
+  EXPECT_TRUE(second.Get().ok());
+}
+
 // A finished job, as a new daemon finds it: nobody has read its history yet, nor does until Open.
-class LoadingTest : public JobsTest {
+class LoadingTest : public SlowStoreTest {
  protected:
   LoadingTest() {
     auto worker = RunJob("a");
@@ -180,20 +228,8 @@ class LoadingTest : public JobsTest {
     StopDaemon();
     StartDaemon();
     Settle();
-    files_->Post([gate = opened_.get_future().share()] { gate.wait(); });
+    Close();
   }
-  ~LoadingTest() override {
-    if (!open_) Open();
-  }
-
-  void Open() {
-    open_ = true;
-    opened_.set_value();
-  }
-
- private:
-  std::promise<void> opened_;
-  bool open_ = false;
 };
 
 TEST_F(LoadingTest, ACommandWaitsForTheHistoryAndTheLoopForNeither) {

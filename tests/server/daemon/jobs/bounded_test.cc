@@ -1,6 +1,7 @@
 // What a job holds in memory is what is unfinished; the rest is asked of the store.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sqlite3.h>
 
 #include <atomic>
@@ -236,6 +237,123 @@ TEST_F(BoundedTest, ASmallMatrixOfAFinishedJobIsAtHandAgainAfterARestart) {
   StartDaemon();
   EXPECT_THAT(jobs_->Get(Ann(), "jobs/a")->last_evaluation().metrics(1).values(), SizeIs(100));
   EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->SerializeAsString(), before);
+}
+
+// Jobs that are over: what is asked for now and then is in the store.
+class FinishedTest : public BoundedTest {
+ protected:
+  // One with a spec of so many groups of parameters: some 100 bytes of it each, as much again in
+  // the summary, and ten times as much in memory.
+  void Finish(const std::string& id, int groups) {
+    v1::CreateJobRequest request;
+    request.set_job_id(id);
+    request.set_request_id("create-" + id);
+    (*request.mutable_job()->mutable_labels())["team"] = "vision";
+    v1::Spec& spec = *request.mutable_job()->mutable_spec();
+    spec = SmallSpec();
+    for (int i = 0; i < groups; ++i) {
+      v1::ParameterGroup& group = *spec.mutable_optimizer()->add_groups();
+      group.set_name(absl::StrCat("group-of-a-long-name-", i));
+      group.set_pattern(absl::StrCat("layers.", i, ".weight.of.a.long.name"));
+      group.mutable_step_size()->set_constant(0.5);
+    }
+    created_ = request;
+    Answer<v1::Job> created = Create(request);
+    const auto worker = ConnectSpare();
+    ASSERT_TRUE(created.Get().ok());
+    worker->Begin();
+    auto set = Command(SetOf(id, "s1", 0.25));
+    ASSERT_TRUE(worker->AwaitCommand("s1"));
+    worker->Train(4);
+    worker->SaveCheckpoint();
+    EmitEvaluation(*worker, 0.5, "", /*classes=*/10);
+    worker->Finish();
+    ASSERT_TRUE(worker->AwaitAcknowledged());
+    ASSERT_TRUE(set.Get().ok());
+    AwaitState(id, v1::SUCCEEDED);
+    ExitCleanly(*worker);
+    Settle();
+  }
+  void Restart(int64_t cache_bytes) {
+    StopDaemon();
+    cache_bytes_ = cache_bytes;
+    StartDaemon();
+    Settle();
+  }
+  // What the process has allocated.
+  static int64_t Allocated() {
+    const struct mallinfo2 info = mallinfo2();
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+  }
+
+  v1::CreateJobRequest created_;  // the last
+};
+
+TEST_F(FinishedTest, TheyAreToldAsBeforeFromTheStore) {
+  Finish("a", /*groups=*/3);
+  const v1::Job before = *jobs_->Get(Ann(), "jobs/a");
+  EXPECT_THAT(before.spec().optimizer().groups(), SizeIs(3));
+  EXPECT_THAT(before.last_evaluation().metrics(1).values(), SizeIs(100));
+  EXPECT_FALSE(before.dials().empty());
+  EXPECT_EQ(before.last_checkpoint(), "0-4");
+  for (const int64_t cache_bytes : {0, 16 << 20}) {
+    Restart(cache_bytes);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->DebugString(), before.DebugString());
+      v1::ListJobsRequest request;
+      request.set_filter("state = SUCCEEDED AND labels.team = vision");
+      const auto list = jobs_->List(Ann(), request);
+      ASSERT_THAT(list->jobs(), SizeIs(1));
+      v1::Job light = before;
+      light.clear_spec();
+      light.clear_summary();
+      light.mutable_last_evaluation()->mutable_metrics(1)->clear_values();
+      light.mutable_last_evaluation()->mutable_metrics(1)->set_size(10);
+      EXPECT_EQ(list->jobs(0).DebugString(), light.DebugString());
+    }
+    // What metrics show.
+    const std::vector<v1::Job> all = jobs_->Snapshot(Ann());
+    ASSERT_THAT(all, SizeIs(1));
+    EXPECT_EQ(all[0].last_iteration().index(), before.last_iteration().index());
+    EXPECT_THAT(all[0].dials(), SizeIs(before.dials_size()));
+  }
+}
+
+TEST_F(FinishedTest, RequestsAreKnownForEver) {
+  Finish("a", /*groups=*/3);
+  const auto known = [&] {
+    EXPECT_EQ(Command(SetOf("a", "s1", 0.25)).Get()->event().command_applied().request_id(), "s1");
+    EXPECT_EQ(GetErrorDetail(Command(SetOf("a", "s1", 0.5)).Get().status()).reason,
+              "REQUEST_ID_REUSED");
+    EXPECT_EQ(GetErrorDetail(Command(SetOf("a", "s2", 0.5)).Get().status()).reason, "JOB_FINISHED");
+    EXPECT_EQ(Create(created_).Get()->name(), "jobs/a");
+    v1::CreateJobRequest other = created_;
+    other.mutable_job()->set_display_name("another");
+    EXPECT_EQ(GetErrorDetail(Create(other).Get().status()).reason, "REQUEST_ID_REUSED");
+  };
+  known();
+  Restart(0);
+  known();
+}
+
+TEST_F(FinishedTest, TheirSpecsAreNotInMemory) {
+  constexpr int kJobs = 20;
+  Finish("first", /*groups=*/3000);
+  Settle();
+  const int64_t running = Allocated();
+  for (int i = 0; i < kJobs; ++i) Finish(absl::StrCat("a", i), /*groups=*/3000);
+  Settle();
+  // Besides the cache, and the journals' tails: a minute long some of the newest rows.
+  EXPECT_LT(Allocated() - running, (16 << 20) + kJobs * (1 << 20));
+  const int64_t whole = jobs_->Get(Ann(), "jobs/a0")->SpaceUsedLong();
+  EXPECT_GT(whole, 1 << 20);
+  StopDaemon();
+  const int64_t stopped = Allocated();
+  Restart(0);
+  // With SQLite's own cache of pages.
+  EXPECT_LT(Allocated() - stopped, 6 * whole);
+  EXPECT_THAT(jobs_->Get(Ann(), "jobs/a7")->spec().optimizer().groups(), SizeIs(3000));
+  EXPECT_LT(Allocated() - stopped, 6 * whole);
 }
 
 TEST_F(BoundedTest, ARecomputedEvaluationIsComparedWithTheStore) {

@@ -166,6 +166,8 @@ class JobsTest : public testing::Test {
                                    .max_running_jobs = max_running_jobs,
                                    .worker_lease_seconds = worker_lease_seconds_,
                                    .files = files_,
+                                   .store = store_,
+                                   .cache_bytes = cache_bytes_,
                                    .digest = digest_},
                                   journal_.get(), &processes_, &clock_);
     ASSERT_TRUE(jobs.ok()) << jobs.status();
@@ -188,14 +190,16 @@ class JobsTest : public testing::Test {
     Settle();
   }
 
-  // Until the daemon's loop and who looks at files for it have done what they were told, and what
-  // that led to.
+  // Until the daemon's loop and who looks at files and into the store for it have done what they
+  // were told, and what that led to.
   void Settle() {
     for (int i = 0; i < 4; ++i) {
-      SettleLoop();
-      std::promise<void> done;
-      files_->Post([&] { done.set_value(); });
-      done.get_future().wait();
+      for (const auto& executor : {store_, files_}) {
+        SettleLoop();
+        std::promise<void> done;
+        executor->Post([&] { done.set_value(); });
+        done.get_future().wait();
+      }
     }
   }
   // The loop alone.
@@ -407,6 +411,8 @@ class JobsTest : public testing::Test {
   FakeLauncher processes_{socket()};
   std::vector<std::shared_ptr<FakeWorker>> workers_;
   std::shared_ptr<server::Executor> files_ = std::make_shared<server::Executor>(1);
+  std::shared_ptr<server::Executor> store_ = std::make_shared<server::Executor>(1);
+  int64_t cache_bytes_ = 16 << 20;  // of daemons that are started from here on
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<JobsService> jobs_;
 };

@@ -272,9 +272,13 @@ TEST_F(RequestBookTest, OfWhatWasAppliedTheNewestAreKeptAndTheRestRecalled) {
   EXPECT_FALSE(book_.HasScript(-1));
   EXPECT_TRUE(book_.HasScript(1000));
   EXPECT_THAT(Scripted(1000), SizeIs(100));
+  // While the store was read, it went on.
+  AppendAndLand(Accepted(Set("late", 0.25)));
+  AppendAndLand(Applied("late", 1100));
   book_.Recall(whole);
   EXPECT_TRUE(book_.HasScript(-1));
-  EXPECT_THAT(Scripted(-1), SizeIs(1100));
+  EXPECT_THAT(Scripted(-1), SizeIs(1101));
+  EXPECT_THAT(Scripted(1099), ElementsAre("r1099@1099", "late@1100"));
 }
 
 TEST_F(RequestBookTest, SoManyMayBeOpenAndAStopAlways) {
