@@ -285,6 +285,27 @@ def test_rewind_leaves_the_old_branch_behind(watched, run):
     watched.one("section[aria-label='Notices'] li", "killed by signal 9")
 
 
+def test_a_program_that_was_started_again_is_marked_where_it_went_back_to(watched, run):
+    def told(text):
+        pins = watched.all(".value-chart .pin.attempt")
+        return any(text in (pin.get_attribute("aria-label") or "") for pin in pins)
+
+    run.advance(500)
+    watched.wait(lambda: watched.drawn_to() == 1000)
+    run.restart_program(938)
+    watched.wait(lambda: watched.drawn_to() == 938)
+    watched.wait(lambda: told("Went back to iteration 938: its program was started again; at"))
+    watched.wait(lambda: told("Attempt 2 started from checkpoint 0-938"))
+    run.advance(10)
+    watched.wait(lambda: watched.drawn_to() == 948)
+
+    run.restart_program(-1)
+    run.advance(6)
+    watched.wait(lambda: watched.drawn_to() == 5)
+    watched.wait(lambda: told("Went back to the starting point: its program was started again"))
+    watched.wait(lambda: told("Attempt 3 started from the starting point"))
+
+
 # --- what is no number ------------------------------------------------------------------------------
 
 

@@ -197,6 +197,22 @@ class FakeRun:
             self._state("RUNNING")
             self.changed.notify_all()
 
+    def restart_program(self, back_to):
+        """The job's own program died and was started again; it computes nothing anew."""
+        with self.changed:
+            self._state("RECOVERING")
+            checkpoint = "" if back_to < 0 else f"{self.branch}-{back_to}"
+            self.attempt += 1
+            self.branch += 1
+            fields = sparse(to_iteration=back_to, cause="RESTARTED", to_branch=self.branch)
+            fields |= sparse(from_branch=self.branch - 1, checkpoint=checkpoint)
+            self._append("rewound", fields)
+            self.index = back_to
+            started = sparse(checkpoint=checkpoint) | {"worker": {"host": "lab-3"}}
+            self._append("attempt_started", started)
+            self._state("RUNNING")
+            self.changed.notify_all()
+
     def _append(self, kind, fields):
         with self.changed:
             event = sparse(attempt=self.attempt, branch=self.branch)
