@@ -250,6 +250,14 @@ TEST_F(FullDiskTest, AJobIsDeletedWhereThereIsRoomForThatAlone) {
   ExpectStored(10'000);
 }
 
+TEST_F(FullDiskTest, AStoreThatCannotBeMadeSaysWhatToDo) {
+  FaultyVfs::Get().fail_write = SQLITE_FULL;
+  const absl::Status status =
+      Journal::Open({.path = folder_.File("new.db"), .vfs = FaultyVfs::kName}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("its disk is full: make room"));
+}
+
 TEST_F(FullDiskTest, AWatcherIsToldThatItIsAndThatItIsOver) {
   const std::shared_ptr<JobJournal> job = Create("a");
   absl::StatusOr<WatchCursor> cursor = WatchCursor::Create(job, 1, {});
