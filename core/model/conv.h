@@ -14,6 +14,22 @@
 
 namespace descent {
 
+// Declares the fields that Conv1d and Conv2d have alike.
+template <class Conv>
+void DescribeConv(Conv& conv, FieldList& fields) {
+  fields(Count("in_channels", 1), conv.in_channels);
+  fields(Count("out_channels", 1), conv.out_channels);
+  fields(Count("kernel_size", 1), conv.kernel_size).Required();
+  fields(Count("stride", 1), conv.stride);
+  fields(Count("padding", 0), conv.padding);
+  fields(Count("dilation", 1), conv.dilation);
+  fields(Count("groups", 1), conv.groups);
+  fields(Flag("bias"), conv.bias);
+  fields(Flag("same_padding"), conv.same_padding);
+  fields(Named("weight_init"), conv.weight_init);
+  fields(Named("bias_init"), conv.bias_init);
+}
+
 // y[o, p] = bias[o] + Σ_{c, k} weight[o, c, k] x[c, stride·p + dilation·k − padding], where x is
 // zero outside and c runs over the input channels of o's group. x is [batch, in_channels, length],
 // y [batch, out_channels, ⌊(length + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1]. The
@@ -36,19 +52,7 @@ struct Conv1d {
   std::optional<Initializer> weight_init = {};
   std::optional<Initializer> bias_init = {};
 
-  void Describe(FieldList& fields) {
-    fields(Count("in_channels", 1), in_channels);
-    fields(Count("out_channels", 1), out_channels);
-    fields(Count("kernel_size", 1), kernel_size);
-    fields(Count("stride", 1), stride);
-    fields(Count("padding", 0), padding);
-    fields(Count("dilation", 1), dilation);
-    fields(Count("groups", 1), groups);
-    fields(Flag("bias"), bias);
-    fields(Flag("same_padding"), same_padding);
-    fields(Named("weight_init"), weight_init);
-    fields(Named("bias_init"), bias_init);
-  }
+  void Describe(FieldList& fields) { DescribeConv(*this, fields); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
@@ -69,19 +73,7 @@ struct Conv2d {
   std::optional<Initializer> weight_init = {};
   std::optional<Initializer> bias_init = {};
 
-  void Describe(FieldList& fields) {
-    fields(Count("in_channels", 1), in_channels);
-    fields(Count("out_channels", 1), out_channels);
-    fields(Count("kernel_size", 1), kernel_size).Required();
-    fields(Count("stride", 1), stride);
-    fields(Count("padding", 0), padding);
-    fields(Count("dilation", 1), dilation);
-    fields(Count("groups", 1), groups);
-    fields(Flag("bias"), bias);
-    fields(Flag("same_padding"), same_padding);
-    fields(Named("weight_init"), weight_init);
-    fields(Named("bias_init"), bias_init);
-  }
+  void Describe(FieldList& fields) { DescribeConv(*this, fields); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 

@@ -11,6 +11,14 @@
 
 namespace descent {
 
+// Declares the fields that Lstm and Gru have alike.
+template <class Recurrent>
+void DescribeRecurrent(Recurrent& layer, FieldList& fields) {
+  fields(Count("hidden_size", 1), layer.hidden_size);
+  fields(Count("num_layers", 1), layer.num_layers);
+  fields(Flag("last_only"), layer.last_only);
+}
+
 // Long short-term memory (Hochreiter & Schmidhuber 1997; with the forget gate of Gers et al. 2000)
 // has the formulas of torch.nn.LSTM with batch_first. For each step t, from h = c = 0:
 //   [i f g o] = x_t weight_ih' + bias_ih + h weight_hh' + bias_hh,
@@ -26,11 +34,7 @@ struct Lstm {
   int64_t num_layers = 1;
   bool last_only = false;
 
-  void Describe(FieldList& fields) {
-    fields(Count("hidden_size", 1), hidden_size);
-    fields(Count("num_layers", 1), num_layers);
-    fields(Flag("last_only"), last_only);
-  }
+  void Describe(FieldList& fields) { DescribeRecurrent(*this, fields); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
@@ -46,11 +50,7 @@ struct Gru {
   int64_t num_layers = 1;
   bool last_only = false;
 
-  void Describe(FieldList& fields) {
-    fields(Count("hidden_size", 1), hidden_size);
-    fields(Count("num_layers", 1), num_layers);
-    fields(Flag("last_only"), last_only);
-  }
+  void Describe(FieldList& fields) { DescribeRecurrent(*this, fields); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
 };
 
