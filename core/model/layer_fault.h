@@ -10,7 +10,7 @@
 
 namespace descent {
 
-// What kind of thing is wrong.
+// What kind of thing is wrong; a program goes by it, the message is for people.
 enum class FaultKind {
   kOutOfRange,
   kShapeMismatch,

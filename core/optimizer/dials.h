@@ -21,7 +21,7 @@ namespace descent {
 struct Hyperparameter {
   Range range;
   const Sequence& sequence;
-  // In which its dial may be turned; the schedule need not keep to it.
+  // The range in which its dial may be turned; the schedule need not keep to it.
   Range turned = range;
 };
 

@@ -18,7 +18,7 @@ struct Range {
   double max = std::numeric_limits<double>::infinity();
   bool max_included = true;
   bool min_included = true;
-  // Why, where the field alone does not tell: "Nesterov's form has none".
+  // Why other numbers are refused, where the field alone does not tell: "Nesterov's form has none".
   std::string because = {};
 
   // Gives INVALID_ARGUMENT `<field>: -1 is negative; give a number ≥ 0`.
