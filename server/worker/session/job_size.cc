@@ -34,6 +34,14 @@ std::pair<std::string, size_t> Largest(const google::protobuf::Message& message)
   return largest;
 }
 
+// What of a spec makes so much of this field of the summary.
+std::string MakerOf(const std::string& field, const api::Spec& spec) {
+  if (field == "digests" || field == "class_names") return "data";
+  if (spec.has_system()) return "system";
+  if (field != "dials" && field != "step_sizes" && field != "groups") return "model";
+  return spec.optimizer().groups().empty() ? "optimizer" : "optimizer.groups";
+}
+
 }  // namespace
 
 void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violations* violations) {
@@ -43,7 +51,7 @@ void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violat
     const auto [built, built_bytes] = Largest(summary);
     const bool in_spec = given_bytes >= built_bytes;
     violations->Add(
-        in_spec ? given : "model",
+        in_spec ? given : MakerOf(built, spec),
         absl::StrCat("The spec and the summary of what it builds are ", Size(bytes),
                      ", more than the ", Size(server::kMaxJobBytes),
                      " that a job may have; most of it, ",
@@ -57,7 +65,7 @@ void CheckJobSize(const api::Spec& spec, const api::SpecSummary& summary, Violat
   for (const std::string& dial : summary.dials()) names += dial.size();
   if (names > server::kMaxNamesBytes) {
     violations->Add(
-        spec.has_system() ? "system" : "optimizer",
+        MakerOf("dials", spec),
         absl::StrCat("There would be ", summary.dials_size(), " dials, whose names are ",
                      Size(names), " of text, more than ", Size(server::kMaxNamesBytes),
                      "; use fewer groups, or shorter names."),

@@ -39,6 +39,27 @@ TEST(JobSizeTest, WhatTakesTheMostIsNamed) {
   EXPECT_THAT(in_summary.list()[0].description, testing::HasSubstr("the summary's layers"));
 }
 
+TEST(JobSizeTest, WhatMakesTheSummaryIsNamed) {
+  api::Spec spec;
+  api::SpecSummary summary;
+  for (int i = 0; i < 2000; ++i) {
+    spec.mutable_optimizer()->add_groups()->set_pattern("*");
+    summary.add_dials(std::string(600, 'x'));
+  }
+  Violations of_groups;
+  CheckJobSize(spec, summary, &of_groups);
+  ASSERT_EQ(of_groups.list().size(), 1u);
+  EXPECT_EQ(of_groups.list()[0].field, "optimizer.groups");
+  EXPECT_THAT(of_groups.list()[0].description, testing::HasSubstr("the summary's dials"));
+
+  *spec.mutable_system()->add_players()->mutable_optimizer() = spec.optimizer();
+  spec.clear_optimizer();
+  Violations of_system;
+  CheckJobSize(spec, summary, &of_system);
+  ASSERT_EQ(of_system.list().size(), 1u);
+  EXPECT_EQ(of_system.list()[0].field, "system");
+}
+
 TEST(JobSizeTest, SoManyDialsAreRefused) {
   api::SpecSummary summary;
   for (int i = 0; i < 10'000; ++i) {
