@@ -26,7 +26,7 @@ struct ElementType {
   at::ScalarType type;  // of the tensor
   size_t width;         // of an element in the file
 
-  // As people know it: `uint16`.
+  // The type's name as people know it: `uint16`.
   std::string TypeName() const {
     return name[1] == 'u' ? absl::StrCat("uint", 8 * width) : NumberTypeName(type);
   }

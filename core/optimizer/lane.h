@@ -35,9 +35,9 @@ struct Lane {
   friend Lane operator-(Lane a, double b) { return {a.v - static_cast<T>(b)}; }
   friend Lane sqrt(Lane a) { return {std::sqrt(a.v)}; }
   friend Lane abs(Lane a) { return {std::abs(a.v)}; }
-  // As at::sign: 0 for NaN.
+  // Gives what at::sign does: 0 for NaN.
   friend Lane sign(Lane a) { return {a.v > 0 ? T(1) : a.v < 0 ? T(-1) : T(0)}; }
-  // As at::maximum: NaN if either is.
+  // Gives what at::maximum does: NaN if either is.
   friend Lane max(Lane a, Lane b) { return {a.v < b.v || b.v != b.v ? b.v : a.v}; }
   friend Lane max(Lane a, double b) { return max(a, Lane{static_cast<T>(b)}); }
   friend Lane min(Lane a, double b) { return -max(-a, -b); }
