@@ -7,7 +7,7 @@ import {brief, count, dialName, toNumber} from './format.js';
 
 const PATIENCE = 30000;  // milliseconds; a dial turned longer ago should be turned anew
 
-export function requestId() {
+function requestId() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return 'dashboard-' + Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }

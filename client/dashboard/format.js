@@ -68,7 +68,7 @@ export function duration(seconds) {
 // Milliseconds since 1970 of a fixed64 of nanoseconds.
 export const toMillis = (nanos) => toNumber(nanos) / 1e6;
 
-export const clockTime = (millis) =>
+const clockTime = (millis) =>
   new Date(millis).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit', second: '2-digit'});
 
 // The time of a day; of another day with its date, of another year with that too.

@@ -31,7 +31,7 @@ export const thinning = (count, most) => (count <= most ? 1 : nice((OF_A_STRETCH
 // Which of the iterations to ask for: every one, unless they are more than a chart can use or come
 // faster than a page should read. `pace`: iterations a second as they were seen at the head, NaN
 // before: then the job's mean. `history`: only until the head is reached.
-export function chooseEvery(job, lastIndex, pace = NaN) {
+function chooseEvery(job, lastIndex, pace = NaN) {
   const {index, elapsed_seconds: elapsed} = job.last_iteration ?? {};
   const gap = toNumber(index) - lastIndex;
   const ended = FINAL_STATES.has(job.state);

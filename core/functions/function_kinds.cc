@@ -62,6 +62,4 @@ using Kinds = KindList<FunctionForm, MakerOf<absl::StatusOr<Function>>::Form, Qu
 
 std::unique_ptr<FunctionForm> NewFunction(std::string_view kind) { return Kinds::Make(kind); }
 
-std::vector<std::string_view> FunctionKinds() { return Kinds::Names(); }
-
 }  // namespace descent

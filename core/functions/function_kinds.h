@@ -8,7 +8,6 @@
 
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/fields/form.h"
@@ -22,9 +21,6 @@ using FunctionForm = Maker<absl::StatusOr<Function>>;
 
 // Gives a form with the kind's defaults, or null if there is no such kind.
 std::unique_ptr<FunctionForm> NewFunction(std::string_view kind);
-
-// Gives the names: `quadratic`, …
-std::vector<std::string_view> FunctionKinds();
 
 }  // namespace descent
 
