@@ -1,4 +1,4 @@
-// What can be asked of a job besides turning its dials.
+// Asks of a job what can be asked besides turning its dials.
 
 import {Answer} from './answer.js';
 import {h, setHidden, setText} from './dom.js';

@@ -1,4 +1,4 @@
-// One line that says what became of a command: sent, applied at which iteration, or refused and why.
+// One line says what became of a command: sent, applied at which iteration, or refused and why.
 
 import {Refusal} from './api.js';
 import {describeApplied, send} from './commands.js';

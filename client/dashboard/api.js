@@ -1,4 +1,4 @@
-// The server's HTTP interface, /v1.
+// Calls the server's HTTP interface, /v1.
 
 import {remembered} from './settings.js';
 
@@ -40,15 +40,15 @@ export const getJob = (job, options) => call(path(job), options);
 // The answer's body is a stream of server-sent events.
 export function watchJob(job, {after, every, kinds}, options) {
   const query = new URLSearchParams({after_revision: after});
-  // Thinned, but as wide as it was: with the least and the greatest of what is left out.
+  // A thinned history is as wide as the whole: the least and the greatest of what is left out come.
   if (every > 1) query.set('every', every);
   if (every > 1) query.set('extremes', true);
   if (kinds?.length) query.set('kinds', kinds.join(','));
   return call(`${path(job)}:watch?${query}`, {timeout: 0, stream: true, ...options});
 }
 
-// Whom the journal names: what people call themselves here, in the letters that a header can hold.
-// Not a proof of anything.
+// The journal names whoever asks as people call themselves here, in the letters that a header can
+// hold. It is no proof of anything.
 const principal = () =>
   remembered('name', '').normalize('NFKD').replace(/[^ -~]/g, '').trim().slice(0, 64) || 'dashboard';
 

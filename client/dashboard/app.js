@@ -1,4 +1,4 @@
-// The dashboard: one page, #/jobs and #/jobs/{job}.
+// The dashboard is one page, with the addresses #/jobs and #/jobs/{job}.
 
 import {connection} from './connection.js';
 import {h} from './dom.js';

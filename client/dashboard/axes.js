@@ -1,10 +1,10 @@
-// What stands beside and below a chart.
+// Draws what stands beside and below a chart.
 
 import {brief, count, short} from './format.js';
 
 export const FONT = '12px system-ui, sans-serif';
 
-// All of an axis in one notation.
+// Writes all numbers of an axis in one notation.
 export function axisNumbers(splits) {
   const shown = splits.filter((y) => y != null && y !== 0).map(Math.abs);
   const least = Math.min(...shown);
@@ -17,7 +17,7 @@ export function axisNumbers(splits) {
   });
 }
 
-// Short, but never the same twice: 12.3k, and 12,340 beside 12,345.
+// Writes iterations short, but no two the same: 12.3k, or 12,340 if 12,345 stands beside it.
 export function axisIterations(splits) {
   const whole = splits.map((x) => (Number.isInteger(x) ? x : null));
   const text = (write) => whole.map((x) => (x == null ? '' : write(x)));
@@ -25,7 +25,8 @@ export function axisIterations(splits) {
   return new Set(known.map(short)).size === known.length ? text(short) : text(count);
 }
 
-// As wide as its longest number, so that none is cut; in most cases as wide as those of other charts.
+// An axis is as wide as its longest number, so that none is cut; in most cases as wide as those of
+// other charts.
 export function axisWidth(u, numbers) {
   u.ctx.save();
   u.ctx.font = FONT;
@@ -34,17 +35,17 @@ export function axisWidth(u, numbers) {
   return Math.max(62, Math.ceil(longest) + 16);
 }
 
-// The numbers that uPlot has steps for on a linear axis.
+// The least and the greatest number that uPlot has steps for on a linear axis.
 export const LEAST = 1e-14;
 export const GREATEST = 1e15;
 
-// Steps beyond: a run that diverges goes on and on.
+// Steps beyond those: a run that diverges goes on and on.
 export const HUGE_STEPS = Array.from({length: 307 - 15}, (_, e) => [1, 2, 5].map((m) => Number(`${m}e${15 + e}`))).flat();
 
 // uPlot draws no axis that none of its steps suits; logSplits needs none.
 export const ANY_STEP = [Number.MAX_VALUE];
 
-// 1, 2 and 5 of each decade, or more where little more than one is in sight.
+// Gives 1, 2 and 5 of each decade, or more where little more than one is in sight.
 export function logSplits(u, axis, min, max) {
   const decades = Math.log10(max) - Math.log10(min);
   const digits = decades > 4 ? [1] : decades > 1.2 ? [1, 2, 5] : decades > 0.4 ? [1, 1.5, 2, 3, 4, 5, 6, 8] : null;

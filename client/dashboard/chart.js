@@ -1,4 +1,5 @@
-// One chart over the iterations of a run: curves, their smoothed forms, evaluations, and marks.
+// Draws one chart over the iterations of a run: curves, their smoothed forms, evaluations, and
+// marks.
 
 /* global uPlot */
 import {ANY_STEP, FONT, GREATEST, HUGE_STEPS, LEAST, axisIterations, axisNumbers, axisWidth, logSplits} from './axes.js';
@@ -23,8 +24,9 @@ export class Chart {
   #curves = [];
   #gaps = [];      // stretches of iterations where a number is not finite
 
-  // key: under which settings are kept. colour: the first curve's. `curves()`: those there are now,
-  // {column: of Points, label, late: index 0 has none}. `source()` gives the Points to draw now.
+  // Settings are kept under `key`; the first curve has the `colour`. `curves()` gives those there
+  // are now, {column: of Points, label, late: index 0 has none}, and `source()` the Points to draw
+  // now.
   constructor({title, key, colour, height, range, history, curves, source, last, noisy = () => false,
                smoothable = false, evaluations = false, log = false}) {
     Object.assign(this, {title, key, colour, height, range, history, curves, source, last, noisy, smoothable, evaluations});
@@ -112,7 +114,7 @@ export class Chart {
     return this.smoothable && (remembered(`smooth ${this.key}`, null) ?? this.noisy());
   }
 
-  // x, the curves, and their smoothed forms.
+  // Gives x, the curves, and their smoothed forms.
   #data() {
     const points = this.source();
     const columns = this.#curves.map(({column}) => column);
@@ -146,7 +148,7 @@ export class Chart {
     setText(this.gapNote, `${of}NaN or ∞ at ${where}${more}`);
   }
 
-  // Logarithms need positive values. A step size of 0 alone (schedules end there) is left out.
+  // Logarithms need positive values. A single step size of 0 is left out, for schedules end there.
   #chooseScale(points, positions) {
     const all = this.#curves.map(({column}) => points[column]);
     const possible = !all.some((y) => positions.some((i) => y[i] < 0)) &&
@@ -199,7 +201,8 @@ export class Chart {
     };
     const linear = uPlot.paths.linear();
     const stepped = uPlot.paths.stepped({align: -1});
-    // Steps where there is room to see them: a step size holds from one iteration to the next.
+    // Draws steps where there is room to see them: a step size holds from one iteration to the
+    // next.
     const paths = (u, ...rest) => {
       const [min, max] = this.range.bounds(this.last());
       const roomy = this.key === 'step' && max - min < 2 * this.host.clientWidth;
@@ -257,7 +260,7 @@ export class Chart {
     u.setSelect({left: 0, top: 0, width: 0, height: 0}, false);
   }
 
-  // Where a curve has a gap because there is no number to draw.
+  // Marks where a curve has a gap because there is no number to draw.
   #drawGaps(u, colour) {
     const {ctx, bbox} = u;
     ctx.save();
@@ -344,7 +347,7 @@ export class Chart {
     this.host.dataset.last = this.last();
     this.#showLegend();
     this.#showReadout(this.#plot);
-    // Never axes alone.
+    // Axes are never shown alone.
     const empty = !data.slice(1).some((curve) => curve.some((y) => y != null)) && !this.#losses().length;
     setHidden(this.nothing, !empty);
     if (empty) {
@@ -355,7 +358,7 @@ export class Chart {
   }
 }
 
-// The places of numbers between two gaps, which no line would show.
+// Gives the places of numbers between two gaps, which no line would show.
 function alone(u, series) {
   const y = u.data[series];
   const places = [];

@@ -12,8 +12,8 @@ function requestId() {
   return 'dashboard-' + Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }
 
-// The Applied event, or throws a Refusal or Unreachable. `onWait` is told 'accepted' when the request
-// is kept but its iteration is long in coming, and 'lost' when the connection broke first.
+// Gives the Applied event, or throws a Refusal or Unreachable. `onWait` is told 'accepted' when the
+// request is kept but its iteration is long in coming, and 'lost' when the connection broke first.
 export async function send(job, commands, onWait = () => {}) {
   const body = {request_id: requestId(), commands};
   let lost = 0;
@@ -45,14 +45,14 @@ export function describeChange({path, old_value: before, new_value: after, relea
   return released ? `${arrow} (released to its schedule)` : arrow;
 }
 
-// "Applied at iteration 4,572: step_size 5.2e-4 → 0.001"
+// Says "Applied at iteration 4,572: step_size 5.2e-4 → 0.001".
 export function describeApplied(applied) {
   const changes = (applied.changes ?? []).map(describeChange);
   const what = changes.length ? changes : (applied.commands ?? []);
   return `Applied at iteration ${count(toNumber(applied.iteration))}: ${what.join(', ')}`;
 }
 
-// A command as asked: "set step_size to 0.01"
+// Says what a command asks: "set step_size to 0.01".
 export function describeCommand(command) {
   const [[kind, {path, value, factor} = {}] = ['command']] = Object.entries(command);
   const dial = path && dialName(path);

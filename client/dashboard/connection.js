@@ -1,5 +1,5 @@
-// Whether the server answers. Everything that talks to it reports here, by a name of its own; the
-// connection is lost while any of them is.
+// Knows whether the server answers. Everything that talks to it reports here, by a name of its own;
+// the connection is lost while any of them has lost it.
 
 class Connection extends EventTarget {
   #lost = new Map();
@@ -30,7 +30,7 @@ class Connection extends EventTarget {
     this.#change(() => this.#lost.set(source, reason));
   }
 
-  // The source is no longer there.
+  // Forgets a source that is no longer there.
   forget(source) {
     this.#change(() => this.#lost.delete(source));
   }
@@ -40,7 +40,7 @@ class Connection extends EventTarget {
     this.dispatchEvent(new Event('retry'));
   }
 
-  // Resolves when the connection is back; rejects after so many milliseconds.
+  // Resolves when the connection is back, and rejects after so many milliseconds.
   regained(limit) {
     return new Promise((resolve, reject) => {
       const check = () => {
@@ -72,7 +72,7 @@ export const connection = new Connection();
 addEventListener('online', () => connection.retry());
 document.addEventListener('visibilitychange', () => document.hidden || connection.retry());
 
-// Waits, or less: until a retry is asked for, or the signal is aborted.
+// Waits so long, or less: until a retry is asked for, or the signal is aborted.
 export function pause(millis, signal) {
   return new Promise((resolve) => {
     const done = () => {

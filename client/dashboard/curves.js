@@ -1,8 +1,8 @@
-// From iterations to what a chart draws: a window of them, at most a few rows a pixel, smoothed.
+// Makes of iterations what a chart draws: a window of them, at most a few rows a pixel, smoothed.
 
-// An exponential moving average over about `span` iterations; over fewer at the start of a run, where
-// curves are steep and an average would lag behind. Of rows that are a fair sample; values that are
-// not finite are left out, and are gaps.
+// Gives an exponential moving average over about `span` iterations; over fewer at the start of a
+// run, where curves are steep and an average would lag behind. It is taken of rows that are a fair
+// sample; values that are not finite are left out, and are gaps.
 export function smooth(points, column, span) {
   const out = new Float64Array(points.length);
   const y = points[column];
@@ -22,18 +22,18 @@ export function smooth(points, column, span) {
   return out;
 }
 
-// A span that fits so many iterations, in powers of two so that it seldom changes.
+// Gives a span that fits so many iterations, in powers of two so that it seldom changes.
 export const smoothingSpan = (iterations) => 2 ** Math.round(Math.log2(Math.max(iterations / 100, 2)));
 
-// The positions [from, to) of a window's rows, with a neighbour on either side.
+// Gives the positions [from, to) of a window's rows, with a neighbour on either side.
 export function within(points, {min, max}) {
   const from = min == null ? 0 : points.find(min);
   const to = max == null ? points.length : points.find(max + 1);
   return [Math.max(0, from - 1), Math.min(points.length, to + 1)];
 }
 
-// The positions worth drawing on so many pixels: of each bucket, for each of the columns, the least
-// and the greatest finite number and the first that is not finite, which is a gap.
+// Gives the positions worth drawing on so many pixels: of each bucket, for each of the columns, the
+// least and the greatest finite number and the first that is not finite, which is a gap.
 export function pick(points, columns, [from, to], pixels) {
   const rows = to - from;
   const positions = [];
@@ -42,7 +42,8 @@ export function pick(points, columns, [from, to], pixels) {
     return positions;
   }
   const start = points.index[from];
-  // Whole numbers of iterations, in powers of two: buckets stay put while the run goes on.
+  // Buckets have whole numbers of iterations, in powers of two, so that they stay put while the run
+  // goes on.
   const width = 2 ** Math.ceil(Math.log2((points.index[to - 1] - start) / (2 * pixels)));
   for (let i = from; i < to;) {
     const bucket = Math.floor(points.index[i] / width);
@@ -74,7 +75,8 @@ function keepEnds(y, from, end, kept) {
 // What can't be drawn is a gap.
 export const drawable = (y, log) => (Number.isFinite(y) && (!log || y > 0) ? y : null);
 
-// The stretches [first, last] of iterations in a window where a number came out that is not finite.
+// Gives the stretches [first, last] of iterations in a window where a number came out that is not
+// finite.
 export function nonFinite(points, column, [from, to]) {
   const stretches = [];
   let open = null;

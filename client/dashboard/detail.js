@@ -27,19 +27,19 @@ export class Detail {
     this.#abort?.abort();
   }
 
-  // What to draw now.
+  // Gives the Points to draw now.
   get points() {
     const [min, max] = this.range.bounds(this.history.points.lastIndex);
     const found = this.#found;
     return !this.range.whole && found && found.min <= min && max <= found.max ? found.points : this.history.points;
   }
 
-  // A row that has come since.
+  // Takes a row that has come since.
   add(row) {
     if (this.#found?.max === Infinity) this.#found.points.push(row);
   }
 
-  // The run went back.
+  // Forgets the window's rows, because the run went back.
   forget() {
     this.#found = null;
     this.#abort?.abort();
@@ -75,7 +75,7 @@ export class Detail {
       if (fine.lastIndex >= max - every || batch.at(-1)?.event === 'end') break;
     }
     abort.abort();
-    // What has come meanwhile; a window up to the end goes along with the run from here on.
+    // Takes what has come meanwhile; a window up to the end goes along with the run from here on.
     const open = to >= lastIndex;
     if (open) for (let i = points.find(fine.lastIndex + 1); i < points.length; ++i) fine.push(points.row(i));
     this.#found = {min, max: open ? Infinity : to, points: fine};

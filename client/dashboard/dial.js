@@ -69,7 +69,7 @@ export class Dial {
     this.slider.ariaValueText = brief(x);
   }
 
-  // Two decades about a value on either side; more where it was before.
+  // Shows two decades about a value on either side, or more where it was before.
   #span(decade) {
     const first = !this.slider.max;
     this.#low = Math.min(first ? Infinity : this.#low, Math.max(-12, Math.floor(decade) - 2));
@@ -86,7 +86,7 @@ export class Dial {
     }
   }
 
-  // By the slider: three digits are what a hand can mean.
+  // Takes three digits from the slider, which is what a hand can mean.
   #draw(x) {
     this.#draft = Number(x.toPrecision(3));
     this.field.value = typed(this.#draft);

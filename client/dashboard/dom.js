@@ -1,6 +1,8 @@
-// Elements by code. Text only ever goes in as text, so nothing that a job is called can be markup.
+// Makes elements by code. Text only ever goes in as text, so nothing that a job is called can be
+// markup.
 
-// h('a.name', {href: '#'}, 'text', node…): properties starting with `on` are listeners.
+// Makes an element: h('a.name', {href: '#'}, 'text', node…). Properties starting with `on` are
+// listeners.
 export function h(selector, properties = {}, ...children) {
   const [tag, ...classes] = selector.split('.');
   const element = document.createElement(tag || 'div');

@@ -1,13 +1,13 @@
-// Numbers, times and names for people.
+// Writes numbers, times and names for people.
 
 const thousands = new Intl.NumberFormat('en-US', {maximumFractionDigits: 0});
 
-// Protobuf's JSON: 64-bit integers are strings, defaults are left out, NaN is "NaN".
+// Reads protobuf's JSON: 64-bit integers are strings, defaults are left out, NaN is "NaN".
 export const toNumber = (value, absent = 0) => (value == null ? absent : Number(value));
 
 export const count = (n) => (Number.isFinite(n) ? thousands.format(n) : '–');
 
-// 19,200 → "19.2k"
+// Makes 19,200 "19.2k".
 export function short(n) {
   if (!Number.isFinite(n)) return '–';
   const magnitude = Math.abs(n);
@@ -18,7 +18,7 @@ export function short(n) {
   return trim(n.toPrecision(2));
 }
 
-// A double with as many digits; a steady width, so that live values don't dance.
+// Writes a double with as many digits, in a steady width, so that live values don't dance.
 export function value(x, digits = 4) {
   if (x == null) return '–';
   if (Number.isNaN(x)) return 'NaN';
@@ -31,21 +31,21 @@ export function value(x, digits = 4) {
   return text.replace('e+', 'e').replaceAll('-', '−').replace('e−', 'e-');
 }
 
-// The shortest text of a double to so many digits: 0.001, 9.72e-4.
+// Writes the shortest text of a double to so many digits: 0.001, 9.72e-4.
 export function brief(x, digits = 4) {
   if (x == null || !Number.isFinite(x) || x === 0) return value(x);
   return trim(value(x, digits));
 }
 
-// What can be typed in again.
+// Writes a number so that it can be typed in again.
 export const typed = (x) => (x === 0 ? '0' : trim(value(x, 6)).replace('−', '-'));
 
 const trim = (text) => text.replace(/(\.\d*?)0+(?=e|$)/, '$1').replace(/\.(?=e|$)/, '');
 
 export const percent = (fraction) => `${(100 * fraction).toFixed(2)} %`;
 
-// How many classes a confusion matrix has; 0: the metric is a number. Large ones come as `size`, with
-// their entries apart.
+// Gives how many classes a confusion matrix has; 0 means that the metric is a number. Large ones
+// come as `size`, with their entries apart.
 export const matrixSize = ({values = [], size}) => toNumber(size) || Math.round(Math.sqrt(values.length));
 
 export function metric(given) {
@@ -65,13 +65,13 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
 }
 
-// Milliseconds since 1970 of a fixed64 of nanoseconds.
+// Gives the milliseconds since 1970 of a fixed64 of nanoseconds.
 export const toMillis = (nanos) => toNumber(nanos) / 1e6;
 
 const clockTime = (millis) =>
   new Date(millis).toLocaleTimeString('en-GB', {hour: '2-digit', minute: '2-digit', second: '2-digit'});
 
-// The time of a day; of another day with its date, of another year with that too.
+// Writes the time of a day; of another day with its date, of another year with that too.
 export function moment(millis) {
   if (!millis) return '–';
   const date = new Date(millis);
@@ -85,15 +85,17 @@ export const shortName = (job) => job.replace(/^jobs\//, '');
 
 export const lastPart = (path) => path.slice(path.lastIndexOf('.') + 1);
 
-// Whose a dial or series is: of `generator.optimizer.groups.bias.step_size` the player `generator`
-// and the scope `groups.bias`; of the optimizer's own no scope, and of a run of one model no player.
+// Says whose a dial or series is: of `generator.optimizer.groups.bias.step_size` the player
+// `generator` and the scope `groups.bias`; of the optimizer's own no scope, and of a run of one
+// model no player.
 export function ownerOf(path) {
   const parts = path.split('.').slice(0, -1);
   const player = ['optimizer', 'objective'].includes(parts[0]) ? '' : parts.shift() ?? '';
   return {player, scope: parts.length > 2 || parts[0] === 'objective' ? parts.slice(1).join('.') : ''};
 }
 
-// As short as it says which: `step_size`, `groups.bias.step_size`, of a system `generator.step_size`.
+// Writes a dial's name as short as it says which: `step_size`, `groups.bias.step_size`, of a system
+// `generator.step_size`.
 export function dialName(path) {
   const {player, scope} = ownerOf(path);
   return [player, scope, lastPart(path)].filter(Boolean).join('.');

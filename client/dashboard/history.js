@@ -1,4 +1,4 @@
-// What a job's journal says, folded event by event: curves, commands, evaluations, marks, rates.
+// Folds what a job's journal says, event by event: curves, commands, evaluations, marks, rates.
 
 import {describeApplied, describeChange, describeCommand} from './commands.js';
 import {FINAL_STATES, matrixSize, toMillis, toNumber} from './format.js';
@@ -8,13 +8,13 @@ import {Rate} from './rate.js';
 const EVALUATIONS = 4000;  // kept; of those beyond, every other one of the old is forgotten
 const NEWEST = 200;        // are all kept
 
-// Why the run went back.
+// Says why the run went back.
 const CAUSES = {
   RECOMPUTED: 're-computed history differed',
   RESTARTED: 'its program was started again',
 };
 
-// A row of Points from an iteration of a journal that was read with this `every`.
+// Makes a row of Points from an iteration of a journal that was read with this `every`.
 export const rowOf = (iteration, revision, time, every = 1) => ({
   index: toNumber(iteration.index),
   sampled: toNumber(iteration.index) % every === 0 ? 1 : 0,
@@ -46,12 +46,12 @@ export class History {
   stateRevision = 0;
   #known = new Set();      // paths of all dials
 
-  // onRow(row) is told each new row, onRewound() that the run went back.
+  // onRow(row) is told of each new row, onRewound() that the run went back.
   constructor({onRow = () => {}, onRewound = () => {}} = {}) {
     Object.assign(this, {onRow, onRewound});
   }
 
-  // The last iteration, where the stream was thinned and left it out.
+  // Takes the last iteration, where the stream was thinned and left it out.
   takeLast(iteration, revision) {
     if (iteration && toNumber(iteration.index) > this.points.lastIndex) this.#push(rowOf(iteration, revision, 0));
   }
@@ -71,11 +71,11 @@ export class History {
     this.points.nameSeries(names);
   }
 
-  // The server's own fold, as of job.head_revision.
+  // Takes the server's own fold, as of job.head_revision.
   takeJob(job) {
     const head = toNumber(job.head_revision);
     this.#takeSummary(job.summary);
-    // Until the journal itself has named them: it may be read from the middle on.
+    // The job names the series until the journal itself has: it may be read from the middle on.
     if (!this.series.length && job.series) this.#nameSeries(job.series);
     if (head < this.stateRevision) return;
     this.stateRevision = head;
@@ -87,7 +87,7 @@ export class History {
     }
   }
 
-  // An event of a journal that was read with this `every`.
+  // Takes an event of a journal that was read with this `every`.
   apply(event, every = 1) {
     const revision = toNumber(event.revision);
     const time = toMillis(event.time_unix_nanos);
@@ -104,7 +104,7 @@ export class History {
     else if (event.notice) this.notices = [...this.notices.slice(1 - NEWEST), {time, ...event.notice}];
   }
 
-  // Whether it ended, or goes on, without a number to go by.
+  // Says whether the run ended, or goes on, without a number to go by.
   get diverged() {
     return this.errorReason === 'DIVERGED' || this.points.length > 0 && !Number.isFinite(this.points.value[this.points.length - 1]);
   }
@@ -119,14 +119,14 @@ export class History {
     const row = rowOf(iteration, revision, time, every);
     this.#push(row);
     this.rate.add(row);
-    // Players have theirs among the scalars.
+    // Players have their step sizes among the scalars.
     if (iteration.step_size != null && this.stepSizes.length) this.#used(this.stepSizes[0], row.step, revision);
     for (let i = 0; i < row.scalars.length && i < this.series.length; ++i) {
       if (this.#known.has(this.series[i])) this.#used(this.series[i], row.scalars[i], revision);
     }
   }
 
-  // What a step used of a dial.
+  // Takes in what a step used of a dial.
   #used(path, value, revision) {
     const dial = this.dials.get(path);
     if (!dial) this.dials.set(path, {value, overridden: false, revision});
@@ -139,11 +139,11 @@ export class History {
   }
 
   #evaluation(evaluation) {
-    // Of a matrix too large to be shown the size; of those before the newest, too.
+    // A matrix too large to be shown has its size shown; so have all matrices but the newest.
     const shown = (evaluation.metrics ?? []).map(({name, value, values, size}) => ({name, value, values, size}));
     const before = this.evaluations.at(-1);
     if (toNumber(evaluation.part) > 0 && before) {
-      // The rest of the last one; of a matrix that goes on nothing is shown.
+      // This is the rest of the last evaluation; of a matrix that goes on nothing is shown.
       const more = shown.filter(({name}) => before.metrics.at(-1)?.name !== name);
       this.evaluations[this.evaluations.length - 1] = {...before, metrics: [...before.metrics, ...more]};
       return;
@@ -175,7 +175,7 @@ export class History {
   }
 
   #applied(applied, revision, time) {
-    // Applied once more after a rewind: a line of its own.
+    // A command that is applied once more after a rewind has a line of its own.
     const key = applied.reapplied_from ? `${applied.request_id} ${revision}` : applied.request_id;
     const entry = this.commands.get(key) ?? {
       ...(this.commands.get(applied.request_id) ?? {text: (applied.commands ?? []).join(', ')}),

@@ -1,5 +1,5 @@
-// Which charts a job has: its value, step size and gradient norm, each with those of its players or
-// groups; the parts of its loss; and, folded away, whatever else its iterations tell.
+// Decides which charts a job has: its value, step size and gradient norm, each with those of its
+// players or groups; the parts of its loss; and, folded away, whatever else its iterations tell.
 
 import {Chart} from './chart.js';
 import {h, setHidden, setText} from './dom.js';
@@ -8,7 +8,7 @@ import {seriesColumn} from './points.js';
 
 const late = true;  // the starting point was made by no step
 
-// `bias` of a parameter group's series, `generator` of a player's.
+// Gives `bias` of a parameter group's series, `generator` of a player's.
 function ownerName(name) {
   const {player, scope} = ownerOf(name);
   return [player, scope.replace(/^groups\./, '')].filter(Boolean).join(' ');
@@ -19,7 +19,7 @@ const curveOf = (name, label) => ({column: seriesColumn(name), label: label || l
 export class JobCharts {
   #further = new Map();  // last part of the names → Chart
 
-  // shared: of every chart's options.
+  // `shared` are options of every chart.
   constructor(history, shared) {
     Object.assign(this, {history, shared});
     const chart = (options) => new Chart({...shared, ...options});
@@ -50,12 +50,12 @@ export class JobCharts {
     this.#drawFurther();
   }
 
-  // The series of that last name: one of each player or group.
+  // Gives the series of that last name: one of each player or group.
   #called(last) {
     return this.history.series.filter((name) => lastPart(name) === last).map((name) => curveOf(name, ownerName(name)));
   }
 
-  // The main one first, which is told by its path; of a system there is none but the players'.
+  // Gives the main step size first, which is told by its path; a system has none but the players'.
   #stepSizes() {
     const {series, stepSizes} = this.history;
     const main = stepSizes.length && !series.includes(stepSizes[0]) ? [{column: 'step', label: 'main', late}] : [];
@@ -73,7 +73,7 @@ export class JobCharts {
       (name) => !shown.has(name) && !['value', 'gradient_norm', 'step_size'].includes(lastPart(name)));
   }
 
-  // No work for what is folded away.
+  // Does no work for what is folded away.
   #drawFurther() {
     if (!this.more.open) return;
     for (const name of this.#others()) {

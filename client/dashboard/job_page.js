@@ -1,4 +1,4 @@
-// One job: its curves, live or past, and the means to steer it.
+// Shows one job: its curves, live or past, and the means to steer it.
 
 import {Actions} from './actions.js';
 import {Refusal, getJob} from './api.js';
@@ -90,7 +90,7 @@ export class JobPage {
         h('div.side', {}, this.stepDials, this.more, this.log.element, this.evaluations.element, this.notices.element)));
   }
 
-  // For as long as the page is looked at: a finished job can be deleted, a server go away.
+  // Asks for as long as the page is looked at: a finished job can be deleted, a server go away.
   async #poll() {
     const {signal} = this.#stopped;
     while (!signal.aborted) {

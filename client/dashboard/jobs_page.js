@@ -1,4 +1,4 @@
-// All jobs, newest first.
+// Shows all jobs, newest first.
 
 import {Refusal, getJob, listJobs} from './api.js';
 import {connection, pause} from './connection.js';
@@ -92,7 +92,7 @@ export class JobsPage {
     }
   }
 
-  // The last two different iterations seen.
+  // Gives the last two different iterations seen.
   #step({name, last_iteration: now}) {
     const before = this.#last.get(name);
     if (!now || before?.now.index === now.index) return before;
@@ -141,7 +141,7 @@ export class JobsPage {
         progress.value = index || 0;
         progress.ariaLabel = `Progress of ${name}`;
         setText(done, last ? count(index) + (total ? ` of ${count(total)}` : '') : total ? `of ${count(total)}` : '');
-        // Of a system each player's.
+        // A system has each player's.
         const dials = (job.dials ?? []).filter((dial) => dial.main_step_size);
         setText(cells.Value, value(last && toNumber(last.value)));
         setText(step, dials.map((dial) => brief(toNumber(dial.value), 3)).join(' / ') || '–');

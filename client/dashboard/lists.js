@@ -1,4 +1,4 @@
-// The tables beside the curves: commands, evaluations, and what else happened.
+// Shows the tables beside the curves: commands, evaluations, and what else happened.
 
 import {KeyedList, h, setHidden, setText} from './dom.js';
 import {count, matrixSize, metric, moment} from './format.js';
@@ -10,7 +10,7 @@ const CLASSES = 30;  // of a matrix that is shown whole
 // A name that may go on in the next line after a dot or an underscore.
 const breakable = (name) => name.replace(/[._]/g, '$&\u200b');
 
-// What a list leaves out, said.
+// Says what a list leaves out.
 const newest = (shown, all) => (shown < all ? `The newest ${count(shown)} of ${count(all)}.` : '');
 
 export class CommandLog {
@@ -65,7 +65,7 @@ export class EvaluationTable {
     this.drawn = null;
   }
 
-  // classes: their names, if they have any.
+  // `classes` are their names, if they have any.
   update({evaluations, evaluationsLeftOut}, classes = []) {
     const last = evaluations.at(-1);
     if (last === this.drawn) return;
@@ -87,7 +87,8 @@ export class EvaluationTable {
   }
 }
 
-// The newest confusion matrix: what is true row by row, what was taken for it column by column.
+// Shows the newest confusion matrix: what is true row by row, what was taken for it column by
+// column.
 function matrixTable(given, iteration, classes) {
   const {name, values = []} = given;
   const size = matrixSize(given);
@@ -103,7 +104,7 @@ function matrixTable(given, iteration, classes) {
       h('tr', {}, heading('row', i), all.map((j) => h('td', {}, count(Number(values[i * size + j]))))))));
 }
 
-// Warnings of the journal: a worker died, …
+// Shows the journal's warnings: a worker died, …
 export class Notices {
   constructor() {
     this.list = h('ol.log');

@@ -1,5 +1,5 @@
-// Commands (and new attempts) as marks on a chart's axis: a line up, and a pin to point at. Pins that
-// would lie on each other are one, with their number.
+// Shows commands (and new attempts) as marks on a chart's axis: a line up, and a pin to point at.
+// Pins that would lie on each other are one, with their number.
 
 import {h} from './dom.js';
 import {count, moment} from './format.js';
@@ -50,7 +50,7 @@ export function marksPlugin(getMarks, {colour, focusable}) {
     return pin;
   }
 
-  // One stop of the Tab key; the arrows go from pin to pin.
+  // The pins are one stop of the Tab key; the arrows go from pin to pin.
   function move(event, pin) {
     if (event.key === 'Escape') hideTip();
     const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
@@ -74,7 +74,7 @@ export function marksPlugin(getMarks, {colour, focusable}) {
   return {
     hooks: {
       ready: (u) => u.over.append((layer = h('div.pins'))),
-      // Below the curves.
+      // The marks lie below the curves.
       drawAxes(u) {
         const {ctx} = u;
         ctx.save();

@@ -1,12 +1,12 @@
-// A run's iterations, bounded: where they get too many, of each eight neighbours stay those with the
-// least and the greatest value and gradient norm, so that the range of a curve and each spike stay,
-// and one as a fair sample for means. A run of any length costs the same.
+// Keeps a run's iterations, bounded: where they get too many, of each eight neighbours stay those
+// with the least and the greatest value and gradient norm, so that the range of a curve and each
+// spike stay, and one as a fair sample for means. A run of any length costs the same.
 
 const COLUMNS = ['index', 'value', 'gradient', 'step', 'epoch', 'elapsed', 'samples', 'revision', 'time', 'sampled'];
 const GROUP = 8;
 const MOST_SERIES = 64;  // of a column each
 
-// The column of a series, whose name may be that of another column.
+// Gives the column of a series, whose name may be that of another column.
 export const seriesColumn = (name) => `series ${name}`;
 
 export class Points {
@@ -19,7 +19,7 @@ export class Points {
     for (const column of COLUMNS) this[column] = new Float64Array(capacity);
   }
 
-  // What the scalars of the rows to come are called; rows from before have none.
+  // Says what the scalars of the rows to come are called; rows from before have none.
   nameSeries(names) {
     this.scalars = names.slice(0, MOST_SERIES).map(seriesColumn);
     for (const column of this.scalars) {
@@ -33,7 +33,8 @@ export class Points {
     return this.length ? this.index[this.length - 1] : -1;
   }
 
-  // `sampled: 0` for a row that was chosen for being extreme: no sample that means could be taken of.
+  // `sampled: 0` marks a row that was chosen for being extreme: it is no sample that means could be
+  // taken of.
   push(row) {
     if (row.index <= this.lastIndex) this.truncate(row.index - 1);
     if (this.length === this.capacity) this.#thin();
@@ -48,7 +49,7 @@ export class Points {
     this.length = this.find(index + 1);
   }
 
-  // The position of the first iteration that is not before `index`.
+  // Gives the position of the first iteration that is not before `index`.
   find(index) {
     let low = 0;
     let high = this.length;
@@ -81,7 +82,7 @@ export class Points {
     this.thinned = true;
   }
 
-  // The positions of the least and the greatest; what is not finite counts as the greatest.
+  // Gives the positions of the least and the greatest; what is not finite counts as the greatest.
   #ends(column, from, end) {
     const size = (i) => (Number.isFinite(this[column][i]) ? this[column][i] : Infinity);
     let least = from;

@@ -1,5 +1,5 @@
-// The iterations that the charts show, all of them the same: the whole run, a window, or the run's
-// last part, which goes along with it.
+// Knows the iterations that the charts show, all of them the same: the whole run, a window, or the
+// run's last part, which goes along with it.
 
 export class Range extends EventTarget {
   #window = null;  // [min, max]
@@ -9,7 +9,7 @@ export class Range extends EventTarget {
     return this.#window == null && this.#part == null;
   }
 
-  // The part that is followed; null: none.
+  // Gives the part that is followed; null if none is.
   get part() {
     return this.#part;
   }
@@ -28,7 +28,7 @@ export class Range extends EventTarget {
     this.#change(null, null);
   }
 
-  // About the middle, or by a part of the width, out of `last` iterations.
+  // Zooms about the middle, or by a part of the width, out of `last` iterations.
   zoom(factor, last) {
     const [min, max] = this.bounds(last);
     const half = ((max - min) / 2) * factor;

@@ -1,4 +1,4 @@
-// How fast a run is now: over the last seconds of computing time (pauses excluded).
+// Knows how fast a run is now: over the last seconds of computing time (pauses excluded).
 
 import {toNumber} from './format.js';
 
@@ -30,7 +30,7 @@ export class Rate {
     return first === last ? [rows[0], last] : [first, last];
   }
 
-  // Iterations a second, NaN if not known.
+  // Gives iterations a second, NaN if that is not known.
   get iterations() {
     return this.#per('index');
   }
@@ -45,7 +45,7 @@ export class Rate {
   }
 }
 
-// Of a whole run, from its last iteration: for lists and finished jobs.
+// Gives the rate of a whole run, from its last iteration: for lists and finished jobs.
 export function meanRate(iteration) {
   const elapsed = toNumber(iteration?.elapsed_seconds);
   return elapsed > 0

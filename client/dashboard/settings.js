@@ -1,4 +1,4 @@
-// Small preferences, kept in the browser; without storage they hold for the page's life.
+// Keeps small preferences in the browser; without storage they hold for the page's life.
 
 const kept = new Map();
 
@@ -17,6 +17,6 @@ export function remember(key, value) {
   try {
     localStorage.setItem(`descent ${key}`, JSON.stringify(value));
   } catch {
-    // Private windows may refuse.
+    // Private windows may refuse to store.
   }
 }

@@ -1,5 +1,5 @@
-// Server-sent events from a fetch, rather than EventSource: it sees keep-alives, errors with their
-// sentences, and takes thousands of messages at a time.
+// Reads server-sent events from a fetch, rather than by EventSource: so it sees keep-alives, errors
+// with their sentences, and takes thousands of messages at a time.
 
 // Yields an array of {id, event, data} per chunk received; an empty one for a keep-alive. A message
 // of an id alone has no data: there is nothing new up to that cursor.

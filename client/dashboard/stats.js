@@ -1,4 +1,4 @@
-// A job's figures at a glance.
+// Shows a job's figures at a glance.
 
 import {h, setText} from './dom.js';
 import {count, duration, metric, short, stateName, toMillis, toNumber, value} from './format.js';
@@ -8,7 +8,7 @@ export function stateBadge() {
   const element = h('span.state');
   return {
     element,
-    // diverged: its last value is no finite number, so that even a success is none.
+    // `diverged` says that its last value is no finite number, so that even a success is none.
     update(state, {diverged = false} = {}) {
       setText(element, diverged ? `${stateName(state)}, diverged` : stateName(state));
       element.className = `state ${(state ?? 'unknown').toLowerCase()}`;

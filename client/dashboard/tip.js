@@ -1,4 +1,4 @@
-// One small window of text beside whatever is pointed at.
+// Shows one small window of text beside whatever is pointed at.
 
 import {h} from './dom.js';
 

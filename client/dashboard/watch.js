@@ -18,14 +18,14 @@ const ALL_BUT_ITERATIONS = [
   'command_rejected', 'state_changed', 'checkpoint_saved', 'rewound', 'notice',
 ];
 
-// 1, 2, 5, 10, 20, …: the first that is not less.
+// Gives of 1, 2, 5, 10, 20, … the first that is not less.
 export function nice(x) {
   if (!(x > 1)) return 1;
   const decade = 10 ** Math.floor(Math.log10(x));
   return decade * [1, 2, 5, 10].find((m) => m * decade >= x);
 }
 
-// Every how many: 1, or so that about `most` of `count` iterations come.
+// Gives every how many iterations one is asked for: 1, or so that about `most` of `count` come.
 export const thinning = (count, most) => (count <= most ? 1 : nice((OF_A_STRETCH * count) / most));
 
 // Which of the iterations to ask for: every one, unless they are more than a chart can use or come
@@ -41,12 +41,13 @@ function chooseEvery(job, lastIndex, pace = NaN) {
   return history > live ? {every: history, history: true} : {every: live, history: false};
 }
 
-// How fast a run goes at the head of its journal, over spells of two seconds: not how fast what was
-// there before is read. What it was like once is not what it is like for ever.
+// Measures how fast a run goes at the head of its journal, over spells of two seconds; how fast
+// what was there before is read does not count. What it was like once is not what it is like for
+// ever.
 class Pace {
   #start = null;  // {index, time} of the spell
 
-  // Iterations a second at the end of a spell, else NaN.
+  // Gives iterations a second at the end of a spell, else NaN.
   at(index, time = performance.now()) {
     if (!this.#start || index < this.#start.index) this.#start = {index, time};
     const millis = time - this.#start.time;
@@ -65,8 +66,9 @@ export class Watch {
   #pace = NaN;  // iterations a second, as last seen
   #source = `watch ${Math.random()}`;
 
-  // onEvents(events, every) gets them in order, read with this `every`; onEnd() after the last; onRefusal(error) if there is no
-  // such job; onReset() if another job has its name now; onJob(job) whenever it was looked up.
+  // onEvents(events, every) gets them in order, read with this `every`; onEnd() comes after the
+  // last; onRefusal(error) if there is no such job; onReset() if another job has its name now;
+  // onJob(job) whenever it was looked up.
   constructor(job, {onEvents, onEnd, onRefusal, onReset, onJob}) {
     Object.assign(this, {job, onEvents, onEnd, onRefusal, onReset, onJob});
     this.#run();
@@ -102,7 +104,7 @@ export class Watch {
       } catch (error) {
         this.#pace = NaN;
         if (this.#stopped.signal.aborted) return;
-        // For good: there is no such job, or its journal is damaged.
+        // This is for good: there is no such job, or its journal is damaged.
         if (error instanceof Refusal && (error.code === 404 || error.code === 403 || error.status === 'DATA_LOSS')) {
           return this.onRefusal(error);
         }
@@ -113,7 +115,8 @@ export class Watch {
     }
   }
 
-  // One connection. True: the journal has ended. False: connect again, nothing is wrong.
+  // Follows over one connection. True: the journal has ended. False: connect again, nothing is
+  // wrong.
   async #follow() {
     this.#stream = new AbortController();
     const {signal} = this.#stream;
@@ -173,7 +176,7 @@ export class Watch {
     return created !== this.created || this.cursor > toNumber(head);
   }
 
-  // What to ask for, and up to which revision before asking anew.
+  // Gives what to ask for, and up to which revision before asking anew.
   #query(job) {
     const compacted = toNumber(job.compacted_revision);
     const after = this.cursor;
