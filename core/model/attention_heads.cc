@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/core/IListRef.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/_softmax_backward_data.h"
 #include "ATen/ops/cat.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/core/IListRef.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/cat.h"
 #include "absl/status/status.h"

@@ -10,7 +10,7 @@ def _fuzz_binary(ctx):
     context = cc_common.merge_cc_infos(
         direct_cc_infos = [d[CcInfo] for d in ctx.attr.deps],
     ).compilation_context
-    flags = list(_FLAGS)
+    flags = _FLAGS + ["-D" + d for d in context.defines.to_list()]
     for include in context.quote_includes.to_list():
         flags += ["-iquote", include]
     for include in context.includes.to_list():

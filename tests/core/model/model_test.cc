@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/core/IListRef.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/arange.h"
 #include "ATen/ops/cat.h"

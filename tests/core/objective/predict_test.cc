@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ATen/TensorOperators.h"
+#include "ATen/core/IListRef.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/cat.h"
 #include "ATen/ops/ones.h"

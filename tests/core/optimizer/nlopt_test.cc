@@ -9,6 +9,7 @@
 
 #include "ATen/CPUGeneratorImpl.h"
 #include "ATen/TensorOperators.h"
+#include "ATen/core/IListRef.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/cat.h"
 #include "ATen/ops/linalg_lstsq.h"

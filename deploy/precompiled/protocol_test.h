@@ -1,0 +1,6 @@
+// What the tests of such sources read first.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "deploy/precompiled/protocol.h"
