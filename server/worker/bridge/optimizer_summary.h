@@ -17,8 +17,8 @@ namespace api = ::descent::v1;
 void SummarizeOptimizer(const api::Spec& spec, const Model& model, ModelRun* run,
                         api::SpecSummary* summary);
 
-// Whether all of the model's parameters are frozen, by groups and wrappers together. The options must
-// be valid for it.
+// Whether all of the model's parameters are frozen, by groups and wrappers together. The options
+// must be valid for it.
 bool MovesNothing(const OptimizerOptions& optimizer, const Model& model);
 
 }  // namespace descent::worker
