@@ -1,3 +1,5 @@
+// `CliTest` runs command lines in the test's own process, against a service that answers what the
+// test says, and has files in a folder of the test's own.
 #ifndef DESCENT_TESTS_CLIENT_CLI_CLI_FIXTURE_H_
 #define DESCENT_TESTS_CLIENT_CLI_CLI_FIXTURE_H_
 
@@ -38,8 +40,6 @@ struct Place {
   std::function<void(const std::string& shown)> on_flush = {};
 };
 
-// Command lines in this process, against a service that answers what the test says, and files in a
-// folder of the test's own.
 class CliTest : public ::testing::Test {
  protected:
   CliTest() {
