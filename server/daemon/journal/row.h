@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "descent/v1/event.pb.h"
 
@@ -31,6 +32,15 @@ struct Row {
 };
 
 using RowPtr = std::shared_ptr<const Row>;
+
+// Gives the bytes of the iterations among the rows: what a journal's retention bounds.
+inline int64_t IterationBytes(const std::vector<RowPtr>& rows) {
+  int64_t bytes = 0;
+  for (const RowPtr& row : rows) {
+    if (row->kind == v1::ITERATION) bytes += static_cast<int64_t>(row->entries.size());
+  }
+  return bytes;
+}
 
 }  // namespace descent::daemon
 

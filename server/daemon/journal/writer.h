@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "server/common/mutex.h"
 #include "server/daemon/journal/database_files.h"
@@ -73,6 +75,9 @@ class Writer {
   Journal::Statistics statistics() const;
 
  private:
+  // How often idle journals give back their tails.
+  static constexpr int64_t kSweepNanos = 10'000'000'000;
+
   using Operations = std::vector<Operation>;
   using JournalPtr = std::shared_ptr<StoredJournal>;
 
@@ -86,6 +91,8 @@ class Writer {
   absl::Status TryCommit(Operations& operations, bool alone);
   // Answers what is not written.
   static void Refuse(Operations& operations, const absl::Status& status);
+  // Whether somebody waits for it who has other things to do: see the class.
+  static bool IsImpatient(Operation::Kind kind);
   // Takes what does not wait for room out of `operations`; DoWithoutRoom answers it.
   static Operations TakeImpatient(Operations& operations);
   void DoWithoutRoom(Operations impatient, const absl::Status& full);
@@ -111,11 +118,9 @@ class Writer {
   void HeadsAreNoted();
 
   // Runs `body` as one durable transaction. Waits for other programs' locks.
-  template <class Body>
-  absl::Status Transact(Body body);
+  absl::Status Transact(absl::FunctionRef<absl::Status()> body);
   // Calls `step` until no other program has the database locked, or until Stop.
-  template <class Step>
-  absl::Status WaitForLock(Step step);
+  absl::Status WaitForLock(absl::FunctionRef<absl::Status()> step);
   absl::Status RemoveSome();
   absl::Status ShrinkSome();
   void Count(int64_t events, int64_t bytes, int64_t nanos);
