@@ -16,9 +16,7 @@ constexpr int64_t kDefaultRetention = int64_t{1} << 30;
 }  // namespace
 
 void Position::Follow(const v1::Event& event) {
-  if (event.has_series()) {
-    series.assign(event.series().names().begin(), event.series().names().end());
-  } else if (event.has_rewound()) {
+  if (event.has_rewound()) {
     lineage.Rewind(event.rewound().to_iteration(), event.rewound().to_branch());
     head_iteration = event.rewound().to_iteration();
   }
@@ -50,7 +48,7 @@ const JobFold& Appender::seen() const {
 v1::Event Appender::NewEvent() const {
   v1::Event event;
   event.set_time_unix_nanos(static_cast<uint64_t>(clock_->WallNanos()));
-  event.set_attempt(pending().light().attempt());
+  event.set_attempt(pending().core().attempt());
   event.set_branch(lineage().branch());
   return event;
 }
@@ -145,6 +143,7 @@ void Appender::Land(const absl::Status& status, const Commit& commit) {
   bytes_in_flight_ -= commit.bytes;
   if (!status.ok()) return;
   for (const v1::Event& event : commit.events) durable_.Apply(event);
+  durable_.ShareNames(pending());
 }
 
 }  // namespace descent::daemon

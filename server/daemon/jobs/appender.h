@@ -27,8 +27,7 @@ struct Position {
 
   JobFold fold;  // what people see
   Lineage lineage;
-  std::vector<std::string> series;  // their names, as the newest event of them gave them
-  int64_t head_iteration = -1;      // of the present history; −1: none
+  int64_t head_iteration = -1;  // of the present history; −1: none
   int64_t last_iteration_revision = 0;
 };
 
@@ -73,7 +72,7 @@ class Appender {
   // The fold that people see.
   const JobFold& seen() const;
   const Lineage& lineage() const { return pending_.lineage; }
-  const std::vector<std::string>& series() const { return pending_.series; }
+  const std::vector<std::string>& series() const { return pending().series(); }
   int64_t head_iteration() const { return pending_.head_iteration; }
   // Of the last new iteration; 0: none.
   int64_t last_iteration_revision() const { return pending_.last_iteration_revision; }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 
 #include "proto/rules/names.h"
 #include "server/daemon/jobs/dials.h"
@@ -19,6 +21,14 @@ template <class Items>
 void TakeFirst(int most, Items* items) {
   if (items->size() > most) items->erase(items->begin() + most, items->end());
 }
+
+std::shared_ptr<std::vector<std::string>> FirstOf(int most, const std::vector<std::string>& names) {
+  const auto count = static_cast<ptrdiff_t>(std::min(names.size(), static_cast<size_t>(most)));
+  return std::make_shared<std::vector<std::string>>(names.begin(), names.begin() + count);
+}
+
+// A message keeps the room of what is taken out of it; a copy does not.
+void Compact(v1::Job* job) { v1::Job(*job).Swap(job); }
 
 }  // namespace
 
@@ -45,32 +55,61 @@ JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {
   given->mutable_summary()->Swap(light_.mutable_summary());
   light_.clear_spec();
   light_.clear_summary();
+  for (const v1::DialState& dial : light_.dials()) {
+    paths_->push_back(dial.path());
+    dials_.push_back({.value = dial.value(), .overridden = dial.overridden()});
+  }
+  series_->assign(light_.series().begin(), light_.series().end());
+  light_.clear_dials();
+  light_.clear_series();
+  Compact(&light_);
   Give(std::move(given));
 }
 
 // Older stores lack what was added since.
 void JobFold::Give(std::shared_ptr<v1::Job> given) {
   if (given->has_summary()) FindStepSizes(given->spec(), given->mutable_summary());
-  for (v1::DialState& dial : *light_.mutable_dials()) {
-    dial.set_main_step_size(std::ranges::count(given->summary().step_sizes(), dial.path()) > 0);
-  }
   given_ = std::move(given);
+  for (size_t i = 0; i < dials_.size(); ++i) {
+    dials_[i].is_main_step_size = IsMainStepSize((*paths_)[i]);
+  }
+}
+
+bool JobFold::IsMainStepSize(const std::string& path) const {
+  return std::ranges::count(given_->summary().step_sizes(), path) > 0;
 }
 
 void JobFold::RecallSeries(const std::vector<std::string>& names) {
-  if (!light_.series().empty()) return;
-  light_.mutable_series()->Assign(names.begin(), names.end());
+  if (series_->empty()) series_ = std::make_shared<std::vector<std::string>>(names);
+}
+
+void JobFold::ShareNames(const JobFold& other) {
+  if (paths_ != other.paths_ && *paths_ == *other.paths_) paths_ = other.paths_;
+  if (series_ != other.series_ && *series_ == *other.series_) series_ = other.series_;
+}
+
+v1::Job JobFold::light() const {
+  v1::Job job = light_;
+  for (size_t i = 0; i < dials_.size(); ++i) {
+    v1::DialState* dial = job.add_dials();
+    dial->set_path((*paths_)[i]);
+    dial->set_value(dials_[i].value);
+    dial->set_overridden(dials_[i].overridden);
+    dial->set_main_step_size(dials_[i].is_main_step_size);
+  }
+  job.mutable_series()->Assign(series_->begin(), series_->end());
+  return job;
 }
 
 v1::Job JobFold::Full() const {
-  v1::Job job = light_;
+  v1::Job job = light();
   if (given_->has_spec()) *job.mutable_spec() = given_->spec();
   if (given_->has_summary()) *job.mutable_summary() = given_->summary();
   return job;
 }
 
 v1::Job JobFold::Stored() const {
-  v1::Job job = light_;
+  v1::Job job = light();
   if (job.has_last_evaluation()) LeaveOutMatrices(0, job.mutable_last_evaluation());
   return job;
 }
@@ -83,21 +122,22 @@ void JobFold::Shrink(int most) {
   }
   given_ = std::move(given);
   series_dials_ = std::vector<int>();
-  v1::Job light = light_;
-  TakeFirst(most, light.mutable_dials());
-  TakeFirst(most, light.mutable_series());
+  paths_ = FirstOf(most, *paths_);
+  series_ = FirstOf(most, *series_);
+  dials_ =
+      std::vector<Dial>(dials_.begin(), dials_.begin() + static_cast<ptrdiff_t>(paths_->size()));
   if (most == 0) {
-    light.clear_last_iteration();
-    light.clear_last_evaluation();
+    light_.clear_last_iteration();
+    light_.clear_last_evaluation();
   }
-  if (light.has_last_iteration())
-    TakeFirst(most, light.mutable_last_iteration()->mutable_scalars());
-  if (light.has_last_evaluation()) {
-    TakeFirst(most, light.mutable_last_evaluation()->mutable_metrics());
-    LeaveOutMatrices(0, light.mutable_last_evaluation());
+  if (light_.has_last_iteration()) {
+    TakeFirst(most, light_.mutable_last_iteration()->mutable_scalars());
   }
-  // Copied, as a message keeps the room of what is taken out of it.
-  v1::Job(light).Swap(&light_);
+  if (light_.has_last_evaluation()) {
+    TakeFirst(most, light_.mutable_last_evaluation()->mutable_metrics());
+    LeaveOutMatrices(0, light_.mutable_last_evaluation());
+  }
+  Compact(&light_);
 }
 
 void JobFold::Apply(const v1::Event& event) {
@@ -119,7 +159,8 @@ void JobFold::Apply(const v1::Event& event) {
       light_.set_attempt(event.attempt());
       break;
     case v1::Event::kSeries:
-      *light_.mutable_series() = event.series().names();
+      series_ = std::make_shared<std::vector<std::string>>(event.series().names().begin(),
+                                                           event.series().names().end());
       series_dials_.clear();
       break;
     case v1::Event::kIteration:
@@ -130,9 +171,9 @@ void JobFold::Apply(const v1::Event& event) {
       break;
     case v1::Event::kCommandApplied:
       for (const v1::Change& change : event.command_applied().changes()) {
-        v1::DialState* dial = Dial(change.path());
-        dial->set_value(change.new_value());
-        dial->set_overridden(!change.released());
+        Dial& dial = dials_[FindDial(change.path())];
+        dial.value = change.new_value();
+        dial.overridden = !change.released();
       }
       break;
     case v1::Event::kStateChanged: {
@@ -191,7 +232,7 @@ void JobFold::ApplyEvaluation(const v1::Evaluated& evaluation) {
 void JobFold::ApplyIteration(const v1::Iteration& iteration) {
   *light_.mutable_last_iteration() = iteration;
   if (iteration.has_step_size() && !given_->summary().step_sizes().empty()) {
-    Dial(given_->summary().step_sizes(0))->set_value(iteration.step_size());
+    dials_[FindDial(given_->summary().step_sizes(0))].value = iteration.step_size();
   }
   if (iteration.scalars().empty()) return;
   if (series_dials_.empty()) FindSeriesDials();
@@ -199,34 +240,45 @@ void JobFold::ApplyIteration(const v1::Iteration& iteration) {
       std::min(series_dials_.size(), static_cast<size_t>(iteration.scalars_size()));
   for (size_t i = 0; i < count; ++i) {
     if (series_dials_[i] < 0) continue;
-    light_.mutable_dials(series_dials_[i])->set_value(iteration.scalars(static_cast<int>(i)));
+    dials_[static_cast<size_t>(series_dials_[i])].value = iteration.scalars(static_cast<int>(i));
   }
 }
 
 void JobFold::FindSeriesDials() {
   const auto& dials = given_->summary().dials();
   const std::set<std::string_view> known(dials.begin(), dials.end());
-  for (const std::string& name : light_.series()) {
-    series_dials_.push_back(known.contains(name) ? DialIndex(name) : -1);
+  std::unordered_map<std::string, size_t> places;
+  for (size_t i = 0; i < paths_->size(); ++i) places.try_emplace((*paths_)[i], i);
+  for (const std::string& name : *series_) {
+    if (!known.contains(name)) {
+      series_dials_.push_back(-1);
+      continue;
+    }
+    const auto [place, is_new] = places.try_emplace(name, dials_.size());
+    if (is_new) AddDial(name);
+    series_dials_.push_back(static_cast<int>(place->second));
   }
 }
 
-int JobFold::DialIndex(const std::string& path) {
-  for (int i = 0; i < light_.dials_size(); ++i) {
-    if (light_.dials(i).path() == path) return i;
-  }
-  v1::DialState* dial = light_.add_dials();
-  dial->set_path(path);
-  dial->set_main_step_size(std::ranges::count(given_->summary().step_sizes(), path) > 0);
-  return light_.dials_size() - 1;
+size_t JobFold::FindDial(const std::string& path) {
+  const auto found = std::ranges::find(*paths_, path);
+  if (found == paths_->end()) return AddDial(path);
+  return static_cast<size_t>(found - paths_->begin());
+}
+
+size_t JobFold::AddDial(const std::string& path) {
+  if (paths_.use_count() > 1) paths_ = std::make_shared<std::vector<std::string>>(*paths_);
+  paths_->push_back(path);
+  dials_.push_back({.is_main_step_size = IsMainStepSize(path)});
+  return dials_.size() - 1;
 }
 
 // The branch it was made on is the newest that has one of its iteration: a rewind takes the fold's
 // evaluation along.
 JobFold WithMatrices(JobJournal& journal, JobFold fold) {
   if (!fold.LacksMatrices()) return fold;
-  const int64_t iteration = fold.light().last_evaluation().iteration();
-  for (int32_t branch = fold.light().branch(); branch >= 0; --branch) {
+  const int64_t iteration = fold.core().last_evaluation().iteration();
+  for (int32_t branch = fold.core().branch(); branch >= 0; --branch) {
     const auto rows = journal.FindEvaluations(branch, iteration);
     if (!rows.ok()) return fold;  // the fold is good without
     if (rows->empty()) continue;

@@ -47,9 +47,15 @@ class JobFold {
   void RecallSeries(const std::vector<std::string>& names);
 
   // Without spec and summary.
-  const v1::Job& light() const { return light_; }
+  v1::Job light() const;
+  // The same without dials and series: for what is asked often.
+  const v1::Job& core() const { return light_; }
+  const std::vector<std::string>& series() const { return *series_; }
   const v1::Job& given() const { return *given_; }  // spec and summary alone
   v1::Job Full() const;
+
+  // Shares the other fold's names, where they are the same.
+  void ShareNames(const JobFold& other);
 
   v1::JobState state() const { return light_.state(); }
   bool is_final() const { return rules::IsFinal(light_.state()); }
@@ -58,12 +64,26 @@ class JobFold {
   void Give(std::shared_ptr<v1::Job> given);
   void ApplyIteration(const v1::Iteration& iteration);
   void FindSeriesDials();
-  int DialIndex(const std::string& path);
-  v1::DialState* Dial(const std::string& path) { return light_.mutable_dials(DialIndex(path)); }
+  // Its place among dials_.
+  size_t FindDial(const std::string& path);
+  size_t AddDial(const std::string& path);
+  bool IsMainStepSize(const std::string& path) const;
 
-  v1::Job light_;
+  // What a DialState has besides its path.
+  struct Dial {
+    double value = 0;
+    bool overridden = false;
+    bool is_main_step_size = false;
+  };
+  // There may be thousands, which copies share: a vector is changed by its only owner alone.
+  using Names = std::shared_ptr<std::vector<std::string>>;
+
+  v1::Job light_;  // without dials and series
   std::shared_ptr<const v1::Job> given_;
-  // For each of light_.series() its place among light_.dials(), or −1; empty: not looked for yet.
+  Names paths_ = std::make_shared<std::vector<std::string>>();  // of dials_
+  std::vector<Dial> dials_;
+  Names series_ = std::make_shared<std::vector<std::string>>();
+  // For each of series_ its place among dials_, or −1; empty: not looked for yet.
   std::vector<int> series_dials_;
 };
 

@@ -130,7 +130,7 @@ v1::JobState Job::durable_state() const {
 
 // Not a later namesake's.
 std::string Job::CacheKey() const {
-  return absl::StrCat(id_, "/", present().light().create_time_unix_nanos());
+  return absl::StrCat(id_, "/", present().core().create_time_unix_nanos());
 }
 
 void Job::Rest() {

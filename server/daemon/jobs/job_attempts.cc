@@ -319,7 +319,7 @@ v1::Event Job::NewRewound(const Attempt::Base& base, v1::Rewound::Cause cause,
   rewound.set_to_iteration(base.iteration);
   rewound.set_cause(cause);
   rewound.set_from_branch(appender_.lineage().branch());
-  rewound.set_to_branch(present().light().branch() + 1);
+  rewound.set_to_branch(present().core().branch() + 1);
   rewound.set_checkpoint(base.checkpoint);
   rewound.set_detail(detail);
   rewound.set_from_iteration(appender_.head_iteration());

@@ -69,11 +69,15 @@ absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
   RequestBook& book = history.book;
   CheckpointShelf& shelf = history.shelf;
   Attempt& attempt = history.attempt;
-  const int64_t snapshot_revision = position.fold.light().head_revision();
+  const int64_t snapshot_revision = position.fold.core().head_revision();
   int64_t iteration = -1;  // the last one that an event speaks of
+  std::vector<std::string> series;
   size_t many = kManyCheckpoints;
   // Event by event: those of a long job would not fit into memory together.
   absl::Status read = ReadEvents(OtherKinds(), [&](const v1::Event& event) {
+    if (event.has_series()) {
+      series.assign(event.series().names().begin(), event.series().names().end());
+    }
     position.Follow(event);
     book.Apply(event);
     book.Durable(event);
@@ -101,17 +105,17 @@ absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
   if (!read.ok()) return read;
   ForgetRemoved(Folder(), KeptOf(position.fold), &shelf);
   JobFold& fold = position.fold;
-  fold.RecallSeries(position.series);
+  fold.RecallSeries(series);
   // The last iteration: whatever follows the snapshot is iterations alone, as every other append
   // brings a snapshot; else it is where the snapshot says.
   absl::StatusOr<std::vector<RowPtr>> last = journal_->Read(journal_->head_revision() - 1, 1, {});
   if (!last.ok()) return last.status();
   RowPtr row = last->empty() ? nullptr : last->back();
   const bool at_head = row != nullptr && row->kind == v1::ITERATION;
-  const int64_t index = at_head                             ? row->last_iteration
-                        : fold.light().has_last_iteration() ? fold.light().last_iteration().index()
-                        : snapshot_revision == 0            ? iteration  // the fold was made anew
-                                                            : -1;
+  const int64_t index = at_head                            ? row->last_iteration
+                        : fold.core().has_last_iteration() ? fold.core().last_iteration().index()
+                        : snapshot_revision == 0           ? iteration  // the fold was made anew
+                                                           : -1;
   position.head_iteration = index;
   if (!at_head) {
     // Not there: thinned away, or nothing was computed since a rewind to the starting point.
@@ -124,8 +128,8 @@ absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
       absl::StatusOr<v1::Event> event = ParseEntry(entry);
       if (!event.ok()) return event.status();
       position.last_iteration_revision = event->revision();
-      if (event->revision() > snapshot_revision || !fold.light().has_last_iteration()) {
-        const int64_t head = fold.light().head_revision();
+      if (event->revision() > snapshot_revision || !fold.core().has_last_iteration()) {
+        const int64_t head = fold.core().head_revision();
         fold.Apply(*event);
         fold.set_head_revision(std::max(head, event->revision()));
       }

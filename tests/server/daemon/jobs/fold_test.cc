@@ -64,7 +64,8 @@ TEST_P(FoldTest, TellsEachDialByItsOwnPath) {
   EXPECT_THAT(fold.given().summary().step_sizes(),
               ElementsAreArray(expected["step_sizes"].get<std::vector<std::string>>()));
   std::vector<std::string> main;
-  for (const v1::DialState& dial : fold.light().dials()) {
+  const v1::Job light = fold.light();
+  for (const v1::DialState& dial : light.dials()) {
     if (dial.main_step_size()) main.push_back(dial.path());
   }
   EXPECT_THAT(main, testing::UnorderedElementsAreArray(
@@ -105,6 +106,71 @@ TEST_P(FoldTest, TakesWhatOlderStoresHave) {
   fold.RecallSeries(series);
   for (size_t i = events.size() / 2 + 1; i < events.size(); ++i) fold.Apply(events[i]);
   EXPECT_EQ(fold.Full().DebugString(), whole.Full().DebugString());
+}
+
+// Thousands of names, in the durable and in the pending fold of a job.
+TEST(JobFoldTest, FoldsOfOneJournalShareTheirNames) {
+  std::vector<v1::Event> events(3);
+  v1::Created& created = *events[0].mutable_created();
+  created.mutable_summary()->add_step_sizes("dial.0");
+  for (int i = 0; i < 3000; ++i) {
+    const std::string name = "dial." + std::to_string(i);
+    created.mutable_summary()->add_dials(name);
+    events[1].mutable_series()->add_names(name);
+    events[2].mutable_iteration()->add_scalars(i);
+  }
+  JobFold pending("a");
+  JobFold durable("a");
+  for (const v1::Event& event : events) {
+    pending.Apply(event);
+    durable.Apply(event);
+  }
+  EXPECT_NE(&durable.series(), &pending.series());
+  durable.ShareNames(pending);
+  EXPECT_EQ(&durable.series(), &pending.series());
+  EXPECT_EQ(durable.Full().DebugString(), pending.Full().DebugString());
+  EXPECT_EQ(durable.light().dials(2999).value(), 2999);
+  EXPECT_TRUE(durable.light().dials(0).main_step_size());
+
+  // What one of them learns is its own until the other has heard of it.
+  v1::Event applied;
+  applied.mutable_command_applied()->add_changes()->set_path("another");
+  pending.Apply(applied);
+  EXPECT_EQ(pending.light().dials_size(), 3001);
+  EXPECT_EQ(durable.light().dials_size(), 3000);
+  durable.Apply(applied);
+  durable.ShareNames(pending);
+  EXPECT_EQ(durable.Full().DebugString(), pending.Full().DebugString());
+}
+
+TEST(JobFoldTest, ShrinksToWhatIsAskedForAgainAndAgain) {
+  JobFold fold("a");
+  v1::Event created;
+  created.mutable_created()->mutable_spec()->mutable_checkpoints()->set_keep(7);
+  created.mutable_created()->mutable_spec()->mutable_optimizer()->mutable_adam();
+  (*created.mutable_created()->mutable_labels())["team"] = "vision";
+  v1::Event series;
+  v1::Event iteration;
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "dial." + std::to_string(i);
+    created.mutable_created()->mutable_summary()->add_dials(name);
+    series.mutable_series()->add_names(name);
+    iteration.mutable_iteration()->add_scalars(i);
+  }
+  v1::Event end;
+  end.mutable_state_changed()->set_state(v1::SUCCEEDED);
+  for (const v1::Event& event : {created, series, iteration, end}) fold.Apply(event);
+  fold.Shrink(2);
+  EXPECT_EQ(fold.light().dials_size(), 2);
+  EXPECT_EQ(fold.light().series_size(), 2);
+  EXPECT_EQ(fold.light().last_iteration().scalars_size(), 2);
+  fold.Shrink(0);
+  EXPECT_EQ(fold.light().dials_size(), 0);
+  EXPECT_FALSE(fold.light().has_last_iteration());
+  EXPECT_EQ(fold.light().labels().at("team"), "vision");
+  EXPECT_EQ(fold.state(), v1::SUCCEEDED);
+  EXPECT_EQ(fold.given().spec().checkpoints().keep(), 7);
+  EXPECT_FALSE(fold.given().spec().has_optimizer());
 }
 
 }  // namespace
