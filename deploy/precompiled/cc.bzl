@@ -1,7 +1,8 @@
 """cc_library, cc_binary and cc_test whose sources begin with a precompiled header, chosen by their deps.
 
 Whoever depends on LibTorch or on the protocol reads the same hundred thousand lines before the first one of
-his own: two thirds of all compilation. Sources still include what they use: clang-tidy, the fuzz targets
+his own: two thirds of all compilation. A target that reads them through its deps alone says so by
+`precompiled = "tensor"`. Sources still include what they use: clang-tidy, the fuzz targets
 and other compilers read them without any of this.
 """
 
@@ -23,8 +24,8 @@ def _chosen(deps, copts):
     if copts == KERNEL_COPTS and name == "tensor":
         return name + "_kernel"
 
-    # Other flags of a target's own may change code or macros: then nothing precompiled would be read.
-    return None if copts else name
+    # Others of a target's own flags may change macros: then nothing precompiled would be read.
+    return name if not [c for c in copts if c != "-ffp-contract=off"] else None
 
 def _with_header(rule, name, deps = [], copts = [], srcs = [], precompiled = None, **kwargs):
     compiles = [s for s in srcs if s.endswith(".cc")] if type(srcs) == type([]) else srcs
