@@ -53,10 +53,7 @@ class Connections {
     waiting_.remove(stream);
     streams_.erase(stream);
     open_ = static_cast<int64_t>(streams_.size());
-    if (lent_.erase(stream) == 0) return;
-    error_code closed;
-    const int fd = stream->socket().is_open() ? stream->socket().release(closed) : -1;
-    if (fd >= 0 && !closed) held_.TakeBack(fd);
+    TakeBack(stream);
   }
 
   // The connection's request is awaited, or half there: it may be closed for another's sake.
@@ -81,7 +78,7 @@ class Connections {
         waiting_, [this](beast::tcp_stream* stream) { return lent_.contains(stream); });
     if (oldest == waiting_.end()) return false;
     Dismiss(*oldest, OutOfDescriptors());
-    return true;
+    return held_.Lend();
   }
   // Holds again what is missing, as far as there are descriptors.
   void HoldDescriptors() { held_.Fill(); }
@@ -145,9 +142,17 @@ class Connections {
   void Dismiss(beast::tcp_stream* stream, const HttpResponse& response) {
     waiting_.remove(stream);
     Refuse(stream->socket().native_handle(), response);
-    stream->close();  // its coroutine ends soon
     streams_.erase(stream);
-    lent_.erase(stream);
+    TakeBack(stream);
+    stream->close();  // its coroutine ends soon
+  }
+
+  // Holds the descriptor again that a connection was lent, if it was, which closes it.
+  void TakeBack(beast::tcp_stream* stream) {
+    if (lent_.erase(stream) == 0 || !stream->socket().is_open()) return;
+    error_code error;
+    const int fd = stream->socket().release(error);
+    if (!error) held_.TakeBack(fd);
   }
 
   const std::function<int64_t()> most_;

@@ -148,6 +148,11 @@ void Job::Rest() {
   resting_ = true;
 }
 
+void Job::LeaveCache() {
+  MutexLock lock(mutex_);
+  environment_.cache->Erase(CacheKey());
+}
+
 void Job::Fade() {
   MutexLock lock(mutex_);
   faded_ = true;

@@ -105,6 +105,8 @@ class Job : public std::enable_shared_from_this<Job> {
                Jobs::Callback<v1::CommandJobResponse> done) ABSL_LOCKS_EXCLUDED(mutex_);
   // It is no longer among those that ended last: less of it is kept.
   void Fade() ABSL_LOCKS_EXCLUDED(mutex_);
+  // It was deleted: nobody reads it again.
+  void LeaveCache() ABSL_LOCKS_EXCLUDED(mutex_);
   // Those who wait for an answer get this one; their requests stay accepted.
   void AnswerWaiters(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -21,15 +21,20 @@ void JobCache::Put(const std::string& key, v1::Job job) {
               .bytes = static_cast<int64_t>(key.size())};
   entry.bytes += static_cast<int64_t>(entry.job->SpaceUsedLong());
   MutexLock lock(mutex_);
-  if (const auto found = index_.find(key); found != index_.end()) Erase(found->second);
+  if (const auto found = index_.find(key); found != index_.end()) Remove(found->second);
   if (entry.bytes > max_bytes_) return;
   bytes_ += entry.bytes;
   entries_.push_front(std::move(entry));
   index_[key] = entries_.begin();
-  while (bytes_ > max_bytes_) Erase(std::prev(entries_.end()));
+  while (bytes_ > max_bytes_) Remove(std::prev(entries_.end()));
 }
 
-void JobCache::Erase(Entries::iterator entry) {
+void JobCache::Erase(const std::string& key) {
+  MutexLock lock(mutex_);
+  if (const auto found = index_.find(key); found != index_.end()) Remove(found->second);
+}
+
+void JobCache::Remove(Entries::iterator entry) {
   bytes_ -= entry->bytes;
   index_.erase(entry->key);
   entries_.erase(entry);

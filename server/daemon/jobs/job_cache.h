@@ -24,6 +24,7 @@ class JobCache {
   std::shared_ptr<const v1::Job> Find(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
   // In place of what the key had. One that is larger than all that may be here is not kept.
   void Put(const std::string& key, v1::Job job) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Erase(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
 
   int64_t bytes() const ABSL_LOCKS_EXCLUDED(mutex_) {
     server::MutexLock lock(mutex_);
@@ -38,7 +39,7 @@ class JobCache {
   };
   using Entries = std::list<Entry>;
 
-  void Erase(Entries::iterator entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Remove(Entries::iterator entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const int64_t max_bytes_;
   mutable server::Mutex mutex_;

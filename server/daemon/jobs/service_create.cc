@@ -276,6 +276,7 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
   }
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
   Finished(job);
+  job->LeaveCache();
   // Its checkpoints may be many gigabytes.
   removing_.insert(job->id());
   files_->Post([this, loop = loop_, folder = DirOf(job->id()), id = job->id(), done] {

@@ -272,6 +272,7 @@ class FinishedTest : public BoundedTest {
     ASSERT_TRUE(set.Get().ok());
     AwaitState(id, v1::SUCCEEDED);
     ExitCleanly(*worker);
+    std::erase(workers_, worker);  // it has a copy of the spec
     Settle();
   }
   void Restart(int64_t cache_bytes) {

@@ -43,6 +43,11 @@ TEST(JobCache, AKeyHasOneJob) {
   cache.Put("a", JobOf(std::string(1 << 20, 'x')));
   EXPECT_EQ(cache.Find("a"), nullptr);
   EXPECT_EQ(cache.bytes(), 0);
+  cache.Put("a", JobOf("a"));
+  cache.Erase("a");
+  cache.Erase("a");
+  EXPECT_EQ(cache.Find("a"), nullptr);
+  EXPECT_EQ(cache.bytes(), 0);
 }
 
 }  // namespace
