@@ -39,10 +39,11 @@ def _recipe_test(ctx):
     )
 
     # The copy comes first: its files stand for those of the same names.
-    flags = _FLAGS + ["-iquote", root, "-isystem", messages_root]
     context = cc_common.merge_cc_infos(
         direct_cc_infos = [d[CcInfo] for d in ctx.attr.deps],
     ).compilation_context
+    flags = _FLAGS + ["-D" + d for d in context.defines.to_list()]
+    flags += ["-iquote", root, "-isystem", messages_root]
     for include in context.quote_includes.to_list():
         flags += ["-iquote", include]
     for include in context.includes.to_list():
@@ -50,24 +51,39 @@ def _recipe_test(ctx):
     for include in context.system_includes.to_list():
         flags += ["-isystem", include]
 
+    # What all of them read first is compiled once, as deploy/precompiled does it: here the messages are others.
+    first = ctx.actions.declare_file(ctx.label.name + ".first.h")
+    compiled = ctx.actions.declare_file(ctx.label.name + ".first.h.gch")
+    ctx.actions.expand_template(template = ctx.file.first, output = first, substitutions = {})
+    message_headers = [f for f in messages.values() if f.extension == "h"]
+    ctx.actions.run(
+        executable = "/usr/bin/g++",
+        arguments = flags + ["-x", "c++-header", first.path, "-o", compiled.path],
+        inputs = depset([first] + message_headers, transitive = [context.headers]),
+        outputs = [compiled],
+        mnemonic = "FollowedPrecompile",
+        # LibTorch's ten thousand headers make a sandbox slow.
+        execution_requirements = {"no-sandbox": "1"},
+        use_default_shell_env = True,
+    )
+
     # The bridge includes no kind: what the page makes are no inputs of it, and it stays compiled.
     made = [copies[n] for n in ctx.attr.new]
-    headers = [f for f in copies.values() + messages.values() if f.extension == "h" and f not in made]
+    headers = message_headers + [f for f in copies.values() if f.extension == "h" and f not in made]
     objects = []
     sources = copies.values() + messages.values() + [ctx.file.test]
     for source in [f for f in sources if f.extension == "cc"]:
         object = ctx.actions.declare_file("objects/%s.o" % source.short_path)
         ctx.actions.run(
             executable = "/usr/bin/g++",
-            arguments = flags + ["-c", source.path, "-o", object.path],
+            arguments = flags + ["-include", first.path, "-c", source.path, "-o", object.path],
             inputs = depset(
-                headers + [source] + (made if "/copy/core/" in source.path else []),
+                headers + [first, compiled, source] + (made if "/copy/core/" in source.path else []),
                 transitive = [context.headers],
             ),
             outputs = [object],
             mnemonic = "FollowedCompile",
             progress_message = "Compiling %s with what the recipes add" % source.short_path,
-            # LibTorch's ten thousand headers make a sandbox slow.
             execution_requirements = {"no-sandbox": "1"},
             use_default_shell_env = True,
         )
@@ -106,6 +122,8 @@ recipe_test = rule(
         "recipes": attr.label(allow_single_file = [".md"]),
         # What is copied.
         "srcs": attr.label_list(allow_files = True),
+        # What each source reads first.
+        "first": attr.label(allow_single_file = [".h"]),
         # The files that the recipes make.
         "new": attr.string_list(),
         # What is linked as it is; what it has of the copies' sources is left out.
