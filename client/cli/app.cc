@@ -18,7 +18,7 @@ namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:7600";
 
-// Help is no wider, whatever the terminal.
+// Help is no wider than this, whatever the terminal is.
 constexpr size_t kHelpColumns = 80;
 
 std::string Footer(size_t columns) {
@@ -33,7 +33,7 @@ std::string Footer(size_t columns) {
            columns, 0));
 }
 
-// The subcommand that was asked for, as far as one was recognized: for "Try ...".
+// Gives the subcommand that was asked for, as far as one was recognized, for "Try ...".
 std::string Asked(const CLI::App& app) {
   const std::vector<CLI::App*> asked = app.get_subcommands();
   return asked.empty() ? "" : absl::StrCat(" ", asked[0]->get_name());
@@ -47,7 +47,7 @@ bool HasOption(const CLI::App& app, const std::string& name) {
   });
 }
 
-// `--job-id` is `--job_id`: people write both, and all options here are of one spelling.
+// Makes `--job-id` `--job_id`: people write both, and all options here are of one spelling.
 std::vector<std::string> WithUnderscores(const CLI::App& app, std::vector<std::string> arguments) {
   for (std::string& argument : arguments) {
     if (argument == "--") break;
@@ -60,7 +60,7 @@ std::vector<std::string> WithUnderscores(const CLI::App& app, std::vector<std::s
   return arguments;
 }
 
-// `descent help COMMAND` is `descent COMMAND --help`.
+// Makes `descent help COMMAND` `descent COMMAND --help`.
 std::vector<std::string> WithHelpOption(std::vector<std::string> arguments) {
   if (arguments.empty() || arguments[0] != "help") return arguments;
   arguments.erase(arguments.begin());
@@ -73,13 +73,13 @@ bool AsksTheServer(const CLI::App& app) {
   return !asked.empty() && asked[0]->get_option_no_throw("--server") != nullptr;
 }
 
-// Whether its text is a name of a file on this machine, which may be of any bytes.
+// True if its text is a name of a file on this machine, which may be of any bytes.
 bool NamesAFile(const CLI::Option& option) {
   const std::string name = option.get_name();
   return name == "SPEC" || option.check_lname("output");
 }
 
-// What to say of the first word that the subcommand could not place.
+// Says what there is to say of the first word that the subcommand could not place.
 std::string ExtraMessage(const CLI::App& command) {
   const std::vector<std::string> extras = command.remaining(/*recurse=*/true);
   if (extras.empty()) return "";
@@ -95,7 +95,7 @@ std::string ExtraMessage(const CLI::App& command) {
   return absl::StrCat("there is no option `", name, "`", rules::DidYouMean(name, names));
 }
 
-// `frobnicate` instead of a list of words that CLI11 could not place.
+// Names `frobnicate` instead of a list of words that CLI11 could not place.
 std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
                          const std::vector<std::string>& arguments) {
   const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
@@ -105,7 +105,8 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
       return absl::StrCat(what.substr(0, at), " is given more than once");
     }
     if (!extras) return what;
-    const std::string message = ExtraMessage(*asked[0]);  // of those before it, the program's
+    const std::string message =
+        ExtraMessage(*asked[0]);  // of the words before it, which are the program's
     return message.empty() ? ExtraMessage(app) : message;
   }
   if (arguments.empty()) return error.what();

@@ -30,7 +30,7 @@ struct Candidate {
   std::string description;
 };
 
-// What a shell's script does with a line of this: complete file names.
+// By a line of this a shell's script completes file names.
 constexpr char kFiles[] = ":files";
 
 bool IsOneOf(const std::string& name, const std::vector<std::string>& names) {
@@ -113,7 +113,8 @@ std::vector<Candidate> JobCandidates(const Context& context, const std::string& 
   return out;
 }
 
-// The shortest end of each dial's path that means this dial alone; once a dot is typed, all ends.
+// Gives the shortest end of each dial's path that means this dial alone; once a dot is typed, all
+// ends.
 std::vector<Candidate> DialCandidates(const Context& context, const std::string& job,
                                       const std::string& current, bool assign) {
   std::vector<Candidate> out;

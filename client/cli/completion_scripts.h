@@ -1,9 +1,9 @@
+// The completion scripts of shells. All knowledge is in `descent __complete`; the scripts only hand
+// it the words up to the cursor.
 #ifndef DESCENT_CLIENT_CLI_COMPLETION_SCRIPTS_H_
 #define DESCENT_CLIENT_CLI_COMPLETION_SCRIPTS_H_
 
 namespace descent::cli {
-
-// All knowledge is in `descent __complete`; the scripts only hand it the words up to the cursor.
 
 inline constexpr char kBashCompletion[] = R"_(# bash completion for descent
 _descent() {

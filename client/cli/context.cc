@@ -18,11 +18,11 @@
 namespace descent::cli {
 namespace {
 
-// For how long a server that does not answer is tried again: one that was started by the line
-// before this one needs a second or more until it listens.
+// A server that does not answer is tried again for so long: one that was started by the line before
+// this one needs a second or more until it listens.
 constexpr absl::Duration kAway = absl::Seconds(5);
 
-// The last part of gRPC's chain of causes: `Connection refused`.
+// Gives the last part of gRPC's chain of causes: `Connection refused`.
 std::string Cause(const absl::Status& status) {
   const std::string message(status.message());
   const size_t colon = message.rfind(": ");
@@ -112,7 +112,7 @@ int Context::Fail(const absl::Status& status) const {
                      "); is descentd running? --server or $DESCENT_SERVER say where"));
     return kUnreachable;
   }
-  // gRPC's own words; what a command gave up itself says more.
+  // These are gRPC's own words; what a command gave up itself says more.
   if (absl::IsDeadlineExceeded(status) && status.message() == "Deadline Exceeded") {
     Say(absl::StrCat("no answer from ", server, " in time"));
     return kRefused;

@@ -1,3 +1,6 @@
+// A `Context` is one run of the CLI: what the command line said, for all subcommands. A
+// subcommand's file adds it to the parser with a callback that sets `action`, which runs after the
+// whole line was parsed. Not thread-safe.
 #ifndef DESCENT_CLIENT_CLI_CONTEXT_H_
 #define DESCENT_CLIENT_CLI_CONTEXT_H_
 
@@ -14,8 +17,6 @@
 
 namespace descent::cli {
 
-// One run of the CLI: what the command line said, for all subcommands. A subcommand's file adds it
-// to the parser with a callback that sets `action`, which runs after the whole line was parsed.
 struct Context {
   Io& io;
   std::string server;
@@ -24,17 +25,18 @@ struct Context {
   // Where to look if the command line doesn't say: $DESCENT_SERVER, or the default.
   std::string usual_server = {};
 
-  // ` --server ADDRESS` for commands that people are told to type; empty if it is the usual one.
+  // Gives ` --server ADDRESS` for commands that people are told to type; empty if it is the usual
+  // one.
   std::string ServerOption() const;
 
   client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
 
-  // A line for people on stdout, broken where the terminal ends.
+  // Prints a line for people on stdout, broken where the terminal ends.
   void Print(const std::string& line) const;
 
   // Says `descent: ...` on stderr, a line for each of the message's, and returns the exit code.
   int Fail(const absl::Status& status) const;
-  // The same for what is wrong with the command line.
+  // Says the same of what is wrong with the command line.
   int Usage(const std::string& message) const;
   void Say(const std::string& message) const;
 
@@ -42,15 +44,15 @@ struct Context {
   void AddCommonOptions(CLI::App* command);
 };
 
-// Of an option that is a whole number, `least` or more: CLI11 reads them as C does, 010 as eight
-// and 0x10 as sixteen.
+// Checks an option that is a whole number, `least` or more: CLI11 reads them as C does, 010 as
+// eight and 0x10 as sixteen.
 CLI::Validator WholeNumber(int64_t least);
-// Of a time in seconds: 0 or more, or more than 0.
+// Checks an option that is a time in seconds: 0 or more, or more than 0.
 CLI::Validator Seconds(bool or_zero);
-// Of one whose text goes to the server.
+// Checks an option whose text goes to the server.
 CLI::Validator Utf8();
 
-// Each adds its subcommands.
+// Each of these adds its subcommands.
 void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate
 void AddExampleCommand(CLI::App* app, Context* context);  // example
 void AddJobCommands(CLI::App* app, Context* context);     // list, get, wait, delete
@@ -59,8 +61,8 @@ void AddWatchCommand(CLI::App* app, Context* context);    // watch
 void AddPredictCommand(CLI::App* app, Context* context);  // predict
 void AddCompletionCommand(CLI::App* app, Context* context);
 
-// `descent __complete -- WORD...`, which the completion scripts call with the words up to the
-// cursor: a line a candidate, its description after a tab.
+// Serves `descent __complete -- WORD...`, which the completion scripts call with the words up to
+// the cursor: it gives a line a candidate, its description after a tab.
 int Complete(Context* context, CLI::App* app, std::vector<std::string> words);
 
 }  // namespace descent::cli

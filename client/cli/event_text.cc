@@ -28,7 +28,7 @@ std::string AttemptText(const v1::Event& event) {
   const v1::WorkerInfo& worker = event.attempt_started().worker();
   return absl::StrCat(
       "attempt ", event.attempt(),
-      // A program may not say.
+      // A program may not say its device.
       worker.device().empty() ? "" : absl::StrCat(" on ", Visible(worker.device())),
       worker.threads() == 0
           ? ""
@@ -104,7 +104,7 @@ std::string AppliedText(const v1::CommandApplied& applied) {
                       applied.has_reapplied_from() ? " (applied again after a rewind)" : "");
 }
 
-// A matrix that fits into a line is shown row by row: `[[9, 1], [0, 7]]`; of others the size.
+// Shows a matrix that fits into a line row by row, `[[9, 1], [0, 7]]`, and of others the size.
 std::string MetricText(const v1::Metric& metric) {
   constexpr int kMostRows = 5;
   const bool share = metric.name() == "accuracy" || metric.name().rfind("top_", 0) == 0;

@@ -1,3 +1,4 @@
+// Events of a journal as text, for people and as JSON for programs. Free functions; any thread.
 #ifndef DESCENT_CLIENT_CLI_EVENT_TEXT_H_
 #define DESCENT_CLIENT_CLI_EVENT_TEXT_H_
 
@@ -9,22 +10,21 @@
 
 namespace descent::cli {
 
-// An event in one line for people, without its time: `iteration 1,200: step_size 0.001 → 0.0005,
-// by ann@host`.
-// `series` names an iteration's scalars.
+// Gives an event in one line for people, without its time: `iteration 1,200: step_size 0.001 →
+// 0.0005, by ann@host`. `series` names an iteration's scalars.
 std::string EventText(const v1::Event& event, const SeriesNames& series = {});
 
-// `loss 0.41, accuracy 85.3%`
+// Gives `loss 0.41, accuracy 85.3%`.
 std::string MetricsText(const v1::Evaluated& evaluation);
 
-// `RUNNING`
+// Gives `RUNNING`.
 std::string StateText(v1::JobState state);
 
-// One line of JSON with the protocol's field names.
-// The one that says most in a list of jobs: the first besides the loss, `accuracy 89.19%`; the loss
-// where there is no other, and `-` without any.
+// Gives the metric that says most in a list of jobs: the first besides the loss, `accuracy 89.19%`;
+// the loss where there is no other, and `-` without any.
 std::string MainMetricText(const v1::Evaluated& evaluation);
 
+// Gives one line of JSON with the protocol's field names.
 std::string Json(const google::protobuf::Message& message);
 
 }  // namespace descent::cli

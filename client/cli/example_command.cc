@@ -30,10 +30,10 @@ std::string FileName(const Example& example) {
   return absl::StrCat(std::string(example.name), IsSpec(example) ? ".yaml" : "");
 }
 
-// How a spec of ours names a data file that lies beside it.
+// Gives how a spec of ours names a data file that lies beside it.
 std::string PathField(const std::string& file) { return absl::StrCat("path: ", file); }
 
-// The data files that the example reads from its own folder.
+// Gives the data files that the example reads from its own folder.
 std::vector<const Example*> DataOf(const Example& spec) {
   std::vector<const Example*> files;
   if (!IsSpec(spec)) return files;
@@ -53,7 +53,8 @@ const Example* Find(const std::string& name) {
   return nullptr;
 }
 
-// What is wrong, or empty. The file is there whole or not at all; one with this content is left.
+// Gives what is wrong, or nothing. The file is there whole or not at all; one with this content is
+// left.
 std::string WriteFile(const fs::path& path, std::string_view text) {
   std::ifstream there(path, std::ios::binary);
   if (there.is_open() && std::string(std::istreambuf_iterator<char>(there), {}) == text) return "";
@@ -67,7 +68,8 @@ std::string WriteFile(const fs::path& path, std::string_view text) {
   return error ? absl::StrCat(path.string(), ": ", error.message()) : "";
 }
 
-// Where data files of printed examples lie, made if it is missing; nothing without a home.
+// Gives where data files of printed examples lie, and makes it if it is missing; nothing without a
+// home.
 std::optional<fs::path> CacheFolder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
@@ -99,8 +101,8 @@ int List(const Context& context) {
   return kOk;
 }
 
-// To standard output. Its data get a place of their own, so that the spec works wherever it goes,
-// through a pipe too.
+// Prints to standard output. The data get a place of their own, so that the spec works wherever it
+// goes, through a pipe too.
 int Print(const Context& context, const Example& example) {
   std::string text(example.text);
   for (const Example* data : DataOf(example)) {
@@ -121,7 +123,7 @@ int Print(const Context& context, const Example& example) {
   return kOk;
 }
 
-// The spec and its data into a folder, where files of the same names are not touched.
+// Writes the spec and its data into a folder, where files of the same names are not touched.
 int Write(const Context& context, const Example& example, const std::string& folder) {
   std::vector<const Example*> files = DataOf(example);
   files.push_back(&example);

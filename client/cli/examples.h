@@ -1,3 +1,5 @@
+// The files of client/examples that `descent example` prints, embedded when built. They live as
+// long as the program; any thread.
 #ifndef DESCENT_CLIENT_CLI_EXAMPLES_H_
 #define DESCENT_CLIENT_CLI_EXAMPLES_H_
 
@@ -6,7 +8,6 @@
 
 namespace descent::cli {
 
-// The files of client/examples that `descent example` prints, embedded when built.
 struct Example {
   std::string_view name;   // `fashion_mnist_mlp`, `linear_regression.csv`
   std::string_view title;  // the file's first comment line, as far as its first comma or period

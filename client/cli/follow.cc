@@ -25,7 +25,8 @@ namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(80);
 constexpr absl::Duration kSparse = absl::Seconds(5);
-// So many written into a file or a pipe, some megabytes, and it is said how to have fewer.
+// Once so many were written into a file or a pipe, which makes some megabytes, it is said how to
+// have fewer.
 constexpr int64_t kManyIterations = 50'000;
 
 // What is on the screen. Thread-safe: the reading thread brings events, the main thread redraws.
@@ -54,7 +55,7 @@ class Display {
     if (!live_) io_.out.flush();
   }
 
-  // A line of our own, above the live one.
+  // Writes a line of our own, above the live one.
   void Note(const std::string& text) {
     const absl::MutexLock lock(&mutex_);
     NoteLocked(text);
@@ -90,7 +91,7 @@ class Display {
     io_.err.flush();
   }
 
-  // Once: a fast job makes gigabytes.
+  // It is said once: a fast job makes gigabytes.
   void HintAtMany() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (++iterations_ != kManyIterations) return;
     NoteLocked(absl::StrCat(Count(iterations_),
@@ -128,13 +129,13 @@ class Display {
     io_.out << time << Start(event) << text << (io_.colour ? "\x1b[0m" : "") << "\n";
   }
 
-  // A line of its own with the newest iteration, which came at `time`.
+  // Writes a line of its own with the newest iteration, which came at `time`.
   void TellProgress(int64_t time) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     io_.out << TimeOfDay(time) << "  " << progress_.Line(std::string::npos) << "\n";
     untold_ = 0;
   }
 
-  // What only programs need, what another line says soon after, what happens all the time.
+  // True for what only programs need, what another line says soon after, what happens all the time.
   static bool IsDetail(const v1::Event& event) {
     return event.has_series() || event.evaluation().part() > 0 ||
            (event.has_checkpoint_saved() && event.checkpoint_saved().request_id().empty()) ||
@@ -203,7 +204,7 @@ class Reader {
     thread_.join();
   }
 
-  // Whether all was read, waiting a little for it.
+  // Gives whether all was read, waiting a little for it.
   bool WaitDone(absl::Duration timeout) {
     const absl::MutexLock lock(&mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&done_), timeout);
@@ -307,7 +308,7 @@ int Follow(const Context& context, const client::Client& client, const FollowOpt
                                "\n", "end it: descent stop ", id, server));
       return kInterrupted;
     }
-    // A pipe that nobody reads any more.
+    // Nobody reads the pipe any more.
     if (!context.io.out.good()) reader.Cancel();
   }
   const absl::Status status = reader.result();

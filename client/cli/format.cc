@@ -87,7 +87,7 @@ std::string Whole(std::string text) { return Table::kWhole + std::move(text); }
 
 namespace {
 
-// What is wrapped gets so many columns at the least.
+// What is wrapped gets at least so many columns.
 constexpr size_t kLeastRoom = 16;
 
 bool Is(char mark, std::string_view cell) { return !cell.empty() && cell[0] == mark; }
@@ -96,7 +96,7 @@ std::string_view Content(std::string_view cell) {
   return Is(Table::kRight, cell) || Is(Table::kWhole, cell) ? cell.substr(1) : cell;
 }
 
-// How much of a word that is longer than a line stands in so many columns of it, in bytes.
+// Gives how much of a word that is longer than a line stands in so many columns of it, in bytes.
 size_t Part(std::string_view word, size_t columns) {
   const std::string fits = Cut(word, columns);
   const size_t separator = fits.find_last_of("/.");
@@ -110,7 +110,7 @@ std::string Wrap(std::string_view text, size_t columns, size_t indent) {
   std::string out;
   size_t at = indent;
   while (!text.empty()) {
-    // A word with the spaces before it.
+    // Takes a word with the spaces before it.
     const size_t word = std::min(text.find_first_not_of(' '), text.size());
     size_t end = std::min(text.find(' ', word), text.size());
     size_t width = Width(text.substr(0, end));

@@ -1,3 +1,4 @@
+// How the CLI writes things for people. Programs get JSON instead. Free functions; any thread.
 #ifndef DESCENT_CLIENT_CLI_FORMAT_H_
 #define DESCENT_CLIENT_CLI_FORMAT_H_
 
@@ -10,10 +11,8 @@
 
 namespace descent::cli {
 
-// How the CLI writes things for people. Programs get JSON instead.
-
 std::string Count(int64_t n);  // 60,000
-// 0.0123457; what is not finite as Python and NumPy print it: nan, inf, -inf.
+// Gives 0.0123457; what is not finite as Python and NumPy print it: nan, inf, -inf.
 std::string Number(double value, int digits = 6);
 std::string Percent(double fraction, int decimals = 0);  // 26%
 std::string Duration(absl::Duration d);                  // 0:07, 1:02:03, 2d 3h
@@ -21,20 +20,20 @@ std::string Ago(int64_t unix_nanos);                     // 2 min ago
 std::string LocalTime(int64_t unix_nanos);               // 2026-11-21 10:00:00
 std::string TimeOfDay(int64_t unix_nanos);               // 10:00:00
 
-// Text of others' (names, reasons, paths) without control characters and overrides of its
+// Gives text of others' (names, reasons, paths) without control characters and overrides of its
 // direction: it could move the cursor of the terminal it is shown on, or make one name look like
 // another.
 std::string Visible(std::string_view text);
 
-// Columns that it takes on a terminal, a code point being one.
+// Gives the columns that it takes on a terminal, a code point being one.
 size_t Width(std::string_view text);
 
-// The first `columns` of a text.
+// Gives the first `columns` of a text.
 std::string Cut(std::string_view text, size_t columns);
 
-// Broken at spaces into lines of at most `columns`, all but the first indented; that begins at the
-// column `indent`. A word longer than a line, as of a path, is broken after a slash or a dot where
-// there is one. Where there is no room, as it is.
+// Breaks a text at spaces into lines of at most `columns`, all but the first indented, which begins
+// at the column `indent`. A word longer than a line, as of a path, is broken after a slash or a dot
+// where there is one. Where there is no room, the text stays as it is.
 std::string Wrap(std::string_view text, size_t columns, size_t indent);
 
 // Lines of cells in columns as wide as their widest cell, `gap` spaces apart. A cell that begins
@@ -52,16 +51,16 @@ class Table {
   // Cuts the cells of this column, by an ellipsis, so that no line is longer than `columns`; some
   // characters of a cell stay in any case.
   void Shorten(size_t column, size_t columns);
-  // Of the widest line.
+  // Gives the columns of the widest line.
   size_t Columns() const;
-  // In so many columns, where that can be: the last cell of a row is wrapped; where too little room
-  // is left for it, all cells but the first stand below it.
+  // Gives the lines in so many columns, where that can be: the last cell of a row is wrapped, and
+  // where too little room is left for it, all cells but the first stand below it.
   std::string Render(size_t columns = std::string::npos) const;
 
  private:
   std::vector<size_t> Widths() const;
   bool FitsBeside(size_t columns) const;
-  // The text of each row.
+  // Gives the text of each row.
   std::vector<std::string> Rows(size_t columns) const;
   std::vector<std::string> Stacked(size_t columns) const;
 
@@ -70,9 +69,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// A number's cell.
+// Makes a number's cell.
 std::string Right(std::string text);
-// The cell of a command that people copy.
+// Makes the cell of a command that people copy.
 std::string Whole(std::string text);
 
 }  // namespace descent::cli

@@ -9,11 +9,11 @@
 namespace descent::cli {
 namespace {
 
-// Where descriptions begin, and where on a narrow terminal.
+// The columns where descriptions begin, on a wide and on a narrow terminal.
 constexpr size_t kIndent = 26, kNarrowIndent = 6;
 constexpr size_t kNarrow = 60;
 
-// `  left      description`, the description wrapped in its column.
+// Gives `  left      description`, with the description wrapped in its column.
 std::string Entry(const std::string& left, const std::string& description, size_t columns) {
   const size_t indent = columns < kNarrow ? kNarrowIndent : kIndent;
   std::string out = absl::StrCat("  ", left);
@@ -23,7 +23,7 @@ std::string Entry(const std::string& left, const std::string& description, size_
                       "\n");
 }
 
-// `-f, --follow`, `    --at ITERATION`
+// Gives `-f, --follow`, `    --at ITERATION`.
 std::string OptionName(const CLI::Option& option) {
   std::string name =
       option.get_snames().empty() ? "    " : absl::StrCat("-", option.get_snames()[0], ", ");

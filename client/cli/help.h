@@ -1,3 +1,4 @@
+// A `HelpFormatter` writes help in the layout of GNU's programs, so many columns wide.
 #ifndef DESCENT_CLIENT_CLI_HELP_H_
 #define DESCENT_CLIENT_CLI_HELP_H_
 
@@ -7,7 +8,6 @@
 
 namespace descent::cli {
 
-// Help in the layout of GNU's programs, so many columns wide.
 class HelpFormatter : public CLI::Formatter {
  public:
   explicit HelpFormatter(size_t columns) : columns_(columns) {}

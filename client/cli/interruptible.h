@@ -1,3 +1,5 @@
+// An `Interruptible` lets SIGINT end what follows instead of the program, as long as it lives. One
+// at a time.
 #ifndef DESCENT_CLIENT_CLI_INTERRUPTIBLE_H_
 #define DESCENT_CLIENT_CLI_INTERRUPTIBLE_H_
 
@@ -5,7 +7,6 @@
 
 namespace descent::cli {
 
-// Lets SIGINT end the following instead of the program, as long as it lives.
 class Interruptible {
  public:
   explicit Interruptible(Io& io) : io_(io) { Set(true); }

@@ -24,7 +24,7 @@
 namespace descent::cli {
 namespace {
 
-// `jobs/x  FAILED: the reason`, broken where the terminal ends, with the state in its colour.
+// Gives `jobs/x  FAILED: the reason`, broken where the terminal ends, with the state in its colour.
 std::string StateLine(const Io& io, const v1::Job& job, const std::string& reason) {
   const std::string state = StateText(job.state());
   std::string line =
@@ -40,7 +40,7 @@ std::string StateLine(const Io& io, const v1::Job& job, const std::string& reaso
 
 // ----------------------------------------------------------------------------------------- list
 
-// The last step's, of a system each player's.
+// Gives the last step's step size, in a system each player's.
 std::string StepSizes(const v1::Job& job) {
   if (job.last_iteration().has_step_size()) return Number(job.last_iteration().step_size());
   std::vector<std::string> numbers;
@@ -50,7 +50,7 @@ std::string StepSizes(const v1::Job& job) {
   return numbers.empty() || !job.has_last_iteration() ? "-" : absl::StrJoin(numbers, "/");
 }
 
-// Without the columns that one can do without, as far as need be; then the first one is cut.
+// Leaves out the columns that one can do without, as far as need be; then the first one is cut.
 std::string FitList(Table table, size_t columns) {
   constexpr size_t kJob = 0, kValue = 3, kName = 7;
   for (size_t column = kName; column >= kValue && table.Columns() > columns; --column) {
@@ -184,7 +184,7 @@ class Timeout {
   std::thread thread_;
 };
 
-// `deadline`: of all jobs together; `timeout`: what was given, for the message.
+// `deadline` is that of all jobs together; `timeout` is what was given, for the message.
 int WaitForOne(const Context& context, const client::Client& client, const std::string& name,
                absl::Time deadline, double timeout) {
   const auto found = client.GetJob(client::JobName(name));

@@ -12,7 +12,7 @@
 namespace descent::cli {
 namespace {
 
-// More names than these are counted.
+// If there are more names than these they are counted.
 constexpr int kNames = 6;
 
 std::string KindOf(const google::protobuf::Message& message) {

@@ -1,3 +1,4 @@
+// What people are told of an optimizer before a job runs. Free functions; any thread.
 #ifndef DESCENT_CLIENT_CLI_OPTIMIZER_TEXT_H_
 #define DESCENT_CLIENT_CLI_OPTIMIZER_TEXT_H_
 
@@ -9,10 +10,10 @@
 
 namespace descent::cli {
 
-// `clip_by_norm around ema around adam`: the outermost sees the gradient first.
+// Gives `clip_by_norm around ema around adam`: the outermost sees the gradient first.
 std::string OptimizerText(const v1::Optimizer& optimizer);
 
-// A table of the groups and their parameters, so many columns wide; empty if there are none.
+// Gives a table of the groups and their parameters, so many columns wide; empty if there are none.
 std::string GroupsText(const v1::SpecSummary& summary, size_t columns);
 
 }  // namespace descent::cli

@@ -36,7 +36,7 @@ struct PredictArguments {
   bool force = false;
 };
 
-// How far it is, on a terminal alone.
+// Shows how far it is, on a terminal alone.
 class ProgressLine {
  public:
   explicit ProgressLine(const Io& io) : io_(io) {}
@@ -114,7 +114,7 @@ int PredictInto(Context& context, const PredictArguments& arguments) {
     if (!data.ok()) return context.Fail(data.status());
     *request.mutable_data() = *std::move(data);
   }
-  // Before anything is computed: the folder may not be there.
+  // This comes before anything is computed: the folder may not be there.
   absl::StatusOr<std::unique_ptr<PredictionFile>> file =
       PredictionFile::Create({.path = arguments.file,
                               .overwrite = arguments.force,

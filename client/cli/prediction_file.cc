@@ -25,7 +25,7 @@
 namespace descent::cli {
 namespace {
 
-// NumPy's name of a type, and its bytes; zero: a type of a newer server.
+// NumPy's name of a type, and its bytes; zero for a type of a newer server.
 struct Type {
   const char* name;
   size_t bytes;
@@ -53,7 +53,7 @@ std::string Text(const char* bytes) {
     if (std::isnan(value)) return "nan";  // to_chars would show its sign
   }
   char buffer[64];
-  // Of floats the shortest decimal that reads back as the same number.
+  // Floats are written as the shortest decimal that reads back as the same number.
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
   return error == std::errc() ? std::string(buffer, end) : "";
 }
@@ -64,7 +64,7 @@ std::string NumberText(const std::string& dtype, const char* bytes) {
   return Text<int64_t>(bytes);
 }
 
-// `prediction`, or `prediction_0_1` for each number of a row.
+// Gives `prediction`, or `prediction_0_1` for each number of a row.
 template <class Repeated>
 void AddNames(const std::string& name, const Repeated& shape, std::vector<std::string>* names) {
   const int64_t count = Product(shape);
@@ -82,8 +82,8 @@ void AddNames(const std::string& name, const Repeated& shape, std::vector<std::s
   }
 }
 
-// The columns of the values: `probability_cat` where the last dimension is that of the classes,
-// which have names; else by AddNames.
+// Names the columns of the values: `probability_cat` where the last dimension is that of the
+// classes, which have names; otherwise as AddNames does.
 void AddValueNames(const std::string& name, const v1::PredictionHeader& header,
                    std::vector<std::string>* names) {
   const auto& shape = header.shape();
@@ -251,7 +251,7 @@ absl::Status PredictionFile::Take(const v1::PredictJobResponse& response) {
     has_header_ = true;
     return absl::OkStatus();
   }
-  // Now that all names of classes are there.
+  // The header is written now that all names of classes are there.
   if (!std::exchange(header_written_, true)) {
     if (absl::Status status = WriteHeader(); !status.ok()) return status;
   }
@@ -284,7 +284,7 @@ absl::Status PredictionFile::Finish() {
   const int error = errno;
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (!written || !closed) return Errno(options_.path, written ? errno : error);
-  // Not over what somebody else has put there meanwhile, where the file system can tell.
+  // It does not go over what somebody else has put there meanwhile, where the file system can tell.
   int renamed = -1;
   if (!options_.overwrite) {
     renamed =

@@ -1,3 +1,7 @@
+// A `PredictionFile` is predictions on their way into a file: NumPy's format (the values alone) or
+// a table (a row's place in what was read, from 0, or its picture's file; its values; the classes
+// that they predict). It is written beside it under another name, so that the file is there whole
+// or not at all; what was not finished is gone with this. Not thread-safe.
 #ifndef DESCENT_CLIENT_CLI_PREDICTION_FILE_H_
 #define DESCENT_CLIENT_CLI_PREDICTION_FILE_H_
 
@@ -13,32 +17,28 @@
 
 namespace descent::cli {
 
-// Predictions on their way into a file: NumPy's format (the values alone) or a table (a row's place
-// in what was read, from 0, or its picture's file; its values; the classes that they predict).
-// Written beside it under another name, so that the file is there whole or not at all; what was not
-// finished is gone with this.
 class PredictionFile {
  public:
   enum class Format { kNpy, kCsv };
   struct Options {
     std::string path;  // ends in .npy or .csv
     bool overwrite = false;
-    // What a value is called in the table's header: `prediction`.
+    // The name of a value in the table's header: `prediction`.
     std::string value_name = "prediction";
   };
 
-  // By the path's ending; INVALID_ARGUMENT.
+  // Gives the format by the path's ending; INVALID_ARGUMENT if it is neither.
   static absl::StatusOr<Format> FormatOf(const std::string& path);
 
-  // ALREADY_EXISTS; or the system's error, with the path.
+  // Begins the file. ALREADY_EXISTS, or the system's error with the path.
   static absl::StatusOr<std::unique_ptr<PredictionFile>> Create(Options options);
   ~PredictionFile();
   PredictionFile(const PredictionFile&) = delete;
   PredictionFile& operator=(const PredictionFile&) = delete;
 
-  // The header, then the rows. INTERNAL if that is not their order.
+  // Takes the header first, then the rows. INTERNAL if that is not their order.
   absl::Status Take(const v1::PredictJobResponse& response);
-  // All came: makes them the file. DATA_LOSS if not all did.
+  // Makes what came the file: nothing more will come. DATA_LOSS if not all did.
   absl::Status Finish();
 
   Format format() const { return format_; }
@@ -49,9 +49,9 @@ class PredictionFile {
   PredictionFile(Options options, Format format, std::string temporary, std::FILE* file);
 
   absl::Status WriteHeader();
-  // How many rows are there whole.
+  // Gives how many rows are there whole.
   size_t Whole() const;
-  // Row i of those that are there.
+  // Gives row i of those that are there.
   std::string TableRow(size_t i) const;
   absl::Status Write(const std::string& text);
   absl::Status Failed(const std::string& what) const;

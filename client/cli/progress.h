@@ -1,3 +1,6 @@
+// `Progress` is how far a run is and how fast it goes: a fold over its events, shown as one line.
+// Rates are taken over the last few seconds of the events' own times, so they are right also when
+// history is read quickly. Not thread-safe.
 #ifndef DESCENT_CLIENT_CLI_PROGRESS_H_
 #define DESCENT_CLIENT_CLI_PROGRESS_H_
 
@@ -12,18 +15,15 @@
 
 namespace descent::cli {
 
-// How far a run is and how fast it goes: a fold over its events, shown as one line. Rates are
-// taken over the last few seconds of the events' own times, so they are right also when history is
-// read quickly.
 class Progress {
  public:
-  // `iterations`: of the whole run; 0 if not known.
+  // `iterations` are those of the whole run; 0 if that is not known.
   explicit Progress(int64_t iterations) : iterations_(iterations) {}
 
   void OnEvent(const v1::Event& event);
-  // The names of the series as of now, for who does not see the event that says them.
+  // Takes the names of the series as of now, for who does not see the event that says them.
   void Name(const v1::Job& job) { series_ = SeriesNames(job.series()); }
-  // As if this job's last iteration had been seen, without an effect on the rates.
+  // Begins as if this job's last iteration had been seen, without an effect on the rates.
   void StartAt(const v1::Job& job);
 
   bool has_iteration() const { return has_iteration_; }
@@ -31,8 +31,8 @@ class Progress {
 
   const SeriesNames& series() const { return series_; }
 
-  // `iteration 1,234/4,690 (26%)  value 0.43  step size 0.001  81,234 examples/s  ETA 0:12`, and
-  // then the series; as much as fits into so many columns, nothing in part.
+  // Gives `iteration 1,234/4,690 (26%)  value 0.43  step size 0.001  81,234 examples/s  ETA 0:12`,
+  // and then the series; as much as fits into so many columns, nothing in part.
   std::string Line(size_t columns) const;
 
  private:

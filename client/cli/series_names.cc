@@ -10,7 +10,7 @@
 namespace descent::cli {
 namespace {
 
-// The end of a path with one field more than `end`, which is the whole path at last.
+// Gives the end of a path with one field more than `end`, which is the whole path at last.
 std::string_view Longer(std::string_view path, std::string_view end) {
   if (end.size() == path.size()) return path;
   const size_t before = path.size() - end.size();

@@ -1,3 +1,5 @@
+// `SeriesNames` is what an iteration's scalars are called, for people: each by the shortest end of
+// its path that none of the others has (`beta1`, `generator.value`). A value.
 #ifndef DESCENT_CLIENT_CLI_SERIES_NAMES_H_
 #define DESCENT_CLIENT_CLI_SERIES_NAMES_H_
 
@@ -8,14 +10,12 @@
 
 namespace descent::cli {
 
-// What an iteration's scalars are called, for people: each by the shortest end of its path that
-// none of the others has (`beta1`, `generator.value`).
 class SeriesNames {
  public:
   SeriesNames() = default;
   explicit SeriesNames(const google::protobuf::RepeatedPtrField<std::string>& paths);
 
-  // `beta1 0.9`, one for each scalar; none of an iteration that has none.
+  // Gives `beta1 0.9`, one for each scalar; none for an iteration that has none.
   std::vector<std::string> Fields(const v1::Iteration& iteration) const;
 
  private:

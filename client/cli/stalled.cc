@@ -9,9 +9,9 @@
 namespace descent::cli {
 namespace {
 
-// Most answers take less.
+// Most answers take less than this.
 constexpr absl::Duration kPatience = absl::Seconds(1);
-// Who has his answer need not wait for this one.
+// Whoever has his answer need not wait for this one longer than this.
 constexpr absl::Duration kCallTimeout = absl::Seconds(2);
 
 }  // namespace

@@ -1,3 +1,6 @@
+// What people are told while nothing moves: a `StalledNews` says it of Job.stalled, once when it
+// begins and once when it is over; a `CommandWait` finds out and says why a command has no answer
+// yet.
 #ifndef DESCENT_CLIENT_CLI_STALLED_H_
 #define DESCENT_CLIENT_CLI_STALLED_H_
 
@@ -13,11 +16,9 @@
 
 namespace descent::cli {
 
-// What a person is told of Job.stalled, that nothing is written at present: once when it begins,
-// once when it is over.
 class StalledNews {
  public:
-  // The line to say now that the server says `stalled`; empty: there is no news.
+  // Gives the line to say now that the server says `stalled`; empty if there is no news.
   std::string Next(const std::string& stalled);
 
  private:
@@ -25,7 +26,8 @@ class StalledNews {
 };
 
 // While a command waits for its answer, says why it does: that the job is stalled, and what notices
-// came since it was accepted (a stop's checkpoint that can't be saved). For as long as it lives.
+// came since the command was accepted (a stop's checkpoint that can't be saved). It does so for as
+// long as it lives, on a thread of its own.
 class CommandWait {
  public:
   CommandWait(const Context& context, const v1::CommandJobRequest& request);

@@ -32,7 +32,7 @@ struct SteerArguments {
   std::string request_id;
 };
 
-// `PATH=VALUE` or `PATH*=FACTOR`; the message of what is wrong, or empty.
+// Reads `PATH=VALUE` or `PATH*=FACTOR`; gives the message of what is wrong, or nothing.
 std::string ParseAssignment(const std::string& text, bool scale, v1::Command* command) {
   const size_t equals = text.find('=');
   const std::string wanted = scale ? "PATH=FACTOR" : "PATH=VALUE or PATH*=FACTOR";
@@ -65,7 +65,7 @@ std::string ParseAssignment(const std::string& text, bool scale, v1::Command* co
   return "";
 }
 
-// The event with this request's result (an evaluation, a checkpoint), which comes before the
+// Finds the event with this request's result (an evaluation, a checkpoint), which comes before the
 // command's own.
 absl::StatusOr<v1::Event> FindResult(const client::Client& client, const std::string& name,
                                      v1::EventKind kind, int64_t after, const v1::Event& applied) {
@@ -87,15 +87,15 @@ absl::StatusOr<v1::Event> FindResult(const client::Client& client, const std::st
   return absl::NotFoundError("the result is not in the journal");
 }
 
-// The path of the dial that a command turns; empty if it turns none.
+// Gives the path of the dial that a command turns; empty if it turns none.
 std::string DialPath(const v1::Command& command) {
   if (command.has_set()) return command.set().path();
   if (command.has_scale()) return command.scale().path();
   return command.release().path();
 }
 
-// The dial that was meant is named by as much of its end as was given: `adam.step_size` for
-// `adam.stp_size`.
+// Says of an unknown dial which one was meant, named by as much of its end as was given:
+// `adam.step_size` for `adam.stp_size`.
 std::string UnknownDial(const std::string& path, const std::vector<std::string>& dials) {
   if (dials.empty()) return absl::StrCat("`", path, "`: this job has no dials");
   const std::optional<size_t> nearest = rules::NearestDial(path, dials);
@@ -107,8 +107,8 @@ std::string UnknownDial(const std::string& path, const std::vector<std::string>&
       "; the job has ", absl::StrJoin(dials, ", "));
 }
 
-// A refusal without the request's fields (`commands[0].set.path`), of which people know nothing; of
-// an unknown dial with the one that was meant.
+// Gives a refusal without the request's fields (`commands[0].set.path`), of which people know
+// nothing; for an unknown dial with the one that was meant.
 absl::Status ForPeople(const client::Client& client, const v1::CommandJobRequest& request,
                        const absl::Status& status) {
   const ErrorDetail detail = GetErrorDetail(status);
@@ -199,7 +199,7 @@ void AddSteerOptions(CLI::App* command, Context* context, SteerArguments* argume
   context->AddCommonOptions(command);
 }
 
-// `set`, `scale`, `release`: a job and its dials.
+// Adds `set`, `scale` or `release`: a job and its dials.
 CLI::App* AddDialCommand(CLI::App* app, Context* context, const std::string& name,
                          const std::string& description, const std::string& dials_name,
                          const std::string& dials_description, SteerArguments* arguments) {

@@ -1,3 +1,4 @@
+// A chart of the step size over the run, in text. A free function; any thread.
 #ifndef DESCENT_CLIENT_CLI_STEP_SIZE_CHART_H_
 #define DESCENT_CLIENT_CLI_STEP_SIZE_CHART_H_
 
@@ -7,8 +8,8 @@
 
 namespace descent::cli {
 
-// The step size over the run as bars from zero, a few lines high; empty if it is the same all
-// along, or if there is none. Where a column stands for several points it shows the greatest. Not
+// Draws bars from zero, a few lines high; nothing if the step size is the same all along, or if
+// there is none. Where a column stands for several points it shows the greatest. The chart is not
 // wider than the terminal.
 std::string StepSizeChart(const v1::SpecSummary& summary, size_t terminal_columns);
 

@@ -67,7 +67,7 @@ std::string ShapeText(const v1::LayerSummary& layer) {
   return absl::StrCat("[", absl::StrJoin(layer.output_shape(), ", "), "]");
 }
 
-// What a dial's path says in the resolved spec: `0.9`, `cosine: {initial: 0.001}`.
+// Gives what a dial's path says in the resolved spec: `0.9`, `cosine: {initial: 0.001}`.
 std::string DialText(const v1::Spec& spec, const std::string& path) {
   const Message* message = &spec;
   size_t start = 0;
@@ -90,7 +90,7 @@ std::string DialText(const v1::Spec& spec, const std::string& path) {
   return client::PrintPart(*message);
 }
 
-// A program's dials and series, as it declares them: nothing else is known of it.
+// Tells a program's dials and series, as it declares them: nothing else is known of it.
 std::string ProgramText(const v1::Spec& spec, size_t columns) {
   const auto number = [](bool has, double value) { return has ? Number(value) : std::string(); };
   Table dials;
@@ -131,7 +131,7 @@ std::string SummaryText(const v1::ValidateSpecResponse& response, size_t columns
                                   SizeText(static_cast<double>(summary.parameter_bytes())), ")")});
   if (summary.memory_bytes() > 0)
     facts.Add({"memory", SizeText(static_cast<double>(summary.memory_bytes()))});
-  // A function has neither.
+  // A function has neither examples nor batches.
   const bool data = summary.train_examples() > 0;
   if (data) facts.Add({"training examples", Count(summary.train_examples())});
   if (summary.test_examples() > 0) facts.Add({"test examples", Count(summary.test_examples())});
@@ -148,8 +148,8 @@ std::string SummaryText(const v1::ValidateSpecResponse& response, size_t columns
                       GroupsText(summary, columns), dials.Render(columns));
 }
 
-// As short as the first dial can be called and no other be meant: `step_size`, of a player
-// `generator.step_size`, where a group has one too `adam.step_size`.
+// Gives a name as short as the first dial can be called and no other be meant: `step_size`, for a
+// player `generator.step_size`, where a group has one too `adam.step_size`.
 std::string ShortDialName(const v1::SpecSummary& summary) {
   const std::vector<std::string> dials(summary.dials().begin(), summary.dials().end());
   const std::string& dial = dials[0];
@@ -164,7 +164,7 @@ std::string ShortDialName(const v1::SpecSummary& summary) {
   return dial;
 }
 
-// What people may type now.
+// Gives what people may type now.
 std::string NextCommands(const Context& context, const v1::Job& job) {
   const std::string id = client::JobId(job.name());
   const std::string server = context.ServerOption();
@@ -180,7 +180,7 @@ std::string NextCommands(const Context& context, const v1::Job& job) {
   return table.Render(Columns(context.io));
 }
 
-// What people might not expect of their data.
+// Says what people might not expect of their data.
 void SayNotes(Context& context, const v1::SpecSummary& summary) {
   for (const std::string& note : summary.notes())
     context.Say(absl::StrCat("note: ", Visible(note)));

@@ -23,7 +23,7 @@ struct WatchArguments {
   int64_t every = 0;
 };
 
-// Adds the kinds that a comma-separated list names; the message of what is wrong, or empty.
+// Adds the kinds that a comma-separated list names; gives the message of what is wrong, or nothing.
 std::string ParseKinds(const std::string& list, std::vector<v1::EventKind>* kinds) {
   std::vector<std::string> names;
   for (int kind = v1::EventKind_MIN; kind <= v1::EventKind_MAX; ++kind) {
@@ -62,7 +62,7 @@ int Watch(const Context& context, const WatchArguments& arguments) {
   options.every = arguments.every;
   options.job = *std::move(job);
   if (const int code = Follow(context, client, options); code != kOk) return code;
-  // Seen to its end. What it shows may leave the end's state out.
+  // The watch was seen to its end. What it shows may leave the end's state out.
   job = client.GetJob(client::JobName(arguments.job));
   return job.ok() && job->state() == v1::FAILED ? kRefused : kOk;
 }
