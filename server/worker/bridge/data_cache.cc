@@ -22,7 +22,7 @@ namespace {
 constexpr size_t kAlwaysKept = 1;
 constexpr int64_t kMaxBytes = int64_t{1} << 30;
 
-// What the data are a function of, besides the files.
+// Gives what the data are a function of, besides the files.
 std::string Key(const api::Spec& spec, const EncodeOptions& options) {
   api::Data data;
   *data.mutable_train() = spec.data().train();
@@ -59,7 +59,7 @@ int64_t Bytes(const Dataset& dataset) {
 
 }  // namespace
 
-// The encoding is asked for, or that which the files suggest.
+// True if the encoding is the one asked for, or that which the files suggest.
 bool DataCache::Entry::Has(const EncodeOptions& options) const {
   const InputEncoding& asked = options.encoding;
   const InputEncoding& loaded = data.encoder->encoding();
@@ -70,7 +70,7 @@ bool DataCache::Entry::Has(const EncodeOptions& options) const {
 bool DataCache::Load(const api::Spec& spec, LoadedData* data, Violations* violations) {
   const EncodeOptions options = ToEncodeOptions(spec);
   const std::string key = Key(spec, options);
-  // Looked at before reading: a file that changes meanwhile is read again next time.
+  // The stamps are taken before reading: a file that changes meanwhile is read again next time.
   std::vector<FileStamp> stamps;
   Stamp("data.train", spec.data().train(), &stamps, violations);
   if (spec.data().has_test()) Stamp("data.test", spec.data().test(), &stamps, violations);

@@ -1,9 +1,8 @@
+// A `DataCache` reads and encodes the data of a spec, and keeps what was read lately, so that a job
+// whose spec was just validated starts at once. Data are recognized by path, size, modification
+// time and inode of every file. One thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_DATA_CACHE_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_DATA_CACHE_H_
-
-// Reads and encodes the data of a spec, and keeps what was read lately, so that a job whose spec
-// was just validated starts at once. Recognized by path, size, modification time and inode of every
-// file. One thread at a time.
 
 #include <cstdint>
 #include <deque>
@@ -23,8 +22,8 @@ namespace descent::worker {
 struct LoadedData {
   Dataset train;
   std::optional<Dataset> test;
-  // Of the training data: what numbers stand for, a table's inputs and targets in order, and what
-  // was learned.
+  // These are of the training data: what numbers stand for, a table's inputs and targets in order,
+  // and what was learned.
   Categories categories;
   std::vector<std::string> columns;
   std::vector<std::string> target_columns;
@@ -36,8 +35,8 @@ class DataCache {
   // Files must be in the roots.
   explicit DataCache(DataRoots roots = {}) : roots_(std::move(roots)) {}
 
-  // Of a spec that was resolved without data; from the cache if no file has changed. False:
-  // violations.
+  // Loads the data of a spec that was resolved without them; from the cache if no file has changed.
+  // False if there are violations.
   bool Load(const api::Spec& spec, LoadedData* data, Violations* violations);
 
   const DataRoots& roots() const { return roots_; }
@@ -46,7 +45,7 @@ class DataCache {
   struct Entry {
     std::string key;  // what was asked for, serialized
     std::vector<FileStamp> stamps;
-    double default_divisor;  // of inputs of their type
+    double default_divisor;  // for inputs of their type
     LoadedData data;
     int64_t bytes;
 
@@ -59,7 +58,7 @@ class DataCache {
   void Evict();
 
   const DataRoots roots_;
-  std::deque<Entry> entries_;  // the latest first
+  std::deque<Entry> entries_;  // the latest comes first
 };
 
 }  // namespace descent::worker

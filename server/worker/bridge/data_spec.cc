@@ -17,7 +17,7 @@
 namespace descent::worker {
 namespace {
 
-// Products with the number of iterations must not overflow.
+// With these limits products with the number of iterations don't overflow.
 constexpr int64_t kMaxBatch = int64_t{1} << 31;
 constexpr int64_t kMaxPadding = 1 << 16;
 constexpr int64_t kMaxPrefetch = 64;
@@ -127,7 +127,7 @@ bool All(const api::Objective& objective, bool (*such)(const Loss& loss)) {
   return !losses.empty() && std::all_of(losses.begin(), losses.end(), such);
 }
 
-// Targets must be numbers of any size for the loss.
+// Checks that targets may be numbers of any size for the loss.
 void CheckTargetNormalization(const api::Spec& spec, Violations* violations) {
   const bool all =
       All(spec.objective(), [](const Loss& loss) { return loss.predicts == Predicts::kValues; });
@@ -146,7 +146,7 @@ Normalization ToNormalization(const api::Normalization& given) {
   return normalization;
 }
 
-// Whether the loss leaves targets out. In a sum all must: they have the same ones.
+// True if the loss leaves targets out. In a sum all must: they have the same ones.
 bool CanIgnore(const api::Objective& objective) {
   return All(objective, [](const Loss& loss) {
     return loss.predicts == Predicts::kClass && loss.weight != nullptr;

@@ -1,8 +1,7 @@
+// Makes `Spec.data` core's options: what is read, how it is encoded, in which order a run goes
+// through it. Free functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_DATA_SPEC_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_DATA_SPEC_H_
-
-// `Spec.data` to core: what is read, how it is encoded, in which order a run goes through it. Free
-// functions; any thread.
 
 #include <cstdint>
 
@@ -16,17 +15,18 @@ namespace descent::worker {
 // Checks what can be checked without the data, and fills in defaults. The spec has its seed.
 void ResolveData(api::Spec* spec, Violations* violations);
 
-// Defaults and checks that the data decide: whether batches are made ahead; orders and pictures
-// that don't go with them. Once the batch size is known.
+// Fills in the defaults that the data decide (whether batches are made ahead), and refuses orders
+// and pictures that don't go with them. It comes once the batch size is known.
 void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violations);
 
-// What was learned of the training inputs' encoding; a test that is of another one was refused.
+// Writes down what was learned of the training inputs' encoding; a test that is of another one was
+// refused.
 void ResolveEncoding(const InputEncoding& encoding, api::Data* data);
 
-// Of a resolved spec; without its encoding until the data are known.
+// Give core's options for a resolved spec; its encoding is there once the data are known.
 EncodeOptions ToEncodeOptions(const api::Spec& spec);
 BatchOptions ToBatchOptions(const api::Spec& spec);
-// The number of batches in an epoch.
+// Gives the number of batches in an epoch.
 int64_t IterationsPerEpoch(int64_t examples, const api::Spec& spec);
 
 }  // namespace descent::worker

@@ -1,7 +1,7 @@
+// What the spec says of where and in which numbers a run computes: `Spec.execution`. Free
+// functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_EXECUTION_SPEC_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_EXECUTION_SPEC_H_
-
-// What the spec says of where and in which numbers a run computes: `Spec.execution`.
 
 #include <string>
 
@@ -18,12 +18,13 @@ void ResolveExecution(api::Spec* spec, Violations* violations);
 
 // Of a resolved spec:
 //
-// A note to people whose run has more threads than this machine has processors; else empty.
+// Gives a note to people whose run has more threads than this machine has processors; else it is
+// empty.
 std::string ThreadsNote(const api::Execution& execution);
 at::Device ToDevice(const api::Execution& execution);
-// Of the data, and of the parameters that are trained.
+// Gives the dtype of the data, and of the parameters that are trained.
 at::ScalarType ToDtype(const api::Execution& execution);
-// Of value and gradient: the same, or kBFloat16.
+// Gives the dtype of value and gradient: the same, or kBFloat16.
 at::ScalarType ToComputeDtype(const api::Execution& execution);
 
 }  // namespace descent::worker

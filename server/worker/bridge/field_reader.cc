@@ -25,8 +25,8 @@ std::string EnumNames(const EnumPlace& place) {
   return absl::StrJoin(std::vector<std::string>(place.names.begin(), place.names.end()), ", ");
 }
 
-// The names of an enum's values are those that core gives them. False: it is none of these; a
-// number without a name may have been given, too.
+// Reads an enum, whose values core calls by the same names. False if it is none of these; a number
+// without a name may have been given, too.
 bool ReadEnum(const std::string& given, const EnumPlace& place) {
   for (size_t i = 0; i < place.names.size(); ++i) {
     if (place.names[i] != given) continue;
@@ -36,7 +36,7 @@ bool ReadEnum(const std::string& given, const EnumPlace& place) {
   return false;
 }
 
-// A member from or to a message.
+// Reads a member from a message.
 struct Reading {
   const MessageFields& message;
   const std::string& name;

@@ -1,9 +1,8 @@
+// A `FieldReader` goes from a message of the spec to core's options, by the fields that the options
+// declare (core/fields), which the message calls the same. A new kind of anything needs no code
+// here. One thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_FIELD_READER_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_FIELD_READER_H_
-
-// From a message of the spec to core's options: by the fields that the options declare
-// (core/fields), which the message calls the same. A new kind of anything needs no code here. One
-// thread at a time.
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
@@ -25,31 +24,33 @@ class FieldReader {
  public:
   using Message = google::protobuf::Message;
 
-  // Of the message at the field `path` of the spec. Null violations: nobody asks.
+  // Reads the message at the field `path` of the spec. If violations is null, nobody asks.
   FieldReader(Message* message, std::string path, Violations* violations)
       : message_(message), path_(std::move(path)), violations_(violations) {}
   virtual ~FieldReader() = default;
 
-  // Fields that the message doesn't have stay as they are. False: something was refused.
+  // Reads all fields; those that the message doesn't have stay as they are. False if something was
+  // refused.
   bool Read(const FieldList& fields);
-  // The same of one field, which the message has.
+  // Reads one field, which the message has.
   void Read(const Field& field);
 
  protected:
-  // What nobody gave, before its default is written: true if there is nothing more to be done.
+  // Called with what nobody gave, before its default is written: true if there is nothing more to
+  // be done.
   virtual bool Absent(const Field& field) { return false; }
-  // A number, a text, a flag or a list of these that was given and has been read.
+  // Called with a number, a text, a flag or a list of these that was given and has been read.
   virtual void Check(const Field& field);
-  // A field with fields of its own that was given.
+  // Called with a field with fields of its own that was given.
   virtual void ReadInner(const Field& field) {}
-  // The default of such a field that nobody gave.
+  // Writes the default of such a field that nobody gave.
   virtual void WriteInner(const Field& field) {}
 
   MessageFields& message() { return message_; }
   Violations* violations() const { return violations_; }
-  // `optimizer.adam.step_size`
+  // Gives `optimizer.adam.step_size`.
   std::string Path(std::string_view name) const;
-  // At a field below, or a place in it: `boundaries[1]`.
+  // Refuses a field below, or a place in it: `boundaries[1]`.
   void Refuse(const std::string& name, std::string problem, const char* reason);
   // Something below was refused, and has been reported.
   void RefuseInner() { right_ = false; }
@@ -64,11 +65,12 @@ class FieldReader {
   bool right_ = true;
 };
 
-// The member of the message's `oneof kind` that is set, with its name: `adam`. Empty: none is.
+// Gives the member of the message's `oneof kind` that is set, by its name: `adam`. Empty if none
+// is.
 std::string KindOf(const google::protobuf::Message& message);
-// `sgd, adam, …`: those that there are.
+// Gives the kinds that there are: `sgd, adam, …`.
 std::string KindNames(const google::protobuf::Message& message);
-// That member; only if one is set.
+// Give that member, which must be set.
 google::protobuf::Message* MutableKind(google::protobuf::Message* message);
 const google::protobuf::Message& KindMessage(const google::protobuf::Message& message);
 // Says `Give one of fixed, backtracking and strong_wolfe.`

@@ -17,9 +17,10 @@ namespace {
 
 constexpr char kField[] = "objective.function";
 
-// With the start that the literature gives; fills in defaults. NOT_FOUND without a kind.
+// Gives the function with the start that the literature gives, and fills in defaults. NOT_FOUND
+// without a kind.
 absl::StatusOr<Function> Known(api::Function* function) {
-  // What is wrong, the function says itself.
+  // The function says itself what is wrong.
   const std::unique_ptr<FunctionForm> form = ReadKind(NewFunction, function, "", nullptr);
   return form ? form->Make() : absl::NotFoundError(GiveOneOf(*function));
 }
@@ -65,15 +66,15 @@ void ResolveFunction(api::Spec* spec, Violations* violations) {
   }
   if (!known.ok()) {
     const std::string message(known.status().message());
-    // `dimension: it is 1, …`
+    // The message begins with the field: `dimension: it is 1, …`.
     violations->Add(
         absl::StrCat(kField, ".", KindOf(*function), ".", message.substr(0, message.find(':'))),
         absl::StrCat(message, "."), reason::kOutOfRange);
     return;
   }
-  // The default may be long, and is a constant: it is not written down.
+  // The default start may be long, and is a constant: it is not written down.
   if (function->start_size() > 0) CheckStart(*function, known->dimension(), violations);
-  // Their minima are asked for to more digits than a float has.
+  // The minima are asked for to more digits than a float has.
   if (!spec->execution().has_dtype()) {
     spec->mutable_execution()->set_dtype(api::Execution::FLOAT64);
   }

@@ -1,8 +1,7 @@
-#ifndef DESCENT_SERVER_WORKER_BRIDGE_FUNCTION_SPEC_H_
-#define DESCENT_SERVER_WORKER_BRIDGE_FUNCTION_SPEC_H_
-
 // Jobs whose objective is a function of a plain vector: `objective.function`, without model and
 // data. Free functions; any thread.
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_FUNCTION_SPEC_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_FUNCTION_SPEC_H_
 
 #include "absl/status/statusor.h"
 #include "core/functions/functions.h"
@@ -17,7 +16,7 @@ inline bool IsFunction(const api::Spec& spec) { return spec.objective().has_func
 // all but the starting point.
 void ResolveFunction(api::Spec* spec, Violations* violations);
 
-// Of a resolved spec: the function with the spec's starting point, and its model.
+// Give, for a resolved spec, the function with the spec's starting point, and its model.
 absl::StatusOr<Function> ToFunction(const api::Function& function);
 ModelOptions FunctionModel(const api::Spec& spec, const Function& function, at::Device device);
 

@@ -12,7 +12,7 @@ namespace {
 
 class Finder {
  public:
-  // Whether what comes out is still what came in, if that were indices.
+  // Gives whether what comes out is still what came in, if that were indices.
   bool Follow(const std::string& field, const api::Layer& layer) {
     switch (layer.kind_case()) {
       case api::Layer::kFlatten:
@@ -45,7 +45,8 @@ class Finder {
 
  private:
   bool Follow(const std::string& field, const api::Graph& graph) {
-    // By the names of values: whether they are still what came in; and the layers of nodes.
+    // These are by the names of values: whether they are still what came in; and the layers of
+    // nodes.
     std::map<std::string, bool> same = {{"input", true}};
     std::map<std::string, const api::Layer*> layers;
     std::string last = "input";

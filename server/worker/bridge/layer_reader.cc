@@ -28,10 +28,10 @@ std::string Join(const std::string& path, const std::string& name) {
   return absl::StrCat(path, path.empty() ? "" : ".", name);
 }
 
-// Of a layer's options, or of an initializer's in them.
+// Reads a layer's options, or an initializer's in them.
 class OptionsReader final : public FieldReader {
  public:
-  // Of the message at `field`, which is part of the layer at `path`.
+  // Reads the message at `field`, which is part of the layer at `path`.
   OptionsReader(Message* message, std::string field, std::string path, int depth,
                 LayerReader* layers, Violations* violations)
       : FieldReader(message, std::move(field), violations),
@@ -56,7 +56,7 @@ class OptionsReader final : public FieldReader {
   void ReadNodes(const std::string& name, std::vector<GraphNode>& nodes);
   std::optional<GraphNode> ReadNode(Message* message, const std::string& field);
 
-  // The layer of that message, which is called so unless it has a name.
+  // Gives the layer of that message, which is called so unless it has a name.
   std::optional<LayerOptions> Child(Message* message, const std::string& field,
                                     const std::string& name) {
     auto* layer = static_cast<api::Layer*>(message);
@@ -82,7 +82,7 @@ void OptionsReader::ReadStart(const std::string& name, std::optional<Initializer
   }
   const std::unique_ptr<InitializerForm> form = NewInitializer(kind->name());
   if (kind->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
-    // The only kind that is a plain number.
+    // This is the only kind that is a plain number.
     initializer = ConstantInitializer{.value = start.Get<double>(kind->name())};
     return;
   }

@@ -1,8 +1,7 @@
+// A `LayerReader` makes `Spec.model`'s messages core's options of layers, by the fields that the
+// options declare (core/fields): a kind of layer needs no code here. One thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_LAYER_READER_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_LAYER_READER_H_
-
-// `Spec.model`'s messages to core's options of layers, by the fields that the options declare
-// (core/fields): a kind of layer needs no code here. One thread at a time.
 
 #include <map>
 #include <optional>
@@ -23,12 +22,13 @@ class LayerReader {
 
   explicit LayerReader(Violations* violations) : violations_(violations) {}
 
-  // Fills in what is not given: defaults, names. Nothing: violations. `field`: the layer's in the
-  // spec; `path`: its path in the model; depth: 1 for the root.
+  // Reads a layer, and fills in what is not given: defaults, names. Nothing if there are
+  // violations. `field` is the layer's in the spec, `path` its path in the model; the root has the
+  // depth 1.
   std::optional<LayerOptions> Read(api::Layer* layer, const std::string& field,
                                    const std::string& path, int depth);
 
-  // Of all layers that were read, by their paths in the model.
+  // The places of all layers that were read, by their paths in the model.
   const std::map<std::string, Place>& places() const { return places_; }
 
  private:

@@ -1,7 +1,6 @@
+// `MessageFields` gets at a message's fields by their names. One thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_MESSAGE_FIELDS_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_MESSAGE_FIELDS_H_
-
-// A message's fields by their names. One thread at a time.
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
@@ -13,25 +12,25 @@
 
 namespace descent::worker {
 
-// Of `message`, which outlives it. Asking for a field that the message doesn't have, or of another
-// type, is a programming error.
+// `message` outlives it. Asking for a field that the message doesn't have, or of another type, is a
+// programming error.
 class MessageFields {
  public:
   using Message = google::protobuf::Message;
 
   explicit MessageFields(Message* message) : message_(message) {}
-  // Only to be read.
+  // Makes fields that are only to be read.
   explicit MessageFields(const Message& message) : message_(const_cast<Message*>(&message)) {}
 
-  // Null if there is none.
+  // Gives null if there is no such field.
   const google::protobuf::FieldDescriptor* Field(const std::string& name) const {
     return message_->GetDescriptor()->FindFieldByName(name);
   }
-  // The member of `oneof kind` that is set; null if none is.
+  // Gives the member of `oneof kind` that is set; null if none is.
   const google::protobuf::FieldDescriptor* Kind() const {
     return reflection().GetOneofFieldDescriptor(*message_, KindOneof());
   }
-  // `sgd, adam, …`: the members of `oneof kind`.
+  // Gives the members of `oneof kind`: `sgd, adam, …`.
   std::vector<std::string> Kinds() const {
     std::vector<std::string> names;
     for (int i = 0; i < KindOneof()->field_count(); ++i) {
@@ -40,13 +39,13 @@ class MessageFields {
     return names;
   }
 
-  // Of a repeated field: it is not empty.
+  // True if a field is set, or a repeated one is not empty.
   bool Given(const std::string& name) const {
     return Field(name)->is_repeated() ? Size(name) > 0
                                       : reflection().HasField(*message_, Field(name));
   }
 
-  // T: double, int64_t, uint64_t, bool or std::string.
+  // T is double, int64_t, uint64_t, bool or std::string.
   template <class T>
   T Get(const std::string& name) const {
     if constexpr (std::is_same_v<T, double>) {
@@ -61,7 +60,7 @@ class MessageFields {
       return reflection().GetString(*message_, Field(name));
     }
   }
-  // A number without a name: its number as text.
+  // Gives the name of an enum's number, or the number as text if it has none.
   std::string GetEnum(const std::string& name) const {
     return reflection().GetEnum(*message_, Field(name))->name();
   }
@@ -88,9 +87,9 @@ class MessageFields {
     reflection().SetEnum(message_, Field(name), Field(name)->enum_type()->FindValueByName(value));
   }
 
-  // Of repeated fields.
+  // These are for repeated fields.
   int Size(const std::string& name) const { return reflection().FieldSize(*message_, Field(name)); }
-  // T: double, int64_t or std::string.
+  // T is double, int64_t or std::string.
   template <class T>
   T Get(const std::string& name, int i) const {
     if constexpr (std::is_same_v<T, double>) {

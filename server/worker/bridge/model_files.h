@@ -1,7 +1,7 @@
+// The files that a model begins with (an initializer's values): they are inputs of the run as its
+// data are.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_MODEL_FILES_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_MODEL_FILES_H_
-
-// The files that a model begins with (an initializer's values): inputs of the run as its data are.
 
 #include <string>
 
@@ -11,9 +11,9 @@
 
 namespace descent::worker {
 
-// Adds the digest of every file that a field of the spec's models names. A violation, naming the
-// field, if one can't be read or is in none of the roots: call it before anybody builds the models.
-// Any thread.
+// Adds the digest of every file that a field of the spec's models names. A violation names the
+// field if one can't be read or is in none of the roots, so it comes before anybody builds the
+// models. Any thread.
 void AddModelFiles(const api::Spec& spec, const DataRoots& roots, api::SpecSummary* summary,
                    Violations* violations);
 

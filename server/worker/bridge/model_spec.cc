@@ -89,7 +89,7 @@ LayerOptions ToLayerOptions(const api::Layer& layer) {
   api::Layer copy = layer;
   Violations none;
   std::optional<LayerOptions> options = LayerReader(&none).Read(&copy, "", "", 1);
-  // Refused before.
+  // It was refused before.
   return options ? *std::move(options) : LayerOptions(Relu{});
 }
 

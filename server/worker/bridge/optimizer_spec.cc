@@ -22,7 +22,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// Of an optimizer, a wrapper or a group of parameters.
+// Reads an optimizer, a wrapper or a group of parameters.
 class OptimizerReader final : public DialsReader {
  public:
   using DialsReader::DialsReader;
@@ -115,7 +115,7 @@ std::vector<ParameterGroup> ToGroups(const api::Optimizer& optimizer) {
 
 std::string DialPath(const api::Optimizer& optimizer, std::string_view name) {
   if (name.substr(0, 10) == "objective.") return std::string(name);
-  // Those of wrappers and groups bear their scope; the optimizer's own stand below its kind.
+  // Dials of wrappers and groups bear their scope; the optimizer's own stand below its kind.
   const std::string kind = KindOf(optimizer);
   if (kind.empty() || name.find('.') != std::string_view::npos) {
     return absl::StrCat("optimizer.", std::string(name));

@@ -1,8 +1,7 @@
+// Makes `Spec.optimizer` core's. Optimizers, wrappers and line searches are read by the fields that
+// they declare (core/optimizer/kinds.h). Free functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_OPTIMIZER_SPEC_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_OPTIMIZER_SPEC_H_
-
-// `Spec.optimizer` to core's. Optimizers, wrappers and line searches are read by the fields that
-// they declare (core/optimizer/kinds.h). Free functions; any thread.
 
 #include <cstdint>
 #include <string>
@@ -18,10 +17,10 @@ namespace descent::worker {
 // Checks every number and fills in defaults, all but what schedules take from the run.
 void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations);
 
-// Of resolved specs. INVALID_ARGUMENT if fields contradict each other.
+// Makes core's options of a resolved spec. INVALID_ARGUMENT if fields contradict each other.
 absl::StatusOr<OptimizerOptions> ToOptimizerOptions(const api::Optimizer& optimizer);
-// `optimizer.adam.step_size`: the path of a dial or series that core calls by that name; those of
-// the objective have theirs as their name.
+// Gives the path of a dial or series that core calls by that name, `optimizer.adam.step_size`;
+// those of the objective have theirs as their name.
 std::string DialPath(const api::Optimizer& optimizer, std::string_view name);
 
 }  // namespace descent::worker

@@ -9,7 +9,7 @@
 namespace descent::worker {
 namespace {
 
-// As many as a chart has columns, a few times over.
+// These are as many as a chart has columns, a few times over.
 constexpr int64_t kPoints = 200;
 
 void SummarizeGroups(const api::Optimizer& optimizer, const Model& model,
@@ -38,7 +38,7 @@ void PreviewStepSize(const api::Spec& spec, ModelRun* run, api::SpecSummary* sum
   const descent::Sequence sequence = run->dials().front()->sequence;
   const int64_t last = spec.iterations() - 1, points = std::min(spec.iterations(), kPoints);
   for (int64_t i = 0; i < points; ++i) {
-    // Without the product of both, which may overflow.
+    // It goes without the product of both, which may overflow.
     const int64_t k =
         points == 1 ? 0 : last / (points - 1) * i + last % (points - 1) * i / (points - 1);
     api::SequencePoint* point = summary->add_step_size_preview();

@@ -1,8 +1,7 @@
-#ifndef DESCENT_SERVER_WORKER_BRIDGE_OPTIMIZER_SUMMARY_H_
-#define DESCENT_SERVER_WORKER_BRIDGE_OPTIMIZER_SUMMARY_H_
-
 // What people are shown of an optimizer before a job runs: which parameters its groups have, the
 // memory that it takes, its step size over the run. Free functions; any thread.
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_OPTIMIZER_SUMMARY_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_OPTIMIZER_SUMMARY_H_
 
 #include "core/model/layers.h"
 #include "core/optimizer/model_run.h"
@@ -13,7 +12,8 @@ namespace descent::worker {
 
 namespace api = ::descent::v1;
 
-// Of a resolved spec; `run` is one of its optimizer over `model`, which may be on the meta device.
+// Summarizes a resolved spec's optimizer; `run` is one of it over `model`, which may be on the meta
+// device.
 void SummarizeOptimizer(const api::Spec& spec, const Model& model, ModelRun* run,
                         api::SpecSummary* summary);
 

@@ -31,7 +31,7 @@ PredictionRefusal Refuse(absl::StatusCode code, Violations violations) {
   return {absl::Status(code, ""), "", std::move(violations)};
 }
 
-// What is wrong with the job's own data is no fault of the request.
+// Refuses for what is wrong with the job's own data, which is no fault of the request.
 PredictionRefusal RefuseOwnData(const Violations& violations) {
   Violations own;
   for (const Violation& violation : violations.list()) {
@@ -40,10 +40,11 @@ PredictionRefusal RefuseOwnData(const Violations& violations) {
   return Refuse(absl::StatusCode::kFailedPrecondition, std::move(own));
 }
 
-// Jobs of older servers don't say how their inputs were encoded, nor what their classes are called.
+// True if the training data must be read: jobs of older servers don't say how their inputs were
+// encoded, nor what their classes are called.
 bool ReadsTraining(const api::Spec& spec, const api::SpecSummary& summary,
                    const api::DataSource& data) {
-  // A player that noise or others go into has none.
+  // A player that noise or others go into has no data.
   if (!spec.has_data()) return false;
   const api::DataSource& train = spec.data().train();
   return data.kind_case() == api::DataSource::KIND_NOT_SET || spec.data().has_normalization() ||
@@ -51,7 +52,7 @@ bool ReadsTraining(const api::Spec& spec, const api::SpecSummary& summary,
          (train.has_image_folder() && summary.class_names().empty());
 }
 
-// A file of the job that no longer is what it was trained with; empty: none.
+// Gives a file of the job that no longer is what it was trained with, or nothing.
 std::string ChangedFile(const Dataset& dataset, const api::SpecSummary& summary) {
   for (const FileDigest& is : dataset.files) {
     for (const api::DataDigest& was : summary.digests()) {
@@ -77,7 +78,7 @@ std::vector<std::string> NamesOfClasses(const api::Spec& spec, const LoadedData*
   return {summary.class_names().begin(), summary.class_names().end()};
 }
 
-// The inputs of `data`, read as the training data were.
+// Gives the inputs of `data`, read as the training data were.
 std::variant<Dataset, PredictionRefusal> ReadInputs(const api::Spec& spec, api::DataSource data,
                                                     const LoadedData* training,
                                                     const DataCache& cache) {
@@ -111,7 +112,7 @@ std::variant<Dataset, PredictionRefusal> ReadInputs(const api::Spec& spec, api::
 
 std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
     const PredictionSource& source, DataCache* cache) {
-  // Known: the daemon has looked it up.
+  // The player is known: the daemon has looked it up.
   const int player = IsSystem(source.spec) ? FindPlayer(source.spec.system(), source.player) : -1;
   const api::Spec spec = player < 0 ? source.spec : PlayerUseSpec(source.spec, player);
   const bool own_data = source.data.kind_case() == api::DataSource::KIND_NOT_SET;
@@ -164,7 +165,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
   }
   const LossSum loss = ToLossSum(spec.objective());
   absl::StatusOr<OptimizerOptions> optimizer = ToOptimizerOptions(spec.optimizer());
-  // Accepted at submission.
+  // The optimizer was accepted at submission.
   if (!optimizer.ok()) {
     return Refuse(optimizer.status().code(), std::string(optimizer.status().message()),
                   reason::kInvalidOptimizer);

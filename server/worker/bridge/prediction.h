@@ -1,8 +1,7 @@
+// Makes a job's spec, one of its checkpoints and data a model and its inputs: what a prediction is
+// made of. Free functions; the data cache makes them one thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_PREDICTION_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_PREDICTION_H_
-
-// A job's spec, one of its checkpoints and data to a model and its inputs: what a prediction is
-// made of. Free functions; the data cache makes them one thread at a time.
 
 #include <ATen/core/Tensor.h>
 
@@ -24,12 +23,12 @@
 namespace descent::worker {
 
 struct PredictionSource {
-  const api::Spec& spec;  // resolved; no function
+  const api::Spec& spec;  // resolved; without a function
   const api::SpecSummary& summary;
   std::string checkpoint;  // the file
   std::string checkpoint_sha256;
-  const api::DataSource& data;  // no kind: the job's test data
-  std::string player = {};      // of a system
+  const api::DataSource& data;  // no kind means the job's test data
+  std::string player = {};      // in a system
 };
 
 struct PreparedPrediction {
@@ -39,11 +38,11 @@ struct PreparedPrediction {
   Origin origin;  // of the inputs' rows
   Loss loss;      // says what outputs stand for
   Shape output_shape;
-  at::ScalarType dtype = at::kFloat;  // of what is predicted
-  // To be undone in its outputs.
+  at::ScalarType dtype = at::kFloat;  // that of what is predicted
+  // What is to be undone in the model's outputs.
   NormalizationNumbers target_normalization;
   std::vector<std::string> class_names;  // empty: they have none
-  std::vector<std::string> notes;        // on the data: sentences
+  std::vector<std::string> notes;        // sentences on the data
 };
 
 struct PredictionRefusal {

@@ -43,7 +43,7 @@ ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
   const api::Spec& spec = prepared.spec;
   const Dataset& train = prepared.train;
   if (IsFunction(spec)) {
-    // It was made once already.
+    // The function was made once already, so it can be again.
     return FunctionModel(spec, *ToFunction(spec.objective().function()), device);
   }
   return {.root = ToLayerOptions(spec.model()),
@@ -56,7 +56,7 @@ ModelOptions ToModelOptions(const Prepared& prepared, at::Device device) {
           .seed = spec.seed()};
 }
 
-// That test data, objective and labels go with the model's output, and penalties with its
+// Checks that test data, objective and labels go with the model's output, and penalties with its
 // parameters.
 void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violations* violations) {
   const api::Spec& spec = prepared.spec;
@@ -83,7 +83,7 @@ void CheckAgainstModel(const Prepared& prepared, const BuiltModel& built, Violat
     violations->Add("objective.penalties", Sentence(status), reason::kOutOfRange);
   }
   if (!prepared.test) return;
-  const bool own = spec.data().has_test();  // else it is a part of the training data
+  const bool own = spec.data().has_test();  // otherwise it is a part of the training data
   CheckTargets(own ? "data.test" : "data.train", own ? spec.data().test() : spec.data().train(),
                *prepared.test, loss, output, violations);
 }
@@ -101,7 +101,7 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
   if (prepared->test) AddFiles(*prepared->test, summary);
 }
 
-// What an evaluation says in one number each.
+// Gives what an evaluation says in one number each.
 std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
   std::vector<Metric> numbers = {
       {.name = "loss", .better = Better::kLess, .check = {}, .start = {}}};
@@ -117,7 +117,8 @@ std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
   return numbers;
 }
 
-// That what a plateau goes by is measured, and becomes better in the direction that it looks.
+// Checks that what a plateau goes by is measured, and becomes better in the direction that it
+// looks.
 void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
                   const Prepared& prepared, Violations* violations) {
   if (plateau.metric() == descent::Sequence::kValue) return;
@@ -158,13 +159,13 @@ void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
   }
 }
 
-// Has the dials that it would have in a run, and no data.
+// Gives an objective that has the dials that it would have in a run, and no data.
 AnyObjective<Model> UnevaluatedObjective(const api::Spec& spec) {
   if (IsFunction(spec)) return FunctionObjective(*ToFunction(spec.objective().function()));
   return SupervisedObjective(ToLossSum(spec.objective()), [](int64_t) { return Batch(); });
 }
 
-// The names of the dials are those that a run would have; so is the memory.
+// Adds the names of the dials, which are those that a run would have, and the memory.
 absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* violations) {
   const api::Optimizer& optimizer = prepared->spec.optimizer();
   const absl::StatusOr<OptimizerOptions> options = ToOptimizerOptions(optimizer);
@@ -185,7 +186,7 @@ absl::Status AddRun(const BuiltModel& built, Prepared* prepared, Violations* vio
   }
   const api::Execution& execution = prepared->spec.execution();
   if (const at::ScalarType dtype = ToComputeDtype(execution); dtype != ToDtype(execution)) {
-    // Rounded copies of the parameters and of the gradient.
+    // These are rounded copies of the parameters and of the gradient.
     bytes += 2 * built.parameters * static_cast<int64_t>(c10::elementSize(dtype));
   }
   prepared->summary.set_memory_bytes(bytes);
@@ -296,7 +297,7 @@ absl::Status CheckFiles(const api::SpecSummary& expected, const DataRoots& roots
       is = file.ok() ? absl::StatusOr<FileDigest>(file->digest) : file.status();
     }
     const absl::Status& status = is.status();
-    // One that can't be opened need not be another.
+    // A file that can't be opened need not be another one than before.
     if (absl::IsNotFound(status) || absl::IsPermissionDenied(status) ||
         absl::IsResourceExhausted(status)) {
       continue;

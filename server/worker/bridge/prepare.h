@@ -1,9 +1,8 @@
+// This is the bridge from a spec to core: what a person wrote becomes either a list of what is
+// wrong with it, or a run. Validation and start go through the same code; resolving a resolved spec
+// changes nothing. Free functions; the data cache makes them one thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_PREPARE_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_PREPARE_H_
-
-// The bridge from a spec to core: what a person wrote becomes either a list of what is wrong with
-// it, or a run. Validation and start go through the same code; resolving a resolved spec changes
-// nothing. Free functions; the data cache makes them one thread at a time.
 
 #include <memory>
 #include <optional>
@@ -25,7 +24,7 @@ namespace descent::worker {
 struct PreparedPlayer {
   Dataset train;  // empty if it reads no data
   std::optional<Dataset> test;
-  Shape input_shape;  // of its model
+  Shape input_shape;  // that of its model
   at::ScalarType input_dtype;
 };
 
@@ -34,22 +33,22 @@ struct Prepared {
   api::SpecSummary summary;
   Dataset train;  // empty if the objective is a function, and of a system
   std::optional<Dataset> test;
-  std::vector<PreparedPlayer> players;  // of a system
+  std::vector<PreparedPlayer> players;  // for a system
 };
 
 // Checks everything: fields, numbers, names; reads and decodes the data; builds the model on the
 // meta device. No memory is taken for parameters.
 std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache);
 
-// What the data must still be: those that were validated. DataLoss naming the file that has
+// Checks that the data are still those that were validated. DATA_LOSS names the file that has
 // changed.
 absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected);
 
-// The same of data that could not be prepared: their files are read again, as far as they are
-// there.
+// Checks the same of data that could not be prepared: their files are read again, as far as they
+// are there.
 absl::Status CheckFiles(const api::SpecSummary& expected, const DataRoots& roots);
 
-// The run at its starting point. Takes the data.
+// Makes the run at its starting point. It takes the data.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared);
 
 }  // namespace descent::worker

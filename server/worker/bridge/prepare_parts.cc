@@ -19,10 +19,10 @@
 namespace descent::worker {
 namespace {
 
-// What `Categories` calls them.
+// This is what `Categories` calls them.
 constexpr char kFolders[] = "class";
 constexpr char kCharacters[] = "vocabulary";
-// The summary stands in many answers.
+// The limits are there because the summary stands in many answers.
 constexpr size_t kMostClassNames = 1000;
 constexpr size_t kMostClassNameBytes = 64 << 10;
 constexpr size_t kMostNoteBytes = 2000;
@@ -40,7 +40,7 @@ absl::Status CheckTargetRange(const Dataset& dataset, const Range& range) {
   return absl::OkStatus();
 }
 
-// How labels that don't count from 0 could be told to: empty, or a sentence.
+// Gives how labels that don't count from 0 could be told to: empty, or a sentence.
 std::string NumberingHint(const api::DataSource& source, const Dataset& dataset, int64_t classes) {
   const at::Tensor labels = dataset.targets.masked_select(dataset.targets.ge(0));
   if (labels.numel() == 0) return "";
@@ -55,8 +55,8 @@ std::string NumberingHint(const api::DataSource& source, const Dataset& dataset,
   return labels.min().item<int64_t>() > 0 ? " Classes are counted from 0." : "";
 }
 
-// Categories are numbered by their names' order, which says nothing of more or less. Two of them
-// may well be 0 and 1.
+// Notes categories that are taken for quantities: they are numbered by their names' order, which
+// says nothing of more or less. Two of them may well be 0 and 1.
 void NoteRankedCategories(const LoadedData& data, Dataset* train) {
   for (const std::string& target : data.target_columns) {
     const auto found = data.categories.find(target);

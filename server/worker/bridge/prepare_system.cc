@@ -30,7 +30,7 @@ namespace {
 
 int Players(const api::Spec& spec) { return spec.system().players_size(); }
 
-// What is wrong with a player's data, where people gave them.
+// Adds what is wrong with a player's data, where people gave them.
 void AddOfData(const api::Spec& spec, int player, const Violations& found, Violations* violations) {
   const std::string data = PlayerDataField(spec, player);
   for (const Violation& violation : found.list()) {
@@ -45,7 +45,7 @@ api::Data* MutableData(api::Spec* spec, int player) {
   return own->has_data() ? own->mutable_data() : spec->mutable_data();
 }
 
-// Of a player, those that are compared with the targets of its data.
+// Gives the losses of a player that are compared with the targets of its data.
 std::vector<Loss> LossesOfTargets(const api::Spec& spec, int player) {
   std::vector<Loss> losses;
   for (const PlayerTerm& term : ToPlayerTerms(spec, player).terms) {
@@ -84,7 +84,7 @@ void LoadPlayers(DataCache* cache, Prepared* prepared, Violations* violations) {
     *MutableData(&spec, p) = own.data();
     if (!per_epoch) per_epoch = IterationsPerEpoch(player.train.size(), own);
   }
-  // The others', which may be the data of those who read them.
+  // Players that read no data need a batch size as well.
   for (int p = 0; p < Players(spec); ++p) {
     api::Data* data = MutableData(&spec, p);
     if (data->has_batch_size()) continue;
@@ -109,8 +109,8 @@ struct Input {
   std::string from = {};
 };
 
-// The shapes of what comes out of the models, term by term: the players' input shapes follow from
-// the order in which terms go through them.
+// Finds the shapes of what comes out of the models, term by term: the players' input shapes follow
+// from the order in which terms go through them.
 class ShapeFinder {
  public:
   ShapeFinder(Prepared* prepared, Violations* violations)
@@ -119,7 +119,7 @@ class ShapeFinder {
         inputs_(prepared->players.size()),
         built_(prepared->players.size()) {}
 
-  // The models on the meta device; false: violations.
+  // Builds the models on the meta device; false if there are violations.
   bool Find() {
     bool progress = true;
     while (progress && violations_->empty()) {
@@ -150,7 +150,7 @@ class ShapeFinder {
 
   at::ScalarType dtype() const { return ToDtype(spec().execution()); }
 
-  // Whether something new was found out.
+  // Gives whether something new was found out.
   bool Follow(int p, int t) {
     const api::PlayerTerm& term = spec().system().players(p).objective(t);
     const std::string field = absl::StrCat(PlayerField(p), ".objective[", t, "]");
@@ -214,7 +214,7 @@ class ShapeFinder {
   std::vector<std::optional<BuiltModel>> built_;
 };
 
-// That losses go with what comes out and with what it is compared with.
+// Checks that losses go with what comes out and with what it is compared with.
 void CheckTerms(const Prepared& prepared, const std::vector<BuiltModel>& built,
                 Violations* violations) {
   const api::Spec& spec = prepared.spec;
@@ -256,7 +256,7 @@ void CheckTerms(const Prepared& prepared, const std::vector<BuiltModel>& built,
   }
 }
 
-// That embeddings have a row for each index of the data that terms read.
+// Checks that embeddings have a row for each index of the data that terms read.
 void CheckLookups(const Prepared& prepared, Violations* violations) {
   const api::System& system = prepared.spec.system();
   for (int p = 0; p < Players(prepared.spec); ++p) {
@@ -272,8 +272,8 @@ void CheckLookups(const Prepared& prepared, Violations* violations) {
   }
 }
 
-// That batches are large enough for the models that a player's terms go through, which are all used
-// in training mode.
+// Checks that batches are large enough for the models that a player's terms go through, which are
+// all used in training mode.
 void CheckBatches(const std::vector<BuiltModel>& built, const Prepared& prepared,
                   Violations* violations) {
   const api::Spec& spec = prepared.spec;
@@ -315,7 +315,7 @@ std::string PlayerDialPath(const api::Spec& spec, size_t player, std::string_vie
   return DialPath(spec.system().players(static_cast<int>(player)).optimizer(), name);
 }
 
-// The dials and the memory that a run would have; it has no data yet.
+// Adds the dials and the memory that a run would have; it has no data yet.
 absl::Status AddSystem(const std::vector<BuiltModel>& built, Prepared* prepared) {
   const api::Spec& spec = prepared->spec;
   absl::StatusOr<SystemOptions> options = ToSystemOptions(spec, built);
@@ -338,7 +338,7 @@ absl::Status AddSystem(const std::vector<BuiltModel>& built, Prepared* prepared)
         "All parameters of all players are frozen: no step moves anything.");
   }
   for (const std::string& path : (*trainer)->dials().paths()) prepared->summary.add_dials(path);
-  int64_t bytes = prepared->summary.parameter_bytes();  // the gradients'
+  int64_t bytes = prepared->summary.parameter_bytes();  // this is the gradients'
   for (const auto& [name, tensor] : (*trainer)->Snapshot().tensors) {
     bytes += static_cast<int64_t>(tensor.nbytes());
   }
@@ -346,7 +346,7 @@ absl::Status AddSystem(const std::vector<BuiltModel>& built, Prepared* prepared)
   return absl::OkStatus();
 }
 
-// Each batch is made once, for all who ask: the next call of `At` takes its memory.
+// Makes each batch once, for all who ask: the next call of `At` takes its memory.
 BatchProvider OnceAnIteration(std::shared_ptr<Batches> batches) {
   struct Latest {
     int64_t iteration = -1;

@@ -1,7 +1,6 @@
+// The part of prepare.h for a system. Free functions, with its thread safety.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_PREPARE_SYSTEM_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_PREPARE_SYSTEM_H_
-
-// The part of prepare.h for a system. Free functions.
 
 #include <memory>
 

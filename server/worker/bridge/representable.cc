@@ -18,7 +18,7 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// Also those of BFLOAT16, whose exponents are the same.
+// These are also those of BFLOAT16, whose exponents are the same.
 constexpr double kGreatest = std::numeric_limits<float>::max();
 constexpr double kLeast = std::numeric_limits<float>::denorm_min();
 

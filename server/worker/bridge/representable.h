@@ -1,3 +1,4 @@
+// Refuses numbers that a run's dtype can't hold. A free function; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_REPRESENTABLE_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_REPRESENTABLE_H_
 
@@ -5,10 +6,10 @@
 
 namespace descent::worker {
 
-// Numbers of the model, the objective and the optimizer that are finite, but infinite in the run's
-// dtype, or not zero, but zero in it (an epsilon of 1e-50 keeps nothing from being divided by
-// zero). Those of sequences may come as near to zero as they like. `spec` has its dtype.
-// OUT_OF_RANGE.
+// Finds numbers of the model, the objective and the optimizer that are finite, but infinite in the
+// run's dtype, or not zero, but zero in it (an epsilon of 1e-50 keeps nothing from being divided by
+// zero). Those of sequences may come as near to zero as they like. `spec` has its dtype. The
+// violations are OUT_OF_RANGE.
 void CheckRepresentable(const api::Spec& spec, Violations* violations);
 
 }  // namespace descent::worker

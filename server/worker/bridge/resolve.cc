@@ -44,7 +44,7 @@ void ResolveIntervals(api::Spec* spec, Violations* violations) {
   CheckBounds("retention.max_bytes", retention->max_bytes(), 1, kMost, violations);
 }
 
-// Of one model on data.
+// Resolves a spec of one model on data.
 void ResolveTraining(api::Spec* spec, Violations* violations) {
   if (!spec->has_model()) {
     violations->Add("model", "Give the model.", reason::kMissingField);
@@ -75,7 +75,7 @@ void ResolveOnNonFinite(api::Spec* spec) {
   spec->set_on_non_finite(skips ? api::Spec::CONTINUE : api::Spec::STOP);
 }
 
-// Whether there is an evaluation before the run ends.
+// True if there is an evaluation before the run ends.
 bool EvaluatesOnItsWay(int64_t per_epoch, const api::Spec& spec) {
   const bool data = spec.data().has_test() || spec.data().has_split();
   const Agenda agenda = ToAgenda(per_epoch, spec);

@@ -1,8 +1,7 @@
+// Fills in defaults of a spec and checks it in two steps: what can be said without the data, and
+// what depends on how many examples there are. Free functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_RESOLVE_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_RESOLVE_H_
-
-// Defaults and checks of a spec in two steps: what can be said without the data, and what depends
-// on how many examples there are. Free functions; any thread.
 
 #include <cstdint>
 #include <string>
@@ -13,27 +12,28 @@
 
 namespace descent::worker {
 
-// Everything but data-dependent defaults. Draws the seed if there is none.
+// Resolves everything but what depends on the data. Draws the seed if there is none.
 void ResolveWithoutData(api::Spec* spec, Violations* violations);
 
 // What is known of the training data.
 struct TrainingData {
   int64_t examples = 0;
-  // What was noted about them: it may be why there are so few.
+  // What was noted about them, which may be why there are so few.
   std::vector<std::string> notes = {};
 };
 
-// Batch size, number of iterations, checkpoint interval, schedule lengths. A function has no data.
-// Of a system, whose players may have data of their own, the two steps below.
+// Resolves batch size, number of iterations, checkpoint interval and schedule lengths. A function
+// has no data. For a system, whose players may have data of their own, there are the two steps
+// below.
 void ResolveWithData(const TrainingData& train, api::Spec* spec, Violations* violations);
 
-// `field`: that of the data. False: a violation.
+// Resolves the batch size; `field` is that of the data. False if there is a violation.
 bool ResolveBatchSize(const std::string& field, const TrainingData& train, api::Data* data,
                       Violations* violations);
-// Number of iterations, checkpoint interval, schedule lengths.
+// Resolves number of iterations, checkpoint interval and schedule lengths.
 void ResolveLength(int64_t iterations_per_epoch, api::Spec* spec, Violations* violations);
 
-// Of a resolved spec.
+// Gives the agenda of a resolved spec.
 Agenda ToAgenda(int64_t iterations_per_epoch, const api::Spec& spec);
 
 }  // namespace descent::worker

@@ -28,16 +28,16 @@ using google::protobuf::Message;
 
 constexpr int kMaxDepth = 8;
 
-// Null if it is constant or of no kind.
+// Gives null if it is constant or of no kind.
 std::unique_ptr<ScheduleForm> FormOf(const api::Sequence& sequence) {
   return NewSchedule(KindOf(sequence));
 }
 
-// What is read; nothing if it is wrong.
+// Gives what is read, or nothing if it is wrong.
 std::optional<descent::Sequence> Read(const Range& range, const std::string& field, int depth,
                                       api::Sequence* sequence, Violations* violations);
 
-// Of a schedule. The numbers that it yields are in the range of the hyperparameter.
+// Reads a schedule. The numbers that it yields are in the range of the hyperparameter.
 class ScheduleReader final : public FieldReader {
  public:
   ScheduleReader(const Range& range, std::string field, int depth, Message* schedule,
@@ -46,7 +46,7 @@ class ScheduleReader final : public FieldReader {
 
  private:
   bool Absent(const Field& field) override {
-    // Until the run is known, nothing is nothing.
+    // Until the run is known, what is not given is left so.
     if (field.role() == kMeasured) return !message().Given("average");
     if (field.role() == kAveraged) return !message().Given("metric");
     if (field.role() != kRunLength) return false;
@@ -213,7 +213,7 @@ void VisitPlateaus(const Message& message, const std::string& path,
 descent::Sequence ToSequence(const api::Sequence& sequence) {
   api::Sequence copy = sequence;
   const std::optional<descent::Sequence> read = Read(Range(), "", 1, &copy, nullptr);
-  // Refused before.
+  // It was refused before.
   return read ? *read : descent::Sequence(sequence.constant());
 }
 

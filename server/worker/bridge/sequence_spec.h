@@ -1,8 +1,7 @@
+// Makes a `Sequence` of a spec core's, by the fields that the schedules declare
+// (core/sequence/schedule.h). Free functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_SEQUENCE_SPEC_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_SEQUENCE_SPEC_H_
-
-// `Sequence` of a spec to core's, by the fields that the schedules declare
-// (core/sequence/schedule.h). Free functions; any thread.
 
 #include <google/protobuf/message.h>
 
@@ -26,7 +25,7 @@ namespace descent::worker {
 std::optional<descent::Sequence> ReadSequence(const Range& range, const std::string& field,
                                               api::Sequence* sequence, Violations* violations);
 
-// Of options whose sequences are dials.
+// A `DialsReader` reads options whose sequences are dials.
 class DialsReader : public FieldReader {
  public:
   using FieldReader::FieldReader;
@@ -36,9 +35,9 @@ class DialsReader : public FieldReader {
   void WriteInner(const Field& field) override;
 };
 
-// What a sequence is in a run by default.
+// How long a sequence is in a run, and what its plateaus go by, if the spec doesn't say.
 struct SequenceDefaults {
-  // It is asked for so many numbers.
+  // How many numbers the sequence is asked for.
   int64_t length = 1;
   // What a plateau goes by, and of how many measurements it takes the mean.
   std::string metric = descent::Sequence::kValue;
@@ -54,7 +53,7 @@ void ResolveSequencesInRun(const SequenceDefaults& defaults, google::protobuf::M
 void VisitPlateaus(const google::protobuf::Message& message, const std::string& path,
                    absl::FunctionRef<void(const std::string&, const api::PlateauSequence&)> visit);
 
-// Of a resolved spec.
+// Gives the sequence of a resolved spec.
 descent::Sequence ToSequence(const api::Sequence& sequence);
 
 }  // namespace descent::worker

@@ -47,7 +47,7 @@ class SourceReader final : public FieldReader {
     }
     FieldReader::Check(field);
   }
-  // The only field with fields of its own.
+  // Reads the only field with fields of its own.
   void ReadInner(const Field& field) override {
     auto& missing = *field.As<MissingValues>();
     auto& given = static_cast<api::MissingValues&>(*message().Inner(field.name()));
@@ -71,7 +71,8 @@ class SourceReader final : public FieldReader {
   const bool inputs_only_;
 };
 
-// `x` of `/a.npz has no array "x"; its arrays are …`; empty if it says nothing of the kind.
+// Gives `x` of `/a.npz has no array "x"; its arrays are …`; empty if the message says nothing of
+// the kind.
 std::string MissingName(const std::string& message) {
   const size_t no = message.find(" has no ");
   const size_t begin = no == std::string::npos ? no : message.find('"', no);
@@ -79,7 +80,7 @@ std::string MissingName(const std::string& message) {
   return end == std::string::npos ? "" : message.substr(begin + 1, end - begin - 1);
 }
 
-// Whether a field holds the text; a path: whether the text speaks of it.
+// True if a field holds the text; for a path, if the text speaks of it.
 bool Mentions(const Message& message, const FieldDescriptor* field, const std::string& name,
               const std::string& text) {
   if (field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) return false;
@@ -94,7 +95,7 @@ bool Mentions(const Message& message, const FieldDescriptor* field, const std::s
   return false;
 }
 
-// The field below the kind that the message is about; null: no single one.
+// Gives the field below the kind that the message is about; null if it is no single one.
 const FieldDescriptor* FieldOf(const Message& message, const std::string& text) {
   const FieldDescriptor* found = nullptr;
   const FieldDescriptor* path = nullptr;

@@ -6,7 +6,7 @@
 namespace descent::worker {
 namespace {
 
-// The number of iterations is the spec's own, and no field of the message.
+// Reads the tests. The number of iterations is the spec's own, and no field of the message.
 descent::StopTests ReadTests(api::StopTests tests, Violations* violations) {
   descent::StopTests result;
   FieldList fields;

@@ -1,7 +1,6 @@
+// Makes `Spec.stop_when` core's stop tests, field by field by name. Free functions; any thread.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_STOP_SPEC_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_STOP_SPEC_H_
-
-// `Spec.stop_when` to core's stop tests, field by field by name. Free functions; any thread.
 
 #include "core/optimizer/stop_tests.h"
 #include "server/worker/bridge/violations.h"

@@ -25,7 +25,7 @@ constexpr int kMaxPlayers = 100;
 constexpr int kMaxTerms = 100;
 constexpr int64_t kMaxNoise = int64_t{1} << 31;
 
-// Found out by other checks under `data`, `optimizer`, …; said of the player's.
+// Adds what other checks found under `data`, `optimizer`, …, as the player's.
 void AddUnder(const std::string& prefix, const Violations& found, Violations* violations) {
   for (const Violation& violation : found.list()) {
     violations->Add(absl::StrCat(prefix, ".", violation.field), violation.description,
@@ -37,7 +37,7 @@ bool TermReadsData(const api::PlayerTerm& term) {
   return !term.has_noise() || term.target_case() != api::PlayerTerm::kConstant;
 }
 
-// Nothing that belongs to one model alone.
+// Refuses what belongs to one model alone.
 void CheckNothingElse(const api::Spec& spec, Violations* violations) {
   const auto refuse = [&](bool given, const char* field) {
     if (!given) return;
@@ -95,7 +95,7 @@ void ResolveTarget(const std::string& path, api::PlayerTerm* term, Violations* v
   const double constant = term->constant();
   absl::Status status;
   if (loss.predicts == Predicts::kClass) {
-    // Beyond 2^53 not all whole numbers are there.
+    // Beyond 2^53 a double has not all whole numbers.
     if (!(constant >= 0 && constant <= 9007199254740992.0) || constant != std::floor(constant)) {
       status = absl::OutOfRangeError("a class is a whole number ≥ 0");
     }
@@ -166,7 +166,8 @@ void ResolvePlayer(const api::Spec& spec, int p, api::Player* player, Violations
   AddUnder(path, found, violations);
 }
 
-// The loss that decides what the targets of its data are: that of the first term with targets.
+// Gives the loss that decides what the targets of its data are: that of the first term with
+// targets.
 api::Objective TargetsLoss(const api::Player& player) {
   for (const api::PlayerTerm& term : player.objective()) {
     if (term.target_case() == api::PlayerTerm::TARGET_NOT_SET) return term.loss();

@@ -1,8 +1,7 @@
-#ifndef DESCENT_SERVER_WORKER_BRIDGE_SYSTEM_SPEC_H_
-#define DESCENT_SERVER_WORKER_BRIDGE_SYSTEM_SPEC_H_
-
 // Jobs of several models: `Spec.system`. Each player is looked at as a spec of its own, so that its
 // model, optimizer and data go the way of every job's. Free functions; any thread.
+#ifndef DESCENT_SERVER_WORKER_BRIDGE_SYSTEM_SPEC_H_
+#define DESCENT_SERVER_WORKER_BRIDGE_SYSTEM_SPEC_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +16,7 @@ namespace descent::worker {
 
 inline bool IsSystem(const api::Spec& spec) { return spec.has_system(); }
 
-// `system.players[1]`
+// Gives `system.players[1]`.
 std::string PlayerField(int player);
 
 // Checks what can be checked without the data, and fills in defaults. The spec has its seed.
@@ -25,24 +24,24 @@ void ResolveSystem(api::Spec* spec, Violations* violations);
 
 // Of a system that was resolved without violations:
 
-// The player's model, optimizer and data as a spec, with all that the players share. Its objective
-// is the loss that decides what the targets of its data are.
+// Gives the player's model, optimizer and data as a spec, with all that the players share. Its
+// objective is the loss that decides what the targets of its data are.
 api::Spec PlayerSpec(const api::Spec& spec, int player);
-// The same with the model that its data go into.
+// Gives the same with the model that its data go into.
 api::Spec PlayerDataSpec(const api::Spec& spec, int player);
-// The same for the use of its model alone: with the loss of what comes out of it, and with data
-// only if they go into it, not what other players make of them.
+// Gives the same for the use of its model alone: with the loss of what comes out of it, and with
+// data only if they go into it, not what other players make of them.
 api::Spec PlayerUseSpec(const api::Spec& spec, int player);
 bool ReadsData(const api::Player& player);
-// −1: there is none.
+// Gives −1 if there is no such player.
 int FindPlayer(const api::System& system, const std::string& name);
-// Whose data it reads: `system.players[1].data`, or `data`, which all share that have none.
+// Gives whose data it reads: `system.players[1].data`, or `data`, which all share that have none.
 std::string PlayerDataField(const api::Spec& spec, int player);
 
-// Without its batches.
+// Gives the player's terms, without their batches.
 PlayerTerms ToPlayerTerms(const api::Spec& spec, int player);
 Turns ToTurns(const api::System& system);
-// The seed of a player's starting point.
+// Gives the seed of a player's starting point.
 uint64_t PlayerSeed(const api::Spec& spec, int player);
 
 }  // namespace descent::worker

@@ -15,7 +15,7 @@
 namespace descent::worker {
 namespace {
 
-// Enough to act on; a hostile spec could have millions.
+// So many are enough to act on; a hostile spec could have millions.
 constexpr size_t kMaxViolations = 32;
 
 }  // namespace

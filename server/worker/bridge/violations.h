@@ -1,8 +1,7 @@
+// `Violations` are what is wrong with a spec: field by field, so that a person sees all of it at
+// once. One thread at a time.
 #ifndef DESCENT_SERVER_WORKER_BRIDGE_VIOLATIONS_H_
 #define DESCENT_SERVER_WORKER_BRIDGE_VIOLATIONS_H_
-
-// What is wrong with a spec: field by field, so that a person sees all of it at once. One thread at
-// a time.
 
 #include <google/protobuf/message.h>
 
@@ -16,7 +15,7 @@
 
 namespace descent::worker {
 
-// The messages of descent.v1, next to core's types of the same names.
+// These are the messages of descent.v1, next to core's types of the same names.
 namespace api = ::descent::v1;
 
 struct Violation {
@@ -36,10 +35,11 @@ class Violations {
   std::vector<Violation> list_;
 };
 
-// What core says of a value, with a full stop: `delta: -1 is negative; give a finite number > 0.`
+// Gives what core says of a value, with a full stop: `delta: -1 is negative; give a finite number >
+// 0.`
 std::string Sentence(const absl::Status& status);
 
-// OUT_OF_RANGE unless least ≤ value ≤ most.
+// Adds OUT_OF_RANGE unless least ≤ value ≤ most.
 void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t most,
                  Violations* violations);
 
@@ -47,8 +47,8 @@ void CheckBounds(const std::string& field, int64_t value, int64_t least, int64_t
 // _ and -; false then.
 bool CheckName(const std::string& path, const std::string& name, Violations* violations);
 
-// Fields that this version of the protocol does not know, at any depth: they may mean something
-// that would silently not happen.
+// Refuses fields that this version of the protocol does not know, at any depth: they may mean
+// something that would silently not happen.
 void CheckUnknownFields(const google::protobuf::Message& message, Violations* violations);
 
 }  // namespace descent::worker
