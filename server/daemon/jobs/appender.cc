@@ -106,7 +106,7 @@ void Appender::FoldLastIteration(Draft* draft) {
   if (!draft->has_unfolded_iteration) return;
   draft->has_unfolded_iteration = false;
   v1::Event event;
-  event.ParseFromString(draft->pending.back().bytes);  // scanned before: it is well-formed
+  event.ParseFromString(draft->pending.back().bytes);  // was scanned before: it is well-formed
   event.set_revision(next_revision_ - 1);
   pending_.fold.Apply(event);
   draft->commit.events.push_back(std::move(event));
@@ -121,8 +121,8 @@ void Appender::Append(Draft draft, Landed landed) {
   }
   bytes_in_flight_ += draft.commit.bytes;
   auto commit = std::make_shared<const Commit>(std::move(draft.commit));
-  // With each append of anything but iterations, so that what follows a snapshot is iterations
-  // alone.
+  // The snapshot comes with each append of anything but iterations, so that what follows a snapshot
+  // is iterations alone.
   std::optional<v1::Job> snapshot;
   if (!commit->only_iterations) snapshot = pending().Stored();
   ++appended_;

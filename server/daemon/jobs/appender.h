@@ -1,3 +1,12 @@
+// An `Appender` appends the events of one job: it makes them, gives them their revisions, and keeps
+// the two folds of the journal. The pending one follows what was handed to the journal, and
+// decisions are made against it; the durable one follows the commits. Not thread-safe: the job's
+// mutex guards it.
+//
+// The legal order of calls is
+//   Restore? ((Add | AddSerialized | AddIteration)* Append)* with one Land for each Append
+// Revisions are given when an event is added, so what is added to one draft is appended, under the
+// same hold of the mutex, before anything is added to another.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_APPENDER_H_
 #define DESCENT_SERVER_DAEMON_JOBS_APPENDER_H_
 
@@ -33,12 +42,12 @@ struct Position {
 
 // What becomes true when an append is durable.
 struct Commit {
-  std::vector<v1::Event> events;  // with revision; of iterations only the last in a row
+  std::vector<v1::Event> events;  // with revision; of several iterations in a row only the last
   bool only_iterations = true;
   bool has_checkpoint = false;
   bool has_end = false;
   int64_t iterations = 0;
-  int64_t bytes = 0;  // of all its events
+  int64_t bytes = 0;  // those of all its events
 };
 
 // Events on their way to one append.
@@ -47,46 +56,38 @@ struct Draft {
 
   Commit commit;
   std::vector<PendingEvent> pending;
-  bool has_unfolded_iteration = false;  // the last of `pending`
+  bool has_unfolded_iteration = false;  // the last of `pending` is one
 };
 
-// Appends the events of one job: makes them, gives them their revisions, and keeps the two folds of
-// the journal. The pending one follows what was handed to the journal, and decisions are made
-// against it; the durable one follows the commits. Not thread-safe: the job's mutex guards it.
-//
-//   Restore? ((Add | AddSerialized | AddIteration)* Append)* with one Land for each Append
-//
-// Revisions are given when an event is added, so what is added to one draft is appended, under the
-// same hold of the mutex, before anything is added to another.
 class Appender {
  public:
   // `on_event` is given every event but iterations as it is added, with its revision.
   Appender(const server::Clock* clock, std::shared_ptr<JobJournal> journal, Position position,
            int64_t next_revision, std::function<void(const v1::Event&)> on_event);
 
-  // The journal was read, or is over: all of it is durable.
+  // Takes the position that was read from the journal, or after its end: all of it is durable.
   void Restore(Position position);
 
   const JobFold& pending() const { return pending_.fold; }
   const JobFold& durable() const { return durable_; }
-  // The fold that people see.
+  // Gives the fold that people see.
   const JobFold& seen() const;
   const Lineage& lineage() const { return pending_.lineage; }
   const std::vector<std::string>& series() const { return pending().series(); }
   int64_t head_iteration() const { return pending_.head_iteration; }
-  // Of the last new iteration; 0: none.
+  // The revision of the last new iteration; 0 if there is none.
   int64_t last_iteration_revision() const { return pending_.last_iteration_revision; }
 
-  // Events of the daemon's own, with time, attempt and branch.
+  // Make events of the daemon's own, with time, attempt and branch.
   v1::Event NewEvent() const;
   v1::Event NewState(v1::JobState state, const std::string& reason) const;
   v1::Event NewNotice(const std::string& message) const;
 
   // Adds an event and folds it.
   void Add(v1::Event event, Draft* draft);
-  // The same, of an event that is serialized already: `pending` are its bytes.
+  // Does the same with an event that is serialized already: `pending` are its bytes.
   void AddSerialized(PendingEvent pending, v1::Event event, Draft* draft);
-  // An iteration, which is folded only if it is the last in a row.
+  // Adds an iteration, which is folded only if it is the last in a row.
   void AddIteration(PendingEvent pending, Draft* draft);
 
   // Hands a draft that is not empty to the journal. `landed` runs on the journal's thread, without
@@ -99,7 +100,7 @@ class Appender {
   int64_t appended() const { return appended_; }
   int64_t landed() const { return landed_; }
   bool all_landed() const { return landed_ == appended_; }
-  // Of the events whose appends have not landed.
+  // How many bytes the events have whose appends have not landed.
   int64_t bytes_in_flight() const { return bytes_in_flight_; }
 
  private:

@@ -41,9 +41,9 @@ void Attempt::Apply(const v1::Event& event) {
 }
 
 int Attempt::CountFruitless(int64_t head_iteration, int64_t last_iteration_revision) {
-  // It was there before: nothing is new.
+  // The iteration was there before: nothing is new.
   if (head_iteration <= furthest_iteration_) last_iteration_revision = 0;
-  // Those before will never count again.
+  // Those up to this revision will never count again.
   std::erase_if(fruitless_revisions_,
                 [&](int64_t revision) { return revision <= last_iteration_revision; });
   return static_cast<int>(fruitless_revisions_.size());

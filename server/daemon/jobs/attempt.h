@@ -1,3 +1,17 @@
+// An `Attempt` is the attempt of one job: who has it, what it began from, and how far what it tells
+// has come (DESIGN.md, 1, rules 5, 6 and 10). Not thread-safe: the job's mutex guards it.
+//
+//   kIdle ──Prepare──▶ kPreparing ──Start──▶ kStarting ──GoLive──▶ kLive
+//   kIdle ──Await──▶ kAwaited ──Reconnect | StartAgain──▶ kLive
+//   kLive ──Reconnect | StartAgain──▶ kLive
+//   End leads to kIdle from everywhere.
+//
+// In kPreparing a worker is there, and its checkpoint is being looked at. In kStarting
+// AttemptStarted is on its way into the journal. In kLive the worker was told to start. In kAwaited
+// it was told so by an earlier daemon, and has not come back yet.
+//
+// The worker is held here and nowhere else in a job: who speaks to it asks the attempt, so that a
+// group of members can take its place.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_ATTEMPT_H_
 #define DESCENT_SERVER_DAEMON_JOBS_ATTEMPT_H_
 
@@ -14,20 +28,6 @@
 
 namespace descent::daemon {
 
-// The attempt of one job: who has it, what it began from, and how far what it tells has come
-// (DESIGN.md, 1, rules 5, 6 and 10). Not thread-safe: the job's mutex guards it.
-//
-//   kIdle ──Prepare──▶ kPreparing ──Start──▶ kStarting ──GoLive──▶ kLive
-//   kIdle ──Await──▶ kAwaited ──Reconnect | StartAgain──▶ kLive
-//   kLive ──Reconnect | StartAgain──▶ kLive
-//   End leads to kIdle from everywhere.
-//
-// kPreparing: a worker is there, and its checkpoint is being looked at. kStarting: AttemptStarted
-// is on its way into the journal. kLive: the worker was told to start. kAwaited: it was told so by
-// an earlier daemon, and has not come back yet.
-//
-// The worker is held here and nowhere else in a job: who speaks to it asks the attempt, so that a
-// group of members can take its place.
 class Attempt {
  public:
   enum class Phase { kIdle, kAwaited, kPreparing, kStarting, kLive };
@@ -42,33 +42,34 @@ class Attempt {
   explicit Attempt(const server::Clock* clock) : clock_(clock) {}
 
   // ---- What the journal says of attempts.
-  // Every event that is appended, in order, with revision.
+  // Takes every event that is appended, in order, with revision.
   void Apply(const v1::Event& event);
-  // The newest that was journaled; revision 0: none yet.
+  // The newest attempt that was journaled; revision 0 if there is none yet.
   struct Journaled {
     int32_t number = 0;
     int64_t revision = 0;
     v1::AttemptStarted started;
-    int64_t last_sequence = 0;  // of its events here
+    int64_t last_sequence = 0;  // that of its events here
   };
   const Journaled& newest() const { return newest_; }
-  // Attempts that made no new iteration: begun after the last one's revision, not counting those
-  // before a rewind or an orderly end, nor those that came to wait for people (PAUSED). After a
-  // restart from a checkpoint an iteration is new if none before came so far.
+  // Counts the attempts that made no new iteration: begun after the last one's revision, not
+  // counting those before a rewind or an orderly end, nor those that came to wait for people
+  // (PAUSED). After a restart from a checkpoint an iteration is new if none before came so far.
   int CountFruitless(int64_t head_iteration, int64_t last_iteration_revision);
 
   // ---- Its life.
   void Prepare(const WorkerPtr& worker);
-  // From kPreparing: the next number, and what there is to re-compute up to the head (−1: none).
+  // Goes on from kPreparing: to the next number, and what there is to re-compute up to the head
+  // (−1: none).
   void Start(Base base, int64_t head_iteration);
-  // AttemptStarted is durable. False: this attempt has ended meanwhile.
+  // AttemptStarted is durable. Gives false if this attempt has ended meanwhile.
   bool GoLive(int32_t number);
-  // The newest journaled one may still run: `worker` stands for its process.
+  // The newest journaled attempt may still run: `worker` stands for its process.
   void Await(const WorkerPtr& worker, Base base, int64_t head_iteration,
              int64_t last_iteration_revision);
-  // Its worker came back without having been told to start. True: it is to be told now.
+  // Its worker came back without having been told to start. Gives true if it is to be told now.
   bool StartAgain();
-  // Its worker is back. False: it is another attempt's.
+  // Its worker is back. Gives false if that is another attempt's.
   bool Reconnect(const WorkerPtr& worker, const worker::v1::Hello& hello);
   void End();
 
@@ -78,23 +79,23 @@ class Attempt {
   bool is_live() const { return run_.phase == Phase::kLive; }
   int32_t number() const { return run_.number; }
   const Base& base() const { return run_.base; }
-  // Iterations up to this one may come again; −1: none.
+  // Iterations up to this one may come again; −1 if none may.
   int64_t recompute_until() const { return run_.recompute_until; }
-  // It has computed nothing new yet, and is on its way from its base to the head.
+  // True if it has computed nothing new yet, and is on its way from its base to the head.
   bool is_recomputing() const { return run_.recomputing; }
-  // No iteration beyond the head has come: what comes may be in the journal already.
+  // True if no iteration beyond the head has come: what comes may be in the journal already.
   bool is_comparing() const { return run_.comparing; }
 
   // ---- Its worker.
-  // Whether it is this worker's, which is not so of an idle one.
+  // True if it is this worker's, which is not so for an idle one.
   bool IsOf(const WorkerPtr& worker) const { return !is_idle() && run_.worker == worker; }
-  const WorkerPtr& worker() const { return run_.worker; }  // null: idle
+  const WorkerPtr& worker() const { return run_.worker; }  // null if idle
   void Send(worker::v1::DaemonMessage message) const;
   void SendAck(int64_t sequence) const;
-  // Nothing of it counts any more. Nothing happens to an idle one.
+  // From now on nothing of the worker counts. Does nothing if idle.
   void Fence(const std::string& reason) const;
-  // While it is being prepared, what is told of its worker waits: true if `later` does. Who called
-  // Start, or gave up, runs TakePostponed.
+  // While the attempt is being prepared, what is told of its worker waits: gives true if `later`
+  // does. Who called Start, or gave up, runs TakePostponed.
   bool Postpone(const WorkerPtr& worker, std::function<void()> later);
   std::vector<std::function<void()>> TakePostponed();
 
@@ -102,7 +103,7 @@ class Attempt {
   int64_t taken_sequence() const { return run_.taken_sequence; }      // appended or compared
   int64_t durable_sequence() const { return run_.durable_sequence; }  // may be acknowledged
   void TakeEvent() { ++run_.taken_sequence; }
-  // A new iteration was among them.
+  // A new iteration was among the events.
   void TakeNewIteration() { run_.recomputing = run_.comparing = false; }
   // Events up to `sequence` are durable; if `all_landed`, up to what was taken. Gives what its
   // worker is to be told now, if anything: a stream of iterations is acknowledged now and then.
@@ -122,7 +123,7 @@ class Attempt {
     int64_t taken_sequence = 0;
     int64_t durable_sequence = 0;
     int64_t acknowledged_sequence = 0;
-    int64_t acknowledged_nanos = 0;  // when
+    int64_t acknowledged_nanos = 0;  // when the worker was told
     bool asks_acknowledgement = false;
   };
 
@@ -130,8 +131,8 @@ class Attempt {
   Run run_;
   std::vector<std::function<void()>> postponed_;
   Journaled newest_;
-  std::vector<int64_t> fruitless_revisions_;  // of AttemptStarted events
-  int64_t furthest_iteration_ = -1;           // that a restart has left behind
+  std::vector<int64_t> fruitless_revisions_;  // those of AttemptStarted events
+  int64_t furthest_iteration_ = -1;           // the furthest that a restart has left behind
 };
 
 }  // namespace descent::daemon

@@ -14,7 +14,7 @@
 namespace descent::daemon {
 namespace {
 
-// Those that the journal keeps now; none, if the job has been deleted.
+// Gives the checkpoints that the journal keeps now; none if the job has been deleted.
 absl::StatusOr<std::vector<CheckpointRecord>> KeptNow(const std::string& database,
                                                       const StoreReport::Job& job) {
   CheckpointShelf shelf(rules::JobName(job.job_id));

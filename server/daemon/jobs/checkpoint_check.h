@@ -1,3 +1,4 @@
+// Checks the files of checkpoints, as a part of `descentd check`. A free function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_CHECK_H_
 #define DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_CHECK_H_
 

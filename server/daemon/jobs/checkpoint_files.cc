@@ -49,7 +49,7 @@ Inspection InspectCheckpoints(const std::string& folder,
   return inspection;
 }
 
-// They are called `{checkpoint}.safetensors.{pid}-{n}.tmp`.
+// Unfinished files are called `{checkpoint}.safetensors.{pid}-{n}.tmp`.
 void RemoveUnfinished(const std::string& folder) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {

@@ -1,3 +1,5 @@
+// The files of a job's checkpoints (rules::CheckpointPath). All of it blocks, hashing for a second
+// a GB: never on the loop, nor with a mutex held. Free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_FILES_H_
 #define DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_FILES_H_
 
@@ -10,10 +12,7 @@
 
 namespace descent::daemon {
 
-// The files of a job's checkpoints (rules::CheckpointPath). All of it blocks, hashing for a
-// second a GB: never on the loop, nor with a mutex held.
-
-// The SHA-256 of a file's bytes, hexadecimal; empty if it can't be read.
+// Gives the SHA-256 of a file's bytes, hexadecimal; empty if it can't be read.
 using FileDigest = std::function<std::string(const std::string& path)>;
 
 // Why the file at `path` is not the one that is recorded, as a clause; empty: it is. It must be a
@@ -25,7 +24,7 @@ std::string FaultOfCheckpoint(const CheckpointRecord& record, const std::string&
 
 // What an attempt can begin from.
 struct Inspection {
-  CheckpointRecord checkpoint{.iteration = -1};  // −1, and no name: the starting point
+  CheckpointRecord checkpoint{.iteration = -1};  // −1, and no name, is the starting point
   std::vector<std::string> passed_over;          // newer ones that are missing or damaged
 };
 
@@ -34,14 +33,14 @@ Inspection InspectCheckpoints(const std::string& folder,
                               const std::vector<CheckpointRecord>& candidates,
                               const FileDigest& digest);
 
-// Removes what workers that are no more had begun to write; one that still lives (stopped,
-// perhaps) keeps its own.
+// Removes what workers that are no more had begun to write; one that still lives (stopped, perhaps)
+// keeps its own.
 void RemoveUnfinished(const std::string& folder);
 
 void RemoveCheckpoints(const std::string& folder, const std::vector<std::string>& names);
 
-// Takes those off the shelf whose files were removed as it was due: of the `keep` newest none, for
-// people are told if one of them is missing.
+// Takes those checkpoints off the shelf whose files were removed as it was due. None of the `keep`
+// newest is among them, for people are told if one of these is missing.
 void ForgetRemoved(const std::string& folder, int64_t keep, CheckpointShelf* shelf);
 
 }  // namespace descent::daemon

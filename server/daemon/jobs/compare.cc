@@ -14,7 +14,7 @@
 namespace descent::daemon {
 namespace {
 
-// NaN equals itself and 0 differs from −0: it is the bits that count.
+// NaN equals itself and 0 differs from −0, because it is the bits that count.
 bool Same(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
 
 std::string Number(double value) {
@@ -25,7 +25,7 @@ std::string Say(const std::string& what, double journaled, double recomputed) {
   return absl::StrCat(what, " ", Number(recomputed), " instead of ", Number(journaled));
 }
 
-// The same for all the fields of an iteration.
+// Compares all such fields of an iteration alike.
 using Doubles = google::protobuf::RepeatedField<double>;
 
 bool Same(int64_t a, int64_t b) { return a == b; }

@@ -1,3 +1,5 @@
+// Compares what was computed again with the journal, bit for bit, without times. Pure functions;
+// any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_COMPARE_H_
 #define DESCENT_SERVER_DAEMON_JOBS_COMPARE_H_
 
@@ -7,8 +9,7 @@
 
 namespace descent::daemon {
 
-// Bit for bit, without times: whether a re-computed event is the one that the journal has. Returns
-// the first difference as words (`value 0.25 instead of 0.5`), empty if there is none.
+// Give the first difference as words (`value 0.25 instead of 0.5`), or nothing if there is none.
 std::string Difference(const v1::Iteration& journaled, const v1::Iteration& recomputed);
 std::string Difference(const v1::Evaluated& journaled, const v1::Evaluated& recomputed);
 

@@ -14,7 +14,7 @@
 namespace descent::daemon {
 namespace {
 
-// Empty without an optimizer.
+// Gives an empty name without an optimizer.
 std::string StepSizeOf(const v1::Optimizer& optimizer) {
   const google::protobuf::FieldDescriptor* kind =
       v1::Optimizer::GetReflection()->GetOneofFieldDescriptor(

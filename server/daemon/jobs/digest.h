@@ -1,3 +1,4 @@
+// The digest of a file. A free function; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_DIGEST_H_
 #define DESCENT_SERVER_DAEMON_JOBS_DIGEST_H_
 
@@ -5,7 +6,8 @@
 
 namespace descent::daemon {
 
-// The SHA-256 of a file's bytes, hexadecimal; empty if it can't be read. About a second a GB.
+// Gives the SHA-256 of a file's bytes, hexadecimal; empty if it can't be read. It takes about a
+// second a GB.
 std::string FileSha256(const std::string& path);
 
 }  // namespace descent::daemon

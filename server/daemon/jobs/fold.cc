@@ -66,7 +66,7 @@ JobFold::JobFold(const v1::Job& snapshot) : light_(snapshot) {
   Give(std::move(given));
 }
 
-// Older stores lack what was added since.
+// Fills in what older stores lack, because it was added since.
 void JobFold::Give(std::shared_ptr<v1::Job> given) {
   if (given->has_summary()) FindStepSizes(given->spec(), given->mutable_summary());
   given_ = std::move(given);

@@ -1,3 +1,7 @@
+// A `JobFold` is the journal, folded into what people see of a job. It is a value: copies share the
+// spec. Not thread-safe.
+//
+// Apply takes the events in order; of several iterations in a row only the last is needed.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_FOLD_H_
 #define DESCENT_SERVER_DAEMON_JOBS_FOLD_H_
 
@@ -12,43 +16,39 @@
 
 namespace descent::daemon {
 
-// Takes the numbers of confusion matrices of more classes out: Metric.size alone is left.
+// Takes out the numbers of confusion matrices of more classes: Metric.size alone is left.
 void LeaveOutMatrices(int most_classes, v1::Evaluated* evaluation);
 
-// The journal, folded into what people see of a job. A value: copies share the spec. Not
-// thread-safe.
-//
-// Apply takes the events in order; of several iterations in a row only the last is needed.
 class JobFold {
  public:
-  // A job of this id without a single event.
+  // Makes a job of this id without a single event.
   explicit JobFold(const std::string& job_id);
-  // As stored with the journal; older stores lack the names of the series.
+  // Makes the job that is stored with the journal; older stores lack the names of the series.
   explicit JobFold(const v1::Job& snapshot);
 
   void Apply(const v1::Event& event);
-  // Of an evaluation of before as well: the store has none of its matrices.
-  // LacksMatrices: whether its event has some that are at hand with a job.
+  // These give back to an evaluation of before what the store has none of, its matrices.
+  // LacksMatrices tells whether its event has some that are at hand with a job.
   bool LacksMatrices() const;
   void ApplyEvaluation(const v1::Evaluated& evaluation);
 
-  // Of a job that is over: leaves no more of it than is asked for again and again, that is what
-  // ListJobs filters and orders by, and the first `most` of its dials, series and metrics (0: nor
-  // its last iteration and evaluation), without matrices. The rest is in the store.
+  // Leaves no more of a job that is over than is asked for again and again: what ListJobs filters
+  // and orders by, and the first `most` of its dials, series and metrics (0: nor its last iteration
+  // and evaluation), without matrices. The rest is in the store.
   void Shrink(int most);
 
-  // For a fold that was made out of order.
+  // Sets it for a fold that was made out of order.
   void set_head_revision(int64_t revision) { light_.set_head_revision(revision); }
 
-  // What is stored with the journal, again and again: without what its events have, that is spec,
+  // Gives what is stored with the journal, again and again, without what its events have: spec,
   // summary, and an evaluation's matrices.
   v1::Job Stored() const;
-  // Those that the newest Series event names, if the stored fold did not say.
+  // Takes the names that the newest Series event gives, if the stored fold did not say them.
   void RecallSeries(const std::vector<std::string>& names);
 
-  // Without spec and summary.
+  // Gives the job without spec and summary.
   v1::Job light() const;
-  // The same without dials and series: for what is asked often.
+  // Gives the same without dials and series, for what is asked often.
   const v1::Job& core() const { return light_; }
   const std::vector<std::string>& series() const { return *series_; }
   const v1::Job& given() const { return *given_; }  // spec and summary alone
@@ -64,7 +64,7 @@ class JobFold {
   void Give(std::shared_ptr<v1::Job> given);
   void ApplyIteration(const v1::Iteration& iteration);
   void FindSeriesDials();
-  // Its place among dials_.
+  // Gives the dial's place among dials_.
   size_t FindDial(const std::string& path);
   size_t AddDial(const std::string& path);
   bool IsMainStepSize(const std::string& path) const;
@@ -75,7 +75,7 @@ class JobFold {
     bool overridden = false;
     bool is_main_step_size = false;
   };
-  // There may be thousands, which copies share: a vector is changed by its only owner alone.
+  // The names may be thousands, which copies share: a vector is changed by its only owner alone.
   using Names = std::shared_ptr<std::vector<std::string>>;
 
   v1::Job light_;  // without dials and series
@@ -83,12 +83,12 @@ class JobFold {
   Names paths_ = std::make_shared<std::vector<std::string>>();  // of dials_
   std::vector<Dial> dials_;
   Names series_ = std::make_shared<std::vector<std::string>>();
-  // For each of series_ its place among dials_, or −1; empty: not looked for yet.
+  // For each of series_ its place among dials_, or −1. Empty if it was not looked for yet.
   std::vector<int> series_dials_;
 };
 
-// What the stored fold left out of the last evaluation, which is in its event. Reads the store:
-// blocks.
+// Gives the fold with what the stored one left out of the last evaluation, which is in its event.
+// It reads the store: blocks.
 JobFold WithMatrices(JobJournal& journal, JobFold fold);
 
 }  // namespace descent::daemon

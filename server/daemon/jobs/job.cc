@@ -1,4 +1,5 @@
-// The wiring of Job's parts: what is added goes through all of them, what has landed too.
+// This is the wiring of Job's parts: what is added goes through all of them, and so does what has
+// landed.
 
 #include "server/daemon/jobs/job.h"
 
@@ -128,7 +129,7 @@ v1::JobState Job::durable_state() const {
   return appender_.seen().state();
 }
 
-// Not a later namesake's.
+// The key is not that of a later namesake.
 std::string Job::CacheKey() const {
   return absl::StrCat(id_, "/", present().core().create_time_unix_nanos());
 }
@@ -141,7 +142,7 @@ void Job::Rest() {
   JobFold fold = present();
   fold.Shrink(faded_ ? 0 : Jobs::kMostShown);
   appender_.Restore(Position{std::move(fold)});
-  // Who reads a checkpoint goes on; nothing removes them any more.
+  // Whoever reads a checkpoint goes on; nothing removes them any more.
   book_.Rest();
   shelf_.Clear();
   recomputation_ = Recomputation();
@@ -201,7 +202,7 @@ std::string Job::WhatIsKept() const {
 
 void Job::Append(Draft draft, std::function<void()> then) {
   if (draft.empty()) {
-    // All was compared: acknowledged with whatever is still on its way.
+    // All was compared: it is acknowledged with whatever is still on its way.
     if (!appender_.all_landed()) return;
     const bool at_once = !draft.commit.only_iterations || present().is_final();
     return SendAck(attempt_.Acknowledge(attempt_.taken_sequence(), /*all_landed=*/true, at_once));
@@ -229,7 +230,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
   appender_.Land(status, commit);
   if (!status.ok()) {
     if (absl::IsDataLoss(status) || absl::IsNotFound(status)) return AnswerAll(status);
-    // For good. Nothing is acknowledged; the worker stops when its buffer is full.
+    // This is for good. Nothing is acknowledged; the worker stops when its buffer is full.
     std::string text =
         absl::StrCat("The journal can't be written: ", std::string(status.message()));
     if (attempt_.worker() != nullptr && attempt_.worker()->process().pid > 0) {
@@ -251,7 +252,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
   }
   if (commit.has_checkpoint) DeleteOldCheckpoints();
   if (then) then();
-  // While it may be rewound to its base, everything since then is its successor's script.
+  // While the attempt may be rewound to its base, everything since then is its successor's script.
   if (attempt_.is_live() && !attempt_.is_comparing() && !commit.events.empty()) {
     book_.Forget(commit.events.back().revision());
   }
@@ -298,7 +299,7 @@ int64_t Job::KeptOf(const JobFold& fold) {
 }
 
 void Job::DeleteOldCheckpoints() {
-  // A rewind starts at the base.
+  // A rewind starts at the base, whose file must stay.
   const std::string needed = attempt_.is_recomputing() ? attempt_.base().checkpoint : "";
   std::vector<std::string> names = shelf_.TakeSurplus(KeptOf(present()), needed);
   if (names.empty()) return;

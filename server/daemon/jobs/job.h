@@ -1,3 +1,18 @@
+// A `Job` is what may be appended to its journal, and why (DESIGN.md, 1). It wires four parts, each
+// of which has one question to answer:
+//
+//   Appender         what comes next in the journal, and what of it is durable
+//   RequestBook      whether a command was asked for, told or applied before: exactly once
+//   CheckpointShelf  which checkpoints there are, are read, are due to go
+//   Attempt          which worker has the run, and how far what it tells has come
+//
+// A job that is over rests: it holds what is asked for again and again, and the store is asked for
+// the rest.
+//
+// Thread-safe; one mutex guards all parts. Every decision is made under it, against the events
+// already handed to the journal ("pending"), and appended under it, so that decisions and revisions
+// have one order. What people see ("durable") and every answer and acknowledgement follow from the
+// journal's callback, which runs on the journal's thread and takes the same mutex.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_JOB_H_
 #define DESCENT_SERVER_DAEMON_JOBS_JOB_H_
 
@@ -33,24 +48,9 @@
 
 namespace descent::daemon {
 
-// One job: what may be appended to its journal, and why (DESIGN.md, 1). It wires four parts, each
-// of which has one question to answer:
-//
-//   Appender         what comes next in the journal, and what of it is durable
-//   RequestBook      whether a command was asked for, told or applied before: exactly once
-//   CheckpointShelf  which checkpoints there are, are read, are due to go
-//   Attempt          which worker has the run, and how far what it tells has come
-//
-// One that is over rests: what it holds is what is asked for again and again, and the store is
-// asked for the rest.
-//
-// Thread-safe; one mutex, which guards all parts. Every decision is made under it, against the
-// events already handed to the journal ("pending"), and appended under it, so that decisions and
-// revisions have one order. What people see ("durable") and every answer and acknowledgement follow
-// from the journal's callback, which runs on the journal's thread and takes the same mutex.
 class Job : public std::enable_shared_from_this<Job> {
  public:
-  // What a job asks of the service, always posted on the loop.
+  // What a job asks of the service; always posted on the loop.
   struct Environment {
     const server::Clock* clock = nullptr;
     std::shared_ptr<server::Loop> loop;
@@ -62,19 +62,21 @@ class Job : public std::enable_shared_from_this<Job> {
     // What was read last of jobs that are over.
     std::shared_ptr<JobCache> cache;
     Supervisor* supervisor = nullptr;
-    std::string dir;  // of this job: checkpoints and logs
-    // Counts the new ones of every job; may be null.
+    std::string dir;  // this job's folder: checkpoints and logs
+    // Counts the new iterations of all jobs; may be null.
     std::atomic<int64_t>* iterations = nullptr;
-    // Wants a worker, not before so long.
+    // Says that the job wants a worker, not before so long.
     std::function<void(const std::shared_ptr<Job>&, int64_t delay_nanos)> wants_worker;
-    // Does not run any more, durably: it is final, or back in the queue at shutdown.
+    // Says that the job does not run any more, durably: it is final, or back in the queue at
+    // shutdown.
     std::function<void(const std::shared_ptr<Job>&)> finished;
   };
 
-  // A journal that was just made, with these events.
+  // Makes a job of a journal that was just made, with these events.
   Job(Environment environment, std::shared_ptr<JobJournal> journal,
       const std::vector<v1::Event>& events);
-  // Loaded from the store. Unfinished ones need LoadHistory before anything else.
+  // Makes a job that is loaded from the store. Unfinished ones need LoadHistory before anything
+  // else.
   Job(Environment environment, const StoredJob& stored);
 
   const std::string& id() const { return id_; }
@@ -83,36 +85,37 @@ class Job : public std::enable_shared_from_this<Job> {
   // Reads the journal back. Blocks. Idempotent.
   absl::Status LoadHistory() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // After LoadHistory of a job that was under way: the process that may still run its attempt, and
-  // the worker that stands for it until it says Hello or is lost.
+  // These are called after LoadHistory of a job that was under way: the first gives the process
+  // that may still run its attempt, the second takes the worker that stands for it until it says
+  // Hello or is lost.
   ProcessId RunningProcess() const ABSL_LOCKS_EXCLUDED(mutex_);
   void AwaitWorker(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- For clients, from any thread.
-  // What people see of it. Reads the store if the job rests: blocks then, and fails if it was
-  // deleted (NOT_FOUND) or the store can't be read.
+  // Gives what people see of the job. If it rests, this reads the store: it blocks then, and fails
+  // if the job was deleted (NOT_FOUND) or the store can't be read.
   absl::StatusOr<v1::Job> Read() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same without spec and summary.
+  // Gives the same without spec and summary.
   absl::StatusOr<v1::Job> ReadLight() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // What is at hand without spec and summary: of one that rests not all (JobFold::Shrink).
+  // Gives what is at hand without spec and summary: of a job that rests not all (JobFold::Shrink).
   v1::Job DurableLight() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // What may be told, and what is decided by.
+  // The first is what may be told, the second what is decided by.
   v1::JobState durable_state() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::JobState pending_state() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Which workers may run it.
   WorkerKind worker_kind() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Command(const v1::CommandJobRequest& request, const std::string& principal,
                Jobs::Callback<v1::CommandJobResponse> done) ABSL_LOCKS_EXCLUDED(mutex_);
-  // It is no longer among those that ended last: less of it is kept.
+  // Keeps less of it: it is no longer among those that ended last.
   void Fade() ABSL_LOCKS_EXCLUDED(mutex_);
-  // It was deleted: nobody reads it again.
+  // Lets go of all of it: the job was deleted, and nobody reads it again.
   void LeaveCache() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Those who wait for an answer get this one; their requests stay accepted.
+  // Gives this answer to all who wait for one; their requests stay accepted.
   void AnswerWaiters(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // OK, or why the job is out of service: its stored journal is damaged.
+  // Gives OK, or why the job is out of service: its stored journal is damaged.
   absl::Status damage() const { return journal_->damage(); }
-  // Ends what is under way without an event: nothing can be appended. On the loop.
+  // Ends what is under way without an event, because nothing can be appended. On the loop.
   void LeaveService(const absl::Status& damage) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- For the scheduler, on the loop.
@@ -126,28 +129,28 @@ class Job : public std::enable_shared_from_this<Job> {
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                   const worker::v1::Hello& hello)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // What it sent, or was sent, can't be parsed: as AttemptHost. The request is rejected, else the
-  // run ends as FAILED: it would be the same again.
+  // What the worker sent, or was sent, can't be parsed, as AttemptHost says. The request is
+  // rejected, or else the run ends as FAILED, because it would be the same again.
   void OnUnreadable(const WorkerPtr& worker, const std::string& problem,
                     const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_);
   // The worker asks for an acknowledgement.
   void OnHeartbeat(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Ends it here and now, as STOPPED, without its worker, which is fenced and returned (may be
+  // Ends the job here and now, as STOPPED, without its worker, which is fenced and returned (may be
   // null).
   WorkerPtr Abandon(const std::string& reason) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // What predicts: the job, and the checkpoint that was named. Its file stays for as long as the
-  // record is held. NOT_FOUND, FAILED_PRECONDITION if there is none yet.
+  // record is held. NOT_FOUND if there is none such, FAILED_PRECONDITION if there is none yet.
   struct Predictor {
     absl::StatusOr<v1::Job> job;
     absl::StatusOr<std::shared_ptr<const CheckpointRecord>> checkpoint;
   };
-  // Finds it beside the loop, on which it calls `then`. `checkpoint`: as PredictJobRequest's.
+  // Finds it beside the loop, on which it calls `then`. `checkpoint` is that of PredictJobRequest.
   void FindPredictor(const std::string& checkpoint, std::function<void(Predictor)> then)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- The path of an iteration, from gRPC's threads or the loop.
-  // As AttemptHost's.
+  // This is AttemptHost's.
   AttemptHost::Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
                               const SessionHandler::Resume& resume) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -170,17 +173,17 @@ class Job : public std::enable_shared_from_this<Job> {
   };
 
   // ---- Wiring, with the mutex held:
-  // The job after all that was appended: what decisions are made against.
+  // The job after all that was appended: decisions are made against it.
   const JobFold& present() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return appender_.pending();
   }
-  // Each event but iterations, as it is added.
+  // Tells all parts of each event but iterations, as it is added.
   void Follow(const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Adds the end: rejections of what is unresolved, then the event.
   void AddFinal(v1::Event event, Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // For the sentence on a failure: which checkpoint people can go on from.
+  // Says, for the sentence on a failure, which checkpoint people can go on from.
   std::string WhatIsKept() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // `then` runs once it is durable, with the mutex held.
+  // Appends the draft; `then` runs once it is durable, with the mutex held.
   void Append(Draft draft, std::function<void()> then = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The durable fold, with what the journal says of itself.
@@ -192,7 +195,7 @@ class Job : public std::enable_shared_from_this<Job> {
   void SendAck(std::optional<int64_t> sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DeleteOldCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // What is not asked for again goes, once the end is durable.
+  // Lets go of what is not asked for again, once the end is durable.
   void Rest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string CacheKey() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -200,21 +203,22 @@ class Job : public std::enable_shared_from_this<Job> {
   // Has the store asked whether the first of asked_ was made before.
   void AskStore();
   void AnswerFirst(const absl::StatusOr<std::vector<RowPtr>>& stored);
-  // False: the store was asked too early.
+  // False says that the store was asked too early.
   bool Answer(const Asked& asked, const std::vector<RowPtr>& stored) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- Commands, with the mutex held:
-  // OK, or why nothing is appended until descentd is started again. Under the mutex, so that who
-  // waits is either refused by this or answered when the first append fails.
+  // Gives OK, or why nothing is appended until descentd is started again. It is asked under the
+  // mutex, so that who waits is either refused by this or answered when the first append fails.
   absl::Status FailedStore() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // OK, or why a request that nobody has made before is refused.
+  // Gives OK, or why a request that nobody has made before is refused.
   absl::Status CheckNewRequest(const v1::CommandJobRequest& request,
                                const v1::CommandAccepted& asked) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // All who wait get this; their requests stay accepted.
+  // Answers all who wait with this; their requests stay accepted.
   void AnswerAll(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Accept(const v1::CommandAccepted& accepted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether nobody but the daemon can end the run: it waits for its turn, or for its program.
+  // True if nobody but the daemon can end the run, because it waits for its turn, or for its
+  // program.
   bool WaitsForWorker() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StopWithoutWorker(const v1::CommandAccepted& accepted, Draft* draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -227,13 +231,13 @@ class Job : public std::enable_shared_from_this<Job> {
   void RejectImpossible(Draft* draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Unbind() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The attempt came to an end before the run did: another one, or FAILED.
+  // The attempt came to an end before the run did: another one follows, or FAILED.
   void EndAttempt(const std::string& cause, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the run as FAILED, and the attempt; its worker is fenced.
   void Fail(const std::string& cause, const char* error_reason, Draft draft)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WantWorker(int64_t delay_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // A new branch begins at an attempt's base.
+  // Makes the event that a new branch begins at an attempt's base.
   v1::Event NewRewound(const Attempt::Base& base, v1::Rewound::Cause cause,
                        const std::string& detail) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -245,11 +249,11 @@ class Job : public std::enable_shared_from_this<Job> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeIteration(PendingEvent pending, Draft* draft, std::string* diverged)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What it re-computed differs from the journal.
+  // What was re-computed differs from the journal.
   void Diverge(const std::string& difference, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- Without the mutex:
-  // How many checkpoints are kept.
+  // Gives how many checkpoints are kept.
   static int64_t KeptOf(const JobFold& fold);
   RequestBook NewBook() const;
   std::string Folder() const { return environment_.dir + "/checkpoints"; }
@@ -260,14 +264,14 @@ class Job : public std::enable_shared_from_this<Job> {
                   int64_t sequence, const std::function<void()>& then)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Beginning ReadBeginning(Inspection inspection) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // The second half of StartAttempt, when files and store were looked at. False: as `refused`.
-  // `script`: whether the book knows all that the attempt must be told.
+  // The second half of StartAttempt, when files and store were looked at. False means what
+  // `refused` does. `script` says whether the book knows all that the attempt must be told.
   bool FinishStart(const WorkerPtr& worker, const Beginning& beginning, const absl::Status& script)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void BeginAwait(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
   // Has the book know all that an attempt from this checkpoint must be told, and then calls `then`;
-  // both on the loop, between which the store may be read beside it. While no attempt is under way
-  // that tells something.
+  // both on the loop, between which the store may be read beside it. It is for the time when no
+  // attempt is under way that tells something.
   void RecallScript(int64_t checkpoint_iteration,
                     const std::function<void(const absl::Status&)>& then)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -281,7 +285,7 @@ class Job : public std::enable_shared_from_this<Job> {
     Attempt attempt;
   };
   absl::StatusOr<History> ReadHistory(JobFold fold) const;
-  // Of one that rests: its fold, and the checkpoint that people name.
+  // These read, for a job that rests, its fold and the checkpoint that people name.
   absl::StatusOr<JobFold> ReadFold() const;
   absl::StatusOr<CheckpointRecord> ReadCheckpoint(const std::string& given) const;
   absl::StatusOr<std::shared_ptr<const CheckpointRecord>> HoldCheckpoint(const std::string& given)
@@ -295,8 +299,8 @@ class Job : public std::enable_shared_from_this<Job> {
   const Environment environment_;
   const std::string id_;
   const std::shared_ptr<JobJournal> journal_;
-  // Confined to the loop: one after the other, in the order of asking, so that between the question
-  // to the store and what follows from it nobody makes the same request.
+  // It is confined to the loop. One is asked after the other, in their order, so that between the
+  // question to the store and what follows from it nobody makes the same request.
   std::deque<Asked> asked_;
 
   mutable server::Mutex mutex_;
@@ -312,12 +316,12 @@ class Job : public std::enable_shared_from_this<Job> {
     std::function<void(const absl::Status&)> then;
   };
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
-  // Lets its worker be read again, once less is in flight.
+  // Each of these lets its worker be read again, once less is in flight.
   std::vector<SessionHandler::Resume> held_back_ ABSL_GUARDED_BY(mutex_);
   bool history_loaded_ ABSL_GUARDED_BY(mutex_) = false;
   bool resting_ ABSL_GUARDED_BY(mutex_) = false;
   bool faded_ ABSL_GUARDED_BY(mutex_) = false;
-  // The last attempt came to nothing: perhaps because of a damaged checkpoint.
+  // The last attempt came to nothing, perhaps because of a damaged checkpoint.
   bool checkpoint_suspected_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

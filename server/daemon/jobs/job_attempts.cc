@@ -24,8 +24,7 @@ constexpr int64_t kFirstBackOff = 100'000'000;
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------ The
-// beginning
+// ---------------------------------------------------------------------- The beginning
 
 void Job::StartAttempt(const WorkerPtr& worker, std::function<void()> refused) {
   std::vector<CheckpointRecord> candidates;
@@ -104,7 +103,7 @@ void Job::BeginAttempt(const Beginning& beginning) {
                                                    " is missing or damaged and is passed over")),
                   &draft);
   }
-  // What it can't compute again, to be compared, it leaves behind.
+  // What the worker can't compute again, to be compared, it leaves behind.
   if (appender_.head_iteration() >= 0 && !attempt_.worker()->capabilities().recompute()) {
     appender_.Add(NewRewound(base, v1::Rewound::RESTARTED, ""), &draft);
   }
@@ -119,7 +118,7 @@ void Job::BeginAttempt(const Beginning& beginning) {
   event.mutable_attempt_started()->set_checkpoint(checkpoint.name);
   v1::WorkerInfo& info = *event.mutable_attempt_started()->mutable_worker();
   info = environment_.supervisor->info(attempt_.worker());
-  // Of the attempt, where the worker could only speak of itself as a spare.
+  // The information is the attempt's, where the worker could only speak of itself as a spare.
   const v1::Execution& execution = present().given().spec().execution();
   if (execution.has_threads()) info.set_threads(execution.threads());
   if (execution.has_device()) info.set_device(execution.device());
@@ -185,13 +184,12 @@ void Job::OnUnstarted(const WorkerPtr& worker) {
     }
   }
   RecallScript(base, [self = shared_from_this(), worker](const absl::Status& script) {
-    // Damage: the job is being taken out of service.
+    // Damage means that the job is being taken out of service.
     if (script.ok()) self->OnUnstarted(worker);
   });
 }
 
-// ------------------------------------------------------------------------- After a restart, or a
-// gap
+// --------------------------------------------------------- After a restart, or a gap
 
 ProcessId Job::RunningProcess() const {
   MutexLock lock(mutex_);
@@ -205,8 +203,8 @@ void Job::AwaitWorker(const WorkerPtr& worker) {
     MutexLock lock(mutex_);
     if (!attempt_.is_comparing() || book_.HasScript(attempt_.base().iteration)) return;
   }
-  // What it re-computes may differ and be rewound to there. At the daemon's start, when there are
-  // no leases to watch yet. Damage: the job leaves service.
+  // What it re-computes may differ and be rewound to there. This is at the daemon's start, when
+  // there are no leases to watch yet. If there is damage, the job leaves service.
   ReadScript().IgnoreError();
 }
 
@@ -239,8 +237,7 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
   return welcome;
 }
 
-// ------------------------------------------------------------------------------------------ The
-// end
+// ---------------------------------------------------------------------------- The end
 
 void Job::OnLost(const WorkerPtr& worker, const std::string& cause, bool clean,
                  bool shutting_down) {
@@ -254,7 +251,7 @@ void Job::OnLost(const WorkerPtr& worker, const std::string& cause, bool clean,
   if (present().is_final()) return Unbind();
   if (shutting_down) {
     Unbind();
-    // It saved a checkpoint and left: no attempt was wasted.
+    // The worker saved a checkpoint and left: no attempt was wasted.
     if (!clean) return;
     Draft draft;
     appender_.Add(

@@ -1,3 +1,6 @@
+// A `JobCache` has jobs that are over, as they were read last: the store has them, and nothing else
+// in memory does. It is bounded in bytes; the one that was not asked for for the longest goes
+// first. Thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_JOB_CACHE_H_
 #define DESCENT_SERVER_DAEMON_JOBS_JOB_CACHE_H_
 
@@ -13,16 +16,14 @@
 
 namespace descent::daemon {
 
-// Jobs that are over, as they were read last: the store has them, and nothing else in memory does.
-// Bounded in bytes; who was not asked for for the longest goes first. Thread-safe.
 class JobCache {
  public:
-  // In memory, not on the wire.
+  // `max_bytes` are those in memory, not on the wire.
   explicit JobCache(int64_t max_bytes) : max_bytes_(max_bytes) {}
 
-  // Null: it is not here.
+  // Gives the job, or null if it is not here.
   std::shared_ptr<const v1::Job> Find(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
-  // In place of what the key had. One that is larger than all that may be here is not kept.
+  // Puts it in place of what the key had. One that is larger than all that may be here is not kept.
   void Put(const std::string& key, v1::Job job) ABSL_LOCKS_EXCLUDED(mutex_);
   void Erase(const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -57,7 +57,8 @@ void Job::AnswerFirst(const absl::StatusOr<std::vector<RowPtr>>& stored) {
 
 bool Job::Answer(const Asked& asked, const std::vector<RowPtr>& stored) {
   MutexLock lock(mutex_);
-  // Nothing will become of it, nor of what is open: all that there is are answers of before.
+  // Nothing will become of it, nor of what is open: there are only the answers that were given
+  // before.
   if (absl::Status failed = FailedStore(); !failed.ok() && stored.size() < 2) {
     book_.Answer(asked.done, std::move(failed));
     return true;
@@ -71,8 +72,8 @@ bool Job::Answer(const Asked& asked, const std::vector<RowPtr>& stored) {
       break;
   }
   if (absl::Status refusal = CheckNewRequest(asked.request, asked.body); !refusal.ok()) {
-    // It rests on what may not be durable yet (a job's end that a full disk keeps waiting), which
-    // is told nobody before it is.
+    // The refusal rests on what may not be durable yet (a job's end that a full disk keeps
+    // waiting), of which nobody is told before it is.
     OnceLanded([done = asked.done, refusal](const absl::Status& landed) {
       done(landed.ok() ? refusal : landed);
     });
@@ -111,7 +112,7 @@ absl::Status Job::CheckNewRequest(const v1::CommandJobRequest& request,
     return status;
   }
   absl::Status status = CheckRanges(request, present().given());
-  // One that has yet to come is asked when it does.
+  // A worker that has yet to come is asked when it does.
   if (status.ok() && attempt_.is_live()) {
     status = CheckCapabilities(asked, attempt_.worker()->capabilities());
   }

@@ -23,7 +23,7 @@ absl::Status Unexpected(const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("the worker sent ", what));
 }
 
-// The next attempt would send the same.
+// Makes an error that ends the run, because the next attempt would send the same.
 absl::Status Unreadable(const std::string& why) {
   return absl::DataLossError(absl::StrCat("its worker sent an event that can't be read: ", why));
 }
@@ -135,7 +135,7 @@ absl::Status Job::TakeIteration(PendingEvent pending, Draft* draft, std::string*
   if (!attempt_.is_recomputing()) {
     return Unexpected(absl::StrCat("iteration ", index, " after ", head_iteration));
   }
-  // Not there: thinned away.
+  // If it is not there it was thinned away.
   *diverged = recomputation_.CompareIteration(index, pending.bytes).value_or("");
   return absl::OkStatus();
 }

@@ -73,7 +73,7 @@ absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
   int64_t iteration = -1;  // the last one that an event speaks of
   std::vector<std::string> series;
   size_t many = kManyCheckpoints;
-  // Event by event: those of a long job would not fit into memory together.
+  // It goes event by event: those of a long job would not fit into memory together.
   absl::Status read = ReadEvents(OtherKinds(), [&](const v1::Event& event) {
     if (event.has_series()) {
       series.assign(event.series().names().begin(), event.series().names().end());
@@ -106,8 +106,8 @@ absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
   ForgetRemoved(Folder(), KeptOf(position.fold), &shelf);
   JobFold& fold = position.fold;
   fold.RecallSeries(series);
-  // The last iteration: whatever follows the snapshot is iterations alone, as every other append
-  // brings a snapshot; else it is where the snapshot says.
+  // This finds the last iteration: whatever follows the snapshot is iterations alone, as every
+  // other append brings a snapshot; otherwise it is where the snapshot says.
   absl::StatusOr<std::vector<RowPtr>> last = journal_->Read(journal_->head_revision() - 1, 1, {});
   if (!last.ok()) return last.status();
   RowPtr row = last->empty() ? nullptr : last->back();
@@ -118,7 +118,8 @@ absl::StatusOr<Job::History> Job::ReadHistory(JobFold from) const {
                                                            : -1;
   position.head_iteration = index;
   if (!at_head) {
-    // Not there: thinned away, or nothing was computed since a rewind to the starting point.
+    // If it is not there it was thinned away, or nothing was computed since a rewind to the
+    // starting point.
     absl::StatusOr<RowPtr> found = journal_->FindIteration(position.lineage.BranchOf(index), index);
     row = found.ok() ? *std::move(found) : nullptr;
   }
@@ -145,7 +146,7 @@ absl::StatusOr<JobFold> Job::ReadFold() const {
   const absl::StatusOr<v1::Job> snapshot = journal_->ReadSnapshot();
   if (!snapshot.ok()) return snapshot.status();
   if (snapshot->head_revision() > 0) return WithMatrices(*journal_, JobFold(*snapshot));
-  // It is damaged, and folded anew, from nothing.
+  // The stored fold is damaged, and folded anew, from nothing.
   absl::StatusOr<History> history = ReadHistory(JobFold(id_));
   if (!history.ok()) return history.status();
   return std::move(history->position.fold);
@@ -197,7 +198,7 @@ void Job::RecallScript(int64_t checkpoint_iteration,
   };
   {
     MutexLock lock(mutex_);
-    // What is read must be all that was appended until now: on a full disk that may take long.
+    // What is read must be all that was appended until now, which on a full disk may take long.
     if (!book_.HasScript(checkpoint_iteration)) return OnceLanded(recall);
   }
   then(absl::OkStatus());

@@ -1,3 +1,10 @@
+// `Jobs` are all jobs of this daemon as the API sees them: requests/ and metrics/ are written
+// against it. Every method is told who asks. Thread-safe. Nothing here blocks but Get and List,
+// which read the store for jobs that are over; what takes time answers through a callback, which
+// runs on a thread of the jobs' own, exactly once, and must not block.
+//
+// Errors are absl::Status with the details of //proto:rpc_status: ErrorInfo.reason and field
+// violations.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_JOBS_H_
 #define DESCENT_SERVER_DAEMON_JOBS_JOBS_H_
 
@@ -15,32 +22,26 @@
 
 namespace descent::daemon {
 
-// Whoever takes the answers of a prediction. Called on a thread of the jobs' own, never within
-// Jobs::Predict; must not block.
+// Whoever takes the answers of a prediction. It is called on a thread of the jobs' own, never
+// within Jobs::Predict; must not block.
 class PredictionSink {
  public:
   virtual ~PredictionSink() = default;
-  // In order. No more of them than a few are under way that Prediction::Taken was not called for.
+  // Takes a response, in order. No more of them than a few are under way that Prediction::Taken was
+  // not called for.
   virtual void OnResponse(v1::PredictJobResponse response) = 0;
-  // Exactly once, as the last; unless the Prediction was gone before.
+  // Called exactly once, as the last; unless the Prediction was gone before.
   virtual void OnEnd(const absl::Status& status) = 0;
 };
 
-// A prediction that was asked for; ends with this. Thread-safe.
+// A prediction that was asked for, and ends with this object. Thread-safe.
 class Prediction {
  public:
   virtual ~Prediction() = default;
-  // A response was passed on: there is room for another.
+  // A response was passed on, so there is room for another.
   virtual void Taken() = 0;
 };
 
-// All jobs of this daemon as the API sees them: what requests/ and metrics/ are written against.
-// Every method is told who asks. Thread-safe. Nothing here blocks but Get and List, which read the
-// store for jobs that are over; what takes time answers through a callback, which runs on a thread
-// of the jobs' own, exactly once, and must not block.
-//
-// Errors are absl::Status with a RpcError payload (//proto:rpc_status) that holds
-// ErrorInfo.reason and field violations.
 class Jobs {
  public:
   virtual ~Jobs() = default;
@@ -48,12 +49,12 @@ class Jobs {
   template <class T>
   using Callback = std::function<void(absl::StatusOr<T>)>;
 
-  // That nobody waits for the answer any more (the client has gone, its deadline has passed): what
-  // is done for it alone ends, and `done` is not called. From any thread, at any time, any number
-  // of times; must not outlive the jobs.
+  // Says that nobody waits for the answer any more (the client has gone, its deadline has passed):
+  // what is done for it alone ends, and `done` is not called. It may be called from any thread, at
+  // any time, any number of times; it must not outlive the jobs.
   using Cancel = std::function<void()>;
 
-  // TrainingService.CreateJob, ValidateSpec, DeleteJob, CommandJob as documented in
+  // These are TrainingService.CreateJob, ValidateSpec, DeleteJob, CommandJob as documented in
   // proto/descent/v1/training_service.proto. The caller's principal goes into the journal, and
   // principals take turns in having specs validated. A creation that is cancelled before there is a
   // job gives its job_id back; the same request may be made again.
@@ -67,23 +68,25 @@ class Jobs {
   virtual void Command(const Caller& caller, const v1::CommandJobRequest& request,
                        Callback<v1::CommandJobResponse> done) = 0;
 
-  // TrainingService.PredictJob; principals take turns. Must not outlive the jobs.
+  // This is TrainingService.PredictJob; principals take turns. The result must not outlive the
+  // jobs.
   virtual std::unique_ptr<Prediction> Predict(const Caller& caller,
                                               const v1::PredictJobRequest& request,
                                               std::shared_ptr<PredictionSink> sink) = 0;
 
-  // The fold of the journal's durable events. Block for a moment: not for gRPC's threads.
+  // Give the fold of the journal's durable events. They block for a moment, so they are not for
+  // gRPC's threads.
   virtual absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const = 0;
   virtual absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
                                                     const v1::ListJobsRequest& request) const = 0;
-  // Every job without spec and summary: for metrics, and to name what was meant. Of those that are
-  // over, the ones that ended last have the first of their dials, series and metrics, others what
-  // List filters by.
+  // Gives every job without spec and summary: for metrics, and to name what was meant. Of those
+  // that are over, the ones that ended last have the first of their dials, series and metrics, and
+  // the others have what List filters by.
   static constexpr size_t kMostRecent = 100;
   static constexpr int kMostShown = 100;
   virtual std::vector<v1::Job> Snapshot(const Caller& caller) const = 0;
 
-  // The journal to watch. NOT_FOUND names the job.
+  // Gives the journal to watch. NOT_FOUND names the job.
   virtual absl::StatusOr<std::shared_ptr<JobJournal>> OpenJournal(
       const Caller& caller, const std::string& name) const = 0;
 
@@ -92,7 +95,7 @@ class Jobs {
     std::string id;
     int64_t pid = 0;
     int64_t start_ticks = 0;  // tells it from a later one of the same number: /proc/PID/stat
-    std::string job;          // its id; empty: a spare
+    std::string job;          // the job's id; empty for a spare
   };
 
   struct Statistics {

@@ -1,3 +1,6 @@
+// A `Lineage` knows which branch holds an iteration of the present history. After a rewind to
+// iteration t, a new branch goes on after t, and what is at or before t is still the older
+// branches'. A value.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_LINEAGE_H_
 #define DESCENT_SERVER_DAEMON_JOBS_LINEAGE_H_
 
@@ -6,8 +9,6 @@
 
 namespace descent::daemon {
 
-// Which branch holds an iteration of the present history. After a rewind to iteration t, a new
-// branch goes on after t, and what is at or before t is still the older branches'. A value.
 class Lineage {
  public:
   void Rewind(int64_t to_iteration, int32_t to_branch) {
@@ -24,13 +25,13 @@ class Lineage {
     return segments_.front().branch;
   }
 
-  // Whether a branch's state at this iteration is part of the present history.
+  // True if a branch's state at this iteration is part of the present history.
   bool Holds(int32_t branch, int64_t iteration) const { return BranchOf(iteration) == branch; }
 
  private:
   struct Segment {
     int32_t branch;
-    int64_t after;  // holds the iterations after this one
+    int64_t after;  // the segment holds the iterations after this one
   };
   std::vector<Segment> segments_ = {{0, -1}};
 };

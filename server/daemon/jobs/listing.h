@@ -1,3 +1,4 @@
+// How jobs are listed: by a filter, in pages. Values and free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_LISTING_H_
 #define DESCENT_SERVER_DAEMON_JOBS_LISTING_H_
 
@@ -11,10 +12,10 @@
 
 namespace descent::daemon {
 
-// A filter of ListJobs: `state = RUNNING AND labels.team = "vision"`. A value.
+// A filter of ListJobs, such as `state = RUNNING AND labels.team = "vision"`. A value.
 class JobFilter {
  public:
-  // INVALID_ARGUMENT says what was understood and what not.
+  // Gives INVALID_ARGUMENT with what was understood and what not.
   static absl::StatusOr<JobFilter> Parse(const std::string& text);
 
   bool Matches(const v1::Job& job) const;
@@ -28,7 +29,7 @@ class JobFilter {
   std::vector<Term> terms_;
 };
 
-// Where a page ends: creation time and id of its last job; newest first.
+// Where a page ends: creation time and id of its last job. Jobs are listed newest first.
 using PageKey = std::pair<uint64_t, std::string>;
 std::string EncodePageToken(const PageKey& key);
 absl::StatusOr<PageKey> DecodePageToken(const std::string& token);

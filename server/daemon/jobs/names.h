@@ -1,3 +1,4 @@
+// The names of jobs, as requests give them. Free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_NAMES_H_
 #define DESCENT_SERVER_DAEMON_JOBS_NAMES_H_
 
@@ -8,16 +9,16 @@
 
 namespace descent::daemon {
 
-// rules::IsJobId. INVALID_ARGUMENT names the field and the rule.
+// Checks rules::IsJobId. INVALID_ARGUMENT names the field and the rule.
 absl::Status CheckJobId(const std::string& job_id);
 
-// `calm-otter-4f2a`: readable, and hardly ever the same twice.
+// Gives `calm-otter-4f2a`: readable, and hardly ever the same twice.
 std::string DrawJobId();
 
-// The id of `jobs/{job}`. INVALID_ARGUMENT if it is no such name.
+// Gives the id of `jobs/{job}`. INVALID_ARGUMENT if it is no such name.
 absl::StatusOr<std::string> ParseJobName(const std::string& name);
 
-// NOT_FOUND.
+// Gives NOT_FOUND.
 absl::Status NoSuchJob(const std::string& name);
 
 }  // namespace descent::daemon

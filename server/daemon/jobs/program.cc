@@ -33,7 +33,7 @@ bool IsPath(const std::string& name) {
   return name.size() <= kLongestName && std::all_of(words.begin(), words.end(), IsWord);
 }
 
-// What describes models of known layers says nothing of a program.
+// Refuses fields that describe models of known layers, which say nothing of a program.
 absl::Status CheckFields(const v1::Spec& spec) {
   static const std::set<std::string> kMayBeGiven = {"program", "iterations", "seed", "checkpoints",
                                                     "retention"};

@@ -1,3 +1,5 @@
+// Jobs that are run by people's own programs: what their specs declare, and what their workers can
+// do. Free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_PROGRAM_H_
 #define DESCENT_SERVER_DAEMON_JOBS_PROGRAM_H_
 
@@ -9,15 +11,15 @@
 
 namespace descent::daemon {
 
-// What a spec with a `program` says, with every default, and its summary: all of it is declared, so
-// no worker is asked. INVALID_ARGUMENT names the field.
+// Gives what a spec with a `program` says, with every default, and its summary: all of it is
+// declared, so no worker is asked. INVALID_ARGUMENT names the field.
 absl::StatusOr<worker::v1::Valid> ResolveProgram(const v1::Spec& spec);
 
-// INVALID_ARGUMENT for a `set` beyond the range that the program declares of its dial. The dials
-// are known to be the job's (CheckDials). What `scale` leads to is the program's to judge.
+// Gives INVALID_ARGUMENT for a `set` beyond the range that the program declares of its dial. The
+// dials are known to be the job's (CheckDials). What `scale` leads to is the program's to judge.
 absl::Status CheckRanges(const v1::CommandJobRequest& request, const v1::Job& job);
 
-// FAILED_PRECONDITION if the commands ask for what a worker can't do.
+// Gives FAILED_PRECONDITION if the commands ask for what a worker can't do.
 absl::Status CheckCapabilities(const v1::CommandAccepted& request,
                                const worker::v1::Capabilities& capabilities);
 

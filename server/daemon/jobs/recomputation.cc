@@ -45,7 +45,7 @@ Recomputation Recomputation::Read(JobJournal& journal, const Lineage& lineage,
     if (event->kind != v1::ITERATION || event->iteration > head_iteration) continue;
     first = std::min(first, event->iteration);
     if (read.iterations_.count(event->iteration) > 0) continue;
-    // Not found: thinned away. Damage: the job is being taken out of service.
+    // If it is not found it was thinned away. Damage: the job is being taken out of service.
     ReadIterations(journal, lineage, event->iteration, &read.iterations_).IgnoreError();
   }
   if (first != std::numeric_limits<int64_t>::max()) {
@@ -59,8 +59,8 @@ void Recomputation::ReadEvaluations(JobJournal& journal, const Lineage& lineage,
   v1::Event parsed;
   if (!parsed.ParseFromString(event)) return;
   const v1::Evaluated& evaluation = parsed.evaluation();
-  // One that a request asked for is of the boundary's commands, which come after a state that a
-  // branch begins at.
+  // An evaluation that a request asked for is of the boundary's commands, which come after a state
+  // that a branch begins at.
   const int64_t iteration = evaluation.iteration();
   const int32_t branch =
       lineage.BranchOf(evaluation.request_id().empty() ? iteration : iteration + 1);

@@ -1,3 +1,5 @@
+// A `Recomputation` is what the journal has of the iterations and evaluations that an attempt
+// computes once more, which are compared with it and not appended (DESIGN.md, 1, rule 6). A value.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_RECOMPUTATION_H_
 #define DESCENT_SERVER_DAEMON_JOBS_RECOMPUTATION_H_
 
@@ -15,19 +17,17 @@
 
 namespace descent::daemon {
 
-// What the journal has of the iterations and evaluations that an attempt computes once more, which
-// are compared with it and not appended (DESIGN.md, 1, rule 6). A value.
 class Recomputation {
  public:
   Recomputation() = default;
 
-  // What the journal has of those in a batch, in the history of `lineage` up to its head. `before`
-  // is what was read for the batch before. Reads the store: blocks.
+  // Reads what the journal has of those in a batch, in the history of `lineage` up to its head.
+  // `before` is what was read for the batch before. Reads the store, so it blocks.
   static Recomputation Read(JobJournal& journal, const Lineage& lineage, int64_t head_iteration,
                             const worker::v1::EventBatch& batch, Recomputation before);
 
-  // Where an event of that batch differs from the journal's, in words; empty: nowhere; nullopt: the
-  // journal has none.
+  // Give where an event of that batch differs from the journal's, in words; empty if nowhere;
+  // nullopt if the journal has none.
   std::optional<std::string> CompareIteration(int64_t index, const std::string& event) const;
   std::optional<std::string> CompareEvaluation(const v1::Evaluated& evaluation) const;
 
@@ -42,8 +42,8 @@ class Recomputation {
   std::map<EvaluationKey, v1::Evaluated> evaluations_;
 };
 
-// Adds the iterations of the stored row that has this one, as far as they are of the history.
-// Reads the store: blocks.
+// Adds the iterations of the stored row that has this one, as far as they are of the history. Reads
+// the store, so it blocks.
 absl::Status ReadIterations(JobJournal& journal, const Lineage& lineage, int64_t iteration,
                             std::map<int64_t, v1::Iteration>* iterations);
 

@@ -20,15 +20,15 @@ using google::protobuf::util::MessageDifferencer;
 // worker is told all of them when it starts, in one message.
 constexpr size_t kMaxWaitingRequests = 1000;
 constexpr int64_t kMaxWaitingBytes = 1 << 20;
-// Who waits for one request.
+// So many may wait for one request.
 constexpr size_t kMaxWaiters = 16;
-// Of what was applied; some 100 bytes each.
+// So much is kept of what was applied; some 100 bytes each.
 constexpr int kMaxApplied = 1024;
 
 // What the store has of a request.
 struct Stored {
   v1::Event accepted;
-  std::optional<v1::Event> resolution;  // the first
+  std::optional<v1::Event> resolution;  // the first one
 };
 
 absl::StatusOr<Stored> ReadRequest(const std::vector<RowPtr>& rows) {
@@ -91,7 +91,7 @@ v1::CommandRejected RejectionOf(const v1::CommandAccepted& accepted, absl::Statu
 RequestBook::Known RequestBook::Ask(const v1::CommandAccepted& asked,
                                     const std::vector<RowPtr>& rows, const Waiter& waiter) {
   const Request* open = Find(asked.request_id());
-  // Accepted alone, and no longer open: what came of it has become durable just now.
+  // It was accepted, and is no longer open: what came of it has become durable just now.
   if (rows.size() == 1 && open == nullptr) return Known::kAskAgain;
   const absl::StatusOr<Stored> stored = ReadRequest(rows);
   if (!stored.ok()) {

@@ -1,27 +1,6 @@
-#ifndef DESCENT_SERVER_DAEMON_JOBS_REQUEST_BOOK_H_
-#define DESCENT_SERVER_DAEMON_JOBS_REQUEST_BOOK_H_
-
-#include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <map>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "descent/v1/event.pb.h"
-#include "descent/v1/training_service.pb.h"
-#include "descent/worker/v1/worker.pb.h"
-#include "server/daemon/journal/row.h"
-
-namespace descent::daemon {
-
-// The requests of one job. This is the place where a command happens exactly once (DESIGN.md, 1,
-// rule 4): who asks twice gets the first answer, and what a worker tells twice is journaled once.
-// Not thread-safe: the job's mutex guards it.
+// A `RequestBook` has the requests of one job. This is the place where a command happens exactly
+// once (DESIGN.md, 1, rule 4): who asks twice gets the first answer, and what a worker tells twice
+// is journaled once. Not thread-safe: the job's mutex guards it.
 //
 // What it holds is bounded by what is unfinished, not by what has happened: requests that are done
 // with are looked up in the store, which Ask is handed, and of what was applied the newest are kept
@@ -43,6 +22,27 @@ namespace descent::daemon {
 // A rewind (Apply(rewound)) leaves requests as they are; what was applied after it is in the next
 // attempt's Script and is applied once more on the new branch: Judge Apply(applied)
 // Durable(applied) with reapplied_from. Nobody waits for that: exactly once means once a branch.
+#ifndef DESCENT_SERVER_DAEMON_JOBS_REQUEST_BOOK_H_
+#define DESCENT_SERVER_DAEMON_JOBS_REQUEST_BOOK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/event.pb.h"
+#include "descent/v1/training_service.pb.h"
+#include "descent/worker/v1/worker.pb.h"
+#include "server/daemon/journal/row.h"
+
+namespace descent::daemon {
+
 class RequestBook {
  public:
   using Waiter = std::function<void(absl::StatusOr<v1::CommandJobResponse>)>;
@@ -55,15 +55,15 @@ class RequestBook {
   // ---- People ask.
   enum class Known {
     kNo,        // nobody has asked for it; `waiter` is not called
-    kYes,       // answered, or will be
+    kYes,       // answered already, or later
     kAskAgain,  // the store was asked too early: ask it, and this, again
   };
-  // Whether a request was made before, and what came of it. `stored` is what the store has of it
-  // (JobJournal::FindRequest), asked before the mutex was taken. ALREADY_EXISTS (to the waiter) if
-  // it was another command. Of many who wait for one request the first are sent away (ABORTED).
+  // Tells whether a request was made before, and what came of it. `stored` is what the store has of
+  // it (JobJournal::FindRequest), asked before the mutex was taken. ALREADY_EXISTS (to the waiter)
+  // if it was another command. Of many who wait for one request the first are sent away (ABORTED).
   Known Ask(const v1::CommandAccepted& asked, const std::vector<RowPtr>& stored,
             const Waiter& waiter);
-  // Why no more requests may be open (RESOURCE_EXHAUSTED); OK: this one may.
+  // Gives why no more requests may be open (RESOURCE_EXHAUSTED), or OK if this one may.
   absl::Status CheckRoom(const v1::CommandAccepted& asked) const;
   // Has `waiter` answered with what comes of it. Its acceptance is appended next.
   void Wait(const std::string& request_id, const Waiter& waiter);
@@ -78,41 +78,42 @@ class RequestBook {
     kRepeated,  // the journal has it already
     kUnknown,   // there is no such request
   };
-  // What is to be done with a CommandApplied or CommandRejected that a worker tells.
+  // Gives what is to be done with a CommandApplied or CommandRejected that a worker tells.
   Verdict Judge(const v1::Event& resolution) const;
-  // Whether it is not done with: open, or its resolution is not durable yet.
+  // True if it is not done with: open, or its resolution is not durable yet.
   bool IsKnown(const std::string& request_id) const { return Find(request_id) != nullptr; }
-  // An open request, or nullptr: there is none, or it is resolved.
+  // Gives an open request, or null if there is none, or it is resolved.
   const v1::CommandAccepted* FindUnresolved(const std::string& request_id) const;
-  // In order of acceptance; `deliverable`: those alone whose acceptance is durable.
+  // Gives the open ones in order of acceptance; if `deliverable`, those alone whose acceptance is
+  // durable.
   std::vector<v1::CommandAccepted> Unresolved(bool deliverable = false) const;
-  // What was applied after the state of a checkpoint at this iteration (−1: the starting point),
-  // in order. A checkpoint holds no command of its own iteration. Complete if HasScript.
+  // Gives what was applied after the state of a checkpoint at this iteration (−1: the starting
+  // point), in order. A checkpoint holds no command of its own iteration. Complete if HasScript.
   std::vector<worker::v1::Scripted> Script(int64_t checkpoint_iteration) const;
   bool HasScript(int64_t checkpoint_iteration) const {
     return checkpoint_iteration > forgotten_iteration_;
   }
 
   // ---- The journal goes on.
-  // Every event that is appended, in order, with revision; those that concern no request may be
-  // left out.
+  // Takes every event that is appended, in order, with revision; those that concern no request may
+  // be left out.
   void Apply(const v1::Event& event);
-  // The event is durable. Of an acceptance: the request, if the worker is to be told of it.
+  // The event is durable. Gives, for an acceptance, the request, if the worker is to be told of it.
   const v1::CommandAccepted* Durable(const v1::Event& event);
   // Forgets what was applied first, once it is much: all but the newest, as far as it is durable.
   void Forget(int64_t durable_revision);
-  // Everything that was applied, as another book of the same journal has it that was read up to a
+  // Takes everything that was applied from another book of the same journal, which was read up to a
   // while ago, so that HasScript holds for every iteration. No rewind has come since.
   void Recall(const RequestBook& whole);
-  // The run is over: nobody will be told what was applied.
+  // Lets go of what was applied: the run is over, and nobody will be told of it.
   void Rest();
 
  private:
   // One request that is not done with.
   struct Request {
     v1::CommandAccepted accepted;
-    int64_t revision = 0;      // of its acceptance
-    bool deliverable = false;  // that is durable
+    int64_t revision = 0;      // that of its acceptance
+    bool deliverable = false;  // its acceptance is durable
     bool resolved = false;     // applied or rejected
   };
   // That a request was applied in the present history.
@@ -136,11 +137,11 @@ class RequestBook {
   int64_t open_bytes_ = 0;                   // of requests_
   std::map<std::string, std::vector<Waiter>> waiters_;
   std::vector<Application> applied_;     // in the present history, in order of iteration
-  int64_t forgotten_iteration_ = -2;     // of the last one that was forgotten
+  int64_t forgotten_iteration_ = -2;     // the iteration of the last one that was forgotten
   std::vector<Application> to_reapply_;  // after a rewind, until announced again
 };
 
-// The rejection of a request by the daemon.
+// Makes the rejection of a request by the daemon.
 v1::CommandRejected RejectionOf(const v1::CommandAccepted& accepted, absl::StatusCode code,
                                 const std::string& message, const std::string& reason);
 

@@ -221,7 +221,7 @@ void JobsServiceImpl::Shutdown(std::chrono::steady_clock::time_point deadline) {
 
 absl::Status JobsServiceImpl::OnProgram(const std::string& name, const std::string& secret) {
   const absl::StatusOr<JobPtr> job = Find(name);
-  // One answer to all who are not the job's own: it does not say whether there is such a job.
+  // All who are not the job's own get one answer, which does not say whether there is such a job.
   if (!job.ok() || (*job)->worker_kind() != WorkerKind::kProgram ||
       !secrets_.IsSecretOf(SecretNameOf(**job), secret)) {
     return absl::UnauthenticatedError(

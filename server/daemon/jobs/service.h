@@ -1,3 +1,5 @@
+// `JobsService` is the implementation of Jobs: all jobs of one folder, their queue, and the workers
+// that run them. Thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_SERVICE_H_
 #define DESCENT_SERVER_DAEMON_JOBS_SERVICE_H_
 
@@ -17,8 +19,6 @@
 
 namespace descent::daemon {
 
-// The implementation of Jobs: all jobs of one folder, their queue, and the workers that run them.
-// Thread-safe.
 class JobsService : public Jobs {
  public:
   struct Options {
@@ -26,15 +26,15 @@ class JobsService : public Jobs {
     std::string socket;    // where workers find the daemon; the same after a restart
     int max_running_jobs = 1;
     double worker_lease_seconds = 10;
-    // As Supervisor::Options.
+    // These are as Supervisor::Options'.
     int max_validations = 4;
     double validation_seconds = 300;
     std::function<int64_t()> max_guests = [] { return std::numeric_limits<int64_t>::max(); };
-    // Folders of jobs beside an empty store are no reason not to begin.
+    // True if folders of jobs beside an empty store are no reason not to begin.
     bool new_store = false;
-    // Where files are looked at; none: threads of the service's own.
+    // Where files are looked at; if null, on threads of the service's own.
     std::shared_ptr<server::Executor> files = nullptr;
-    // Where the store is read, likewise.
+    // Where the store is read; if null, on threads of the service's own.
     std::shared_ptr<server::Executor> store = nullptr;
     // What may be in memory of jobs that are over, besides what is asked for again and again.
     int64_t cache_bytes = 16 << 20;
@@ -55,7 +55,7 @@ class JobsService : public Jobs {
   // OK, or why no worker can be launched at present.
   virtual absl::Status launching() const = 0;
 
-  // Without Shutdown: workers train on, and find the next daemon of this folder.
+  // Destroyed without Shutdown, it lets workers train on, who find the next daemon of this folder.
   ~JobsService() override = default;
 
   // Looks at the clock again: for tests that turned it.

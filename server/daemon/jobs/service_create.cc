@@ -42,8 +42,8 @@ absl::Status JobExists(const std::string& job_id) {
                    reason::kJobExists);
 }
 
-// Why it can't be done while nothing can be written; OK: it can. Another program's lock is waited
-// for: it is held for moments.
+// Gives why it can't be done while nothing can be written, or OK if it can. Another program's lock
+// is waited for: it is held for moments.
 absl::Status CheckStore(const Journal& journal, const std::string& sentence,
                         const std::string& advice) {
   const absl::Status stalled = journal.stalled();
@@ -67,7 +67,7 @@ absl::Status FolderIsKept(const std::string& job_id) {
                    reason::kJobExists);
 }
 
-// Whether a job may have come of this request: what the request says is what the job has. (The
+// True if a job may have come of this request: what the request says is what the job has. (The
 // journal keeps the resolved spec, not what was asked.)
 bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
   if (!request.job_id().empty() && job.name() != rules::JobName(request.job_id())) return false;
@@ -107,7 +107,7 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
       return;
     }
   }
-  // Not after a validation that may take minutes.
+  // It is checked before a validation that may take minutes.
   if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) return done(status);
   auto creation = std::make_shared<Creation>();
   creation->request = request;
@@ -183,7 +183,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   }
 
   std::error_code error;
-  std::filesystem::remove_all(DirOf(creation.job_id), error);  // of a deleted namesake
+  std::filesystem::remove_all(DirOf(creation.job_id), error);  // a deleted namesake's
   std::filesystem::create_directories(DirOf(creation.job_id) + "/checkpoints", error);
   if (error) {
     const bool is_full = error == std::errc::no_space_on_device;
@@ -240,7 +240,7 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
                      "): stop it first, or use force"),
         reason::kJobNotFinished));
   }
-  // One that is over may still go, as that makes room; to end one takes an event.
+  // A job that is over may still go, as that makes room; to end one takes an event.
   if (!rules::IsFinal(job->durable_state()) && job->damage().ok()) {
     if (absl::Status status =
             CheckStore(*journal_, absl::StrCat(request.name(), " was not deleted"),
@@ -250,7 +250,7 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
     }
   }
   const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", caller.principal));
-  // Its worker may be about to write a checkpoint: wait until it is gone, but not for ever.
+  // The worker may be about to write a checkpoint: wait until it is gone, but not for ever.
   auto remove = [this, job, done, removed = std::make_shared<bool>(false)] {
     if (!std::exchange(*removed, true)) Remove(job, done);
   };

@@ -1,9 +1,8 @@
+// `JobsServiceImpl` is the class behind JobsService, for service.h alone. What people ask is in
+// service.cc, the queue and the start in service_queue.cc, creation and deletion in
+// service_create.cc, predictions in service_predict.cc.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_SERVICE_IMPL_H_
 #define DESCENT_SERVER_DAEMON_JOBS_SERVICE_IMPL_H_
-
-// Of service.h alone: the class behind JobsService. What people ask is in service.cc, the queue and
-// the start in service_queue.cc, creation and deletion in service_create.cc, predictions in
-// service_predict.cc.
 
 #include <atomic>
 #include <chrono>
@@ -39,7 +38,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   ~JobsServiceImpl() override;
   absl::Status Begin();
 
-  // Jobs:
+  // These are Jobs'.
   Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
                 Callback<v1::Job> done) override;
   Cancel Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
@@ -58,12 +57,12 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
                                                           const std::string& name) const override;
   Statistics statistics(const Caller& caller) const override;
 
-  // JobsService:
+  // These are JobsService's.
   void Shutdown(std::chrono::steady_clock::time_point deadline) override;
   void Wake() override { loop_->Wake(); }
   absl::Status launching() const override { return supervisor_.launching(); }
 
-  // AttemptHost:
+  // These are AttemptHost's.
   absl::Status OnProgram(const std::string& name, const std::string& secret) override;
   Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
                  const SessionHandler::Resume& resume) override;
@@ -88,35 +87,36 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::vector<JobPtr> AllJobs() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasJob(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   std::string DirOf(const std::string& job_id) const;
-  // The name in Secrets of the programs that may run this job: not those of a deleted namesake.
+  // Gives the name in Secrets of the programs that may run this job: not that of a deleted
+  // namesake's.
   static std::string SecretNameOf(const Job& job);
-  // Where such a program finds the secret; a job that is over has none.
+  // Gives where such a program finds the secret; a job that is over has none.
   std::string SecretFileOf(const Job& job) const;
-  // Writes it, of a program's job.
+  // Writes the secret of a program's job.
   void OfferSecret(const JobPtr& job) const;
   Job::Environment EnvironmentOf(const std::string& job_id);
   void Insert(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Counts it among recent_, if it is over.
+  // Counts the job among recent_, if it is over.
   void CountRecent(const JobPtr& job) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Confined to the loop. The start:
+  // What follows is confined to the loop. First comes the start:
   absl::Status Load();
   void TakeUp(const JobPtr& job);
   // Removes what kills have left behind in the folder of the jobs; moves away what is not known.
-  // FAILED_PRECONDITION: there are jobs' folders, but the store is new.
+  // FAILED_PRECONDITION if there are jobs' folders, but the store is new.
   absl::Status SweepFolders();
-  // What a deleted job had outside the store.
+  // Removes what a deleted job had outside the store.
   void RemoveFolder(const std::string& id);
 
   // The queue:
   void Schedule();
   void Acquire(const JobPtr& job);
-  // Puts it into the queue. One of a program waits for its program instead, and for no turn: the
-  // daemon starts nothing for it.
+  // Puts the job into the queue. A program's job waits for its program instead, and for no turn:
+  // the daemon starts nothing for it.
   void Enqueue(const JobPtr& job);
   void Finished(const JobPtr& job);
 
-  // Validation, by a spare; of a program, by what it declares. As Supervisor::Validate.
+  // Validates by a spare, or, if it is a program's, by what it declares. As Supervisor::Validate.
   int64_t ValidateOnLoop(const Caller& caller, const v1::Spec& spec,
                          const Supervisor::Validated& done);
 
@@ -141,7 +141,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   Journal* const journal_;
   const server::Clock* const clock_;
   const std::shared_ptr<server::Loop> loop_;
-  // What looks at files; its results come back to the loop.
+  // Looks at files; its results come back to the loop.
   const std::shared_ptr<server::Executor> files_;
   const std::shared_ptr<server::Executor> store_;  // as files_, for what reads the store
   const std::shared_ptr<JobCache> cache_;
@@ -149,10 +149,10 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   mutable server::Mutex mutex_;
   std::map<std::string, JobPtr> jobs_ ABSL_GUARDED_BY(mutex_);
   std::map<PageKey, JobPtr> by_age_ ABSL_GUARDED_BY(mutex_);
-  // Those that ended last, by when: Jobs::kMostRecent.
+  // The jobs that ended last, by when: Jobs::kMostRecent of them.
   std::map<PageKey, JobPtr> recent_ ABSL_GUARDED_BY(mutex_);
 
-  // Confined to the loop:
+  // These are confined to the loop:
   std::deque<JobPtr> queue_;
   std::set<std::string> running_;   // ids of jobs that have a worker or wait for one
   std::set<std::string> removing_;  // ids of deleted jobs whose folders are being removed
@@ -170,11 +170,11 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::atomic<int64_t> commands_ = 0;
   std::atomic<int64_t> queued_ = 0;
   std::atomic<int64_t> iterations_ = 0;
-  std::atomic<int64_t> predictions_ = 0;  // asked for
-  std::atomic<int64_t> calls_ = 0;        // of Create and Validate
+  std::atomic<int64_t> predictions_ = 0;  // how many were asked for
+  std::atomic<int64_t> calls_ = 0;        // how many of Create and Validate
 
   const Secrets secrets_;
-  Supervisor supervisor_;  // last: it calls
+  Supervisor supervisor_;  // last, because it calls this
 };
 
 }  // namespace descent::daemon

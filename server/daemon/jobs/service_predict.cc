@@ -19,7 +19,7 @@ namespace {
 
 class PredictionHandle final : public Prediction {
  public:
-  // `loading`: ids of those whose job is still being read; confined to the loop.
+  // `loading` are the ids of those whose job is still being read; confined to the loop.
   PredictionHandle(std::string id, std::shared_ptr<server::Loop> loop, Supervisor* supervisor,
                    std::set<std::string>* loading)
       : id_(std::move(id)), loop_(std::move(loop)), supervisor_(supervisor), loading_(loading) {}
@@ -41,7 +41,7 @@ class PredictionHandle final : public Prediction {
   std::set<std::string>* const loading_;
 };
 
-// That it names a player of a system, or there is none to name.
+// Checks that it names a player of a system, or that there is none to name.
 absl::Status CheckPlayer(const std::string& name, const v1::Job& job) {
   std::vector<std::string> names;
   for (const v1::Player& player : job.spec().system().players()) names.push_back(player.name());

@@ -65,7 +65,7 @@ void JobsServiceImpl::Insert(const JobPtr& job) {
     by_age_[{created, job->id()}] = job;
   }
   CountRecent(job);
-  // Found by whoever reads or writes the journal, on any thread.
+  // Damage is found by whoever reads or writes the journal, on any thread.
   job->journal()->OnDamage([this, loop = std::weak_ptr<server::Loop>(loop_),
                             weak = std::weak_ptr<Job>(job)](const absl::Status& damage) {
     const std::shared_ptr<server::Loop> here = loop.lock();
@@ -136,14 +136,14 @@ absl::Status JobsServiceImpl::SweepFolders() {
 
   const std::string folder = options_.data_dir + "/jobs";
   std::error_code error;
-  std::vector<std::string> strangers;  // no job's, with files in them
+  std::vector<std::string> strangers;  // those that are no job's, with files in them
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
     if (HasJob(name)) continue;
     if (!entry.is_directory(error)) continue;
     if (HasFiles(entry.path())) {
       strangers.push_back(name);
-    } else {  // of a creation that was cut short
+    } else {  // it is of a creation that was cut short
       std::filesystem::remove_all(entry.path(), error);
     }
   }

@@ -17,7 +17,7 @@
 namespace descent::daemon {
 namespace {
 
-// What SQLite finds wrong with the file, at most a hundred things.
+// Gives what SQLite finds wrong with the file, at most a hundred things.
 std::vector<std::string> Problems(Connection& connection) {
   std::vector<std::string> problems;
   absl::StatusOr<Statement> check = connection.Prepare("PRAGMA integrity_check(100)");

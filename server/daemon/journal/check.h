@@ -1,3 +1,4 @@
+// Checks a whole store (`descentd check`). Free functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_CHECK_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_CHECK_H_
 
@@ -12,15 +13,15 @@
 
 namespace descent::daemon {
 
-// What is wrong with a store.
+// What is wrong with a store, and with the files of its jobs' checkpoints.
 struct StoreReport {
   struct Job {
     int64_t number = 0;
     std::string job_id;
     int64_t head_revision = 0;
     std::string damage;  // a clause that says where; empty: all of its journal is whole
-    // What is wrong with the files of its checkpoints, a clause each; the journal's library looks
-    // at none (jobs/checkpoint_check.h does).
+    // What is wrong with the files of its checkpoints, a clause each. The journal's library looks
+    // at none of them: jobs/checkpoint_check.h does.
     std::vector<std::string> checkpoints;
 
     bool whole() const { return damage.empty() && checkpoints.empty(); }
@@ -32,7 +33,7 @@ struct StoreReport {
   bool whole() const;
 };
 
-// Called before each part of a check, with what is looked at now: `jobs/a (1 of 4)`.
+// It is called before each part of a check, with what is looked at now: `jobs/a (1 of 4)`.
 using CheckProgress = std::function<void(const std::string& what)>;
 
 // Reads all of a store: the database's structure, every row and note against its checksum, and that
@@ -42,7 +43,7 @@ absl::StatusOr<StoreReport> CheckStore(const std::string& path,
                                        const CheckProgress& progress = nullptr);
 
 // Calls `take` with every event of these kinds of one job, in order, as the store has them now.
-// NOT_FOUND: there is no such job any more. DATA_LOSS: a clause.
+// NOT_FOUND if there is no such job any more; DATA_LOSS has a clause for its message.
 absl::Status ReadStoredEvents(const std::string& path, int64_t job_number,
                               const std::vector<v1::EventKind>& kinds,
                               const std::function<void(const v1::Event&)>& take);

@@ -1,3 +1,6 @@
+// `DatabaseFiles` are the files that a database was opened as: by name they must stay the same
+// ones. What is written to a file that was deleted or replaced is lost with the process, and SQLite
+// does not notice. Thread-safe; a look costs three calls of statx.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_DATABASE_FILES_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_DATABASE_FILES_H_
 
@@ -11,15 +14,12 @@
 
 namespace descent::daemon {
 
-// The files that a database was opened as: by name they must stay the same ones. What is written to
-// a file that was deleted or replaced is lost with the process, and SQLite does not notice.
-// Thread-safe; a look costs three calls of statx.
 class DatabaseFiles {
  public:
-  // To be made once the database is open.
+  // It must be made once the database is open.
   explicit DatabaseFiles(const std::string& path);
 
-  // FAILED_PRECONDITION: one of them is not there any more; says which.
+  // Gives FAILED_PRECONDITION if one of them is not there any more, and says which.
   absl::Status Check() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -1,3 +1,4 @@
+// The events in a row of a journal, one by one. Not thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_ENTRIES_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_ENTRIES_H_
 
@@ -14,7 +15,7 @@ namespace descent::daemon {
 struct Entry {
   int64_t revision = 0;
   v1::EventKind kind = v1::EVENT_KIND_UNSPECIFIED;
-  // Of an ITERATION its index; else the iteration the event concerns, or −1.
+  // For an ITERATION its index; else the iteration that the event concerns, or −1.
   int64_t iteration = -1;
   std::string_view event;  // a serialized descent.v1.Event
   std::string_view bytes;  // the same with tag and length, as an entry of WatchJobResponse.events
@@ -24,11 +25,11 @@ struct Entry {
 // False at the end, or if what follows is not an entry.
 bool NextEntry(std::string_view* rest, std::string_view* event);
 
-// The events of a row in order, hopping from length to length: nothing is parsed.
+// Goes through the events of a row in order, hopping from length to length: nothing is parsed.
 //
 //   for (const Entry& entry : Entries(*row)) ...
 //
-// The row must outlive it. Ends early at bytes that are no entry (a damaged store).
+// The row must outlive it. It ends early at bytes that are no entry (a damaged store).
 class Entries {
  public:
   explicit Entries(const Row& row) : row_(row) {}
@@ -49,7 +50,7 @@ class Entries {
    private:
     void Take();
 
-    bool batch_ = false;  // an ITERATION row: the index counts along
+    bool batch_ = false;  // in an ITERATION row the index counts along
     bool done_ = true;
     std::string_view rest_;
     Entry entry_;

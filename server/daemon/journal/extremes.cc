@@ -16,7 +16,7 @@ struct Numbers {
   double value = 0, gradient_norm = 0;
 };
 
-// Of an event's iteration; a parse would cost ten times as much.
+// Reads the numbers of an event's iteration without a parse, which would cost ten times as much.
 Numbers NumbersOf(std::string_view event) {
   Numbers numbers;
   WireField field;
@@ -39,7 +39,7 @@ double Orderly(double number) {
   return std::isfinite(number) ? number : std::numeric_limits<double>::infinity();
 }
 
-// One stretch's, by their places among the row's entries.
+// The extremes of one stretch, by their places among the row's entries.
 class Stretch {
  public:
   void Add(size_t place, const Numbers& numbers) {

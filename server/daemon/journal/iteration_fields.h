@@ -1,11 +1,10 @@
+// The fields of a descent.v1.Iteration are listed here once for the daemon: what checks them as
+// they come in (scan.cc), compares them when history is computed again (jobs/compare.h), writes
+// them as JSON (http/json.h) and rolls them up (rollup.h) goes through this list. A test compares
+// it with event.proto. It is a list of accessors known at compile time and no reflection, because
+// all of that is done for every iteration.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_ITERATION_FIELDS_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_ITERATION_FIELDS_H_
-
-// The fields of a descent.v1.Iteration, listed once for the daemon: what checks them as they come
-// in (scan.cc), compares them when history is computed again (jobs/compare.h), writes them as JSON
-// (http/json.h) and rolls them up (rollup.h) goes through this list. A test compares it with
-// event.proto. It is a list of accessors known at compile time and no reflection, because all of
-// that is done for every iteration.
 
 #include <google/protobuf/repeated_field.h>
 
@@ -18,15 +17,15 @@
 
 namespace descent::daemon {
 
-// Value: int64_t, double, or a reference to repeated doubles.
+// `Value` is int64_t, double, or a reference to repeated doubles.
 template <class Value>
 struct IterationField {
   std::string_view name;  // as in event.proto
   int number;
   Value (v1::Iteration::*get)() const;
-  bool (v1::Iteration::*has)() const = nullptr;  // of an `optional` one
+  bool (v1::Iteration::*has)() const = nullptr;  // for an `optional` one
   bool compared = true;    // bit for bit, when its iteration is computed again
-  bool rolled_up = false;  // where iterations are thinned; of one number
+  bool rolled_up = false;  // where iterations are thinned; only for one number
 
   Value Of(const v1::Iteration& iteration) const { return (iteration.*get)(); }
   bool IsSet(const v1::Iteration& iteration) const { return has == nullptr || (iteration.*has)(); }
@@ -72,7 +71,7 @@ constexpr void ForEachIterationField(Visit&& visit) {
   std::apply([&](const auto&... fields) { (visit(fields), ...); }, kIterationFields);
 }
 
-// How many are rolled up.
+// How many fields are rolled up.
 inline constexpr size_t kRolledUpFields =
     std::apply([](const auto&... fields) { return (size_t{0} + ... + (fields.rolled_up ? 1 : 0)); },
                kIterationFields);

@@ -23,7 +23,7 @@ JobLine JobLineAt(const Statement& statement) {
 }
 
 absl::Status CheckJobLine(const Statement& statement, const JobLine& line) {
-  // Of a store that was brought up to date a name may be none although its checksum is right.
+  // In a store that was brought up to date a name may be impossible although its checksum is right.
   if (!rules::IsJobId(line.job_id)) {
     return absl::DataLossError(absl::StrCat("the table `jobs` calls it \"",
                                             ShortUtf8(Printable(line.job_id), 80),

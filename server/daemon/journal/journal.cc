@@ -37,8 +37,8 @@ int64_t FileSize(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 ? static_cast<int64_t>(info.st_size) : 0;
 }
 
-// A durable WAL: a commit writes and syncs the log only. The log is folded into the database by
-// the commit that finds it over 4 MiB; what that costs is in README.md.
+// Makes the log a durable WAL: a commit writes and syncs the log only. The log is folded into the
+// database by the commit that finds it over 4 MiB; what that costs is in README.md.
 absl::Status UseWal(Connection& connection) {
   if (absl::Status status = connection.Execute(
           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;"
@@ -79,7 +79,7 @@ class JournalImpl : public Journal {
       {
         MutexLock lock(mutex_);
         const auto it = journals_.find(record.job_id);
-        if (it == journals_.end()) return absl::OkStatus();  // deleted meanwhile
+        if (it == journals_.end()) return absl::OkStatus();  // it was deleted meanwhile
         job.journal = it->second;
       }
       job.snapshot.Swap(&record.snapshot);
@@ -187,7 +187,7 @@ class JournalImpl : public Journal {
     for (const int64_t number : *numbers) {
       absl::StatusOr<Reader::JobRecord> record =
           readers_->With([number](Reader& reader) { return reader.Job(number); });
-      if (absl::IsNotFound(record.status())) continue;  // deleted meanwhile
+      if (absl::IsNotFound(record.status())) continue;  // it was deleted meanwhile
       if (!record.ok()) return record.status();
       if (absl::Status status = take(*std::move(record)); !status.ok()) return status;
     }
@@ -207,7 +207,7 @@ class JournalImpl : public Journal {
   const std::shared_ptr<Writer> writer_;
   const std::shared_ptr<ReaderPool> readers_;
   mutable Mutex mutex_;
-  // Also those being created, so that an id is taken once.
+  // These include those being created, so that an id is taken once.
   std::map<std::string, std::shared_ptr<StoredJournal>> journals_ ABSL_GUARDED_BY(mutex_);
   // What the table `jobs` wrongly calls jobs of other names: it takes no id twice.
   std::set<std::string> false_ids_ ABSL_GUARDED_BY(mutex_);

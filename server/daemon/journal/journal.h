@@ -1,3 +1,5 @@
+// The journals: the durable, totally ordered lists of all jobs' events. This is what the rest of
+// the daemon knows of the store.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_JOURNAL_H_
 
@@ -23,13 +25,13 @@ namespace descent::daemon {
 // worker's bytes; the daemon's own are serialized by ToPending().
 struct PendingEvent {
   v1::EventKind kind = v1::EVENT_KIND_UNSPECIFIED;
-  int64_t iteration = -1;  // of an ITERATION its index; else what it concerns, or −1
+  int64_t iteration = -1;  // for an ITERATION its index; else what it concerns, or −1
   int32_t branch = 0;
   int32_t attempt = 0;
   int64_t sequence = 0;
-  // Of a STATE_CHANGED the new state.
+  // For a STATE_CHANGED the new state.
   v1::JobState state = v1::JOB_STATE_UNSPECIFIED;
-  // Of a COMMAND_ACCEPTED, _APPLIED or _REJECTED: which request.
+  // For a COMMAND_ACCEPTED, _APPLIED or _REJECTED, which request it is of.
   std::string request_id;
   std::string bytes;
 };
@@ -40,7 +42,7 @@ struct PendingEvent {
 absl::StatusOr<PendingEvent> ScanEvent(std::string bytes);
 PendingEvent ToPending(const v1::Event& event);
 
-// What of a journal a watcher wants. Iteration events are taken if their index is a multiple of
+// What a watcher wants of a journal. Iteration events are taken if their index is a multiple of
 // `every` (0 and 1: all).
 struct WatchFilter {
   std::vector<v1::EventKind> kinds;  // empty: all
@@ -51,7 +53,7 @@ struct WatchFilter {
 class JobJournal;
 
 // A registration for news of one journal. Once its destructor has returned, the callback does not
-// run and will not run again. Not to be destroyed from within its own callback.
+// run and will not run again. It must not be destroyed from within its own callback.
 class Subscription {
  public:
   virtual ~Subscription() = default;
@@ -59,8 +61,8 @@ class Subscription {
 
 // The durable, totally ordered list of one job's events. Thread-safe.
 //
-// Order: revisions are given in the order of Append calls. Visibility: an event is seen by Read,
-// Tail, head_revision and subscribers only after it is durable.
+// Revisions are given in the order of Append calls. An event is seen by Read, Tail, head_revision
+// and subscribers only after it is durable.
 class JobJournal {
  public:
   virtual ~JobJournal() = default;
@@ -74,8 +76,8 @@ class JobJournal {
   // The revision of the state_changed that made the job final; 0 while it is not.
   virtual int64_t final_revision() const = 0;
 
-  // Result of an append: its events, and no others, as rows in order. (The store may keep them in
-  // larger rows, together with neighbours.)
+  // The result of an append: its events, and no others, as rows in order. (The store may keep them
+  // in larger rows, together with neighbours.)
   struct Appended {
     std::vector<RowPtr> rows;
   };
@@ -91,50 +93,53 @@ class JobJournal {
   virtual int64_t Append(std::vector<PendingEvent> events, std::optional<v1::Job> snapshot,
                          Done done) = 0;
 
-  // Rows after `after_revision`, oldest first, about `max_bytes` of entries (at least one row if
-  // there is any). Rows may begin before the cursor: skip with the iterator of
-  // server/daemon/journal/entries.h. `kinds` (empty: all) lets whole rows be left out. Reads the
-  // store: blocks, not for gRPC's threads. OUT_OF_RANGE: iterations are wanted that have been
-  // thinned. NOT_FOUND: the job was deleted.
+  // Gives rows after `after_revision`, oldest first, about `max_bytes` of entries (at least one row
+  // if there is any). Rows may begin before the cursor: skip with the iterator of
+  // server/daemon/journal/entries.h. `kinds` (empty: all) lets whole rows be left out. It reads the
+  // store, so it blocks, and is not for gRPC's threads. OUT_OF_RANGE if iterations are wanted that
+  // have been thinned. NOT_FOUND if the job was deleted.
   virtual absl::StatusOr<std::vector<RowPtr>> Read(int64_t after_revision, int64_t max_bytes,
                                                    const std::vector<v1::EventKind>& kinds) = 0;
 
-  // The same from memory, if the tail kept there reaches back to the cursor; nullopt if it does
-  // not, or the job was deleted. Never blocks. An empty vector: the cursor is at the head.
+  // Gives the same from memory, if the tail kept there reaches back to the cursor; nullopt if it
+  // does not, or the job was deleted. Never blocks. An empty vector says that the cursor is at the
+  // head.
   virtual std::optional<std::vector<RowPtr>> Tail(int64_t after_revision, int64_t max_bytes) = 0;
 
   // `on_append` runs on the writer's thread after each publication; it must not block.
   virtual std::unique_ptr<Subscription> Subscribe(std::function<void()> on_append) = 0;
 
-  // Single iteration rows of a branch for comparing re-computed history: the row that holds
-  // `iteration` on `branch`, or NOT_FOUND. Blocks.
+  // Gives, for comparing re-computed history, the row that holds `iteration` on `branch`, or
+  // NOT_FOUND. Blocks.
   virtual absl::StatusOr<RowPtr> FindIteration(int32_t branch, int64_t iteration) = 0;
 
-  // The events of a request, by index: accepted, then whatever came of it, in order; empty if the
-  // store has none. Blocks.
+  // Gives the events of a request, by index: accepted, then whatever came of it, in order; empty if
+  // the store has none. Blocks.
   virtual absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string& request_id) = 0;
 
-  // The snapshot as it is stored now: as StoredJob's. Blocks. NOT_FOUND: the job was deleted.
+  // Gives the snapshot as it is stored now, as StoredJob's. Blocks. NOT_FOUND if the job was
+  // deleted.
   virtual absl::StatusOr<v1::Job> ReadSnapshot() = 0;
 
-  // The evaluations at an iteration of a branch, by index, in order. Blocks.
+  // Gives the evaluations at an iteration of a branch, by index, in order. Blocks.
   virtual absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch,
                                                               int64_t iteration) = 0;
 
-  // As Journal::stalled.
+  // This is as Journal::stalled.
   virtual absl::Status stalled() const = 0;
 
-  // OK, or DATA_LOSS with a sentence that names job and revision: what is stored of the journal is
-  // damaged. Found by whoever reads, and for good: from then on Read, Find… and Append give this
-  // error, Tail gives nothing, and subscribers are told. Other journals are not concerned.
+  // Gives OK, or DATA_LOSS with a sentence that names job and revision: what is stored of the
+  // journal is damaged. It is found by whoever reads, and for good: from then on Read, Find… and
+  // Append give this error, Tail gives nothing, and subscribers are told. Other journals are not
+  // concerned.
   virtual absl::Status damage() const = 0;
 
   // `on_damage` runs once, on any thread, when damage is found; at once, if it has been. It must
   // not block. Replaces what was given before.
   virtual void OnDamage(std::function<void(const absl::Status&)> on_damage) = 0;
 
-  // Thins iteration events, oldest first, into roll-ups until at most `max_bytes` of them are
-  // left. Runs with the next commit; the snapshot rule of 1 GiB etc. is the caller's. Cheap when
+  // Thins iteration events, oldest first, into roll-ups until at most `max_bytes` of them are left.
+  // It runs with the next commit; how many bytes a job may keep is the caller's to say. Cheap when
   // nothing is to be done.
   virtual void Retain(int64_t max_bytes) = 0;
 };
@@ -142,11 +147,11 @@ class JobJournal {
 // A job as the store has it at start.
 struct StoredJob {
   std::shared_ptr<JobJournal> journal;
-  // As given with the last append that had one; the caller folds the events after
+  // The snapshot given with the last append that had one; the caller folds the events after
   // snapshot.head_revision over it. Empty (head_revision 0) if it is damaged: it can be folded
   // anew. Spec and summary are the first event's, as all that is not the fold's to change.
   v1::Job snapshot;
-  // Of the first event: what its creation was asked for with.
+  // What the first event says its creation was asked for with.
   std::string request_id;
   // The store has lost what the job was called (journal->damage() says so). The journal has an id
   // that was made up for it, by which it can be deleted; what lies beside the store has the old
@@ -161,22 +166,23 @@ struct StoredJob {
 class Journal {
  public:
   struct Options {
-    std::string path;  // of the database file; its folder exists
-    // Bytes of published rows kept in memory per journal that somebody appends to.
+    std::string path;  // that of the database file; its folder exists
+    // So many bytes of published rows are kept in memory for each journal that somebody appends to.
     int64_t tail_bytes = 1 << 20;
     // A journal that nobody appended to for so long gives its tail back.
     std::chrono::nanoseconds tail_idle = std::chrono::minutes(1);
     server::Clock* clock = server::Clock::Real();
     // On a full disk: how soon a commit is tried again, at first (the pause doubles up to twenty
-    // times this), and what the disk has free, in bytes (−1: unknown); empty: the system is asked.
+    // times this), and what the disk has free, in bytes (−1: unknown); if empty, the system is
+    // asked.
     std::chrono::nanoseconds retry = std::chrono::milliseconds(100);
     std::function<int64_t()> free_bytes = {};
     // The name of a registered SQLite VFS, for tests that inject faults; empty: the default.
     std::string vfs = {};
   };
 
-  // Opens or creates the store and brings its schema up to date. FAILED_PRECONDITION: made by a
-  // newer version. The daemon's lock on its folder is the caller's. Errors name the file.
+  // Opens or creates the store and brings its schema up to date. FAILED_PRECONDITION if it was made
+  // by a newer version. The daemon's lock on its folder is the caller's. Errors name the file.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(const Options& options);
 
   // Commits what was appended, then stops.
@@ -187,43 +193,43 @@ class Journal {
   // Blocks.
   using TakeJob = std::function<absl::Status(const StoredJob&)>;
   virtual absl::Status ReadJobs(const TakeJob& take) = 0;
-  // All of them.
+  // Gives all of them.
   absl::StatusOr<std::vector<StoredJob>> Jobs();
 
-  // Makes a journal and its first events, durable on return (blocks for one commit).
-  // ALREADY_EXISTS if the id was ever used by a job that still exists; RESOURCE_EXHAUSTED on a full
-  // disk, without waiting. Not from a callback of the journal's: it would wait for its own thread.
+  // Makes a journal and its first events, durable on return (blocks for one commit). ALREADY_EXISTS
+  // if a job that still exists has the id; RESOURCE_EXHAUSTED on a full disk, without waiting. It
+  // must not be called from a callback of the journal's: it would wait for its own thread.
   virtual absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
                                                                 std::vector<PendingEvent> events,
                                                                 const v1::Job& snapshot) = 0;
 
   // Removes the journal and all that is derived from it; blocks for one commit (the rows go
-  // afterwards, a few at a time). Later appends to it fail NOT_FOUND. RESOURCE_EXHAUSTED: on a full
-  // disk there is no room for it either. Not from a callback.
+  // afterwards, a few at a time). Later appends to it fail with NOT_FOUND. RESOURCE_EXHAUSTED if on
+  // a full disk there is no room for it either. It must not be called from a callback.
   virtual absl::Status DeleteJob(const std::string& job_id) = 0;
 
-  // OK, or why nothing can be appended: for good after a failed commit, or when the database was
-  // taken away (STORE_FAILED); for now while another program has it locked (STORE_LOCKED), or the
-  // disk is full (RESOURCE_EXHAUSTED, DISK_FULL). A sentence for people, and a reason.
+  // Gives OK, or why nothing can be appended: for good after a failed commit, or when the database
+  // was taken away (STORE_FAILED); for now while another program has it locked (STORE_LOCKED), or
+  // the disk is full (RESOURCE_EXHAUSTED, DISK_FULL). It has a sentence for people, and a reason.
   virtual absl::Status stalled() const = 0;
-  // The same, having looked whether the database is still there.
+  // Gives the same, having looked whether the database is still there.
   virtual absl::Status health() const = 0;
 
-  // OK, or DATA_LOSS with a sentence that names the jobs whose journals are damaged.
+  // Gives OK, or DATA_LOSS with a sentence that names the jobs whose journals are damaged.
   virtual absl::Status damage() const = 0;
 
-  // Whether no job was ever created in this store.
+  // True if no job was ever created in this store.
   virtual bool is_new() const = 0;
 
   // Ids of deleted jobs that were not said to be gone with ForgetFolder: what they had outside the
   // store may still be there. None of them is an id that no job can have. Blocks.
   virtual absl::StatusOr<std::vector<std::string>> FoldersToRemove() = 0;
-  // What a deleted job had outside the store is gone. Does not block.
+  // Says that what a deleted job had outside the store is gone. Does not block.
   virtual void ForgetFolder(const std::string& job_id) = 0;
 
-  // For metrics: commits, events and bytes since the start, seconds spent committing (sum), and how
-  // many commits took no longer than each of kCommitBounds (seconds; not cumulative; the last one
-  // counts what is beyond).
+  // These are for metrics: commits, events and bytes since the start, seconds spent committing
+  // (sum), and how many commits took no longer than each of kCommitBounds (seconds; not cumulative;
+  // the last one counts what is beyond).
   static constexpr std::array<double, 10> kCommitBounds = {0.0001, 0.0002, 0.0005, 0.001, 0.002,
                                                            0.005,  0.01,   0.05,   0.25,  1};
   struct Statistics {
@@ -232,7 +238,7 @@ class Journal {
     int64_t bytes = 0;
     double commit_seconds = 0;
     std::array<int64_t, kCommitBounds.size() + 1> commit_counts = {};
-    // Of the database's files, the write-ahead log included.
+    // The size of the database's files, the write-ahead log included.
     int64_t database_bytes = 0;
     int64_t damaged_jobs = 0;
   };

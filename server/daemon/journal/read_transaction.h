@@ -1,7 +1,7 @@
+// A `ReadTransaction` is one of the store's: every statement in it sees the same state. It is for
+// the sources of reader.h alone. One thread at a time.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_READ_TRANSACTION_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_READ_TRANSACTION_H_
-
-// Of reader.h alone: what its two sources share.
 
 #include <cstdint>
 
@@ -11,7 +11,6 @@
 
 namespace descent::daemon {
 
-// One read transaction: every statement in it sees the same state.
 class ReadTransaction {
  public:
   ReadTransaction(Statement& begin, Statement& end) : end_(end), status_(begin.Run()) {}

@@ -100,7 +100,7 @@ absl::StatusOr<std::vector<RowPtr>> Reader::Read(int64_t job, int64_t after_revi
   }
   const int64_t last = RowId(job, head_revision);
   if (!Wanted(v1::ITERATION, kinds)) {
-    // Rows of one event each: none begins before the cursor and ends after it.
+    // These are rows of one event each: none begins before the cursor and ends after it.
     other_rows_.Reset().Bind(1, RowId(job, after_revision + 1)).Bind(2, last);
     return ReadRows(other_rows_, after_revision, /*head_revision=*/0, max_bytes, kinds);
   }
@@ -126,7 +126,7 @@ absl::StatusOr<std::vector<RowPtr>> Reader::ReadRows(Statement& statement, int64
   ScopedReset reset(statement);
   RowJoiner joiner;
   int64_t bytes = 0;
-  int64_t seen = after_revision;  // of a chain: the first revision of the row before
+  int64_t seen = after_revision;  // in a chain: the first revision of the row before
   while (bytes == 0 || bytes < max_bytes) {
     absl::StatusOr<bool> found = statement.Step();
     if (!found.ok()) return found.status();
@@ -210,7 +210,7 @@ absl::StatusOr<RowPtr> Reader::FindIteration(int64_t job, int64_t head_revision,
     return absl::NotFoundError(
         absl::StrCat("the journal has no iteration ", iteration, " on branch ", branch));
   }
-  // With what follows, since the next question is for the next iteration.
+  // It is read with what follows, since the next question is for the next iteration.
   rows_.Reset().Bind(1, found_id).Bind(2, last);
   absl::StatusOr<std::vector<RowPtr>> rows =
       ReadRows(rows_, RevisionOf(found_id) - 1, head_revision, kMaxRowBytes, {v1::ITERATION});

@@ -1,3 +1,9 @@
+// A `Reader` is a read-only connection with its prepared statements: what can be asked of stored
+// journals. Each call sees one state of the database (a WAL snapshot) and leaves no transaction
+// open. It is used by one thread at a time.
+//
+// What is read is checked: each row against its checksum, and that none is missing between them.
+// DATA_LOSS says at which revision that failed, in a clause that may follow a colon.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_READER_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_READER_H_
 
@@ -19,36 +25,31 @@
 
 namespace descent::daemon {
 
-// A read-only connection with its prepared statements: what can be asked of stored journals. Each
-// call sees one state of the database (a WAL snapshot) and leaves no transaction open. Used by one
-// thread at a time.
-//
-// What is read is checked: each row against its checksum, and that none is missing between them.
-// DATA_LOSS says at which revision that failed, in a clause that may follow a colon.
 class Reader {
  public:
   static absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& path,
                                                       const std::string& vfs);
 
-  // As JobJournal::Read, of the job with this number and up to `head_revision`. NOT_FOUND: it was
-  // deleted. OUT_OF_RANGE: iterations are wanted that have been thinned.
+  // Reads as JobJournal::Read does, for the job with this number and up to `head_revision`.
+  // NOT_FOUND if it was deleted. OUT_OF_RANGE if iterations are wanted that have been thinned.
   absl::StatusOr<std::vector<RowPtr>> Read(int64_t job, int64_t after_revision,
                                            int64_t head_revision, int64_t max_bytes,
                                            const std::vector<v1::EventKind>& kinds);
 
-  // As JobJournal::FindIteration: by bisection, since (branch, iteration) grows with the revision.
+  // Finds as JobJournal::FindIteration does, by bisection, since (branch, iteration) grows with the
+  // revision.
   absl::StatusOr<RowPtr> FindIteration(int64_t job, int64_t head_revision, int32_t branch,
                                        int64_t iteration);
 
-  // As JobJournal::FindRequest and FindEvaluations.
+  // Find as JobJournal::FindRequest and FindEvaluations do.
   absl::StatusOr<std::vector<RowPtr>> FindRequest(int64_t job, const std::string& request_id);
   absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int64_t job, int32_t branch,
                                                       int64_t iteration);
 
   struct JobRecord {
     JobLine line;
-    // As the line has it, if that is whole; else as the snapshot has it. If neither can be trusted,
-    // the name is lost, and this is one that no other job has.
+    // The name that the line has, if that is whole; else the one that the snapshot has. If neither
+    // can be trusted, the name is lost, and this is one that no other job has.
     std::string job_id;
     bool name_is_lost = false;
     v1::Job snapshot;        // as StoredJob's
@@ -57,48 +58,50 @@ class Reader {
     int64_t final_revision = 0;
     absl::Status damage;
   };
-  // The numbers of all jobs, oldest first; then of those of which the store has more than their
-  // line in `jobs`, but not that, though nobody deleted them.
+  // Gives the numbers of all jobs, oldest first; then the numbers of jobs that have rows or notes
+  // in the store, but no line in `jobs`, though nobody deleted them.
   absl::StatusOr<std::vector<int64_t>> JobNumbers();
-  // One of them, its first and last rows checked. NOT_FOUND: it was deleted.
+  // Gives the job of one of these numbers, its first and last rows checked. NOT_FOUND if it was
+  // deleted.
   absl::StatusOr<JobRecord> Job(int64_t number);
-  // Its snapshot alone, as JobJournal::ReadSnapshot.
+  // Gives the job's snapshot alone, as JobJournal::ReadSnapshot does.
   absl::StatusOr<v1::Job> ReadSnapshot(int64_t number);
 
-  // Looks through all rows and roll-ups of one job that has a line; DATA_LOSS is what is wrong.
+  // Looks through all rows and roll-ups of one job that has a line. DATA_LOSS says what is wrong.
   absl::Status Check(int64_t job);
 
   // Whether a job was ever created.
   absl::StatusOr<bool> IsNew();
 
-  // The ids of deleted jobs whose folders may still be there.
+  // Gives the ids of deleted jobs whose folders may still be there.
   absl::StatusOr<std::vector<std::string>> FoldersToRemove();
 
-  // What is in the tables and belongs to no job, deleted or not: clauses.
+  // Gives what is in the tables and belongs to no job, deleted or not, as clauses.
   absl::StatusOr<std::vector<std::string>> Strays();
 
  private:
   explicit Reader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
   absl::Status Prepare();
-  // `head_revision`: where the rows must end if all of them are read; 0: rows of other kinds than
-  // ITERATION alone are read, and are checked as the chain that they are.
+  // `head_revision` is where the rows must end if all of them are read; with 0 rows of other kinds
+  // than ITERATION alone are read, and are checked as the chain that they are.
   absl::StatusOr<std::vector<RowPtr>> ReadRows(Statement& statement, int64_t after_revision,
                                                int64_t head_revision, int64_t max_bytes,
                                                const std::vector<v1::EventKind>& kinds);
   absl::StatusOr<std::vector<RowPtr>> ReadAll(Statement& statement);
-  // What the table of jobs has of a job. NOT_FOUND: it was deleted.
+  // Gives what the table of jobs has of a job. NOT_FOUND if it was deleted.
   absl::StatusOr<JobRecord> TableRecord(int64_t number);
-  // Calls a job as it is known to be called, or, if that is nothing, or somebody else's name, as no
-  // other job is called.
+  // Gives a job the name that it is known by. If there is none, or it is another job's, it gets one
+  // that no other job has.
   absl::Status NameJob(const std::string& known, JobRecord* job);
   // Puts into the record what its first event says, which a snapshot leaves out.
   absl::Status LoadCreated(JobRecord* record);
   absl::Status LoadRecord(JobRecord* record);
-  // The numbers of all jobs that rows, roll-ups and notes of ends speak of, but for those that were
-  // deleted.
+  // Gives the numbers of all jobs that rows, roll-ups and notes of ends speak of, but for those
+  // that were deleted.
   absl::StatusOr<std::set<int64_t>> RemainingJobs();
-  // What the writer last noted of where the journal ends; 0: nothing, or nothing that can be read.
+  // Gives what the writer last noted of where the journal ends; 0 if there is no note that can be
+  // read.
   absl::StatusOr<int64_t> NotedHead(int64_t job);
 
   std::unique_ptr<Connection> connection_;

@@ -25,7 +25,7 @@
 namespace descent::daemon {
 namespace {
 
-// The one event of a row that is no batch.
+// Gives the one event of a row that is no batch.
 v1::Event EventOf(const Row& row) {
   v1::WatchJobResponse response;
   if (!response.ParseFromString(row.entries) || response.events_size() != 1) return {};
@@ -194,7 +194,8 @@ absl::Status Reader::LoadRecord(JobRecord* record) {
 
 absl::StatusOr<std::set<int64_t>> Reader::RemainingJobs() {
   std::set<int64_t> numbers;
-  // Of a page that can't be read its own job tells; what lies behind it is found once that is gone.
+  // A page that can't be read is told of with its own job; what lies behind it is found once that
+  // is gone.
   const auto next = [](Statement& statement) -> absl::StatusOr<bool> {
     const absl::StatusOr<bool> found = statement.Step();
     if (absl::IsDataLoss(found.status())) return false;

@@ -20,7 +20,8 @@ struct Notes {
   int64_t last_number = -1;  // that it should be; −1: it may be right
 };
 
-// A deletion takes the line in `jobs` away, and who creates a namesake the note about its folder.
+// A deletion takes the line in `jobs` away, and whoever creates a namesake takes the note about its
+// folder away.
 absl::StatusOr<std::vector<int64_t>> DamagedDeletions(Connection& connection) {
   absl::StatusOr<Statement> read = connection.Prepare(
       "SELECT number, checksum, number IN (SELECT number FROM jobs) FROM deleted_jobs");
@@ -53,7 +54,7 @@ absl::StatusOr<std::vector<std::string>> DamagedFolders(Connection& connection) 
 }
 
 // A number that is given twice gives a job the rows of another, and one out of range those of
-// anybody. The upper half is none that jobs come to: it is damage, too.
+// anybody. The upper half of the range is none that jobs come to, so it is damage, too.
 absl::StatusOr<int64_t> BetterLastNumber(Connection& connection) {
   constexpr int64_t kMost = kMaxJobNumber / 2;
   const absl::StatusOr<int64_t> used = connection.QueryInt(

@@ -1,3 +1,8 @@
+// A `Row` is one stored piece of a journal: events with contiguous revisions. It is immutable once
+// committed, so that any number of watchers share it without a copy.
+//
+// A row of kind ITERATION holds a batch: iteration events contiguous in revision and in index, on
+// one branch. A row of any other kind holds exactly one event.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_ROW_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_ROW_H_
 
@@ -10,21 +15,17 @@
 
 namespace descent::daemon {
 
-// One stored piece of a journal: events with contiguous revisions. Immutable once committed, so
-// that any number of watchers share it without a copy.
-//
-// A row of kind ITERATION holds a batch: iteration events contiguous in revision and in index, on
-// one branch. A row of any other kind holds exactly one event.
 struct Row {
   v1::EventKind kind = v1::EVENT_KIND_UNSPECIFIED;
   int64_t first_revision = 0;
   int64_t last_revision = 0;
-  // Of an ITERATION row: the indices of its first and last event. Of others: the iteration the
-  // event concerns, or −1.
+  // For an ITERATION row, the indices of its first and last event; for others, the iteration that
+  // the event concerns, or −1.
   int64_t first_iteration = -1;
   int64_t last_iteration = -1;
   int32_t branch = 0;
-  // Of a command's events: whose they are. For the writer; rows that were read leave it out.
+  // For a command's events, the request that they are of. It is for the writer; rows that were read
+  // leave it out.
   std::string request_id;
   // The events, each as an entry of `repeated Event events = 1` on the wire (0x0A, length, bytes),
   // so that the whole string is a valid serialized WatchJobResponse.

@@ -7,7 +7,7 @@
 namespace descent::daemon {
 namespace {
 
-// Whether an event continues a batch that ends like `row`.
+// True if an event continues a batch that ends like `row`.
 bool Continues(const Row& row, v1::EventKind kind, int64_t revision, int64_t iteration,
                int32_t branch, size_t bytes) {
   return row.kind == v1::ITERATION && kind == v1::ITERATION && revision == row.last_revision + 1 &&
@@ -15,8 +15,8 @@ bool Continues(const Row& row, v1::EventKind kind, int64_t revision, int64_t ite
          static_cast<int64_t>(row.entries.size() + bytes) <= kMaxRowBytes;
 }
 
-// The bytes of the row that begins with this event: rows stay in memory for long, and room that
-// they don't use, where other events come between iterations, would be most of it.
+// Gives the bytes of the row that begins with this event: rows stay in memory for long, and room
+// that they don't use, where other events come between iterations, would be most of it.
 size_t BatchSize(const std::vector<PendingEvent>& events, size_t first, int64_t revision) {
   size_t bytes = EntrySize(events[first].bytes, revision);
   if (events[first].kind != v1::ITERATION) return bytes;

@@ -1,3 +1,4 @@
+// Events are packed into rows here. Pure functions, and a class for one thread at a time.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_ROW_BUILDER_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_ROW_BUILDER_H_
 
@@ -10,8 +11,8 @@
 
 namespace descent::daemon {
 
-// The largest batch row: large enough that a row's own cost vanishes, small enough that a filter
-// or a retention that takes part of one wastes little.
+// The largest batch row: large enough that a row's own cost vanishes, small enough that a filter or
+// a retention that takes part of one wastes little.
 inline constexpr int64_t kMaxRowBytes = 64 << 10;
 
 // Numbers events from `first_revision` on and packs them into rows (rule: row.h).
@@ -23,7 +24,7 @@ class RowJoiner {
  public:
   // Shares `row` if it stays alone, else copies its entries into a larger one.
   void Add(RowPtr row);
-  // What was added, as few rows.
+  // Gives what was added, as few rows.
   std::vector<RowPtr> Finish();
 
  private:

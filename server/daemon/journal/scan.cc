@@ -1,4 +1,4 @@
-// ScanEvent and ToPending of journal.h: how events come into a journal.
+// How events come into a journal: this is ScanEvent and ToPending of journal.h.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -28,7 +28,7 @@ constexpr Shape ShapeOf(const Int64Field&) { return Shape::kVarint; }
 constexpr Shape ShapeOf(const DoubleField&) { return Shape::kFixed64; }
 constexpr Shape ShapeOf(const DoublesField&) { return Shape::kFixed64s; }
 
-// By number; those of a newer worker are any.
+// The shapes by the fields' numbers; those of a newer worker's fields are any.
 class Shapes {
  public:
   constexpr Shapes() {
@@ -134,7 +134,7 @@ absl::StatusOr<PendingEvent> ScanEvent(std::string bytes) {
         pending.sequence = static_cast<int64_t>(field.number);
         break;
       default:
-        if (!v1::EventKind_IsValid(field.tag)) break;  // of a newer worker
+        if (!v1::EventKind_IsValid(field.tag)) break;  // it is a kind of a newer worker
         if (field.type != WireType::kBytes) return Malformed("its kind is not a message");
         if (pending.kind != v1::EVENT_KIND_UNSPECIFIED) return Malformed("it has two kinds");
         pending.kind = static_cast<v1::EventKind>(field.tag);

@@ -108,7 +108,7 @@ ALTER TABLE folders_to_remove ADD COLUMN checksum INTEGER;
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 
-// In what the tables differ from those of this version, as the scripts make them.
+// Gives in what the tables differ from those of this version, as the scripts make them.
 absl::StatusOr<SchemaDifference> DifferenceFrom(Connection& connection, int64_t version) {
   absl::StatusOr<std::unique_ptr<Connection>> reference =
       Connection::Open(":memory:", Connection::Mode::kReadWrite, "");
@@ -141,7 +141,7 @@ absl::Status CheckTables(Connection& connection, int64_t version) {
 }  // namespace
 
 absl::Status Migrate(Connection& connection) {
-  // Of a file without tables; of others it is UseIncrementalVacuum's.
+  // This is for a file without tables; for others it is UseIncrementalVacuum's.
   if (absl::Status status = connection.Execute("PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE");
       !status.ok()) {
     return status;
@@ -244,7 +244,7 @@ absl::Status UseIncrementalVacuum(Connection& connection) {
   if (!mode.ok() || *mode == kIncremental) return mode.status();
   absl::Status status = connection.Execute("PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
   if (absl::IsResourceExhausted(status)) {
-    // It serves as well, it only does not shrink.
+    // The store serves as well, it only does not shrink.
     server::LogWarning("journal", absl::StrCat("no room to rewrite the database, so that it could "
                                                "shrink when jobs are deleted: ",
                                                std::string(status.message())));

@@ -1,3 +1,4 @@
+// The tables of the store, and how they came to be what they are.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_H_
 
@@ -11,8 +12,8 @@
 
 namespace descent::daemon {
 
-// The rows of all journals lie in one table, in order of their id: job number and first revision
-// in one integer, so that a journal is one range of SQLite's only index by rowid, and an append
+// The rows of all journals lie in one table, in order of their id: job number and first revision in
+// one integer, so that a journal is one range of SQLite's only index by rowid, and an append
 // touches one page, not two.
 inline constexpr int kRevisionBits = 40;
 inline constexpr int64_t kMaxRevision = (int64_t{1} << kRevisionBits) - 1;
@@ -21,26 +22,26 @@ inline int64_t RowId(int64_t job, int64_t revision) { return (job << kRevisionBi
 inline int64_t RevisionOf(int64_t row_id) { return row_id & kMaxRevision; }
 inline int64_t JobOf(int64_t row_id) { return row_id >> kRevisionBits; }
 
-// Whether a job can have this number: those of all others would stand for somebody else's rows.
+// True if a job can have this number: all others would stand for somebody else's rows.
 inline constexpr int64_t kMaxJobNumber = (int64_t{1} << (63 - kRevisionBits)) - 1;
 inline bool IsJobNumber(int64_t number) { return number >= 1 && number <= kMaxJobNumber; }
 
 // Creates the tables or brings them up to date, in one transaction, and makes anew what can be made
 // from the rest: indexes that are missing, and the number that the next job gets.
-// FAILED_PRECONDITION: made by a newer version, or the file is not Descent's. DATA_LOSS: tables or
-// columns are missing. Reads and rewrites all rows of a store of version 1.
+// FAILED_PRECONDITION if they were made by a newer version, or the file is not Descent's; DATA_LOSS
+// if tables or columns are missing. A store of version 1 has all its rows read and rewritten.
 absl::Status Migrate(Connection& connection);
 
-// How far a store is as Migrate leaves it.
+// How far a store is as Migrate leaves it, without changing anything.
 struct SchemaState {
   std::vector<std::string> problems;  // sentences
   bool readable = true;               // whether its jobs can be read nevertheless
 };
-// FAILED_PRECONDITION: it is of another version, or no store of Descent's.
+// FAILED_PRECONDITION if it is of another version, or no store of Descent's.
 absl::StatusOr<SchemaState> CheckSchema(Connection& connection);
 
-// Has the file give back what is no longer used, a little at a time (`PRAGMA incremental_vacuum`):
-// rewrites a store that was made without that, if there is room for a copy.
+// Has the file give back what is no longer used, a little at a time (`PRAGMA incremental_vacuum`).
+// A store that was made without that is rewritten, if there is room for a copy.
 absl::Status UseIncrementalVacuum(Connection& connection);
 
 }  // namespace descent::daemon

@@ -18,7 +18,7 @@
 namespace descent::daemon {
 namespace {
 
-// Of a row of one command's event; empty for others, and for bytes that are none.
+// Gives the request of a row of one command's event; empty for others, and for bytes that are none.
 std::string RequestOfEntry(std::string_view entries) {
   std::string_view bytes;
   v1::Event event;
@@ -29,8 +29,8 @@ std::string RequestOfEntry(std::string_view entries) {
   return ToPending(event).request_id;
 }
 
-// Gives the rows of a store of version 1 what version 2 has of each. A few at a time: a row may be
-// large.
+// Gives the rows of a store of version 1 what version 2 has of each. It takes a few at a time,
+// since a row may be large.
 absl::Status FillRows(Connection& connection) {
   absl::StatusOr<Statement> read = connection.Prepare(
       "SELECT id, last_revision, kind, branch, first_iteration, last_iteration, entries FROM rows "

@@ -9,7 +9,7 @@ namespace descent::daemon {
 namespace {
 
 struct Shape {
-  // Of each table its columns, with all that SQLite knows of them: type, NOT NULL, place in the
+  // The columns of each table, with all that SQLite knows of them: type, NOT NULL, place in the
   // key.
   std::map<std::string, std::map<std::string, std::string>> tables;
   struct Object {
@@ -22,7 +22,7 @@ struct Shape {
 
 absl::StatusOr<Shape> ShapeOf(Connection& connection) {
   Shape shape;
-  // SQLite's own are not listed: they have no text, or a name that is kept for them.
+  // SQLite's own indexes are not listed: they have no text, or a name that is kept for them.
   absl::StatusOr<Statement> objects = connection.Prepare(
       "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite#_%' ESCAPE "
       "'#'");

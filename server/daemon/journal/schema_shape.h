@@ -1,3 +1,4 @@
+// Compares the tables of a store with those that it should have. For the connections' thread.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_SHAPE_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_SCHEMA_SHAPE_H_
 
@@ -24,7 +25,7 @@ struct SchemaDifference {
   std::vector<std::string> foreign;
 };
 
-// `reference` is a database with the right tables. DATA_LOSS: the list of tables can't be read.
+// `reference` is a database with the right tables. DATA_LOSS if the list of tables can't be read.
 absl::StatusOr<SchemaDifference> CompareSchemas(Connection& connection, Connection& reference);
 
 }  // namespace descent::daemon

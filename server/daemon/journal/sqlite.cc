@@ -12,8 +12,8 @@ namespace {
 
 constexpr int kBusyMillis = 10'000;  // somebody looks at the database with another program
 
-// Whether a call failed for want of room alone. SQLite says SQLITE_FULL of a write that met ENOSPC;
-// what a quota refuses, and a log's index that can't grow, are I/O errors to it. Of an fsync it is
+// True if a call failed for want of room alone. SQLite says SQLITE_FULL of a write that met ENOSPC;
+// what a quota refuses, and a log's index that can't grow, are I/O errors to it. For an fsync it is
 // no answer: nobody knows what has reached the disk then.
 bool IsForWantOfRoom(int code, int system) {
   if ((code & 0xFF) == SQLITE_FULL) return true;
@@ -40,7 +40,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   }
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, kBusyMillis);
-  // Else a page of random bytes may pass for one of the tree.
+  // Otherwise a page of random bytes may pass for one of the tree.
   sqlite3_exec(db, "PRAGMA cell_size_check = ON", nullptr, nullptr, nullptr);
   return connection;
 }
@@ -76,7 +76,7 @@ int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
 absl::Status Connection::Error(std::string_view doing) const {
-  const int last = errno;  // of a failed COMMIT SQLite (3.40) notes none
+  const int last = errno;  // after a failed COMMIT SQLite (3.40) notes none
   const int code = sqlite3_extended_errcode(db_);
   const int noted = sqlite3_system_errno(db_);
   const int system = noted == 0 && (code & 0xFF) == SQLITE_IOERR ? last : noted;

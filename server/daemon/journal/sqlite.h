@@ -1,3 +1,4 @@
+// SQLite, with errors as statuses: a connection and its statements.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_SQLITE_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_SQLITE_H_
 
@@ -16,12 +17,13 @@ namespace descent::daemon {
 
 class Statement;
 
-// One connection to a SQLite database. Used by one thread at a time.
+// One connection to a SQLite database. It is used by one thread at a time.
 class Connection {
  public:
   enum class Mode { kReadWrite, kReadOnly };
 
-  // kReadWrite creates the file. `vfs`: the name of a registered SQLite VFS; empty: the default.
+  // Opens a connection; kReadWrite creates the file. `vfs` is the name of a registered SQLite VFS;
+  // empty means the default.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const std::string& path, Mode mode,
                                                           const std::string& vfs);
   ~Connection();
@@ -31,16 +33,16 @@ class Connection {
   // Runs statements that give no rows.
   absl::Status Execute(const char* sql);
   absl::StatusOr<Statement> Prepare(std::string_view sql);
-  // The first column of the first row.
+  // Gives the first column of the first row.
   absl::StatusOr<int64_t> QueryInt(std::string_view sql);
 
-  // How long a lock of another program is waited for before ABORTED.
+  // Sets how long a lock of another program is waited for before ABORTED.
   void SetBusyTimeout(int millis);
 
   int64_t last_insert_rowid() const;
   bool in_transaction() const;
 
-  // What went wrong with the last call: DATA_LOSS if the file is damaged, ABORTED if another
+  // Gives what went wrong with the last call: DATA_LOSS if the file is damaged, ABORTED if another
   // program has it locked (nothing was done), RESOURCE_EXHAUSTED if the disk is full or a quota
   // used up (what Writer makes of it is told there), else UNAVAILABLE.
   absl::Status Error(std::string_view doing) const;
@@ -71,9 +73,9 @@ class Statement {
   Statement& BindBlob(int index, std::string_view bytes);
   Statement& BindText(int index, std::string_view text);
 
-  // True: there is a row to look at. False: finished.
+  // Goes on to the next row. True if there is a row to look at, false if it has finished.
   absl::StatusOr<bool> Step();
-  // Reset, for a statement that gives no rows.
+  // Runs a statement that gives no rows, and resets it.
   absl::Status Run();
 
   int64_t Int(int column) const;

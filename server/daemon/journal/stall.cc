@@ -15,7 +15,7 @@ namespace {
 
 using server::MutexLock;
 
-// What the daemon's user may still write; −1: nobody says.
+// Gives what the daemon's user may still write, or −1 if nobody says.
 int64_t FreeBytes(const std::string& folder) {
   struct statvfs disk;
   if (::statvfs(folder.c_str(), &disk) != 0) return -1;

@@ -172,7 +172,7 @@ void StoredJournal::Retain(int64_t max_bytes) {
 }
 
 void StoredJournal::Publish(const std::vector<RowPtr>& rows, int64_t final_revision) {
-  // Before the head: whoever sees a head beyond the final event knows that it is final.
+  // This comes before the head: whoever sees a head beyond the final event knows that it is final.
   if (final_revision > 0) final_revision_.store(final_revision);
   tail_.Publish(rows);
 }

@@ -1,3 +1,6 @@
+// A `StoredJournal` is the journal of one job: revisions are given here, rows go to the Writer, and
+// come back through Publish when they are durable. Thread-safe, but for what is marked as the
+// writer's.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_STORED_JOURNAL_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_STORED_JOURNAL_H_
 
@@ -19,11 +22,9 @@ namespace descent::daemon {
 
 class Writer;
 
-// The journal of one job: revisions are given here, rows go to the Writer, and come back through
-// Publish when they are durable. Thread-safe, but for what is marked as the writer's.
 class StoredJournal : public JobJournal, public std::enable_shared_from_this<StoredJournal> {
  public:
-  // Of a job in the store. For a new one: number 0 until the writer knows it.
+  // Makes the journal of a job in the store. A new job has the number 0 until the writer knows it.
   StoredJournal(const Reader::JobRecord& record, int64_t tail_bytes, std::shared_ptr<Writer> writer,
                 std::shared_ptr<ReaderPool> readers);
 
@@ -55,7 +56,7 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   // Takes the events of a job that the writer is to create.
   void Create(std::vector<PendingEvent> events, const v1::Job& snapshot, Done done);
 
-  // For the writer, on its thread.
+  // These are for the writer, on its thread.
   bool is_damaged() const { return damaged_.load(); }
   int64_t number() const { return number_.load(); }
   void set_number(int64_t number) { number_.store(number); }
@@ -74,13 +75,13 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
     int64_t counted_bytes = 0;
     int64_t counted_revision = 0;
     int64_t stored_revision = 0;  // the last one committed
-    // The first revision of the last row that is no ITERATION; 0: there is none.
+    // The first revision of the last row that is no ITERATION; 0 if there is none.
     int64_t last_other_revision = 0;
-    bool thinning = false;          // has begun to
+    bool thinning = false;          // thinning has begun
     int64_t retain_bytes = -1;      // what Retain asked for and is still to be done; −1: nothing
     int64_t last_append_nanos = 0;  // monotonic
-    bool has_tail = false;          // among those looked through for idle tails
-    bool head_moved = false;        // beyond what the store has noted of it
+    bool has_tail = false;          // it is among those looked through for idle tails
+    bool head_moved = false;        // its head is beyond what the store has noted of it
   };
   Notes notes;
 
@@ -88,7 +89,8 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   int64_t Enqueue(std::vector<PendingEvent> events, std::optional<std::string> snapshot, Done done,
                   bool create);
   bool NoteDamage(const absl::Status& what) ABSL_LOCKS_EXCLUDED(damage_mutex_);
-  // Takes a reader and calls `use` with it, unless the journal is damaged; notes if it is found so.
+  // Takes a reader and calls `use` with it, unless the journal is damaged; notes damage that it
+  // finds.
   template <class Use>
   auto With(Use use) -> decltype(use(std::declval<Reader&>()));
 
@@ -99,7 +101,7 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   std::atomic<int64_t> compacted_revision_;
   std::atomic<int64_t> final_revision_;
   std::atomic<bool> deleted_{false};
-  std::atomic<bool> damaged_{false};  // damage_ is set
+  std::atomic<bool> damaged_{false};  // whether damage_ is set
   daemon::Tail tail_;
   Subscribers subscribers_;
 
@@ -107,7 +109,7 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   absl::Status damage_ ABSL_GUARDED_BY(damage_mutex_);
   std::function<void(const absl::Status&)> on_damage_ ABSL_GUARDED_BY(damage_mutex_);
 
-  // Held while revisions are given and rows are queued, so that both have one order.
+  // It is held while revisions are given and rows are queued, so that both have one order.
   server::Mutex mutex_;
   int64_t next_revision_ ABSL_GUARDED_BY(mutex_);
 };

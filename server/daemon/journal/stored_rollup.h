@@ -1,3 +1,4 @@
+// How a roll-up lies in the store's table. Free functions; one thread at a time on one statement.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_STORED_ROLLUP_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_STORED_ROLLUP_H_
 
@@ -10,16 +11,17 @@
 
 namespace descent::daemon {
 
-// The columns of `rollups`, in the order of the two below, and as many parameters: ?1, ?2…
+// Give the columns of `rollups`, in the order of the two below, and as many parameters: ?1, ?2…
 std::string RollupColumns();
 std::string RollupParameters();
 
 // Binds all of a roll-up, from parameter 1 on.
 void BindRollup(Statement& statement, int64_t job, const Rollup& rollup);
 
-// The roll-up that the statement is at, unchecked.
+// Gives the roll-up that the statement is at, unchecked.
 Rollup RollupAt(const Statement& statement);
-// DATA_LOSS if it is not what was written: a clause that names the iterations.
+// Gives the same checked: DATA_LOSS, a clause that names the iterations, if it is not what was
+// written.
 absl::StatusOr<Rollup> RollupOf(const Statement& statement);
 
 }  // namespace descent::daemon

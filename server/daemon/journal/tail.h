@@ -1,3 +1,5 @@
+// A `Tail` is the newest rows of one journal, in memory, for watchers that keep up; and where the
+// journal ends. Thread-safe; no call blocks for longer than a few pointer copies.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_TAIL_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_TAIL_H_
 
@@ -12,8 +14,6 @@
 
 namespace descent::daemon {
 
-// The newest rows of one journal, in memory, for watchers that keep up; and where the journal
-// ends. Thread-safe; no call blocks for longer than a few pointer copies.
 class Tail {
  public:
   // Keeps at most `max_bytes` of entries, but always the last row published.
@@ -25,8 +25,8 @@ class Tail {
   // Adds durable rows, which follow the head, and moves the head to the last of them.
   void Publish(const std::vector<RowPtr>& rows);
 
-  // Rows after `after_revision`, at least one if there is any, then up to `max_bytes`. Empty: the
-  // cursor is at the head. nullopt: the memory does not reach back that far.
+  // Gives rows after `after_revision`, at least one if there is any, then up to `max_bytes`. Empty
+  // if the cursor is at the head; nullopt if the memory does not reach back that far.
   std::optional<std::vector<RowPtr>> After(int64_t after_revision, int64_t max_bytes) const;
 
   // Forgets rows up to this revision (they are being thinned), or all.

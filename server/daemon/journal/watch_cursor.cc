@@ -12,7 +12,7 @@
 namespace descent::daemon {
 namespace {
 
-// The message's limit, less the trailer.
+// This is the message's limit, less the trailer.
 constexpr size_t kMaxStalledBytes = 2048;
 constexpr int64_t kMaxPieceBytes = (1 << 20) - 64 - static_cast<int64_t>(kMaxStalledBytes);
 // Shorter runs of entries are copied together: a slice costs more than a copy of so few bytes.

@@ -1,3 +1,15 @@
+// A `WatchCursor` is what one watcher has yet to see of a journal. Not thread-safe: one call at a
+// time.
+//
+// The order of calls is to Subscribe to the journal first, then to Poll until it gives no more
+// pieces:
+//
+//   kPiece       send it, Poll again
+//   kNeedsStore  call Fetch on a thread that may block, then Poll again
+//   kAtHead      wait for the subscription's callback, then Poll again
+//   kEnd         the job is final and everything was given: end the stream with OK
+//
+// A watcher that doesn't read holds at most about 2 MiB of rows here, and none at the head.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_WATCH_CURSOR_H_
 
@@ -42,19 +54,9 @@ struct WatchPiece {
   }
 };
 
-// What one watcher has yet to see of a journal. Not thread-safe: one call at a time.
-//
-// Order of calls: Subscribe to the journal first, then Poll until it gives no more pieces:
-//
-//   kPiece       send it, Poll again
-//   kNeedsStore  call Fetch on a thread that may block, then Poll again
-//   kAtHead      wait for the subscription's callback, then Poll again
-//   kEnd         the job is final and everything was given: end the stream with OK
-//
-// A watcher that doesn't read holds at most about 2 MiB of rows here, and none at the head.
 class WatchCursor {
  public:
-  // OUT_OF_RANGE: the cursor is negative, past the head, or before compacted_revision while
+  // Gives OUT_OF_RANGE if the cursor is negative, past the head, or before compacted_revision while
   // iterations are wanted; the message says the bound.
   static absl::StatusOr<WatchCursor> Create(std::shared_ptr<JobJournal> journal,
                                             int64_t after_revision, WatchFilter filter);
@@ -65,17 +67,17 @@ class WatchCursor {
   // journal has been looked through.
   Next Poll(WatchPiece* piece);
 
-  // A piece that says how far the journal has been looked through, if the last one said less, and
-  // whether nothing is written at present, if the last one said otherwise.
+  // Fills a piece that says how far the journal has been looked through, if the last one said less,
+  // and whether nothing is written at present, if the last one said otherwise.
   bool Announce(WatchPiece* piece);
 
-  // Reads the next rows from the store: blocks. An error ends the watch; OUT_OF_RANGE here: the
-  // watcher was so slow that retention has overtaken it.
+  // Reads the next rows from the store, so it blocks. An error ends the watch; OUT_OF_RANGE says
+  // here that the watcher was so slow that retention has overtaken it.
   absl::Status Fetch();
 
-  // All events up to here have been given or filtered out: the cursor to resume from.
+  // All events up to here have been given or filtered out: it is the cursor to resume from.
   int64_t scanned_revision() const { return cursor_; }
-  // What is durable and has not been.
+  // How many events are durable that it has not given.
   int64_t lag() const { return std::max<int64_t>(journal_->head_revision() - cursor_, 0); }
 
  private:
@@ -84,7 +86,7 @@ class WatchCursor {
   WatchCursor(std::shared_ptr<JobJournal> journal, int64_t after_revision, WatchFilter filter);
 
   bool Wanted(v1::EventKind kind) const;
-  // Adds what is wanted of a row; false: the piece is full, and the row is for the next one.
+  // Adds what is wanted of a row. False if the piece is full, and the row is for the next one.
   bool Take(const RowPtr& row, Builder& builder) const;
   Next Finish(Builder& builder, Next otherwise, WatchPiece* piece);
   void Write(Builder& builder, WatchPiece* piece);

@@ -1,3 +1,5 @@
+// The little of protobuf's wire format that the journal speaks itself, so that an event is
+// serialized once and never again. Pure functions; any thread.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_WIRE_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_WIRE_H_
 
@@ -7,10 +9,7 @@
 
 namespace descent::daemon {
 
-// The little of protobuf's wire format that the journal speaks itself, so that an event is
-// serialized once and never again.
-
-// Protobuf's wire types, https://protobuf.dev/programming-guides/encoding.
+// These are protobuf's wire types, https://protobuf.dev/programming-guides/encoding.
 enum class WireType { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
 // A field as read off the wire. `number` holds a varint's or a fixed field's value, `bytes` a

@@ -1,3 +1,5 @@
+// `WriteStatements` are all that is ever written to the store, as prepared statements; the caller
+// wraps them into transactions. The writer's thread uses them.
 #ifndef DESCENT_SERVER_DAEMON_JOURNAL_WRITE_STATEMENTS_H_
 #define DESCENT_SERVER_DAEMON_JOURNAL_WRITE_STATEMENTS_H_
 
@@ -15,8 +17,6 @@
 
 namespace descent::daemon {
 
-// All that is ever written to the store, as prepared statements; the caller wraps them into
-// transactions. Used by the writer's thread.
 class WriteStatements {
  public:
   static absl::StatusOr<std::unique_ptr<WriteStatements>> Prepare(Connection& connection);
@@ -24,34 +24,34 @@ class WriteStatements {
   absl::Status Begin() { return begin_.Run(); }
   absl::Status Commit() { return commit_.Run(); }
 
-  // The new job's number.
+  // Gives the new job's number.
   absl::StatusOr<int64_t> InsertJob(std::string_view job_id, std::string_view snapshot);
-  // `previous`: StoredRow::previous.
+  // `previous` is StoredRow::previous.
   absl::Status InsertRow(int64_t job, const Row& row, int64_t previous);
   absl::Status UpdateSnapshot(int64_t job, std::string_view job_id, std::string_view snapshot);
-  // The journal has rows up to here: that the last ones are lost is noticed by it.
+  // Notes that the journal has rows up to here: by it one notices that the last ones are lost.
   absl::Status NoteHead(int64_t job, int64_t revision);
   absl::Status UpdateLine(const JobLine& line);
-  // Of the iteration rows after that revision.
+  // Gives how many bytes the iteration rows after that revision have.
   absl::StatusOr<int64_t> CountIterationBytes(int64_t job, int64_t after_revision);
 
   // Marks the job's rows for RemoveSome, and its folder for removal.
   absl::Status DeleteJob(int64_t job, std::string_view job_id);
   absl::Status ForgetFolder(std::string_view job_id);
-  // Removes about `bytes` of deleted jobs' rows; false: there are none.
+  // Removes about `bytes` of deleted jobs' rows. False if there are none.
   absl::StatusOr<bool> RemoveSome(int64_t bytes);
-  // Pages of the file that nothing uses, and gives some of them back to the file system (which has
-  // them once the log is folded in: FoldLog, outside of a transaction).
+  // Give the number of pages of the file that nothing uses, and give some of them back to the file
+  // system (which has them once the log is folded in: FoldLog, outside of a transaction).
   absl::StatusOr<int64_t> UnusedPages();
   absl::Status Shrink();
   absl::Status FoldLog();
 
-  // The oldest iteration rows before `head_revision`, about `bytes` of them, at least one if there
-  // is any.
+  // Gives the oldest iteration rows before `head_revision`, about `bytes` of them, at least one if
+  // there is any.
   absl::StatusOr<std::vector<RowPtr>> OldestBatches(int64_t job, int64_t after_revision,
                                                     int64_t head_revision, int64_t bytes);
   absl::Status RemoveRow(int64_t job, const Row& row);
-  // DATA_LOSS: what is there of it is not what was written.
+  // Gives DATA_LOSS if what is there of it is not what was written.
   absl::Status MergeRollup(int64_t job, const Rollup& rollup);
 
  private:

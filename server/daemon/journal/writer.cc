@@ -64,7 +64,7 @@ void Writer::Stop() {
     // Nothing that was acknowledged depends on it.
     Transact([&] { return NoteHeads(); }).IgnoreError();
   }
-  // Journals hold the writer: without this both would live for ever.
+  // Journals hold the writer, and without this both would live for ever.
   thinning_.clear();
   with_tails_.clear();
   moved_heads_.clear();

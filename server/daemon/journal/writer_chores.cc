@@ -17,7 +17,7 @@ namespace {
 
 // How much of what can wait is done between two commits: about 5 ms.
 constexpr int64_t kChoreBytes = 1 << 20;
-// Kept in the file for what comes next: 1 MiB.
+// So much is kept in the file for what comes next: 1 MiB.
 constexpr int64_t kSparePages = 256;
 // How long a busy journal's end goes unnoted, so that noting it costs a page a second.
 constexpr int64_t kHeadsNanos = 1'000'000'000;
@@ -92,7 +92,7 @@ absl::Status Writer::Thin(const JournalPtr& journal, bool* finished) {
     if (!later.ok()) return later.status();
     notes.iteration_bytes = bytes = notes.counted_bytes + *later;
   }
-  // Once over the limit, a little below it, so that not every append thins.
+  // Once it is over the limit it goes a little below it, so that not every append thins.
   const int64_t target = notes.retain_bytes - std::min<int64_t>(notes.retain_bytes / 16, 8 << 20);
   if (bytes <= (notes.thinning ? target : notes.retain_bytes)) {
     notes.retain_bytes = -1;

@@ -23,7 +23,7 @@ struct Writer::Change {
   const std::string* snapshot = nullptr;  // the newest; lives in its operation
   int64_t final_revision = 0;
   bool deleted = false;
-  // After WriteChange:
+  // These are set by WriteChange:
   std::vector<RowPtr> rows;
   int64_t iteration_bytes = -1;
   int64_t stored_revision = 0;
@@ -60,7 +60,7 @@ absl::Status Writer::Write(Operations& operations, std::vector<absl::Status>& re
     JournalPtr damaged;
     const absl::Status status = TryWrite(operations, results, changes, &damaged);
     if (damaged == nullptr || !absl::IsDataLoss(status)) return status;
-    // Nothing was written: once more, without the journal whose pages can't be read.
+    // Nothing was written. It is tried once more, without the journal whose pages can't be read.
     damaged->SetDamage(status).IgnoreError();
     changes.clear();
     results.assign(operations.size(), absl::OkStatus());

@@ -39,7 +39,7 @@ void Writer::Commit(Operations operations) {
     if (operations.empty()) return;
     // At the end, what is not written was acknowledged to nobody: its senders have it still.
     gave_up_ = !WaitForRoom(pause);
-    // What was thinned or deleted may make some.
+    // What was thinned or deleted may make some room.
     for (int i = 0; i < kChoresWithoutRoom && !gave_up_ && Chore(/*idle=*/false); ++i) {
     }
     pause = std::min(2 * pause, kLongestPause * options_.retry);
@@ -64,7 +64,7 @@ void Writer::DoWithoutRoom(Operations impatient, const absl::Status& full) {
   for (Operation& operation : impatient) {
     Operations one;
     one.push_back(std::move(operation));
-    // For its few pages there may be room.
+    // There may be room for its few pages.
     if (one.front().kind == Operation::kDelete && stall_.failure().ok()) {
       const absl::Status status = TryCommit(one, /*alone=*/true);
       if (status.ok()) continue;
