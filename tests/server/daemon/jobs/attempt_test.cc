@@ -33,7 +33,7 @@ class AttemptTest : public testing::Test {
     event.mutable_state_changed()->set_state(state);
     return event;
   }
-  // From its base at iteration 4, with the journal's head where it is said to be.
+  // Begins at its base, iteration 4, with the journal's head where it is said to be.
   void Begin(const WorkerPtr& worker, int64_t head_iteration) {
     attempt_.Prepare(worker);
     attempt_.Start({.checkpoint = "0-4", .iteration = 4}, head_iteration);
@@ -172,7 +172,7 @@ TEST_F(AttemptTest, AttemptsWithoutANewIterationAreCounted) {
   EXPECT_EQ(attempt_.CountFruitless(/*head_iteration=*/0, iteration), 0);
 }
 
-// To compute from a checkpoint to where it was before is no progress.
+// It is no progress to compute from a checkpoint to where it was before.
 TEST_F(AttemptTest, AfterARestartOnlyWhatCameFurtherIsNew) {
   attempt_.Apply(AttemptStarted(1));
   v1::Event rewound;

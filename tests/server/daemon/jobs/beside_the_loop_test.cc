@@ -34,7 +34,8 @@ class HashingTest : public JobsTest {
     EXPECT_EQ(begun_.get_future().wait_for(kPatience), std::future_status::ready);
   }
 
-  // A job whose second attempt has come to nothing: before the third, its checkpoint is hashed.
+  // Makes a job whose second attempt has come to nothing: before the third, its checkpoint is
+  // hashed.
   void Suspect(const std::string& id) {
     auto worker = RunJob(id);
     worker->Train(4);
@@ -52,7 +53,7 @@ class HashingTest : public JobsTest {
     return Count(id, [](const v1::Event& event) { return event.has_attempt_started(); });
   }
 
-  // In place of the file's digest, what its worker said.
+  // Gives what its worker said in place of the file's digest.
   std::string Hash(const std::string& path) {
     if (!hashing_) begun_.set_value();
     hashing_ = true;
@@ -216,7 +217,8 @@ TEST_F(SlowStoreTest, LeasesAreWatchedWhileACommandIsLookedFor) {
   EXPECT_TRUE(second.Get().ok());
 }
 
-// A finished job, as a new daemon finds it: nobody has read its history yet, nor does until Open.
+// Has a finished job, as a new daemon finds it: nobody has read its history yet, nor does until
+// Open.
 class LoadingTest : public SlowStoreTest {
  protected:
   LoadingTest() {

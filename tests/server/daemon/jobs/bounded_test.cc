@@ -46,7 +46,7 @@ class BoundedTest : public JobsTest {
     return Count("a", [](const v1::Event& event) { return event.has_rewound(); });
   }
 
-  // Of a query for one number.
+  // The number that a query asks for.
   int64_t Query(const std::string& sql) {
     sqlite3* db = nullptr;
     sqlite3_open(folder_.File("descent.db").c_str(), &db);
@@ -107,7 +107,7 @@ TEST_F(BoundedTest, RequestsAreKnownForEverAndScriptedWhole) {
   for (const int i : {0, 700, kCommands - 1}) EXPECT_EQ(CountApplied("a", Id(i)), 1);
 }
 
-// A disk that takes nothing: another program has the database locked.
+// Has a disk that takes nothing: another program has the database locked.
 class SlowDiskTest : public BoundedTest {
  protected:
   void Lock() {

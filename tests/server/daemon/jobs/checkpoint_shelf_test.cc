@@ -27,7 +27,7 @@ using testing::SizeIs;
 
 class CheckpointShelfTest : public testing::Test {
  protected:
-  // Its file holds its name.
+  // Saves a checkpoint whose file holds its name.
   void Save(int32_t branch, int64_t iteration) {
     const std::string name = absl::StrCat(branch, "-", iteration);
     std::ofstream(rules::CheckpointPath(folder_.path(), name)) << name;

@@ -1,4 +1,5 @@
-// Submitting, queueing, commanding, deleting: the jobs over a real journal and a fake worker.
+// Tests submitting, queueing, commanding and deleting: the jobs over a real journal and a fake
+// worker.
 
 #include "proto/rpc_status.h"
 #include "tests/server/daemon/jobs/harness.h"
@@ -56,7 +57,7 @@ TEST_F(JobsTest, AFailedJobSaysWhyAndWhatIsKept) {
   EXPECT_EQ(job.last_checkpoint(), "0-10");
 }
 
-// Two events of one evaluation, its matrix going on from one to the other.
+// There are two events of one evaluation, whose matrix goes on from one to the other.
 TEST_F(JobsTest, AnEvaluationInPartsIsOneWithoutItsLargeMatrices) {
   auto worker = RunJob("parts");
   worker->Train(5);

@@ -1,4 +1,4 @@
-// Predictions: by spares, never by the worker that trains, and within bounds.
+// Tests predictions: spares make them, never the worker that trains, and within bounds.
 
 #include <filesystem>
 #include <memory>
@@ -59,7 +59,7 @@ class Sink final : public PredictionSink {
 
 class PredictTest : public JobsTest {
  protected:
-  // A job under way, with a checkpoint of iteration 4.
+  // Makes a job under way, with a checkpoint of iteration 4.
   std::shared_ptr<FakeWorker> Trained(const std::string& id) {
     auto worker = RunJob(id);
     worker->Train(4);

@@ -1,5 +1,5 @@
-// Jobs whose loop is somebody's own: their program comes by itself, and can't compute again what
-// the journal has.
+// Tests jobs whose loop is somebody's own: their program comes by itself, and can't compute again
+// what the journal has.
 
 #include <fstream>
 #include <functional>
@@ -54,7 +54,7 @@ class ProgramTest : public JobsTest {
     workers_.push_back(program);
     return program;
   }
-  // One that is told to start.
+  // Gives a program that is told to start.
   std::shared_ptr<FakeWorker> RunLoop() {
     auto program = Program(Secret());
     program->Connect();
@@ -152,7 +152,7 @@ TEST_F(ProgramTest, WithoutACheckpointItBeginsAtTheStart) {
   EXPECT_EQ(Values("loop"), Undisturbed(4));
 }
 
-// Nothing was lost: there is nothing to leave.
+// Nothing was lost, so there is nothing to leave behind.
 TEST_F(ProgramTest, BeforeItsFirstIterationNoBranchBegins) {
   ASSERT_TRUE(CreateLoop().ok());
   auto program = RunLoop();
@@ -164,7 +164,7 @@ TEST_F(ProgramTest, BeforeItsFirstIterationNoBranchBegins) {
   EXPECT_EQ(Rewinds(), 0);
 }
 
-// To come again to where it was before is no progress, also over a restart of the daemon.
+// It is no progress to come again to where it was before, also over a restart of the daemon.
 TEST_F(ProgramTest, ThreeAttemptsThatGetNoFurtherEndIt) {
   ASSERT_TRUE(CreateLoop().ok());
   auto program = RunLoop();

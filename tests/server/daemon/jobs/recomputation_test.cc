@@ -17,7 +17,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Optional;
 
-// A journal of iterations 0 to 5, of which a rewind left 3 to 5 behind, and 3 to 8 of branch 1.
+// Has a journal of iterations 0 to 5, of which a rewind left 3 to 5 behind, and 3 to 8 of branch 1.
 class RecomputationTest : public testing::Test {
  protected:
   RecomputationTest() {

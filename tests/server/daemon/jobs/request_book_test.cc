@@ -23,7 +23,7 @@ using testing::SizeIs;
 using Known = RequestBook::Known;
 using Verdict = RequestBook::Verdict;
 
-// A book whose journal is the test: what it appends is durable when it says so.
+// Has a book whose journal is the test: what it appends is durable when the test says so.
 class RequestBookTest : public testing::Test {
  protected:
   using Answers = std::vector<absl::StatusOr<v1::CommandJobResponse>>;
@@ -64,13 +64,13 @@ class RequestBookTest : public testing::Test {
     return event;
   }
 
-  // What is appended gets its revision.
+  // Appends the event, which gets its revision.
   v1::Event Append(v1::Event event) {
     event.set_revision(++revision_);
     book_.Apply(event);
     return event;
   }
-  // Durable: from now on the store finds it.
+  // Makes the event durable: from now on the store finds it.
   const v1::CommandAccepted* Land(const v1::Event& event) {
     const std::string id =
         absl::StrCat(event.command_accepted().request_id(), event.command_applied().request_id(),
@@ -87,7 +87,7 @@ class RequestBookTest : public testing::Test {
     return Land(Append(std::move(event)));
   }
 
-  // Asks, and accepts what is new.
+  // Asks for the request's answer, and accepts it if it is new.
   Known Ask(const v1::CommandAccepted& asked, Answers* answers) {
     const auto waiter = [answers](absl::StatusOr<v1::CommandJobResponse> answer) {
       answers->push_back(std::move(answer));

@@ -1,4 +1,4 @@
-// The jobs while nothing can be written: what waits, what is told of it, and what follows.
+// Tests the jobs while nothing can be written: what waits, what is told of it, and what follows.
 #include <sqlite3.h>
 
 #include <thread>
@@ -26,7 +26,7 @@ class StalledTest : public JobsTest {
   }
   static void FillDisk() { FaultyVfs::Get().fail_write = SQLITE_FULL; }
   static void MakeRoom() { FaultyVfs::Get().fail_write = 0; }
-  // Until something has found the disk full.
+  // Waits until something has found the disk full.
   void AwaitStalled() {
     while (journal_->stalled().ok()) std::this_thread::yield();
   }

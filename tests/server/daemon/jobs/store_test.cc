@@ -1,4 +1,4 @@
-// What the jobs do when the store, or what lies beside it, is not as they left it.
+// Tests what the jobs do when the store, or what lies beside it, is not as they left it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -46,7 +46,7 @@ class StoreTest : public JobsTest {
     jobs_->Delete(Ann(), request, done);
     return answer.Get().status();
   }
-  // A start that is expected to be refused.
+  // Starts; the start is expected to be refused.
   absl::Status Start(bool new_store = false) {
     journal_ = *Journal::Open({.path = folder_.File("descent.db")});
     auto jobs =
@@ -179,7 +179,7 @@ class CheckpointCheckTest : public StoreTest {
     }
     Settle();
   }
-  // What is wrong with them.
+  // Gives what is wrong with the checkpoints.
   std::vector<std::string> Check() {
     absl::StatusOr<StoreReport> report = CheckStore(folder_.File("descent.db"));
     EXPECT_TRUE(report.ok()) << report.status();
@@ -300,7 +300,7 @@ TEST_F(StoreTest, FoldersOfUnknownJobsAreMovedAway) {
   EXPECT_TRUE(Exists("orphans/x/checkpoints/0-9.safetensors"));
 }
 
-// Nothing can be accepted without a store, a stop neither.
+// Nothing can be accepted without a store, nor can a stop.
 TEST_F(StoreTest, WhoCannotStopAJobIsToldHow) {
   auto worker = RunJob("a");
   worker->Train(2);

@@ -1,4 +1,4 @@
-// Messages of workers that can't be parsed: bytes that are not UTF-8 in every string of the
+// Tests messages of workers that can't be parsed: bytes that are not UTF-8 in every string of the
 // protocol. Each ends what it belongs to, with a reason; nothing is asked again, and nobody else
 // notices.
 
@@ -22,13 +22,13 @@ std::string Message(const absl::Status& status) { return std::string(status.mess
 
 class UnreadableTest : public JobsTest {
  protected:
-  // A launched worker that is not another's.
+  // Gives a launched worker that is not another's.
   std::shared_ptr<FakeWorker> Launched() {
     std::shared_ptr<FakeWorker> worker = processes_.NextLaunched();
     workers_.push_back(worker);
     return worker;
   }
-  // It was told to exit, and does.
+  // Fails unless the worker was told to exit; it does so.
   void ExpectFenced(FakeWorker& worker) {
     EXPECT_TRUE(worker.Await(DaemonMessage::kFenced).has_fenced());
     worker.Disconnect();

@@ -1,5 +1,5 @@
-// Specs of several people that are validated at a time: in turns, within a limit, until nobody
-// wants them any more.
+// Tests specs of several people that are validated at a time: in turns, within a limit, until
+// nobody wants them any more.
 
 #include "proto/rpc_status.h"
 #include "tests/server/daemon/jobs/harness.h"
@@ -30,7 +30,7 @@ class ValidationsTest : public JobsTest {
     return {std::move(answer), cancel, done};
   }
 
-  // The next launched worker, which leaves Validate to the test.
+  // Gives the next launched worker, which leaves Validate to the test.
   std::shared_ptr<FakeWorker> ConnectSlow() {
     std::shared_ptr<FakeWorker> worker = processes_.NextLaunched();
     if (worker == nullptr) ADD_FAILURE() << "no worker was launched";
@@ -40,7 +40,7 @@ class ValidationsTest : public JobsTest {
     return worker;
   }
 
-  // What it is asked to validate, which it answers.
+  // Gives what it is asked to validate, and answers it.
   int64_t AnswerNext(FakeWorker& worker) {
     const DaemonMessage asked = worker.Await(DaemonMessage::kValidate);
     worker::v1::WorkerMessage answer;
@@ -111,7 +111,7 @@ TEST_F(ValidationsTest, SpecsThatKillTheirWorkersKeepNobodyWaiting) {
   EXPECT_TRUE(next.answer.Get().ok());
 }
 
-// Of workers that may be silent for longer than a validation may take.
+// Has workers that may be silent for longer than a validation may take.
 class LongValidationsTest : public ValidationsTest {
  protected:
   LongValidationsTest() : ValidationsTest(/*worker_lease_seconds=*/1000) {}

@@ -1,4 +1,4 @@
-// What the store does when its file is damaged, locked, taken away or of an earlier version.
+// Tests what the store does when its file is damaged, locked, taken away or of an earlier version.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -43,7 +43,7 @@ CREATE TABLE deleted_jobs (number INTEGER PRIMARY KEY);
 PRAGMA application_id = 1148415604; PRAGMA user_version = 1;
 )sql";
 
-// Takes away what version 4 added.
+// This takes away what version 4 added.
 constexpr const char* kBackToVersion3 = R"sql(
 ALTER TABLE jobs DROP COLUMN last_other_revision; ALTER TABLE jobs DROP COLUMN checksum;
 ALTER TABLE deleted_jobs DROP COLUMN checksum; ALTER TABLE folders_to_remove DROP COLUMN checksum;
@@ -102,7 +102,8 @@ class DamageTest : public ::testing::Test {
     snapshot.set_head_revision(1);
     return *journal_->CreateJob(id, std::move(events), snapshot);
   }
-  // Created, 40 rows of 10 iterations, after each a command's two events: 1 + 40 × 12 revisions.
+  // Makes a job of 1 + 40 × 12 revisions: its creation, and 40 rows of 10 iterations, after each a
+  // command's two events.
   std::shared_ptr<JobJournal> CreateLong(const std::string& id) {
     std::shared_ptr<JobJournal> job = Create(id);
     for (int64_t i = 0; i < 40; ++i) {
@@ -134,7 +135,7 @@ class DamageTest : public ::testing::Test {
     sqlite3_close(db);
   }
 
-  // Job a is out of service at this revision, in every way; job b is not.
+  // Fails unless job a is out of service at this revision, in every way, and job b is not.
   void ExpectOnlyADamaged(const std::string& revision,
                           const std::vector<v1::EventKind>& kinds = {}) {
     const std::shared_ptr<JobJournal> a = Job("a");
@@ -296,7 +297,7 @@ TEST_F(DamageTest, AnotherNumberInARollUpIsNoticed) {
               HasSubstr("the roll-up of iterations 2048 to 3071 is not what was written"));
 }
 
-// What version 2 stored.
+// Version 2 stored roll-ups without checksums.
 TEST_F(DamageTest, RollUpsOfVersion2GetTheirChecksums) {
   std::shared_ptr<JobJournal> a = Create("a");
   ASSERT_TRUE(AppendAndWait(*a, MakeIterations(0, 5000)).ok());
@@ -489,7 +490,7 @@ TEST_F(DamageTest, TheLineOfAStoreOfVersion3IsProtectedFromNowOn) {
   EXPECT_THAT(CheckStore(path_)->jobs[0].damage, HasSubstr("is not what was written"));
 }
 
-// The link that nothing follows, and no revision either: there are iterations after it, and those
+// Nothing follows this link, nor is a revision missing: there are iterations after it, and those
 // before them have been thinned.
 TEST_F(DamageTest, ALostCommandBehindThinnedIterationsIsNoticed) {
   std::shared_ptr<JobJournal> a = Create("a");

@@ -1,4 +1,4 @@
-// What the store promises when disks fail and processes die.
+// Tests what the store promises when disks fail and processes die.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What the store does while its disk is full: it waits, says so, and goes on where it was.
+// Tests what the store does while its disk is full: it waits, says so, and goes on where it was.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -62,7 +62,7 @@ class FullDiskTest : public ::testing::Test {
     return *std::move(job);
   }
 
-  // What comes of it, in time.
+  // Gives what comes of the append, in time.
   static std::future<absl::Status> Append(JobJournal& job, std::vector<PendingEvent> events) {
     auto result = std::make_shared<std::promise<absl::Status>>();
     job.Append(
@@ -95,7 +95,7 @@ class FullDiskTest : public ::testing::Test {
     return count;
   }
 
-  // After a restart the journal has these iterations, no others, without a gap.
+  // Fails unless the journal has these iterations after a restart, no others, without a gap.
   void ExpectStored(int64_t iterations) {
     journal_.reset();
     Open();
@@ -144,7 +144,7 @@ TEST_F(FullDiskTest, WhatWasAppendedWaitsForRoom) {
   ExpectStored(160);
 }
 
-// An I/O error to SQLite, but one whose cause is known.
+// To SQLite it is an I/O error, but one whose cause is known.
 TEST_F(FullDiskTest, AQuotaThatIsUsedUpIsWaitedForToo) {
   const std::shared_ptr<JobJournal> job = Create("a");
   FaultyVfs::Get().fail_errno = EDQUOT;

@@ -29,7 +29,7 @@ class RetentionTest : public ::testing::Test {
     ASSERT_TRUE(AppendAndWait(*job_, std::move(events), std::move(snapshot)).ok());
   }
 
-  // Of a query for one number.
+  // The number that a query asks for.
   double Query(const std::string& sql) {
     sqlite3* db = nullptr;
     sqlite3_open(folder_.File("descent.db").c_str(), &db);

@@ -55,7 +55,7 @@ class WatchCursorTest : public ::testing::Test {
     ASSERT_TRUE(AppendAndWait(*job_, std::move(events)).ok());
   }
 
-  // Everything the watcher gets until it is at the head or the end.
+  // Gives everything the watcher gets until it is at the head or the end.
   std::vector<v1::Event> Drain(WatchCursor& cursor, Next* last = nullptr) {
     std::vector<v1::Event> events;
     WatchPiece piece;
@@ -144,7 +144,8 @@ TEST_F(WatchCursorTest, KindsAndEveryAreTakenFromStoreAndTailAlike) {
   for (int i = 0; i <= 10; ++i) EXPECT_EQ(got[i].iteration().index(), i * 100);
 }
 
-// Noise between −1 and 1 with a spike, a dip of the gradient and a value that is no number.
+// The values are noise between −1 and 1 with a spike, a dip of the gradient and a value that is no
+// number.
 TEST_F(WatchCursorTest, ExtremesSpanWhatIsLeftOut) {
   constexpr int64_t kEvery = 50;
   std::mt19937 random(7);

@@ -17,7 +17,7 @@ namespace {
 
 class DataSpecTest : public ::testing::Test {
  protected:
-  // `data`: a textproto of Data.
+  // Makes a spec with these data, a textproto of Data.
   api::Spec Spec(const std::string& data, const std::string& objective = "cross_entropy {}") {
     api::Spec spec;
     const std::string text = "objective {" + objective + "} data {" + data + "} seed: 7";

@@ -1,5 +1,5 @@
-// Every example's spec goes through the built job and back: resolved, printed, read again, built,
-// and out of the checkpoint.
+// Takes every example's spec through the built job and back: it is resolved, printed, read again,
+// built, and read out of the checkpoint.
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
@@ -79,7 +79,7 @@ TEST_P(ExamplesTest, SpecRoundTripsThroughTheBuiltJob) {
   EXPECT_EQ(kept.DebugString(), resolved.DebugString());
 }
 
-// In float64, at the starting point and on three batches.
+// They must agree in float64, at the starting point and on three batches.
 TEST_P(ExamplesTest, PlanAndAutogradAgree) {
   auto written = client::ReadSpecFile(GetParam(), {});
   ASSERT_TRUE(written.ok()) << written.status();

@@ -1,4 +1,4 @@
-// The losses, penalties and metrics of the spec are those of core, field by field.
+// Tests that the losses, penalties and metrics of the spec are those of core, field by field.
 #include "server/worker/bridge/objective_spec.h"
 
 #include <gmock/gmock.h>
@@ -44,7 +44,7 @@ api::Objective Resolved(const std::string& text) {
   return objective;
 }
 
-// `path: description` of each violation.
+// Gives `path: description` of each violation.
 std::vector<std::string> List(const Violations& violations) {
   std::vector<std::string> problems;
   for (const Violation& v : violations.list()) problems.push_back(v.field + ": " + v.description);
@@ -84,7 +84,7 @@ std::string DefaultOf(const Field& field) {
   return "1 each";
 }
 
-// Of the kinds that core knows, made by `make`.
+// Compares the kinds that core knows, made by `make`.
 template <class Make>
 void ExpectCounterparts(const google::protobuf::Descriptor* message, const std::string& file,
                         Make make, const std::vector<std::string_view>& kinds,

@@ -1,4 +1,4 @@
-// The optimizers of the spec are those of core, field by field.
+// Tests that the optimizers of the spec are those of core, field by field.
 #include "server/worker/bridge/optimizer_spec.h"
 
 #include <gmock/gmock.h>
@@ -41,7 +41,7 @@ api::Optimizer Parse(const std::string& text) {
   return optimizer;
 }
 
-// `path: description` of each violation.
+// Gives `path: description` of each violation.
 std::vector<std::string> Problems(api::Optimizer optimizer) {
   Violations violations;
   ResolveOptimizer(&optimizer, &violations);
@@ -83,7 +83,7 @@ std::map<std::string, std::string> Comments() {
   return comments;
 }
 
-// `default 0.9`, as the comment begins; the text of a default that is no number.
+// Gives `default 0.9`, as the comment begins; for a default that is no number its text.
 std::string DefaultOf(const Field& field) {
   if (const auto* sequence = field.As<descent::Sequence>()) {
     return sequence->bounds()->least == sequence->bounds()->greatest

@@ -27,7 +27,7 @@ class PrepareTest : public ::testing::Test {
     return path;
   }
 
-  // 100 rows of `a`, `b`, `label` in 0..2 and `y`.
+  // Writes 100 rows of `a`, `b`, `label` in 0..2 and `y`.
   std::string Table() {
     std::string text = "a,b,label,y\n";
     for (int i = 0; i < 100; ++i) {
@@ -59,7 +59,7 @@ class PrepareTest : public ::testing::Test {
     return spec;
   }
 
-  // Field and reason of the first violation; empty if there is none.
+  // Gives field and reason of the first violation; empty if there is none.
   std::string FirstViolation(const api::Spec& spec) {
     std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
     if (std::holds_alternative<Prepared>(result)) return "";
@@ -111,7 +111,7 @@ TEST_F(PrepareTest, ResolvesEveryDefault) {
   EXPECT_EQ(spec.on_non_finite(), api::Spec::STOP);
 }
 
-// Which makes no step where a number is not finite.
+// It makes no step where a number is not finite.
 TEST_F(PrepareTest, ARunThatSkipsWhatIsNotFiniteGoesOnThere) {
   std::variant<Prepared, Violations> result =
       Prepare(WithOptimizer("adam {} wrappers { skip_nonfinite {} }"), &cache_);
@@ -743,7 +743,7 @@ TEST_F(PrepareTest, CategoriesThatAreTakenForQuantitiesAreNoted) {
             "classes.");
 }
 
-// The same in a sum, and of a player.
+// The same holds in a sum, and for a player.
 TEST_F(PrepareTest, CategoriesThatArePartlyTakenForQuantitiesAreNoted) {
   const std::string data =
       "data { train { csv { path: '" + table_ + "' targets: 'label' categorical: 'label' } } }";

@@ -26,7 +26,7 @@ api::Sequence Parse(const std::string& text) {
   return sequence;
 }
 
-// `field REASON` of each violation.
+// Gives `field REASON` of each violation.
 std::string Violated(const std::string& text, const Range& range = NonNegative("step_size")) {
   api::Sequence sequence = Parse(text);
   Violations violations;

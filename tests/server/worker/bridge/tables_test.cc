@@ -1,4 +1,4 @@
-// Tables as people have them are what pandas reads in them (tests/data/tables.py).
+// Tests that tables as people have them are what pandas reads in them (tests/data/tables.py).
 
 #include <ATen/ATen.h>
 #include <google/protobuf/text_format.h>
