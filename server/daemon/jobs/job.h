@@ -108,7 +108,7 @@ class Job : public std::enable_shared_from_this<Job> {
                Jobs::Callback<v1::CommandJobResponse> done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Keeps less of it: it is no longer among those that ended last.
   void Fade() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Lets go of all of it: the job was deleted, and nobody reads it again.
+  // Takes the job out of the cache: it was deleted, and nobody reads it again.
   void LeaveCache() ABSL_LOCKS_EXCLUDED(mutex_);
   // Gives this answer to all who wait for one; their requests stay accepted.
   void AnswerWaiters(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
