@@ -50,8 +50,8 @@ struct Loss {
   // Checks shapes of one example. If empty, anything goes.
   std::function<absl::Status(const Shape& output, const Shape& target)> check = {};
   // What a batch's value was divided by, so that values of several batches make an exact mean: the
-  // sum of the weights that classes have. A loss of classes that has one leaves ignored targets out.
-  // If empty, it is the number of examples.
+  // sum of the weights that classes have. A loss of classes that has one leaves ignored targets
+  // out. If empty, it is the number of examples.
   std::function<double(const at::Tensor& targets)> weight = {};
   // States value and derivative as steps of a static plan; false if it has none for these shapes
   // and dtypes. If empty, the loss goes by autograd.

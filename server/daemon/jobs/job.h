@@ -162,7 +162,7 @@ class Job : public std::enable_shared_from_this<Job> {
     Jobs::Callback<v1::CommandJobResponse> done;
   };
 
-  // Of a worker that is faster than the disk no more than this and one message is in memory here;
+  // So many bytes, and one message, are in memory here at most if a worker is faster than the disk;
   // what is not read yet is the worker's to keep.
   static constexpr int64_t kMaxBytesInFlight = 4 << 20;
 

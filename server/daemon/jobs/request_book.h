@@ -69,7 +69,7 @@ class RequestBook {
   void Wait(const std::string& request_id, const Waiter& waiter);
   // Answers this one alone, as the book answers: what is refused before it is accepted.
   void Answer(const Waiter& waiter, absl::StatusOr<v1::CommandJobResponse> answer) const;
-  // Those who wait get this; their requests stay accepted.
+  // Gives this to all who wait; their requests stay accepted.
   void AnswerAll(const absl::Status& status);
 
   // ---- Workers tell.
