@@ -1,4 +1,4 @@
-// What sources that compute read first: LibTorch's tensor, and what each of its operators' headers reads.
+// What sources that compute read first: LibTorch's tensor, and what its operators' headers read.
 
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/empty.h"
