@@ -142,7 +142,7 @@ TEST(RecipeTest, NumbersOutOfRangeAreRefusedAtTheirFields) {
                 Contains(c.problem));
   }
   EXPECT_THAT(Problems(absl::StrReplaceAll(kMinimizing, {{"centre: [1, -2]", ""}})),
-              Contains("objective.function.bowl.centre MISSING_FIELD"));
+              Contains("objective.function.bowl.centre OUT_OF_RANGE"));
   EXPECT_THAT(Problems(absl::StrReplaceAll(kMinimizing, {{"0.25", "1"}})),
               Contains("optimizer.lbfgs.line_search.shrinking.contraction OUT_OF_RANGE"));
 }

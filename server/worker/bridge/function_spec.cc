@@ -20,9 +20,13 @@ constexpr char kField[] = "objective.function";
 // Gives the function with the start that the literature gives, and fills in defaults. NOT_FOUND
 // without a kind.
 absl::StatusOr<Function> Known(api::Function* function) {
-  // The function says itself what is wrong.
   const std::unique_ptr<FunctionForm> form = ReadKind(NewFunction, function, "", nullptr);
-  return form ? form->Make() : absl::NotFoundError(GiveOneOf(*function));
+  if (!form) return absl::NotFoundError(GiveOneOf(*function));
+  // The function says itself what is wrong; what it doesn't, its declaration does.
+  absl::StatusOr<Function> made = form->Make();
+  if (!made.ok()) return made;
+  if (absl::Status status = form->Validate(); !status.ok()) return status;
+  return made;
 }
 
 void CheckStart(const api::Function& function, int64_t dimension, Violations* violations) {
