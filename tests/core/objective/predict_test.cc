@@ -11,6 +11,7 @@
 #include "ATen/core/IListRef.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/cat.h"
+#include "ATen/ops/equal.h"
 #include "ATen/ops/ones.h"
 #include "ATen/ops/randint.h"
 #include "ATen/ops/randn.h"

@@ -19,6 +19,7 @@
 #include "ATen/ops/pow.h"
 #include "ATen/ops/randn.h"
 #include "ATen/ops/zeros.h"
+#include "ATen/ops/zeros_like.h"
 #include "core/model/model.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/gradient_descent.h"
