@@ -27,7 +27,7 @@ constexpr absl::Duration kRedraw = absl::Milliseconds(80);
 constexpr absl::Duration kSparse = absl::Seconds(5);
 // Once so many were written into a file or a pipe, which makes some megabytes, it is said how to
 // have fewer.
-constexpr int64_t kManyIterations = 50'000;
+constexpr int64_t kManyIterations = 10'000;
 
 // What is on the screen. Thread-safe: the reading thread brings events, the main thread redraws.
 class Display {
