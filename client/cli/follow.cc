@@ -25,7 +25,7 @@ namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(80);
 constexpr absl::Duration kSparse = absl::Seconds(5);
-// Once so many were written into a file or a pipe, which makes some megabytes, it is said how to
+// Once so many were written into a file or a pipe, which makes a megabyte, it is said how to
 // have fewer.
 constexpr int64_t kManyIterations = 10'000;
 
