@@ -3,7 +3,6 @@
 //
 // Nothing else in core names a kind of device: what is computed is left to LibTorch's operators
 // where there is no loop of our own for the CPU.
-// where there is no loop of our own for the CPU.
 #ifndef DESCENT_CORE_DEVICE_DEVICE_H_
 #define DESCENT_CORE_DEVICE_DEVICE_H_
 

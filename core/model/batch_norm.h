@@ -1,4 +1,4 @@
-// Batch normalization normalizes each channel over the batch  (Ioffe & Szegedy 2015;
+// Batch normalization normalizes each channel over the batch (Ioffe & Szegedy 2015;
 // torch.nn.BatchNorm1d, BatchNorm2d).
 #ifndef DESCENT_CORE_MODEL_BATCH_NORM_H_
 #define DESCENT_CORE_MODEL_BATCH_NORM_H_
@@ -17,7 +17,7 @@ namespace descent {
 //
 // In training mean and variance are those of the batch and all positions. Each iteration's first
 // evaluation moves the states `running_mean` and `running_var` [channels] towards them: running ←
-// (1 − momentum)·running + momentum·batch, with the unbiased variance. When the model is used, the
+// (1 − momentum)·running + momentum·batch, with the unbiased variance. In inference the
 // states take the place of the batch's; so they do in training if the layer is frozen (fields.h),
 // and then they stay. `num_batches_tracked` is the number of iterations that they have seen: k + 1
 // at iteration k. A layer that is used twice in a graph counts its first use.

@@ -31,8 +31,8 @@ class Children {
   // Both arguments outlive this object.
   Children(const BuildContext& context, std::string_view kind) : context_(context), kind_(kind) {}
 
-  // Gives the context of the child. `name` has letters, digits, `_` and `-`, and is not yet taken;
-  // errors are said of a layer of that kind.
+  // Gives the context of the child `name`, a layer of this kind, which errors name.
+  // INVALID_ARGUMENT unless the name has letters, digits, `_` and `-` alone and is not yet taken.
   absl::StatusOr<BuildContext> Enter(const std::string& name, std::string_view kind,
                                      const ChildInput& input);
   // Builds the layer, and keeps its summaries here. On return `input` is the layer's output.

@@ -1,5 +1,5 @@
 // Dropout sets each number to 0 with probability p in training, and divides it by 1 − p otherwise;
-// when the model is used, y = x (Srivastava et al. 2014).
+// in inference y = x (Srivastava et al. 2014).
 #ifndef DESCENT_CORE_MODEL_DROPOUT_H_
 #define DESCENT_CORE_MODEL_DROPOUT_H_
 

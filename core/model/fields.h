@@ -49,8 +49,8 @@ class Fields {
 
   Fields& operator()(std::string_view name, at::Tensor& tensor);
   Fields& state(std::string_view name, at::Tensor& tensor);
-  // Tells where the struct keeps whether its states are held: then the layer is used as it is, in
-  // training too.
+  // Tells where the struct keeps whether it is held, because all its parameters are frozen: then
+  // its states don't move, and it computes in training as in inference.
   Fields& held(bool& held);
 
   // Lists a submodel, whose fields get the prefix `name.`.

@@ -46,7 +46,7 @@ class Layers {
   void ComputeIn(at::ScalarType dtype) {
     if (c10::isFloatingType(input_dtype_)) input_dtype_ = dtype;
   }
-  // Computes the output. The model is used, unless the pass says that it is trained.
+  // Computes the output. This is inference, unless the pass says that the model is trained.
   at::Tensor operator()(const at::Tensor& x, const Pass& pass = {}) const {
     return root_->forward(x, pass);
   }

@@ -72,10 +72,11 @@ class ModelOf {
     return ModelOf(std::move(structure), std::move(parameters), std::move(states));
   }
 
-  // Tells that these parameters (places in parameters()) won't move: layers all of which stays hold
-  // what they remember, too, and are used as they are. Copies made later know it.
+  // Tells that these parameters (places in parameters()) won't move. A layer whose parameters are
+  // all among them is held: its states don't move either, and it computes in training as in
+  // inference. Copies made later know it.
   void Freeze(std::span<const size_t> frozen) { HoldStates(Listed(structure_), frozen); }
-  // Gives the paths of those layers.
+  // Gives the paths of the layers that are held.
   std::vector<std::string> held() const {
     S copy(structure_);
     return HeldStates(Listed(copy));

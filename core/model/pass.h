@@ -1,4 +1,5 @@
-// A `Pass` says how a model is called: to be trained or to be used.
+// A `Pass` says how a model is called: to be trained, or to be used, which is inference (to
+// evaluate it, to predict with it).
 #ifndef DESCENT_CORE_MODEL_PASS_H_
 #define DESCENT_CORE_MODEL_PASS_H_
 

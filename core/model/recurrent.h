@@ -30,9 +30,9 @@ void DescribeRecurrent(Recurrent& layer, FieldList& fields) {
 struct Lstm {
   static constexpr std::string_view kind = "lstm";
 
-  int64_t hidden_size = 0;
-  int64_t num_layers = 1;
-  bool last_only = false;
+  int64_t hidden_size = 0;  // required, ≥ 1
+  int64_t num_layers = 1;   // ≥ 1
+  bool last_only = false;   // y is that of the last step
 
   void Describe(FieldList& fields) { DescribeRecurrent(*this, fields); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;
@@ -46,9 +46,9 @@ struct Lstm {
 struct Gru {
   static constexpr std::string_view kind = "gru";
 
-  int64_t hidden_size = 0;
-  int64_t num_layers = 1;
-  bool last_only = false;
+  int64_t hidden_size = 0;  // required, ≥ 1
+  int64_t num_layers = 1;   // ≥ 1
+  bool last_only = false;   // y is that of the last step
 
   void Describe(FieldList& fields) { DescribeRecurrent(*this, fields); }
   absl::StatusOr<BuiltLayer> Build(const BuildContext& context) const;

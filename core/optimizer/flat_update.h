@@ -75,8 +75,9 @@ void WithStates(size_t count, Run run) {
   if (!taken) throw std::logic_error("the update rule takes another number of states");
 }
 
-// A template that is instantiated once for each rule of this library (rules.cc), where the
-// compiler's flags are for speed.
+// A template that is instantiated once for each rule that rules.cc names, where the compiler's
+// flags keep the bits the same on every machine and are for speed. The rule's header says so by
+// `extern template`; a rule that is not named there is instantiated wherever it is used.
 template <class Rule>
 class FlatUpdate {
  public:

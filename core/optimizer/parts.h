@@ -3,7 +3,6 @@
 // A parameter is meant by its place, its index in `parameters()`. An element without names (a
 // tensor, a toy space) is one parameter, which only the pattern `*` fits. Not thread-safe on one
 // element.
-// element.
 #ifndef DESCENT_CORE_OPTIMIZER_PARTS_H_
 #define DESCENT_CORE_OPTIMIZER_PARTS_H_
 

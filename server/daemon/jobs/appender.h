@@ -4,7 +4,9 @@
 // mutex guards it.
 //
 // The legal order of calls is
-//   Restore? ((Add | AddSerialized | AddIteration)* Append)* with one Land for each Append
+//   Restore? ((Add | AddSerialized | AddIteration)* Append)* with one Land for each Append;
+//   Restore*
+// The last are of a job that is over, when all has landed: it keeps less and less of its fold.
 // Revisions are given when an event is added, so what is added to one draft is appended, under the
 // same hold of the mutex, before anything is added to another.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_APPENDER_H_
@@ -94,6 +96,8 @@ class Appender {
   // the mutex, in the order of the appends; it calls Land first.
   using Landed = std::function<void(const absl::Status&, const Commit&)>;
   void Append(Draft draft, Landed landed);
+  // An append has landed: if it is durable, the durable fold takes its events; an error means that
+  // it never will be.
   void Land(const absl::Status& status, const Commit& commit);
 
   // How many appends there were, and how many of them, the first ones, have landed.

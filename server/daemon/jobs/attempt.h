@@ -1,5 +1,5 @@
 // An `Attempt` is the attempt of one job: who has it, what it began from, and how far what it tells
-// has come (DESIGN.md, 1, rules 5, 6 and 10). Not thread-safe: the job's mutex guards it.
+// has come (rules 5, 6 and 10 of server/README.md). Not thread-safe: the job's mutex guards it.
 //
 //   kIdle ──Prepare──▶ kPreparing ──Start──▶ kStarting ──GoLive──▶ kLive
 //   kIdle ──Await──▶ kAwaited ──Reconnect | StartAgain──▶ kLive
@@ -7,8 +7,8 @@
 //   End leads to kIdle from everywhere.
 //
 // In kPreparing a worker is there, and its checkpoint is being looked at. In kStarting
-// AttemptStarted is on its way into the journal. In kLive the worker was told to start. In kAwaited
-// it was told so by an earlier daemon, and has not come back yet.
+// AttemptStarted is on its way into the journal. In kLive the worker was sent the message Start. In
+// kAwaited an earlier daemon sent it, and the worker has not come back yet.
 //
 // The worker is held here and nowhere else in a job: who speaks to it asks the attempt, so that a
 // group of members can take its place.
@@ -52,9 +52,10 @@ class Attempt {
     int64_t last_sequence = 0;  // that of its events here
   };
   const Journaled& newest() const { return newest_; }
-  // Counts the attempts that made no new iteration: begun after the last one's revision, not
-  // counting those before a rewind or an orderly end, nor those that came to wait for people
-  // (PAUSED). After a restart from a checkpoint an iteration is new if none before came so far.
+  // Counts the attempts that made no new iteration, that is, began after the last new iteration
+  // was journaled (at `last_iteration_revision`). Those before a rewind or an orderly end don't
+  // count, nor those that came to wait for people (PAUSED). After a restart from a checkpoint an
+  // iteration is new if none before came so far.
   int CountFruitless(int64_t head_iteration, int64_t last_iteration_revision);
 
   // ---- Its life.

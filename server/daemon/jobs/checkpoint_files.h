@@ -37,10 +37,11 @@ Inspection InspectCheckpoints(const std::string& folder,
 // keeps its own.
 void RemoveUnfinished(const std::string& folder);
 
+// Removes the files of these checkpoints; one that is gone already is none to remove.
 void RemoveCheckpoints(const std::string& folder, const std::vector<std::string>& names);
 
-// Takes those checkpoints off the shelf whose files were removed as it was due. None of the `keep`
-// newest is among them, for people are told if one of these is missing.
+// Takes those checkpoints off the shelf whose files are gone, because newer ones pushed them out.
+// The `keep` newest stay on it, gone or not, for people are told if one of these is missing.
 void ForgetRemoved(const std::string& folder, int64_t keep, CheckpointShelf* shelf);
 
 }  // namespace descent::daemon

@@ -1,5 +1,5 @@
-// A `CheckpointShelf` knows which checkpoints a job has, who reads them, and which are due to go
-// (DESIGN.md, 1, rule 7). It looks at no file (checkpoint_files.h does): it says which to load and
+// A `CheckpointShelf` knows which checkpoints a job has, who reads them, and which are due to go.
+// It looks at no file (checkpoint_files.h does): it says which to load and
 // which to remove. Not thread-safe: the job's mutex guards it.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_SHELF_H_
 #define DESCENT_SERVER_DAEMON_JOBS_CHECKPOINT_SHELF_H_

@@ -27,14 +27,15 @@ class JobFold {
   explicit JobFold(const v1::Job& snapshot);
 
   void Apply(const v1::Event& event);
-  // These give back to an evaluation of before what the store has none of, its matrices.
-  // LacksMatrices tells whether its event has some that are at hand with a job.
+  // The stored fold has its last evaluation without the confusion matrices. LacksMatrices tells
+  // whether a fold made of it lacks some that people see in a job; ApplyEvaluation, with that
+  // evaluation's event from the journal, puts them back.
   bool LacksMatrices() const;
   void ApplyEvaluation(const v1::Evaluated& evaluation);
 
   // Leaves no more of a job that is over than is asked for again and again: what ListJobs filters
-  // and orders by, and the first `most` of its dials, series and metrics (0: nor its last iteration
-  // and evaluation), without matrices. The rest is in the store.
+  // and orders by, and the first `most` of its dials, series and metrics, without matrices; if
+  // `most` is 0, neither its last iteration nor its last evaluation. The rest is in the store.
   void Shrink(int most);
 
   // Sets it for a fold that was made out of order.

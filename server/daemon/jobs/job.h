@@ -1,5 +1,5 @@
-// A `Job` is what may be appended to its journal, and why (DESIGN.md, 1). It wires four parts, each
-// of which has one question to answer:
+// A `Job` is what may be appended to its journal, and why (the rules of server/README.md). It
+// wires four parts, each of which has one question to answer:
 //
 //   Appender         what comes next in the journal, and what of it is durable
 //   RequestBook      whether a command was asked for, told or applied before: exactly once
@@ -50,7 +50,8 @@ namespace descent::daemon {
 
 class Job : public std::enable_shared_from_this<Job> {
  public:
-  // What a job asks of the service; always posted on the loop.
+  // What a job has from the service. It calls `wants_worker` and `finished` on the loop, and never
+  // with its mutex held.
   struct Environment {
     const server::Clock* clock = nullptr;
     std::shared_ptr<server::Loop> loop;
@@ -186,8 +187,10 @@ class Job : public std::enable_shared_from_this<Job> {
   // Appends the draft; `then` runs once it is durable, with the mutex held.
   void Append(Draft draft, std::function<void()> then = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The durable fold, with what the journal says of itself.
-  v1::Job WithJournal(v1::Job job) const;
+  // The append of this attempt's events, up to this sequence, has landed: what follows from that.
+  void TakeLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
+                  int64_t sequence, const std::function<void()>& then)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Calls `then`, on the loop, once all that was appended so far has landed; with an error if it is
   // known that it never will.
   void OnceLanded(std::function<void(const absl::Status&)> then)
@@ -257,12 +260,11 @@ class Job : public std::enable_shared_from_this<Job> {
   static int64_t KeptOf(const JobFold& fold);
   RequestBook NewBook() const;
   std::string Folder() const { return environment_.dir + "/checkpoints"; }
-  // The append of this attempt's events, up to this sequence, has landed.
+  // Adds to a fold what the journal says of itself.
+  v1::Job WithJournal(v1::Job job) const;
+  // Takes the mutex for TakeLanded, and wakes afterwards whoever waited for it.
   void OnLanded(const absl::Status& status, const Commit& commit, int32_t attempt, int64_t sequence,
                 const std::function<void()>& then) ABSL_LOCKS_EXCLUDED(mutex_);
-  void TakeLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
-                  int64_t sequence, const std::function<void()>& then)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Beginning ReadBeginning(Inspection inspection) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The second half of StartAttempt, when files and store were looked at. False means what
   // `refused` does. `script` says whether the book knows all that the attempt must be told.

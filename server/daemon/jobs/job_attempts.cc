@@ -1,4 +1,4 @@
-// The part of Job that begins and ends attempts (DESIGN.md, 1, rules 5, 6 and 10).
+// The part of Job that begins and ends attempts (rules 5, 6 and 10 of server/README.md).
 
 #include <map>
 #include <utility>

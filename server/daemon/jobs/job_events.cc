@@ -1,5 +1,5 @@
-// The part of Job that takes a worker's events: the path of every iteration (DESIGN.md, 1, rules 5
-// and 6).
+// The part of Job that takes a worker's events: the path of every iteration (rules 5 and 6
+// of server/README.md).
 
 #include <optional>
 #include <string>

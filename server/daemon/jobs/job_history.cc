@@ -21,8 +21,10 @@ constexpr size_t kManyCheckpoints = 1024;
 // Every kind but iterations, which come by the million.
 std::vector<v1::EventKind> OtherKinds() {
   std::vector<v1::EventKind> kinds;
-  for (int kind = v1::CREATED; kind <= v1::NOTICE; ++kind) {
-    if (kind != v1::ITERATION) kinds.push_back(static_cast<v1::EventKind>(kind));
+  for (int kind = v1::EventKind_MIN; kind <= v1::EventKind_MAX; ++kind) {
+    if (!v1::EventKind_IsValid(kind)) continue;
+    if (kind == v1::EVENT_KIND_UNSPECIFIED || kind == v1::ITERATION) continue;
+    kinds.push_back(static_cast<v1::EventKind>(kind));
   }
   return kinds;
 }

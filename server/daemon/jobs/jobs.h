@@ -79,11 +79,12 @@ class Jobs {
   virtual absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const = 0;
   virtual absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
                                                     const v1::ListJobsRequest& request) const = 0;
-  // Gives every job without spec and summary: for metrics, and to name what was meant. Of those
-  // that are over, the ones that ended last have the first of their dials, series and metrics, and
-  // the others have what List filters by.
+  // Of the jobs that are over, so many that ended last are kept with so many of their dials, series
+  // and metrics, the first ones; the others with what List filters by.
   static constexpr size_t kMostRecent = 100;
   static constexpr int kMostShown = 100;
+  // Gives every job as it is kept, without spec and summary: for metrics, and to name what was
+  // meant.
   virtual std::vector<v1::Job> Snapshot(const Caller& caller) const = 0;
 
   // Gives the journal to watch. NOT_FOUND names the job.

@@ -1,5 +1,6 @@
 // A `Recomputation` is what the journal has of the iterations and evaluations that an attempt
-// computes once more, which are compared with it and not appended (DESIGN.md, 1, rule 6). A value.
+// computes once more, which are compared with it and not appended (rule 6 of server/README.md). A
+// value.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_RECOMPUTATION_H_
 #define DESCENT_SERVER_DAEMON_JOBS_RECOMPUTATION_H_
 

@@ -42,7 +42,8 @@ absl::StatusOr<Stored> ReadRequest(const std::vector<RowPtr>& rows) {
       }
       if (event.has_command_accepted()) {
         stored.accepted = std::move(event);
-      } else if (!stored.resolution.has_value()) {
+      } else if ((event.has_command_applied() || event.has_command_rejected()) &&
+                 !stored.resolution.has_value()) {
         stored.resolution = std::move(event);
       }
     }

@@ -1,6 +1,8 @@
-// A `RequestBook` has the requests of one job. This is the place where a command happens exactly
-// once (DESIGN.md, 1, rule 4): who asks twice gets the first answer, and what a worker tells twice
-// is journaled once. Not thread-safe: the job's mutex guards it.
+// A `RequestBook` has the requests of one job. This is the daemon's half of a command's happening
+// exactly once (rule 4 of server/README.md): who asks twice gets the first answer, and what a
+// worker tells of it twice is journaled once. The worker's half is waiting_requests.h, where a
+// request that is delivered twice is applied once; attempt.h drops events that are sent twice, and
+// Job puts one question at a time to the store. Not thread-safe: the job's mutex guards it.
 //
 // What it holds is bounded by what is unfinished, not by what has happened: requests that are done
 // with are looked up in the store, which Ask is handed, and of what was applied the newest are kept
@@ -17,11 +19,22 @@
 //   Durable(accepted)    From now on workers are told, by a command, or in Start and Welcome
 //                        (Unresolved); a worker applies each request_id once.
 //   Judge Apply          A worker says what came of it, perhaps again: journaled the first time.
+//                        What the daemon itself resolves (a stop without a worker, the run's end)
+//                        is not judged.
 //   Durable(resolution)  Who waits is answered. From now on the store knows it, not the book.
 //
 // A rewind (Apply(rewound)) leaves requests as they are; what was applied after it is in the next
 // attempt's Script and is applied once more on the new branch: Judge Apply(applied)
 // Durable(applied) with reapplied_from. Nobody waits for that: exactly once means once a branch.
+//
+// If the daemon is killed
+//   before Durable(accepted), nothing has happened, unless the commit came first: whoever asks
+//   again
+//     with the request_id finds it accepted, or has it accepted now;
+//   after it, LoadHistory makes it open again, and the worker is told in Welcome or Start;
+//   when the worker has applied it and the event is not durable, the worker sends the event again.
+//     If the worker is gone as well, so is its state: the next one applies it, at its own boundary;
+//   after Durable(resolution), before the answer: whoever asks again gets the stored answer.
 #ifndef DESCENT_SERVER_DAEMON_JOBS_REQUEST_BOOK_H_
 #define DESCENT_SERVER_DAEMON_JOBS_REQUEST_BOOK_H_
 
@@ -76,7 +89,7 @@ class RequestBook {
   enum class Verdict {
     kJournal,
     kRepeated,  // the journal has it already
-    kUnknown,   // there is no such request
+    kUnknown,   // no such request is open: never made, or done with (rejected, or forgotten)
   };
   // Gives what is to be done with a CommandApplied or CommandRejected that a worker tells.
   Verdict Judge(const v1::Event& resolution) const;

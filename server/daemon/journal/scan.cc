@@ -73,6 +73,8 @@ absl::StatusOr<int64_t> ScanIteration(std::string_view bytes) {
   return index;
 }
 
+// The rows of a request are its life: its acceptance and what resolved it, which answer whoever
+// asks again. Other events that carry a request_id (an evaluation, a checkpoint) don't belong here.
 std::string RequestOf(const v1::Event& event) {
   switch (event.kind_case()) {
     case v1::Event::kCommandAccepted:

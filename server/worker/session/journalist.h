@@ -28,8 +28,8 @@ class Journalist {
   void Write(std::vector<::descent::v1::Event> events);
   void Write(::descent::v1::Event event);
 
-  // Gives a sentence on what could not be written because it was too large, or nothing. From then
-  // on events are written again, so that the run's end can be.
+  // Gives a sentence on what could not be written because it was too large, or nothing, and forgets
+  // it: events after this call are written again, so that the run's end can be.
   std::string TakeTooLarge() { return std::exchange(too_large_, ""); }
 
  private:

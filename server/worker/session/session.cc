@@ -213,7 +213,7 @@ void Session::Dispatch(v1::DaemonMessage message) {
       received.mutable_command_received()->set_request_id(message.command().request().request_id());
       inbox_->Put(std::move(message));
       outbox_->Send(std::move(received));
-      return;  // a message of a newer daemon
+      return;
     }
     case v1::DaemonMessage::kValidate:
     case v1::DaemonMessage::kPredict:
@@ -223,7 +223,7 @@ void Session::Dispatch(v1::DaemonMessage message) {
       inbox_->Put(std::move(message));
       return;
     case v1::DaemonMessage::kWelcome:
-    case v1::DaemonMessage::KIND_NOT_SET:  // of a newer daemon
+    case v1::DaemonMessage::KIND_NOT_SET:  // a message of a newer daemon
       return;
   }
 }

@@ -47,7 +47,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Says good-bye and ends the threads.
+  // Breaks the stream off, without a word to the daemon, and ends the threads.
   void Stop();
 
   bool connected() const { return connected_.load(std::memory_order_relaxed); }
