@@ -1,3 +1,5 @@
+#include <google/protobuf/descriptor.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -16,6 +18,7 @@
 #include "client/cli/format.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_override.h"
+#include "descent/v1/command.pb.h"
 #include "proto/rules/dial_path.h"
 #include "proto/rules/states.h"
 
@@ -98,12 +101,19 @@ std::vector<Candidate> OptionCandidates(const CLI::App& app) {
   return out;
 }
 
+// Gives the message of the command to a job that is called so, or null: subcommands have the names
+// of the members of v1::Command.
+const google::protobuf::Descriptor* MessageOf(const std::string& command) {
+  const google::protobuf::FieldDescriptor* field =
+      v1::Command::descriptor()->FindFieldByName(command);
+  return field == nullptr ? nullptr : field->message_type();
+}
+
 std::vector<Candidate> JobCandidates(const Context& context, const std::string& command) {
   const auto jobs = context.Connect(kCompletionTimeout).ListJobs("", 200);
   std::vector<Candidate> out;
   if (!jobs.ok()) return out;
-  const bool live_only = IsOneOf(
-      command, {"set", "scale", "release", "pause", "resume", "stop", "checkpoint", "evaluate"});
+  const bool live_only = MessageOf(command) != nullptr;
   for (const v1::Job& job : *jobs) {
     if (live_only && rules::IsFinal(job.state())) continue;
     out.push_back({client::JobId(job.name()),
@@ -181,8 +191,11 @@ std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const L
   }
   if (IsOneOf(name, {"list", "example", "completion", "submit", "validate"})) return {};
   if (position == 0 || IsOneOf(name, {"delete", "wait"})) return JobCandidates(context, name);
-  if (IsOneOf(name, {"set", "scale", "release"}) && !absl::StrContains(line.current, "=")) {
-    return DialCandidates(context, line.positionals[0], line.current, name != "release");
+  const google::protobuf::Descriptor* message = MessageOf(name);
+  if (message != nullptr && message->FindFieldByName("path") != nullptr &&
+      !absl::StrContains(line.current, "=")) {
+    // Besides the dial's path it has what the dial becomes, or nothing.
+    return DialCandidates(context, line.positionals[0], line.current, message->field_count() > 1);
   }
   return {};
 }

@@ -54,10 +54,12 @@ export function describeApplied(applied) {
 
 // Says what a command asks: "set step_size to 0.01".
 export function describeCommand(command) {
-  const [[kind, {path, value, factor} = {}] = ['command']] = Object.entries(command);
+  const [[kind, given = {}] = ['command']] = Object.entries(command);
+  const {path, value, factor} = given;
   const dial = path && dialName(path);
   if (kind === 'set') return `set ${dial} to ${brief(toNumber(value))}`;
   if (kind === 'scale') return `scale ${dial} by ${brief(toNumber(factor))}`;
   if (kind === 'release') return `release ${dial}`;
-  return kind;
+  // Another one with whatever is given with it.
+  return [kind, ...Object.entries(given).map(([name, what]) => `${name} ${what}`)].join(' ');
 }

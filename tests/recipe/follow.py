@@ -13,12 +13,13 @@ import sys
 STEP = re.compile(
     r"`(?P<new>[^`]+)` is new:\n```cpp\n(?P<header>.*?)```\n"
     r"|In `(?P<list>[^`]+)`: `(?P<include>#include \"[^\"]+\")`, and `(?P<name>\w+)` in the list\.\n"
+    r"|In `(?P<rules>[^`]+)`: `(?P<rule_include>#include \"[^\"]+\")`, and `(?P<rule>template class [^`]+;)` after the others\.\n"
     r"|In `(?P<build>[^`]+/BUILD)`: `(?P<file>[^`]+)` in `hdrs` of `(?P<target>\w+)`\.\n"
     r"|In `(?P<proto>[^`]+\.proto)`: a message, and a member of `(?P<owner>\w+)`\.\n"
     r"```proto\n(?P<message>.*?)```\n```proto\n(?P<member>.*?)```\n",
     re.DOTALL,
 )
-# Of each section, once.
+# Of each section, once; a header that says `extern template` has "rules" besides.
 STEPS = ("new", "list", "build", "proto")
 
 
@@ -34,11 +35,14 @@ def follow(step, read, write):
     if step["new"]:
         write(step["new"], step["header"])
         return
-    where = step["list"] or step["build"] or step["proto"]
+    where = step["list"] or step["rules"] or step["build"] or step["proto"]
     text = read(where)
-    if step["list"]:
+    if include := step["include"] or step["rule_include"]:
         # After the last one; their order is clang-format's affair.
-        text = put(text, r"\n#include [^\n]+\n(?!.*\n#include )", step["include"] + "\n", where)
+        text = put(text, r"\n#include [^\n]+\n(?!.*\n#include )", include + "\n", where)
+    if step["rules"]:
+        text = put(text, r"\ntemplate [^\n]+;\n(?!.*\ntemplate )", step["rule"] + "\n", where)
+    elif step["list"]:
         # The list of types, up to what closes it.
         text = put(
             text,
@@ -80,9 +84,12 @@ def main():
     made = set()
     for section in pathlib.Path(page).read_text().split("\n## ")[1:]:
         steps = [match.groupdict() for match in STEP.finditer(section + "\n")]
-        kinds = [kind for step in steps for kind in STEPS if step[kind]]
-        if kinds != list(STEPS):
-            sys.exit(f"{page}: {section.splitlines()[0]} has the steps {kinds}, not {STEPS}")
+        kinds = [kind for step in steps for kind in (*STEPS, "rules") if step[kind]]
+        wanted = list(STEPS)
+        if "\nextern template " in section:
+            wanted.insert(wanted.index("build"), "rules")
+        if kinds != wanted:
+            sys.exit(f"{page}: {section.splitlines()[0]} has the steps {kinds}, not {wanted}")
         for step in steps:
             follow(step, read, write)
             made |= {step["new"]} - {None}

@@ -73,6 +73,15 @@ class CliTest : public ::testing::Test {
     return RunAt(service_.address(), arguments, place);
   }
 
+  // Gives the names of all subcommands but hidden ones, as they are completed.
+  static std::vector<std::string> Subcommands() {
+    std::istringstream lines(RunAt("", {"__complete", "--", ""}).out);
+    std::vector<std::string> names;
+    for (std::string line; std::getline(lines, line);)
+      names.push_back(line.substr(0, line.find('\t')));
+    return names;
+  }
+
   std::string File(const std::string& name, const std::string& text) {
     std::ofstream(Output(name)) << text;
     return files_.back();

@@ -81,9 +81,7 @@ TEST_F(CliTerminalTest, TheLiveLineHoldsWholeFields) {
 }
 
 TEST_F(CliTerminalTest, HelpIsAsWideAsTheTerminal) {
-  for (const char* command :
-       {"submit", "validate", "example", "list", "get", "wait", "delete", "watch", "set", "scale",
-        "release", "pause", "resume", "stop", "checkpoint", "evaluate", "predict", "completion"}) {
+  for (const std::string& command : Subcommands()) {
     const Result help = RunAt("", {command, "--help"}, {.terminal = true, .columns = 40});
     for (const std::string& line : Lines(help.out)) EXPECT_LE(Width(line), 40u) << line;
     // No wider on a wide one, nor in a pipe.

@@ -1,5 +1,6 @@
 // Tests of what the command line is: help, options, how it is refused, where the server is.
 #include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "descent/v1/command.pb.h"
 #include "tests/client/cli/cli_fixture.h"
 #include "tests/client/fake/fake_stub.h"
 
@@ -15,7 +17,9 @@ namespace descent::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -25,14 +29,21 @@ TEST_F(CliUsageTest, EveryCommandHasHelp) {
   const Result help = RunAt("", {"--help"});
   EXPECT_EQ(help.code, 0);
   EXPECT_THAT(help.out, StartsWith("Usage: descent [OPTION]... COMMAND\n"));
-  for (const char* command :
-       {"submit", "validate", "example", "list", "get", "wait", "delete", "watch", "set", "scale",
-        "release", "pause", "resume", "stop", "checkpoint", "evaluate", "predict", "completion"}) {
-    EXPECT_THAT(help.out, HasSubstr("\n  " + std::string(command) + " "));
+  const std::vector<std::string> commands = Subcommands();
+  EXPECT_THAT(commands, IsSupersetOf({"submit", "validate", "example", "list", "get", "wait",
+                                      "delete", "watch", "predict", "completion"}));
+  // Whatever a job can be asked for has a subcommand of that name.
+  const google::protobuf::OneofDescriptor* kinds =
+      v1::Command::descriptor()->FindOneofByName("kind");
+  for (int i = 0; i < kinds->field_count(); ++i) {
+    EXPECT_THAT(commands, Contains(kinds->field(i)->name()));
+  }
+  for (const std::string& command : commands) {
+    EXPECT_THAT(help.out, HasSubstr("\n  " + command + " "));
     const Result own = RunAt("", {command, "--help"});
     EXPECT_EQ(own.code, 0);
     EXPECT_EQ(own.err, "");
-    EXPECT_THAT(own.out, StartsWith("Usage: descent " + std::string(command) + " [OPTION]..."));
+    EXPECT_THAT(own.out, StartsWith("Usage: descent " + command + " [OPTION]..."));
     for (const absl::string_view line : absl::StrSplit(own.out, '\n')) {
       EXPECT_LE(line.size(), 80u) << line;
     }

@@ -1,9 +1,12 @@
 #include "client/dashboard/embedded.h"
 
+#include <google/protobuf/descriptor.h>
+
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "descent/v1/event.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -58,6 +61,24 @@ TEST(Embedded, LoadsNothingFromOutsideAndNothingInline) {
     if (asset.path == "/uplot.js" || !asset.path.ends_with(".js")) continue;
     EXPECT_THAT(std::string(asset.body), Not(HasSubstr("innerHTML"))) << asset.path;
     EXPECT_THAT(std::string(asset.body), Not(HasSubstr("https://"))) << asset.path;
+  }
+}
+
+// A page that follows a journal asks for every kind by name, and folds each.
+TEST(Embedded, KnowsEveryKindOfEvent) {
+  const std::string watch(Find("/watch.js")->body);
+  const std::string history(Find("/history.js")->body);
+  const google::protobuf::OneofDescriptor* kinds = v1::Event::descriptor()->FindOneofByName("kind");
+  ASSERT_GT(kinds->field_count(), 0);
+  for (int i = 0; i < kinds->field_count(); ++i) {
+    const std::string& name = kinds->field(i)->name();
+    if (name != "iteration") {
+      EXPECT_THAT(watch, HasSubstr("'" + name + "'"));
+    }
+    // The page has nothing to show of a checkpoint.
+    if (name != "checkpoint_saved") {
+      EXPECT_THAT(history, HasSubstr("event." + name));
+    }
   }
 }
 

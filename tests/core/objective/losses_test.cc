@@ -8,6 +8,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,14 @@ const std::map<std::string, Loss>& Losses() {
       {"kl_divergence", KlDivergence{}},
   };
   return *losses;
+}
+
+TEST(LossesTest, EveryKindHasACase) {
+  for (const std::string_view kind : LossKinds()) {
+    const bool named_shorter = kind == BinaryCrossEntropyWithLogits::kind;
+    EXPECT_TRUE(Losses().contains(named_shorter ? "binary_cross_entropy" : std::string(kind)))
+        << kind << ": write a case of this name into tests/data/losses.py, and into Losses() above";
+  }
 }
 
 ModelOf<Point> At(const at::Tensor& predictions) { return ModelOf(Point{predictions.clone()}); }
