@@ -222,10 +222,14 @@ int Complete(Context* context, CLI::App* app, std::vector<std::string> words) {
 
 void AddCompletionCommand(CLI::App* app, Context* context) {
   CLI::App* command = app->add_subcommand("completion", "Print a shell's completion script");
-  command->footer(
-      "bash:  source <(descent completion bash)      in ~/.bashrc\n"
-      "zsh:   source <(descent completion zsh)       in ~/.zshrc, after compinit\n"
-      "fish:  descent completion fish > ~/.config/fish/completions/descent.fish");
+  Table lines;
+  lines.Add({"bash:", Whole("source <(descent completion bash)      in ~/.bashrc")});
+  lines.Add({"zsh:", Whole("source <(descent completion zsh)       in ~/.zshrc, after compinit")});
+  lines.Add({"fish:", Whole("descent completion fish > "
+                            "~/.config/fish/completions/descent.fish")});
+  std::string footer = lines.Render(Columns(context->io));
+  footer.pop_back();  // its last end of a line
+  command->footer(footer);
   const auto shell = std::make_shared<std::string>();
   command->add_option("SHELL", *shell, "bash, zsh or fish")
       ->required()

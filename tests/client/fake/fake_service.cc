@@ -89,7 +89,10 @@ void FakeService::Append(Entry* entry, v1::Event event) {
   if (event.has_series()) *entry->job.mutable_series() = event.series().names();
   if (event.has_iteration()) *entry->job.mutable_last_iteration() = event.iteration();
   if (event.has_evaluation()) *entry->job.mutable_last_evaluation() = event.evaluation();
-  if (event.has_state_changed()) entry->job.set_state(event.state_changed().state());
+  if (event.has_state_changed()) {
+    entry->job.set_state(event.state_changed().state());
+    entry->job.set_state_reason(event.state_changed().reason());
+  }
   entry->events.push_back(std::move(event));
 }
 
