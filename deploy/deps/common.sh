@@ -31,6 +31,9 @@ run_bazel() {
   shift
   local progress=(--show_progress_rate_limit=30)
   if at_terminal; then progress=(--curses=yes --color=yes --show_progress_rate_limit=0.2); fi
+  # Each change of the protocol makes new precompiled headers, of 300 MB each, and Bazel
+  # never deletes from its cache: those that nothing has read for three days go.
+  find "$descent_home/bazel" -type f -size +100M -atime +3 -delete 2>/dev/null || true
   (
     cd "$workspace"
     set -o pipefail
