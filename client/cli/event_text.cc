@@ -147,6 +147,7 @@ std::string MainMetricText(const v1::Evaluated& evaluation) {
 }
 
 std::string StateText(v1::JobState state) {
+  if (state == v1::JOB_STATE_UNSPECIFIED) return "UNKNOWN";  // the journal that says it is lost
   const std::string name = v1::JobState_Name(state);
   return name.empty() ? absl::StrCat("state ", static_cast<int>(state)) : name;
 }

@@ -38,6 +38,7 @@ std::string Duration(absl::Duration d) {
 }
 
 std::string Ago(int64_t unix_nanos) {
+  if (unix_nanos <= 0) return "-";  // a job whose journal is lost does not know
   const absl::Duration age = absl::Now() - absl::FromUnixNanos(unix_nanos);
   if (age < absl::Seconds(1)) return "now";
   if (age < absl::Minutes(2)) return absl::StrCat(absl::ToInt64Seconds(age), " s ago");

@@ -1,6 +1,11 @@
 #include "client/cli/stalled.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/cli/format.h"
@@ -13,6 +18,42 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(1);
 // Whoever has his answer need not wait for this one longer than this.
 constexpr absl::Duration kCallTimeout = absl::Seconds(2);
+
+// Says notices, but of those that differ in numbers alone (a checkpoint that fails again and again)
+// the first and, once another follows or at the end, how many more there were and the last. One
+// thread at a time.
+class Notices {
+ public:
+  explicit Notices(const Context& context) : context_(context) {}
+  ~Notices() { SayMore(); }
+  Notices(const Notices&) = delete;
+  Notices& operator=(const Notices&) = delete;
+
+  void Add(const std::string& text) {
+    std::string kind = text;
+    kind.erase(std::remove_if(kind.begin(), kind.end(), absl::ascii_isdigit), kind.end());
+    if (kind == kind_) {
+      ++more_;
+      last_ = text;
+      return;
+    }
+    SayMore();
+    kind_ = std::move(kind);
+    context_.Say(text);
+  }
+
+ private:
+  void SayMore() {
+    if (more_ == 1) context_.Say(last_);
+    if (more_ > 1) context_.Say(absl::StrCat("and ", more_, " more like this; the last: ", last_));
+    more_ = 0;
+  }
+
+  const Context& context_;
+  std::string kind_;
+  int64_t more_ = 0;  // of that kind, not said yet
+  std::string last_;
+};
 
 }  // namespace
 
@@ -57,12 +98,13 @@ void CommandWait::Run(const Context& context, const std::string& job,
   }
   v1::WatchJobResponse batch;
   bool accepted = false;
+  Notices notices(context);
   for (absl::StatusOr<bool> more = watch->Next(&batch); more.ok() && *more;
        more = watch->Next(&batch)) {
     tell(batch.stalled());
     for (const v1::Event& event : batch.events()) {
       accepted = accepted || event.command_accepted().request_id() == request_id;
-      if (accepted && event.has_notice()) context.Say(Visible(event.notice().message()));
+      if (accepted && event.has_notice()) notices.Add(Visible(event.notice().message()));
     }
   }
   const absl::MutexLock lock(&mutex_);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "client/cli/event_text.h"
 #include "client/cli/format.h"
 #include "tests/client/cli/cli_fixture.h"
 
@@ -86,6 +87,11 @@ TEST_F(CliJobsTest, WaitExitsWith0OnlyForSuccess) {
   EXPECT_EQ(both.out, "jobs/good  SUCCEEDED\njobs/ended  STOPPED\n");
   EXPECT_EQ(Descent({"wait", "good", "good"}).code, 0);
   EXPECT_EQ(Descent({"wait", "good", "none"}).code, 1);
+}
+
+TEST_F(CliJobsTest, WhatALostJobDoesNotKnowIsSaidToBeUnknown) {
+  EXPECT_EQ(Ago(0), "-");
+  EXPECT_EQ(StateText(v1::JOB_STATE_UNSPECIFIED), "UNKNOWN");
 }
 
 TEST_F(CliJobsTest, DeleteNeedsForceForALiveJob) {

@@ -124,5 +124,32 @@ TEST_F(CliStalledTest, ACommandThatWaitsTellsTheNoticesSince) {
   EXPECT_THAT(seen.str(), Not(HasSubstr("of before")));
 }
 
+// A fast job's checkpoints fail many times a second.
+TEST_F(CliStalledTest, OfNoticesThatDifferInNumbersAloneThereAreTwoLines) {
+  const std::string name = service_.AddJob("x");
+  service_.SetStalled(name, kFullDisk);
+  v1::Event event;
+  event.mutable_command_accepted()->set_request_id("end");
+  service_.AddEvent(name, event);
+  for (const char* text : {"Cannot write 0-100.", "Cannot write 0-200.", "Cannot write 0-300.",
+                           "It goes on.", "Cannot write 0-400."}) {
+    event.mutable_notice()->set_message(text);
+    service_.AddEvent(name, event);
+  }
+  SeenBuffer seen([&](const std::string& text) {
+    if (text.find("0-400") != std::string::npos) service_.SetStalled(name, "");
+  });
+  std::ostream err(&seen);
+  std::ostringstream out;
+  QuickClock clock;
+  Io io{.out = out, .err = err};
+  io.clock = &clock;
+  EXPECT_EQ(cli::Run({"stop", "x", "--request_id", "end", "--server", service_.address()}, io), 0);
+  EXPECT_THAT(seen.str(), HasSubstr("\ndescent: Cannot write 0-100.\n"
+                                    "descent: and 2 more like this; the last: Cannot write 0-300.\n"
+                                    "descent: It goes on.\n"
+                                    "descent: Cannot write 0-400.\n"));
+}
+
 }  // namespace
 }  // namespace descent::cli
