@@ -122,12 +122,25 @@ absl::StatusOr<SchemaDifference> DifferenceFrom(Connection& connection, int64_t 
 constexpr const char* kPutBack =
     "Put descent.db back from a copy; without one, move it away and begin anew with --new_store";
 
+absl::Status NotOurs() {
+  return absl::FailedPreconditionError(
+      "it is a SQLite database, but not one of Descent's; choose another folder");
+}
+
+absl::Status Newer(int64_t version) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "its schema has version ", version, ", this program knows up to ", kVersion,
+      ": it was made by a newer Descent, or that number is damaged; start the newer one, put "
+      "descent.db back from a copy, or choose another folder"));
+}
+
 // The tables must be those of the version that the file says it has, before anything is done with
 // them. Indexes are made anew afterwards.
 absl::Status CheckTables(Connection& connection, int64_t version) {
-  if (version == 0) {
-    return absl::DataLossError(absl::StrCat(
-        "the database is damaged: it has tables, but says that it is of version 0. ", kPutBack));
+  if (version <= 0) {
+    return absl::DataLossError(
+        absl::StrCat("the database is damaged: it says that it is of version ", version,
+                     ", but a store with tables is of 1 or later. ", kPutBack));
   }
   absl::StatusOr<SchemaDifference> difference = DifferenceFrom(connection, version);
   if (!difference.ok()) return difference.status();
@@ -153,16 +166,9 @@ absl::Status Migrate(Connection& connection) {
     if (!application.ok()) return application.status();
     absl::StatusOr<int64_t> tables = connection.QueryInt("SELECT count(*) FROM sqlite_schema");
     if (!tables.ok()) return tables.status();
-    if (*tables > 0 && *application != kApplicationId) {
-      return absl::FailedPreconditionError(
-          "it is a SQLite database, but not one of Descent's; choose another folder");
-    }
-    if (*version > kVersion) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "its schema has version ", *version, ", this program knows up to ", kVersion,
-          ": it was made by a newer Descent; start that one, or choose another folder"));
-    }
-    if (*tables > 0 || *version > 0) {
+    if (*tables > 0 && *application != kApplicationId) return NotOurs();
+    if (*version > kVersion) return Newer(*version);
+    if (*tables > 0 || *version != 0) {
       if (absl::Status status = CheckTables(connection, *version); !status.ok()) return status;
     }
     for (int64_t v = *version; v < kVersion; ++v) {
@@ -190,8 +196,8 @@ absl::StatusOr<SchemaState> CheckSchema(Connection& connection) {
   if (!version.ok()) return version.status();
   const absl::StatusOr<int64_t> application = connection.QueryInt("PRAGMA application_id");
   if (!application.ok()) return application.status();
-  if (*application != kApplicationId)
-    return absl::FailedPreconditionError("it is no store of Descent's");
+  if (*application != kApplicationId) return NotOurs();
+  if (*version > kVersion) return Newer(*version);
   SchemaState state;
   if (*version < kVersion) {
     const absl::Status tables = CheckTables(connection, *version);
@@ -199,12 +205,9 @@ absl::StatusOr<SchemaState> CheckSchema(Connection& connection) {
       return SchemaState{.problems = {std::string(tables.message())}, .readable = false};
     }
     if (!tables.ok()) return tables;
-  }
-  if (*version != kVersion) {
     return absl::FailedPreconditionError(
-        absl::StrCat("its schema has version ", *version, ", this program knows ", kVersion, ": ",
-                     *version < kVersion ? "start descentd once, which brings it up to date"
-                                         : "it was made by a newer Descent"));
+        absl::StrCat("its schema has version ", *version, ", this program knows ", kVersion,
+                     ": start descentd once, which brings it up to date"));
   }
   const absl::StatusOr<SchemaDifference> difference = DifferenceFrom(connection, kVersion);
   if (!difference.ok()) return difference.status();

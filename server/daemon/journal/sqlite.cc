@@ -1,6 +1,7 @@
 #include "server/daemon/journal/sqlite.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <utility>
@@ -22,10 +23,28 @@ bool IsForWantOfRoom(int code, int system) {
   return system == ENOSPC || system == EDQUOT;
 }
 
+// Refuses what is no file in place of one: SQLite would wait until somebody writes to a FIFO.
+absl::Status CheckFiles(const std::string& path) {
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+    const std::string file = path + suffix;
+    struct stat info{};
+    if (::stat(file.c_str(), &info) != 0 || S_ISREG(info.st_mode)) continue;
+    const char* what = S_ISDIR(info.st_mode)    ? "a folder"
+                       : S_ISFIFO(info.st_mode) ? "a FIFO"
+                       : S_ISSOCK(info.st_mode) ? "a socket"
+                                                : "a device";
+    return absl::FailedPreconditionError(
+        absl::StrCat(file, " is ", what,
+                     ", not a file: move it away; if there was a file of this name, put it back"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, Mode mode,
                                                              const std::string& vfs) {
+  if (absl::Status status = CheckFiles(path); !status.ok()) return status;
   sqlite3* db = nullptr;
   const int flags =
       SQLITE_OPEN_NOMUTEX | (mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -48,7 +67,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
 Connection::~Connection() { sqlite3_close(db_); }
 
 absl::Status Connection::Execute(const char* sql) {
-  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return Error(sql);
+  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return Error("");
   return absl::OkStatus();
 }
 
@@ -56,7 +75,7 @@ absl::StatusOr<Statement> Connection::Prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
                          &statement, nullptr) != SQLITE_OK) {
-    return Error(sql);
+    return Error("");
   }
   return Statement(this, statement);
 }
@@ -86,8 +105,8 @@ absl::Status Connection::Error(std::string_view doing) const {
         "database ", path_, " is damaged: ", sqlite3_errmsg(db_), " (SQLite code ", code, ")"));
   }
   std::string text =
-      absl::StrCat("database ", path_, ": ", absl::string_view(doing.data(), doing.size()), ": ",
-                   sqlite3_errmsg(db_), " (SQLite code ", code);
+      absl::StrCat("database ", path_, ": ", absl::string_view(doing.data(), doing.size()),
+                   doing.empty() ? "" : ": ", sqlite3_errmsg(db_), " (SQLite code ", code);
   if (system != 0) absl::StrAppend(&text, ", errno ", system);
   text += ")";
   if (IsForWantOfRoom(code, system)) return absl::ResourceExhaustedError(text);
@@ -149,7 +168,7 @@ absl::StatusOr<bool> Statement::Step() {
     case SQLITE_DONE:
       return false;
     default:
-      return connection_->Error(sqlite3_sql(statement_));
+      return connection_->Error("");
   }
 }
 
