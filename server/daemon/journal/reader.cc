@@ -50,7 +50,8 @@ absl::Status Reader::Prepare() {
       {&numbers_, "SELECT number FROM jobs ORDER BY number"},
       {&job_,
        "SELECT " DESCENT_JOB_COLUMNS ", snapshot, snapshot_checksum FROM jobs WHERE number = ?1"},
-      {&namesakes_, "SELECT count(*) FROM jobs WHERE job_id = ?1 AND number <> ?2"},
+      {&namesakes_, "SELECT " DESCENT_JOB_COLUMNS ", snapshot, snapshot_checksum FROM jobs "
+                    "WHERE job_id = ?1 AND number <> ?2"},
       {&first_,
        "SELECT " DESCENT_ROW_COLUMNS " FROM rows WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 1"},
       {&last_, "SELECT " DESCENT_ROW_COLUMNS

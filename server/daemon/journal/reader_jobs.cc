@@ -120,17 +120,28 @@ absl::StatusOr<Reader::JobRecord> Reader::TableRecord(int64_t number) {
 }
 
 absl::Status Reader::NameJob(const std::string& known, JobRecord* job) {
-  const std::string made_up = absl::StrCat("lost-", std::max<int64_t>(job->line.number, 0));
-  job->job_id = rules::IsJobId(known) ? known : made_up;
-  for (int i = 2;; ++i) {
-    ScopedReset reset(namesakes_.Reset().BindText(1, job->job_id).Bind(2, job->line.number));
+  // True if another job proves that the name is its own. A damaged line that merely calls its job
+  // so does not: names may have been exchanged.
+  const auto is_taken = [&](const std::string& job_id) -> absl::StatusOr<bool> {
+    ScopedReset reset(namesakes_.Reset().BindText(1, job_id).Bind(2, job->line.number));
     const absl::StatusOr<bool> found = namesakes_.Step();
-    if (!found.ok()) return found.status();
-    if (namesakes_.Int(0) == 0) break;
-    job->job_id = absl::StrCat(made_up, "-", i);
+    if (!found.ok() || !*found) return found;
+    return CheckJobLine(namesakes_, JobLineAt(namesakes_)).ok() ||
+           namesakes_.Int(kJobColumns + 1) ==
+               int64_t{Checksum(job_id, namesakes_.Blob(kJobColumns))};
+  };
+  const std::string made_up = absl::StrCat("lost-", std::max<int64_t>(job->line.number, 0));
+  job->name_is_lost = false;
+  job->job_id = known;
+  for (int i = 1;; ++i) {
+    if (rules::IsJobId(job->job_id)) {
+      const absl::StatusOr<bool> taken = is_taken(job->job_id);
+      if (!taken.ok()) return taken.status();
+      if (!*taken) return absl::OkStatus();
+    }
+    job->name_is_lost = true;
+    job->job_id = i == 1 ? made_up : absl::StrCat(made_up, "-", i);
   }
-  job->name_is_lost = job->job_id != known;
-  return absl::OkStatus();
 }
 
 absl::Status Reader::LoadCreated(JobRecord* record) {

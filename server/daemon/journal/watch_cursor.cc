@@ -73,11 +73,13 @@ class WatchCursor::Builder {
 
 absl::StatusOr<WatchCursor> WatchCursor::Create(std::shared_ptr<JobJournal> journal,
                                                 int64_t after_revision, WatchFilter filter) {
-  const int64_t head = journal->head_revision();
   if (after_revision < 0) {
     return absl::OutOfRangeError(absl::StrCat("after_revision is ", after_revision,
                                               "; it must be at least 0, which means the start"));
   }
+  // No number of a damaged journal is believed.
+  if (absl::Status damage = journal->damage(); !damage.ok()) return damage;
+  const int64_t head = journal->head_revision();
   if (after_revision > head) {
     return absl::OutOfRangeError(absl::StrCat("after_revision is ", after_revision,
                                               ", past the journal's head: it must be at most ",

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "server/common/log.h"
 #include "server/common/mutex.h"
 #include "server/daemon/journal/check.h"
+#include "server/daemon/journal/watch_cursor.h"
 #include "tests/server/daemon/journal/journal_testing.h"
 
 namespace descent::daemon {
@@ -427,6 +429,10 @@ TEST_P(LineTest, ANumberOrNameInItThatIsAnotherIsNoticed) {
   EXPECT_EQ(a->damage().code(), absl::StatusCode::kDataLoss) << a->damage();
   EXPECT_THAT(std::string(a->damage().message()),
               AllOf(HasSubstr("jobs/a "), HasSubstr("the table `jobs`")));
+  // A watch is told that, not what follows from a wrong number.
+  for (const int64_t after : {0, 1000}) {
+    EXPECT_EQ(WatchCursor::Create(a, after, WatchFilter()).status(), a->damage());
+  }
   ExpectOnlyADamaged("");
   Open();
   EXPECT_TRUE(CheckStore(path_)->whole());
@@ -453,6 +459,29 @@ TEST_F(DamageTest, AnotherNumberPartsAJobFromItsRows) {
   EXPECT_TRUE(journal_->DeleteJob("lost-1").ok());
   Open();
   EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+TEST_F(DamageTest, JobsWhoseNamesWereExchangedKeepThoseThatTheirSnapshotsProve) {
+  ASSERT_TRUE(AppendAndWait(*Create("a"), MakeIterations(0, 10)).ok());
+  Create("b");
+  Close();
+  Sql("UPDATE jobs SET job_id = 'x' WHERE number = 1;"
+      "UPDATE jobs SET job_id = 'a' WHERE number = 2;"
+      "UPDATE jobs SET job_id = 'b' WHERE number = 1");
+  Open();
+  const absl::StatusOr<std::vector<StoredJob>> jobs = journal_->Jobs();
+  ASSERT_TRUE(jobs.ok() && jobs->size() == 2u) << jobs.status();
+  for (const StoredJob& job : *jobs) {
+    EXPECT_FALSE(job.name_is_lost);
+    EXPECT_EQ(job.journal->damage().code(), absl::StatusCode::kDataLoss);
+  }
+  ASSERT_NE(Job("a"), nullptr);
+  EXPECT_EQ(Job("a")->head_revision(), 11);
+  EXPECT_TRUE(journal_->DeleteJob("a").ok());
+  ASSERT_NE(Job("b"), nullptr);
+  EXPECT_EQ(Job("b")->head_revision(), 1);
+  EXPECT_TRUE(journal_->DeleteJob("b").ok());
+  EXPECT_TRUE(journal_->damage().ok());
 }
 
 TEST_F(DamageTest, AJobWhoseNameIsLostGetsAnotherThatNobodyElseCanTake) {
@@ -624,7 +653,33 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("PRAGMA user_version = 3", "the table `jobs` has a column `checksum`"),
         std::pair("PRAGMA user_version = 2", "has a column"),
         std::pair("PRAGMA user_version = 1", "has a column"),
-        std::pair("PRAGMA user_version = 0", "it is of version 0")));
+        std::pair("PRAGMA user_version = 0", "it is of version 0"),
+        std::pair("PRAGMA user_version = -1", "it is of version -1")));
+
+TEST_F(DamageTest, AVersionToComeIsSaidAlikeByDaemonAndCheck) {
+  Close();
+  Sql("PRAGMA user_version = 77");
+  const absl::Status checked = CheckStore(path_).status();
+  EXPECT_THAT(std::string(checked.message()),
+              AllOf(HasSubstr("version 77"), HasSubstr("made by a newer Descent")));
+  EXPECT_THAT(std::string(Journal::Open({.path = path_}).status().message()),
+              HasSubstr(std::string(checked.message())));
+}
+
+// SQLite would wait for somebody to write to it.
+TEST_F(DamageTest, WhatIsNoFileIsSaidAlikeByDaemonAndCheck) {
+  Close();
+  for (const std::string& file : {path_ + "-wal", path_}) {
+    std::filesystem::remove(file);
+    ASSERT_EQ(::mkfifo(file.c_str(), S_IRUSR | S_IWUSR), 0);
+    const absl::Status checked = CheckStore(path_).status();
+    EXPECT_EQ(checked.code(), absl::StatusCode::kFailedPrecondition) << checked;
+    EXPECT_THAT(std::string(checked.message()), HasSubstr(file + " is a FIFO, not a file"));
+    EXPECT_THAT(std::string(Journal::Open({.path = path_}).status().message()),
+                HasSubstr(std::string(checked.message())));
+    std::filesystem::remove(file);
+  }
+}
 
 TEST_F(DamageTest, WhoeverIsToKnowIsToldOnceAndSubscribersAreWoken) {
   CreateLong("a");
