@@ -1,8 +1,12 @@
 """A daemon whose disk, a small one of its own, is full for a while."""
 
+import concurrent.futures
 import errno
+import os
 import pathlib
+import signal
 import subprocess
+import time
 
 import grpc
 import pytest
@@ -20,9 +24,11 @@ MOUNT = 'mount -t tmpfs -o size=48m tmpfs "$0" && exec "$@"'
 class DaemonOnASmallDisk(Daemon):
     """Its folder is a file system of 48 MiB in a namespace of its own."""
 
+    mount = MOUNT
+
     def command_line(self) -> list[str]:
         line = super().command_line()
-        return [*NAMESPACE, "sh", "-c", MOUNT, str(self.data_dir), *line]
+        return [*NAMESPACE, "sh", "-c", self.mount, str(self.data_dir), *line]
 
     @property
     def disk(self) -> pathlib.Path:
@@ -38,7 +44,7 @@ class DaemonOnASmallDisk(Daemon):
 
 
 @pytest.fixture
-def daemon(folder, request):
+def stopped_daemon(folder, request):
     probe = [*NAMESPACE, "sh", "-c", MOUNT, str(folder), "true"]
     if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
         pytest.skip("no mounts in a namespace of one's own here")
@@ -46,8 +52,13 @@ def daemon(folder, request):
     data_dir.mkdir()
     daemon = DaemonOnASmallDisk(data_dir)
     request.node.daemons = [daemon]
-    yield daemon.start()
+    yield daemon
     daemon.close()
+
+
+@pytest.fixture
+def daemon(stopped_daemon):
+    return stopped_daemon.start()
 
 
 def fill(path: pathlib.Path) -> None:
@@ -104,3 +115,30 @@ def test_a_run_waits_for_room_and_everybody_hears_why(daemon, client, folder):
     log = daemon.log.read_text()
     assert "is full (" in log and "has room again" in log
     client.create(spec, job_id="b")
+
+
+@pytest.mark.parametrize("left", [0, 8192])  # for the lock; for the database
+def test_a_start_waits_for_room(stopped_daemon, left):
+    daemon = stopped_daemon
+    fill_up = f'dd if=/dev/zero of="$0/filler" bs=4k 2>&1; truncate -s -{left} "$0/filler"'
+    daemon.mount = MOUNT.replace('exec "$@"', f'{{ {fill_up}; exec "$@"; }}')
+
+    def start_and_wait_for_the_log(pool):
+        daemon.log.unlink(missing_ok=True)
+        start = pool.submit(daemon.start, 60.0)
+        while "as soon as there is room" not in daemon.tail():
+            assert not start.done(), daemon.tail()
+            time.sleep(0.01)
+        assert "PRAGMA" not in daemon.tail()
+        return start
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        start = start_and_wait_for_the_log(pool)
+        os.kill(daemon.pid, signal.SIGTERM)
+        with pytest.raises(RuntimeError, match="descentd ended with 0"):
+            start.result()
+
+        start = start_and_wait_for_the_log(pool)
+        (daemon.disk / "filler").unlink()
+        start.result()
+        assert daemon.get("/readyz") == (200, "ok\n")

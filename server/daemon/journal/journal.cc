@@ -25,11 +25,10 @@ using server::Mutex;
 using server::MutexLock;
 
 absl::Status Annotate(const absl::Status& status, const std::string& path) {
-  return absl::Status(status.code(),
-                      absl::StrCat("cannot open the journal ", path, ": ", status.message(),
-                                   absl::IsResourceExhausted(status)
-                                       ? "; its disk is full: make room, then start descentd again"
-                                       : ""));
+  return absl::Status(
+      status.code(),
+      absl::StrCat("cannot open the journal ", path, ": ", status.message(),
+                   absl::IsResourceExhausted(status) ? "; its disk is full: make room" : ""));
 }
 
 int64_t FileSize(const std::string& path) {

@@ -43,10 +43,18 @@ uint64_t Hash(const std::string& text) {
   return hash;
 }
 
+// Gives a failed call's errno as a status: RESOURCE_EXHAUSTED if there is no room.
+absl::Status CallError(int error) {
+  const bool is_full = error == ENOSPC || error == EDQUOT;
+  return absl::Status(
+      is_full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
+      server::ErrnoText(error));
+}
+
 absl::Status WriteAll(int fd, const std::string& text) {
   for (size_t written = 0; written < text.size();) {
     const ssize_t count = write(fd, text.data() + written, text.size() - written);
-    if (count < 0) return absl::UnavailableError(server::ErrnoText(errno));
+    if (count < 0) return CallError(errno);
     written += static_cast<size_t>(count);
   }
   return absl::OkStatus();
@@ -144,11 +152,11 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
         " serves the folder ", folder, "; stop it first, or name another folder with --data_dir"));
   }
   const std::string pid = absl::StrCat(getpid(), "\n");
-  if (ftruncate(lock, 0) != 0 || !WriteAll(lock, pid).ok()) {
-    const int why = errno;
+  absl::Status written = ftruncate(lock, 0) != 0 ? CallError(errno) : WriteAll(lock, pid);
+  if (!written.ok()) {
     close(lock);
-    return absl::UnavailableError(
-        absl::StrCat("Can't write ", lock_path, ": ", server::ErrnoText(why)));
+    return absl::Status(written.code(), absl::StrCat("Can't write ", lock_path, ": ",
+                                                     std::string(written.message())));
   }
   RestrictStore(folder);
   return std::unique_ptr<DataDir>(new DataDir(folder, lock));
@@ -189,15 +197,12 @@ absl::Status DataDir::Announce(const std::string& grpc, const std::string& http,
   const std::string temporary = path + ".new";
   const int fd =
       open(temporary.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  absl::Status status =
-      fd < 0 ? absl::UnavailableError(server::ErrnoText(errno)) : WriteAll(fd, json.dump(2) + "\n");
+  absl::Status status = fd < 0 ? CallError(errno) : WriteAll(fd, json.dump(2) + "\n");
   if (fd >= 0) close(fd);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = absl::UnavailableError(server::ErrnoText(errno));
-  }
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) status = CallError(errno);
   if (!status.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("Can't write ", path, ": ", std::string(status.message())));
+    return absl::Status(status.code(),
+                        absl::StrCat("Can't write ", path, ": ", std::string(status.message())));
   }
   announced_ = true;
   return absl::OkStatus();

@@ -11,7 +11,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -86,6 +88,7 @@ absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std
 }
 
 int Refuse(const absl::Status& status) {
+  if (absl::IsCancelled(status)) return 0;
   std::cerr << "descentd: " << std::string(status.message()) << "\n";
   return 1;
 }
@@ -112,6 +115,23 @@ int WaitForSignal(const sigset_t& signals) {
   return number;
 }
 
+// Tries again until there is room, as the journal's writer does: supervisors give up after a few
+// starts that failed, and the workers wait meanwhile. CANCELLED at SIGTERM or SIGINT.
+absl::Status AwaitRoom(const sigset_t& signals, const std::function<absl::Status()>& attempt) {
+  constexpr timespec kPause = {.tv_sec = 1, .tv_nsec = 0};
+  for (bool told = false;; told = true) {
+    absl::Status status = attempt();
+    if (!absl::IsResourceExhausted(status)) return status;
+    if (!told) {
+      server::LogWarning("descentd", absl::StrCat(std::string(status.message()),
+                                                  "; descentd starts as soon as there is room"));
+    }
+    if (sigtimedwait(&signals, nullptr, &kPause) > 0) {
+      return absl::CancelledError("a signal came before there was room");
+    }
+  }
+}
+
 int Serve(const Flags& flags) {
   // This comes before any thread is made: all inherit it, and only sigwait takes these.
   sigset_t signals;
@@ -132,8 +152,12 @@ int Serve(const Flags& flags) {
   const absl::StatusOr<std::vector<std::string>> worker_arguments =
       DataRootArguments(flags.data_roots);
   if (!worker_arguments.ok()) return Refuse(worker_arguments.status());
-  absl::StatusOr<std::unique_ptr<DataDir>> data_dir = DataDir::Lock(flags.data_dir);
-  if (!data_dir.ok()) return Refuse(data_dir.status());
+  absl::StatusOr<std::unique_ptr<DataDir>> data_dir;
+  absl::Status done = AwaitRoom(signals, [&] {
+    data_dir = DataDir::Lock(flags.data_dir);
+    return data_dir.status();
+  });
+  if (!done.ok()) return Refuse(done);
   if (absl::Status status = ProbeListenAddress(*listen, "--listen"); !status.ok()) {
     return Refuse(status);
   }
@@ -154,8 +178,12 @@ int Serve(const Flags& flags) {
   if (absl::Status status = CheckLog(journal_options.path); !status.ok() && !flags.new_store) {
     return Refuse(status);
   }
-  absl::StatusOr<std::unique_ptr<Journal>> journal = Journal::Open(journal_options);
-  if (!journal.ok()) return Refuse(journal.status());
+  absl::StatusOr<std::unique_ptr<Journal>> journal;
+  done = AwaitRoom(signals, [&] {
+    journal = Journal::Open(journal_options);
+    return journal.status();
+  });
+  if (!done.ok()) return Refuse(done);
   const auto limits = [running = flags.max_running_jobs] {
     return LimitsOf(DescriptorLimit(), running);
   };
@@ -214,10 +242,10 @@ int Serve(const Flags& flags) {
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 
-  if (absl::Status status = (*data_dir)->Announce((*api)->address(), (*http)->address(), *socket);
-      !status.ok()) {
-    return Refuse(status);
-  }
+  done = AwaitRoom(signals, [&] {
+    return (*data_dir)->Announce((*api)->address(), (*http)->address(), *socket);
+  });
+  if (!done.ok()) return Refuse(done);
   std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address() << "/\ndata "
             << (*data_dir)->path() << std::endl;
   server::LogInfo("descentd",
