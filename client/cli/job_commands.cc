@@ -189,10 +189,15 @@ int WaitForOne(const Context& context, const client::Client& client, const std::
                absl::Time deadline, double timeout) {
   const auto found = client.GetJob(client::JobName(name));
   if (!found.ok()) return context.Fail(found.status());
-  const auto watch =
-      client.Watch({.name = found->name(), .after_revision = 0, .kinds = {v1::STATE_CHANGED}});
+  const auto watch = client.Watch(
+      {.name = found->name(), .after_revision = 0, .kinds = {v1::STATE_CHANGED, v1::NOTICE}});
   v1::WatchJobResponse batch;
   absl::StatusOr<bool> more = true;
+  // Why a run waits at its end, until its last checkpoint can be saved, is in a notice.
+  Notices notices(context);
+  if (found->state() == v1::RUNNING && !found->state_reason().empty()) {
+    notices.Add(Visible(found->state_reason()));
+  }
   StalledNews stalled;
   const auto tell = [&](const std::string& why) {
     if (const std::string line = stalled.Next(why); !line.empty()) context.Say(line);
@@ -202,7 +207,14 @@ int WaitForOne(const Context& context, const client::Client& client, const std::
     const Timeout timer(deadline, watch.get());
     while (more.ok() && *more) {
       more = watch->Next(&batch);
-      if (more.ok() && *more) tell(batch.stalled());
+      if (!more.ok() || !*more) break;
+      tell(batch.stalled());
+      for (const v1::Event& event : batch.events()) {
+        if (event.revision() > found->head_revision() &&
+            event.notice().severity() == v1::Notice::ERROR) {
+          notices.Add(Visible(event.notice().message()));
+        }
+      }
     }
   }
   if (absl::IsCancelled(more.status())) {

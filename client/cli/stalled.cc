@@ -1,7 +1,6 @@
 #include "client/cli/stalled.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -19,48 +18,31 @@ constexpr absl::Duration kPatience = absl::Seconds(1);
 // Whoever has his answer need not wait for this one longer than this.
 constexpr absl::Duration kCallTimeout = absl::Seconds(2);
 
-// Says notices, but of those that differ in numbers alone (a checkpoint that fails again and again)
-// the first and, once another follows or at the end, how many more there were and the last. One
-// thread at a time.
-class Notices {
- public:
-  explicit Notices(const Context& context) : context_(context) {}
-  ~Notices() { SayMore(); }
-  Notices(const Notices&) = delete;
-  Notices& operator=(const Notices&) = delete;
-
-  void Add(const std::string& text) {
-    std::string kind = text;
-    kind.erase(std::remove_if(kind.begin(), kind.end(), absl::ascii_isdigit), kind.end());
-    if (kind == kind_) {
-      ++more_;
-      last_ = text;
-      return;
-    }
-    SayMore();
-    kind_ = std::move(kind);
-    context_.Say(text);
-  }
-
- private:
-  void SayMore() {
-    if (more_ == 1) context_.Say(last_);
-    if (more_ > 1) context_.Say(absl::StrCat("and ", more_, " more like this; the last: ", last_));
-    more_ = 0;
-  }
-
-  const Context& context_;
-  std::string kind_;
-  int64_t more_ = 0;  // of that kind, not said yet
-  std::string last_;
-};
-
 }  // namespace
 
 std::string StalledNews::Next(const std::string& stalled) {
   if (stalled_ != stalled.empty()) return "";
   stalled_ = !stalled.empty();
   return stalled_ ? absl::StrCat("nothing moves at present: ", Visible(stalled)) : "it goes on";
+}
+
+void Notices::Add(const std::string& text) {
+  std::string kind = text;
+  kind.erase(std::remove_if(kind.begin(), kind.end(), absl::ascii_isdigit), kind.end());
+  if (kind == kind_) {
+    ++more_;
+    last_ = text;
+    return;
+  }
+  SayMore();
+  kind_ = std::move(kind);
+  context_.Say(text);
+}
+
+void Notices::SayMore() {
+  if (more_ == 1) context_.Say(last_);
+  if (more_ > 1) context_.Say(absl::StrCat("and ", more_, " more like this; the last: ", last_));
+  more_ = 0;
 }
 
 CommandWait::CommandWait(const Context& context, const v1::CommandJobRequest& request) {

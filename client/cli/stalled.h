@@ -1,9 +1,10 @@
 // What people are told while nothing moves: a `StalledNews` says it of Job.stalled, once when it
 // begins and once when it is over; a `CommandWait` finds out and says why a command has no answer
-// yet.
+// yet; `Notices` says what comes again and again in two lines.
 #ifndef DESCENT_CLIENT_CLI_STALLED_H_
 #define DESCENT_CLIENT_CLI_STALLED_H_
 
+#include <cstdint>
 #include <string>
 #include <thread>
 
@@ -23,6 +24,27 @@ class StalledNews {
 
  private:
   bool stalled_ = false;
+};
+
+// Says notices, but of those that differ in numbers alone (a checkpoint that fails again and again)
+// the first and, once another follows or at the end, how many more there were and the last. One
+// thread at a time.
+class Notices {
+ public:
+  explicit Notices(const Context& context) : context_(context) {}
+  ~Notices() { SayMore(); }
+  Notices(const Notices&) = delete;
+  Notices& operator=(const Notices&) = delete;
+
+  void Add(const std::string& text);
+
+ private:
+  void SayMore();
+
+  const Context& context_;
+  std::string kind_;
+  int64_t more_ = 0;  // of that kind, not said yet
+  std::string last_;
 };
 
 // While a command waits for its answer, says why it does: that the job is stalled, and what notices

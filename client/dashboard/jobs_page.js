@@ -134,7 +134,7 @@ export class JobsPage {
         state.update(now, {
           diverged: job.error_reason === 'DIVERGED' || last != null && !Number.isFinite(toNumber(last.value)),
         });
-        setText(reason, job.damage || job.stalled || (now === 'FAILED' ? job.state_reason ?? '' : ''));
+        setText(reason, job.damage || job.stalled || (['FAILED', 'RUNNING'].includes(now) ? job.state_reason ?? '' : ''));
         const total = this.#totals.get(name);
         const index = last ? toNumber(last.index) : NaN;
         progress.max = total || 1;

@@ -187,7 +187,14 @@ void JobFold::Apply(const v1::Event& event) {
       if (is_final()) light_.set_end_time_unix_nanos(event.time_unix_nanos());
       break;
     }
+    case v1::Event::kNotice:
+      // A run that waits at its end, until its last checkpoint can be saved, says so nowhere else.
+      if (event.notice().severity() == v1::Notice::ERROR && light_.state() == v1::RUNNING) {
+        light_.set_state_reason(event.notice().message());
+      }
+      break;
     case v1::Event::kCheckpointSaved:
+      if (light_.state() == v1::RUNNING) light_.clear_state_reason();
       light_.set_last_checkpoint(event.checkpoint_saved().checkpoint());
       break;
     case v1::Event::kRewound: {

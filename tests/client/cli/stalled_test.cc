@@ -151,5 +151,23 @@ TEST_F(CliStalledTest, OfNoticesThatDifferInNumbersAloneThereAreTwoLines) {
                                     "descent: Cannot write 0-400.\n"));
 }
 
+TEST_F(CliStalledTest, WaitSaysWhyARunWaitsAtItsEnd) {
+  const std::string name = service_.AddJob("x");
+  v1::Event event;
+  event.mutable_notice()->set_severity(v1::Notice::ERROR);
+  event.mutable_notice()->set_message("before the wait");
+  service_.AddEvent(name, event);
+  std::thread room([&] {
+    while (service_.messages(name) == 0) std::this_thread::yield();
+    event.mutable_notice()->set_message("The last checkpoint can't be saved.");
+    service_.AddEvent(name, event);
+    service_.Finish(name, v1::SUCCEEDED);
+  });
+  const Result result = Descent({"wait", "x"});
+  room.join();
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err, "descent: The last checkpoint can't be saved.\n");
+}
+
 }  // namespace
 }  // namespace descent::cli

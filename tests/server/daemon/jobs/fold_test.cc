@@ -108,6 +108,24 @@ TEST_P(FoldTest, TakesWhatOlderStoresHave) {
   EXPECT_EQ(fold.Full().DebugString(), whole.Full().DebugString());
 }
 
+TEST(JobFoldTest, ARunThatCannotSaveACheckpointSaysSoUntilItCan) {
+  JobFold fold("a");
+  v1::Event event;
+  event.mutable_state_changed()->set_state(v1::RUNNING);
+  fold.Apply(event);
+  event.mutable_notice()->set_severity(v1::Notice::WARNING);
+  event.mutable_notice()->set_message("It is warm.");
+  fold.Apply(event);
+  EXPECT_EQ(fold.light().state_reason(), "");
+  event.mutable_notice()->set_severity(v1::Notice::ERROR);
+  event.mutable_notice()->set_message("The last checkpoint can't be saved.");
+  fold.Apply(event);
+  EXPECT_EQ(fold.light().state_reason(), "The last checkpoint can't be saved.");
+  event.mutable_checkpoint_saved()->set_checkpoint("0-1");
+  fold.Apply(event);
+  EXPECT_EQ(fold.light().state_reason(), "");
+}
+
 // Thousands of names, in the durable and in the pending fold of a job.
 TEST(JobFoldTest, FoldsOfOneJournalShareTheirNames) {
   std::vector<v1::Event> events(3);
