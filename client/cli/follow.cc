@@ -244,19 +244,15 @@ class Reader {
     v1::WatchJobResponse batch;
     cursor_ = options_.after_revision;
     if (options_.skip_old_iterations && options_.kinds.empty()) {
-      std::vector<v1::EventKind> kinds;
-      for (int kind = v1::EventKind_MIN; kind <= v1::EventKind_MAX; ++kind) {
-        if (kind != 0 && v1::EventKind_IsValid(kind) && kind != v1::ITERATION) {
-          kinds.push_back(static_cast<v1::EventKind>(kind));
-        }
-      }
-      client::JobWatch* watch = Start(cursor_, kinds);
+      client::JobWatch* watch = Start(cursor_, OtherKinds());
       while (watch->cursor() < options_.job.head_revision()) {
         const absl::StatusOr<bool> more = watch->Next(&batch);
         if (!more.ok()) return more.status();
         Deliver(*watch, batch);
         if (!*more) return absl::OkStatus();
       }
+    } else if (WantsIterations() && cursor_ < options_.job.compacted_revision()) {
+      if (absl::Status status = ReadThinned(); !status.ok()) return status;
     }
     client::JobWatch* watch = Start(cursor_, options_.kinds);
     while (true) {
@@ -265,6 +261,51 @@ class Reader {
       if (!*more) return absl::OkStatus();
       Deliver(*watch, batch);
     }
+  }
+
+  bool WantsIterations() const {
+    return options_.kinds.empty() ||
+           std::count(options_.kinds.begin(), options_.kinds.end(), v1::ITERATION) > 0;
+  }
+
+  // Gives the kinds that are asked for, without iterations.
+  std::vector<v1::EventKind> OtherKinds() const {
+    std::vector<v1::EventKind> kinds = options_.kinds;
+    for (int kind = v1::EventKind_MIN; options_.kinds.empty() && kind <= v1::EventKind_MAX;
+         ++kind) {
+      if (kind != 0 && v1::EventKind_IsValid(kind)) {
+        kinds.push_back(static_cast<v1::EventKind>(kind));
+      }
+    }
+    kinds.erase(std::remove(kinds.begin(), kinds.end(), v1::ITERATION), kinds.end());
+    return kinds;
+  }
+
+  // Tells what is left of the events whose iterations have been thinned; the server refuses to
+  // leave them out unasked.
+  absl::Status ReadThinned() {
+    const int64_t thinned = options_.job.compacted_revision();
+    display_->Note(absl::StrCat("the iterations up to revision ", thinned,
+                                " have been thinned, and are left out"));
+    const std::vector<v1::EventKind> kinds = OtherKinds();
+    if (kinds.empty()) {
+      cursor_ = thinned;
+      return absl::OkStatus();
+    }
+    v1::WatchJobResponse batch;
+    client::JobWatch* watch = Start(cursor_, kinds);
+    while (watch->cursor() < thinned) {
+      const absl::StatusOr<bool> more = watch->Next(&batch);
+      if (!more.ok()) return more.status();
+      // The rest comes again, with iterations in between.
+      while (batch.events_size() > 0 && batch.events().rbegin()->revision() > thinned) {
+        batch.mutable_events()->RemoveLast();
+      }
+      Deliver(*watch, batch);
+      if (!*more) break;
+    }
+    cursor_ = thinned;
+    return absl::OkStatus();
   }
 
   void Deliver(const client::JobWatch& watch, const v1::WatchJobResponse& batch) {

@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import re
 import sqlite3
 import struct
 import subprocess
@@ -190,3 +191,18 @@ def test_new_data_in_a_new_file_do_not_concern_the_run(daemon, client, mapped):
     client.wait_for_iteration(job, 1)
     write_npy(path, 2, 2)
     assert client.wait_until_final(job).state == event_pb2.SUCCEEDED
+
+
+def test_a_thinned_job_is_watched_without_its_old_iterations(client, folder, descent):
+    spec = specs.linear_regression(folder, iterations=60_000, retention={"max_bytes": str(1 << 20)})
+    job = client.create(spec, job_id="a").name
+    head = client.wait_until_final(job).head_revision
+    shown = descent("watch", "a", "--json")
+    assert shown.returncode == 0, shown.stderr
+    said = re.search(
+        r"iterations up to revision (\d+) have been thinned, and are left out", shown.stderr
+    )
+    thinned = int(said.group(1))
+    revisions = [int(json.loads(line)["revision"]) for line in shown.stdout.splitlines()]
+    assert revisions[0] == 1 and revisions == sorted(set(revisions))
+    assert [r for r in revisions if r > thinned] == list(range(thinned + 1, head + 1))
