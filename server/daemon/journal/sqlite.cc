@@ -2,8 +2,10 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,16 +42,40 @@ absl::Status CheckFiles(const std::string& path) {
   return absl::OkStatus();
 }
 
+// True if a database can be read alone as what nobody changes: in a folder that can't be written (a
+// snapshot, a backup) SQLite has no place for the log's index, and without a log it needs none.
+bool IsImmutable(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  struct stat log{};
+  return ::access(folder.empty() ? "." : folder.c_str(), W_OK) != 0 &&
+         (::stat((path + "-wal").c_str(), &log) != 0 || log.st_size == 0);
+}
+
+// Gives the URI of a database that nobody changes.
+std::string ImmutableUri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      absl::StrAppend(&uri, "%", absl::Hex(c, absl::kZeroPad2));
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& path, Mode mode,
                                                              const std::string& vfs) {
   if (absl::Status status = CheckFiles(path); !status.ok()) return status;
   sqlite3* db = nullptr;
-  const int flags =
-      SQLITE_OPEN_NOMUTEX | (mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                                      : SQLITE_OPEN_READONLY);
-  const int rc = sqlite3_open_v2(path.c_str(), &db, flags, vfs.empty() ? nullptr : vfs.c_str());
+  const bool immutable = mode == Mode::kReadOnly && IsImmutable(path);
+  const int flags = SQLITE_OPEN_NOMUTEX | (immutable ? SQLITE_OPEN_URI : 0) |
+                    (mode == Mode::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                              : SQLITE_OPEN_READONLY);
+  const std::string name = immutable ? ImmutableUri(path) : path;
+  const int rc = sqlite3_open_v2(name.c_str(), &db, flags, vfs.empty() ? nullptr : vfs.c_str());
   if (db == nullptr) return absl::ResourceExhaustedError("no memory to open a database");
   std::unique_ptr<Connection> connection(new Connection(db, path));
   if (rc != SQLITE_OK) return connection->Error("cannot be opened");

@@ -666,6 +666,20 @@ TEST_F(DamageTest, AVersionToComeIsSaidAlikeByDaemonAndCheck) {
               HasSubstr(std::string(checked.message())));
 }
 
+TEST_F(DamageTest, ACopyThatCannotBeWrittenIsChecked) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  CreateLong("a");
+  Close();
+  const std::filesystem::path copy = folder_.File("copy 100%?");
+  std::filesystem::create_directory(copy);
+  std::filesystem::copy(path_, copy / "descent.db");
+  std::filesystem::permissions(copy, std::filesystem::perms(0500));
+  const absl::StatusOr<StoreReport> report = CheckStore((copy / "descent.db").string());
+  std::filesystem::permissions(copy, std::filesystem::perms(0700));
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_TRUE(report->whole());
+}
+
 // SQLite would wait for somebody to write to it.
 TEST_F(DamageTest, WhatIsNoFileIsSaidAlikeByDaemonAndCheck) {
   Close();
