@@ -60,11 +60,13 @@ absl::Status CheckRoomForJob(const Journal& journal) {
 }
 
 absl::Status FolderIsKept(const std::string& job_id) {
-  return MakeError(absl::StatusCode::kAlreadyExists,
-                   absl::StrCat("jobs/", job_id,
-                                " has a folder that may be that of a job whose name the store has "
-                                "lost; choose another job_id, or leave it out"),
-                   reason::kJobExists);
+  return MakeError(
+      absl::StatusCode::kAlreadyExists,
+      absl::StrCat("jobs/", job_id,
+                   " has a folder that may be that of a job whose name the store has "
+                   "lost; choose another job_id, or leave it out. (When the jobs that lost theirs "
+                   "are deleted, the next start of descentd moves it to orphans/.)"),
+      reason::kJobExists);
 }
 
 // True if a job may have come of this request: what the request says is what the job has. (The
