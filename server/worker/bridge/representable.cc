@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -22,25 +23,23 @@ using google::protobuf::Message;
 constexpr double kGreatest = std::numeric_limits<float>::max();
 constexpr double kLeast = std::numeric_limits<float>::denorm_min();
 
-void Check(const std::string& field, double value, bool may_vanish, const std::string& dtype,
+using Dtype = api::Execution::Dtype;
+
+void Check(const std::string& field, double value, bool may_vanish, Dtype dtype,
            Violations* violations) {
   const double size = std::abs(value);
-  if (size > kGreatest && std::isfinite(value)) {
-    violations->Add(field,
-                    absl::StrFormat("%g is too large for %s, which holds numbers up to %.3g; "
-                                    "execution.dtype FLOAT64 holds more.",
-                                    value, dtype, kGreatest),
-                    reason::kOutOfRange);
+  if (const std::optional<std::string> sentence = TooLarge(value, dtype)) {
+    violations->Add(field, *sentence, reason::kOutOfRange);
   } else if (size < kLeast && size > 0 && !may_vanish) {
     violations->Add(field,
                     absl::StrFormat("%g is zero in %s, whose least number is %.2g; "
                                     "execution.dtype FLOAT64 holds less.",
-                                    value, dtype, kLeast),
+                                    value, api::Execution::Dtype_Name(dtype), kLeast),
                     reason::kOutOfRange);
   }
 }
 
-void CheckFields(const std::string& path, const Message& message, const std::string& dtype,
+void CheckFields(const std::string& path, const Message& message, Dtype dtype,
                  Violations* violations) {
   const google::protobuf::Descriptor& type = *message.GetDescriptor();
   const google::protobuf::Reflection& reflection = *message.GetReflection();
@@ -63,9 +62,17 @@ void CheckFields(const std::string& path, const Message& message, const std::str
 
 }  // namespace
 
+std::optional<std::string> TooLarge(double value, Dtype dtype) {
+  if (dtype == api::Execution::FLOAT64 || !std::isfinite(value)) return std::nullopt;
+  if (std::abs(value) <= kGreatest) return std::nullopt;
+  return absl::StrFormat(
+      "%g is too large for %s, which holds numbers up to %.3g; execution.dtype FLOAT64 holds more.",
+      value, api::Execution::Dtype_Name(dtype), kGreatest);
+}
+
 void CheckRepresentable(const api::Spec& spec, Violations* violations) {
-  if (spec.execution().dtype() == api::Execution::FLOAT64) return;
-  const std::string dtype = api::Execution::Dtype_Name(spec.execution().dtype());
+  const Dtype dtype = spec.execution().dtype();
+  if (dtype == api::Execution::FLOAT64) return;
   const auto check = [&](const std::string& field, const Message& message) {
     ForEachMessage(field, message, [&](const std::string& path, const Message& part) {
       CheckFields(path, part, dtype, violations);

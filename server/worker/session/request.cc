@@ -10,6 +10,7 @@
 #include "core/text/utf8.h"
 #include "proto/rules/dial_path.h"
 #include "proto/rules/reasons.h"
+#include "server/worker/bridge/representable.h"
 
 namespace descent::worker {
 namespace {
@@ -54,7 +55,10 @@ Refusal NotOneDial(const std::string& path, const std::vector<std::string>& dial
 
 class Applier {
  public:
-  Applier(DialBoard* dials, bool paused) : dials_(dials) { effect_.paused = paused; }
+  Applier(DialBoard* dials, bool paused, std::optional<api::Execution::Dtype> dtype)
+      : dials_(dials), dtype_(dtype) {
+    effect_.paused = paused;
+  }
 
   std::optional<Refusal> Apply(const api::Command& command, const std::string& field) {
     switch (command.kind_case()) {
@@ -125,6 +129,11 @@ class Applier {
     if (!turn.ok()) {
       return Refusal{kInvalidArgument, Sentence(turn.status()), reason::kOutOfRange, number_field};
     }
+    if (dtype_) {
+      if (std::optional<std::string> sentence = TooLarge(turn->new_value, *dtype_)) {
+        return Refusal{kInvalidArgument, *std::move(sentence), reason::kOutOfRange, number_field};
+      }
+    }
     api::Change& change = effect_.changes.emplace_back();
     change.set_path(paths[dial]);
     change.set_old_value(turn->old_value);
@@ -134,19 +143,21 @@ class Applier {
   }
 
   DialBoard* const dials_;
+  const std::optional<api::Execution::Dtype> dtype_;
   Effect effect_;
 };
 
 }  // namespace
 
 std::variant<Effect, Refusal> ApplyCommands(const api::CommandAccepted& request, bool paused,
+                                            std::optional<api::Execution::Dtype> dtype,
                                             DialBoard* dials) {
   if (request.commands().empty()) {
     return Refusal{kInvalidArgument, "Give at least one command.", reason::kMissingField,
                    "commands"};
   }
   const DialBoard::States before = dials->Save();
-  Applier applier(dials, paused);
+  Applier applier(dials, paused, dtype);
   for (int i = 0; i < request.commands_size(); ++i) {
     std::optional<Refusal> refusal =
         applier.Apply(request.commands(i), absl::StrCat("commands[", i, "]"));

@@ -3,12 +3,14 @@
 #ifndef DESCENT_SERVER_WORKER_SESSION_REQUEST_H_
 #define DESCENT_SERVER_WORKER_SESSION_REQUEST_H_
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "core/train/dial_board.h"
 #include "descent/v1/event.pb.h"
+#include "descent/v1/spec.pb.h"
 
 namespace descent::worker {
 
@@ -30,9 +32,12 @@ struct Effect {
   int checkpoint = 0;
 };
 
-// Applies the commands in order, beginning with `paused`. A Refusal has changed nothing.
+// Applies the commands in order, beginning with `paused`. No dial is turned to a number that is
+// infinite in `dtype`, if that is given. A Refusal has changed nothing.
 std::variant<Effect, Refusal> ApplyCommands(const ::descent::v1::CommandAccepted& request,
-                                            bool paused, DialBoard* dials);
+                                            bool paused,
+                                            std::optional<::descent::v1::Execution::Dtype> dtype,
+                                            DialBoard* dials);
 
 }  // namespace descent::worker
 

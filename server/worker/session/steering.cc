@@ -100,7 +100,7 @@ void Steering::ApplyScript() {
   while (next_scripted_ < start_.script_size() &&
          start_.script(next_scripted_).iteration() == iteration_) {
     const v1::Scripted& scripted = start_.script(next_scripted_++);
-    Apply(scripted.request(),
+    Apply(scripted.request(), /*scripted=*/true,
           scripted.has_reapplied_from() ? std::optional(scripted.reapplied_from()) : std::nullopt);
     if (stop_) break;
   }
@@ -140,7 +140,7 @@ void Steering::ApplyDue() {
     } else if (timed && request.at_iteration() > iteration_) {
       waiting_.PutBack(std::move(request));
     } else {
-      Apply(request, std::nullopt);
+      Apply(request, /*scripted=*/false, std::nullopt);
     }
   }
   if (!stop_) return;
@@ -159,12 +159,14 @@ void Steering::RejectAll(const std::string& why) {
   }
 }
 
-void Steering::Apply(const Request& request, std::optional<int64_t> reapplied_from) {
+void Steering::Apply(const Request& request, bool scripted, std::optional<int64_t> reapplied_from) {
   run_.checkpointer->Snapshot();
   const api::JobState before = state();
   DialBoard& board = run_.trainer->dials();
   const DialBoard::States dials = board.Save();
-  std::variant<Effect, Refusal> result = ApplyCommands(request, paused_, &board);
+  std::variant<Effect, Refusal> result = ApplyCommands(
+      request, paused_, scripted ? std::nullopt : std::optional(start_.spec().execution().dtype()),
+      &board);
   if (const auto* refusal = std::get_if<Refusal>(&result)) return Reject(request, *refusal);
   Effect& effect = std::get<Effect>(result);
 

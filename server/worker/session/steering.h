@@ -76,7 +76,8 @@ class Steering {
   void RejectAll(const std::string& why);
   void ApplyScript();
   void ApplyDue();
-  void Apply(const Request& request, std::optional<int64_t> reapplied_from);
+  // One of the script was taken once, and is taken again whatever is refused today.
+  void Apply(const Request& request, bool scripted, std::optional<int64_t> reapplied_from);
   void Reject(const Request& request, const Refusal& refusal);
   void RejectStopped(const Request& request);
   void Announce();
