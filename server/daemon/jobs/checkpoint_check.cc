@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<CheckpointRecord>> KeptNow(const std::string& databas
       database, job.number, {v1::CREATED, v1::CHECKPOINT_SAVED}, [&](const v1::Event& event) {
         if (event.has_created()) keep = KeptCheckpoints(event.created().spec().checkpoints());
         shelf.Apply(event);
-        shelf.TakeSurplus(keep, "");
+        shelf.TakeSurplus(keep, "", event.revision());
       });
   if (!read.ok() && !absl::IsNotFound(read)) return read;
   return read.ok() ? shelf.records() : std::vector<CheckpointRecord>();

@@ -83,11 +83,16 @@ absl::StatusOr<CheckpointRecord> CheckpointShelf::Choose(const std::string& give
       reason::kCheckpointNotFound);
 }
 
-std::vector<std::string> CheckpointShelf::TakeSurplus(int64_t keep, const std::string& needed) {
+std::vector<std::string> CheckpointShelf::TakeSurplus(int64_t keep, const std::string& needed,
+                                                      int64_t durable_revision) {
   std::vector<std::string> names;
-  for (int64_t i = 0; i + keep < static_cast<int64_t>(records_.size()); ++i) {
-    const std::string& name = records_[static_cast<size_t>(i)].name;
-    if (name != needed && held_.count(name) == 0) names.push_back(name);
+  int64_t newer = std::ranges::count_if(records_, [&](const CheckpointRecord& record) {
+    return record.revision <= durable_revision;
+  });
+  for (const CheckpointRecord& record : records_) {
+    if (record.revision > durable_revision) continue;
+    if (--newer < keep) break;
+    if (record.name != needed && held_.count(record.name) == 0) names.push_back(record.name);
   }
   for (const std::string& name : names) Forget(name);
   return names;

@@ -56,9 +56,11 @@ class CheckpointShelf {
   void Hold(const std::string& name) { held_.insert(name); }
   void Release(const std::string& name) { held_.erase(held_.find(name)); }
 
-  // Takes those off the shelf that newer ones push out, all but the `keep` newest, and gives their
-  // names. What somebody reads stays, and so does `needed` (empty: none).
-  std::vector<std::string> TakeSurplus(int64_t keep, const std::string& needed);
+  // Takes those off the shelf that newer ones push out, all but the `keep` newest of those that are
+  // durable, and gives their names. One that is not durable yet pushes none out: a daemon that is
+  // killed now would have neither. What somebody reads stays, and so does `needed` (empty: none).
+  std::vector<std::string> TakeSurplus(int64_t keep, const std::string& needed,
+                                       int64_t durable_revision);
   // Forgets the record of this name, if there is one: its file is gone.
   void Forget(const std::string& name);
   // Forgets all of them. Those who read one may still Release it.

@@ -301,7 +301,8 @@ int64_t Job::KeptOf(const JobFold& fold) {
 void Job::DeleteOldCheckpoints() {
   // A rewind starts at the base, whose file must stay.
   const std::string needed = attempt_.is_recomputing() ? attempt_.base().checkpoint : "";
-  std::vector<std::string> names = shelf_.TakeSurplus(KeptOf(present()), needed);
+  std::vector<std::string> names =
+      shelf_.TakeSurplus(KeptOf(present()), needed, journal_->head_revision());
   if (names.empty()) return;
   environment_.files->Post(
       [folder = Folder(), names = std::move(names)] { RemoveCheckpoints(folder, names); });

@@ -115,14 +115,24 @@ TEST_F(CheckpointShelfTest, OneThatIsAnnouncedAgainIsTheSameByItsDigest) {
 TEST_F(CheckpointShelfTest, NewerOnesPushOutWhatNobodyNeeds) {
   for (const int64_t k : {1, 2, 3, 4, 5}) Save(0, k);
   shelf_.Hold("0-1");
-  EXPECT_THAT(shelf_.TakeSurplus(2, /*needed=*/"0-2"), ElementsAre("0-3"));
+  EXPECT_THAT(shelf_.TakeSurplus(2, /*needed=*/"0-2", revision_), ElementsAre("0-3"));
   EXPECT_THAT(Names(shelf_.records()), ElementsAre("0-1", "0-2", "0-4", "0-5"));
   shelf_.Hold("0-1");
   shelf_.Release("0-1");
-  EXPECT_THAT(shelf_.TakeSurplus(2, ""), ElementsAre("0-2"));  // somebody still reads 0-1
+  EXPECT_THAT(shelf_.TakeSurplus(2, "", revision_),
+              ElementsAre("0-2"));  // somebody still reads 0-1
   shelf_.Release("0-1");
-  EXPECT_THAT(shelf_.TakeSurplus(2, ""), ElementsAre("0-1"));
-  EXPECT_THAT(shelf_.TakeSurplus(2, ""), IsEmpty());
+  EXPECT_THAT(shelf_.TakeSurplus(2, "", revision_), ElementsAre("0-1"));
+  EXPECT_THAT(shelf_.TakeSurplus(2, "", revision_), IsEmpty());
+}
+
+// A daemon killed before the newest are durable starts from the one before.
+TEST_F(CheckpointShelfTest, WhatIsNotDurablePushesNothingOut) {
+  for (const int64_t k : {1, 2, 3, 4}) Save(0, k);
+  EXPECT_THAT(shelf_.TakeSurplus(1, "", /*durable_revision=*/1), IsEmpty());
+  EXPECT_THAT(shelf_.TakeSurplus(1, "", /*durable_revision=*/2), ElementsAre("0-1"));
+  EXPECT_EQ(shelf_.Choose("", lineage_, /*durable_revision=*/2)->name, "0-2");
+  EXPECT_THAT(shelf_.TakeSurplus(1, "", /*durable_revision=*/4), ElementsAre("0-2", "0-3"));
 }
 
 TEST_F(CheckpointShelfTest, TheNewestWhoseFileIsThereIsTaken) {
