@@ -346,9 +346,11 @@ TEST_F(FinishedTest, TheirSpecsAreNotInMemory) {
   EXPECT_GT(whole, 1 << 20);
   const int64_t before = Allocated();
   for (int i = 0; i < kJobs; ++i) Finish(absl::StrCat("a", i), kGroups);
-  // Besides the cache there are the journals' tails, for a minute: a quarter of a job each.
+  // Besides the cache there are the journals' tails, for a minute: half of a job each.
+  // SpaceUsedLong knows nothing of what each allocation costs besides: half as much again, for
+  // small ones.
   const int64_t ended = Allocated() - before;
-  EXPECT_LT(ended, cache_bytes_ + kJobs * whole / 2);
+  EXPECT_LT(ended, (cache_bytes_ + kJobs * whole / 2) * 3 / 2);
   StopDaemon();
   const int64_t stopped = Allocated();
   Restart(/*cache_bytes=*/0);
