@@ -4,19 +4,14 @@ The sources that are fuzzed are compiled anew, with their branches counted, whic
 libFuzzer; everything else is linked as it is. One action a source, so that Bazel caches them.
 """
 
+load("//tests:cc_actions.bzl", "include_flags", "linked", "merged_context")
+
 _FLAGS = ["-std=c++20", "-O1", "-g1", "-fno-omit-frame-pointer", "-fsanitize=fuzzer,address", "-w"]
 
 def _fuzz_binary(ctx):
-    context = cc_common.merge_cc_infos(
-        direct_cc_infos = [d[CcInfo] for d in ctx.attr.deps],
-    ).compilation_context
+    context = merged_context(ctx.attr.deps)
     flags = _FLAGS + ["-D" + d for d in context.defines.to_list()]
-    for include in context.quote_includes.to_list():
-        flags += ["-iquote", include]
-    for include in context.includes.to_list():
-        flags += ["-I", include]
-    for include in context.system_includes.to_list():
-        flags += ["-isystem", include]
+    flags += include_flags(context)
 
     objects = []
     for source in ctx.files.srcs:
@@ -36,25 +31,14 @@ def _fuzz_binary(ctx):
         )
         objects.append(object)
 
-    # What the objects define is not taken from the libraries: an archive's member is only linked if
-    # something of it is missing.
-    archives = []
-    options = []
-    for dep in ctx.attr.deps:
-        for input in dep[CcInfo].linking_context.linker_inputs.to_list():
-            options += input.user_link_flags
-            for library in input.libraries:
-                archive = library.pic_static_library or library.static_library
-                if archive and archive not in archives:
-                    archives.append(archive)
+    libraries = linked(ctx.attr.deps)
     binary = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.run(
         executable = "/usr/bin/clang++-19",
         arguments = ["-fsanitize=fuzzer,address", "-o", binary.path] +
                     [o.path for o in objects] +
-                    ["-Wl,--start-group"] + [a.path for a in archives] + ["-Wl,--end-group"] +
-                    options,
-        inputs = objects + archives,
+                    libraries.flags,
+        inputs = objects + libraries.archives,
         outputs = [binary],
         mnemonic = "FuzzLink",
         execution_requirements = {"no-sandbox": "1"},

@@ -8,6 +8,8 @@ The sources of a target are read as one: most of the time goes into the headers 
 Clang's own warnings come with it, among them -Wthread-safety, which checks ABSL_GUARDED_BY.
 """
 
+load("//tests:cc_actions.bzl", "include_flags")
+
 _SOURCES = ["cc", "cpp"]
 
 _FLAGS = [
@@ -41,12 +43,7 @@ def _clang_tidy(target, ctx):
 
     flags = _FLAGS + ["-D" + d for d in context.defines.to_list() + getattr(attributes, "local_defines", [])]
     flags += [c for c in getattr(attributes, "copts", []) if c.startswith("-D")]
-    for include in context.quote_includes.to_list():
-        flags += ["-iquote", include]
-    for include in context.includes.to_list():
-        flags += ["-I", include]
-    for include in context.system_includes.to_list():
-        flags += ["-isystem", include]
+    flags += include_flags(context)
 
     report = ctx.actions.declare_file(target.label.name + ".tidy")
     ctx.actions.run(

@@ -5,6 +5,8 @@ copy; what the copy holds is compiled, and everything else is linked as it is. O
 caches them: a change of the page compiles the lists again and not the bridge, unless it is one of a message.
 """
 
+load("//tests:cc_actions.bzl", "include_flags", "linked", "merged_context")
+
 # Nobody waits for what it computes, but everybody for the compiler.
 _FLAGS = ["-std=c++20", "-O0", "-fPIC", "-w"]
 
@@ -39,17 +41,10 @@ def _recipe_test(ctx):
     )
 
     # The copy comes first: its files stand for those of the same names.
-    context = cc_common.merge_cc_infos(
-        direct_cc_infos = [d[CcInfo] for d in ctx.attr.deps],
-    ).compilation_context
+    context = merged_context(ctx.attr.deps)
     flags = _FLAGS + ["-D" + d for d in context.defines.to_list()]
     flags += ["-iquote", root, "-isystem", messages_root]
-    for include in context.quote_includes.to_list():
-        flags += ["-iquote", include]
-    for include in context.includes.to_list():
-        flags += ["-I", include]
-    for include in context.system_includes.to_list():
-        flags += ["-isystem", include]
+    flags += include_flags(context)
 
     # What all of them read first is compiled once, as deploy/precompiled does it: here the messages are others.
     first = ctx.actions.declare_file(ctx.label.name + ".first.h")
@@ -89,24 +84,13 @@ def _recipe_test(ctx):
         )
         objects.append(object)
 
-    # What the objects define is not taken from the libraries: an archive's member is only linked if
-    # something of it is missing.
-    archives = []
-    options = []
-    for dep in ctx.attr.deps:
-        for input in dep[CcInfo].linking_context.linker_inputs.to_list():
-            options += input.user_link_flags
-            for library in input.libraries:
-                archive = library.pic_static_library or library.static_library
-                if archive and archive not in archives:
-                    archives.append(archive)
+    libraries = linked(ctx.attr.deps)
     binary = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.run(
         executable = "/usr/bin/g++",
         arguments = ["-o", binary.path] + [o.path for o in objects] +
-                    ["-Wl,--start-group"] + [a.path for a in archives] + ["-Wl,--end-group"] +
-                    options,
-        inputs = objects + archives,
+                    libraries.flags,
+        inputs = objects + libraries.archives,
         outputs = [binary],
         mnemonic = "FollowedLink",
         execution_requirements = {"no-sandbox": "1"},
