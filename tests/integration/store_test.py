@@ -25,6 +25,11 @@ def check(daemon, *flags: str) -> subprocess.CompletedProcess:
     )
 
 
+def run_descentd(*arguments) -> subprocess.CompletedProcess:
+    line = [str(programs.descentd()), *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=60)
+
+
 def finished_job(client, folder, job_id: str) -> str:
     job = client.create(specs.linear_regression(folder, iterations=2000), job_id=job_id).name
     client.wait_until_final(job)
@@ -206,3 +211,64 @@ def test_a_thinned_job_is_watched_without_its_old_iterations(client, folder, des
     revisions = [int(json.loads(line)["revision"]) for line in shown.stdout.splitlines()]
     assert revisions[0] == 1 and revisions == sorted(set(revisions))
     assert [r for r in revisions if r > thinned] == list(range(thinned + 1, head + 1))
+
+
+def test_a_store_is_backed_up_while_it_runs_and_goes_on_where_it_is_restored(
+    start_daemon, connect, folder
+):
+    daemon = start_daemon()
+    client = connect(daemon.grpc)
+    finished_job(client, folder, "a")
+    spec = specs.classifier(folder, iterations=10**9, hidden=24, step_size=0.002)
+    spec.checkpoints.every_iterations = 200  # they come and go all the time
+    spec.checkpoints.keep = 1
+    job = client.create(spec, job_id="b").name
+    client.wait_for_iteration(job, 1000)
+    client.set(job, "step_size", 0.001, request_id="dial")
+    for number in range(5):
+        made = run_descentd("backup", folder / f"b{number}", "--data_dir", daemon.data_dir)
+        assert made.returncode == 0, made.stdout + made.stderr
+        assert made.stdout.startswith("2 jobs, all whole\n")
+    head = client.get(job).last_iteration.index
+    client.wait_for_iteration(job, head + 1000)  # nobody was held up
+    assert not list(daemon.data_dir.glob("backup-*"))
+
+    report = run_descentd("restore", folder / "b4", "--data_dir", folder / "r", "--json")
+    assert report.returncode == 0, report.stdout + report.stderr
+    found = json.loads(report.stdout)
+    assert found["whole"] and found["folder"] == str(folder / "r") and found["checkpoints"] >= 2
+    again = run_descentd("restore", folder / "b4", "--data_dir", folder / "r")
+    assert again.returncode == 2 and "is not empty" in again.stderr
+    worker = client.worker_pid(job)
+
+    restored = start_daemon("--worker_lease", "1", data_dir=folder / "r")
+    other = connect(restored.grpc)
+    assert len(other.history("jobs/a")) == client.get("jobs/a").head_revision
+    revision = other.get(job).head_revision
+    other.wait_for_iteration(job, other.get(job).last_iteration.index + 1000, revision)
+    # What was asked for before the backup has the same answer there.
+    answer = other.set(job, "step_size", 0.001, request_id="dial")
+    assert answer == client.set(job, "step_size", 0.001, request_id="dial")
+    events = other.history(job)
+    assert [e.revision for e in events] == list(range(1, len(events) + 1))
+    # The worker of the store that was copied is still that one's.
+    assert client.worker_pid(job) == worker
+    client.wait_for_iteration(job, client.get(job).last_iteration.index + 1000)
+    other.stop(job)
+    client.stop(job)
+
+
+def test_what_is_no_backup_is_not_restored(daemon, folder):
+    (folder / "x").mkdir()
+    none = run_descentd("restore", folder / "x", "--data_dir", folder / "r")
+    assert none.returncode == 2
+    assert f"{folder / 'x'} is no backup of `descentd backup`" in none.stderr
+    nothing = run_descentd("backup", folder / "y", "--data_dir", folder / "x")
+    assert nothing.returncode == 2 and "There is no store in" in nothing.stderr
+    assert not (folder / "y").exists()
+    into = run_descentd("backup", daemon.data_dir, "--data_dir", daemon.data_dir)
+    assert into.returncode == 2 and "is not empty" in into.stderr
+    # A folder that a daemon serves is nothing to restore into.
+    run_descentd("backup", folder / "b", "--data_dir", daemon.data_dir)
+    over = run_descentd("restore", folder / "b", "--data_dir", daemon.data_dir)
+    assert over.returncode == 2 and "is not empty" in over.stderr

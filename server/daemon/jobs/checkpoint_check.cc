@@ -7,9 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "descent/v1/event.pb.h"
 #include "proto/rules/names.h"
-#include "server/daemon/jobs/checkpoint_shelf.h"
 
 namespace descent::daemon {
 namespace {
@@ -17,19 +15,25 @@ namespace {
 // Gives the checkpoints that the journal keeps now; none if the job has been deleted.
 absl::StatusOr<std::vector<CheckpointRecord>> KeptNow(const std::string& database,
                                                       const StoreReport::Job& job) {
-  CheckpointShelf shelf(rules::JobName(job.job_id));
-  int64_t keep = KeptCheckpoints({});
-  const absl::Status read = ReadStoredEvents(
-      database, job.number, {v1::CREATED, v1::CHECKPOINT_SAVED}, [&](const v1::Event& event) {
-        if (event.has_created()) keep = KeptCheckpoints(event.created().spec().checkpoints());
-        shelf.Apply(event);
-        shelf.TakeSurplus(keep, "", event.revision());
-      });
+  StoredShelf shelf(rules::JobName(job.job_id));
+  const absl::Status read =
+      ReadStoredEvents(database, job.number, {v1::CREATED, v1::CHECKPOINT_SAVED},
+                       [&](const v1::Event& event) { shelf.Apply(event); });
   if (!read.ok() && !absl::IsNotFound(read)) return read;
-  return read.ok() ? shelf.records() : std::vector<CheckpointRecord>();
+  return read.ok() ? shelf.kept() : std::vector<CheckpointRecord>();
 }
 
 }  // namespace
+
+void StoredShelf::Apply(const v1::Event& event) {
+  if (event.has_created()) keep_ = KeptCheckpoints(event.created().spec().checkpoints());
+  if (!event.has_checkpoint_saved()) return;
+  shelf_.Apply(event);
+  if (const CheckpointRecord* record = shelf_.Find(event.checkpoint_saved().checkpoint())) {
+    saved_[record->name] = *record;
+  }
+  shelf_.TakeSurplus(keep_, "", event.revision());
+}
 
 absl::Status CheckCheckpoints(const std::string& data_dir, const FileDigest& digest,
                               const CheckProgress& progress, StoreReport* report) {

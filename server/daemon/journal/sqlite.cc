@@ -114,6 +114,21 @@ absl::StatusOr<int64_t> Connection::QueryInt(std::string_view sql) {
   return *row ? statement->Int(0) : 0;
 }
 
+absl::Status Connection::CopyInto(Connection& destination, const CopyProgress& progress) {
+  constexpr int kPagesAtATime = 1024;
+  sqlite3_backup* backup = sqlite3_backup_init(destination.db_, "main", db_, "main");
+  if (backup == nullptr) return destination.Error("copying");
+  int rc = SQLITE_OK;
+  do {
+    rc = sqlite3_backup_step(backup, kPagesAtATime);
+    const int total = sqlite3_backup_pagecount(backup);
+    if (progress) progress(total - sqlite3_backup_remaining(backup), total);
+  } while (rc == SQLITE_OK);
+  // An error of the source is noted with the destination too.
+  rc = sqlite3_backup_finish(backup);
+  return rc == SQLITE_OK ? absl::OkStatus() : destination.Error("copying");
+}
+
 void Connection::SetBusyTimeout(int millis) { sqlite3_busy_timeout(db_, millis); }
 
 int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid(db_); }

@@ -3,6 +3,7 @@
 #define DESCENT_SERVER_DAEMON_JOURNAL_SQLITE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +36,13 @@ class Connection {
   absl::StatusOr<Statement> Prepare(std::string_view sql);
   // Gives the first column of the first row.
   absl::StatusOr<int64_t> QueryInt(std::string_view sql);
+
+  // Copies the whole database into that of `destination`, which is empty, some MiB at a time.
+  // Within a read transaction of this connection it is the database as of its beginning, whoever
+  // writes meanwhile; without one a copy begins anew whenever somebody writes. Durable on return.
+  // `progress` is called with how many pages are copied, of how many.
+  using CopyProgress = std::function<void(int64_t pages, int64_t of)>;
+  absl::Status CopyInto(Connection& destination, const CopyProgress& progress);
 
   // Sets how long a lock of another program is waited for before ABORTED.
   void SetBusyTimeout(int millis);

@@ -12,7 +12,8 @@
 namespace descent::daemon {
 
 // Starts workers that find the daemon by the unix socket `socket`. `arguments` are those of every
-// worker, besides its own. FAILED_PRECONDITION if `binary` can't be executed.
+// worker, besides its own. A worker that was started for another socket is another daemon's: it is
+// gone for this one, and never ended. FAILED_PRECONDITION if `binary` can't be executed.
 absl::StatusOr<std::unique_ptr<Launcher>> LocalLauncher(
     const std::string& binary, const std::string& socket,
     const std::vector<std::string>& arguments = {});

@@ -34,6 +34,7 @@
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/launch/launcher.h"
 #include "server/daemon/launch/local.h"
+#include "server/daemon/main/backup_commands.h"
 #include "server/daemon/main/check.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
@@ -318,6 +319,7 @@ int Main(int argc, char** argv) {
   check->add_flag("--skip_checkpoints", check_options.skip_checkpoints,
                   "Leaves out the files of checkpoints, of which every byte is read");
   check->fallthrough();  // --data_dir after it
+  const BackupCommands backups(app);
   app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
   try {
     app.parse(argc, argv);
@@ -325,6 +327,7 @@ int Main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  if (backups.parsed()) return backups.Run(flags.data_dir);
   return check->parsed() ? Check(flags.data_dir, check_options) : Serve(flags);
 }
 

@@ -116,6 +116,20 @@ TEST_F(LocalLauncherTest, EndsAProcessAndNotAnotherOfItsNumber) {
   launcher->End(*process);  // gone
 }
 
+// A store that was restored beside the one it was copied from names that one's workers.
+TEST_F(LocalLauncherTest, WorkersOfAnotherDaemonAreGoneForItAndLiveOn) {
+  auto launcher = Make("sleep 60");
+  const auto other = LocalLauncher(folder_ + "/worker", "/other");
+  ASSERT_TRUE(other.ok()) << other.status();
+  const auto process = Start(**other);
+  ASSERT_TRUE(process.ok()) << process.status();
+  EXPECT_EQ(DescribeExit(Wait(*launcher, *process)), "is gone");
+  launcher->End(*process);
+  EXPECT_EQ(::kill(static_cast<pid_t>(process->pid), 0), 0);
+  (*other)->End(*process);
+  EXPECT_EQ(DescribeExit(Wait(**other, *process)), "was killed by signal 9 (SIGKILL)");
+}
+
 TEST_F(LocalLauncherTest, WatchesProcessesThatAreNotItsChildren) {
   auto launcher = Make("true");
   const pid_t child = ::fork();
