@@ -76,7 +76,7 @@ absl::StatusOr<Moment> TakeMoment(const std::string& database, Pins& pins) {
     std::set<std::pair<std::string, std::string>> missing = Unpinned(*shelves, pins);
     const bool all_old =
         std::includes(missing_before.begin(), missing_before.end(), missing.begin(), missing.end());
-    if (all_old) return Moment{*std::move(snapshot), *std::move(shelves)};
+    if (all_old) return Moment{.snapshot = *std::move(snapshot), .shelves = *std::move(shelves)};
     missing_before = std::move(missing);
   }
   const auto& [job_id, name] = *missing_before.begin();
