@@ -325,6 +325,35 @@ TEST_F(JobsTest, ANewDaemonAdoptsTheLiveWorker) {
   EXPECT_EQ(CountApplied("a", "s1"), 1);
 }
 
+// It says neither role nor secret: the journal knows its process. An upgrade is under a running
+// job.
+TEST_F(JobsTest, AWorkerOfTheVersionBeforeFinishesUnderTheNewDaemon) {
+  auto worker = RunJob("a");
+  worker->Train(3);
+  worker->AwaitAcknowledged();
+  StopDaemon();
+  worker->Disconnect();
+  worker->Train(6);
+  worker->protocol_version = 1;
+  worker->change_hello = [](worker::v1::Hello* hello) {
+    hello->clear_role();
+    hello->clear_secret();
+    hello->clear_worker_id();
+  };
+  StartDaemon();
+  worker->Connect();
+  worker->Resend();
+  auto answer = Command(SetOf("a", "s1", 0.25));
+  ASSERT_TRUE(worker->AwaitCommand("s1"));
+  worker->Train(9);
+  ASSERT_TRUE(answer.Get().ok());
+  worker->Finish();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  AwaitState("a", v1::SUCCEEDED);
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->attempt(), 1);
+  EXPECT_EQ(Values("a"), Undisturbed(9, {{7, 0.25}}));
+}
+
 // The worker does not say again what its series are called.
 TEST_F(JobsTest, ANewDaemonTellsEachDialAsTheOldOneDid) {
   Answer<v1::Job> created = Create("a");
