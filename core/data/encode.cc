@@ -6,15 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <limits>
 #include <new>
-#include <span>
 #include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "core/data/number_type.h"
+#include "core/data/input_encoding.h"
 #include "core/data/rounding.h"
 #include "core/text/exception_text.h"
 
@@ -54,88 +51,9 @@ absl::Status CheckWhole(const at::Tensor& values, const Origin& origin, const ch
                    " are whole numbers from 0."));
 }
 
-constexpr double kPixels = 255;
-
-// Samples of 16 bits, which pictures alone have, are bytes in finer steps: 65535 is a byte's 255.
-at::ScalarType Stored(const at::Tensor& read) {
-  return read.scalar_type() == at::kUInt16 ? at::kByte : read.scalar_type();
-}
-double Steps(const at::Tensor& read) { return read.scalar_type() == at::kUInt16 ? 257 : 1; }
-
-// Gives the numbers in a type that has all operators.
-at::Tensor Computable(const at::Tensor& read) {
-  return read.scalar_type() == at::kUInt16 ? read.to(at::kInt) : read;
-}
-
 // Views the numbers as [n, …] with an example of at least one dimension.
 at::Tensor AsRows(const at::Tensor& read) {
   return (read.dim() < 2 ? read.unsqueeze(1) : read).contiguous();
-}
-
-std::vector<int64_t> ExampleShape(const at::Tensor& read) { return read.sizes().slice(1).vec(); }
-
-// Leaves out sizes of 1: [1, 28, 28] and [28, 28] hold the same numbers in the same order.
-std::vector<int64_t> Squeezed(std::vector<int64_t> shape) {
-  std::erase(shape, 1);
-  return shape;
-}
-
-// True for the same sizes in another order: [32, 32, 3] for [3, 32, 32].
-bool Permuted(const std::vector<int64_t>& a, const std::vector<int64_t>& b) {
-  const std::vector<int64_t> left = Squeezed(a);
-  const std::vector<int64_t> right = Squeezed(b);
-  return left != right && left.size() == right.size() &&
-         std::is_permutation(left.begin(), left.end(), right.begin());
-}
-
-std::string TypeName(const InputEncoding& encoding) {
-  return encoding.type_name.empty() ? NumberTypeName(*encoding.type) : encoding.type_name;
-}
-
-std::string TypeName(const Examples& examples) {
-  return examples.inputs_type.empty() ? NumberTypeName(Stored(examples.inputs))
-                                      : examples.inputs_type;
-}
-
-// Looks at floating-point numbers as doubles, a part of them at a time. NaN is no number; gives
-// nothing if all are NaN.
-std::optional<InputEncoding::Spread> SpreadOf(const at::Tensor& inputs) {
-  constexpr int64_t kAtATime = 1 << 18;
-  InputEncoding::Spread spread{.least = std::numeric_limits<double>::infinity(),
-                               .greatest = -std::numeric_limits<double>::infinity(),
-                               .whole = true};
-  const at::Tensor all = inputs.contiguous().reshape({-1});
-  for (int64_t first = 0; first < all.numel(); first += kAtATime) {
-    const at::Tensor part =
-        all.narrow(0, first, std::min(kAtATime, all.numel() - first)).to(at::kDouble);
-    for (const double x :
-         std::span(part.const_data_ptr<double>(), static_cast<size_t>(part.numel()))) {
-      if (std::isnan(x)) continue;
-      spread.least = std::min(spread.least, x);
-      spread.greatest = std::max(spread.greatest, x);
-      spread.whole = spread.whole && x == std::trunc(x);
-    }
-  }
-  if (spread.least > spread.greatest) return std::nullopt;
-  return spread;
-}
-
-// True if integers can be more of such numbers, as they are. Scaled pixels are fractions, or all 0
-// and 1, and whole pixels lie far beyond them.
-bool AreLike(const at::Tensor& integers, const InputEncoding::Spread& spread) {
-  const bool counts = spread.whole && (spread.least < -1 || spread.greatest > 1);
-  const at::Tensor numbers = Computable(integers);
-  const double steps = Steps(integers);
-  return counts || (numbers.min().item<double>() / steps >= spread.least &&
-                    numbers.max().item<double>() / steps <= spread.greatest);
-}
-
-// Gives the first row with a number that no byte is, or −1 if there is none.
-int64_t FirstRowNotBytes(const at::Tensor& values) {
-  at::Tensor bad = values.lt(0).logical_or(values.gt(kPixels));
-  if (values.is_floating_point()) bad = bad.logical_or(values.ne(values.trunc()));
-  if (!bad.any().item<bool>()) return -1;
-  return bad.reshape({values.size(0), -1}).any(1).nonzero()[0].item<int64_t>();
 }
 
 // LibTorch reports by exceptions, which must not leave this library.
@@ -192,8 +110,6 @@ void NoteCoarse(const Examples& train, const EncodeOptions& options, Dataset* da
 
 }  // namespace
 
-double DefaultDivisor(at::ScalarType type) { return type == at::kByte ? kPixels : 1; }
-
 absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions& options,
                                      Dataset* encoded) {
   if ((train.indices || options.indices) && options.normalization) {
@@ -202,22 +118,11 @@ absl::StatusOr<Encoder> Encoder::Fit(const Examples& train, const EncodeOptions&
   }
   Encoder encoder(options);
   InputEncoding& encoding = encoder.options_.encoding;
-  const at::ScalarType type = Stored(train.inputs);
-  if (encoding.type && (*encoding.type != type || encoding.shape != ExampleShape(train.inputs))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(train.inputs_origin.path(), " holds examples of ", TypeName(train), " [",
-                     absl::StrJoin(ExampleShape(train.inputs), ", "), "], not ", TypeName(encoding),
-                     " [", absl::StrJoin(encoding.shape, ", "), "] as data.encoding says."));
-  }
-  encoding.type = type;
-  encoding.type_name = TypeName(train);
-  encoding.shape = ExampleShape(train.inputs);
-  encoding.spread.reset();
-  if (!encoding.divisor) encoding.divisor = DefaultDivisor(type);
   const absl::Status learned = Guarded(train.inputs_origin.path(), [&] {
-    if (at::isFloatingType(type) && *encoding.divisor == 1 && !options.indices) {
-      encoding.spread = SpreadOf(train.inputs);
-    }
+    const bool measured = !train.indices && !options.indices;
+    absl::StatusOr<InputEncoding> own = LearnEncoding(train, options.encoding, measured);
+    if (!own.ok()) return own.status();
+    encoding = *std::move(own);
     const bool table = !train.columns.empty();
     if ((!table && !options.normalization) || options.indices) return absl::OkStatus();
     const at::Tensor inputs = Computable(AsRows(train.inputs));
@@ -267,50 +172,6 @@ absl::StatusOr<Dataset> Encoder::Encode(const Examples& examples) const {
   return dataset;
 }
 
-absl::Status Encoder::CheckEncoding(const Examples& examples) const {
-  const InputEncoding& training = options_.encoding;
-  if (!training.type) return absl::OkStatus();
-  const Origin& origin = examples.inputs_origin;
-  const at::ScalarType type = Stored(examples.inputs);
-  const std::vector<int64_t> shape = ExampleShape(examples.inputs);
-  if (Permuted(shape, training.shape)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin.path(), " holds examples of [", absl::StrJoin(shape, ", "),
-        "], but those of the training data are [", absl::StrJoin(training.shape, ", "),
-        "]: the same dimensions in another order. Save them in the order of the training data."));
-  }
-  if (type == *training.type || options_.indices) return absl::OkStatus();
-  // A one is 1 of what is divided by, or all of it: for a mask, nobody meant the former.
-  if (type == at::kBool && *training.divisor != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        origin.path(), " holds true and false, but the training inputs are ", TypeName(training),
-        ", divided by ", *training.divisor, ". Save both in the same type."));
-  }
-  if (at::isIntegralType(type, /*includeBool=*/false) && at::isFloatingType(*training.type) &&
-      *training.divisor == 1 && !(training.spread && AreLike(examples.inputs, *training.spread))) {
-    const std::string range = training.spread ? absl::StrCat(" from ", training.spread->least,
-                                                             " to ", training.spread->greatest)
-                                              : "";
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin.path(), " holds ",
-                     type == at::kByte ? std::string("unsigned bytes") : TypeName(examples),
-                     ", but the training inputs are ", TypeName(training), range,
-                     ": whether those were scaled can't be known. Save both in the same type."));
-  }
-  if (*training.type != at::kByte || *training.divisor != kPixels) return absl::OkStatus();
-  const int64_t row = FirstRowNotBytes(examples.inputs);
-  const bool scaled =
-      row < 0 && at::isFloatingType(type) && examples.inputs.max().item<double>() <= 1;
-  if (row < 0 && !scaled) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      origin.Name(std::max<int64_t>(row, 0)),
-      ": the training inputs are unsigned bytes, divided by ", "255, but these are ",
-      TypeName(examples),
-      row < 0 ? " of at most 1, as if they were divided already"
-              : " and no whole numbers from 0 to 255",
-      ". Save both in the same type, or say by data.encoding.divisor what to divide by."));
-}
-
 at::Tensor Encoder::Convert(const at::Tensor& read, bool missing) const {
   const double divisor = options_.encoding.divisor.value_or(1) * Steps(read);
   if (missing || !normalization_.offset.empty()) {
@@ -338,7 +199,7 @@ absl::Status Encoder::SetInputs(const Examples& examples, Dataset* dataset) cons
     dataset->inputs = examples.inputs.to(at::kLong).contiguous();
     return status;
   }
-  if (absl::Status status = CheckEncoding(examples); !status.ok()) return status;
+  if (absl::Status status = CheckEncoding(options_.encoding, examples); !status.ok()) return status;
   const at::Tensor rows = AsRows(examples.inputs);
   const int64_t features = rows.numel() / rows.size(0);
   // Otherwise the model says what does not fit it.

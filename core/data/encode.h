@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,32 +16,10 @@
 #include "absl/status/statusor.h"
 #include "core/data/dataset.h"
 #include "core/data/examples.h"
+#include "core/data/input_encoding.h"
 #include "core/data/normalization.h"
 
 namespace descent {
-
-// How the training inputs are stored. Inputs of another type are read by the same rule.
-struct InputEncoding {
-  // What floating-point numbers are like that nobody divides.
-  struct Spread {
-    double least = 0;
-    double greatest = 0;
-    bool whole = false;  // all of them are whole numbers
-  };
-  // Inputs are divided by this; by default by 255 if those of the training are unsigned bytes, else
-  // by 1.
-  std::optional<double> divisor = {};
-  // The type of the training inputs, if it is known.
-  std::optional<at::ScalarType> type = {};
-  std::string type_name = {};       // as their file's format calls it: `uint16`
-  std::vector<int64_t> shape = {};  // of one example; empty together with the type if not known
-  // What training inputs are like that are floating-point numbers, divided by 1: by it alone it can
-  // be told whether integers are numbers of the same kind. If it is not there, that is not known.
-  std::optional<Spread> spread = {};
-};
-
-// Gives what inputs of this type are divided by unless something else is asked for.
-double DefaultDivisor(at::ScalarType type);
 
 struct EncodeOptions {
   at::ScalarType dtype = at::kFloat;  // of the inputs, kFloat or kDouble
@@ -74,10 +51,8 @@ class Encoder {
   // Encodes. Inputs are divided as those of the training are; targets are taken as they are, or
   // left out where there are none. Errors are sentences that name the file and the row.
   // INVALID_ARGUMENT: a value is NaN or infinite or too large for the type, a class is no whole
-  // number ≥ 0; the training inputs are bytes divided by 255, and these can't be; these are
-  // integers, and the training inputs floating-point numbers that may be such integers divided by
-  // something; the dimensions of an example stand in another order. RESOURCE_EXHAUSTED if there is
-  // no memory for it.
+  // number ≥ 0; the inputs are not on the scale of the training's (CheckEncoding).
+  // RESOURCE_EXHAUSTED if there is no memory for it.
   absl::StatusOr<Dataset> Encode(const Examples& examples) const;
 
   // What was learned; empty if nothing was.
@@ -87,8 +62,6 @@ class Encoder {
   const InputEncoding& encoding() const { return options_.encoding; }
 
  private:
-  // Checks that the inputs are what those of the training are, or can be read like them.
-  absl::Status CheckEncoding(const Examples& examples) const;
   at::Tensor Convert(const at::Tensor& read, bool missing) const;
   absl::Status SetInputs(const Examples& examples, Dataset* dataset) const;
   absl::Status SetTargets(const Examples& examples, Dataset* dataset) const;

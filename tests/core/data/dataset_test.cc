@@ -202,18 +202,21 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
   EXPECT_EQ(
       Read(bytes, scaled, scaled),
       "x.npy, example 1 (counted from 0): the training inputs are unsigned bytes, divided by 255, "
-      "but these are float32 and no whole numbers from 0 to 255. Save both in the same type, or "
-      "say by data.encoding.divisor what to divide by.");
-  EXPECT_NE(Read(bytes, scaled.round(), scaled).find("as if they were divided already"),
-            std::string::npos);
+      "but these are float32 and no whole numbers from 0 to 255. Save both in the same type, on "
+      "the same scale.");
+  EXPECT_EQ(Read(bytes, scaled.round(), scaled),
+            "x.npy holds float32 from 0 to 1, but the training inputs are unsigned bytes from 0 to "
+            "255, divided by 255: whether these were scaled can't be known. Save both in the same "
+            "type, on the same scale.");
   EXPECT_NE(Read(bytes, bytes.to(at::kInt) - 1, scaled).find("no whole numbers from 0 to 255"),
             std::string::npos);
   EXPECT_NE(Read(scaled, bytes, scaled).find("Save both in the same type"), std::string::npos);
   // A mask's 1 is no 1 of 255.
   const at::Tensor mask = at::tensor({0, 1, 1}, at::kByte).view({3, 1}).to(at::kBool);
   EXPECT_EQ(Read(bytes, mask, scaled),
-            "x.npy holds true and false, but the training inputs are uint8, divided by 255. Save "
-            "both in the same type.");
+            "x.npy holds true and false, but the training inputs are unsigned bytes from 0 to 255, "
+            "divided by 255: what stands for true can't be known. Save both in the same type, on "
+            "the same scale.");
   EXPECT_EQ(Read(mask, mask, mask.to(at::kFloat)), "");
   // Integers beside floating-point numbers are more of them, or pixels beside scaled ones.
   for (const at::ScalarType type : {at::kByte, at::kShort, at::kInt, at::kLong}) {
@@ -229,8 +232,8 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
   }
   EXPECT_EQ(
       Read(scaled, bytes.to(at::kLong), scaled),
-      "x.npy holds int64, but the training inputs are float32 from 0 to 1: whether those were "
-      "scaled can't be known. Save both in the same type.");
+      "x.npy holds int64 from 0 to 255, but the training inputs are float32 from 0 to 1: whether "
+      "those were scaled can't be known. Save both in the same type, on the same scale.");
   Examples wide = Numbers(bytes.to(at::kInt));
   wide.inputs_type = "uint16";
   Dataset data;
@@ -241,14 +244,63 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
                 .Encode(wide)
                 .status()
                 .message(),
-            "x.npy holds uint16, but the training inputs are float32: whether those were scaled "
-            "can't be known. Save both in the same type.");
+            "x.npy holds uint16 from 0 to 255, but the training inputs are float32: whether those "
+            "were scaled can't be known. Save both in the same type, on the same scale.");
   // By what is known of the training data alone.
   const absl::StatusOr<Dataset> alone =
       Encoder({.encoding = {.divisor = 255, .type = at::kByte, .shape = {1}}})
           .Encode(Numbers(bytes.to(at::kLong)));
   ASSERT_TRUE(alone.ok()) << alone.status();
   EXPECT_TRUE(at::equal(alone->inputs, scaled));
+}
+
+// Both are divided by the same, so that no divisor makes numbers on two scales one.
+TEST_F(DatasetTest, NoDivisorMakesTwoScalesOne) {
+  const at::Tensor bytes = at::tensor({0, 51, 255}, at::kByte).view({3, 1});
+  const at::Tensor scaled = at::tensor({0.f, 0.2f, 1.f}).view({3, 1});
+  const at::Tensor mask = at::tensor({0, 1, 1}, at::kByte).view({3, 1});
+  const at::Tensor truths = mask.to(at::kBool);
+  for (const double divisor : {1., 51., 255.}) {
+    const EncodeOptions options = {.encoding = {.divisor = divisor}};
+    const auto refused = [&](const at::Tensor& train, const at::Tensor& other) {
+      return Read(train, other, train, options)
+          .ends_with(" Save both in the same type, on the same scale.");
+    };
+    for (const at::ScalarType type : {at::kByte, at::kShort, at::kInt, at::kLong}) {
+      const at::Tensor pixels = bytes.to(type);
+      for (const at::ScalarType fraction : {at::kHalf, at::kFloat, at::kDouble}) {
+        const at::Tensor fractions = scaled.to(fraction);
+        EXPECT_TRUE(refused(pixels, fractions)) << type << fraction << divisor;
+        EXPECT_TRUE(refused(fractions, pixels)) << type << fraction << divisor;
+        EXPECT_TRUE(refused(pixels, mask.to(fraction))) << type << fraction << divisor;
+        EXPECT_TRUE(refused(pixels, fractions.sub(0.3).mul(4))) << type << fraction << divisor;
+      }
+      EXPECT_TRUE(refused(pixels, truths)) << type << divisor;
+      EXPECT_TRUE(refused(truths, pixels)) << type << divisor;
+      EXPECT_TRUE(type == at::kByte || refused(mask, pixels)) << type << divisor;
+      // What is on one scale comes out the same.
+      const at::Tensor one = mask.to(at::kDouble).div(divisor).to(at::kFloat);
+      for (const at::ScalarType other : {at::kBool, at::kByte, at::kLong, at::kHalf, at::kDouble}) {
+        EXPECT_EQ(Read(mask.to(type), mask.to(other), one, options), "") << type << other;
+        EXPECT_EQ(Read(mask.to(other), mask.to(type), one, options), "") << type << other;
+      }
+    }
+    EXPECT_TRUE(refused(bytes.to(at::kFloat), truths)) << divisor;
+    EXPECT_TRUE(refused(truths, bytes.to(at::kFloat))) << divisor;
+  }
+  // Measures that aren't whole beside whole ones, within their range.
+  const at::Tensor lengths = at::tensor({140, 160, 200}, at::kLong).view({3, 1});
+  const at::Tensor finer = at::tensor({172.5f, 199.f}).view({2, 1});
+  EXPECT_EQ(Read(lengths, finer, finer), "");
+  EXPECT_NE(Read(lengths, finer / 100, finer).find("whether these were scaled can't be known"),
+            std::string::npos);
+  // All that is known of a job of before is its type.
+  const auto alone = [](at::ScalarType type, const at::Tensor& other) {
+    const InputEncoding known = {.divisor = DefaultDivisor(type), .type = type, .shape = {1}};
+    return Encoder({.encoding = known}).Encode(Numbers(other)).ok();
+  };
+  EXPECT_TRUE(alone(at::kLong, bytes) && alone(at::kLong, finer));
+  EXPECT_FALSE(alone(at::kLong, scaled) || alone(at::kByte, scaled) || alone(at::kFloat, bytes));
 }
 
 TEST_F(DatasetTest, DimensionsInAnotherOrderAreRefused) {

@@ -183,9 +183,11 @@ TEST_F(DataSpecTest, TheEncodingIsResolvedAndAppliedToTheTestData) {
   EXPECT_EQ(Load(again), "");
   EXPECT_EQ(data_.train.inputs.const_data_ptr(), first);
   EXPECT_EQ(load("train " + source(shorts) + "test " + source(bytes)), 51);
-  // Of floating-point numbers, what tells whether integers are more of them: 0.5 and 1.
+  // What tells whether numbers of another type are on the same scale.
+  EXPECT_EQ(resolved_.encoding().least(), 51);
+  EXPECT_EQ(resolved_.encoding().greatest(), 255);
+  EXPECT_TRUE(resolved_.encoding().whole());
   const std::string floats = idx("xf", 13, std::string("\x3f\0\0\0\x3f\x80\0\0", 8), 4);
-  EXPECT_FALSE(resolved_.encoding().has_whole());
   EXPECT_EQ(load("train " + source(floats) + "test " + source(floats)), 0.5f);
   EXPECT_EQ(resolved_.encoding().least(), 0.5);
   EXPECT_EQ(resolved_.encoding().greatest(), 1);
@@ -195,8 +197,12 @@ TEST_F(DataSpecTest, TheEncodingIsResolvedAndAppliedToTheTestData) {
   const InputEncoding known = ToEncodeOptions(again).encoding;
   ASSERT_TRUE(known.spread.has_value());
   EXPECT_EQ(known.spread->greatest, 1);
-  EXPECT_EQ(Load("train " + source(floats) + "test " + source(shorts)),
-            "data.test.idx.inputs INVALID_DATA");
+  for (const char* divisor : {"", "encoding { divisor: 1 }", "encoding { divisor: 255 }"}) {
+    EXPECT_EQ(Load("train " + source(floats) + "test " + source(shorts) + divisor),
+              "data.test.idx.inputs INVALID_DATA");
+    EXPECT_EQ(Load("train " + source(bytes) + "test " + source(floats) + divisor),
+              "data.test.idx.inputs INVALID_DATA");
+  }
   EXPECT_EQ(load("train " + source(bytes) + "test " + source(shorts) + "encoding { divisor: 1 }"),
             51);
   EXPECT_EQ(Load("train " + source(bytes) + "encoding { divisor: 0 }"),
