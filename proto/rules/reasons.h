@@ -22,6 +22,14 @@ inline constexpr char kUnknownField[] = "UNKNOWN_FIELD";
 inline constexpr char kUnknownName[] = "UNKNOWN_NAME";  // of nothing that the spec has
 inline constexpr char kUnsupported[] = "UNSUPPORTED";   // by this worker, or in this place
 
+// -------------------------------------------------------------------------- Of callers
+inline constexpr char kAuthOff[] = "AUTH_OFF";                 // no tokens: descentd --auth none
+inline constexpr char kNotYours[] = "NOT_YOURS";               // it is somebody else's
+inline constexpr char kRoleTooLow[] = "ROLE_TOO_LOW";          // the caller may not do such things
+inline constexpr char kTokenNotFound[] = "TOKEN_NOT_FOUND";    // for those who manage them
+inline constexpr char kTooManyTokens[] = "TOO_MANY_TOKENS";    // or sessions, or codes
+inline constexpr char kUnauthenticated[] = "UNAUTHENTICATED";  // no token, or none that is good
+
 // ------------------------------------------------------------------ Of jobs and requests
 inline constexpr char kCursorOutOfRange[] = "CURSOR_OUT_OF_RANGE";
 inline constexpr char kDiskFull[] = "DISK_FULL";  // for now: it is tried again

@@ -184,8 +184,10 @@ class ApiServerImpl final : public ApiServer {
     // poller of blocked writes, up to 10 s if a client that doesn't read was connected.
     [[maybe_unused]] static const bool kept = (grpc_init(), true);
     grpc::ServerBuilder builder;
-    absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Tcp(
-        address->host, address->port, {.max_connections = options_.max_connections});
+    absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
+        GrpcListener::Tcp(address->host, address->port, {.max_connections = [this] {
+                            return options_.max_connections() - ConnectionsOf(socket_);
+                          }});
     if (!listener.ok()) {
       return MakeError(absl::StatusCode::kUnavailable,
                        absl::StrCat("--listen: ", std::string(listener.status().message())),
@@ -193,6 +195,19 @@ class ApiServerImpl final : public ApiServer {
     }
     listener_ = *std::move(listener);
     listener_->AddTo(builder);
+    if (!options_.client_socket.empty()) {
+      listener = GrpcListener::Unix(options_.client_socket, {.max_connections = [this] {
+                                      return options_.max_connections() - ConnectionsOf(listener_);
+                                    }});
+      if (!listener.ok()) {
+        return MakeError(
+            absl::StatusCode::kUnavailable,
+            absl::StrCat("the clients' socket: ", std::string(listener.status().message())),
+            reason::kCannotListen);
+      }
+      socket_ = *std::move(listener);
+      socket_->AddTo(builder);
+    }
     // This is for those who connect and then say nothing, or half of it.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
@@ -219,6 +234,7 @@ class ApiServerImpl final : public ApiServer {
     address->port = port_ = listener_->port();
     address_ = address->ToString();
     listener_->Start();
+    if (socket_ != nullptr) socket_->Start();
     SetServing(options_.health().ok());
     health_thread_ = std::thread([this] { WatchHealth(); });
     return absl::OkStatus();
@@ -228,8 +244,10 @@ class ApiServerImpl final : public ApiServer {
   int port() const override { return port_; }
   int64_t watchers() const override { return service_.watches().watchers(); }
   int64_t lag() const override { return service_.watches().lag(); }
-  int64_t connections() const override { return listener_->connections(); }
-  int64_t refused_connections() const override { return listener_->refused(); }
+  int64_t connections() const override { return ConnectionsOf(listener_) + ConnectionsOf(socket_); }
+  int64_t refused_connections() const override {
+    return listener_->refused() + (socket_ == nullptr ? 0 : socket_->refused());
+  }
   absl::Status listening() const override { return listener_->health(); }
 
   void Shutdown(std::chrono::system_clock::time_point deadline) override {
@@ -241,6 +259,7 @@ class ApiServerImpl final : public ApiServer {
     }
     if (health_thread_.joinable()) health_thread_.join();
     if (listener_ != nullptr) listener_->Stop();
+    if (socket_ != nullptr) socket_->Stop();
     service_.watches().EndAll(
         MakeError(absl::StatusCode::kUnavailable,
                   "descentd is shutting down; watch again from the last revision once it is back",
@@ -252,6 +271,10 @@ class ApiServerImpl final : public ApiServer {
   }
 
  private:
+  static int64_t ConnectionsOf(const std::unique_ptr<GrpcListener>& listener) {
+    return listener == nullptr ? 0 : listener->connections();
+  }
+
   void SetServing(bool serving) {
     grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
     health->SetServingStatus(serving);
@@ -276,8 +299,9 @@ class ApiServerImpl final : public ApiServer {
   TrainingServiceImpl service_;
   std::string address_;
   int port_ = 0;
-  std::unique_ptr<GrpcListener> listener_;
-  std::unique_ptr<grpc::Server> server_;  // it must go before service_ does
+  std::unique_ptr<GrpcListener> listener_;  // of addresses
+  std::unique_ptr<GrpcListener> socket_;    // the clients' socket; null: there is none
+  std::unique_ptr<grpc::Server> server_;    // it must go before service_ does
   server::Mutex mutex_;
   server::CondVar shutting_down_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,6 +1,6 @@
-// `ApiServer` serves descent.v1.TrainingService over gRPC, with grpc.health.v1 and server
-// reflection: it is what people's programs talk to. It holds no state of its own: every answer
-// comes from the jobs and their journals. Thread-safe.
+// `ApiServer` serves descent.v1.TrainingService and TokenService over gRPC, with grpc.health.v1 and
+// server reflection, which are open to all: it is what people's programs talk to. It holds no state
+// of its own: every answer comes from the jobs and their journals. Thread-safe.
 //
 // The legal order is Create; any number of calls; Shutdown; destruction. The jobs must outlive the
 // server, and callbacks that the jobs still hold may run after it is gone.
@@ -20,15 +20,22 @@
 
 namespace descent::daemon {
 
+class Access;
+
 class ApiServer {
  public:
   struct Options {
     std::string listen = "127.0.0.1:7600";  // loopback only; port 0: any free one
+    // A socket in the file system where it listens besides, for the daemon's user alone, who needs
+    // no token there. Empty: none.
+    std::string client_socket = {};
+    // Who may ask; must outlive the server. Null: everybody is an admin.
+    Access* access = nullptr;
     // OK while the daemon can do its work. It is asked a few times a second from a thread of the
     // server's own, and must not block. grpc.health.v1 says NOT_SERVING when it is not OK.
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };
-    // So many connections are taken at a time; further ones are told so and closed. It is asked at
-    // every connection.
+    // So many connections are taken at a time; further ones are told so (at the clients' socket the
+    // log is) and closed. It is asked at every connection.
     std::function<int64_t()> max_connections = [] { return int64_t{4096}; };
     // A connection without a call (a watch is one) for so long is told to go; its client connects
     // again when it wants something.

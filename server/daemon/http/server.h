@@ -28,10 +28,16 @@
 
 namespace descent::daemon {
 
+class Access;
+
 class HttpServer {
  public:
   struct Options {
     std::string listen = "127.0.0.1:7601";  // loopback only; port 0: any free one
+    // Who may ask; must outlive the server. Null: everybody is an admin.
+    Access* access = nullptr;
+    // True if /metrics is open to all.
+    bool open_metrics = false;
     std::function<std::string()> metrics = [] { return std::string(); };
     // OK, or why the daemon can't do its work, which /readyz tells. Must not block.
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };

@@ -83,7 +83,7 @@ void Restrict(const std::filesystem::path& path) {
 // it. The folder itself is left alone: it is somebody's own.
 void RestrictStore(const std::string& folder) {
   for (const char* part : {"descent.db", "descent.db-wal", "descent.db-shm", "descentd.json",
-                           "lock", "jobs", "worker.key", "workers"}) {
+                           "lock", "jobs", "worker.key", "workers", "tokens.json", "admin.token"}) {
     Restrict(std::filesystem::path(folder) / part);
   }
 }
@@ -167,31 +167,40 @@ DataDir::~DataDir() {
   close(lock_);
 }
 
-absl::StatusOr<std::string> DataDir::WorkerSocket() const {
-  std::string socket = path_ + "/worker.sock";
-  if (socket.size() <= kMaxSocketPath) return socket;
+absl::StatusOr<std::string> DataDir::WorkerSocket() const { return Socket("worker", false); }
+
+absl::StatusOr<std::string> DataDir::ClientSocket() const { return Socket("client", true); }
+
+absl::StatusOr<std::string> DataDir::Socket(const std::string& name, bool must_be_ours) const {
+  std::string socket = absl::StrCat(path_, "/", name, ".sock");
+  struct stat status{};
+  const bool is_ours = stat(path_.c_str(), &status) == 0 && status.st_uid == getuid() &&
+                       (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  if (socket.size() <= kMaxSocketPath && (is_ours || !must_be_ours)) return socket;
   std::string folder = Env("XDG_RUNTIME_DIR");
   folder = folder.empty() || folder.size() > 60 ? absl::StrCat("/tmp/descent-", getuid())
                                                 : folder + "/descent";
-  struct stat status{};
   if ((mkdir(folder.c_str(), S_IRWXU) != 0 && errno != EEXIST) ||
       lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
       status.st_uid != getuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("The folder ", folder,
-                     " for the workers' socket must be ours alone; remove "
-                     "it, or choose a shorter --data_dir"));
+    return absl::UnavailableError(absl::StrCat(
+        "The folder ", folder, " for the ", name,
+        "s' socket must be ours alone; remove it, or choose another --data_dir (a shorter one, "
+        "in which nobody else may write)"));
   }
-  return absl::StrCat(folder, "/", absl::Hex(Hash(path_), absl::kZeroPad16), ".sock");
+  return absl::StrCat(folder, "/", absl::Hex(Hash(path_), absl::kZeroPad16),
+                      name == "worker" ? "" : absl::StrCat("-", name), ".sock");
 }
 
-absl::Status DataDir::Announce(const std::string& grpc, const std::string& http,
-                               const std::string& socket) {
+absl::Status DataDir::Announce(const Announcement& announcement) {
   const nlohmann::json json = {
       {"pid", getpid()},
-      {"grpc", grpc},
-      {"http", http},
-      {"socket", socket},
+      {"grpc", announcement.grpc},
+      {"http", announcement.http},
+      {"socket", announcement.worker_socket},
+      {"client_socket", announcement.client_socket},
+      {"tls", announcement.tls},
+      {"auth", announcement.auth},
       {"started", absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone())}};
   const std::string path = path_ + "/descentd.json";
   const std::string temporary = path + ".new";

@@ -30,13 +30,26 @@ class DataDir {
   // Gives where workers find the daemon: in the folder if a unix socket's path may be that long,
   // else a short path that depends on the folder alone, so that workers find the next daemon too.
   absl::StatusOr<std::string> WorkerSocket() const;
+  // The same for clients of the daemon's user: whoever can reach it is let in, so that it lies in
+  // a folder in which nobody else may write.
+  absl::StatusOr<std::string> ClientSocket() const;
 
-  // Writes descentd.json, for programs that look for the daemon; replaces it in one piece.
-  absl::Status Announce(const std::string& grpc, const std::string& http,
-                        const std::string& socket);
+  // What programs that look for the daemon are told.
+  struct Announcement {
+    std::string grpc;  // HOST:PORT
+    std::string http;  // HOST:PORT
+    std::string worker_socket;
+    std::string client_socket;
+    bool tls = false;           // whether both addresses speak TLS
+    std::string auth = "none";  // `tokens`, or `none`
+  };
+  // Writes descentd.json, which says that; replaces it in one piece.
+  absl::Status Announce(const Announcement& announcement);
 
  private:
   DataDir(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  absl::StatusOr<std::string> Socket(const std::string& name, bool must_be_ours) const;
 
   const std::string path_;
   const int lock_;

@@ -167,6 +167,8 @@ int Serve(const Flags& flags) {
   }
   const absl::StatusOr<std::string> socket = (*data_dir)->WorkerSocket();
   if (!socket.ok()) return Refuse(socket.status());
+  const absl::StatusOr<std::string> client_socket = (*data_dir)->ClientSocket();
+  if (!client_socket.ok()) return Refuse(client_socket.status());
   const std::string worker_binary =
       flags.worker_binary.empty() ? FindWorkerBinary() : flags.worker_binary;
   absl::StatusOr<std::unique_ptr<Launcher>> launcher =
@@ -201,10 +203,11 @@ int Serve(const Flags& flags) {
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
-  absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Create(
-      Requests(**jobs), {.listen = flags.listen, .health = health, .max_connections = [limits] {
-                           return limits().grpc;
-                         }});
+  absl::StatusOr<std::unique_ptr<ApiServer>> api =
+      ApiServer::Create(Requests(**jobs), {.listen = flags.listen,
+                                           .client_socket = *client_socket,
+                                           .health = health,
+                                           .max_connections = [limits] { return limits().grpc; }});
   if (!api.ok()) return Refuse(api.status());
   // The metrics want the watchers of the server that serves them.
   std::atomic<HttpServer*> http_server = nullptr;
@@ -244,7 +247,10 @@ int Serve(const Flags& flags) {
   http_server = http->get();
 
   done = AwaitRoom(signals, [&] {
-    return (*data_dir)->Announce((*api)->address(), (*http)->address(), *socket);
+    return (*data_dir)->Announce({.grpc = (*api)->address(),
+                                  .http = (*http)->address(),
+                                  .worker_socket = *socket,
+                                  .client_socket = *client_socket});
   });
   if (!done.ok()) return Refuse(done);
   std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address() << "/\ndata "

@@ -1,5 +1,7 @@
 #include "server/daemon/security/caller.h"
 
+#include <utility>
+
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
@@ -11,13 +13,33 @@ constexpr size_t kMaxPrincipal = 128;
 
 }  // namespace
 
-absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed) {
-  if (claimed.empty()) return Caller{.principal = "anonymous", .role = Role::kAdmin};
+std::string_view RoleName(Role role) {
+  switch (role) {
+    case Role::kMetrics:
+      return "metrics";
+    case Role::kViewer:
+      return "viewer";
+    case Role::kOperator:
+      return "operator";
+    case Role::kAdmin:
+      return "admin";
+  }
+  return "";
+}
+
+absl::StatusOr<std::string> ClaimedPrincipal(std::string_view claimed) {
+  if (claimed.empty()) return std::string("anonymous");
   if (claimed.size() > kMaxPrincipal || !rules::IsPrintableAscii(claimed)) {
     return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
                         reason::kInvalidPrincipal);
   }
-  return Caller{.principal = std::string(claimed), .role = Role::kAdmin};
+  return std::string(claimed);
+}
+
+absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed) {
+  absl::StatusOr<std::string> principal = ClaimedPrincipal(claimed);
+  if (!principal.ok()) return principal.status();
+  return Caller{.principal = *std::move(principal), .role = Role::kAdmin};
 }
 
 Caller LocalCaller() { return {.principal = "local", .role = Role::kAdmin}; }

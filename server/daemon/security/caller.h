@@ -5,13 +5,13 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace descent::daemon {
 
-// What a caller may do. Nothing asks for it yet: everybody who reaches a daemon on loopback is its
-// administrator. Each role may do what those before it may.
+// What a caller may do. Each role may do what those before it may; rules.h says what that is.
 enum class Role {
   kMetrics,   // reads how the daemon is
   kViewer,    // reads the jobs
@@ -19,20 +19,37 @@ enum class Role {
   kAdmin,     // does anything
 };
 
+// Gives the role's word: `metrics`, `viewer`, `operator`, `admin`.
+std::string_view RoleName(Role role);
+
 // Who asks. A value.
 struct Caller {
   // The name under which the journal keeps what was asked, and by which callers take turns:
   // printable ASCII, never empty.
-  std::string principal;
+  std::string principal = {};
   Role role = Role::kMetrics;  // the least, where nobody has said more
+  std::vector<std::string> groups = {};
+  // What let him in, by which it is found again when it was revoked or has expired
+  // (Access::Holds): `token:` or `session:` with an id, `socket`, or `none`. No secret.
+  std::string credential = "none";
 };
 
-// The metadata key, or header, in which a client says who it is.
-inline constexpr std::string_view kPrincipalHeader = "x-descent-principal";
+// Whose a job is.
+struct Ownership {
+  std::string owner = {};  // a principal; empty: the admins'
+  std::string group = {};  // empty: no group's
+};
 
-// Gives who has come over loopback and says to be `claimed`, the value of that header: at most 128
-// printable ASCII characters, else INVALID_ARGUMENT (`INVALID_PRINCIPAL`). An empty one is
-// "anonymous". The name is for the journal and no proof of anything.
+// The metadata keys, or headers, in which a client says who it is and proves it.
+inline constexpr std::string_view kPrincipalHeader = "x-descent-principal";
+inline constexpr std::string_view kAuthorizationHeader = "authorization";
+
+// Gives the name of one who says to be `claimed`, the value of that header: at most 128 printable
+// ASCII characters, else INVALID_ARGUMENT (`INVALID_PRINCIPAL`). An empty one is "anonymous". The
+// name is for the journal and no proof of anything.
+absl::StatusOr<std::string> ClaimedPrincipal(std::string_view claimed);
+
+// Gives an admin of that name: everybody, where no tokens are asked for.
 absl::StatusOr<Caller> LoopbackCaller(std::string_view claimed);
 
 // Gives the daemon itself, when it asks its own jobs (for metrics).

@@ -123,17 +123,39 @@ TEST_F(DataDirTest, TheSocketIsTheSameNextTimeAndNeverTooLong) {
     EXPECT_LT(now->size(), 100U);
     if (i > 0) EXPECT_EQ(*now, socket);
     socket = *now;
+    EXPECT_NE((*far)->ClientSocket().value(), socket);
   }
+}
+
+TEST_F(DataDirTest, TheClientsSocketIsWhereNobodyElseMayWrite) {
+  auto data_dir = DataDir::Lock(folder_);
+  EXPECT_EQ(*(*data_dir)->ClientSocket(), folder_ + "/client.sock");
+  std::filesystem::permissions(folder_, std::filesystem::perms::others_write,
+                               std::filesystem::perm_options::add);
+  std::filesystem::create_directory(folder_ + "/run");
+  ::setenv("XDG_RUNTIME_DIR", (folder_ + "/run").c_str(), 1);
+  const auto elsewhere = (*data_dir)->ClientSocket();
+  ASSERT_TRUE(elsewhere.ok()) << elsewhere.status();
+  EXPECT_THAT(*elsewhere, HasSubstr(folder_ + "/run/descent/"));
 }
 
 TEST_F(DataDirTest, AnnouncesAddressesAndTakesThemBack) {
   auto data_dir = DataDir::Lock(folder_);
-  ASSERT_TRUE((*data_dir)->Announce("127.0.0.1:1", "127.0.0.1:2", "/s").ok());
+  ASSERT_TRUE((*data_dir)
+                  ->Announce({.grpc = "127.0.0.1:1",
+                              .http = "127.0.0.1:2",
+                              .worker_socket = "/s",
+                              .client_socket = "/c",
+                              .auth = "tokens"})
+                  .ok());
   const auto json = nlohmann::json::parse(std::ifstream(folder_ + "/descentd.json"));
   EXPECT_EQ(json["pid"], ::getpid());
   EXPECT_EQ(json["grpc"], "127.0.0.1:1");
   EXPECT_EQ(json["http"], "127.0.0.1:2");
   EXPECT_EQ(json["socket"], "/s");
+  EXPECT_EQ(json["client_socket"], "/c");
+  EXPECT_EQ(json["tls"], false);
+  EXPECT_EQ(json["auth"], "tokens");
   data_dir->reset();
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/descentd.json"));
 }

@@ -1,0 +1,75 @@
+// `Access` says who somebody is that has come with a token, a session or over the clients' socket,
+// and whether that still holds; and it makes and revokes what lets people in. Thread-safe.
+//
+// Errors: UNAUTHENTICATED (reason `UNAUTHENTICATED`) tells whoever brings nothing, or nothing that
+// is good, what to do; PERMISSION_DENIED (`ROLE_TOO_LOW`) whoever may not. No secret is in them,
+// nor in the log, where refusals are counted and told once a second at most.
+//
+// Where a server has no Access (null), everybody is an admin: `--auth none`.
+#ifndef DESCENT_SERVER_DAEMON_SECURITY_ACCESS_H_
+#define DESCENT_SERVER_DAEMON_SECURITY_ACCESS_H_
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "descent/v1/token_service.pb.h"
+#include "server/common/clock.h"
+#include "server/daemon/security/caller.h"
+
+namespace descent::daemon {
+
+class Access {
+ public:
+  static constexpr std::chrono::seconds kSessionTime = std::chrono::hours(12);
+  static constexpr std::chrono::seconds kCodeTime{60};
+
+  // What somebody brings.
+  struct Claim {
+    // By the clients' socket, which lets in the daemon's user alone: nothing else is asked for.
+    bool over_socket = false;
+    std::string_view authorization = {};  // the header: `Bearer TOKEN`; empty: there is none
+    std::string_view principal = {};      // as he says: kPrincipalHeader
+    std::string_view from = {};           // where he is, for the log
+  };
+
+  // Opens what is kept in a daemon's folder: `tokens.json`, and `admin.token`, the first admin's,
+  // which is made if it isn't there, or lets nobody in. A damaged tokens.json is DATA_LOSS, a
+  // sentence that says what to do; UNAVAILABLE or RESOURCE_EXHAUSTED if the files can't be written.
+  // `clock` must outlive it.
+  static absl::StatusOr<std::unique_ptr<Access>> Open(const std::string& folder,
+                                                      const server::Clock* clock);
+
+  virtual ~Access() = default;
+
+  // Gives who that is. INVALID_ARGUMENT if he is believed, and his name can't be one.
+  virtual absl::StatusOr<Caller> Identify(const Claim& claim) = 0;
+
+  // Gives OK as long as what let the caller in is good, else UNAUTHENTICATED. Does not block.
+  virtual absl::Status Holds(const Caller& caller) const = 0;
+
+  // These are TokenService's methods; the requests have been checked by themselves. They block,
+  // but for the last.
+  virtual absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      const Caller& caller, const v1::CreateTokenRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListTokensResponse> ListTokens(const Caller& caller) const = 0;
+  virtual absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(
+      const Caller& caller, const v1::RevokeTokenRequest& request) = 0;
+  virtual absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(const Caller& caller) = 0;
+
+  // Opens a session for whoever drew the code, which is good no longer. UNAUTHENTICATED if it was
+  // not.
+  virtual absl::StatusOr<v1::OpenSessionResponse> OpenSession(std::string_view code,
+                                                              std::string_view from) = 0;
+  // Opens one for whoever brought a token (not a session: those don't beget others).
+  virtual absl::StatusOr<v1::OpenSessionResponse> OpenSession(const Caller& caller) = 0;
+  // Ends the caller's session; nothing if it is none.
+  virtual void CloseSession(const Caller& caller) = 0;
+};
+
+}  // namespace descent::daemon
+
+#endif  // DESCENT_SERVER_DAEMON_SECURITY_ACCESS_H_
