@@ -20,7 +20,7 @@
 
 namespace descent::server {
 
-// is finished, OnDone may run before the caller has left the mutex.
+// A call that is answered once.
 template <class GrpcReactor>
 class CallReactor : public GrpcReactor,
                     public std::enable_shared_from_this<CallReactor<GrpcReactor>> {
@@ -33,6 +33,10 @@ class CallReactor : public GrpcReactor,
 
   void OnDone() final {
     const std::shared_ptr<CallReactor> self = std::exchange(self_, nullptr);
+    // Whoever finished the call may still be about to leave the mutex, which must not go before.
+    {
+      const MutexLock lock(mutex_);
+    }
     OnGone();
   }
 
