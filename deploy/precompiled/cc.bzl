@@ -7,6 +7,7 @@ and other compilers read them without any of this.
 """
 
 load("//core/plan:kernel_copts.bzl", "KERNEL_COPTS")
+load(":copts.bzl", "COMMAND_LINE_COPTS")
 
 _PROTOCOL = ["//proto:descent_proto", "//proto:worker_proto"]
 _TESTS = ["//deploy/deps:gtest", "//deploy/deps:gtest_main"]
@@ -30,6 +31,8 @@ def _chosen(deps, copts):
 def _with_header(rule, name, deps = [], copts = [], srcs = [], precompiled = None, **kwargs):
     compiles = [s for s in srcs if s.endswith(".cc")] if type(srcs) == type([]) else srcs
     header = precompiled or (_chosen(deps, copts) if compiles else None)
+    if header == "command_line":
+        copts = COMMAND_LINE_COPTS + copts
     if header:
         if not header.startswith("//"):
             header = "//deploy/precompiled:" + header

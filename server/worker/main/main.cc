@@ -1,6 +1,5 @@
 // descent-worker: trains one job. descentd launches it; it connects back to descentd's unix socket.
 
-#include <ATen/Parallel.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -71,8 +70,7 @@ int main(int argc, char** argv) {
   // Lives for ever: the signal thread uses it.
   auto* inbox = new descent::worker::Inbox();
   ListenToSignals(inbox);
-  at::set_num_interop_threads(1);
-  at::set_num_threads(1);  // until the job says otherwise
+  descent::worker::UseOneThread();
   options.session.worker = descent::worker::ThisWorker();
   const int code = descent::worker::RunWorker(options, inbox);
   // Nothing is left to do that static destructors of many libraries would do better.

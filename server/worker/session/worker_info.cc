@@ -16,6 +16,11 @@ constexpr char kVersion[] = "0.1.0";
 
 }  // namespace
 
+void UseOneThread() {
+  at::set_num_interop_threads(1);
+  at::set_num_threads(1);
+}
+
 ::descent::v1::WorkerInfo ThisWorker() {
   ::descent::v1::WorkerInfo info;
   info.set_build(std::string("descent ") + kVersion + ", LibTorch " + TORCH_VERSION);

@@ -1,4 +1,4 @@
-// What a worker tells of itself. A free function; any thread.
+// What a worker is, and tells of itself. Free functions.
 #ifndef DESCENT_SERVER_WORKER_SESSION_WORKER_INFO_H_
 #define DESCENT_SERVER_WORKER_SESSION_WORKER_INFO_H_
 
@@ -6,8 +6,12 @@
 
 namespace descent::worker {
 
-// Gives what this process is: program and LibTorch version, CPU capability, host, pid and start
-// time.
+// Has LibTorch compute in one thread until a job says otherwise. It must come before anything that
+// computes.
+void UseOneThread();
+
+// Gives what this process is: program and LibTorch version, CPU capability, threads, host, pid and
+// start time. Any thread.
 ::descent::v1::WorkerInfo ThisWorker();
 
 }  // namespace descent::worker
