@@ -1,6 +1,6 @@
 #include "server/worker/session/mapped_data.h"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <string_view>
 
