@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
@@ -30,6 +31,22 @@ std::string Cause(const absl::Status& status) {
 }
 
 }  // namespace
+
+absl::Status NamingOptions(const absl::Status& status,
+                           const std::vector<std::pair<std::string, std::string>>& options) {
+  std::vector<std::string> lines;
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+    std::string& told = lines.emplace_back(line.data(), line.size());
+    for (const auto& [field, option] : options) {
+      if (!told.starts_with(field + ": ")) continue;
+      told.replace(0, field.size(), option);
+      break;
+    }
+  }
+  absl::Status named(status.code(), absl::StrJoin(lines, "\n"));
+  SetErrorDetail(GetErrorDetail(status), &named);
+  return named;
+}
 
 CLI::Validator WholeNumber(int64_t least) {
   return CLI::Validator(

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -43,6 +44,11 @@ struct Context {
   // Adds --server and --json to a subcommand.
   void AddCommonOptions(CLI::App* command);
 };
+
+// Gives a refusal that calls the request's fields as the command line does: `--classes: …` for
+// `form: …`. `options` are pairs of both.
+absl::Status NamingOptions(const absl::Status& status,
+                           const std::vector<std::pair<std::string, std::string>>& options);
 
 // Checks an option that is a whole number, `least` or more: CLI11 reads them as C does, 010 as
 // eight and 0x10 as sixteen.

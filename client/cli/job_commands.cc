@@ -62,7 +62,7 @@ std::string FitList(Table table, size_t columns) {
 
 int List(const Context& context, const std::string& filter, int limit) {
   const auto jobs = context.Connect().ListJobs(filter, limit);
-  if (!jobs.ok()) return context.Fail(jobs.status());
+  if (!jobs.ok()) return context.Fail(NamingOptions(jobs.status(), {{"filter", "--filter"}}));
   if (context.json) {
     for (const v1::Job& job : *jobs) context.io.out << Json(job) << "\n";
     return kOk;

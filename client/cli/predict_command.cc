@@ -134,7 +134,14 @@ int PredictInto(Context& context, const PredictArguments& arguments) {
     context.Say(absl::StrCat("interrupted; ", arguments.file, " was not written"));
     return kInterrupted;
   }
-  if (!status.ok()) return context.Fail(status);
+  if (!status.ok()) {
+    return context.Fail(
+        NamingOptions(status, {{"form", arguments.classes ? "--classes" : "--probabilities"},
+                               {"checkpoint", "--checkpoint"},
+                               {"player", "--player"},
+                               {"batch_size", "--batch_size"},
+                               {"data", "--data"}}));
+  }
   const v1::PredictionHeader& header = (*file)->header();
   for (const std::string& note : header.notes()) context.Say(absl::StrCat("note: ", Visible(note)));
   if (header.has_places() && (*file)->format() == PredictionFile::Format::kNpy) {
@@ -176,8 +183,8 @@ void AddPredictCommand(CLI::App* app, Context* context) {
   command
       ->add_option(
           "--data", arguments->data,
-          "what to predict: a file (.csv, .npy, .npz, .safetensors, .txt, idx) or a folder "
-          "of pictures, of which targets may be missing; or a .yaml file as data.test of a "
+          "what to predict: a file (.csv, .npy, .npz, .safetensors, .txt, idx), a picture or a "
+          "folder of them, of which targets may be missing; or a .yaml file as data.test of a "
           "spec; default: the job's test data")
       ->type_name("DATA");
   command

@@ -43,30 +43,6 @@ std::string FieldBelow(const std::string& key, const Descriptor* descriptor) {
   return "";
 }
 
-// Gives what the message says of a name that is looked for in it (`elsewhere`), or else what a
-// message says that has it for a choice, as Optimizer does of what adam lacks. Empty if there is
-// nothing.
-std::string SaidElsewhere(const std::string& key, const Descriptor* descriptor) {
-  const auto& options = descriptor->options();
-  for (int i = 0; i < options.ExtensionSize(v1::elsewhere); ++i) {
-    const std::string& said = options.GetExtension(v1::elsewhere, i);
-    if (said.starts_with(key) && said.substr(key.size(), 2) == ": ") {
-      return said.substr(key.size() + 2);
-    }
-  }
-  const FileDescriptor* file = descriptor->file();
-  for (int i = 0; i < file->message_type_count(); ++i) {
-    const Descriptor* outer = file->message_type(i);
-    const Fields choices = ChoicesOf(outer);
-    const bool holds = std::any_of(choices.begin(), choices.end(), [&](const auto* choice) {
-      return choice->message_type() == descriptor;
-    });
-    if (!holds || outer == descriptor) continue;
-    if (std::string said = SaidElsewhere(key, outer); !said.empty()) return said;
-  }
-  return "";
-}
-
 // Says what is the matter with a key that has characters no field's name has; empty if nothing is.
 std::string StrangeKey(const std::string& key) {
   for (const char* blank : {"\u00A0", "\u202F", "\u3000", "\uFEFF"}) {
@@ -138,6 +114,19 @@ const FieldDescriptor* WordField(const FieldDescriptor* key, const std::string& 
   return nullptr;
 }
 
+std::string WordsListed(const FieldDescriptor* key) {
+  const std::string begin = absl::StrCat(key->name(), ": ");
+  std::vector<std::string> words;
+  const auto add = [&](const std::string& pair) {
+    if (pair.starts_with(begin)) words.push_back(absl::StrCat("`", pair.substr(begin.size()), "`"));
+  };
+  for (const FieldDescriptor* field : FieldsOf(key->containing_type())) {
+    add(field->options().GetExtension(v1::true_word));
+    add(field->options().GetExtension(v1::false_word));
+  }
+  return absl::StrJoin(words, ", ");
+}
+
 Fields WordFields(const FieldDescriptor* key) {
   Fields fields = FieldsOf(key->containing_type());
   const std::string begin = absl::StrCat(key->name(), ": ");
@@ -170,6 +159,27 @@ std::string MeantField(std::string_view name, const Fields& fields) {
 std::string DidYouMeanField(std::string_view name, const Fields& fields) {
   const std::string meant = MeantField(name, fields);
   return meant.empty() ? "" : absl::StrCat(" (did you mean `", meant, "`?)");
+}
+
+std::string SaidElsewhere(const std::string& key, const Descriptor* descriptor) {
+  const auto& options = descriptor->options();
+  for (int i = 0; i < options.ExtensionSize(v1::elsewhere); ++i) {
+    const std::string& said = options.GetExtension(v1::elsewhere, i);
+    if (said.starts_with(key) && said.substr(key.size(), 2) == ": ") {
+      return said.substr(key.size() + 2);
+    }
+  }
+  const FileDescriptor* file = descriptor->file();
+  for (int i = 0; i < file->message_type_count(); ++i) {
+    const Descriptor* outer = file->message_type(i);
+    const Fields choices = ChoicesOf(outer);
+    const bool holds = std::any_of(choices.begin(), choices.end(), [&](const auto* choice) {
+      return choice->message_type() == descriptor;
+    });
+    if (!holds || outer == descriptor) continue;
+    if (std::string said = SaidElsewhere(key, outer); !said.empty()) return said;
+  }
+  return "";
 }
 
 std::string UnknownField(const std::string& key, const Descriptor* descriptor) {

@@ -39,6 +39,9 @@ const google::protobuf::FieldDescriptor* BareField(const google::protobuf::Descr
 // none.
 const google::protobuf::FieldDescriptor* WordField(const google::protobuf::FieldDescriptor* key,
                                                    const std::string& word, bool* value);
+// Gives "`all`": the words that as the value of `key` make some field true or false; empty if there
+// are none.
+std::string WordsListed(const google::protobuf::FieldDescriptor* key);
 // Gives all fields that some word as the value of `key` makes true or false: they say the same in
 // another way.
 std::vector<const google::protobuf::FieldDescriptor*> WordFields(
@@ -55,6 +58,11 @@ std::string MeantField(std::string_view name,
 // Gives " (did you mean `x`?)", or nothing.
 std::string DidYouMeanField(std::string_view name,
                             const std::vector<const google::protobuf::FieldDescriptor*>& fields);
+
+// Gives what the message says of a name that is looked for in it (`elsewhere`), or else what a
+// message says that has it for a choice, as Optimizer does of what adam lacks. Empty if there is
+// nothing.
+std::string SaidElsewhere(const std::string& name, const google::protobuf::Descriptor* descriptor);
 
 // Says of a key that names no field which one was meant, where it is instead, or which ones there
 // are.

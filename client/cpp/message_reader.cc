@@ -33,8 +33,12 @@ bool TakesLists(const FieldDescriptor* field) {
 
 // Says of a word that is no choice what was meant, which says more than a long list of what there
 // is.
-std::string NoChoice(const YamlNode& node, const std::vector<const FieldDescriptor*>& choices) {
+std::string NoChoice(const YamlNode& node, const Descriptor* descriptor) {
   constexpr size_t kAtAGlance = 8;
+  if (const std::string said = SaidElsewhere(node.text, descriptor); !said.empty()) {
+    return absl::StrCat(Described(node), " is not known here; ", said);
+  }
+  const std::vector<const FieldDescriptor*> choices = ChoicesOf(descriptor);
   const std::string meant = DidYouMeanField(node.text, choices);
   if (!meant.empty() && choices.size() > kAtAGlance) {
     return absl::StrCat(Described(node), " is not known here", meant);
@@ -158,7 +162,7 @@ void MessageReader::ReadWord(const YamlNode& node, const std::string& path, Mess
           absl::StrCat(Described(node), " is neither a number nor one of ", Listed(choices),
                        DidYouMeanField(node.text, choices)));
   } else if (!choices.empty()) {
-    Error(node.mark, path, NoChoice(node, choices));
+    Error(node.mark, path, NoChoice(node, descriptor));
   } else if (descriptor->field_count() == 0) {
     Error(node.mark, path, absl::StrCat("has no fields: write `{}`, not ", Described(node)));
   } else {

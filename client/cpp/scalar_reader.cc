@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cpp/field_names.h"
 #include "client/cpp/numbers.h"
 #include "proto/rules/nearest.h"
 
@@ -36,7 +37,9 @@ std::string SetScalar(const YamlNode& node, bool decimals_only, const FieldDescr
   std::string problem;
   const auto check = [&](NumberError error, const std::string& what, const std::string& range) {
     if (error == NumberError::kNotANumber) {
-      problem = absl::StrCat("must be ", what, ", not ", Described(node));
+      const std::string words = WordsListed(field);
+      problem = absl::StrCat("must be ", what, words.empty() ? "" : " or " + words, ", not ",
+                             Described(node));
     } else if (error == NumberError::kOutOfRange) {
       problem = absl::StrCat(Described(node), " is out of range: ", range);
     } else if (error == NumberError::kLeadingZero) {

@@ -175,7 +175,9 @@ bool EndsWithAny(const std::string& text, std::initializer_list<const char*> end
 bool SetPath(const std::string& path, v1::DataSource* source) {
   std::error_code error;
   const std::string name = absl::AsciiStrToLower(path);
-  if (std::filesystem::is_directory(Absolute(path, WorkingFolder()), error)) {
+  // A picture is read as a folder of one.
+  if (std::filesystem::is_directory(Absolute(path, WorkingFolder()), error) ||
+      EndsWithAny(name, {".png", ".jpg", ".jpeg"})) {
     source->mutable_image_folder()->set_path(path);
   } else if (EndsWithAny(name, {".csv", ".tsv"})) {
     source->mutable_csv()->set_path(path);
@@ -253,7 +255,7 @@ absl::StatusOr<v1::DataSource> ReadDataSource(const std::string& given,
     return absl::InvalidArgumentError(absl::StrCat(
         given,
         ": its name does not tell what it is: .csv, .tsv, .npy, .npz, .safetensors, .txt, .idx, "
-        "-ubyte, a folder of pictures, or a .yaml file that says it (csv: {path: ...})",
+        "-ubyte, .png, .jpg, a folder of pictures, or a .yaml file that says it (csv: {path: ...})",
         first));
   }
   for (const std::string& assignment : overrides) {

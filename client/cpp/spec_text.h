@@ -48,8 +48,8 @@ absl::StatusOr<v1::Spec> ReadSpecFile(const std::string& file,
 
 // Reads what people give as `--data`: a file that holds a DataSource (.yaml, .yml, .json,
 // .textproto and its like, - for standard input), or the data themselves, whose kind their name
-// tells: a folder of pictures, .csv, .tsv, .npy, .npz, .safetensors, .txt, idx files. Paths become
-// absolute.
+// tells: a folder of pictures or one of them, .csv, .tsv, .npy, .npz, .safetensors, .txt, idx
+// files. Paths become absolute.
 absl::StatusOr<v1::DataSource> ReadDataSource(const std::string& given,
                                               const std::vector<std::string>& overrides);
 

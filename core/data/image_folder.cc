@@ -289,6 +289,26 @@ absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& op
   return examples;
 }
 
+absl::StatusOr<Examples> Load(const ImageFolder& folder, const ReadOptions& options,
+                              Listing listing) {
+  try {
+    return Decode(folder, options, std::move(listing));
+  } catch (const std::exception& error) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("Cannot load ", folder.path, ": ", ExceptionText(error), "."));
+  }
+}
+
+// Reads the picture that the path is of.
+absl::StatusOr<Examples> ReadOne(const ImageFolder& picture, const ReadOptions& options) {
+  ImageFolder folder = picture;
+  const size_t slash = picture.path.rfind('/');
+  folder.path = picture.path.substr(0, slash);
+  Listing listing;
+  listing.files.push_back(picture.path.substr(slash + 1));
+  return Load(folder, options, std::move(listing));
+}
+
 }  // namespace
 
 absl::Status ImageFolder::Check() const {
@@ -329,14 +349,12 @@ absl::StatusOr<Examples> ImageFolder::Read(const ReadOptions& options) const {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": the training data are no folders of classes."));
   }
+  if (options.inputs_only && IsPictureName(path) && !IsDataFolder(path, options.roots)) {
+    return ReadOne(*this, options);
+  }
   absl::StatusOr<Listing> listing = List(*this, options);
   if (!listing.ok()) return listing.status();
-  try {
-    return Decode(*this, options, *std::move(listing));
-  } catch (const std::exception& error) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("Cannot load ", path, ": ", ExceptionText(error), "."));
-  }
+  return Load(*this, options, *std::move(listing));
 }
 
 }  // namespace descent

@@ -53,7 +53,8 @@ struct ImageFolder {
   // does not end as a picture's, no picture (or what DecodePicture says), pictures of different
   // sizes.
   //
-  // With inputs_only pictures may lie in the folder itself too, and classes may be any.
+  // With inputs_only pictures may lie in the folder itself too, classes may be any, and the path
+  // may be that of a picture, which is read as a folder of it alone.
   absl::StatusOr<Examples> Read(const ReadOptions& options) const;
 };
 

@@ -10,11 +10,16 @@
 
 namespace descent::rules {
 
-// Gives the place of the candidate a person most likely meant by `given`: the first one at the
-// smallest edit distance (insert, delete, replace, swap neighbours; case does not count), if that
-// is small for a word of this length: 1 for up to three letters, 2 for up to six, else 3. Nothing
-// if none is near. PyTorch's names of `step_size` mean it. The distance is optimal string
-// alignment: https://en.wikipedia.org/wiki/Damerau–Levenshtein_distance
+// Gives the place of the candidate a person most likely meant by `given`; nothing if none is near.
+// Case does not count. In this order:
+// - `step_size`, if PyTorch calls it so, or the candidate itself;
+// - what `given` is short for: the only candidate that begins with it, if it has three letters or
+//   more (`acc` of `accuracy`), or whose words' first letters it is (`wd` of `weight_decay`);
+// - the first one at the smallest edit distance (insert, delete, replace, swap neighbours), if that
+//   is small for a word of this length: 1 for up to three letters, 2 for up to six, else 3. The
+//   distance is optimal string alignment:
+//   https://en.wikipedia.org/wiki/Damerau–Levenshtein_distance
+// - the longest candidate to which `given` only adds a word (`f1_score` for `f1`).
 std::optional<size_t> NearestOf(std::string_view given, const std::vector<std::string>& candidates);
 
 // Gives the candidate itself; empty if none is near.

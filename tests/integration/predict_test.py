@@ -308,6 +308,10 @@ def test_predictions_of_pictures_have_their_files_names(client, descent, folder)
     assert found.pop("more/one.png") == "light"
     assert len(found) == 16
     assert all(file.startswith(kind) for file, kind in found.items())
+    one = folder / "new" / "more" / "one.png"
+    run = descent("predict", job, "-o", str(out), "--data", str(one), "--classes", "--force")
+    assert run.returncode == 0, run.stderr
+    assert out.read_text() == "row,file,class\n0,one.png,light\n"
 
 
 def test_a_running_job_does_not_notice(client, connect, daemon, folder):

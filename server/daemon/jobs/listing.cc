@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/nearest.h"
 #include "proto/rules/reasons.h"
 
 namespace descent::daemon {
@@ -68,6 +69,15 @@ class Scanner {
   size_t at_ = 0;
 };
 
+std::vector<std::string> States() {
+  std::vector<std::string> states;
+  const auto* type = v1::JobState_descriptor();
+  for (int i = 0; i < type->value_count(); ++i) {
+    if (type->value(i)->number() != 0) states.push_back(type->value(i)->name());
+  }
+  return states;
+}
+
 }  // namespace
 
 absl::StatusOr<JobFilter> JobFilter::Parse(const std::string& text) {
@@ -83,7 +93,11 @@ absl::StatusOr<JobFilter> JobFilter::Parse(const std::string& text) {
     const bool known = term.field == "state" || term.field == "display_name" ||
                        term.field == "name" ||
                        (absl::StartsWith(term.field, "labels.") && term.field.size() > 7);
-    if (!known) return BadFilter(absl::StrCat("\"", term.field, "\" can't be filtered by"));
+    if (!known) {
+      return BadFilter(
+          absl::StrCat("\"", term.field, "\" can't be filtered by",
+                       rules::DidYouMean(term.field, {"state", "display_name", "name"})));
+    }
     token = scanner.Next();
     if (!token.ok()) return token.status();
     if (token->kind != Token::kEqual && token->kind != Token::kNotEqual) {
@@ -98,7 +112,8 @@ absl::StatusOr<JobFilter> JobFilter::Parse(const std::string& text) {
     term.value = token->text;
     v1::JobState state;
     if (term.field == "state" && !v1::JobState_Parse(term.value, &state)) {
-      return BadFilter(absl::StrCat("\"", term.value, "\" is no state"));
+      return BadFilter(absl::StrCat("\"", term.value, "\" is no state",
+                                    rules::DidYouMean(term.value, States())));
     }
     filter.terms_.push_back(std::move(term));
     token = scanner.Next();

@@ -198,6 +198,7 @@ TEST_F(CliPredictTest, DataAreAFileOrSayWhatTheyAre) {
   EXPECT_EQ(data({"/x/a-idx3-ubyte.gz"}).idx().inputs(), "/x/a-idx3-ubyte.gz");
   EXPECT_EQ(data({"/x/a.txt", "--set", "context=8"}).text().context(), 8);
   EXPECT_EQ(data({folder_}).image_folder().path(), folder_);
+  EXPECT_EQ(data({"/x/a.JPG"}).image_folder().path(), "/x/a.JPG");
   // Relative paths: from the working folder, in a file from the file's.
   EXPECT_EQ(data({"new.csv"}).csv().path(), std::filesystem::current_path() / "new.csv");
   const std::string file = File("d.yaml", "csv: {path: other.csv, ignore: id}\n");
@@ -213,6 +214,15 @@ TEST_F(CliPredictTest, DataAreAFileOrSayWhatTheyAre) {
   const std::string bad = File("bad.yaml", "csv: {paht: x}\n");
   EXPECT_THAT(Descent({"predict", "a", "-o", Output("e.csv"), "--data", bad}).err,
               HasSubstr(bad + ":1:7: csv.paht: unknown field (did you mean `path`?)"));
+}
+
+TEST_F(CliPredictTest, CallsTheRequestsFieldsByTheirOptions) {
+  for (const auto& [field, option] : std::vector<std::pair<std::string, std::string>>{
+           {"form", "--classes"}, {"data", "--data"}, {"data.csv.path", "data.csv.path"}}) {
+    service_.SetPrediction({}, ToGrpcStatus(InvalidField(field, "is not so: it is", "BAD")));
+    EXPECT_EQ(Descent({"predict", "a", "-o", Output("p.csv"), "--classes"}).err,
+              "descent: " + option + ": is not so: it is\n");
+  }
 }
 
 TEST_F(CliPredictTest, ShowsProgressOnATerminal) {

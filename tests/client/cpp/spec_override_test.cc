@@ -110,7 +110,7 @@ TEST(ApplyOverride, RefusesAndChangesNothing) {
       ErrorOf("every_iterations=1"),
       HasSubstr("could be `evaluation.every_iterations` or `checkpoints.every_iterations`"));
   EXPECT_THAT(ErrorOf("batch_size=many"),
-              HasSubstr("data.batch_size: must be a whole number, not `many`"));
+              HasSubstr("data.batch_size: must be a whole number or `all`, not `many`"));
   EXPECT_THAT(ErrorOf("optimizer.adem.beta1=1"), HasSubstr("unknown field `adem` (did you mean"));
   EXPECT_THAT(ErrorOf("model.sequential.layers[9]=relu"), HasSubstr("has only 3 items"));
   EXPECT_THAT(ErrorOf("batch_size"), HasSubstr("write PATH=VALUE"));

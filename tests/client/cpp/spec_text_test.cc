@@ -287,6 +287,22 @@ TEST(SpecText, PathsGoThroughLists) {
 TEST(SpecText, KnowsWhatOthersCallIt) {
   EXPECT_THAT(ErrorOf("objective: MSELoss"), EndsWith("(did you mean `mean_squared_error`?)"));
   EXPECT_THAT(ErrorOf("objective: mae"), EndsWith("(did you mean `mean_absolute_error`?)"));
+  const std::vector<std::pair<std::string, std::string>> metrics = {
+      {"acc", "accuracy"}, {"f1_score", "f1"}, {"top5", "top_k"}, {"mae", "absolute_error"}};
+  for (const auto& [given, meant] : metrics) {
+    EXPECT_THAT(ErrorOf(absl::StrCat("evaluation: {metrics: [", given, "]}")),
+                EndsWith(absl::StrCat(" (did you mean `", meant, "`?)")));
+  }
+  EXPECT_THAT(ErrorOf("evaluation: {metrics: mse}"),
+              EndsWith("`mse` is not known here; as the objective it is `loss`, which every "
+                       "evaluation has"));
+  EXPECT_THAT(ErrorOf("evaluation: {metrics: [{precision: }]}"),
+              HasSubstr("unknown field; `confusion_matrix` tells it"));
+  EXPECT_THAT(ErrorOf("optimizer: {adamw: {wd: 1}}"), EndsWith("(did you mean `weight_decay`?)"));
+  EXPECT_THAT(ErrorOf("data: {batch_size: full}"),
+              EndsWith("data.batch_size: must be a whole number or `all`, not `full`"));
+  EXPECT_THAT(ErrorOf("model: [conv2d: {padding: [sam]}]"),
+              EndsWith("must be a whole number or `same`, `valid`, not `sam`"));
   EXPECT_THAT(ErrorOf("loss: mse"), EndsWith("unknown field (did you mean `objective`?)"));
   EXPECT_THAT(ErrorOf("optimizer: {adam: {eps: 1}}"), EndsWith("(did you mean `epsilon`?)"));
   EXPECT_THAT(ErrorOf("optimizer: {adam: {step_size: Cosin}}"),

@@ -440,5 +440,20 @@ TEST_F(ImageFolderTest, ToBePredictedPicturesMayLieAnywhere) {
   EXPECT_FALSE(examples->targets.defined());
 }
 
+TEST_F(ImageFolderTest, APictureIsReadAsAFolderOfOne) {
+  images_.path = folder_.Write("b.png", Png(Colors(3, 8, 8)));
+  folder_.Write("c.png", Png(Colors(3, 8, 8) + 1));
+  const auto examples = images_.Read({.inputs_only = true});
+  ASSERT_TRUE(examples.ok()) << examples.status();
+  EXPECT_TRUE(at::equal(examples->inputs, Colors(3, 8, 8).unsqueeze(0)));
+  EXPECT_EQ(examples->inputs_origin.File(0), "b.png");
+  EXPECT_EQ(examples->inputs_origin.Name(0), images_.path);
+  // Training data have classes, which are folders.
+  EXPECT_FALSE(images_.Read({}).ok());
+  images_.path = folder_.path() + "/none.png";
+  EXPECT_NE(images_.Read({.inputs_only = true}).status().message().find("/none.png"),
+            absl::string_view::npos);
+}
+
 }  // namespace
 }  // namespace descent

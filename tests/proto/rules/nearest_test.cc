@@ -20,6 +20,18 @@ TEST(Nearest, IsTheFirstOfTheNearest) {
   EXPECT_EQ(NearestOf("beta", {}), std::nullopt);
 }
 
+TEST(Nearest, KnowsShortForms) {
+  EXPECT_EQ(Nearest("acc", {"auc", "accuracy"}), "accuracy");
+  EXPECT_EQ(Nearest("succ", {"RUNNING", "SUCCEEDED"}), "SUCCEEDED");
+  EXPECT_EQ(Nearest("wd", {"id", "weight_decay"}), "weight_decay");
+  EXPECT_EQ(NearestOf("mom", {"momentum", "heavy_ball.momentum", "momentum"}), 0u);
+  EXPECT_EQ(Nearest("f1_score", {"f1", "f1_micro", "f1_weighted"}), "f1");
+  EXPECT_EQ(Nearest("adam_w", {"adam", "adamw"}), "adamw");
+  // Of several it is the nearest by its letters, if one is near.
+  EXPECT_EQ(Nearest("cosin", {"cosine_decay", "cosine"}), "cosine");
+  EXPECT_EQ(Nearest("ada", {"adagrad", "adadelta"}), "");
+}
+
 TEST(Nearest, TakesMoreSlipsInALongerWord) {
   EXPECT_EQ(Nearest("abx", {"abc"}), "abc");
   EXPECT_EQ(Nearest("axx", {"abc"}), "");

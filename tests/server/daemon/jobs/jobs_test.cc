@@ -449,6 +449,13 @@ TEST_F(JobsTest, ListsNewestFirstByPageAndFilter) {
     EXPECT_EQ(jobs_->List(Ann(), request).status().code(), absl::StatusCode::kInvalidArgument)
         << bad;
   }
+  const std::vector<std::pair<std::string, std::string>> meant = {
+      {"state=queued", "QUEUED"}, {"state = SUCEEDED", "SUCCEEDED"}, {"stat = QUEUED", "state"}};
+  for (const auto& [given, right] : meant) {
+    request.set_filter(given);
+    EXPECT_THAT(std::string(jobs_->List(Ann(), request).status().message()),
+                HasSubstr(" (did you mean `" + right + "`?); write terms like"));
+  }
   request.Clear();
   request.set_page_token("nonsense");
   EXPECT_EQ(jobs_->List(Ann(), request).status().code(), absl::StatusCode::kInvalidArgument);
