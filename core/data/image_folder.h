@@ -24,6 +24,7 @@ namespace descent {
 // out.
 struct ImageFolder {
   static constexpr const char* kind = "image_folder";
+  static constexpr int64_t kMaxSide = 65536;
   std::string path;
   std::optional<int64_t> height;  // if given, pictures are scaled; else all are of one size
   std::optional<int64_t> width;
@@ -36,11 +37,11 @@ struct ImageFolder {
 
   void Describe(FieldList& fields) {
     fields(Named("path"), path).Required(kMissingPath);
-    fields(Count("height", 1), height);
-    fields(Count("width", 1), width);
-    fields(Count("channels", 1), channels);
+    fields(CountUpTo("height", 1, kMaxSide), height);
+    fields(CountUpTo("width", 1, kMaxSide), width);
+    fields(Named("channels"), channels);  // Check says which
     fields(Named("alpha"), alpha);
-    fields(NonNegative("background"), background);
+    fields(UpToOne("background"), background);
     fields(Flag("exif_orientation"), exif_orientation);
     fields.Together([this] { return Check(); });
   }

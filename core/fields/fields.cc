@@ -25,7 +25,7 @@ absl::Status CheckWhole(const std::string& name, const Range& range, int64_t val
     return Wrong(name, absl::StrCat(value, " is too small; give a number ≥ ", range.min));
   }
   if (static_cast<double>(value) > range.max) {
-    return Wrong(name, absl::StrCat(value, " is too large; give a number ≤ 2^40"));
+    return Wrong(name, absl::StrCat(value, " is too large; give a number ≤ ", MostText(range)));
   }
   return absl::OkStatus();
 }
@@ -42,7 +42,11 @@ struct Checker {
   const Field& field;
 
   absl::Status Check(const std::string&, const Sequence& value) const {
-    return value.Validate(field.range());
+    absl::Status status = value.Validate(field.range());
+    const auto bounds = value.bounds();
+    if (status.ok() || !bounds || bounds->least != bounds->greatest) return status;
+    // A constant in the range may be refused together with other fields, as turns to it are.
+    return CheckBoth(field.range(), field.turned(), bounds->least);
   }
   absl::Status Check(const std::string& name, double value) const {
     return CheckNumber(name, field.range(), value);
@@ -131,9 +135,19 @@ WholeRange Whole(std::string field, int64_t least) {
 }
 
 WholeRange Count(std::string field, int64_t least) {
+  return CountUpTo(std::move(field), least, kMostInMemory);
+}
+
+WholeRange CountUpTo(std::string field, int64_t least, int64_t most) {
   return {{.field = std::move(field),
            .min = static_cast<double>(least),
-           .max = static_cast<double>(kMostInMemory)}};
+           .max = static_cast<double>(most)}};
+}
+
+std::string MostText(const Range& range) {
+  return range.max == static_cast<double>(kMostInMemory)
+             ? "2^40"
+             : absl::StrCat(static_cast<int64_t>(range.max));
 }
 
 Field& Field::Required(std::string missing) {

@@ -47,6 +47,9 @@ WholeRange Whole(std::string field, int64_t least);
 // The numbers from least to 2^40: how many there are of something that is held in memory. Products
 // are checked where memory is counted.
 WholeRange Count(std::string field, int64_t least);
+WholeRange CountUpTo(std::string field, int64_t least, int64_t most);
+// Gives the greatest number of such a range, as errors say it: `2^40`.
+std::string MostText(const Range& range);
 
 // An enum whose values 0, 1, … have names, such as `GRADIENT`. `Names` is found beside the enum.
 template <class E>

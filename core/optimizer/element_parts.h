@@ -101,12 +101,11 @@ class ElementParts {
  private:
   // A dial that groups inherit may be turned only to what is right for all of them.
   void LimitInherited(Hyperparameter& inherited) const {
-    Range& turned = inherited.turned;
     for (const auto& part : parts_) {
-      if (part->Has(turned.field)) continue;
+      if (part->Has(inherited.range.field)) continue;
       for (const Hyperparameter& same : SequencesOf(part->options)) {
-        if (same.range.field != turned.field) continue;
-        if (same.turned.max < turned.max || !same.turned.min_included) turned = same.turned;
+        if (same.range.field != inherited.range.field) continue;
+        inherited.turned = InBoth(inherited.turned, same.turned);
       }
     }
   }

@@ -11,16 +11,11 @@
 namespace descent {
 
 absl::Status HagerZhang::Check() const {
-  if (sufficient_decrease >= 0.5) {
-    return absl::InvalidArgumentError(absl::StrCat("sufficient_decrease: it is ",
-                                                   sufficient_decrease, ", but must be below 0.5"));
-  }
   if (curvature < sufficient_decrease) {
     return absl::InvalidArgumentError(absl::StrCat("curvature: it is ", curvature,
                                                    ", below sufficient_decrease, which is ",
                                                    sufficient_decrease));
   }
-  if (rho == 1) return absl::InvalidArgumentError("rho: it is 1, but must be greater");
   return absl::OkStatus();
 }
 

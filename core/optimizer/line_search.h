@@ -100,17 +100,20 @@ struct HagerZhang {
   int64_t max_evaluations = 50;      // ≥ 1
 
   void Describe(FieldList& fields) {
-    fields(OpenUnitInterval("sufficient_decrease"), sufficient_decrease);
+    Range below_half = OpenUnitInterval("sufficient_decrease"), above_one = AtLeastOne("rho");
+    below_half.max = 0.5;
+    above_one.min_included = false;
+    fields(below_half, sufficient_decrease);
     fields(OpenUnitInterval("curvature"), curvature);
     fields(NonNegative("epsilon"), epsilon);
     fields(OpenUnitInterval("theta"), theta);
     fields(OpenUnitInterval("gamma"), gamma);
-    fields(AtLeastOne("rho"), rho);
+    fields(above_one, rho);
     fields(AtLeastOne("max_evaluations"), max_evaluations);
     fields.Together([this] { return Check(); });
   }
   Sample Search(LineFunction phi, const Sample& start, double trial) const;
-  // Gives INVALID_ARGUMENT naming sufficient_decrease, curvature or rho.
+  // Gives INVALID_ARGUMENT if curvature is below sufficient_decrease.
   absl::Status Check() const;
 };
 

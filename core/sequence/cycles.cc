@@ -29,16 +29,10 @@ void OneCycle::Describe(FieldList& fields) {
   fields(Named("max"), max).Role(kYielded).Required();
   fields(Whole("iterations", 1), iterations).Role(kRunLength);
   fields(Fraction("pct_start"), pct_start);
-  fields(NonNegative("div_factor"), div_factor);
-  fields(NonNegative("final_div_factor"), final_div_factor);
+  fields(Positive("div_factor"), div_factor);
+  fields(Positive("final_div_factor"), final_div_factor);
   fields(Flag("linear"), linear);
   fields(Flag("three_phase"), three_phase);
-  fields.Together([this] { return Check(); });
-}
-
-absl::Status OneCycle::Check() const {
-  absl::Status status = CheckPositive("div_factor", div_factor);
-  return status.ok() ? CheckPositive("final_div_factor", final_div_factor) : status;
 }
 
 Sequence OneCycle::Make() const {

@@ -27,7 +27,6 @@ struct OneCycle {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  absl::Status Check() const;
 };
 
 // Goes along half cosines from initial to final over iterations, iterations·factor,

@@ -16,7 +16,7 @@ namespace descent {
 
 void Exponential::Describe(FieldList& fields) {
   fields(Named("initial"), initial).Role(kYielded).Required();
-  fields(NonNegative("rate"), rate).Required();
+  fields(Positive("rate"), rate).Required();
   fields(Whole("iterations", 1), iterations);
   fields(Whole("begin", 0), begin);
   fields(Flag("staircase"), staircase);
@@ -25,7 +25,6 @@ void Exponential::Describe(FieldList& fields) {
 }
 
 absl::Status Exponential::Check() const {
-  if (absl::Status status = CheckPositive("rate", rate); !status.ok()) return status;
   const bool away = final && (rate < 1 ? *final > initial : rate > 1 && *final < initial);
   if (!away || initial <= 0) return absl::OkStatus();
   return absl::InvalidArgumentError(

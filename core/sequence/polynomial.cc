@@ -14,10 +14,9 @@ namespace descent {
 void Polynomial::Describe(FieldList& fields) {
   fields(Named("initial"), initial).Role(kYielded).Required();
   fields(Named("final"), final).Role(kYielded);
-  fields(NonNegative("power"), power);
+  fields(Positive("power"), power);
   fields(Whole("iterations", 1), iterations).Role(kRunLength);
   fields(Whole("begin", 0), begin);
-  fields.Together([this] { return CheckPositive("power", power); });
 }
 
 Sequence Polynomial::Make() const {

@@ -36,6 +36,33 @@ absl::Status Range::Check(double value) const {
   return absl::OkStatus();
 }
 
+Range InBoth(const Range& range, const Range& narrower) {
+  Range both = range;
+  const bool min = narrower.min > range.min ||
+                   (narrower.min == range.min && range.min_included && !narrower.min_included);
+  const bool max = narrower.max < range.max ||
+                   (narrower.max == range.max && range.max_included && !narrower.max_included);
+  if (min) {
+    both.min = narrower.min;
+    both.min_included = narrower.min_included;
+  }
+  if (max) {
+    both.max = narrower.max;
+    both.max_included = narrower.max_included;
+  }
+  if (min || max) both.because = narrower.because;
+  return both;
+}
+
+absl::Status CheckBoth(const Range& range, const Range& narrower, double value) {
+  Range both = InBoth(range, narrower);
+  const bool narrowed = value <= both.min
+                            ? both.min != range.min || both.min_included != range.min_included
+                            : both.max != range.max || both.max_included != range.max_included;
+  if (!narrowed) both.because = range.because;
+  return both.Check(value);
+}
+
 Range NonNegative(std::string field) {
   Range range{.field = std::move(field)};
   range.min = 0;
@@ -80,11 +107,5 @@ Range AtLeastOne(std::string field) {
 }
 
 Range Flag(std::string field) { return UpToOne(std::move(field)); }
-
-absl::Status CheckPositive(const std::string& field, double value) {
-  if (value > 0 && std::isfinite(value)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": ", value, " is not positive; give a finite number > 0"));
-}
 
 }  // namespace descent

@@ -25,6 +25,14 @@ struct Range {
   absl::Status Check(double value) const;
 };
 
+// Gives the numbers that both accept, under the first one's name. The reason is that of the second,
+// if it takes any away.
+Range InBoth(const Range& range, const Range& narrower);
+
+// Gives OK for a number that both accept, else the first one's error with the range of both; the
+// second's reason, only if the number is past an end that the second has narrowed.
+absl::Status CheckBoth(const Range& range, const Range& narrower, double value);
+
 // [0, ∞): schedules end and warm-ups start at 0, so 0 is allowed.
 Range NonNegative(std::string field);
 
@@ -48,9 +56,6 @@ Range AtLeastOne(std::string field);
 
 // The range of a field that is true or false has its name alone.
 Range Flag(std::string field);
-
-// Gives INVALID_ARGUMENT naming the field unless the value is in (0, ∞).
-absl::Status CheckPositive(const std::string& field, double value);
 
 }  // namespace descent
 

@@ -17,8 +17,8 @@ Settable::Settable(const Sequence& schedule)
                                : std::make_shared<Sequence::Shared>(Sequence::Shared{schedule})) {}
 
 absl::Status Settable::set(double value) {
-  if (absl::Status status = shared_->range.Check(value); !status.ok()) return status;
-  if (absl::Status status = shared_->turned.Check(value); !status.ok()) return status;
+  absl::Status status = CheckBoth(shared_->range, shared_->turned, value);
+  if (!status.ok()) return status;
   shared_->override_value = value + 0.0;  // makes −0, which 0 times a negative factor is, 0
   return absl::OkStatus();
 }

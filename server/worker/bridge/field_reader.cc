@@ -160,7 +160,7 @@ void FieldReader::CheckWhole(const Field& field) {
     if (number >= range.min && number <= range.max) return;
     Refuse(name,
            absl::StrCat("It is ", value, ", but must be at least ", range.min,
-                        number < range.min ? "" : " and at most 2^40", "."),
+                        number < range.min ? "" : " and at most " + MostText(range), "."),
            reason::kOutOfRange);
   };
   if (const auto* one = field.As<int64_t>()) return check(field.name(), *one);

@@ -15,6 +15,7 @@
 namespace descent {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // A function φ of one number, and its derivative φ'.
@@ -192,7 +193,14 @@ TEST(LineSearchTest, WrongConstantsAreRefusedByName) {
   EXPECT_THAT(message(HagerZhang{.sufficient_decrease = 0.5}),
               HasSubstr("hager_zhang.sufficient_decrease"));
   EXPECT_THAT(message(HagerZhang{.curvature = 0.05}), HasSubstr("hager_zhang.curvature"));
-  EXPECT_THAT(message(HagerZhang{.rho = 1}), HasSubstr("hager_zhang.rho"));
+  for (const double rho : {0.0, 1.0}) {
+    EXPECT_THAT(message(HagerZhang{.rho = rho}),
+                AllOf(HasSubstr("hager_zhang.rho"), HasSubstr("give a finite number > 1")));
+  }
+  for (const double decrease : {0.0, 0.5, 1.0}) {
+    EXPECT_THAT(message(HagerZhang{.sufficient_decrease = decrease}),
+                HasSubstr("give a number in (0, 0.5)"));
+  }
   EXPECT_TRUE(LineSearch(HagerZhang{}).Validate().ok());
   EXPECT_TRUE(LineSearch(FixedStep{}).Validate().ok());
 }

@@ -257,7 +257,13 @@ TEST(ScheduleTest, WrongNumbersAreRefusedByName) {
   };
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   expect(Polynomial{.initial = kNan, .iterations = 1}, "initial: ");
-  expect(Polynomial{.initial = 1, .power = 0, .iterations = 1}, "power: ");
+  // The range that is told is the one that is checked, whichever number is refused.
+  for (const double power : {0.0, -1.0}) {
+    const Polynomial polynomial{.initial = 1, .power = power, .iterations = 1};
+    expect(polynomial, absl::StrCat("power: ", power));
+    EXPECT_THAT(std::string(ValidateFields(polynomial).message()),
+                HasSubstr("a finite number > 0"));
+  }
   expect(Polynomial{.initial = 1, .iterations = 0}, "iterations: ");
   expect(Polynomial{.initial = 1, .iterations = 1, .begin = -1}, "begin: ");
   expect(LinearSequence{.initial = 1}, "iterations: ");

@@ -117,6 +117,10 @@ TEST(SettableTest, WhatItMayBeTurnedToBindsTurnsAlone) {
   EXPECT_EQ(momentum.value(), 0);
   EXPECT_EQ(momentum.set(0).message(),
             "momentum: 0 is not positive; give a number in (0, 1): it needs one");
+  // The range is the true one on either side; the reason is that of its own end.
+  EXPECT_EQ(momentum.set(1).message(), "momentum: 1 is too large; give a number in (0, 1)");
+  EXPECT_EQ(momentum.set(-1).message(),
+            "momentum: -1 is negative; give a number in (0, 1): it needs one");
   EXPECT_FALSE(momentum.overridden());
   EXPECT_TRUE(momentum.set(0.5).ok());
   momentum.release();

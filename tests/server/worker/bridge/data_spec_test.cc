@@ -233,6 +233,11 @@ TEST_F(DataSpecTest, NamesTheFieldOfWhatIsWrong) {
             "data.train.npy.inputs INVALID_PATH");
   EXPECT_EQ(Load("train { image_folder { path: '" + folder_.path() + "' channels: 2 } }"),
             "data.train.image_folder.channels OUT_OF_RANGE");
+  EXPECT_EQ(description_, "it must be 1 (grey) or 3 (colors).");
+  EXPECT_EQ(
+      Load("train { image_folder { path: '" + folder_.path() + "' height: 65537 width: 1 } }"),
+      "data.train.image_folder.height OUT_OF_RANGE");
+  EXPECT_EQ(description_, "It is 65537, but must be at least 1 and at most 65536.");
   EXPECT_EQ(Load("train { image_folder { path: '" + folder_.path() + "' } }"),
             "data.train.image_folder.path INVALID_DATA");
   EXPECT_EQ(resolved_.train().image_folder().alpha(), api::ImageFolder::REFUSE);

@@ -271,6 +271,12 @@ TEST(OptimizerSpecTest, SgdTakesNesterovAsPyTorchDoes) {
               HasSubstr("dampening: Nesterov's form has none"));
   EXPECT_THAT(status("sgd {} groups { pattern: \"*.bias\" nesterov: true }"),
               HasSubstr("momentum: Nesterov's form needs one"));
+  // The range that is told is the true one.
+  EXPECT_THAT(status("sgd { nesterov: true momentum { constant: 1 } }"),
+              HasSubstr("momentum: 1 is too large; give a number in (0, 1)"));
+  EXPECT_THAT(status("sgd { nesterov: true momentum { constant: 0.9 } dampening { constant: 2 } }"),
+              HasSubstr("dampening: 2 is too large; give 0: Nesterov's form has none"));
+  EXPECT_THAT(status("sgd { momentum { constant: 1 } }"), HasSubstr("give a number in [0, 1)"));
   // Nor can the dial be turned there.
   for (const char* text : {"sgd { nesterov: true momentum { constant: 0.9 } }",
                            "sgd { momentum { constant: 0.9 } } "

@@ -192,7 +192,7 @@ TEST(SequenceSpecTest, NamesTheFieldAtFault) {
   EXPECT_EQ(Violated("linear {initial: 1 final: -1 iterations: 0 begin: -2}"),
             "s.linear.final OUT_OF_RANGE, s.linear.iterations OUT_OF_RANGE, "
             "s.linear.begin OUT_OF_RANGE");
-  EXPECT_EQ(Violated("polynomial {initial: 1 power: 0}"), "s.polynomial OUT_OF_RANGE");
+  EXPECT_EQ(Violated("polynomial {initial: 1 power: 0}"), "s.polynomial.power OUT_OF_RANGE");
   EXPECT_EQ(Violated("exponential {initial: 1 rate: nan}"), "s.exponential.rate OUT_OF_RANGE");
   EXPECT_EQ(Violated("exponential {initial: 1 rate: 0.5 final: -1}"),
             "s.exponential.final OUT_OF_RANGE");
