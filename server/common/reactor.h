@@ -27,15 +27,17 @@ class CallReactor : public GrpcReactor,
  public:
   // Holds itself from here to OnDone. What it returns is for gRPC.
   GrpcReactor* Begin() {
+    MutexLock lock(mutex_);
     self_ = this->shared_from_this();
     return this;
   }
 
   void OnDone() final {
-    const std::shared_ptr<CallReactor> self = std::exchange(self_, nullptr);
     // Whoever finished the call may still be about to leave the mutex, which must not go before.
+    std::shared_ptr<CallReactor> self;
     {
-      const MutexLock lock(mutex_);
+      MutexLock lock(mutex_);
+      self = std::exchange(self_, nullptr);
     }
     OnGone();
   }
@@ -60,7 +62,7 @@ class CallReactor : public GrpcReactor,
 
  private:
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<CallReactor> self_;
+  std::shared_ptr<CallReactor> self_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The same for a call that streams messages to its client, as bytes: one write is in flight at a
