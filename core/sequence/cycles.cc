@@ -8,7 +8,6 @@
 #include <numbers>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "core/sequence/range.h"
 #include "core/sequence/schedule.h"
 #include "core/sequence/sequence.h"

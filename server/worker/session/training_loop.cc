@@ -163,9 +163,16 @@ absl::StatusOr<std::vector<api::Event>> TrainingLoop::DueEvents() {
   absl::StatusOr<api::Event> event =
       last() ? steering_.LastCheckpoint(k_, "") : checkpointer_.Save("");
   if (event.ok()) {
+    // The first was told when it failed.
+    if (const int64_t missed = std::exchange(missed_checkpoints_, 0); missed > 1) {
+      events.push_back(NoticeEvent(
+          api::Notice::WARNING,
+          absl::StrCat("Before this checkpoint ", missed, " that were due could not be saved.")));
+    }
     events.push_back(*std::move(event));
-  } else if (!steering_.leave()) {
-    // An older checkpoint is still there; people may make room before the next one is due.
+  } else if (!steering_.leave() && missed_checkpoints_++ == 0) {
+    // An older checkpoint is still there; people may make room before the next one is due. A notice
+    // of each that is missed would say the same many times a second.
     events.push_back(NoticeEvent(api::Notice::ERROR, std::string(event.status().message())));
   }
   return events;

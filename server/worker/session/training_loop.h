@@ -85,6 +85,7 @@ class TrainingLoop {
   std::vector<StopReason> stop_reasons_;  // the tests that hold at k
   std::string non_finite_;                // what is not finite at k
   bool non_finite_said_ = false;
+  int64_t missed_checkpoints_ = 0;  // that were due since the last one, and could not be saved
 };
 
 }  // namespace descent::worker

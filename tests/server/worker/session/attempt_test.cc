@@ -732,6 +732,38 @@ TEST_F(AttemptTest, TheLastCheckpointIsWaitedFor) {
   EXPECT_TRUE(std::filesystem::exists(folder + "/0-50.safetensors"));
 }
 
+// A small run's are due many times a second, and journals keep notices for ever.
+TEST_F(AttemptTest, OfCheckpointsThatAreMissedTheFirstIsToldAndThenHowMany) {
+  const std::string folder = daemon_.folder() + "/checkpoints";
+  std::ofstream(folder) << "in the way";
+  WorkerProcess worker(daemon_);
+  daemon_.WaitForHello(1);
+  api::Spec spec = SmallSpec(table_, 1'000'000);
+  spec.mutable_checkpoints()->set_every_iterations(1);
+  daemon_.Send(StartOf(daemon_, spec));
+  daemon_.WaitForEvents(Reached(5));
+  std::filesystem::remove(folder);
+  std::filesystem::create_directory(folder);
+  daemon_.WaitForEvents(
+      [](const Events& all) { return !LastCheckpoint(all).checkpoint().empty(); });
+  daemon_.Send(Command("end", "commands { stop {} }"));
+  const Events events = daemon_.WaitForEvents(Ended);
+  EXPECT_EQ(worker.Wait(), 0);
+  std::vector<std::string> notices;
+  int64_t first_saved = 0;
+  for (const Event& event : events) {
+    if (event.has_notice()) notices.push_back(event.notice().message());
+    if (event.has_checkpoint_saved() && first_saved == 0) {
+      first_saved = event.checkpoint_saved().iteration();
+      ASSERT_EQ(notices.size(), 2u);  // both before it
+    }
+  }
+  ASSERT_EQ(notices.size(), 2u);
+  EXPECT_THAT(notices[0], testing::HasSubstr("0-1.safetensors"));
+  EXPECT_EQ(notices[1], absl::StrCat("Before this checkpoint ", first_saved - 1,
+                                     " that were due could not be saved."));
+}
+
 // A stop that was refused for want of room could not be had at all.
 TEST_F(AttemptTest, AStopWaitsForItsCheckpoint) {
   const std::string folder = daemon_.folder() + "/checkpoints";
