@@ -15,12 +15,12 @@
 #include "absl/time/time.h"
 #include "descent/v1/event.pb.h"
 #include "proto/rules/names.h"
+#include "server/common/private_file.h"
 #include "server/daemon/backup/files.h"
 #include "server/daemon/backup/pins.h"
 #include "server/daemon/jobs/checkpoint_check.h"
 #include "server/daemon/jobs/digest.h"
 #include "server/daemon/journal/snapshot.h"
-#include "server/daemon/launch/secrets.h"
 
 namespace descent::daemon {
 namespace {
@@ -137,7 +137,7 @@ absl::Status WriteNote(const BackupOptions& options, const BackupResult& result,
       {"bytes", result.bytes},
       {"database_sha256", FileSha256(database)}};
   // What is not UTF-8 in the folder's name can't be in JSON.
-  return WritePrivateFile(
+  return server::WritePrivateFile(
       absl::StrCat(options.folder, "/", kBackupNote),
       note.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }

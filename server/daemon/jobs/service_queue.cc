@@ -12,6 +12,7 @@
 #include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/common/private_file.h"
 #include "server/daemon/jobs/digest.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
@@ -226,7 +227,7 @@ std::string JobsServiceImpl::SecretFileOf(const Job& job) const {
 void JobsServiceImpl::OfferSecret(const JobPtr& job) const {
   if (job->worker_kind() != WorkerKind::kProgram) return;
   const absl::Status written =
-      WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
+      server::WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
   if (!written.ok()) LogWarning(rules::JobName(job->id()), std::string(written.message()));
 }
 

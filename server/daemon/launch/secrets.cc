@@ -1,24 +1,18 @@
 #include "server/daemon/launch/secrets.h"
 
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <fstream>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "server/common/errno_text.h"
+#include "server/common/private_file.h"
 
 namespace descent::daemon {
 namespace {
@@ -39,26 +33,6 @@ std::string ReadKey(const std::string& path) {
 
 }  // namespace
 
-absl::Status WritePrivateFile(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".new";
-  const int fd =
-      open(temporary.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  bool written = fd >= 0;
-  size_t done = 0;
-  while (written && done < text.size()) {
-    const ssize_t count = write(fd, text.data() + done, text.size() - done);
-    written = count >= 0;
-    if (written) done += static_cast<size_t>(count);
-  }
-  written = written && fsync(fd) == 0;
-  if (written) written = rename(temporary.c_str(), path.c_str()) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (written) return absl::OkStatus();
-  unlink(temporary.c_str());
-  return absl::UnavailableError(absl::StrCat("Can't write ", path, ": ", server::ErrnoText(error)));
-}
-
 absl::StatusOr<Secrets> Secrets::Open(const std::string& key_file) {
   if (std::string key = ReadKey(key_file); !key.empty()) return Secrets(std::move(key));
   std::array<unsigned char, kKeyBytes> bytes{};
@@ -66,7 +40,7 @@ absl::StatusOr<Secrets> Secrets::Open(const std::string& key_file) {
     return absl::UnavailableError("The machine gives no random numbers");
   }
   std::string key = ToHex(bytes.data(), bytes.size());
-  if (absl::Status status = WritePrivateFile(key_file, key + "\n"); !status.ok()) return status;
+  if (absl::Status status = server::WritePrivateFile(key_file, key + "\n"); !status.ok()) return status;
   return Secrets(std::move(key));
 }
 

@@ -30,9 +30,6 @@ class Secrets {
   std::string key_;
 };
 
-// Writes a text as a file for its owner alone, whole or not at all. UNAVAILABLE if it can't.
-absl::Status WritePrivateFile(const std::string& path, const std::string& text);
-
 }  // namespace descent::daemon
 
 #endif  // DESCENT_SERVER_DAEMON_LAUNCH_SECRETS_H_

@@ -29,7 +29,8 @@ class Access {
 
   // What somebody brings.
   struct Claim {
-    // By the clients' socket, which lets in the daemon's user alone: nothing else is asked for.
+    // By the clients' socket, which lets in the daemon's user alone, so that a token is not asked
+    // for there; but who brings one has its role.
     bool over_socket = false;
     std::string_view authorization = {};  // the header: `Bearer TOKEN`; empty: there is none
     std::string_view principal = {};      // as he says: kPrincipalHeader
@@ -51,8 +52,8 @@ class Access {
   // Gives OK as long as what let the caller in is good, else UNAUTHENTICATED. Does not block.
   virtual absl::Status Holds(const Caller& caller) const = 0;
 
-  // These are TokenService's methods; the requests have been checked by themselves. They block,
-  // but for the last.
+  // These are TokenService's methods; the requests, and the caller's role, have been checked. They
+  // block, but for the last.
   virtual absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       const Caller& caller, const v1::CreateTokenRequest& request) = 0;
   virtual absl::StatusOr<v1::ListTokensResponse> ListTokens(const Caller& caller) const = 0;
@@ -64,11 +65,18 @@ class Access {
   // not.
   virtual absl::StatusOr<v1::OpenSessionResponse> OpenSession(std::string_view code,
                                                               std::string_view from) = 0;
-  // Opens one for whoever brought a token (not a session: those don't beget others).
+  // Opens one for whoever brought a token. A session opens no other, nor draws a code:
+  // PERMISSION_DENIED.
   virtual absl::StatusOr<v1::OpenSessionResponse> OpenSession(const Caller& caller) = 0;
   // Ends the caller's session; nothing if it is none.
   virtual void CloseSession(const Caller& caller) = 0;
 };
+
+// Gives who that is, where `access` may be null.
+absl::StatusOr<Caller> IdentifyCaller(Access* access, const Access::Claim& claim);
+
+// Gives what GET /v1/whoami answers.
+v1::WhoAmI WhoIs(const Caller& caller, const Access* access);
 
 }  // namespace descent::daemon
 

@@ -1,0 +1,305 @@
+#include "server/daemon/security/access.h"
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
+#include "server/common/log.h"
+#include "server/common/private_file.h"
+#include "server/daemon/security/refusal_log.h"
+#include "server/daemon/security/secret_text.h"
+#include "server/daemon/security/sessions.h"
+#include "server/daemon/security/token_store.h"
+
+namespace descent::daemon {
+namespace {
+
+constexpr std::string_view kTokenCredential = "token:";
+constexpr std::string_view kSessionCredential = "session:";
+constexpr std::string_view kSocketCredential = "socket";
+constexpr char kHowToGetOne[] =
+    "who runs descentd finds one in admin.token in its folder, and makes others by `descent token "
+    "create`; it is sent as `authorization: Bearer TOKEN`";
+
+int64_t Nanos(std::chrono::seconds time) { return time.count() * server::kSecond; }
+
+v1::Role ToWire(Role role) {
+  switch (role) {
+    case Role::kMetrics:
+      return v1::METRICS;
+    case Role::kViewer:
+      return v1::VIEWER;
+    case Role::kOperator:
+      return v1::OPERATOR;
+    case Role::kAdmin:
+      return v1::ADMIN;
+  }
+  return v1::ROLE_UNSPECIFIED;
+}
+
+// Gives the least role for what is none.
+Role FromWire(v1::Role role) {
+  for (const Role known : {Role::kViewer, Role::kOperator, Role::kAdmin}) {
+    if (ToWire(known) == role) return known;
+  }
+  return Role::kMetrics;
+}
+
+v1::Token ToWire(const StoredToken& token) {
+  v1::Token wire;
+  wire.set_id(token.id);
+  wire.set_role(ToWire(token.role));
+  wire.set_owner(token.owner);
+  wire.mutable_groups()->Assign(token.groups.begin(), token.groups.end());
+  wire.set_create_time_unix_nanos(static_cast<uint64_t>(token.created));
+  wire.set_expire_time_unix_nanos(static_cast<uint64_t>(token.expires));
+  wire.set_revoke_time_unix_nanos(static_cast<uint64_t>(token.revoked));
+  wire.set_last_use_time_unix_nanos(static_cast<uint64_t>(token.last_used));
+  return wire;
+}
+
+// Says what a token is, for the log.
+std::string Describe(const StoredToken& token) {
+  return absl::StrCat(
+      "token ", token.id, " (", std::string(RoleName(token.role)),
+      token.owner.empty() ? "" : absl::StrCat(", of ", token.owner),
+      token.groups.empty() ? "" : absl::StrCat(", groups ", absl::StrJoin(token.groups, ", ")),
+      ")");
+}
+
+absl::Status Unauthenticated(std::string_view message) {
+  return MakeError(absl::StatusCode::kUnauthenticated, message, reason::kUnauthenticated);
+}
+
+absl::Status CheckGood(const StoredToken& token, int64_t now) {
+  if (token.IsGood(now)) return absl::OkStatus();
+  return Unauthenticated(absl::StrCat("the token ", token.id,
+                                      token.revoked != 0 ? " was revoked" : " has expired",
+                                      "; ask who runs descentd for another one"));
+}
+
+class AccessImpl final : public Access {
+ public:
+  AccessImpl(std::unique_ptr<TokenStore> tokens, const server::Clock* clock)
+      : clock_(clock),
+        tokens_(std::move(tokens)),
+        sessions_(Nanos(kCodeTime), Nanos(kSessionTime), clock),
+        refusals_(clock) {}
+
+  // Makes the file of the first admin's token if it lets nobody in.
+  absl::Status OfferFirstToken(const std::string& path) {
+    std::stringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    const std::string secret(absl::StripAsciiWhitespace(text.str()));
+    const std::optional<StoredToken> known = tokens_->Find(secret);
+    if (known && known->role == Role::kAdmin && known->IsGood(clock_->WallNanos())) {
+      return absl::OkStatus();
+    }
+    const absl::StatusOr<TokenStore::Made> made =
+        tokens_->Create({.role = Role::kAdmin, .is_first = true}, /*ttl_seconds=*/0);
+    if (!made.ok()) return made.status();
+    if (absl::Status status = server::WritePrivateFile(path, made->secret + "\n"); !status.ok()) {
+      return status;
+    }
+    server::LogInfo("access", absl::StrCat(Describe(made->token), " was made: ", path));
+    // Whoever took the file away wanted what was in it to be good no longer.
+    for (const StoredToken& earlier : tokens_->All()) {
+      if (!earlier.is_first || earlier.revoked != 0 || earlier.id == made->token.id) continue;
+      if (absl::Status status = tokens_->Revoke(earlier.id); !status.ok()) return status;
+      server::LogInfo("access", absl::StrCat(Describe(earlier), ", the one before, was revoked"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Caller> Identify(const Claim& claim) override {
+    if (claim.authorization.empty()) {
+      if (claim.over_socket) {
+        return Believe(claim, {.role = Role::kAdmin, .credential = std::string(kSocketCredential)});
+      }
+      refusals_.Add("no token", claim.from);
+      return Unauthenticated(absl::StrCat("descentd asks for a token: ", kHowToGetOne));
+    }
+    const std::optional<std::string_view> secret = BearerOf(claim.authorization);
+    if (!secret) {
+      refusals_.Add("an authorization that is not `Bearer TOKEN`", claim.from);
+      return Unauthenticated("authorization: is not `Bearer TOKEN`");
+    }
+    if (const std::optional<StoredToken> token = tokens_->Find(*secret)) {
+      if (absl::Status status = CheckGood(*token, clock_->WallNanos()); !status.ok()) {
+        refusals_.Add(std::string(status.message()), claim.from);
+        return status;
+      }
+      Caller caller{.principal = token->owner,
+                    .role = token->role,
+                    .groups = token->groups,
+                    .credential = absl::StrCat(std::string(kTokenCredential), token->id)};
+      return token->owner.empty() ? Believe(claim, std::move(caller)) : caller;
+    }
+    if (const std::optional<Sessions::Session> session = sessions_.Find(*secret)) {
+      if (absl::Status status = HoldsCredential(session->opened_by); !status.ok()) {
+        refusals_.Add(std::string(status.message()), claim.from);
+        return status;
+      }
+      return session->caller;
+    }
+    refusals_.Add("a token that is not known", claim.from);
+    return Unauthenticated(
+        absl::StrCat("this token, or session, is not known here, or has ended: ", kHowToGetOne));
+  }
+
+  absl::Status Holds(const Caller& caller) const override {
+    return HoldsCredential(caller.credential);
+  }
+
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      const Caller& caller, const v1::CreateTokenRequest& request) override {
+    const absl::StatusOr<TokenStore::Made> made =
+        tokens_->Create({.role = FromWire(request.role()),
+                         .owner = request.owner(),
+                         .groups = {request.groups().begin(), request.groups().end()}},
+                        request.ttl_seconds());
+    if (!made.ok()) return made.status();
+    server::LogInfo("access",
+                    absl::StrCat(Describe(made->token), " was made by ", caller.principal));
+    v1::CreateTokenResponse response;
+    response.set_token(made->secret);
+    *response.mutable_info() = ToWire(made->token);
+    return response;
+  }
+
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(const Caller& /*caller*/) const override {
+    v1::ListTokensResponse response;
+    for (const StoredToken& token : tokens_->All()) *response.add_tokens() = ToWire(token);
+    return response;
+  }
+
+  absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(
+      const Caller& caller, const v1::RevokeTokenRequest& request) override {
+    if (absl::Status status = tokens_->Revoke(request.id()); !status.ok()) return status;
+    server::LogInfo("access",
+                    absl::StrCat("token ", request.id(), " was revoked by ", caller.principal));
+    return v1::RevokeTokenResponse();
+  }
+
+  absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(const Caller& caller) override {
+    if (absl::Status status = CheckNoSession(caller); !status.ok()) return status;
+    absl::StatusOr<std::string> code = sessions_.DrawCode(caller);
+    if (!code.ok()) return code.status();
+    v1::CreateLoginCodeResponse response;
+    response.set_code(*std::move(code));
+    return response;
+  }
+
+  absl::StatusOr<v1::OpenSessionResponse> OpenSession(std::string_view code,
+                                                      std::string_view from) override {
+    const std::optional<Caller> caller = sessions_.Redeem(code);
+    if (!caller) {
+      refusals_.Add("a login code that is not good", from);
+      return Unauthenticated(
+          "code: is not good, or no longer: each is good once, for 60 s; draw another one by "
+          "`descent open`");
+    }
+    if (absl::Status status = Holds(*caller); !status.ok()) return status;
+    return Open(*caller);
+  }
+
+  absl::StatusOr<v1::OpenSessionResponse> OpenSession(const Caller& caller) override {
+    if (absl::Status status = CheckNoSession(caller); !status.ok()) return status;
+    return Open(caller);
+  }
+
+  void CloseSession(const Caller& caller) override {
+    if (const std::optional<std::string_view> id = IdOf(caller.credential, kSessionCredential)) {
+      sessions_.Close(*id);
+    }
+  }
+
+ private:
+  // Gives the part behind a credential's kind; nothing if it is of another kind.
+  static std::optional<std::string_view> IdOf(std::string_view credential, std::string_view kind) {
+    if (!credential.starts_with(kind)) return std::nullopt;
+    return credential.substr(kind.size());
+  }
+
+  // Gives him the name that he claims.
+  static absl::StatusOr<Caller> Believe(const Claim& claim, Caller caller) {
+    absl::StatusOr<std::string> principal = ClaimedPrincipal(claim.principal);
+    if (!principal.ok()) return principal.status();
+    caller.principal = *std::move(principal);
+    return caller;
+  }
+
+  absl::Status HoldsCredential(std::string_view credential) const {
+    if (credential == kSocketCredential) return absl::OkStatus();
+    if (const std::optional<std::string_view> id = IdOf(credential, kSessionCredential)) {
+      const std::optional<Sessions::Session> session = sessions_.Get(*id);
+      if (session) return HoldsCredential(session->opened_by);
+      return Unauthenticated("the session has ended; sign in again");
+    }
+    if (const std::optional<std::string_view> id = IdOf(credential, kTokenCredential)) {
+      const std::optional<StoredToken> token = tokens_->Get(*id);
+      if (token) return CheckGood(*token, clock_->WallNanos());
+    }
+    return Unauthenticated("what let you in is not good any longer");
+  }
+
+  // A session that could open another one would never end.
+  static absl::Status CheckNoSession(const Caller& caller) {
+    if (!IdOf(caller.credential, kSessionCredential)) return absl::OkStatus();
+    return MakeError(absl::StatusCode::kPermissionDenied,
+                     "a session opens no other; bring a token, or draw a code by `descent open`",
+                     reason::kRoleTooLow);
+  }
+
+  absl::StatusOr<v1::OpenSessionResponse> Open(const Caller& caller) {
+    absl::StatusOr<std::string> secret = sessions_.Open(caller);
+    if (!secret.ok()) return secret.status();
+    v1::OpenSessionResponse response;
+    response.set_session(*std::move(secret));
+    response.set_expires_in(static_cast<int32_t>(kSessionTime.count()));
+    response.set_principal(caller.principal);
+    response.set_role(ToWire(caller.role));
+    return response;
+  }
+
+  const server::Clock* const clock_;
+  const std::unique_ptr<TokenStore> tokens_;
+  Sessions sessions_;
+  RefusalLog refusals_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Access>> Access::Open(const std::string& folder,
+                                                     const server::Clock* clock) {
+  absl::StatusOr<std::unique_ptr<TokenStore>> tokens =
+      TokenStore::Open(folder + "/tokens.json", clock);
+  if (!tokens.ok()) return tokens.status();
+  auto access = std::make_unique<AccessImpl>(*std::move(tokens), clock);
+  if (absl::Status status = access->OfferFirstToken(folder + "/admin.token"); !status.ok()) {
+    return status;
+  }
+  return access;
+}
+
+v1::WhoAmI WhoIs(const Caller& caller, const Access* access) {
+  v1::WhoAmI who;
+  who.set_principal(caller.principal);
+  who.set_role(ToWire(caller.role));
+  who.set_auth(access == nullptr ? "none" : "tokens");
+  return who;
+}
+
+absl::StatusOr<Caller> IdentifyCaller(Access* access, const Access::Claim& claim) {
+  return access == nullptr ? LoopbackCaller(claim.principal) : access->Identify(claim);
+}
+
+}  // namespace descent::daemon
