@@ -1,7 +1,6 @@
 // Tests every kind of layer: its plan against autograd, and both against central differences.
 //
 // A new layer is one line in `Cases`.
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -54,25 +53,7 @@
 #include "core/space/space.h"
 #include "gtest/gtest.h"
 #include "tests/core/model/inner_product.h"
-
-namespace {
-std::atomic<int64_t> allocations = 0;
-}  // namespace
-
-// Counts every allocation of this program and of LibTorch: all come here.
-extern "C" {
-void* __libc_malloc(size_t size);
-void* __libc_memalign(size_t alignment, size_t size);
-void* malloc(size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return __libc_malloc(size);
-}
-int posix_memalign(void** memory, size_t alignment, size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  *memory = __libc_memalign(alignment, size);
-  return *memory == nullptr ? 12 : 0;
-}
-}
+#include "tests/core/plan/allocations.h"
 
 namespace descent {
 namespace {
@@ -423,9 +404,9 @@ TEST_P(LayerPlansTest, AnIterationIsTheSameBitsAndAllocatesNothing) {
   // What the loss and the offset of this test allocate by themselves.
   const auto cost = [](SupervisedObjective& of, const Model& point, Model& into) {
     for (int i = 0; i < 3; ++i) gradient_into(of, point, into);
-    const int64_t before = allocations;
+    const int64_t before = Allocations();
     for (int i = 0; i < 10; ++i) gradient_into(of, point, into);
-    return (allocations - before) / 10;
+    return (Allocations() - before) / 10;
   };
   const int64_t with_layer = cost(objective, x, again);
   EXPECT_EQ(gradient_into(objective, x, again), value);
