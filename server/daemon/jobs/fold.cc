@@ -151,6 +151,8 @@ void JobFold::Apply(const v1::Event& event) {
       Give(std::move(given));
       light_.set_display_name(created.display_name());
       *light_.mutable_labels() = created.labels();
+      light_.set_owner(created.principal());
+      light_.set_group(created.group());
       light_.set_create_time_unix_nanos(event.time_unix_nanos());
       light_.set_state(v1::QUEUED);
       break;

@@ -124,6 +124,12 @@ v1::Job Job::WithJournal(v1::Job job) const {
   return job;
 }
 
+Ownership Job::ownership() const {
+  MutexLock lock(mutex_);
+  const v1::Job& job = appender_.seen().core();
+  return {.owner = job.owner(), .group = job.group()};
+}
+
 v1::JobState Job::durable_state() const {
   MutexLock lock(mutex_);
   return appender_.seen().state();

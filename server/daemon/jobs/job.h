@@ -105,7 +105,8 @@ class Job : public std::enable_shared_from_this<Job> {
   v1::JobState pending_state() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Which workers may run it.
   WorkerKind worker_kind() const ABSL_LOCKS_EXCLUDED(mutex_);
-  void Command(const v1::CommandJobRequest& request, const std::string& principal,
+  Ownership ownership() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void Command(const v1::CommandJobRequest& request, const Caller& caller,
                Jobs::Callback<v1::CommandJobResponse> done) ABSL_LOCKS_EXCLUDED(mutex_);
   // Keeps less of it: it is no longer among those that ended last.
   void Fade() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -158,6 +159,7 @@ class Job : public std::enable_shared_from_this<Job> {
  private:
   // A command, and who wants to know what comes of it.
   struct Asked {
+    Caller caller;
     v1::CommandJobRequest request;
     v1::CommandAccepted body;
     Jobs::Callback<v1::CommandJobResponse> done;

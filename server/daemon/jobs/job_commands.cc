@@ -17,18 +17,18 @@ namespace descent::daemon {
 
 using server::MutexLock;
 
-void Job::Command(const v1::CommandJobRequest& request, const std::string& principal,
+void Job::Command(const v1::CommandJobRequest& request, const Caller& caller,
                   Jobs::Callback<v1::CommandJobResponse> done) {
   v1::CommandAccepted asked;
   asked.set_request_id(request.request_id());
-  asked.set_principal(principal);
+  asked.set_principal(caller.principal);
   *asked.mutable_commands() = request.commands();
   if (request.has_at_iteration()) asked.set_at_iteration(request.at_iteration());
-  environment_.loop->Post(
-      [self = shared_from_this(), next = Asked{request, std::move(asked), std::move(done)}] {
-        self->asked_.push_back(next);
-        if (self->asked_.size() == 1) self->AskStore();
-      });
+  environment_.loop->Post([self = shared_from_this(),
+                           next = Asked{caller, request, std::move(asked), std::move(done)}] {
+    self->asked_.push_back(next);
+    if (self->asked_.size() == 1) self->AskStore();
+  });
 }
 
 void Job::AskStore() {
@@ -63,7 +63,7 @@ bool Job::Answer(const Asked& asked, const std::vector<RowPtr>& stored) {
     book_.Answer(asked.done, std::move(failed));
     return true;
   }
-  switch (book_.Ask(asked.body, stored, asked.done)) {
+  switch (book_.Ask(asked.body, asked.caller, stored, asked.done)) {
     case RequestBook::Known::kAskAgain:
       return false;
     case RequestBook::Known::kYes:

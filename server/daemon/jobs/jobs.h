@@ -74,6 +74,11 @@ class Jobs {
                                               const v1::PredictJobRequest& request,
                                               std::shared_ptr<PredictionSink> sink) = 0;
 
+  // Says whose a job is. NOT_FOUND names the job. Whether a caller may do something with it is
+  // asked before, by Requests; only what was asked for before, by its request_id, the jobs keep
+  // from others themselves: PERMISSION_DENIED (`NOT_YOURS`).
+  virtual absl::StatusOr<Ownership> OwnershipOf(const std::string& name) const = 0;
+
   // Give the fold of the journal's durable events. They block for a moment, so they are not for
   // gRPC's threads.
   virtual absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const = 0;

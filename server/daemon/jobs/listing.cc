@@ -91,12 +91,12 @@ absl::StatusOr<JobFilter> JobFilter::Parse(const std::string& text) {
     Term term;
     term.field = token->text;
     const bool known = term.field == "state" || term.field == "display_name" ||
-                       term.field == "name" ||
+                       term.field == "name" || term.field == "owner" || term.field == "group" ||
                        (absl::StartsWith(term.field, "labels.") && term.field.size() > 7);
     if (!known) {
-      return BadFilter(
-          absl::StrCat("\"", term.field, "\" can't be filtered by",
-                       rules::DidYouMean(term.field, {"state", "display_name", "name"})));
+      return BadFilter(absl::StrCat(
+          "\"", term.field, "\" can't be filtered by",
+          rules::DidYouMean(term.field, {"state", "display_name", "name", "owner", "group"})));
     }
     token = scanner.Next();
     if (!token.ok()) return token.status();
@@ -134,6 +134,10 @@ bool JobFilter::Matches(const v1::Job& job) const {
       value = job.display_name();
     } else if (term.field == "name") {
       value = job.name();
+    } else if (term.field == "owner") {
+      value = job.owner();
+    } else if (term.field == "group") {
+      value = job.group();
     } else {
       const auto label = job.labels().find(term.field.substr(sizeof("labels.") - 1));
       if (label == job.labels().end()) return term.negated;

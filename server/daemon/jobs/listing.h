@@ -22,7 +22,8 @@ class JobFilter {
 
  private:
   struct Term {
-    std::string field;  // `state`, `display_name`, `name`, or `labels.` and the label's key
+    std::string field;  // `state`, `display_name`, `name`, `owner`, `group`, or `labels.` and the
+                        // label's key
     bool negated = false;
     std::string value;
   };

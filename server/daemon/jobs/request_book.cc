@@ -10,6 +10,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/daemon/journal/entries.h"
+#include "server/daemon/security/rules.h"
 
 namespace descent::daemon {
 namespace {
@@ -54,7 +55,7 @@ absl::StatusOr<Stored> ReadRequest(const std::vector<RowPtr>& rows) {
 bool SameBody(const v1::CommandAccepted& a, const v1::CommandAccepted& b) {
   v1::CommandAccepted first = a;
   v1::CommandAccepted second = b;
-  // Who asks again may be somebody else.
+  // Who asks again may be an admin.
   first.clear_principal();
   second.clear_principal();
   return MessageDifferencer::Equals(first, second);
@@ -89,7 +90,7 @@ v1::CommandRejected RejectionOf(const v1::CommandAccepted& accepted, absl::Statu
 
 // ------------------------------------------------------------------------------------- People ask
 
-RequestBook::Known RequestBook::Ask(const v1::CommandAccepted& asked,
+RequestBook::Known RequestBook::Ask(const v1::CommandAccepted& asked, const Caller& caller,
                                     const std::vector<RowPtr>& rows, const Waiter& waiter) {
   const Request* open = Find(asked.request_id());
   // It was accepted, and is no longer open: what came of it has become durable just now.
@@ -100,7 +101,12 @@ RequestBook::Known RequestBook::Ask(const v1::CommandAccepted& asked,
     return Known::kYes;
   }
   if (open == nullptr && !stored->accepted.has_command_accepted()) return Known::kNo;
-  if (!SameBody(open != nullptr ? open->accepted : stored->accepted.command_accepted(), asked)) {
+  const v1::CommandAccepted& known =
+      open != nullptr ? open->accepted : stored->accepted.command_accepted();
+  absl::Status replay = CheckReplay(caller, asked.request_id(), known.principal());
+  if (!replay.ok()) {
+    Answer(waiter, std::move(replay));
+  } else if (!SameBody(known, asked)) {
     Answer(waiter, MakeError(absl::StatusCode::kAlreadyExists,
                              absl::StrCat("request_id \"", asked.request_id(),
                                           "\" was used for another command of this job; draw a "

@@ -53,6 +53,7 @@
 #include "descent/v1/training_service.pb.h"
 #include "descent/worker/v1/worker.pb.h"
 #include "server/daemon/journal/row.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -72,10 +73,12 @@ class RequestBook {
     kAskAgain,  // the store was asked too early: ask it, and this, again
   };
   // Tells whether a request was made before, and what came of it. `stored` is what the store has of
-  // it (JobJournal::FindRequest), asked before the mutex was taken. ALREADY_EXISTS (to the waiter)
-  // if it was another command. Of many who wait for one request the first are sent away (ABORTED).
-  Known Ask(const v1::CommandAccepted& asked, const std::vector<RowPtr>& stored,
-            const Waiter& waiter);
+  // it (JobJournal::FindRequest), asked before the mutex was taken. To the waiter goes
+  // PERMISSION_DENIED (`NOT_YOURS`) if it was somebody else's and the caller is no admin;
+  // ALREADY_EXISTS if it was another command. Of many who wait for one request the first are sent
+  // away (ABORTED).
+  Known Ask(const v1::CommandAccepted& asked, const Caller& caller,
+            const std::vector<RowPtr>& stored, const Waiter& waiter);
   // Gives why no more requests may be open (RESOURCE_EXHAUSTED), or OK if this one may.
   absl::Status CheckRoom(const v1::CommandAccepted& asked) const;
   // Has `waiter` answered with what comes of it. Its acceptance is appended next.

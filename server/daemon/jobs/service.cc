@@ -131,7 +131,13 @@ void JobsServiceImpl::Command(const Caller& caller, const v1::CommandJobRequest&
     return;
   }
   ++commands_;
-  (*job)->Command(request, caller.principal, std::move(done));
+  (*job)->Command(request, caller, std::move(done));
+}
+
+absl::StatusOr<Ownership> JobsServiceImpl::OwnershipOf(const std::string& name) const {
+  const absl::StatusOr<JobPtr> job = Find(name);
+  if (!job.ok()) return job.status();
+  return (*job)->ownership();
 }
 
 absl::StatusOr<v1::Job> JobsServiceImpl::Get(const Caller&, const std::string& name) const {

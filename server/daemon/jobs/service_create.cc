@@ -20,6 +20,7 @@
 #include "server/daemon/jobs/names.h"
 #include "server/daemon/jobs/program.h"
 #include "server/daemon/jobs/service_impl.h"
+#include "server/daemon/security/rules.h"
 
 namespace descent::daemon {
 namespace {
@@ -74,6 +75,7 @@ absl::Status FolderIsKept(const std::string& job_id) {
 bool MayBeOf(const v1::CreateJobRequest& request, const v1::Job& job) {
   if (!request.job_id().empty() && job.name() != rules::JobName(request.job_id())) return false;
   if (request.job().display_name() != job.display_name()) return false;
+  if (request.group() != job.group()) return false;
   v1::Job asked;
   v1::Job has;
   *asked.mutable_labels() = request.job().labels();
@@ -94,6 +96,8 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     if (const auto it = request_ids_.find(request_id); it != request_ids_.end()) {
       const absl::StatusOr<JobPtr> known = Find(rules::JobName(it->second));
       if (!known.ok()) return done(known.status());
+      absl::Status replay = CheckReplay(caller, request_id, (*known)->ownership().owner);
+      if (!replay.ok()) return done(std::move(replay));
       return store_->Post([request, done, job = *known] {
         const absl::StatusOr<v1::Job> made = job->Read();
         if (!made.ok()) return done(made.status());
@@ -102,6 +106,8 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     }
     for (const std::shared_ptr<Creation>& creation : creations_) {
       if (creation->request.request_id() != request_id) continue;
+      absl::Status replay = CheckReplay(caller, request_id, creation->caller.principal);
+      if (!replay.ok()) return done(std::move(replay));
       if (!MessageDifferencer::Equals(creation->request, request)) {
         return done(RequestIdReused(request_id));
       }
@@ -176,6 +182,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   FindStepSizes(valid.spec(), created.mutable_created()->mutable_summary());
   created.mutable_created()->set_principal(creation.caller.principal);
   created.mutable_created()->set_request_id(creation.request.request_id());
+  created.mutable_created()->set_group(creation.request.group());
   v1::Event queued;
   queued.set_revision(2);
   queued.set_time_unix_nanos(now);

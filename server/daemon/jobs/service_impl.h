@@ -49,6 +49,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
                Callback<v1::CommandJobResponse> done) override;
   std::unique_ptr<Prediction> Predict(const Caller& caller, const v1::PredictJobRequest& request,
                                       std::shared_ptr<PredictionSink> sink) override;
+  absl::StatusOr<Ownership> OwnershipOf(const std::string& name) const override;
   absl::StatusOr<v1::Job> Get(const Caller& caller, const std::string& name) const override;
   absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
                                             const v1::ListJobsRequest& request) const override;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,18 @@ constexpr size_t kMaxLabelBytes = 256;
 constexpr int kMaxCommands = 64;
 constexpr size_t kMaxCheckpoint = 40;
 constexpr int64_t kMaxPredictedBatch = 1 << 20;
+constexpr size_t kMaxOwner = 128;
+constexpr int kMaxGroups = 16;
+constexpr size_t kMaxGroup = 64;
+constexpr int64_t kMaxTtlSeconds = int64_t{100} * 366 * 86400;
+
+bool IsGroup(std::string_view group) {
+  return !group.empty() && group.size() <= kMaxGroup &&
+         std::all_of(group.begin(), group.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-';
+         });
+}
 
 // Collects what is wrong; the order is the order of the fields.
 class Violations {
@@ -50,6 +63,13 @@ class Violations {
     if (id.size() > kMaxRequestId || !rules::IsPrintableAscii(id)) {
       Add("request_id", "must be at most 128 printable ASCII characters");
     }
+  }
+
+  void CheckGroup(std::string field, const std::string& group) {
+    if (IsGroup(group)) return;
+    Add(std::move(field), absl::StrCat("\"", ShortUtf8(group, 64),
+                                       "\" is no group's name: 1 to 64 lower-case letters, digits, "
+                                       "dots, underscores and hyphens"));
   }
 
   void CheckNotNegative(const char* field, int64_t value) {
@@ -154,6 +174,7 @@ absl::Status CheckRequest(const v1::CreateJobRequest& request) {
     violations.Add("job_id", rules::WhyNoJobId(request.job_id()));
   }
   violations.CheckRequestId(request.request_id());
+  if (!request.group().empty()) violations.CheckGroup("group", request.group());
   return std::move(violations).ToStatus();
 }
 
@@ -239,6 +260,41 @@ absl::Status CheckRequest(const v1::PredictJobRequest& request) {
     violations.Add("form", absl::StrCat(static_cast<int>(request.form()), " is no Form"));
   }
   return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::CreateTokenRequest& request) {
+  Violations violations = Begin(request);
+  if (request.role() == v1::ROLE_UNSPECIFIED || !v1::Role_IsValid(request.role())) {
+    violations.Add("role", "must be one of METRICS, VIEWER, OPERATOR, ADMIN");
+  }
+  if (request.owner().size() > kMaxOwner || !rules::IsPrintableAscii(request.owner())) {
+    violations.Add("owner", "must be at most 128 printable ASCII characters");
+  }
+  if (request.groups_size() > kMaxGroups) violations.Add("groups", "has more than 16 entries");
+  for (int i = 0; i < std::min(request.groups_size(), kMaxGroups); ++i) {
+    violations.CheckGroup(absl::StrCat("groups[", i, "]"), request.groups(i));
+  }
+  if (request.ttl_seconds() < 0 || request.ttl_seconds() > kMaxTtlSeconds) {
+    violations.Add("ttl_seconds", absl::StrCat("must be from 0 (no end) to ", kMaxTtlSeconds,
+                                               ", is ", request.ttl_seconds()));
+  }
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::ListTokensRequest& request) {
+  return Begin(request).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::RevokeTokenRequest& request) {
+  Violations violations = Begin(request);
+  if (request.id().size() != 8) {
+    violations.Add("id", "must be a token's id, eight hexadecimal digits (never the token itself)");
+  }
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::CreateLoginCodeRequest& request) {
+  return Begin(request).ToStatus();
 }
 
 }  // namespace descent::daemon

@@ -8,6 +8,7 @@
 #define DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
 
 #include "absl/status/status.h"
+#include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
 
 namespace descent::daemon {
@@ -20,6 +21,11 @@ absl::Status CheckRequest(const v1::ValidateSpecRequest& request);
 absl::Status CheckRequest(const v1::WatchJobRequest& request);
 absl::Status CheckRequest(const v1::CommandJobRequest& request);
 absl::Status CheckRequest(const v1::PredictJobRequest& request);
+
+absl::Status CheckRequest(const v1::CreateTokenRequest& request);
+absl::Status CheckRequest(const v1::ListTokensRequest& request);
+absl::Status CheckRequest(const v1::RevokeTokenRequest& request);
+absl::Status CheckRequest(const v1::CreateLoginCodeRequest& request);
 
 }  // namespace descent::daemon
 

@@ -8,6 +8,7 @@
 #include "proto/rules/reasons.h"
 #include "server/daemon/requests/check.h"
 #include "server/daemon/requests/suggestion.h"
+#include "server/daemon/security/rules.h"
 
 namespace descent::daemon {
 namespace {
@@ -46,11 +47,28 @@ class SuggestingSink final : public PredictionSink {
   const std::shared_ptr<PredictionSink> sink_;
 };
 
+// Gives why a request is refused by itself, if it is.
+template <class Request>
+absl::Status Check(const Caller& caller, std::string_view what, const Request& request) {
+  absl::Status status = CheckRole(caller, what);
+  return status.ok() ? CheckRequest(request) : status;
+}
+
 }  // namespace
+
+absl::Status Requests::CheckOwnerOf(const Caller& caller, std::string_view what,
+                                    const std::string& name) const {
+  if (caller.role == Role::kAdmin) return absl::OkStatus();
+  const absl::StatusOr<Ownership> ownership = jobs_->OwnershipOf(name);
+  if (!ownership.ok()) return WithSuggestion(ownership.status(), caller, name, *jobs_);
+  return CheckOwner(caller, what, name, *ownership);
+}
 
 Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& request,
                               Jobs::Callback<v1::Job> done) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) {
+  absl::Status status = Check(caller, "CreateJob", request);
+  if (status.ok()) status = CheckGroup(caller, request.group());
+  if (!status.ok()) {
     done(status);
     return nullptr;
   }
@@ -59,7 +77,7 @@ Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& 
 
 Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                                 Jobs::Callback<v1::ValidateSpecResponse> done) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) {
+  if (absl::Status status = Check(caller, "ValidateSpec", request); !status.ok()) {
     done(status);
     return nullptr;
   }
@@ -68,20 +86,24 @@ Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequ
 
 void Requests::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
                       Jobs::Callback<v1::DeleteJobResponse> done) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) return done(status);
+  absl::Status status = Check(caller, "DeleteJob", request);
+  if (status.ok()) status = CheckOwnerOf(caller, "DeleteJob", request.name());
+  if (!status.ok()) return done(status);
   jobs_->Delete(caller, request, Suggesting(*jobs_, caller, request.name(), std::move(done)));
 }
 
 void Requests::Command(const Caller& caller, const v1::CommandJobRequest& request,
                        Jobs::Callback<v1::CommandJobResponse> done) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) return done(status);
+  absl::Status status = Check(caller, "CommandJob", request);
+  if (status.ok()) status = CheckOwnerOf(caller, "CommandJob", request.name());
+  if (!status.ok()) return done(status);
   jobs_->Command(caller, request, Suggesting(*jobs_, caller, request.name(), std::move(done)));
 }
 
 absl::StatusOr<std::unique_ptr<Prediction>> Requests::Predict(
     const Caller& caller, const v1::PredictJobRequest& request,
     std::shared_ptr<PredictionSink> sink) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  if (absl::Status status = Check(caller, "PredictJob", request); !status.ok()) return status;
   return jobs_->Predict(
       caller, request,
       std::make_shared<SuggestingSink>(*jobs_, caller, request.name(), std::move(sink)));
@@ -89,7 +111,7 @@ absl::StatusOr<std::unique_ptr<Prediction>> Requests::Predict(
 
 absl::StatusOr<v1::Job> Requests::Get(const Caller& caller,
                                       const v1::GetJobRequest& request) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  if (absl::Status status = Check(caller, "GetJob", request); !status.ok()) return status;
   absl::StatusOr<v1::Job> job = jobs_->Get(caller, request.name());
   if (!job.ok()) return WithSuggestion(job.status(), caller, request.name(), *jobs_);
   return job;
@@ -97,13 +119,13 @@ absl::StatusOr<v1::Job> Requests::Get(const Caller& caller,
 
 absl::StatusOr<v1::ListJobsResponse> Requests::List(const Caller& caller,
                                                     const v1::ListJobsRequest& request) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  if (absl::Status status = Check(caller, "ListJobs", request); !status.ok()) return status;
   return jobs_->List(caller, request);
 }
 
 absl::StatusOr<OpenedWatch> Requests::Watch(const Caller& caller,
                                             const v1::WatchJobRequest& request) const {
-  if (absl::Status status = CheckRequest(request); !status.ok()) return status;
+  if (absl::Status status = Check(caller, "WatchJob", request); !status.ok()) return status;
   return OpenWatch(*jobs_, caller, request);
 }
 

@@ -1,6 +1,7 @@
 // `Requests` is what people ask of the jobs, whatever they ask over: the methods of
-// TrainingService, by whom, as values. Each request is checked by itself (check.h) before any job
-// hears of it, and a refusal that knows no such job names the nearest one.
+// TrainingService, by whom, as values. First the caller's role is checked (security/rules.h), then
+// each request by itself (check.h), then whose job it names, before any job hears of it. A refusal
+// that knows no such job names the nearest one.
 //
 // It is a value of one pointer; thread-safe. The jobs must outlive it, and what it returned. What
 // takes time answers as in Jobs; a request that is refused at once is answered before the call
@@ -9,7 +10,10 @@
 #define DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
 
 #include <memory>
+#include <string>
+#include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/jobs/jobs.h"
@@ -43,6 +47,10 @@ class Requests {
   absl::StatusOr<OpenedWatch> Watch(const Caller& caller, const v1::WatchJobRequest& request) const;
 
  private:
+  // Gives OK if the caller may do `what` with this job.
+  absl::Status CheckOwnerOf(const Caller& caller, std::string_view what,
+                            const std::string& name) const;
+
   Jobs* jobs_;
 };
 

@@ -298,6 +298,14 @@ v1::WhoAmI WhoIs(const Caller& caller, const Access* access) {
   return who;
 }
 
+absl::Status AuthIsOff() {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      "descentd runs with --auth none: everybody who reaches it is an admin, and there "
+      "are no tokens",
+      reason::kAuthOff);
+}
+
 absl::StatusOr<Caller> IdentifyCaller(Access* access, const Access::Claim& claim) {
   return access == nullptr ? LoopbackCaller(claim.principal) : access->Identify(claim);
 }

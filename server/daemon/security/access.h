@@ -75,6 +75,9 @@ class Access {
 // Gives who that is, where `access` may be null.
 absl::StatusOr<Caller> IdentifyCaller(Access* access, const Access::Claim& claim);
 
+// What is said of tokens and sessions where it is null: FAILED_PRECONDITION (`AUTH_OFF`).
+absl::Status AuthIsOff();
+
 // Gives what GET /v1/whoami answers.
 v1::WhoAmI WhoIs(const Caller& caller, const Access* access);
 

@@ -92,6 +92,12 @@ class FakeJobs final : public Jobs {
     return on_predict(request, std::move(sink));
   }
 
+  absl::StatusOr<Ownership> OwnershipOf(const std::string& name) const override {
+    const absl::StatusOr<v1::Job> job = Get({}, name);
+    if (!job.ok()) return job.status();
+    return Ownership{.owner = job->owner(), .group = job->group()};
+  }
+
   absl::StatusOr<v1::Job> Get(const Caller&, const std::string& name) const override {
     absl::MutexLock lock(&mutex_);
     const auto found = jobs_.find(name);

@@ -87,12 +87,14 @@ class RequestBookTest : public testing::Test {
     return Land(Append(std::move(event)));
   }
 
+  Caller asker_{.principal = "ann", .role = Role::kAdmin};
+
   // Asks for the request's answer, and accepts it if it is new.
   Known Ask(const v1::CommandAccepted& asked, Answers* answers) {
     const auto waiter = [answers](absl::StatusOr<v1::CommandJobResponse> answer) {
       answers->push_back(std::move(answer));
     };
-    const Known known = book_.Ask(asked, store_[asked.request_id()], waiter);
+    const Known known = book_.Ask(asked, asker_, store_[asked.request_id()], waiter);
     if (known == Known::kNo) book_.Wait(asked.request_id(), waiter);
     return known;
   }
@@ -174,7 +176,7 @@ TEST_F(RequestBookTest, TheStoreIsAskedAgainIfTheResolutionLandedMeanwhile) {
   AppendAndLand(Accepted(Set("r", 0.25)));
   const std::vector<RowPtr> early = store_["r"];
   AppendAndLand(Applied("r", 4));
-  EXPECT_EQ(book_.Ask(Set("r", 0.25), early, nullptr), Known::kAskAgain);
+  EXPECT_EQ(book_.Ask(Set("r", 0.25), asker_, early, nullptr), Known::kAskAgain);
   EXPECT_EQ(Ask(Set("r", 0.25), &answers), Known::kYes);
 }
 
