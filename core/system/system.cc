@@ -179,14 +179,16 @@ absl::Status System::advance() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<double>> System::Evaluate(
+absl::StatusOr<std::vector<std::optional<double>>> System::Evaluate(
     std::span<const std::pair<at::Tensor, at::Tensor>> data) try {
   absl::StatusOr<View> view = current();
   if (!view.ok()) return view.status();
   const at::NoGradGuard no_graph;
-  std::vector<double> values;
+  std::vector<std::optional<double>> values(runs_.size());
   for (size_t p = 0; p < runs_.size(); ++p) {
     const auto& [inputs, targets] = data[p];
+    const bool reads = std::ranges::any_of((*terms_)[p].terms, &PlayerTerm::reads_data);
+    if (reads && !inputs.defined()) continue;
     const at::TensorOptions options = view->players[p].solution.parameters()[0].tensor.options();
     const int64_t examples = inputs.defined() ? inputs.size(0) : kEvaluationBatch;
     double value = 0;
@@ -211,7 +213,7 @@ absl::StatusOr<std::vector<double>> System::Evaluate(
       }
       value += weight * sum / divisor;
     }
-    values.push_back(value);
+    values[p] = value;
   }
   return values;
 } catch (const std::exception& error) {

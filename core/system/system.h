@@ -79,8 +79,9 @@ class System {
 
   // Gives each player's objective over data, in evaluation mode, at the present iteration: of the
   // solutions, or of their averages where an optimizer keeps some. `data` are inputs and targets by
-  // player; undefined tensors where its terms read none.
-  absl::StatusOr<std::vector<double>> Evaluate(
+  // player; undefined tensors where there are none: then a player whose terms read some has no
+  // value.
+  absl::StatusOr<std::vector<std::optional<double>>> Evaluate(
       std::span<const std::pair<at::Tensor, at::Tensor>> data);
 
   // Gives the players' states, each name after its player's: `generator/solution/0.weight`.

@@ -41,8 +41,10 @@ class SystemTrainer final : public Trainer {
         system_(std::move(system)),
         batches_(std::move(options.batches)),
         test_(std::move(options.test)),
+        evaluated_train_(std::move(options.evaluated_train)),
         tests_(options.stop_when) {
     test_.resize(system_->players());
+    evaluated_train_.resize(system_->players());
   }
 
   // Lists dials and series.
@@ -50,9 +52,7 @@ class SystemTrainer final : public Trainer {
 
   absl::StatusOr<Boundary> Current() override;
   absl::Status Advance() override;
-  bool has_test_data() const override {
-    return std::ranges::any_of(test_, [](const auto& test) { return test.has_value(); });
-  }
+  bool has_test_data() const override { return HasAny(test_); }
   absl::StatusOr<EvaluationResult> Evaluate() override;
   absl::StatusOr<std::vector<StopReason>> StopReasons(std::optional<double> seconds) override;
   std::string NonFinite() override;
@@ -62,11 +62,17 @@ class SystemTrainer final : public Trainer {
   absl::Status LoadState(int64_t iteration, RunState state) override;
 
  private:
+  using DataOfPlayers = std::vector<std::optional<Dataset>>;
+
+  static bool HasAny(const DataOfPlayers& data) {
+    return std::ranges::any_of(data, [](const auto& one) { return one.has_value(); });
+  }
   std::span<const double> Scalars(const System::View& view);
+  absl::StatusOr<std::vector<std::optional<double>>> ValuesOn(const DataOfPlayers& data);
 
   std::unique_ptr<System> system_;
   const std::shared_ptr<Batches> batches_;
-  std::vector<std::optional<Dataset>> test_;
+  DataOfPlayers test_, evaluated_train_;
   const StopTests tests_;
   std::vector<double> scalars_;
   std::optional<EvaluationResult> evaluation_;
@@ -145,22 +151,39 @@ absl::StatusOr<EvaluationResult> SystemTrainer::Evaluate() {
     return absl::FailedPreconditionError("The job has no test data (data.test).");
   }
   if (evaluation_) return *evaluation_;
-  std::vector<std::pair<at::Tensor, at::Tensor>> data(system_->players());
   EvaluationResult result;
-  for (size_t p = 0; p < data.size(); ++p) {
-    if (!test_[p]) continue;
-    data[p] = {test_[p]->inputs, test_[p]->targets};
-    result.examples = std::max(result.examples, test_[p]->size());
-  }
-  absl::StatusOr<std::vector<double>> values = system_->Evaluate(data);
+  const absl::StatusOr<std::vector<std::optional<double>>> values = ValuesOn(test_);
   if (!values.ok()) return values.status();
-  for (size_t p = 0; p < data.size(); ++p) {
-    result.loss += (*values)[p];
+  for (size_t p = 0; p < system_->players(); ++p) {
+    if (test_[p]) result.examples = std::max(result.examples, test_[p]->size());
+    if (!(*values)[p]) continue;
+    result.loss += *(*values)[p];
     result.metrics.push_back(
-        {.name = absl::StrCat(system_->name(p), ".loss"), .value = (*values)[p]});
+        {.name = absl::StrCat(system_->name(p), ".loss"), .value = *(*values)[p]});
+  }
+  if (HasAny(evaluated_train_)) {
+    const absl::StatusOr<std::vector<std::optional<double>>> train = ValuesOn(evaluated_train_);
+    if (!train.ok()) return train.status();
+    double sum = 0;
+    for (const std::optional<double>& value : *train) sum += value.value_or(0);
+    result.metrics.push_back({.name = absl::StrCat(kTrainPrefix, "loss"), .value = sum});
+    for (size_t p = 0; p < system_->players(); ++p) {
+      if (!evaluated_train_[p]) continue;
+      result.metrics.push_back({.name = absl::StrCat(system_->name(p), ".", kTrainPrefix, "loss"),
+                                .value = *(*train)[p]});
+    }
   }
   evaluation_ = std::move(result);
   return *evaluation_;
+}
+
+absl::StatusOr<std::vector<std::optional<double>>> SystemTrainer::ValuesOn(
+    const DataOfPlayers& data) {
+  std::vector<std::pair<at::Tensor, at::Tensor>> tensors(system_->players());
+  for (size_t p = 0; p < data.size(); ++p) {
+    if (data[p]) tensors[p] = {data[p]->inputs, data[p]->targets};
+  }
+  return system_->Evaluate(tensors);
 }
 
 absl::StatusOr<std::vector<StopReason>> SystemTrainer::StopReasons(std::optional<double> seconds) {

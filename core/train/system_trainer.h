@@ -25,6 +25,8 @@ struct SystemTrainerOptions {
   std::shared_ptr<Batches> batches = {};
   // The test data by player; none where it has none.
   std::vector<std::optional<Dataset>> test = {};
+  // The training data by player that evaluations are of besides; none: of the test data alone.
+  std::vector<std::optional<Dataset>> evaluated_train = {};
   Agenda agenda = {};
   // The tests, without those on the solution and on single numbers of the gradient.
   StopTests stop_when = {};
@@ -34,7 +36,8 @@ struct SystemTrainerOptions {
 };
 
 // Gives INVALID_ARGUMENT naming the player and the field. Evaluations give each player's objective,
-// `generator.loss`, and their sum as the loss.
+// `generator.loss`, and their sum as the loss; over training data `generator.train_loss` and
+// `train_loss`. A player that reads data and has none of that kind has no part in them.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeSystemTrainer(SystemTrainerOptions options);
 
 }  // namespace descent

@@ -199,6 +199,17 @@ def test_targets_are_normalized_and_predictions_are_not(client, folder):
     assert header.dtype == "float64"
     assert np.abs(values[:, 0] - y).max() < 20
 
+    # Of arrays nothing else has to be learned from the training data.
+    np.save(folder / "x.npy", x[:, None].astype(np.float32))
+    np.save(folder / "y.npy", y[:, None])
+    spec.data.train.npy.inputs = str(folder / "x.npy")
+    spec.data.train.npy.targets = str(folder / "y.npy")
+    spec.data.ClearField("normalization")
+    job = client.create(spec).name
+    client.wait_until_final(job)
+    data = data_pb2.DataSource(npy={"inputs": str(folder / "x.npy")})
+    assert np.abs(predict(client, job, data=data)[1][:, 0] - y).max() < 20
+
 
 def test_a_table_is_read_as_in_training(client, folder):
     spec = specs.linear_regression(

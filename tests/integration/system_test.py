@@ -176,6 +176,52 @@ def test_a_players_model_predicts(client, descent, folder):
     assert "say whose model: discriminator or generator" in done.stderr
 
 
+def test_a_players_targets_are_normalized_and_predictions_are_not(client, descent, folder):
+    """Of the model that is compared with them, not of the one before it."""
+    x = np.linspace(-3, 3, 200, dtype=np.float32)[:, None]
+    y = 1e6 + 1000 * x.astype(np.float64)
+    np.save(folder / "x.npy", x)
+    np.save(folder / "y.npy", y)
+    through = ["first", "last"]
+    term = {"through": through, "loss": {"mean_squared_error": {}}}
+    optimizer = {"adam": {"step_size": {"constant": 0.05}}}
+    line = {"linear": {"out_features": "1"}}
+    players = [
+        {"name": name, "model": line, "objective": [term], "optimizer": optimizer}
+        for name in through
+    ]
+    arrays = {"inputs": str(folder / "x.npy"), "targets": str(folder / "y.npy")}
+    spec = {
+        "system": {"players": players},
+        "data": {
+            "train": {"npy": arrays},
+            "split": {"test_fraction": 0.25},
+            "target_normalization": {},
+            "batch_size": "150",
+        },
+        "iterations": "600",
+        "evaluation": {"training_data": True},
+    }
+    name = client.create(specs.parse(spec)).name
+    job = client.wait_until_final(name)
+    assert job.state == event_pb2.SUCCEEDED
+    metrics = {m.name: m.value for m in job.last_evaluation.metrics}
+    assert set(metrics) == {
+        *(f"{part}loss" for part in ("", "train_")),
+        *(f"{player}.{part}loss" for player in through for part in ("", "train_")),
+    }
+    assert metrics["last.train_loss"] < 1e-3  # of normalized targets
+    outputs = {}
+    for player, data in (("first", "x.npy"), ("last", "hidden.npy")):
+        out = folder / f"{player}.npy"
+        run = descent("predict", name, "--player", player, "--data", folder / data, "-o", out)
+        assert run.returncode == 0, run.stderr
+        outputs[player] = np.load(out)
+        np.save(folder / "hidden.npy", outputs[player].astype(np.float32))
+    assert np.abs(outputs["first"]).max() < 1e4
+    assert np.abs(outputs["last"] - y).max() < 200
+
+
 def test_a_system_has_no_model_of_its_own(client):
     with pytest.raises(grpc.RpcError, match="each player of the system has its own"):
         client.create(specs.parse(gan(model=net(1))))

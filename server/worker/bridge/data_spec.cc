@@ -132,9 +132,12 @@ void CheckTargetNormalization(const api::Spec& spec, Violations* violations) {
   const bool all =
       All(spec.objective(), [](const Loss& loss) { return loss.predicts == Predicts::kValues; });
   if (all) return;
-  violations->Add("data.target_normalization",
-                  "The objective's targets are classes or probabilities, not to be normalized.",
-                  reason::kConflict);
+  violations->Add(
+      "data.target_normalization",
+      LossesOf(spec.objective()).empty()
+          ? "Nothing is compared with these targets: leave it out."
+          : "The objective's targets are classes or probabilities, not to be normalized.",
+      reason::kConflict);
 }
 
 Normalization ToNormalization(const api::Normalization& given) {
@@ -175,11 +178,6 @@ void ResolveData(api::Spec* spec, Violations* violations) {
                          violations);
     CheckTargetNormalization(*spec, violations);
   }
-  if (spec->evaluation().training_data() && !data->has_test() && !data->has_split()) {
-    violations->Add("evaluation.training_data",
-                    "It is evaluated beside the test data: give data.test or data.split.",
-                    reason::kConflict);
-  }
   if (data->has_ignore_index() && !CanIgnore(spec->objective())) {
     violations->Add(
         "data.ignore_index",
@@ -192,6 +190,13 @@ void ResolveData(api::Spec* spec, Violations* violations) {
   if (data->has_prefetch()) {
     CheckBounds("data.prefetch", data->prefetch(), 0, kMaxPrefetch, violations);
   }
+}
+
+void CheckEvaluation(const api::Evaluation& evaluation, bool has_test, Violations* violations) {
+  if (!evaluation.training_data() || has_test) return;
+  violations->Add("evaluation.training_data",
+                  "It is evaluated beside the test data: give data.test or data.split.",
+                  reason::kConflict);
 }
 
 void ResolveBatches(const Dataset& train, api::Spec* spec, Violations* violations) {

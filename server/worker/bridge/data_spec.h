@@ -14,6 +14,8 @@ namespace descent::worker {
 
 // Checks what can be checked without the data, and fills in defaults. The spec has its seed.
 void ResolveData(api::Spec* spec, Violations* violations);
+// Checks that the training data are evaluated only beside test data.
+void CheckEvaluation(const api::Evaluation& evaluation, bool has_test, Violations* violations);
 
 // Fills in the defaults that the data decide (whether batches are made ahead), and refuses orders
 // and pictures that don't go with them. It comes once the batch size is known.

@@ -48,7 +48,8 @@ bool ReadsTraining(const api::Spec& spec, const api::SpecSummary& summary,
   if (!spec.has_data()) return false;
   const api::DataSource& train = spec.data().train();
   return data.kind_case() == api::DataSource::KIND_NOT_SET || spec.data().has_normalization() ||
-         !spec.data().encoding().has_dtype() || train.has_csv() || train.has_text() ||
+         spec.data().has_target_normalization() || !spec.data().encoding().has_dtype() ||
+         train.has_csv() || train.has_text() ||
          (train.has_image_folder() && summary.class_names().empty());
 }
 
@@ -76,6 +77,30 @@ std::vector<std::string> NamesOfClasses(const api::Spec& spec, const LoadedData*
     return names;
   }
   return {summary.class_names().begin(), summary.class_names().end()};
+}
+
+PredictionRefusal RefuseChanged(const std::string& file) {
+  return Refuse(absl::StatusCode::kFailedPrecondition,
+                absl::StrCat(file, " has changed since the job was submitted, and how to ",
+                             "read data for its model depends on it."),
+                reason::kDataChanged);
+}
+
+// Gives what brings back to their units the targets with which what comes out of the player's model
+// was compared; nothing if it was compared with none, or they were as they are.
+std::variant<NormalizationNumbers, PredictionRefusal> TargetsOfPlayer(
+    const PredictionSource& source, int player, DataCache* cache) {
+  const int owner = OwnerOfTargets(source.spec, player);
+  if (owner < 0) return NormalizationNumbers();
+  api::Spec spec = PlayerDataSpec(source.spec, owner);
+  if (!spec.data().has_target_normalization()) return NormalizationNumbers();
+  spec.mutable_data()->clear_test();
+  LoadedData loaded;
+  Violations violations;
+  if (!cache->Load(spec, &loaded, &violations)) return RefuseOwnData(violations);
+  const std::string changed = ChangedFile(loaded.train, source.summary);
+  if (!changed.empty()) return RefuseChanged(changed);
+  return loaded.encoder->target_normalization();
 }
 
 // Gives the inputs of `data`, read as the training data were.
@@ -129,12 +154,7 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
     if (own_data && changed.empty() && loaded.test) {
       changed = ChangedFile(*loaded.test, source.summary);
     }
-    if (!changed.empty()) {
-      return Refuse(absl::StatusCode::kFailedPrecondition,
-                    absl::StrCat(changed, " has changed since the job was submitted, and how to ",
-                                 "read data for its model depends on it."),
-                    reason::kDataChanged);
-    }
+    if (!changed.empty()) return RefuseChanged(changed);
   }
   Dataset data;
   if (!own_data) {
@@ -182,7 +202,13 @@ std::variant<PreparedPrediction, PredictionRefusal> PreparePrediction(
                   std::string(model.status().message()), reason::kCheckpointUnreadable);
   }
   NormalizationNumbers numbers;
-  if (training != nullptr) numbers = training->encoder->target_normalization();
+  if (player >= 0) {
+    auto of_player = TargetsOfPlayer(source, player, cache);
+    if (auto* refusal = std::get_if<PredictionRefusal>(&of_player)) return *std::move(refusal);
+    numbers = std::get<NormalizationNumbers>(std::move(of_player));
+  } else if (training != nullptr) {
+    numbers = training->encoder->target_normalization();
+  }
   return PreparedPrediction{
       .model = std::move(model->model),
       .iteration = model->iteration,

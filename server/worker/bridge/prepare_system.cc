@@ -436,7 +436,9 @@ absl::StatusOr<std::unique_ptr<Trainer>> MakeSystem(Prepared prepared) {
   for (int p = 0; p < Players(spec); ++p) {
     PreparedPlayer& player = prepared.players[p];
     options.test.push_back(std::move(player.test));
+    std::optional<Dataset>& evaluated = options.evaluated_train.emplace_back();
     if (!player.train.inputs.defined()) continue;
+    if (spec.evaluation().training_data()) evaluated = player.train;
     const api::Spec own = PlayerDataSpec(spec, p);
     const EncodeOptions encoded = ToEncodeOptions(own);
     BatchProvider& provider = providers[absl::StrCat(

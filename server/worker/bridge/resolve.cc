@@ -59,6 +59,8 @@ void ResolveTraining(api::Spec* spec, Violations* violations) {
   violations->Add(in_objective);
   ResolveOptimizer(spec->mutable_optimizer(), violations);
   ResolveData(spec, violations);
+  CheckEvaluation(spec->evaluation(), spec->data().has_test() || spec->data().has_split(),
+                  violations);
 }
 
 bool SkipsNonFinite(const api::Optimizer& optimizer) {

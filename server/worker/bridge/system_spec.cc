@@ -52,19 +52,6 @@ void CheckNothingElse(const api::Spec& spec, Violations* violations) {
                     "Leave them out: of a system each player's objective is evaluated.",
                     reason::kUnsupported);
   }
-  if (spec.evaluation().training_data()) {
-    violations->Add("evaluation.training_data", "Of a system the test data alone are evaluated.",
-                    reason::kUnsupported);
-  }
-  const auto check = [&](const std::string& field, const api::Data& data) {
-    if (!data.has_target_normalization()) return;
-    violations->Add(field + ".target_normalization", "The targets of a system stay as they are.",
-                    reason::kUnsupported);
-  };
-  check("data", spec.data());
-  for (int p = 0; p < spec.system().players_size(); ++p) {
-    check(PlayerField(p) + ".data", spec.system().players(p).data());
-  }
 }
 
 void ResolveNoise(const std::string& path, api::Noise* noise, Violations* violations) {
@@ -166,21 +153,69 @@ void ResolvePlayer(const api::Spec& spec, int p, api::Player* player, Violations
   AddUnder(path, found, violations);
 }
 
+bool HasTargets(const api::PlayerTerm& term) {
+  return term.target_case() == api::PlayerTerm::TARGET_NOT_SET;
+}
+
+bool ComparesTargets(const api::Player& player) {
+  return std::any_of(player.objective().begin(), player.objective().end(), HasTargets);
+}
+
 // Gives the loss that decides what the targets of its data are: that of the first term with
 // targets.
 api::Objective TargetsLoss(const api::Player& player) {
   for (const api::PlayerTerm& term : player.objective()) {
-    if (term.target_case() == api::PlayerTerm::TARGET_NOT_SET) return term.loss();
+    if (HasTargets(term)) return term.loss();
   }
   return {};
 }
 
+const api::Data& DataOf(const api::Spec& spec, int p) {
+  const api::Player& player = spec.system().players(p);
+  return player.has_data() ? player.data() : spec.data();
+}
+
+// Checks that all who compare something with normalized targets can, and that what comes out of a
+// model is brought back to the targets' units in one way.
+void CheckNormalizedTargets(const api::Spec& spec, Violations* violations) {
+  std::map<std::string, int> owners;  // by the player whose model's outputs are compared
+  for (int p = 0; p < spec.system().players_size(); ++p) {
+    const api::Player& player = spec.system().players(p);
+    const std::string field = PlayerDataField(spec, p) + ".target_normalization";
+    for (const api::PlayerTerm& term : player.objective()) {
+      if (!HasTargets(term)) continue;
+      const bool normalized = DataOf(spec, p).has_target_normalization();
+      if (normalized && ToLoss(term.loss()).predicts != Predicts::kValues) {
+        violations->Add(field,
+                        absl::StrCat("The term ", term.name(), " of ", player.name(),
+                                     " compares with classes or probabilities, not to be "
+                                     "normalized."),
+                        reason::kConflict);
+      }
+      const std::string& last = *term.through().rbegin();
+      const int owner = owners.emplace(last, p).first->second;
+      if (PlayerDataField(spec, owner) == PlayerDataField(spec, p)) continue;
+      if (!normalized && !DataOf(spec, owner).has_target_normalization()) continue;
+      violations->Add(field,
+                      absl::StrCat("What comes out of the model of ", last,
+                                   " is compared with these targets and with those of ",
+                                   PlayerDataField(spec, owner), ": normalize neither."),
+                      reason::kConflict);
+    }
+  }
+}
+
 void ResolvePlayersData(api::Spec* spec, Violations* violations) {
-  bool shared = false;
+  // Of those who share the data, one that knows what the targets are.
+  int sharer = -1;
+  bool has_test = false;
   for (int p = 0; p < spec->system().players_size(); ++p) {
     api::Player* player = spec->mutable_system()->mutable_players(p);
+    const api::Data& data = DataOf(*spec, p);
+    has_test = has_test || (ReadsData(*player) && (data.has_test() || data.has_split()));
     if (!player->has_data()) {
-      shared = shared || ReadsData(*player);
+      const bool knows = sharer >= 0 && ComparesTargets(spec->system().players(sharer));
+      if (ReadsData(*player) && (sharer < 0 || (!knows && ComparesTargets(*player)))) sharer = p;
       continue;
     }
     api::Spec own = PlayerSpec(*spec, p);
@@ -189,7 +224,13 @@ void ResolvePlayersData(api::Spec* spec, Violations* violations) {
     *player->mutable_data() = own.data();
     AddUnder(PlayerField(p), found, violations);
   }
-  if (shared) ResolveData(spec, violations);
+  if (sharer >= 0) {
+    api::Spec own = PlayerSpec(*spec, sharer);
+    ResolveData(&own, violations);
+    *spec->mutable_data() = own.data();
+  }
+  CheckEvaluation(spec->evaluation(), has_test, violations);
+  if (violations->empty()) CheckNormalizedTargets(*spec, violations);
 }
 
 }  // namespace
@@ -265,6 +306,16 @@ api::Spec PlayerUseSpec(const api::Spec& spec, int p) {
   }
   if (!reads) own.clear_data();
   return own;
+}
+
+int OwnerOfTargets(const api::Spec& spec, int player) {
+  const std::string& name = spec.system().players(player).name();
+  for (int p = 0; p < spec.system().players_size(); ++p) {
+    for (const api::PlayerTerm& term : spec.system().players(p).objective()) {
+      if (HasTargets(term) && *term.through().rbegin() == name) return p;
+    }
+  }
+  return -1;
 }
 
 int FindPlayer(const api::System& system, const std::string& name) {

@@ -32,6 +32,9 @@ api::Spec PlayerDataSpec(const api::Spec& spec, int player);
 // Gives the same for the use of its model alone: with the loss of what comes out of it, and with
 // data only if they go into it, not what other players make of them.
 api::Spec PlayerUseSpec(const api::Spec& spec, int player);
+// Gives the player with the targets of whose data what comes out of this one's model is compared;
+// −1 if there is none.
+int OwnerOfTargets(const api::Spec& spec, int player);
 bool ReadsData(const api::Player& player);
 // Gives −1 if there is no such player.
 int FindPlayer(const api::System& system, const std::string& name);

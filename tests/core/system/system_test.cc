@@ -182,7 +182,7 @@ TEST(System, TheGpuComputesTheSame) {
   const std::vector<std::pair<at::Tensor, at::Tensor>> data{{batch.inputs, batch.targets}, {}};
   const auto here = on_cpu->Evaluate(data), there = (*on_gpu)->Evaluate(data);
   ASSERT_TRUE(there.ok()) << there.status();
-  for (size_t p = 0; p < 2; ++p) EXPECT_NEAR((*there)[p], (*here)[p], 1e-9);
+  for (size_t p = 0; p < 2; ++p) EXPECT_NEAR((*there)[p].value(), (*here)[p].value(), 1e-9);
 }
 
 TEST(System, JointPlayersMoveAtOnce) {
@@ -424,6 +424,45 @@ TEST_F(SystemTrainerTest, EvaluationsGiveEachPlayersObjective) {
   EXPECT_EQ(result->metrics[0].name, "discriminator.loss");
   EXPECT_NEAR(result->loss, result->metrics[0].value + result->metrics[1].value, 1e-12);
   EXPECT_EQ(result->examples, 16);
+}
+
+TEST_F(SystemTrainerTest, EvaluatesTheTrainingDataBesides) {
+  const auto data = [](int64_t k) {
+    const Batch batch = BatchOf(k);
+    Dataset dataset;
+    dataset.inputs = batch.inputs;
+    dataset.targets = batch.targets;
+    return dataset;
+  };
+  using DataOfPlayers = std::vector<std::optional<Dataset>>;
+  const auto evaluate = [](const DataOfPlayers& test, const DataOfPlayers& train) {
+    Gan gan;
+    gan.discriminator = Net(2, 1, 1);
+    gan.generator = Net(3, 2, 2);
+    auto trainer = MakeSystemTrainer({.system = gan.Options(),
+                                      .test = test,
+                                      .evaluated_train = train,
+                                      .agenda = {.iterations = 60}});
+    EXPECT_TRUE(trainer.ok()) << trainer.status();
+    EXPECT_TRUE((*trainer)->Current().ok());
+    const auto result = (*trainer)->Evaluate();
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(EvaluationResult());
+  };
+  const EvaluationResult both = evaluate({data(1000), {}}, {data(2000), {}});
+  std::vector<std::string> names;
+  for (const MetricValue& metric : both.metrics) names.push_back(metric.name);
+  EXPECT_THAT(names, ElementsAre("discriminator.loss", "generator.loss", "train_loss",
+                                 "discriminator.train_loss"));
+  const EvaluationResult train = evaluate({data(2000), {}}, {});
+  EXPECT_EQ(both.metrics[2].value, train.loss);
+  EXPECT_EQ(both.metrics[3].value, train.metrics[0].value);
+  EXPECT_NE(both.metrics[3].value, both.metrics[0].value);
+  // A player that would read test data and has none has no part in it.
+  const EvaluationResult lacking = evaluate({{}, data(1000)}, {});
+  ASSERT_EQ(lacking.metrics.size(), 1U);
+  EXPECT_EQ(lacking.metrics[0].name, "generator.loss");
+  EXPECT_EQ(lacking.loss, lacking.metrics[0].value);
 }
 
 // As one model's run does; but only if none of the players moves.

@@ -766,6 +766,53 @@ TEST_F(PrepareTest, CategoriesThatArePartlyTakenForQuantitiesAreNoted) {
   }
 }
 
+TEST_F(PrepareTest, ASystemsTargetsAreNormalizedWhereTheyAreNumbers) {
+  const std::string linear = "train { linear {} } ", normalized = "target_normalization {} ";
+  const auto player = [](const std::string& name, const std::string& loss,
+                         const std::string& more = "") {
+    return "players { name: '" + name +
+           "' model { linear { out_features: 1 } } optimizer { adam {} } " + "objective { loss { " +
+           loss + " {} } " + more + " } ";
+  };
+  const auto outcome = [&](const std::string& players, const std::string& rest) {
+    api::Spec spec;
+    const std::string text = "system { " + players + " } iterations: 3 seed: 7 " + rest;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &spec)) << text;
+    std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
+    if (const auto* prepared = std::get_if<Prepared>(&result)) {
+      const at::Tensor targets = prepared->players[0].train.targets.to(at::kDouble);
+      return targets.mean().abs().item<double>() < 1e-3 ? std::string("normalized") : "as they are";
+    }
+    const Violation& first = std::get<Violations>(result).list().front();
+    return first.field + " " + first.reason + ": " + first.description;
+  };
+  const std::string one = player("one", "mean_squared_error") + "} ";
+  const std::string data = "data { " + linear + normalized + "} ";
+  EXPECT_EQ(outcome(one, data), "normalized");
+  EXPECT_EQ(outcome(one, "data { " + linear + "} "), "as they are");
+  EXPECT_EQ(outcome(player("one", "cross_entropy") + "} ", data),
+            "data.target_normalization CONFLICT: The objective's targets are classes or "
+            "probabilities, not to be normalized.");
+  EXPECT_EQ(outcome(one + player("two", "hinge") + "} ", data),
+            "data.target_normalization CONFLICT: The term hinge of two compares with classes or "
+            "probabilities, not to be normalized.");
+  EXPECT_EQ(outcome(player("one", "mean_squared_error", "inputs: true") + "} ", data),
+            "data.target_normalization CONFLICT: Nothing is compared with these targets: leave it "
+            "out.");
+  EXPECT_EQ(outcome(one + player("two", "mean_squared_error") +
+                        "objective { name: 'other' through: 'one' loss { huber {} } } data { " +
+                        linear + "} } ",
+                    data),
+            "system.players[1].data.target_normalization CONFLICT: What comes out of the model of "
+            "one is compared with these targets and with those of data: normalize neither.");
+  const std::string train = "evaluation { training_data: true } ";
+  EXPECT_EQ(outcome(one, "data { " + linear + "split { test_fraction: 0.5 } } " + train),
+            "as they are");
+  EXPECT_EQ(outcome(one, "data { " + linear + "} " + train),
+            "evaluation.training_data CONFLICT: It is evaluated beside the test data: give "
+            "data.test or data.split.");
+}
+
 TEST_F(PrepareTest, ASingleClassIsNoted) {
   api::Spec spec = Spec();
   auto* csv = spec.mutable_data()->mutable_train()->mutable_csv();
