@@ -87,8 +87,8 @@ WriteReactor* ServePredict(const Requests& requests, const grpc::ByteBuffer& byt
   const auto call = std::make_shared<PredictCall>();
   try {
     v1::PredictJobRequest request;
-    absl::Status status = ReadRequest(bytes, &request);
-    if (status.ok()) status = caller.status();
+    absl::Status status = caller.status();
+    if (status.ok()) status = ReadRequest(bytes, &request);
     if (status.ok()) {
       call->Ask(requests, *caller, request);
     } else {

@@ -6,7 +6,6 @@
 
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -16,13 +15,13 @@
 #include "proto/rules/reasons.h"
 #include "server/common/executor.h"
 #include "server/common/mutex.h"
-#include "server/daemon/api/answer.h"
+#include "server/daemon/api/callers.h"
 #include "server/daemon/api/predict.h"
 #include "server/daemon/api/pulse.h"
+#include "server/daemon/api/tokens.h"
+#include "server/daemon/api/unary.h"
 #include "server/daemon/api/watch.h"
-#include "server/daemon/api/wire_request.h"
 #include "server/daemon/requests/requests.h"
-#include "server/daemon/security/caller.h"
 #include "server/daemon/sockets/grpc_listener.h"
 #include "server/daemon/sockets/listen_address.h"
 
@@ -42,127 +41,65 @@ using TrainingServiceBase = Methods::WithRawCallbackMethod_CreateJob<
             Methods::WithRawCallbackMethod_WatchJob<Methods::WithRawCallbackMethod_CommandJob<
                 Methods::WithRawCallbackMethod_PredictJob<Methods::Service>>>>>>>>;
 
-absl::StatusOr<Caller> CallerOf(const grpc::CallbackServerContext& context) {
-  const auto& metadata = context.client_metadata();
-  const auto found =
-      metadata.find(grpc::string_ref(kPrincipalHeader.data(), kPrincipalHeader.size()));
-  if (found == metadata.end()) return LoopbackCaller("");
-  return LoopbackCaller(std::string_view(found->second.data(), found->second.size()));
-}
-
 class TrainingServiceImpl final : public TrainingServiceBase {
  public:
-  TrainingServiceImpl(Requests requests, int reader_threads, const server::Clock* clock)
-      : requests_(requests), watches_(requests, reader_threads, clock), reading_(reader_threads) {}
+  TrainingServiceImpl(Requests requests, const ApiServer::Options& options)
+      : callers_(options.access),
+        requests_(requests),
+        watches_(requests, callers_, options.reader_threads, options.clock),
+        reading_(options.reader_threads) {}
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
-    return Serve(context, request, response, &Requests::Create);
+    return ServeLater(requests_, callers_, {context, request, response}, &Requests::Create);
   }
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override {
-    return Serve(context, request, response, &Requests::Get);
+    return ServeOn(reading_, requests_, callers_, {context, request, response}, &Requests::Get);
   }
 
   grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* request,
                                      grpc::ByteBuffer* response) override {
-    return Serve(context, request, response, &Requests::List);
+    return ServeOn(reading_, requests_, callers_, {context, request, response}, &Requests::List);
   }
 
   grpc::ServerUnaryReactor* DeleteJob(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override {
-    return Serve(context, request, response, &Requests::Delete);
+    return ServeLater(requests_, callers_, {context, request, response}, &Requests::Delete);
   }
 
   grpc::ServerUnaryReactor* ValidateSpec(grpc::CallbackServerContext* context,
                                          const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override {
-    return Serve(context, request, response, &Requests::Validate);
+    return ServeLater(requests_, callers_, {context, request, response}, &Requests::Validate);
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchJob(grpc::CallbackServerContext* context,
                                                        const grpc::ByteBuffer* request) override {
-    return watches_.Watch(CallerOf(*context), request);
+    return watches_.Watch(callers_.Of(*context), request);
   }
 
   grpc::ServerUnaryReactor* CommandJob(grpc::CallbackServerContext* context,
                                        const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override {
-    return Serve(context, request, response, &Requests::Command);
+    return ServeLater(requests_, callers_, {context, request, response}, &Requests::Command);
   }
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* PredictJob(grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* request) override {
-    return ServePredict(requests_, *request, CallerOf(*context));
+    return ServePredict(requests_, *request, callers_.Of(*context));
   }
 
   WatchService& watches() { return watches_; }
   const WatchService& watches() const { return watches_; }
 
  private:
-  // Serves a method that answers later; what it gives (Create and Validate) is called when the
-  // client goes away before the answer.
-  template <class Request, class Response, class Cancel>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
-                                  const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
-                                  Cancel (Requests::*method)(const Caller&, const Request&,
-                                                             Jobs::Callback<Response>) const) {
-    const auto answer = std::make_shared<Answer<Response>>(response);
-    Ask<Request>(context, bytes, *answer,
-                 [&](const Caller& caller, const Request& request, Jobs::Callback<Response> done) {
-                   if constexpr (std::is_void_v<Cancel>) {
-                     (requests_.*method)(caller, request, std::move(done));
-                   } else {
-                     answer->SetCancel((requests_.*method)(caller, request, std::move(done)));
-                   }
-                 });
-    return answer->Begin();
-  }
-
-  // Serves a method that answers when it returns, and may read the store.
-  template <class Request, class Response>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context,
-                                  const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response,
-                                  absl::StatusOr<Response> (Requests::*method)(const Caller&,
-                                                                               const Request&)
-                                      const) {
-    const auto answer = std::make_shared<Answer<Response>>(response);
-    Ask<Request>(
-        context, bytes, *answer,
-        [&](const Caller& caller, const Request& request, const Jobs::Callback<Response>& done) {
-          reading_.Post([requests = requests_, method, caller, request, done] {
-            try {
-              done((requests.*method)(caller, request));
-            } catch (const std::exception& error) {
-              done(absl::InternalError(error.what()));
-            }
-          });
-        });
-    return answer->Begin();
-  }
-
-  // Reads the request, then hands it to `call(caller, request, done)`, which keeps no reference to
-  // it. Nothing may throw past here: gRPC would swallow it and leave the call open.
-  template <class Request, class Response, class Call>
-  void Ask(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
-           Answer<Response>& answer, Call call) {
-    const typename Answer<Response>::Done done = answer.done();
-    try {
-      Request request;
-      if (absl::Status status = ReadRequest(*bytes, &request); !status.ok()) return done(status);
-      const absl::StatusOr<Caller> caller = CallerOf(*context);
-      if (!caller.ok()) return done(caller.status());
-      call(*caller, request, done);
-    } catch (const std::exception& error) {
-      done(absl::InternalError(error.what()));
-    }
-  }
-
+  const Callers callers_;
   const Requests requests_;
   WatchService watches_;
   server::Executor reading_;  // for GetJob and ListJobs
@@ -171,7 +108,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 class ApiServerImpl final : public ApiServer {
  public:
   ApiServerImpl(Requests requests, Options options)
-      : options_(std::move(options)), service_(requests, options_.reader_threads, options_.clock) {}
+      : options_(std::move(options)), service_(requests, options_), tokens_(options_.access) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
 
@@ -222,6 +159,7 @@ class ApiServerImpl final : public ApiServer {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
                                static_cast<int>(options_.max_idle.count()));
     builder.RegisterService(&service_);
+    builder.RegisterService(&tokens_);
     // This holds for all servers that the process makes from here on. Reflection is on by linking
     // its library (a static initializer registers it; to do so again logs an error at each start).
     grpc::EnableDefaultHealthCheckService(true);
@@ -297,11 +235,12 @@ class ApiServerImpl final : public ApiServer {
 
   const Options options_;
   TrainingServiceImpl service_;
+  TokenServiceImpl tokens_;
   std::string address_;
   int port_ = 0;
   std::unique_ptr<GrpcListener> listener_;  // of addresses
   std::unique_ptr<GrpcListener> socket_;    // the clients' socket; null: there is none
-  std::unique_ptr<grpc::Server> server_;    // it must go before service_ does
+  std::unique_ptr<grpc::Server> server_;    // it must go before the services do
   server::Mutex mutex_;
   server::CondVar shutting_down_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;

@@ -60,8 +60,10 @@ class Refusal final : public server::CallReactor<WriteReactor> {
 // last act.
 class Watcher final : public server::StreamReactor<WriteReactor> {
  public:
-  Watcher(WatchService* service, WatchCursor cursor)
-      : service_(*service), cursor_(std::move(cursor)) {}
+  Watcher(WatchService* service, Caller caller, WatchCursor cursor)
+      : service_(*service), caller_(std::move(caller)), cursor_(std::move(cursor)) {}
+
+  const Caller& caller() const { return caller_; }
 
   // Must be called once, when the watcher is among the service's watchers.
   void Start(JobJournal& journal) {
@@ -207,6 +209,7 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
   }
 
   WatchService& service_;
+  const Caller caller_;
   WatchCursor cursor_;  // the owner's
   // This is the owner's: once the watcher has been at the journal's head it waits for its turns.
   bool caught_up_ = false;
@@ -222,8 +225,13 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };
 
-WatchService::WatchService(Requests requests, int reader_threads, const server::Clock* clock)
-    : requests_(requests), clock_(clock), readers_(reader_threads), live_(clock) {
+WatchService::WatchService(Requests requests, Callers callers, int reader_threads,
+                           const server::Clock* clock)
+    : requests_(requests),
+      callers_(callers),
+      clock_(clock),
+      readers_(reader_threads),
+      live_(clock) {
   live_.PostAfter(kAnnouncePeriod, [this] { Announce(); });
 }
 
@@ -245,12 +253,12 @@ WriteReactor* WatchService::Watch(const absl::StatusOr<Caller>& caller,
 
 absl::StatusOr<std::shared_ptr<Watcher>> WatchService::Admit(const absl::StatusOr<Caller>& caller,
                                                              const grpc::ByteBuffer& buffer) {
+  if (!caller.ok()) return caller.status();
   v1::WatchJobRequest request;
   if (absl::Status status = ReadRequest(buffer, &request); !status.ok()) return status;
-  if (!caller.ok()) return caller.status();
   absl::StatusOr<OpenedWatch> opened = requests_.Watch(*caller, request);
   if (!opened.ok()) return opened.status();
-  auto watcher = std::make_shared<Watcher>(this, std::move(opened->cursor));
+  auto watcher = std::make_shared<Watcher>(this, *caller, std::move(opened->cursor));
   {
     server::MutexLock lock(mutex_);
     watchers_.insert(watcher.get());
@@ -269,7 +277,14 @@ void WatchService::EndAll(const absl::Status& status) {
 void WatchService::Announce() {
   {
     server::MutexLock lock(mutex_);
-    for (Watcher* watcher : watchers_) watcher->Tick();
+    for (Watcher* watcher : watchers_) {
+      const absl::Status holds = callers_.Holds(watcher->caller());
+      if (holds.ok()) {
+        watcher->Tick();
+      } else {
+        watcher->End(holds);
+      }
+    }
   }
   live_.PostAfter(kAnnouncePeriod, [this] { Announce(); });
 }

@@ -25,6 +25,7 @@
 #include "server/common/executor.h"
 #include "server/common/loop.h"
 #include "server/common/mutex.h"
+#include "server/daemon/api/callers.h"
 #include "server/daemon/api/pace.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/security/caller.h"
@@ -35,8 +36,8 @@ class Watcher;
 
 class WatchService {
  public:
-  // `clock` must outlive it.
-  WatchService(Requests requests, int reader_threads, const server::Clock* clock);
+  // `clock`, and what `callers` asks, must outlive it.
+  WatchService(Requests requests, Callers callers, int reader_threads, const server::Clock* clock);
   // Waits until the last watcher is done; the gRPC server must have been shut down.
   ~WatchService();
 
@@ -58,7 +59,8 @@ class WatchService {
                                                  const grpc::ByteBuffer& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Runs once a period: tells silent watchers how far they are.
+  // Runs once a period: tells silent watchers how far they are, and ends the watches of those who
+  // would not be let in any longer.
   void Announce() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // A caught-up watcher sends now; gives when it may send again.
@@ -68,6 +70,7 @@ class WatchService {
   void Forget(Watcher* watcher) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Requests requests_;
+  const Callers callers_;
   const server::Clock* const clock_;
   Pace pace_;
   mutable server::Mutex mutex_;

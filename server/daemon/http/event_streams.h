@@ -32,6 +32,8 @@
 #include "server/daemon/http/sse.h"
 #include "server/daemon/http/sse_source.h"
 #include "server/daemon/http/stream_io.h"
+#include "server/daemon/security/access.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -43,9 +45,10 @@ class EventStreams {
     double write_seconds;
   };
 
-  // Journals are read on `workers`.
-  EventStreams(Requests requests, Times times, IoThread& io, server::Executor& workers)
-      : requests_(requests), times_(times), io_(io), workers_(workers) {}
+  // Journals are read on `workers`. `access` may be null.
+  EventStreams(Requests requests, const Access* access, Times times, IoThread& io,
+               server::Executor& workers)
+      : requests_(requests), access_(access), times_(times), io_(io), workers_(workers) {}
 
   // How many durable events the slowest client has not been given yet. Thread-safe.
   int64_t lag() const {
@@ -88,7 +91,7 @@ class EventStreams {
       std::erase_if(feeds_, [](const auto& gone) { return gone.expired(); });
       feeds_.push_back(feed);
     }
-    co_await SendEvents(stream, feed, news, chunked);
+    co_await SendEvents(stream, watch.caller, feed, news, chunked);
   }
 
  private:
@@ -97,6 +100,8 @@ class EventStreams {
   // which the second meets.
   static constexpr int kProbes = 2;
   static constexpr std::chrono::nanoseconds kProbePause = std::chrono::milliseconds(500);
+  // How often it is asked whether what let the client in is good still.
+  static constexpr std::chrono::nanoseconds kHoldsPause = std::chrono::seconds(2);
 
   // What a client's coroutine and the workers share; touched by one of them at a time.
   struct Feed {
@@ -148,7 +153,8 @@ class EventStreams {
         });
   }
 
-  net::awaitable<void> SendEvents(beast::tcp_stream& stream, const std::shared_ptr<Feed>& feed,
+  net::awaitable<void> SendEvents(beast::tcp_stream& stream, const Caller& caller,
+                                  const std::shared_ptr<Feed>& feed,
                                   const std::shared_ptr<Signal>& news, bool chunked) {
     using Clock = std::chrono::steady_clock;
     const double seconds = times_.write_seconds;
@@ -161,6 +167,8 @@ class EventStreams {
     if (!co_await WriteChunk(stream, kSseRetry, chunked, seconds)) co_return;
     Clock::time_point written = Clock::now();
     while (!io_.stopping() && !listener->reset) {
+      // Whoever is let in no longer comes again and hears so.
+      if (access_ != nullptr && !access_->Holds(caller).ok()) co_return;
       if (!co_await RunOnWorker(next)) co_return;
       if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
       if (!feed->chunk->text.empty()) {
@@ -182,11 +190,13 @@ class EventStreams {
         written = Clock::now();
         continue;
       }
-      if (feed->chunk->at_head) co_await news->Wait(left);
+      const std::chrono::nanoseconds nap = access_ == nullptr ? left : std::min(left, kHoldsPause);
+      if (feed->chunk->at_head) co_await news->Wait(nap);
     }
   }
 
   const Requests requests_;
+  const Access* const access_;
   const Times times_;
   IoThread& io_;
   server::Executor& workers_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include "proto/rules/reasons.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
+#include "server/daemon/http/paths.h"
+#include "server/daemon/security/rules.h"
 
 namespace descent::daemon {
 namespace {
@@ -62,46 +65,26 @@ std::string DrawRequestId() {
   return absl::StrFormat("http-%08x%08x%08x%08x", random(), random(), random(), random());
 }
 
-// What is served at a path.
-enum class Kind { kNone, kAsset, kHealth, kReady, kMetrics, kList, kJob, kCommand, kWatch };
+// Gives an error; whoever brought no token, or none that is good, is told what to bring.
+HttpResponse Refusal(const absl::Status& status) {
+  HttpResponse response = ErrorResponse(status);
+  if (absl::IsUnauthenticated(status)) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
 
-struct Match {
-  Kind kind = Kind::kNone;
-  std::string job;                          // `jobs/mnist`
-  const dashboard::Asset* asset = nullptr;  // of kAsset
-
-  std::string_view Allowed() const {
-    return kind == Kind::kCommand ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
-  }
-  bool AsksTheJobs() const { return kind == Kind::kList || !job.empty(); }
-};
-
-Match MatchPath(const std::string& path) {
-  if (path == "/healthz") return {.kind = Kind::kHealth, .job = {}};
-  if (path == "/readyz") return {.kind = Kind::kReady, .job = {}};
-  if (path == "/metrics") return {.kind = Kind::kMetrics, .job = {}};
-  if (path == "/v1/jobs") return {.kind = Kind::kList, .job = {}};
-  constexpr std::string_view kJobs = "/v1/jobs/";
-  if (path.rfind(kJobs, 0) == 0) {
-    const size_t colon = path.rfind(':');
-    const std::string job = path.substr(4, colon == std::string::npos ? colon : colon - 4);
-    const std::string verb = colon == std::string::npos ? "" : path.substr(colon + 1);
-    if (colon == std::string::npos) return {.kind = Kind::kJob, .job = job};
-    if (verb == "command") return {.kind = Kind::kCommand, .job = job};
-    if (verb == "watch") return {.kind = Kind::kWatch, .job = job};
-    return {};
-  }
-  for (const dashboard::Asset& asset : dashboard::Assets()) {
-    if (asset.path == path) return {.kind = Kind::kAsset, .job = {}, .asset = &asset};
-  }
-  return {};
+// Checks a POST that brings JSON from our own page or from no page at all.
+std::optional<HttpResponse> CheckPost(const HttpRequest& request) {
+  if (absl::Status status = CheckOrigin(request); !status.ok()) return ErrorResponse(status);
+  if (IsJson(request)) return std::nullopt;
+  return ErrorResponse(
+      415, InvalidField("content-type", "must be application/json", reason::kInvalidContentType));
 }
 
 }  // namespace
 
 bool Routes::IsAboutHealth(const HttpRequest& request) {
-  const Kind kind = MatchPath(request.target.substr(0, request.target.find('?'))).kind;
-  return kind == Kind::kHealth || kind == Kind::kReady || kind == Kind::kMetrics;
+  const std::string_view path = MatchPath(request.target.substr(0, request.target.find('?'))).path;
+  return path == "/healthz" || path == "/readyz" || path == "/metrics";
 }
 
 void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> done) const {
@@ -110,19 +93,19 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
   }
   const absl::StatusOr<HttpTarget> target = ParseTarget(request.target);
   if (!target.ok()) return done(ErrorResponse(target.status()));
-  const Match match = MatchPath(target->path);
-  if (match.kind == Kind::kNone) {
+  const PathMatch match = MatchPath(target->path);
+  if (match.path.empty()) {
     return done(ErrorResponse(MakeError(
         absl::StatusCode::kNotFound,
         absl::StrCat("nothing is served at ", ShortUtf8(target->path, 256)), reason::kNoSuchPath)));
   }
-  const bool reads = request.method == "GET" || request.method == "HEAD";
-  const std::string allowed(match.Allowed());
+  const std::string allowed = match.Allowed();
   if (request.method == "OPTIONS") {
     return done(HttpResponse{
         .status = 204, .content_type = {}, .body = {}, .headers = {{"Allow", allowed}}});
   }
-  if (match.kind == Kind::kCommand ? request.method != "POST" : !reads) {
+  const PathRow* row = match.Find(request.method);
+  if (row == nullptr) {
     HttpResponse response = ErrorResponse(
         405, MakeError(absl::StatusCode::kUnimplemented,
                        absl::StrCat(ShortUtf8(target->path, 256), " allows ", allowed),
@@ -130,29 +113,52 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
     response.headers.emplace_back("Allow", allowed);
     return done(std::move(response));
   }
-  const absl::StatusOr<Caller> caller = LoopbackCaller(request.Header(kPrincipalHeader));
-  if (match.AsksTheJobs() && !caller.ok()) return done(ErrorResponse(caller.status()));
-  switch (match.kind) {
-    case Kind::kAsset:
+  const absl::StatusOr<Caller> caller = Admit(*row, request);
+  if (!caller.ok()) return done(Refusal(caller.status()));
+  Serve(*row, *caller, request, *target, match, std::move(done));
+}
+
+absl::StatusOr<Caller> Routes::Identify(const HttpRequest& request) const {
+  return IdentifyCaller(options_.access, {.authorization = request.Header(kAuthorizationHeader),
+                                          .principal = request.Header(kPrincipalHeader),
+                                          .from = "HTTP"});
+}
+
+absl::StatusOr<Caller> Routes::Admit(const PathRow& row, const HttpRequest& request) const {
+  const Rule* rule = FindRule(row.rule);
+  const bool is_open = (rule != nullptr && !rule->least) ||
+                       (row.served == Served::kMetrics && options_.open_metrics);
+  if (is_open) return Caller{.principal = "anonymous"};
+  absl::StatusOr<Caller> caller = Identify(request);
+  if (!caller.ok()) return caller;
+  if (absl::Status status = CheckRole(*caller, row.rule); !status.ok()) return status;
+  return caller;
+}
+
+void Routes::Serve(const PathRow& row, const Caller& caller, const HttpRequest& request,
+                   const HttpTarget& target, const PathMatch& match,
+                   std::function<void(Outcome)> done) const {
+  switch (row.served) {
+    case Served::kAsset:
       return done(AssetResponse(*match.asset, request));
-    case Kind::kHealth:
+    case Served::kHealth:
       return done(Text(200, "ok\n"));
-    case Kind::kReady:
+    case Served::kReady:
       return done(Ready());
-    case Kind::kMetrics:
+    case Served::kMetrics:
       return done(HttpResponse{.status = 200,
                                .content_type = std::string(kMetricsType),
                                .body = options_.metrics(),
                                .headers = {{"Cache-Control", "no-store"}}});
-    case Kind::kList:
-      return done(ListJobs(*caller, *target));
-    case Kind::kJob:
-      return done(GetJob(*caller, match.job));
-    case Kind::kCommand:
-      return CommandJob(*caller, request, match.job, std::move(done));
-    case Kind::kWatch: {
+    case Served::kList:
+      return done(ListJobs(caller, target));
+    case Served::kJob:
+      return done(GetJob(caller, match.job));
+    case Served::kCommand:
+      return CommandJob(caller, request, match.job, std::move(done));
+    case Served::kWatch: {
       absl::StatusOr<v1::WatchJobRequest> watch =
-          ParseWatchRequest(match.job, *target, request.Header("last-event-id"));
+          ParseWatchRequest(match.job, target, request.Header("last-event-id"));
       if (!watch.ok()) return done(ErrorResponse(watch.status()));
       if (request.method == "HEAD") {
         return done(HttpResponse{.status = 200,
@@ -160,12 +166,41 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
                                  .body = {},
                                  .headers = {{"Cache-Control", "no-store"}}});
       }
-      return done(Watch{.caller = *caller, .request = *std::move(watch)});
+      return done(Watch{.caller = caller, .request = *std::move(watch)});
     }
-    case Kind::kNone:
-      break;
+    case Served::kOpenSession:
+      return done(OpenSession(request));
+    case Served::kCloseSession:
+      return done(CloseSession(caller, request));
+    case Served::kWhoAmI:
+      return done(Json(WhoIs(caller, options_.access)));
   }
   done(ErrorResponse(absl::InternalError("no handler")));
+}
+
+HttpResponse Routes::OpenSession(const HttpRequest& http) const {
+  if (std::optional<HttpResponse> refusal = CheckPost(http)) return *std::move(refusal);
+  v1::OpenSessionRequest request;
+  if (absl::Status status = FromJson(http.body, &request); !status.ok()) {
+    return ErrorResponse(status);
+  }
+  if (options_.access == nullptr) return ErrorResponse(AuthIsOff());
+  absl::StatusOr<v1::OpenSessionResponse> session;
+  if (!request.code().empty()) {
+    session = options_.access->OpenSession(request.code(), "HTTP");
+  } else if (const absl::StatusOr<Caller> caller = Identify(http); caller.ok()) {
+    session = options_.access->OpenSession(*caller);
+  } else {
+    session = caller.status();
+  }
+  return session.ok() ? Json(*session) : Refusal(session.status());
+}
+
+HttpResponse Routes::CloseSession(const Caller& caller, const HttpRequest& request) const {
+  if (absl::Status status = CheckOrigin(request); !status.ok()) return ErrorResponse(status);
+  if (options_.access != nullptr) options_.access->CloseSession(caller);
+  return {
+      .status = 204, .content_type = {}, .body = {}, .headers = {{"Cache-Control", "no-store"}}};
 }
 
 HttpResponse Routes::ListJobs(const Caller& caller, const HttpTarget& target) const {
@@ -201,11 +236,7 @@ HttpResponse Routes::GetJob(const Caller& caller, const std::string& name) const
 
 void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std::string& name,
                         std::function<void(Outcome)> done) const {
-  if (absl::Status status = CheckOrigin(http); !status.ok()) return done(ErrorResponse(status));
-  if (!IsJson(http)) {
-    return done(ErrorResponse(415, InvalidField("content-type", "must be application/json",
-                                                reason::kInvalidContentType)));
-  }
+  if (std::optional<HttpResponse> refusal = CheckPost(http)) return done(*std::move(refusal));
   v1::CommandJobRequest request;
   if (absl::Status status = FromJson(http.body, &request); !status.ok()) {
     return done(ErrorResponse(status));

@@ -5,11 +5,15 @@
 //   POST /v1/jobs/{job}:command                           CommandJobRequest → CommandJobResponse
 //                                                         (a request_id is drawn if there is none)
 //   GET  /v1/jobs/{job}:watch[?after_revision=&kinds=&every=]   server-sent events
+//   POST /v1/session                                      OpenSessionRequest → …Response: by the
+//                                                         code, or by the token of Authorization
+//   DELETE /v1/session                                    ends the session that comes with it
+//   GET  /v1/whoami                                       WhoAmI
 //   GET  /metrics, /healthz, /readyz                      for Prometheus and supervisors
 //   GET  /, /app.js, …                                    the dashboard
 //
 // HEAD is answered as GET (the server leaves the body out), OPTIONS with the methods allowed.
-// Thread-safe; holds no state.
+// Who may ask for what is in the rows of paths.h. Thread-safe; holds no state.
 #ifndef DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_
 #define DESCENT_SERVER_DAEMON_HTTP_ROUTES_H_
 
@@ -20,7 +24,9 @@
 #include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/http/message.h"
+#include "server/daemon/http/paths.h"
 #include "server/daemon/requests/requests.h"
+#include "server/daemon/security/access.h"
 #include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
@@ -31,6 +37,9 @@ class Routes {
     std::function<std::string()> metrics;
     // OK, or why the daemon can't do its work.
     std::function<absl::Status()> health;
+    // These are HttpServer::Options'.
+    Access* access = nullptr;
+    bool open_metrics = false;
   };
 
   Routes(Requests requests, Options options) : requests_(requests), options_(std::move(options)) {}
@@ -50,6 +59,15 @@ class Routes {
   void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;
 
  private:
+  // Gives who asks; UNAUTHENTICATED or PERMISSION_DENIED if that is nobody who may.
+  absl::StatusOr<Caller> Admit(const PathRow& row, const HttpRequest& request) const;
+  absl::StatusOr<Caller> Identify(const HttpRequest& request) const;
+  void Serve(const PathRow& row, const Caller& caller, const HttpRequest& request,
+             const HttpTarget& target, const PathMatch& match,
+             std::function<void(Outcome)> done) const;
+
+  HttpResponse OpenSession(const HttpRequest& http) const;
+  HttpResponse CloseSession(const Caller& caller, const HttpRequest& request) const;
   HttpResponse ListJobs(const Caller& caller, const HttpTarget& target) const;
   HttpResponse GetJob(const Caller& caller, const std::string& name) const;
   void CommandJob(const Caller& caller, const HttpRequest& request, const std::string& name,

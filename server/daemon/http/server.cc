@@ -50,9 +50,12 @@ class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(Requests requests, Options options)
       : options_(std::move(options)),
-        routes_(requests, {.metrics = options_.metrics, .health = options_.health}),
+        routes_(requests, {.metrics = options_.metrics,
+                           .health = options_.health,
+                           .access = options_.access,
+                           .open_metrics = options_.open_metrics}),
         connections_(options_.max_connections),
-        events_(requests,
+        events_(requests, options_.access,
                 {.keep_alive_seconds = options_.keep_alive_seconds,
                  .write_seconds = options_.write_seconds},
                 io_, workers_) {}

@@ -1,7 +1,8 @@
 // The table of rules: what each method and each HTTP path takes. Pure functions; any thread.
 //
 // What is not in the table is refused. The jobs' rules are asked for by Requests, so that they hold
-// over gRPC and HTTP alike; those of tokens and sessions by Access; those of other paths by Routes.
+// over gRPC and HTTP alike; those of tokens by TokenRequests; those of other
+// paths by Routes.
 #ifndef DESCENT_SERVER_DAEMON_SECURITY_RULES_H_
 #define DESCENT_SERVER_DAEMON_SECURITY_RULES_H_
 
