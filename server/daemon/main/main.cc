@@ -39,6 +39,7 @@
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/requests.h"
+#include "server/daemon/security/access.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/listen_address.h"
 
@@ -50,6 +51,9 @@ constexpr const char* kVersion = "0.1.0";
 // The workers have so long to save their checkpoints. systemd's own patience is 90 s.
 constexpr auto kShutdownTime = std::chrono::seconds(60);
 
+// What is asked of callers when --auth is not given.
+constexpr const char* kDefaultAuth = "none";
+
 struct Flags {
   std::string data_dir = DefaultDataDir();
   std::string listen = "127.0.0.1:7600";
@@ -60,6 +64,8 @@ struct Flags {
   int max_validations = 4;
   double validation_seconds = 300;
   bool new_store = false;
+  std::string auth = kDefaultAuth;
+  bool open_metrics = false;
   int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
 
@@ -181,6 +187,19 @@ int Serve(const Flags& flags) {
   if (absl::Status status = CheckLog(journal_options.path); !status.ok() && !flags.new_store) {
     return Refuse(status);
   }
+  std::unique_ptr<Access> access;  // null: everybody is an admin
+  if (flags.auth == "tokens") {
+    done = AwaitRoom(signals, [&] {
+      absl::StatusOr<std::unique_ptr<Access>> opened = Access::Open((*data_dir)->path(), clock);
+      if (opened.ok()) access = *std::move(opened);
+      return opened.status();
+    });
+    if (!done.ok()) return Refuse(done);
+  } else {
+    server::LogWarning("descentd",
+                       "--auth none: whoever reaches the daemon's addresses is its admin; every "
+                       "user of this machine can");
+  }
   absl::StatusOr<std::unique_ptr<Journal>> journal;
   done = AwaitRoom(signals, [&] {
     journal = Journal::Open(journal_options);
@@ -206,6 +225,7 @@ int Serve(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<ApiServer>> api =
       ApiServer::Create(Requests(**jobs), {.listen = flags.listen,
                                            .client_socket = *client_socket,
+                                           .access = access.get(),
                                            .health = health,
                                            .max_connections = [limits] { return limits().grpc; }});
   if (!api.ok()) return Refuse(api.status());
@@ -240,6 +260,8 @@ int Serve(const Flags& flags) {
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
       HttpServer::Create(Requests(**jobs), {.listen = flags.http,
+                                            .access = access.get(),
+                                            .open_metrics = flags.open_metrics,
                                             .metrics = [&] { return metrics->Scrape(); },
                                             .health = readiness,
                                             .max_connections = [limits] { return limits().http; }});
@@ -250,7 +272,8 @@ int Serve(const Flags& flags) {
     return (*data_dir)->Announce({.grpc = (*api)->address(),
                                   .http = (*http)->address(),
                                   .worker_socket = *socket,
-                                  .client_socket = *client_socket});
+                                  .client_socket = *client_socket,
+                                  .auth = flags.auth});
   });
   if (!done.ok()) return Refuse(done);
   std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address() << "/\ndata "
@@ -312,6 +335,12 @@ int Main(int argc, char** argv) {
   app.add_option("--validation_seconds", flags.validation_seconds,
                  "Seconds that the validation of a spec may take; its data are read in them")
       ->check(CLI::Range(0.1, 86400.0));
+  app.add_option("--auth", flags.auth,
+                 "What is asked of those who come: tokens (the first one is in admin.token of the "
+                 "folder), or none: whoever reaches the addresses is an admin")
+      ->check(CLI::IsMember({"tokens", "none"}));
+  app.add_flag("--open_metrics", flags.open_metrics,
+               "Shows /metrics to everybody, without a token");
   app.add_flag("--new_store", flags.new_store,
                "Begins with an empty store although there are folders of jobs, whose database was "
                "lost; they are moved to orphans/");
