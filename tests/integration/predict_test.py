@@ -165,7 +165,7 @@ def test_integers_are_more_of_the_same_or_refused(client, folder):
             assert predict(client, job.name, data=data)[0].rows == 5
             continue
         refusal = refused(grpc.StatusCode.INVALID_ARGUMENT, client, job.name, data=data)
-        assert "holds int64, but the training inputs are float32 from 0 to 1" in refusal.message
+        assert "holds int64 from 0 to 179, but the training inputs are float32" in refusal.message
 
 
 def test_targets_are_normalized_and_predictions_are_not(client, folder):
