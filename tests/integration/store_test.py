@@ -83,6 +83,8 @@ def test_files_of_checkpoints_are_looked_at_too(daemon, connect, folder):
     spec.checkpoints.keep = 2
     client.wait_until_final(client.create(spec, job_id="a").name)
     assert check(daemon).stdout == "1 job, all whole\n"  # beside the daemon
+    listed = json.loads(check(daemon, "--json").stdout)["jobs"][0]["checkpoints"]
+    assert listed == [{"name": f"0-{iteration}", "whole": True} for iteration in (1500, 2000)]
     checkpoints = daemon.data_dir / "jobs" / "a" / "checkpoints"
     files = [checkpoints / f"0-{iteration}.safetensors" for iteration in (1500, 2000)]
     with open(files[0], "r+b") as file:
@@ -98,7 +100,9 @@ def test_files_of_checkpoints_are_looked_at_too(daemon, connect, folder):
     )
     assert lines[2:] == ["1 job, 1 damaged"]
     report = json.loads(check(daemon, "--json").stdout)
-    assert not report["whole"] and len(report["jobs"][0]["checkpoints"]) == 2
+    listed = report["jobs"][0]["checkpoints"]
+    assert not report["whole"] and [file["name"] for file in listed] == ["0-1500", "0-2000"]
+    assert not any(file["whole"] for file in listed) and "is missing" in listed[1]["fault"]
     assert check(daemon, "--skip_checkpoints").stdout == "1 job, all whole\n"
 
 

@@ -52,6 +52,7 @@ absl::Status CheckCheckpoints(const std::string& data_dir, const FileDigest& dig
           FaultOfCheckpoint(record, rules::CheckpointPath(folder, record.name), digest);
       if (!fault.empty()) faults.emplace_back(record, std::move(fault));
     }
+    for (const CheckpointRecord& record : *kept) job.looked_at.push_back({record.name, ""});
     if (faults.empty()) continue;
     kept = KeptNow(database, job);
     if (!kept.ok()) return kept.status();
@@ -59,7 +60,14 @@ absl::Status CheckCheckpoints(const std::string& data_dir, const FileDigest& dig
       const bool is_kept = std::ranges::any_of(*kept, [&](const CheckpointRecord& now) {
         return now.name == record.name && now.sha256 == record.sha256;
       });
-      if (is_kept) job.checkpoints.push_back(absl::StrCat("checkpoint ", record.name, ": ", fault));
+      const auto looked_at =
+          std::ranges::find(job.looked_at, record.name, &StoreReport::Job::Checkpoint::name);
+      if (is_kept) {
+        job.checkpoints.push_back(absl::StrCat("checkpoint ", record.name, ": ", fault));
+        looked_at->fault = fault;
+      } else {
+        job.looked_at.erase(looked_at);
+      }
     }
   }
   return absl::OkStatus();

@@ -272,10 +272,17 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
   const absl::StatusOr<JobPtr> found = Find(rules::JobName(job->id()));
   if (!found.ok() || *found != job) return done(NoSuchJob(rules::JobName(job->id())));
   if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) {
-    return done(MakeError(status.code(),
-                          absl::StrCat(rules::JobName(job->id()),
-                                       " was not deleted: ", std::string(status.message())),
-                          GetErrorDetail(status)));
+    const ErrorDetail detail = GetErrorDetail(status);
+    std::string text = absl::StrCat(rules::JobName(job->id()),
+                                    " was not deleted: ", std::string(status.message()));
+    if (detail.reason == reason::kDiskFull) {
+      absl::StrAppend(&text,
+                      ". A deletion is written down too, which takes some KiB: remove something "
+                      "else from that disk first, such as logs in ",
+                      options_.data_dir, "/workers or what is in ", options_.data_dir,
+                      "/orphans, then delete the job again");
+    }
+    return done(MakeError(status.code(), text, detail));
   }
   {
     MutexLock lock(mutex_);
@@ -284,7 +291,8 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
     std::erase_if(recent_, [&](const auto& entry) { return entry.second == job; });
   }
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
-  Finished(job);
+  LogInfo(rules::JobName(job->id()), "deleted");
+  GiveWay(job);
   job->LeaveCache();
   // Its checkpoints may be many gigabytes.
   removing_.insert(job->id());

@@ -115,7 +115,10 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // Puts the job into the queue. A program's job waits for its program instead, and for no turn:
   // the daemon starts nothing for it.
   void Enqueue(const JobPtr& job);
+  // The job does not run any more.
   void Finished(const JobPtr& job);
+  // Neither runs nor waits: others have its place.
+  void GiveWay(const JobPtr& job);
 
   // Validates by a spare, or, if it is a program's, by what it declares. As Supervisor::Validate.
   int64_t ValidateOnLoop(const Caller& caller, const v1::Spec& spec,

@@ -246,12 +246,16 @@ void JobsServiceImpl::Acquire(const JobPtr& job) {
 
 void JobsServiceImpl::Finished(const JobPtr& job) {
   LogInfo(rules::JobName(job->id()), v1::JobState_Name(job->pending_state()));
+  CountRecent(job);
+  GiveWay(job);
+}
+
+void JobsServiceImpl::GiveWay(const JobPtr& job) {
   supervisor_.CancelAcquire(job->id());
   if (job->worker_kind() == WorkerKind::kProgram) {
     std::error_code error;
     std::filesystem::remove(SecretFileOf(*job), error);
   }
-  CountRecent(job);
   running_.erase(job->id());
   std::erase(queue_, job);
   Schedule();

@@ -90,7 +90,8 @@ absl::StatusOr<StoreReport> CheckStore(const std::string& path, const CheckProgr
                            .job_id = job->job_id,
                            .head_revision = job->head_revision,
                            .damage = std::string(damage.message()),
-                           .checkpoints = {}});
+                           .checkpoints = {},
+                           .looked_at = {}});
   }
   return report;
 }

@@ -23,6 +23,12 @@ struct StoreReport {
     // What is wrong with the files of its checkpoints, a clause each. The journal's library looks
     // at none of them: jobs/checkpoint_check.h does.
     std::vector<std::string> checkpoints;
+    // All whose files were looked at, oldest first.
+    struct Checkpoint {
+      std::string name;
+      std::string fault;  // a clause; empty: its file is what was written
+    };
+    std::vector<Checkpoint> looked_at;
 
     bool whole() const { return damage.empty() && checkpoints.empty(); }
   };

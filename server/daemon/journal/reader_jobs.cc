@@ -261,8 +261,12 @@ absl::StatusOr<std::vector<std::string>> Reader::Strays() {
   if (!remaining.ok()) return remaining.status();
   for (const int64_t number : *remaining) {
     if (IsJobNumber(number)) continue;
-    strays.push_back(absl::StrCat("there are rows or roll-ups of job ", number,
-                                  ", a number that none can have"));
+    strays.push_back(absl::StrCat(
+        "there are rows or roll-ups of job ", number,
+        ", a number that none can have: nothing reads them; stop descentd and remove them, with "
+        "`sqlite3 descent.db \"DELETE FROM rows WHERE id >> 40 = ",
+        number, "; DELETE FROM rollups WHERE job = ", number,
+        "; DELETE FROM heads WHERE job = ", number, "\"`"));
   }
   return strays;
 }

@@ -133,6 +133,8 @@ void Connection::SetBusyTimeout(int millis) { sqlite3_busy_timeout(db_, millis);
 
 int64_t Connection::last_insert_rowid() const { return sqlite3_last_insert_rowid(db_); }
 
+int64_t Connection::changes() const { return sqlite3_changes64(db_); }
+
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
 absl::Status Connection::Error(std::string_view doing) const {

@@ -48,6 +48,8 @@ class Connection {
   void SetBusyTimeout(int millis);
 
   int64_t last_insert_rowid() const;
+  // Gives how many rows the last INSERT, UPDATE or DELETE changed.
+  int64_t changes() const;
   bool in_transaction() const;
 
   // Gives what went wrong with the last call: DATA_LOSS if the file is damaged, ABORTED if another

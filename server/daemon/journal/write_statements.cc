@@ -9,6 +9,15 @@
 #include "server/daemon/journal/stored_row.h"
 
 namespace descent::daemon {
+namespace {
+
+absl::Status LineIsGone() {
+  return absl::DataLossError(
+      "its line was taken out of the table `jobs` while descentd served it, by another program");
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connection& connection) {
   std::unique_ptr<WriteStatements> s(new WriteStatements(connection));
   const std::pair<Statement*, std::string> statements[] = {
@@ -47,6 +56,7 @@ absl::StatusOr<std::unique_ptr<WriteStatements>> WriteStatements::Prepare(Connec
       {&s->note_head_,
        "INSERT OR REPLACE INTO heads (job, revision, checksum) VALUES (?1, ?2, ?3)"},
       {&s->remove_head_, "DELETE FROM heads WHERE job = ?1"},
+      {&s->find_line_, "SELECT 1 FROM jobs WHERE number = ?1"},
   };
   for (const auto& [statement, sql] : statements) {
     absl::StatusOr<Statement> prepared = connection.Prepare(sql);
@@ -122,7 +132,16 @@ absl::Status WriteStatements::NoteHead(int64_t job, int64_t revision) {
 }
 
 absl::Status WriteStatements::UpdateLine(const JobLine& line) {
-  return BindJobLine(update_line_.Reset(), line).Run();
+  absl::Status status = BindJobLine(update_line_.Reset(), line).Run();
+  if (status.ok() && connection_.changes() == 0) return LineIsGone();
+  return status;
+}
+
+absl::Status WriteStatements::FindLine(int64_t job) {
+  ScopedReset reset(find_line_.Reset().Bind(1, job));
+  const absl::StatusOr<bool> found = find_line_.Step();
+  if (!found.ok()) return found.status();
+  return *found ? absl::OkStatus() : LineIsGone();
 }
 
 absl::StatusOr<int64_t> WriteStatements::CountIterationBytes(int64_t job, int64_t after_revision) {

@@ -31,7 +31,10 @@ class WriteStatements {
   absl::Status UpdateSnapshot(int64_t job, std::string_view job_id, std::string_view snapshot);
   // Notes that the journal has rows up to here: by it one notices that the last ones are lost.
   absl::Status NoteHead(int64_t job, int64_t revision);
+  // Gives DATA_LOSS, with a clause, if the table `jobs` has no such line any more.
   absl::Status UpdateLine(const JobLine& line);
+  // The same without an update.
+  absl::Status FindLine(int64_t job);
   // Gives how many bytes the iteration rows after that revision have.
   absl::StatusOr<int64_t> CountIterationBytes(int64_t job, int64_t after_revision);
 
@@ -61,7 +64,7 @@ class WriteStatements {
   Statement begin_, commit_, insert_job_, insert_row_, update_snapshot_, update_line_, count_after_,
       delete_job_, mark_deleted_, mark_folder_, forget_folder_, deleted_jobs_, rows_of_,
       remove_row_, remove_rollups_, unmark_deleted_, oldest_batches_, find_rollup_, replace_rollup_,
-      note_head_, remove_head_;
+      note_head_, remove_head_, find_line_;
 };
 
 }  // namespace descent::daemon

@@ -149,8 +149,15 @@ void Writer::SweepTails() {
 
 absl::Status Writer::NoteHeads() {
   for (const JournalPtr& journal : moved_heads_) {
-    if (journal->notes.deleted) continue;
-    absl::Status status = statements_->NoteHead(journal->number(), journal->notes.stored_revision);
+    if (journal->notes.deleted || journal->is_damaged()) continue;
+    // Iterations alone write nothing to the line, so that nobody else would miss it.
+    absl::Status status = statements_->FindLine(journal->number());
+    if (absl::IsDataLoss(status)) {
+      journal->SetDamage(status).IgnoreError();
+      continue;
+    }
+    if (!status.ok()) return status;
+    status = statements_->NoteHead(journal->number(), journal->notes.stored_revision);
     if (absl::IsDataLoss(status)) {
       server::LogError("journal", absl::StrCat("where journals end is not stored any more: ",
                                                std::string(status.message())));

@@ -18,7 +18,11 @@ nlohmann::json JsonOf(const StoreReport& report) {
              {"head_revision", job.head_revision},
              {"whole", job.whole()}};
     if (!job.damage.empty()) entry["damage"] = job.damage;
-    if (!job.checkpoints.empty()) entry["checkpoints"] = job.checkpoints;
+    for (const StoreReport::Job::Checkpoint& checkpoint : job.looked_at) {
+      nlohmann::json& file = entry["checkpoints"].emplace_back();
+      file = {{"name", checkpoint.name}, {"whole", checkpoint.fault.empty()}};
+      if (!checkpoint.fault.empty()) file["fault"] = checkpoint.fault;
+    }
   }
   return {{"whole", report.whole()}, {"jobs", std::move(jobs)}, {"problems", report.problems}};
 }

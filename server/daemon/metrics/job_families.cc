@@ -18,7 +18,9 @@
 namespace descent::daemon {
 namespace {
 
+// A damaged job may have no state that anybody knows.
 std::string StateLabel(v1::JobState state) {
+  if (state == v1::JOB_STATE_UNSPECIFIED) return "unknown";
   return absl::AsciiStrToLower(v1::JobState_Name(state));
 }
 
@@ -129,7 +131,9 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
       const std::string why = job.error_reason().empty() ? "UNKNOWN" : job.error_reason();
       AddSample(reason, 1, {{"job_name", id}, {"reason", why}});
     }
-    AddSample(created, ToSeconds(job.create_time_unix_nanos()), labels);
+    if (job.create_time_unix_nanos() > 0) {
+      AddSample(created, ToSeconds(job.create_time_unix_nanos()), labels);
+    }
     if (rules::IsFinal(job.state())) AddSample(ended, ToSeconds(job.end_time_unix_nanos()), labels);
     AddSample(attempts, job.attempt(), labels);
     std::set<std::string_view> dials;

@@ -2,6 +2,8 @@
 // worker.
 
 #include "proto/rpc_status.h"
+#include "server/common/log.h"
+#include "server/common/mutex.h"
 #include "tests/server/daemon/jobs/harness.h"
 
 namespace descent::daemon {
@@ -413,6 +415,27 @@ TEST_F(JobsTest, AFinishedJobIsDeletedARunningOneOnlyByForce) {
   // The id is free again.
   ConnectSpare();
   EXPECT_TRUE(Create("a").Get().ok());
+}
+
+TEST_F(JobsTest, WhatDeletesARunningJobLogsItsEndOnce) {
+  server::Mutex mutex;
+  std::vector<std::string> ends;
+  server::SetLogSink([&](const std::string& line) {
+    server::MutexLock lock(mutex);
+    if (line.find("STOPPED") != std::string::npos) ends.push_back(line);
+  });
+  auto worker = RunJob("a");
+  v1::DeleteJobRequest request;
+  request.set_name("jobs/a");
+  request.set_force(true);
+  auto [answer, done] = MakeAnswer<v1::DeleteJobResponse>();
+  jobs_->Delete(Ann(), request, done);
+  EXPECT_TRUE(worker->Await(worker::v1::DaemonMessage::kFenced).has_fenced());
+  Kill(*worker);
+  EXPECT_TRUE(answer.Get().ok());
+  Settle();
+  server::SetLogSink({});
+  EXPECT_THAT(ends, SizeIs(1));
 }
 
 TEST_F(JobsTest, ListsNewestFirstByPageAndFilter) {

@@ -86,6 +86,24 @@ TEST_F(StalledTest, AnEndThatIsNotDurableIsToldToNobody) {
   EXPECT_EQ(Reason(command.Get().status()), "JOB_FINISHED");
 }
 
+TEST_F(StalledTest, WhoCantDeleteAJobThatIsOverHearsWhatElseMakesRoom) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  worker->SaveCheckpoint();
+  worker->Finish();
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  AwaitState("a", v1::SUCCEEDED);
+  FillDisk();
+  v1::DeleteJobRequest request;
+  request.set_name("jobs/a");
+  auto [deleted, done] = MakeAnswer<v1::DeleteJobResponse>();
+  jobs_->Delete(Ann(), request, done);
+  const absl::Status refused = deleted.Get().status();
+  EXPECT_EQ(Reason(refused), "DISK_FULL");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("jobs/a was not deleted"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr(folder_.path() + "/orphans"));
+}
+
 TEST_F(StalledTest, AStopWaitsForRoomToo) {
   auto worker = RunJob("a");
   worker->Train(5);

@@ -396,6 +396,49 @@ TEST_F(DamageTest, AJobThatLostItsLineIsOutOfServiceAndWasNotDeleted) {
   EXPECT_TRUE(CheckStore(path_)->whole());
 }
 
+TEST_F(DamageTest, ALineThatIsTakenWhileItIsServedIsNoticedByTheNextWrite) {
+  const std::shared_ptr<JobJournal> a = Create("a");
+  const std::shared_ptr<JobJournal> b = Create("b");
+  Sql("DELETE FROM jobs WHERE job_id = 'a'");
+  const absl::Status damage = AppendAndWait(*a, {MakeNotice("x")}).status();
+  EXPECT_EQ(damage.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(damage.message()),
+              AllOf(HasSubstr("jobs/a "), HasSubstr("taken out of the table `jobs`")));
+  EXPECT_EQ(a->damage(), damage);
+  EXPECT_EQ(a->head_revision(), 1);
+  EXPECT_THAT(std::string(journal_->damage().message()), HasSubstr("jobs/a"));
+  EXPECT_TRUE(AppendAndWait(*b, {MakeNotice("goes on")}).ok());
+  EXPECT_TRUE(journal_->health().ok());
+  EXPECT_TRUE(journal_->DeleteJob("a").ok());
+  Open();
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
+// They write nothing to the line: where they end is noted, once a second and at the end.
+TEST_F(DamageTest, SoItIsByIterationsAlone) {
+  const std::shared_ptr<JobJournal> a = Create("a");
+  Sql("DELETE FROM jobs");
+  AppendAndWait(*a, MakeIterations(0, 10)).IgnoreError();
+  Close();
+  EXPECT_THAT(std::string(a->damage().message()), HasSubstr("taken out of the table `jobs`"));
+}
+
+TEST_F(DamageTest, RowsOfANumberThatNoJobCanHaveAreToldWithTheirRemedy) {
+  CreateLong("a");
+  Close();
+  Sql("INSERT INTO rows SELECT id - (1 << 40), last_revision, kind, branch, first_iteration, "
+      "last_iteration, entries, checksum, previous, NULL FROM rows WHERE id = (1 << 40) + 1");
+  Sql("INSERT INTO rows SELECT id - (2 << 40), last_revision, kind, branch, first_iteration, "
+      "last_iteration, entries, checksum, previous, NULL FROM rows WHERE id = (1 << 40) + 1");
+  const absl::StatusOr<StoreReport> report = CheckStore(path_);
+  ASSERT_EQ(report->problems.size(), 2u);
+  for (const std::string& problem : report->problems) {
+    const size_t begin = problem.find('"') + 1;
+    Sql(problem.substr(begin, problem.rfind('"') - begin));
+  }
+  EXPECT_TRUE(CheckStore(path_)->whole());
+}
+
 TEST_F(DamageTest, SoIsOneWithoutRows) {
   Create("a");
   Close();

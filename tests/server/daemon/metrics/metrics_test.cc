@@ -145,6 +145,16 @@ TEST_F(MetricsTest, SaysWhyAJobHasFailed) {
 }
 
 // It stays so that an alert can name it: a scraper that comes once a minute sees it for sure.
+TEST_F(MetricsTest, OfALostJobNothingIsMadeUp) {
+  v1::Job lost;
+  lost.set_name("jobs/lost-1");
+  daemon_.jobs.Set(lost);
+  const std::string text = Scrape();
+  EXPECT_THAT(text, HasSubstr("job_name=\"lost-1\",display_name=\"\",state=\"unknown\""));
+  EXPECT_THAT(text, Not(HasSubstr("unspecified")));
+  EXPECT_THAT(text, Not(HasSubstr("descent_job_create_timestamp_seconds{job_name=\"lost-1\"}")));
+}
+
 TEST_F(MetricsTest, AFinishedJobStaysForAQuarterOfAnHour) {
   for (const v1::JobState state : {v1::SUCCEEDED, v1::STOPPED, v1::FAILED}) {
     v1::Job job = MakeJob("mnist", state);
