@@ -220,6 +220,44 @@ TEST_F(JobsTest, TheSameRequestIdIsTheSameJobAlsoAfterARestart) {
   EXPECT_EQ(Create(different).Get().status().code(), absl::StatusCode::kAlreadyExists);
 }
 
+TEST_F(JobsTest, AJobHasItsOwnerAndGroupAndItsRequestIsAnsweredToHim) {
+  v1::CreateJobRequest request;
+  request.set_request_id("r1");
+  request.set_group("lab");
+  *request.mutable_job()->mutable_spec() = SmallSpec();
+  const auto ask = [&](const char* principal, Role role) {
+    auto [answer, done] = MakeAnswer<v1::Job>();
+    jobs_->Create({.principal = principal, .role = role}, request, done);
+    return std::move(answer);
+  };
+  auto first = ask("ann", Role::kOperator);
+  auto other = ask("bob", Role::kOperator);  // while the first is under way
+  auto spare = ConnectSpare();
+  EXPECT_EQ(GetErrorDetail(other.Get().status()).reason, "NOT_YOURS");
+  const auto job = first.Get();
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(job->owner(), "ann");
+  EXPECT_EQ(job->group(), "lab");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask("ann", Role::kOperator).Get()->name(), job->name());
+    EXPECT_EQ(ask("root", Role::kAdmin).Get()->name(), job->name());
+    EXPECT_EQ(GetErrorDetail(ask("bob", Role::kOperator).Get().status()).reason, "NOT_YOURS");
+    EXPECT_EQ(jobs_->OwnershipOf(job->name())->owner, "ann");
+    EXPECT_EQ(jobs_->OwnershipOf(job->name())->group, "lab");
+    v1::ListJobsRequest list;
+    list.set_filter("owner = ann AND group = lab");
+    EXPECT_EQ(jobs_->List(Ann(), list)->jobs_size(), 1);
+    list.set_filter("owner = bob");
+    EXPECT_EQ(jobs_->List(Ann(), list)->jobs_size(), 0);
+    StopDaemon();
+    StartDaemon();
+  }
+  EXPECT_TRUE(absl::IsNotFound(jobs_->OwnershipOf("jobs/none").status()));
+  // The same request for another group is another one.
+  request.set_group("");
+  EXPECT_TRUE(absl::IsAlreadyExists(ask("ann", Role::kOperator).Get().status()));
+}
+
 TEST_F(JobsTest, JobsWaitForTheirTurnInOrder) {
   auto worker = RunJob("a");
   auto spare = ConnectSpare();

@@ -160,6 +160,34 @@ TEST_F(RequestBookTest, WhatIsDoneWithIsAnsweredFromTheStore) {
   EXPECT_EQ(GetErrorDetail(answers[1].status()).reason, "REQUEST_ID_REUSED");
 }
 
+TEST_F(RequestBookTest, SomebodyElsesRequestIsAnsweredToAdminsAlone) {
+  const auto by = [](const char* principal) {
+    return Caller{.principal = principal, .role = Role::kOperator};
+  };
+  v1::CommandAccepted request = Set("r", 0.25);
+  request.set_principal("ann");
+  Answers answers;
+  asker_ = by("ann");
+  EXPECT_EQ(Ask(request, &answers), Known::kNo);
+  AppendAndLand(Accepted(request));
+  asker_ = by("bob");
+  EXPECT_EQ(Ask(request, &answers), Known::kYes);  // while it is open
+  RunPosted();
+  AppendAndLand(Applied("r", 4));
+  EXPECT_EQ(Ask(request, &answers), Known::kYes);  // once only the store has it
+  RunPosted();
+  ASSERT_THAT(answers, SizeIs(3));
+  EXPECT_EQ(GetErrorDetail(answers[0].status()).reason, "NOT_YOURS");
+  EXPECT_TRUE(answers[1].ok()) << answers[1].status();  // ann's own
+  EXPECT_EQ(GetErrorDetail(answers[2].status()).reason, "NOT_YOURS");
+  for (const Caller& caller : {by("ann"), Caller{.principal = "root", .role = Role::kAdmin}}) {
+    asker_ = caller;
+    EXPECT_EQ(Ask(request, &answers), Known::kYes);
+    RunPosted();
+    EXPECT_TRUE(answers.back().ok()) << caller.principal << answers.back().status();
+  }
+}
+
 TEST_F(RequestBookTest, AnOpenRequestIsNoOtherCommand) {
   Answers answers;
   Ask(Set("r", 0.25), &answers);
