@@ -22,7 +22,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "descent/v1/token_service.pb.h"
+#include "server/common/clock.h"
 #include "server/daemon/requests/requests.h"
+#include "server/daemon/security/access.h"
+#include "server/daemon/security/caller.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -308,6 +312,27 @@ TEST_F(HttpServerTest, KeepsFilteredStreamsAliveWhateverHappens) {
 }
 
 // It does not wait for a keep-alive to fail, for the place is wanted.
+TEST_F(HttpServerTest, AWatchEndsWhenItsTokenIsRevoked) {
+  const auto access = Access::Open(daemon_.folder.path(), server::Clock::Real());
+  ASSERT_TRUE(access.ok()) << access.status();
+  const Caller admin{.principal = "root", .role = Role::kAdmin};
+  v1::CreateTokenRequest request;
+  request.set_role(v1::VIEWER);
+  const v1::CreateTokenResponse token = (*access)->CreateToken(admin, request).value();
+  const std::string header = absl::StrCat("Authorization: Bearer ", token.token());
+  Start({.access = access->get()});
+  daemon_.jobs.Add("a");
+  auto watcher = Watch("", header + "\r\n");
+  ASSERT_TRUE(watcher->ReadUntil("event: created"));
+  v1::RevokeTokenRequest revocation;
+  revocation.set_id(token.info().id());
+  ASSERT_TRUE((*access)->RevokeToken(admin, revocation).ok());
+  EXPECT_THAT(watcher->ReadAll(), Not(HasSubstr("event: end")));
+  EXPECT_THAT(Exchange(absl::StrCat("GET /v1/jobs/a:watch HTTP/1.1\r\n", header)),
+              StartsWith("HTTP/1.1 401"));
+  server_.reset();
+}
+
 TEST_F(HttpServerTest, AWatcherThatHasGoneGivesUpItsPlaceAtOnce) {
   auto journal = daemon_.jobs.Add("a");
   for (const char* query : {"", "?kinds=notice", "?every=1000"}) {
