@@ -121,25 +121,28 @@ class Daemon:
 
     def get(self, path: str, timeout: float = 10.0) -> tuple[int, str]:
         """An HTTP GET: status and body, whatever the status."""
-        return self._fetch(urllib.request.Request(f"http://{self.http}{path}"), timeout)
+        return self._fetch(path, None, timeout)
 
     def post(self, path: str, body: dict, timeout: float = 10.0) -> tuple[int, str]:
         """An HTTP POST of JSON: status and body, whatever the status."""
-        request = urllib.request.Request(
-            f"http://{self.http}{path}",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        return self._fetch(request, timeout)
+        return self._fetch(path, body, timeout)
 
-    @staticmethod
-    def _fetch(request: urllib.request.Request, timeout: float) -> tuple[int, str]:
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    def _fetch(self, path: str, body: dict | None, timeout: float) -> tuple[int, str]:
         try:
-            with direct.open(request, timeout=timeout) as response:
+            with self.open(path, body, timeout) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def open(self, path: str, body: dict | None = None, timeout: float = 10.0):
+        """The response of a GET, or of a POST of JSON, to be read as it comes; `timeout` is for each
+        read. An error's is urllib.error.HTTPError."""
+        request = urllib.request.Request(f"http://{self.http}{path}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        return direct.open(request, timeout=timeout)
 
     def tail(self, lines: int = 60) -> str:
         """The end of the log."""
