@@ -92,8 +92,8 @@ CLI::Validator Utf8() {
 
 client::Client Context::Connect(absl::Duration call_timeout) const {
   const client::Client::Options options = {
-      .server = server, .principal = {}, .call_timeout = call_timeout, .retry_for = kAway};
-  return client::Client(options, client::MakeGrpcStub(server), io.clock);
+      .target = target(), .principal = {}, .call_timeout = call_timeout, .retry_for = kAway};
+  return client::Client(options, client::MakeGrpcStub(options.target), io.clock);
 }
 
 std::string Context::ServerOption() const {

@@ -30,6 +30,8 @@ struct Context {
   // one.
   std::string ServerOption() const;
 
+  // Gives the daemon that is asked, and what is brought there.
+  client::Target target() const { return {.server = server}; }
   client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
 
   // Prints a line for people on stdout, broken where the terminal ends.

@@ -16,11 +16,12 @@ Client::Options WithPrincipal(Client::Options options) {
 
 }  // namespace
 
-Client::Client(Options options) : Client(options, MakeGrpcStub(options.server), Clock::Real()) {}
+Client::Client(Options options) : Client(options, MakeGrpcStub(options.target), Clock::Real()) {}
 
 Client::Client(Options options, std::unique_ptr<Stub> stub, Clock* clock)
     : options_(WithPrincipal(std::move(options))),
-      connection_(MakeIdentityStub(std::move(stub), options_.principal),
+      connection_(MakeIdentityStub(std::move(stub), options_.principal,
+                                   CheckTarget(options_.target).ok() ? options_.target.token : ""),
                   {.call_timeout = options_.call_timeout, .retry_for = options_.retry_for}, clock) {
 }
 
@@ -78,6 +79,25 @@ std::unique_ptr<Prediction> Client::Predict(v1::PredictJobRequest request) const
 
 std::unique_ptr<JobWatch> Client::Watch(JobWatch::Options options) const {
   return connection_.WatchJob(std::move(options));
+}
+
+absl::StatusOr<v1::CreateTokenResponse> Client::CreateToken(
+    const v1::CreateTokenRequest& request) const {
+  return connection_.CreateToken(request);
+}
+
+absl::StatusOr<v1::ListTokensResponse> Client::ListTokens() const {
+  return connection_.ListTokens({});
+}
+
+absl::Status Client::RevokeToken(const std::string& id) const {
+  v1::RevokeTokenRequest request;
+  request.set_id(id);
+  return connection_.RevokeToken(request).status();
+}
+
+absl::StatusOr<v1::CreateLoginCodeResponse> Client::CreateLoginCode() const {
+  return connection_.CreateLoginCode({});
 }
 
 }  // namespace descent::client

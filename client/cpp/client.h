@@ -20,6 +20,8 @@
 #include "client/cpp/job_watch.h"
 #include "client/cpp/prediction.h"
 #include "client/cpp/stub.h"
+#include "client/cpp/target.h"
+#include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
 
 namespace descent::client {
@@ -27,8 +29,8 @@ namespace descent::client {
 class Client {
  public:
   struct Options {
-    // The address: HOST:PORT, or unix:PATH.
-    std::string server = "127.0.0.1:7600";
+    // Where the daemon is. A token that may not be sent there (CheckTarget) is not.
+    Target target = {};
     // Who asks; the local user if empty.
     std::string principal = {};
     // These are Connection::Options'.
@@ -37,8 +39,8 @@ class Client {
   };
 
   explicit Client(Options options);
-  // Makes a client on a stub and a clock of the caller's, so that `server` is not asked. `clock`
-  // must outlive it.
+  // Makes a client on a stub and a clock of the caller's, so that the target is not connected to.
+  // `clock` must outlive it.
   Client(Options options, std::unique_ptr<Stub> stub, Clock* clock);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -59,6 +61,12 @@ class Client {
 
   // Calls PredictJob. The call must not outlive the client.
   std::unique_ptr<Prediction> Predict(v1::PredictJobRequest request) const;
+
+  // These are TokenService's methods.
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request) const;
+  absl::StatusOr<v1::ListTokensResponse> ListTokens() const;
+  absl::Status RevokeToken(const std::string& id) const;
+  absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode() const;
 
   const Options& options() const { return options_; }
 

@@ -65,6 +65,28 @@ absl::StatusOr<v1::CommandJobResponse> Connection::CommandJob(
   return Call(&Stub::CommandJob, request);
 }
 
+absl::StatusOr<v1::CreateTokenResponse> Connection::CreateToken(
+    const v1::CreateTokenRequest& request) const {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(clock_->Now() + options_.call_timeout));
+  return stub_->CreateToken(&context, request);
+}
+
+absl::StatusOr<v1::ListTokensResponse> Connection::ListTokens(
+    const v1::ListTokensRequest& request) const {
+  return Call(&Stub::ListTokens, request);
+}
+
+absl::StatusOr<v1::RevokeTokenResponse> Connection::RevokeToken(
+    const v1::RevokeTokenRequest& request) const {
+  return Call(&Stub::RevokeToken, request);
+}
+
+absl::StatusOr<v1::CreateLoginCodeResponse> Connection::CreateLoginCode(
+    const v1::CreateLoginCodeRequest& request) const {
+  return Call(&Stub::CreateLoginCode, request);
+}
+
 std::unique_ptr<JobWatch> Connection::WatchJob(JobWatch::Options options) const {
   return std::make_unique<JobWatch>(stub_.get(), std::move(options), clock_);
 }

@@ -1,6 +1,7 @@
-// A `Connection` has the methods of TrainingService as calls that hold out: each has a deadline,
-// and is attempted again while the server is UNAVAILABLE (it restarts, say). So a request must be
-// safe to make twice: those of CreateJob and CommandJob have a request_id. Thread-safe.
+// A `Connection` has the methods of TrainingService and TokenService as calls that hold out: each
+// has a deadline, and is attempted again while the server is UNAVAILABLE (it restarts, say). So a
+// request must be safe to make twice: those of CreateJob and CommandJob have a request_id.
+// Thread-safe.
 #ifndef DESCENT_CLIENT_CPP_CONNECTION_H_
 #define DESCENT_CLIENT_CPP_CONNECTION_H_
 
@@ -36,6 +37,12 @@ class Connection {
   absl::StatusOr<v1::ValidateSpecResponse> ValidateSpec(
       const v1::ValidateSpecRequest& request) const;
   absl::StatusOr<v1::CommandJobResponse> CommandJob(const v1::CommandJobRequest& request) const;
+  // An attempt whose answer was lost leaves a token that nobody has; so it is made once.
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request) const;
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(const v1::ListTokensRequest& request) const;
+  absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(const v1::RevokeTokenRequest& request) const;
+  absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
+      const v1::CreateLoginCodeRequest& request) const;
 
   // These have no deadline; they must not outlive the connection.
   std::unique_ptr<JobWatch> WatchJob(JobWatch::Options options) const;

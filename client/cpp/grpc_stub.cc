@@ -3,24 +3,20 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <string_view>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "client/cpp/stub.h"
+#include "client/cpp/target.h"
+#include "descent/v1/token_service.grpc.pb.h"
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
 
 namespace descent::client {
 namespace {
 
-bool IsLocal(std::string_view server) {
-  for (const std::string_view prefix : {"127.", "localhost:", "[::1]:", "unix:"}) {
-    if (server.starts_with(prefix)) return true;
-  }
-  return false;
-}
-
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
+std::shared_ptr<grpc::Channel> MakeChannel(const Target& target) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(64 << 20);
   arguments.SetUserAgentPrefix("descent");
@@ -28,14 +24,18 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& server) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   // Otherwise $http_proxy would be asked for the loopback address.
-  if (IsLocal(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  if (IsLocal(target.server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  grpc::SslCredentialsOptions tls;
+  tls.pem_root_certs = target.ca;
+  return grpc::CreateCustomChannel(
+      target.server,
+      UsesTls(target) ? grpc::SslCredentials(tls) : grpc::InsecureChannelCredentials(), arguments);
 }
 
 class GrpcStub final : public Stub {
  public:
-  explicit GrpcStub(const std::string& server)
-      : stub_(v1::TrainingService::NewStub(MakeChannel(server))) {}
+  explicit GrpcStub(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::TrainingService::NewStub(channel)), tokens_(v1::TokenService::NewStub(channel)) {}
 
   absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
                                     const v1::CreateJobRequest& request) override {
@@ -69,28 +69,51 @@ class GrpcStub final : public Stub {
                                             const v1::PredictJobRequest& request) override {
     return stub_->PredictJob(context, request);
   }
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      grpc::ClientContext* context, const v1::CreateTokenRequest& request) override {
+    return Call(&Tokens::CreateToken, context, request);
+  }
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(grpc::ClientContext* context,
+                                                    const v1::ListTokensRequest& request) override {
+    return Call(&Tokens::ListTokens, context, request);
+  }
+  absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(
+      grpc::ClientContext* context, const v1::RevokeTokenRequest& request) override {
+    return Call(&Tokens::RevokeToken, context, request);
+  }
+  absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
+      grpc::ClientContext* context, const v1::CreateLoginCodeRequest& request) override {
+    return Call(&Tokens::CreateLoginCode, context, request);
+  }
 
  private:
   using Generated = v1::TrainingService::StubInterface;
+  using Tokens = v1::TokenService::StubInterface;
 
-  template <class Request, class Response>
-  absl::StatusOr<Response> Call(grpc::Status (Generated::*method)(grpc::ClientContext*,
-                                                                  const Request&, Response*),
+  template <class Service, class Request, class Response>
+  absl::StatusOr<Response> Call(grpc::Status (Service::*method)(grpc::ClientContext*,
+                                                                const Request&, Response*),
                                 grpc::ClientContext* context, const Request& request) {
     Response response;
-    Generated& stub = *stub_;
-    const grpc::Status status = (stub.*method)(context, request, &response);
+    Service* stub = nullptr;
+    if constexpr (std::is_same_v<Service, Tokens>) {
+      stub = tokens_.get();
+    } else {
+      stub = stub_.get();
+    }
+    const grpc::Status status = (stub->*method)(context, request, &response);
     if (!status.ok()) return FromGrpcStatus(status);
     return response;
   }
 
-  const std::unique_ptr<v1::TrainingService::Stub> stub_;
+  const std::unique_ptr<v1::TrainingService::StubInterface> stub_;
+  const std::unique_ptr<v1::TokenService::StubInterface> tokens_;
 };
 
 }  // namespace
 
-std::unique_ptr<Stub> MakeGrpcStub(const std::string& server) {
-  return std::make_unique<GrpcStub>(server);
+std::unique_ptr<Stub> MakeGrpcStub(const Target& target) {
+  return std::make_unique<GrpcStub>(MakeChannel(target));
 }
 
 }  // namespace descent::client

@@ -8,8 +8,10 @@ namespace {
 
 class IdentityStub final : public Stub {
  public:
-  IdentityStub(std::unique_ptr<Stub> stub, std::string principal)
-      : stub_(std::move(stub)), principal_(std::move(principal)) {}
+  IdentityStub(std::unique_ptr<Stub> stub, std::string principal, const std::string& token)
+      : stub_(std::move(stub)),
+        principal_(std::move(principal)),
+        authorization_(token.empty() ? "" : "Bearer " + token) {}
 
   absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
                                     const v1::CreateJobRequest& request) override {
@@ -43,21 +45,40 @@ class IdentityStub final : public Stub {
                                             const v1::PredictJobRequest& request) override {
     return stub_->PredictJob(Signed(context), request);
   }
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      grpc::ClientContext* context, const v1::CreateTokenRequest& request) override {
+    return stub_->CreateToken(Signed(context), request);
+  }
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(grpc::ClientContext* context,
+                                                    const v1::ListTokensRequest& request) override {
+    return stub_->ListTokens(Signed(context), request);
+  }
+  absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(
+      grpc::ClientContext* context, const v1::RevokeTokenRequest& request) override {
+    return stub_->RevokeToken(Signed(context), request);
+  }
+  absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
+      grpc::ClientContext* context, const v1::CreateLoginCodeRequest& request) override {
+    return stub_->CreateLoginCode(Signed(context), request);
+  }
 
  private:
   grpc::ClientContext* Signed(grpc::ClientContext* context) const {
     context->AddMetadata(kPrincipalKey, principal_);
+    if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
     return context;
   }
 
   const std::unique_ptr<Stub> stub_;
   const std::string principal_;
+  const std::string authorization_;
 };
 
 }  // namespace
 
-std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal) {
-  return std::make_unique<IdentityStub>(std::move(stub), std::move(principal));
+std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal,
+                                       const std::string& token) {
+  return std::make_unique<IdentityStub>(std::move(stub), std::move(principal), token);
 }
 
 }  // namespace descent::client

@@ -1,6 +1,6 @@
-// A `Stub` makes one attempt at each method of TrainingService. What every call needs is a
-// decorator: a stub that holds another one and adds one thing (who asks, say), testable alone. How
-// often a call is attempted is not a stub's business (connection.h).
+// A `Stub` makes one attempt at each method of TrainingService and TokenService. What every call
+// needs is a decorator: a stub that holds another one and adds one thing (who asks, say), testable
+// alone. How often a call is attempted is not a stub's business (connection.h).
 //
 // Thread-safe. Errors carry their details (//proto:rpc_status). A context belongs to one call and
 // outlives it.
@@ -14,6 +14,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "client/cpp/target.h"
+#include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
 
 namespace descent::client {
@@ -41,14 +43,23 @@ class Stub {
                                                 const v1::WatchJobRequest& request) = 0;
   virtual Reader<v1::PredictJobResponse> PredictJob(grpc::ClientContext* context,
                                                     const v1::PredictJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::CreateTokenResponse> CreateToken(
+      grpc::ClientContext* context, const v1::CreateTokenRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListTokensResponse> ListTokens(
+      grpc::ClientContext* context, const v1::ListTokensRequest& request) = 0;
+  virtual absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(
+      grpc::ClientContext* context, const v1::RevokeTokenRequest& request) = 0;
+  virtual absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
+      grpc::ClientContext* context, const v1::CreateLoginCodeRequest& request) = 0;
 };
 
-// Gives a stub that calls the server at `server`, HOST:PORT or unix:PATH. Making one does not
-// connect: the first call does.
-std::unique_ptr<Stub> MakeGrpcStub(const std::string& server);
+// Gives a stub that calls the target's server. Making one does not connect: the first call does.
+// The target's token is not its business.
+std::unique_ptr<Stub> MakeGrpcStub(const Target& target);
 
-// Gives a stub that says with every call who asks.
-std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal);
+// Gives a stub that says with every call who asks, and brings `token` unless it is empty.
+std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal,
+                                       const std::string& token = "");
 
 }  // namespace descent::client
 

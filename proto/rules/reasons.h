@@ -112,6 +112,8 @@ inline constexpr char kNoSuchPath[] = "NO_SUCH_PATH";
 inline constexpr char kPortInUse[] = "PORT_IN_USE";
 inline constexpr char kRepeatedHeader[] = "REPEATED_HEADER";
 inline constexpr char kRequestTimeout[] = "REQUEST_TIMEOUT";
+inline constexpr char kInvalidToken[] = "INVALID_TOKEN";     // a client's own
+inline constexpr char kTokenNeedsTls[] = "TOKEN_NEEDS_TLS";  // a client's own
 inline constexpr char kStillWaiting[] = "STILL_WAITING";
 inline constexpr char kTooManyConnections[] = "TOO_MANY_CONNECTIONS";
 

@@ -12,6 +12,8 @@
 #include "client/cpp/client.h"
 #include "client/cpp/retry.h"
 #include "client/cpp/stub.h"
+#include "client/cpp/target.h"
+#include "proto/rpc_status.h"
 #include "tests/client/fake/fake_service.h"
 #include "tests/client/fake/fake_stub.h"
 
@@ -20,8 +22,10 @@ namespace {
 
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Lt;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 absl::Status Away() { return absl::UnavailableError("connection refused"); }
@@ -156,8 +160,10 @@ TEST(Client, DrawsARequestIdOnceForAllAttempts) {
 TEST(IdentityStub, SaysWithEveryCallWhoAsks) {
   FakeService service;
   const std::string name = service.AddJob("x");
-  const std::unique_ptr<Stub> stub = MakeIdentityStub(MakeGrpcStub(service.address()), "ann@test");
-  const std::unique_ptr<Stub> other = MakeIdentityStub(MakeGrpcStub(service.address()), "bob@test");
+  const std::unique_ptr<Stub> stub =
+      MakeIdentityStub(MakeGrpcStub({.server = service.address()}), "ann@test");
+  const std::unique_ptr<Stub> other =
+      MakeIdentityStub(MakeGrpcStub({.server = service.address()}), "bob@test");
   v1::GetJobRequest get;
   get.set_name(name);
   grpc::ClientContext first;
@@ -173,6 +179,53 @@ TEST(IdentityStub, SaysWithEveryCallWhoAsks) {
   EXPECT_EQ(service.last_principal(), "bob@test");
   second.TryCancel();
   reader->Finish();
+}
+
+TEST(IdentityStub, BringsTheTokenIfThereIsOne) {
+  FakeService service;
+  const std::string name = service.AddJob("x");
+  v1::GetJobRequest get;
+  get.set_name(name);
+  const std::unique_ptr<Stub> with =
+      MakeIdentityStub(MakeGrpcStub({.server = service.address()}), "ann@test", "descent_abc");
+  grpc::ClientContext first;
+  EXPECT_TRUE(with->GetJob(&first, get).ok());
+  EXPECT_EQ(service.last_authorization(), "Bearer descent_abc");
+
+  const std::unique_ptr<Stub> without =
+      MakeIdentityStub(MakeGrpcStub({.server = service.address()}), "ann@test");
+  grpc::ClientContext second;
+  EXPECT_TRUE(without->GetJob(&second, get).ok());
+  EXPECT_EQ(service.last_authorization(), "");
+}
+
+TEST(Target, IsReachedByTlsUnlessItIsHere) {
+  EXPECT_FALSE(UsesTls({.server = "unix:/run/x", .ca = "PEM"}));
+  EXPECT_FALSE(UsesTls({.server = "127.0.0.1:7600"}));
+  EXPECT_FALSE(UsesTls({.server = "localhost:7600"}));
+  EXPECT_FALSE(UsesTls({.server = "[::1]:7600"}));
+  EXPECT_TRUE(UsesTls({.server = "127.0.0.1:7600", .ca = "PEM"}));
+  EXPECT_TRUE(UsesTls({.server = "gpu-box:7600"}));
+  EXPECT_TRUE(UsesTls({.server = "127.evil.example:7600"}));
+  EXPECT_FALSE(UsesTls({.server = "gpu-box:7600", .insecure = true}));
+}
+
+TEST(Target, GetsNoTokenInPlaintext) {
+  const std::string token = "descent_abc";
+  EXPECT_TRUE(CheckTarget({.server = "unix:/run/x", .token = token}).ok());
+  EXPECT_TRUE(CheckTarget({.server = "gpu-box:7600", .token = token}).ok());
+  EXPECT_TRUE(CheckTarget({.server = "127.0.0.1:7600", .token = token, .insecure = true}).ok());
+  const absl::Status refused = CheckTarget({.server = "127.0.0.1:7600", .token = token});
+  EXPECT_EQ(GetErrorDetail(refused).reason, "TOKEN_NEEDS_TLS");
+  EXPECT_THAT(std::string(refused.message()), Not(HasSubstr(token)));
+  EXPECT_EQ(GetErrorDetail(CheckTarget({.server = "unix:/x", .token = "a\nb"})).reason,
+            "INVALID_TOKEN");
+
+  FakeService service;
+  const std::string name = service.AddJob("x");
+  const Client client({.target = {.server = service.address(), .token = token}});
+  EXPECT_TRUE(client.GetJob(name).ok());
+  EXPECT_EQ(service.last_authorization(), "");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ std::vector<int64_t> Revisions(JobWatch* watch) {
 
 class JobWatchTest : public ::testing::Test {
  protected:
-  JobWatchTest() : client_({.server = service_.address(), .principal = "ann@test"}) {}
+  JobWatchTest() : client_({.target = {.server = service_.address()}, .principal = "ann@test"}) {}
 
   FakeService service_;
   Client client_;
@@ -124,7 +124,7 @@ TEST_F(JobWatchTest, TellsTheServersRefusals) {
 }
 
 TEST(JobWatchGivingUp, ReportsAServerThatIsNotThere) {
-  const Client client({.server = "unix:/nonexistent/socket"});
+  const Client client({.target = {.server = "unix:/nonexistent/socket"}});
   v1::WatchJobResponse batch;
   EXPECT_TRUE(
       absl::IsUnavailable(client.Watch({.name = "jobs/x", .give_up_after = absl::Milliseconds(60)})

@@ -72,10 +72,14 @@ FakeService::Entry* FakeService::Find(const std::string& name) {
 }
 
 void FakeService::Remember(grpc::ServerContext* context) {
-  const auto found = context->client_metadata().find("x-descent-principal");
-  principal_ = found == context->client_metadata().end()
-                   ? ""
-                   : std::string(found->second.data(), found->second.size());
+  const auto header = [&](const char* name) {
+    const auto found = context->client_metadata().find(name);
+    return found == context->client_metadata().end()
+               ? std::string()
+               : std::string(found->second.data(), found->second.size());
+  };
+  principal_ = header("x-descent-principal");
+  authorization_ = header("authorization");
 }
 
 void FakeService::Append(Entry* entry, v1::Event event) {
@@ -191,6 +195,11 @@ std::vector<v1::CommandJobRequest> FakeService::commands() {
 std::vector<v1::CreateJobRequest> FakeService::creations() {
   const absl::MutexLock lock(&mutex_);
   return creations_;
+}
+
+std::string FakeService::last_authorization() {
+  const absl::MutexLock lock(&mutex_);
+  return authorization_;
 }
 
 std::string FakeService::last_principal() {

@@ -48,6 +48,7 @@ class FakeService final : public v1::TrainingService::Service {
   std::vector<v1::CommandJobRequest> commands();
   std::vector<v1::CreateJobRequest> creations();
   std::string last_principal();
+  std::string last_authorization();
 
   // What PredictJob sends, and how it ends then.
   void SetPrediction(std::vector<v1::PredictJobResponse> responses,
@@ -98,6 +99,7 @@ class FakeService final : public v1::TrainingService::Service {
   std::vector<v1::PredictJobResponse> prediction_ ABSL_GUARDED_BY(mutex_);
   grpc::Status prediction_end_ ABSL_GUARDED_BY(mutex_);
   std::string principal_ ABSL_GUARDED_BY(mutex_);
+  std::string authorization_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace descent::client

@@ -102,6 +102,22 @@ class FakeStub final : public Stub {
     return std::make_unique<FakeReader<v1::PredictJobResponse>>(
         ToGrpcStatus(Answer<v1::PredictJobResponse>("PredictJob", context).status()));
   }
+  absl::StatusOr<v1::CreateTokenResponse> CreateToken(grpc::ClientContext* context,
+                                                      const v1::CreateTokenRequest&) override {
+    return Answer<v1::CreateTokenResponse>("CreateToken", context);
+  }
+  absl::StatusOr<v1::ListTokensResponse> ListTokens(grpc::ClientContext* context,
+                                                    const v1::ListTokensRequest&) override {
+    return Answer<v1::ListTokensResponse>("ListTokens", context);
+  }
+  absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(grpc::ClientContext* context,
+                                                      const v1::RevokeTokenRequest&) override {
+    return Answer<v1::RevokeTokenResponse>("RevokeToken", context);
+  }
+  absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
+      grpc::ClientContext* context, const v1::CreateLoginCodeRequest&) override {
+    return Answer<v1::CreateLoginCodeResponse>("CreateLoginCode", context);
+  }
 
  private:
   template <class Response>
