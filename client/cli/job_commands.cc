@@ -193,7 +193,7 @@ int WaitForOne(const Context& context, const client::Client& client, const std::
       {.name = found->name(), .after_revision = 0, .kinds = {v1::STATE_CHANGED, v1::NOTICE}});
   v1::WatchJobResponse batch;
   absl::StatusOr<bool> more = true;
-  // Why a run waits at its end, until its last checkpoint can be saved, is in a notice.
+  // Why a checkpoint can't be saved is in a notice.
   Notices notices(context);
   if (found->state() == v1::RUNNING && !found->state_reason().empty()) {
     notices.Add(Visible(found->state_reason()));
@@ -210,7 +210,8 @@ int WaitForOne(const Context& context, const client::Client& client, const std::
       if (!more.ok() || !*more) break;
       tell(batch.stalled());
       for (const v1::Event& event : batch.events()) {
-        if (event.revision() > found->head_revision() &&
+        // What the run waits for is told above.
+        if (event.revision() > found->head_revision() && !event.notice().waits() &&
             event.notice().severity() == v1::Notice::ERROR) {
           notices.Add(Visible(event.notice().message()));
         }

@@ -100,8 +100,9 @@ class EventStreams {
   // which the second meets.
   static constexpr int kProbes = 2;
   static constexpr std::chrono::nanoseconds kProbePause = std::chrono::milliseconds(500);
-  // How often it is asked whether what let the client in is good still.
-  static constexpr std::chrono::nanoseconds kHoldsPause = std::chrono::seconds(2);
+  // How often it is asked, without news, whether what let the client in is good still, and whether
+  // the job is stalled.
+  static constexpr std::chrono::nanoseconds kLook = std::chrono::seconds(1);
 
   // What a client's coroutine and the workers share; touched by one of them at a time.
   struct Feed {
@@ -190,8 +191,7 @@ class EventStreams {
         written = Clock::now();
         continue;
       }
-      const std::chrono::nanoseconds nap = access_ == nullptr ? left : std::min(left, kHoldsPause);
-      if (feed->chunk->at_head) co_await news->Wait(nap);
+      if (feed->chunk->at_head) co_await news->Wait(std::min(left, kLook));
     }
   }
 

@@ -1,6 +1,7 @@
 #include "server/daemon/http/sse.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -30,6 +31,12 @@ void AppendEvent(std::string_view serialized_event, std::string* out) {
 
 void AppendCursor(int64_t revision, std::string* out) {
   absl::StrAppend(out, "id: ", revision, "\n\n");
+}
+
+void AppendStalled(const std::string& why, std::string* out) {
+  const nlohmann::json data = {{"stalled", why}};
+  absl::StrAppend(out, "event: stalled\ndata: ",
+                  data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "\n\n");
 }
 
 void AppendEnd(int64_t revision, std::string* out) {

@@ -21,6 +21,11 @@ void AppendEvent(std::string_view serialized_event, std::string* out);
 // for.
 void AppendCursor(int64_t revision, std::string* out);
 
+// Says that nothing moves at present, and why; empty: it goes on. The client's cursor stays:
+//   event: stalled
+//   data: {"stalled":"the disk of … is full (8192 bytes free); waiting for room"}
+void AppendStalled(const std::string& why, std::string* out);
+
 // Says, after the event that made the job final, that nothing will follow: don't connect again.
 void AppendEnd(int64_t revision, std::string* out);
 

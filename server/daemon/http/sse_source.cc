@@ -15,10 +15,11 @@ constexpr int kMostFetches = 8;
 
 class SseSourceImpl final : public SseSource {
  public:
-  explicit SseSourceImpl(WatchCursor cursor) : cursor_(std::move(cursor)) {}
+  SseSourceImpl(WatchCursor cursor, std::shared_ptr<JobJournal> journal)
+      : cursor_(std::move(cursor)), journal_(std::move(journal)) {}
 
-  void Subscribe(JobJournal& journal, std::function<void()> on_news) {
-    subscription_ = journal.Subscribe(std::move(on_news));
+  void Subscribe(std::function<void()> on_news) {
+    subscription_ = journal_->Subscribe(std::move(on_news));
   }
 
   absl::StatusOr<Chunk> Next(size_t max_bytes) override {
@@ -44,6 +45,7 @@ class SseSourceImpl final : public SseSource {
           chunk.ended = true;
           return chunk;
         case WatchCursor::Next::kAtHead:
+          SayWhetherStalled(&chunk.text);
           chunk.at_head = true;
           return chunk;
       }
@@ -63,6 +65,13 @@ class SseSourceImpl final : public SseSource {
   }
 
  private:
+  void SayWhetherStalled(std::string* text) {
+    const absl::Status stalled = journal_->stalled();
+    if (stalled.ok() != stalled_) return;
+    stalled_ = !stalled.ok();
+    AppendStalled(std::string(stalled.message()), text);
+  }
+
   // Takes the next event of the piece, and frees the piece after the last one.
   bool NextEvent(std::string_view* event) {
     while (!NextEntry(&rest_, event)) {
@@ -81,6 +90,8 @@ class SseSourceImpl final : public SseSource {
   size_t slice_ = 0;       // of piece_
   std::string_view rest_;  // of that slice
   int64_t told_revision_ = 0;
+  const std::shared_ptr<JobJournal> journal_;
+  bool stalled_ = false;                        // as it was said last
   std::unique_ptr<Subscription> subscription_;  // last: its callback may run until it is gone
 };
 
@@ -92,8 +103,8 @@ absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Requests& reque
                                                            std::function<void()> on_news) {
   absl::StatusOr<OpenedWatch> opened = requests.Watch(caller, request);
   if (!opened.ok()) return opened.status();
-  auto source = std::make_unique<SseSourceImpl>(std::move(opened->cursor));
-  source->Subscribe(*opened->journal, std::move(on_news));
+  auto source = std::make_unique<SseSourceImpl>(std::move(opened->cursor), opened->journal);
+  source->Subscribe(std::move(on_news));
   return source;
 }
 

@@ -159,6 +159,7 @@ void JobFold::Apply(const v1::Event& event) {
     }
     case v1::Event::kAttemptStarted:
       light_.set_attempt(event.attempt());
+      light_.clear_stalled();
       break;
     case v1::Event::kSeries:
       series_ = std::make_shared<std::vector<std::string>>(event.series().names().begin(),
@@ -181,6 +182,7 @@ void JobFold::Apply(const v1::Event& event) {
     case v1::Event::kStateChanged: {
       const v1::StateChanged& changed = event.state_changed();
       light_.set_state(changed.state());
+      light_.clear_stalled();
       light_.set_state_reason(changed.reason());
       light_.set_error_reason(changed.error_reason());
       if (changed.state() == v1::RUNNING && light_.start_time_unix_nanos() == 0) {
@@ -190,13 +192,16 @@ void JobFold::Apply(const v1::Event& event) {
       break;
     }
     case v1::Event::kNotice:
-      // A run that waits at its end, until its last checkpoint can be saved, says so nowhere else.
-      if (event.notice().severity() == v1::Notice::ERROR && light_.state() == v1::RUNNING) {
+      if (event.notice().waits()) {
+        light_.set_stalled(event.notice().message());
+      } else if (event.notice().severity() == v1::Notice::ERROR && light_.state() == v1::RUNNING) {
+        // A checkpoint that can't be saved is told nowhere else.
         light_.set_state_reason(event.notice().message());
       }
       break;
     case v1::Event::kCheckpointSaved:
       if (light_.state() == v1::RUNNING) light_.clear_state_reason();
+      light_.clear_stalled();
       light_.set_last_checkpoint(event.checkpoint_saved().checkpoint());
       break;
     case v1::Event::kRewound: {

@@ -65,7 +65,9 @@ Job::Job(Environment environment, const StoredJob& stored)
       book_(NewBook()),
       shelf_(rules::JobName(id_)),
       attempt_(environment_.clock),
-      resting_(appender_.pending().is_final()) {}
+      resting_(appender_.pending().is_final()) {
+  journal_->SetWaiting(appender_.pending().core().stalled());
+}
 
 RequestBook Job::NewBook() const {
   return RequestBook(rules::JobName(id_), [loop = environment_.loop](std::function<void()> answer) {
@@ -253,6 +255,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
     environment_.loop->Post([then = std::move(waiting_.front().then)] { then(absl::OkStatus()); });
     waiting_.pop_front();
   }
+  if (!commit.only_iterations) journal_->SetWaiting(appender_.seen().core().stalled());
   for (const v1::Event& event : commit.events) {
     if (const v1::CommandAccepted* accepted = book_.Durable(event)) ForwardAccepted(*accepted);
   }

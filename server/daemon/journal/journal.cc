@@ -153,6 +153,22 @@ class JournalImpl : public Journal {
                      "what is damaged"));
   }
 
+  absl::Status waiting() const override {
+    std::string first;
+    int64_t more = -1;
+    MutexLock lock(mutex_);
+    for (const auto& [id, journal] : journals_) {
+      const absl::Status waiting = journal->waiting();
+      if (waiting.ok() || journal->final_revision() > 0) continue;
+      if (++more == 0) {
+        first = absl::StrCat(rules::JobName(id), " waits: ", std::string(waiting.message()));
+      }
+    }
+    if (more < 0) return absl::OkStatus();
+    return absl::UnavailableError(
+        absl::StrCat(first, more > 0 ? absl::StrCat(" So do ", more, " more") : ""));
+  }
+
   bool is_new() const override {
     const absl::StatusOr<bool> is_new =
         readers_->With([](Reader& reader) { return reader.IsNew(); });

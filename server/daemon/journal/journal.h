@@ -125,8 +125,10 @@ class JobJournal {
   virtual absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch,
                                                               int64_t iteration) = 0;
 
-  // This is as Journal::stalled.
+  // This is as Journal::stalled; or, if that is OK, UNAVAILABLE with what SetWaiting was told.
   virtual absl::Status stalled() const = 0;
+  // Says why the job's run itself waits, if it does, as a sentence; empty: it doesn't.
+  virtual void SetWaiting(const std::string& why) = 0;
 
   // Gives OK, or DATA_LOSS with a sentence that names job and revision: what is stored of the
   // journal is damaged. It is found by whoever reads, and for good: from then on Read, Find… and
@@ -212,7 +214,10 @@ class Journal {
   // was taken away (STORE_FAILED); for now while another program has it locked (STORE_LOCKED), or
   // the disk is full (RESOURCE_EXHAUSTED, DISK_FULL). It has a sentence for people, and a reason.
   virtual absl::Status stalled() const = 0;
-  // Gives the same, having looked whether the database is still there.
+  // Gives OK, or UNAVAILABLE with a sentence that names the jobs whose runs wait (SetWaiting), and
+  // why the first does.
+  virtual absl::Status waiting() const = 0;
+  // Gives as stalled, having looked whether the database is still there.
   virtual absl::Status health() const = 0;
 
   // Gives OK, or DATA_LOSS with a sentence that names the jobs whose journals are damaged.

@@ -101,7 +101,23 @@ absl::StatusOr<std::vector<RowPtr>> StoredJournal::FindEvaluations(int32_t branc
   return With([&](Reader& reader) { return reader.FindEvaluations(number(), branch, iteration); });
 }
 
-absl::Status StoredJournal::stalled() const { return writer_->stalled(); }
+absl::Status StoredJournal::stalled() const {
+  absl::Status status = writer_->stalled();
+  return status.ok() ? waiting() : status;
+}
+
+void StoredJournal::SetWaiting(const std::string& why) {
+  if (why.empty() && !waits_.load()) return;
+  MutexLock lock(waiting_mutex_);
+  waiting_ = why;
+  waits_.store(!why.empty());
+}
+
+absl::Status StoredJournal::waiting() const {
+  if (!waits_.load()) return absl::OkStatus();
+  MutexLock lock(waiting_mutex_);
+  return waiting_.empty() ? absl::OkStatus() : absl::UnavailableError(waiting_);
+}
 
 template <class Use>
 auto StoredJournal::With(Use use) -> decltype(use(std::declval<Reader&>())) {

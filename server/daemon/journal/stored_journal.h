@@ -43,7 +43,10 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   absl::StatusOr<std::vector<RowPtr>> FindRequest(const std::string& request_id) override;
   absl::StatusOr<v1::Job> ReadSnapshot() override;
   absl::StatusOr<std::vector<RowPtr>> FindEvaluations(int32_t branch, int64_t iteration) override;
-  absl::Status stalled() const override;
+  absl::Status stalled() const override ABSL_LOCKS_EXCLUDED(waiting_mutex_);
+  void SetWaiting(const std::string& why) override ABSL_LOCKS_EXCLUDED(waiting_mutex_);
+  // Gives OK, or UNAVAILABLE with what SetWaiting was told.
+  absl::Status waiting() const ABSL_LOCKS_EXCLUDED(waiting_mutex_);
   absl::Status damage() const override ABSL_LOCKS_EXCLUDED(damage_mutex_);
   void OnDamage(std::function<void(const absl::Status&)> on_damage) override
       ABSL_LOCKS_EXCLUDED(damage_mutex_);
@@ -104,6 +107,10 @@ class StoredJournal : public JobJournal, public std::enable_shared_from_this<Sto
   std::atomic<bool> damaged_{false};  // whether damage_ is set
   daemon::Tail tail_;
   Subscribers subscribers_;
+
+  std::atomic<bool> waits_{false};  // whether waiting_ says something
+  mutable server::Mutex waiting_mutex_;
+  std::string waiting_ ABSL_GUARDED_BY(waiting_mutex_);
 
   mutable server::Mutex damage_mutex_;
   absl::Status damage_ ABSL_GUARDED_BY(damage_mutex_);

@@ -252,8 +252,9 @@ int Serve(const Flags& flags) {
   // journal is one job's trouble, for which clients need not turn away; but whoever asks how the
   // daemon is should hear of it.
   const auto readiness = [&] {
-    for (const absl::Status& status : {health(), (*journal)->damage(), (*jobs)->launching(),
-                                       (*api)->listening(), CheckDescriptors()}) {
+    for (const absl::Status& status :
+         {health(), (*journal)->damage(), (*journal)->waiting(), (*jobs)->launching(),
+          (*api)->listening(), CheckDescriptors()}) {
       if (!status.ok()) return status;
     }
     return absl::OkStatus();

@@ -90,6 +90,9 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
   auto by_state = Gauge("descent_job_state", "1 for the state that the job is in, 0 for others.");
   auto reason = Gauge("descent_job_status_reason",
                       "1 for the reason that a job has failed for; of failed jobs.");
+  auto stalled = Gauge("descent_job_stalled",
+                       "1 while nothing moves in the job, for want of room or the like; of "
+                       "unfinished jobs.");
   auto created = Gauge("descent_job_create_timestamp_seconds",
                        "When the job was submitted, in seconds since 1970.");
   auto ended = Gauge("descent_job_end_timestamp_seconds",
@@ -130,6 +133,9 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
       // A program of somebody's own need not give one.
       const std::string why = job.error_reason().empty() ? "UNKNOWN" : job.error_reason();
       AddSample(reason, 1, {{"job_name", id}, {"reason", why}});
+    }
+    if (!rules::IsFinal(job.state())) {
+      AddSample(stalled, job.stalled().empty() ? 0 : 1, labels);
     }
     if (job.create_time_unix_nanos() > 0) {
       AddSample(created, ToSeconds(job.create_time_unix_nanos()), labels);
@@ -176,8 +182,8 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
 
   std::vector<prometheus::MetricFamily> families;
   for (prometheus::MetricFamily* family :
-       {&counts, &info, &by_state, &reason, &created, &ended, &value, &gradient_norm, &step_size,
-        &series, &iterations, &examples, &computing, &epoch, &dial, &metric, &evaluated,
+       {&counts, &info, &by_state, &reason, &stalled, &created, &ended, &value, &gradient_norm,
+        &step_size, &series, &iterations, &examples, &computing, &epoch, &dial, &metric, &evaluated,
         &attempts}) {
     if (!family->metric.empty()) families.push_back(std::move(*family));
   }

@@ -77,10 +77,12 @@ absl::StatusOr<api::Event> Steering::LastCheckpoint(int64_t iteration,
   if (event.ok()) return event;
   // All that was computed since the last checkpoint is in this process alone.
   const ComputingTime::Pause pause(run_.time);
-  run_.journal->Write(NoticeEvent(
+  api::Event notice = NoticeEvent(
       api::Notice::ERROR,
       absl::StrCat("The last checkpoint can't be saved: ", std::string(event.status().message()),
-                   " The run waits, and ends as soon as it can be.")));
+                   " The run waits, and ends as soon as it can be."));
+  notice.mutable_notice()->set_waits(true);
+  run_.journal->Write(std::move(notice));
   while (!event.ok()) {
     inbox_->WaitFor(kRetry);
     TakeNews();

@@ -352,7 +352,13 @@ TEST(Sse, SaysRevisionKindAndEvent) {
             "id: 5\nevent: notice\n"
             "data: {\"revision\":\"5\",\"time_unix_nanos\":\"0\",\"attempt\":0,\"branch\":0,"
             "\"sequence\":\"0\",\"notice\":{\"severity\":\"SEVERITY_UNSPECIFIED\","
-            "\"message\":\"two\\nlines\"}}\n\n");
+            "\"message\":\"two\\nlines\",\"waits\":false}}\n\n");
+}
+
+TEST(Sse, SaysWhyNothingMovesWithoutACursor) {
+  std::string text;
+  AppendStalled("the \"disk\" is full", &text);
+  EXPECT_EQ(text, "event: stalled\ndata: {\"stalled\":\"the \\\"disk\\\" is full\"}\n\n");
 }
 
 }  // namespace

@@ -285,6 +285,16 @@ TEST_F(HttpServerTest, KeepsIdleStreamsAliveAndTheirCursorMoving) {
   EXPECT_THAT(watcher->text(), Not(HasSubstr("event:")));
 }
 
+TEST_F(HttpServerTest, SaysOfAStreamThatNothingMovesAndThatItGoesOn) {
+  auto journal = daemon_.jobs.Add("a");
+  auto watcher = Watch("?kinds=notice");
+  ASSERT_TRUE(watcher->ReadUntil("retry:"));
+  journal->SetWaiting("No room.");
+  ASSERT_TRUE(watcher->ReadUntil("event: stalled\ndata: {\"stalled\":\"No room.\"}\n\n"));
+  journal->SetWaiting("");
+  ASSERT_TRUE(watcher->ReadUntil("event: stalled\ndata: {\"stalled\":\"\"}\n\n"));
+}
+
 // Events that it did not ask for came all the time, and no keep-alive came between them.
 TEST_F(HttpServerTest, KeepsFilteredStreamsAliveWhateverHappens) {
   Start({.keep_alive_seconds = 0.05});

@@ -53,6 +53,7 @@ class WaitingJournal : public JobJournal {
     return std::vector<RowPtr>();
   }
   absl::Status stalled() const override { return absl::OkStatus(); }
+  void SetWaiting(const std::string&) override {}
   absl::Status damage() const override { return absl::OkStatus(); }
   void OnDamage(std::function<void(const absl::Status&)>) override {}
   void Retain(int64_t max_bytes) override { retained.push_back(max_bytes); }

@@ -126,6 +126,29 @@ TEST(JobFoldTest, ARunThatCannotSaveACheckpointSaysSoUntilItCan) {
   EXPECT_EQ(fold.light().state_reason(), "");
 }
 
+TEST(JobFoldTest, ARunThatWaitsIsStalledUntilItGoesOn) {
+  v1::Event waits;
+  waits.mutable_notice()->set_severity(v1::Notice::ERROR);
+  waits.mutable_notice()->set_message("The last checkpoint can't be saved.");
+  waits.mutable_notice()->set_waits(true);
+  std::vector<v1::Event> ends(3);
+  ends[0].mutable_checkpoint_saved()->set_checkpoint("0-1");
+  ends[1].mutable_state_changed()->set_state(v1::FAILED);
+  ends[2].set_attempt(2);
+  ends[2].mutable_attempt_started();
+  for (const v1::Event& end : ends) {
+    JobFold fold("a");
+    v1::Event running;
+    running.mutable_state_changed()->set_state(v1::RUNNING);
+    fold.Apply(running);
+    fold.Apply(waits);
+    EXPECT_EQ(fold.light().stalled(), "The last checkpoint can't be saved.");
+    EXPECT_EQ(fold.light().state_reason(), "");  // it is said once
+    fold.Apply(end);
+    EXPECT_EQ(fold.light().stalled(), "");
+  }
+}
+
 // Thousands of names, in the durable and in the pending fold of a job.
 TEST(JobFoldTest, FoldsOfOneJournalShareTheirNames) {
   std::vector<v1::Event> events(3);

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "proto/rpc_status.h"
+#include "server/daemon/journal/watch_cursor.h"
 #include "tests/server/daemon/jobs/harness.h"
 #include "tests/server/daemon/journal/faulty_vfs.h"
 
@@ -84,6 +85,48 @@ TEST_F(StalledTest, AnEndThatIsNotDurableIsToldToNobody) {
   EXPECT_TRUE(worker->AwaitAcknowledged());
   EXPECT_EQ(Job("a").state(), v1::SUCCEEDED);
   EXPECT_EQ(Reason(command.Get().status()), "JOB_FINISHED");
+}
+
+// The journal's events fit, the checkpoint does not.
+TEST_F(StalledTest, ARunThatWaitsForItsLastCheckpointIsToldByAllThatTellOfAFullDisk) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  v1::Event notice;
+  notice.mutable_notice()->set_severity(v1::Notice::ERROR);
+  notice.mutable_notice()->set_message("The last checkpoint can't be saved: no room.");
+  notice.mutable_notice()->set_waits(true);
+  worker->Emit(notice);
+  worker->Flush();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(Job("a").stalled(), notice.notice().message());
+  EXPECT_EQ(jobs_->List(Ann(), {})->jobs(0).stalled(), notice.notice().message());
+  EXPECT_TRUE(journal_->health().ok());
+  EXPECT_EQ(std::string(journal_->waiting().message()),
+            "jobs/a waits: The last checkpoint can't be saved: no room.");
+  WatchCursor cursor = *WatchCursor::Create(*jobs_->OpenJournal(Ann(), "jobs/a"), 0, {});
+  WatchPiece piece;
+  ASSERT_TRUE(cursor.Announce(&piece));
+  v1::WatchJobResponse said;
+  ASSERT_TRUE(said.ParseFromString(piece.trailer));
+  EXPECT_EQ(said.stalled(), notice.notice().message());
+  // It is known after a restart, although the worker says it no more.
+  StopDaemon();
+  StartDaemon();
+  EXPECT_FALSE(journal_->waiting().ok());
+}
+
+TEST_F(StalledTest, OnceItsCheckpointIsSavedItGoesOn) {
+  auto worker = RunJob("a");
+  worker->Train(5);
+  v1::Event notice;
+  notice.mutable_notice()->set_message("The last checkpoint can't be saved: no room.");
+  notice.mutable_notice()->set_waits(true);
+  worker->Emit(notice);
+  worker->SaveCheckpoint();
+  worker->Flush();
+  ASSERT_TRUE(worker->AwaitAcknowledged());
+  EXPECT_EQ(Job("a").stalled(), "");
+  EXPECT_TRUE(journal_->waiting().ok());
 }
 
 TEST_F(StalledTest, WhoCantDeleteAJobThatIsOverHearsWhatElseMakesRoom) {

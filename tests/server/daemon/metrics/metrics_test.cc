@@ -145,6 +145,18 @@ TEST_F(MetricsTest, SaysWhyAJobHasFailed) {
 }
 
 // It stays so that an alert can name it: a scraper that comes once a minute sees it for sure.
+TEST_F(MetricsTest, SaysWhichRunsWait) {
+  daemon_.jobs.Set(MakeJob("moves"));
+  v1::Job waits = MakeJob("waits");
+  waits.set_stalled("The last checkpoint can't be saved.");
+  daemon_.jobs.Set(waits);
+  daemon_.jobs.Set(MakeJob("over", v1::SUCCEEDED));
+  const std::string text = Scrape();
+  EXPECT_THAT(text, HasSubstr("descent_job_stalled{job_name=\"moves\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("descent_job_stalled{job_name=\"waits\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("descent_job_stalled{job_name=\"over\"}")));
+}
+
 TEST_F(MetricsTest, OfALostJobNothingIsMadeUp) {
   v1::Job lost;
   lost.set_name("jobs/lost-1");

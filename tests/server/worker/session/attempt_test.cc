@@ -779,6 +779,7 @@ TEST_F(AttemptTest, AStopWaitsForItsCheckpoint) {
     return !events.empty() &&
            absl::StrContains(events.back().notice().message(), "The run waits, and ends");
   });
+  EXPECT_TRUE(waiting.back().notice().waits());
   EXPECT_EQ(Answer(waiting, "end"), nullptr);
   std::filesystem::remove(folder);
   const Events events = daemon_.WaitForEvents(Ended);
