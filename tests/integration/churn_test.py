@@ -82,7 +82,8 @@ class Churn:
     def stream(self, client, n: int) -> None:
         host, port = self.daemon.http.rsplit(":", 1)
         connection = http.client.HTTPConnection(host, int(port), timeout=30)
-        connection.request("GET", f"/v1/{self.job}:watch?every={1 + n % 3 * 1000}")
+        path = f"/v1/{self.job}:watch?every={1 + n % 3 * 1000}"
+        connection.request("GET", path, headers=self.daemon.headers())
         connection.getresponse().read1(10_000)
         connection.close()
 

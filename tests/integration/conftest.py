@@ -109,7 +109,7 @@ def descent(daemon):
             capture_output=True,
             text=True,
             timeout=timeout,
-            env={**os.environ, "DESCENT_SERVER": daemon.grpc},
+            env={**os.environ, "DESCENT_SERVER": daemon.clients},
         )
 
     return run

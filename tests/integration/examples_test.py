@@ -26,7 +26,11 @@ def run(client, job, daemon, command):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "DESCENT_SERVER": daemon.grpc, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={
+            **os.environ,
+            "DESCENT_SERVER": daemon.clients,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
     )
     client.resume(job)
     out, err = example.communicate(timeout=60)
@@ -59,7 +63,11 @@ def test_python_says_that_a_job_is_over(client, daemon, folder):
         [sys.executable, programs.WORKSPACE / "client/examples/turn.py", job.removeprefix("jobs/")],
         capture_output=True,
         text=True,
-        env={**os.environ, "DESCENT_SERVER": daemon.grpc, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={
+            **os.environ,
+            "DESCENT_SERVER": daemon.clients,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        },
         timeout=60,
     )
     assert ended.returncode == 1

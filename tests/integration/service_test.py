@@ -488,7 +488,8 @@ def test_server_sent_events_say_what_the_journal_says(client, daemon, folder):
 
     # A browser that comes back says what it has seen.
     request = urllib.request.Request(
-        f"http://{daemon.http}/v1/{job}:watch", headers={"Last-Event-ID": "200"}
+        f"http://{daemon.http}/v1/{job}:watch",
+        headers={"Last-Event-ID": "200", **daemon.headers()},
     )
     with urllib.request.urlopen(request, timeout=30) as response:
         rest = sse(response.read().decode())
@@ -572,9 +573,7 @@ def test_a_diverged_run_fails_at_its_last_finite_checkpoint(client, daemon, desc
         assert seen.returncode == 1
         assert "Diverged at iteration" in seen.stdout
         assert "-nan" not in seen.stdout
-    shown = json.loads(
-        urllib.request.urlopen(f"http://{daemon.http}/v1/jobs/diverges", timeout=30).read()
-    )
+    shown = json.loads(daemon.get("/v1/jobs/diverges", timeout=30)[1])
     assert shown["error_reason"] == "DIVERGED"
     assert shown["last_iteration"]["value"] in ("NaN", "Infinity")
     predicted = descent(

@@ -1,5 +1,6 @@
 """A thin client on the generated stubs: an outsider's view of the service."""
 
+import collections
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -15,11 +16,47 @@ from descent.v1 import (
 FINAL = (event_pb2.SUCCEEDED, event_pb2.STOPPED, event_pb2.FAILED)
 
 
+class Bearer(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Brings a token with every call."""
+
+    def __init__(self, token: str):
+        self._authorization = ("authorization", f"Bearer {token}")
+
+    def _with_token(self, details):
+        metadata = (*(details.metadata or ()), self._authorization)
+        return Details(
+            details.method,
+            details.timeout,
+            metadata,
+            details.credentials,
+            details.wait_for_ready,
+            details.compression,
+        )
+
+    def intercept_unary_unary(self, continuation, client_call_details, request):
+        return continuation(self._with_token(client_call_details), request)
+
+    def intercept_unary_stream(self, continuation, client_call_details, request):
+        return continuation(self._with_token(client_call_details), request)
+
+
+class Details(
+    collections.namedtuple(
+        "Details", "method timeout metadata credentials wait_for_ready compression"
+    ),
+    grpc.ClientCallDetails,
+):
+    """What a call is made with."""
+
+
 class Client:
-    """Calls of TrainingService with deadlines; errors are grpc.RpcError. Thread-safe."""
+    """Calls of TrainingService with deadlines; errors are grpc.RpcError. Thread-safe.
+
+    An address that has a token (daemon.Address) gets it with every call.
+    """
 
     def __init__(self, address: str):
-        self.channel = grpc.insecure_channel(
+        self._connected = grpc.insecure_channel(
             address,
             options=[
                 ("grpc.enable_http_proxy", 0),
@@ -29,10 +66,13 @@ class Client:
                 ("grpc.max_reconnect_backoff_ms", 200),
             ],
         )
+        self.channel = self._connected
+        if token := getattr(address, "token", ""):
+            self.channel = grpc.intercept_channel(self._connected, Bearer(token))
         self.training = training_service_pb2_grpc.TrainingServiceStub(self.channel)
 
     def close(self) -> None:
-        self.channel.close()
+        self._connected.close()
 
     # ------------------------------------------------------------------------------------ jobs
 

@@ -15,6 +15,12 @@ from descent.v1 import training_service_pb2
 from helpers import process, programs, safetensors
 
 
+class Address(str):
+    """A server's address, and the token that lets in there, if one is wanted."""
+
+    token = ""
+
+
 class Daemon:
     """One data folder, and the descentd that serves it while it is started.
 
@@ -26,9 +32,10 @@ class Daemon:
         self.data_dir = data_dir
         self.flags = flags
         self.log = data_dir.with_name(data_dir.name + ".log")
-        self.grpc = ""  # address, once started
+        self.grpc = Address()  # once started
         self.http = ""
         self.socket = ""
+        self.clients = ""  # where its user is let in without a token: unix:PATH
         self._process: subprocess.Popen | None = None
 
     @property
@@ -77,8 +84,15 @@ class Daemon:
             return False
         if found.get("pid") != self.pid:  # of the daemon before
             return False
-        self.grpc, self.http, self.socket = found["grpc"], found["http"], found["socket"]
+        self.grpc, self.http, self.socket = Address(found["grpc"]), found["http"], found["socket"]
+        self.clients = "unix:" + found["client_socket"]
+        if found["auth"] == "tokens":
+            self.grpc.token = (self.data_dir / "admin.token").read_text().strip()
         return True
+
+    def headers(self) -> dict[str, str]:
+        """What lets an HTTP request in."""
+        return {"Authorization": f"Bearer {self.grpc.token}"} if self.grpc.token else {}
 
     def stop(self, timeout: float = 30.0) -> int:
         """SIGTERM; waits, and returns the exit status."""
@@ -137,7 +151,7 @@ class Daemon:
     def open(self, path: str, body: dict | None = None, timeout: float = 10.0):
         """The response of a GET, or of a POST of JSON, to be read as it comes; `timeout` is for each
         read. An error's is urllib.error.HTTPError."""
-        request = urllib.request.Request(f"http://{self.http}{path}")
+        request = urllib.request.Request(f"http://{self.http}{path}", headers=self.headers())
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
