@@ -10,8 +10,10 @@ namespace descent::daemon {
 // The two subcommands of descentd.
 class BackupCommands {
  public:
-  // Adds them to the program's. It must outlive the parsing.
+  // Adds them to the program's, which writes what was typed into this object.
   explicit BackupCommands(CLI::App& app);
+  BackupCommands(const BackupCommands&) = delete;
+  BackupCommands& operator=(const BackupCommands&) = delete;
 
   // True if one of them was typed.
   bool parsed() const { return backup_->parsed() || restore_->parsed(); }

@@ -355,7 +355,7 @@ int Main(int argc, char** argv) {
   check->add_flag("--skip_checkpoints", check_options.skip_checkpoints,
                   "Leaves out the files of checkpoints, of which every byte is read");
   check->fallthrough();  // --data_dir after it
-  const BackupCommands backups(app);
+  BackupCommands backups(app);
   app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
   try {
     app.parse(argc, argv);
