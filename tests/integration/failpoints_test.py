@@ -301,6 +301,9 @@ STARTS = [
     *both("write", "*/worker.key*", EIO, ENOSPC),
     *both("fsync", "*/worker.key*", EIO),
     *both("rename", "*/worker.key*", EIO, EROFS),
+    *both("write", "*/tokens.json*", EIO, ENOSPC),
+    *both("rename", "*/tokens.json*", EIO),
+    *both("write", "*/admin.token*", EIO, ENOSPC),
     *both("open", "*/descentd.json*", EMFILE, EROFS, ENOSPC),
     *both("write", "*/descentd.json*", EIO, ENOSPC),
     *both("rename", "*/descentd.json*", EIO, EROFS),
@@ -322,7 +325,8 @@ def finished_store(tmp_path_factory):
     finally:
         client.close()
         daemon.close()
-    (daemon.data_dir / "worker.key").unlink()  # it is made anew
+    for made_anew in ("worker.key", "tokens.json", "admin.token"):
+        (daemon.data_dir / made_anew).unlink(missing_ok=True)
     return daemon.data_dir, events
 
 

@@ -25,7 +25,8 @@ class Daemon:
     """One data folder, and the descentd that serves it while it is started.
 
     `start`, `stop` and `kill` may follow each other as often as a test likes: the folder, and with
-    it every job, stays. Ports are new each time unless `flags` names them. Used from one thread.
+    it every job, stays. Ports are new each time unless `flags` names them. Used from one thread, but
+    for requests, which others may make whether it runs or not.
     """
 
     def __init__(self, data_dir: pathlib.Path, flags: tuple[str, ...] = ()):
@@ -84,10 +85,12 @@ class Daemon:
             return False
         if found.get("pid") != self.pid:  # of the daemon before
             return False
-        self.grpc, self.http, self.socket = Address(found["grpc"]), found["http"], found["socket"]
-        self.clients = "unix:" + found["client_socket"]
+        address = Address(found["grpc"])
         if found["auth"] == "tokens":
-            self.grpc.token = (self.data_dir / "admin.token").read_text().strip()
+            address.token = (self.data_dir / "admin.token").read_text().strip()
+        # Whole at once: other threads may be asking already.
+        self.grpc, self.http, self.socket = address, found["http"], found["socket"]
+        self.clients = "unix:" + found["client_socket"]
         return True
 
     def headers(self) -> dict[str, str]:
