@@ -74,7 +74,8 @@ Sequence Joined::Make() const {
       BoundsOf(sequences));
 }
 
-int64_t Joined::InnerLength(size_t inner, int64_t length) const {
+int64_t Lengths<Joined>::Inner(const Joined& schedule, size_t inner, int64_t length) {
+  const std::vector<int64_t>& boundaries = schedule.boundaries;
   const int64_t begin = inner == 0 || inner > boundaries.size() ? 0 : boundaries[inner - 1];
   return (inner < boundaries.size() ? boundaries[inner] : length) - begin;
 }

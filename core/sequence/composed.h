@@ -27,7 +27,6 @@ struct Warmup {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  int64_t InnerLength(size_t, int64_t length) const { return length - iterations; }
 };
 
 // Gives sequences[0] before boundaries[0], sequences[i] from boundaries[i − 1] on (optax
@@ -40,7 +39,6 @@ struct Joined {
   void Describe(FieldList& fields);
   Sequence Make() const;
   absl::Status Check() const;
-  int64_t InnerLength(size_t inner, int64_t length) const;
 };
 
 // Gives the first `iterations` numbers of a sequence over and over.
@@ -51,7 +49,26 @@ struct Repeated {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  int64_t InnerLength(size_t, int64_t) const { return iterations; }
+};
+
+template <>
+struct Lengths<Warmup> {
+  static int64_t Own(const Warmup&, int64_t length) { return length; }
+  static int64_t Inner(const Warmup& schedule, size_t, int64_t length) {
+    return length - schedule.iterations;
+  }
+};
+
+template <>
+struct Lengths<Joined> {
+  static int64_t Own(const Joined&, int64_t length) { return length; }
+  static int64_t Inner(const Joined& schedule, size_t inner, int64_t length);
+};
+
+template <>
+struct Lengths<Repeated> {
+  static int64_t Own(const Repeated&, int64_t length) { return length; }
+  static int64_t Inner(const Repeated& schedule, size_t, int64_t) { return schedule.iterations; }
 };
 
 }  // namespace descent

@@ -3,6 +3,7 @@
 #ifndef DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_
 #define DESCENT_CORE_SEQUENCE_POLYNOMIAL_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/fields/fields.h"
@@ -23,7 +24,6 @@ struct Polynomial {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  int64_t OwnLength(int64_t length) const { return length - begin; }
 };
 
 // The same with power 1: a straight line (optax linear_schedule; torch LinearLR).
@@ -36,7 +36,20 @@ struct LinearSequence {
 
   void Describe(FieldList& fields);
   Sequence Make() const;
-  int64_t OwnLength(int64_t length) const { return length - begin; }
+};
+
+template <>
+struct Lengths<Polynomial> {
+  static int64_t Own(const Polynomial& schedule, int64_t length) { return length - schedule.begin; }
+  static int64_t Inner(const Polynomial&, size_t, int64_t length) { return length; }
+};
+
+template <>
+struct Lengths<LinearSequence> {
+  static int64_t Own(const LinearSequence& schedule, int64_t length) {
+    return length - schedule.begin;
+  }
+  static int64_t Inner(const LinearSequence&, size_t, int64_t length) { return length; }
 };
 
 }  // namespace descent

@@ -15,13 +15,14 @@
 //       fields(Whole("iterations", 1), iterations);
 //     }
 //     Sequence Make() const;                             // of fields that are known to be right
-//     int64_t OwnLength(int64_t length) const;           // optional, see ScheduleForm
-//     int64_t InnerLength(size_t inner, int64_t length) const;  // likewise
 //   };
+//
+// and, if it begins late or has sequences inside, a specialization of Lengths beside it.
 #ifndef DESCENT_CORE_SEQUENCE_SCHEDULE_H_
 #define DESCENT_CORE_SEQUENCE_SCHEDULE_H_
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -39,13 +40,25 @@ namespace descent {
 // range holds for it.
 inline constexpr std::string_view kYielded = "yielded";
 // kRunLength is a number of positions; in a run, if it is not given, it is all of the run that is
-// left (OwnLength).
+// left (Lengths::Own).
 inline constexpr std::string_view kRunLength = "run_length";
 // What the sequence goes by: kMeasured is the name of a metric, kAveraged says of how many
 // measurements in a row the mean is one. In a run, if neither is given, it goes by what there is of
 // that run.
 inline constexpr std::string_view kMeasured = "measured";
 inline constexpr std::string_view kAveraged = "averaged";
+
+// How long a schedule and the sequences inside it are in a run. It is specialized with both
+// functions, so that one that is misspelt does not compile.
+template <class Schedule>
+struct Lengths {
+  // Gives how long it is by default when it is asked for its first `length` numbers; less than 1
+  // where nothing is left.
+  static int64_t Own(const Schedule&, int64_t length) { return length; }
+  // Gives for how many positions its inner sequence of that index is asked when it itself is asked
+  // for the first `length`.
+  static int64_t Inner(const Schedule&, size_t inner, int64_t length) { return length; }
+};
 
 template <class Schedule>
   requires requires(const Schedule& schedule) {

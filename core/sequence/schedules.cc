@@ -27,16 +27,10 @@ class ScheduleFormOf final : public FormOf<Schedule, ScheduleForm> {
  public:
   Sequence Make() const override { return this->options_; }
   int64_t OwnLength(int64_t length) const override {
-    if constexpr (requires(const Schedule& schedule) { schedule.OwnLength(length); }) {
-      return this->options_.OwnLength(length);
-    }
-    return length;
+    return Lengths<Schedule>::Own(this->options_, length);
   }
   int64_t InnerLength(size_t inner, int64_t length) const override {
-    if constexpr (requires(const Schedule& schedule) { schedule.InnerLength(inner, length); }) {
-      return this->options_.InnerLength(inner, length);
-    }
-    return length;
+    return Lengths<Schedule>::Inner(this->options_, inner, length);
   }
 };
 

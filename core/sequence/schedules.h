@@ -20,11 +20,8 @@ class ScheduleForm : public Form {
  public:
   // Makes the sequence. Throws std::invalid_argument where Validate() gives an error.
   virtual Sequence Make() const = 0;
-  // How long it is by default when it is asked for its first `length` numbers; less than 1 where
-  // nothing is left.
+  // These are those of Lengths (schedule.h).
   virtual int64_t OwnLength(int64_t length) const = 0;
-  // For how many positions its inner sequence of that index is asked when it itself is asked for
-  // the first `length`.
   virtual int64_t InnerLength(size_t inner, int64_t length) const = 0;
 };
 
