@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "proto/rules/names.h"
+#include "server/common/regular_file.h"
 #include "server/daemon/backup/files.h"
 #include "server/daemon/jobs/checkpoint_check.h"
 #include "server/daemon/jobs/digest.h"
@@ -21,6 +22,7 @@ namespace {
 // Gives the database's SHA-256, as the note has it.
 absl::StatusOr<std::string> ReadNote(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kBackupNote);
+  if (absl::Status status = server::CheckRegularFile(path); !status.ok()) return status;
   std::ifstream file(path);
   if (!file) {
     return absl::NotFoundError(absl::StrCat(

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/common/regular_file.h"
 
 namespace descent::daemon {
 namespace {
@@ -29,15 +30,8 @@ bool IsForWantOfRoom(int code, int system) {
 absl::Status CheckFiles(const std::string& path) {
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
     const std::string file = path + suffix;
-    struct stat info{};
-    if (::stat(file.c_str(), &info) != 0 || S_ISREG(info.st_mode)) continue;
-    const char* what = S_ISDIR(info.st_mode)    ? "a folder"
-                       : S_ISFIFO(info.st_mode) ? "a FIFO"
-                       : S_ISSOCK(info.st_mode) ? "a socket"
-                                                : "a device";
-    return absl::FailedPreconditionError(
-        absl::StrCat(file, " is ", what,
-                     ", not a file: move it away; if there was a file of this name, put it back"));
+    absl::Status status = server::CheckRegularFile(file);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -25,6 +25,7 @@
 #include "server/common/errno_text.h"
 #include "server/common/mutex.h"
 #include "server/common/process_stat.h"
+#include "server/common/regular_file.h"
 #include "server/daemon/sockets/descriptors.h"
 
 extern char** environ;
@@ -94,15 +95,16 @@ class SystemProcesses final : public Processes {
   absl::StatusOr<ProcessId> Start(const Command& command) override {
     // Closed clients may have left none: a worker is launched all the same.
     const RoomForLaunch room(this);
-    const Descriptor log(open(command.log_path.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC,
-                              S_IRUSR | S_IWUSR));
-    if (log.get() < 0) {
-      const int error = errno;
-      return absl::Status(IsOutOfDescriptors(error) ? absl::StatusCode::kResourceExhausted
-                                                    : absl::StatusCode::kUnavailable,
+    const absl::StatusOr<int> opened =
+        server::OpenRegularFile(command.log_path, O_CREAT | O_WRONLY | O_APPEND, S_IRUSR | S_IWUSR);
+    if (!opened.ok()) {
+      return absl::Status(absl::IsResourceExhausted(opened.status())
+                              ? absl::StatusCode::kResourceExhausted
+                              : absl::StatusCode::kUnavailable,
                           absl::StrCat("Can't write the worker's log ", command.log_path, ": ",
-                                       server::ErrnoText(error)));
+                                       std::string(opened.status().message())));
     }
+    const Descriptor log(*opened);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);

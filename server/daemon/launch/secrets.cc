@@ -6,13 +6,12 @@
 #include <openssl/rand.h>
 
 #include <array>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
 #include "server/common/private_file.h"
+#include "server/common/regular_file.h"
 
 namespace descent::daemon {
 namespace {
@@ -23,24 +22,27 @@ std::string ToHex(const unsigned char* bytes, size_t size) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), size));
 }
 
-// Gives the key's digits, or nothing if the file isn't there, or holds no key.
-std::string ReadKey(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  const std::string key(absl::StripAsciiWhitespace(text.str()));
+// Gives the key's digits, or nothing if the file isn't there, can't be read or holds no key.
+absl::StatusOr<std::string> ReadKey(const std::string& path) {
+  const absl::StatusOr<std::string> text = server::ReadRegularFile(path);
+  if (absl::IsFailedPrecondition(text.status())) return text.status();
+  const std::string key(absl::StripAsciiWhitespace(text.value_or("")));
   return key.size() == 2 * kKeyBytes ? key : "";
 }
 
 }  // namespace
 
 absl::StatusOr<Secrets> Secrets::Open(const std::string& key_file) {
-  if (std::string key = ReadKey(key_file); !key.empty()) return Secrets(std::move(key));
+  absl::StatusOr<std::string> known = ReadKey(key_file);
+  if (!known.ok()) return known.status();
+  if (!known->empty()) return Secrets(*std::move(known));
   std::array<unsigned char, kKeyBytes> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
     return absl::UnavailableError("The machine gives no random numbers");
   }
   std::string key = ToHex(bytes.data(), bytes.size());
-  if (absl::Status status = server::WritePrivateFile(key_file, key + "\n"); !status.ok()) return status;
+  if (absl::Status status = server::WritePrivateFile(key_file, key + "\n"); !status.ok())
+    return status;
   return Secrets(std::move(key));
 }
 

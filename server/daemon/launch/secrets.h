@@ -15,7 +15,7 @@ namespace descent::daemon {
 class Secrets {
  public:
   // Opens the key in this file, which is made, for its owner alone, if it isn't there. UNAVAILABLE
-  // if it can't be read or made.
+  // if it can't be made, FAILED_PRECONDITION if it is no regular file.
   static absl::StatusOr<Secrets> Open(const std::string& key_file);
 
   // Gives HMAC-SHA-256 (RFC 2104) of the name, hexadecimal: 64 digits.

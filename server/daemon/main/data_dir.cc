@@ -21,6 +21,8 @@
 #include "absl/time/time.h"
 #include "core/text/utf8.h"
 #include "server/common/errno_text.h"
+#include "server/common/private_file.h"
+#include "server/common/regular_file.h"
 
 namespace descent::daemon {
 namespace {
@@ -131,12 +133,15 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& path) 
                                                "; name another one with --data_dir"));
   }
   const std::string lock_path = folder + "/lock";
-  const int lock = open(lock_path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (lock < 0) {
+  const absl::StatusOr<int> opened =
+      server::OpenRegularFile(lock_path, O_CREAT | O_RDWR, S_IRUSR | S_IWUSR);
+  if (absl::IsFailedPrecondition(opened.status())) return opened.status();
+  if (!opened.ok()) {
     return absl::UnavailableError(absl::StrCat("Can't write in the folder ", folder, ": ",
-                                               server::ErrnoText(errno),
+                                               std::string(opened.status().message()),
                                                "; name another one with --data_dir"));
   }
+  const int lock = *opened;
   for (int tries = 0; flock(lock, LOCK_EX | LOCK_NB) != 0; ++tries) {
     const int64_t holder = ReadPid(lock);
     // The daemon was killed while it launched a worker: the child has its descriptors until it
@@ -203,16 +208,8 @@ absl::Status DataDir::Announce(const Announcement& announcement) {
       {"auth", announcement.auth},
       {"started", absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone())}};
   const std::string path = path_ + "/descentd.json";
-  const std::string temporary = path + ".new";
-  const int fd =
-      open(temporary.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  absl::Status status = fd < 0 ? CallError(errno) : WriteAll(fd, json.dump(2) + "\n");
-  if (fd >= 0) close(fd);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) status = CallError(errno);
-  if (!status.ok()) {
-    return absl::Status(status.code(),
-                        absl::StrCat("Can't write ", path, ": ", std::string(status.message())));
-  }
+  absl::Status status = server::WritePrivateFile(path, json.dump(2) + "\n");
+  if (!status.ok()) return status;
   announced_ = true;
   return absl::OkStatus();
 }

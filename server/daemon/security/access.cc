@@ -14,6 +14,7 @@
 #include "proto/rules/reasons.h"
 #include "server/common/log.h"
 #include "server/common/private_file.h"
+#include "server/common/regular_file.h"
 #include "server/daemon/security/refusal_log.h"
 #include "server/daemon/security/secret_text.h"
 #include "server/daemon/security/sessions.h"
@@ -96,6 +97,7 @@ class AccessImpl final : public Access {
 
   // Makes the file of the first admin's token if it lets nobody in.
   absl::Status OfferFirstToken(const std::string& path) {
+    if (absl::Status status = server::CheckRegularFile(path); !status.ok()) return status;
     std::stringstream text;
     text << std::ifstream(path, std::ios::binary).rdbuf();
     const std::string secret(absl::StripAsciiWhitespace(text.str()));

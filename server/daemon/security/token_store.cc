@@ -12,6 +12,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/common/private_file.h"
+#include "server/common/regular_file.h"
 #include "server/daemon/security/secret_text.h"
 #include "server/daemon/security/token_file.h"
 
@@ -21,6 +22,7 @@ using server::MutexLock;
 
 absl::StatusOr<std::unique_ptr<TokenStore>> TokenStore::Open(const std::string& path,
                                                              const server::Clock* clock) {
+  if (absl::Status status = server::CheckRegularFile(path); !status.ok()) return status;
   std::vector<StoredToken> tokens;
   std::error_code error;
   const bool exists = std::filesystem::exists(path, error);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -67,6 +68,23 @@ TEST_F(SecretsTest, TheKeyIsItsOwnersAlone) {
 TEST_F(SecretsTest, AKeyThatIsNoneIsReplaced) {
   std::ofstream(folder_ + "/key") << "abc";
   ASSERT_TRUE(Secrets::Open(folder_ + "/key").ok());
+  EXPECT_EQ(std::filesystem::file_size(folder_ + "/key"), 65U);
+}
+
+// The start waited for ever for somebody to write to it.
+TEST_F(SecretsTest, WhatIsNoFileIsRefused) {
+  ASSERT_EQ(::mkfifo((folder_ + "/key").c_str(), 0600), 0);
+  const auto secrets = Secrets::Open(folder_ + "/key");
+  EXPECT_EQ(secrets.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(std::string(secrets.status().message()),
+            folder_ +
+                "/key is a FIFO, not a file: move it away; if there was a file of this name, put "
+                "it back");
+}
+
+TEST_F(SecretsTest, WhatIsInThePlaceOfAnUnfinishedFileIsReplaced) {
+  ASSERT_EQ(::mkfifo((folder_ + "/key.new").c_str(), 0600), 0);
+  EXPECT_TRUE(Secrets::Open(folder_ + "/key").ok());
   EXPECT_EQ(std::filesystem::file_size(folder_ + "/key"), 65U);
 }
 

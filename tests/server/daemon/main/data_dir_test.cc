@@ -139,6 +139,23 @@ TEST_F(DataDirTest, TheClientsSocketIsWhereNobodyElseMayWrite) {
   EXPECT_THAT(*elsewhere, HasSubstr(folder_ + "/run/descent/"));
 }
 
+TEST_F(DataDirTest, ALockThatIsNoFileIsSaid) {
+  ASSERT_EQ(::mkfifo((folder_ + "/lock").c_str(), 0600), 0);
+  const auto data_dir = DataDir::Lock(folder_);
+  EXPECT_EQ(data_dir.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(data_dir.status().message()), HasSubstr("/lock is a FIFO, not a file"));
+}
+
+// Nobody waits for whoever would read or write them.
+TEST_F(DataDirTest, AnnouncesOverWhatIsNoFile) {
+  for (const char* name : {"/descentd.json", "/descentd.json.new"}) {
+    ASSERT_EQ(::mkfifo((folder_ + name).c_str(), 0600), 0);
+  }
+  auto data_dir = DataDir::Lock(folder_);
+  ASSERT_TRUE((*data_dir)->Announce({.grpc = "127.0.0.1:1"}).ok());
+  EXPECT_TRUE(std::filesystem::is_regular_file(folder_ + "/descentd.json"));
+}
+
 TEST_F(DataDirTest, AnnouncesAddressesAndTakesThemBack) {
   auto data_dir = DataDir::Lock(folder_);
   ASSERT_TRUE((*data_dir)
