@@ -1,5 +1,6 @@
 // Calls the server's HTTP interface, /v1.
 
+import {session} from './session.js';
 import {remembered} from './settings.js';
 
 // The server answered, and refused: `message` is its sentence.
@@ -18,7 +19,10 @@ export async function call(path, {timeout = 10000, signal, ...options} = {}) {
   const signals = [signal, timeout && AbortSignal.timeout(timeout)].filter(Boolean);
   let response;
   try {
-    response = await fetch(path, {cache: 'no-store', signal: AbortSignal.any(signals), ...options});
+    response = await fetch(path, {
+      cache: 'no-store', signal: AbortSignal.any(signals), ...options,
+      headers: {...session.headers, ...options.headers},
+    });
     if (response.ok) return options.stream ? response : await response.json();
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -27,7 +31,28 @@ export async function call(path, {timeout = 10000, signal, ...options} = {}) {
   }
   const body = await response.json().catch(() => ({}));
   const {status = '', message = `the server answered ${response.status} ${response.statusText}`} = body.error ?? {};
+  if (response.status === 401) session.refused(message);
   throw new Refusal(response.status, status, message);
+}
+
+// Gives who the server takes us for: {principal, role, auth}.
+export const whoAmI = () => call('/v1/whoami');
+
+// Opens a session, by a code of `descent open` or by a token.
+export async function openSession({code, token}) {
+  const {session: secret} = await call('/v1/session', {
+    method: 'POST',
+    headers: {'Content-Type': 'application/json', ...(token && {Authorization: `Bearer ${token}`})},
+    body: JSON.stringify(code ? {code} : {}),
+  });
+  session.secret = secret;
+}
+
+// Ends it, here in any case.
+export async function closeSession() {
+  const ended = call('/v1/session', {method: 'DELETE', stream: true});
+  session.secret = '';
+  await ended.catch(() => {});
 }
 
 export const listJobs = (pageToken, options) =>

@@ -503,6 +503,45 @@ def test_commands_carry_the_name_that_people_give_themselves(watched):
     watched.run("localStorage.clear()")
 
 
+# --- signing in -----------------------------------------------------------------------------------
+
+
+def test_a_code_signs_in_once_and_leaves_the_address(page, server):
+    server.token, server.code = "descent_secret", "descent_code"
+    page.open(server.url + "#code=descent_code")
+    page.one("#who", "Signed in as ana (operator).")
+    page.one("main", "Fashion-MNIST")
+    assert page.run("return location.hash") == "#/jobs"
+    assert ("/v1/session", {"code": "descent_code"}) in server.posts()
+    # The session is kept; the code is good no longer.
+    page.open(server.url)
+    page.one("main", "Fashion-MNIST")
+    page.open(server.url + "#code=descent_code")
+    page.one(".sign-in", "the token is not known here")
+    page.run("localStorage.clear()")
+
+
+def test_whoever_is_let_in_no_longer_pastes_a_token(watched, run, server):
+    server.token = "descent_secret"
+    server.cut()  # the watch comes again, and is refused
+    watched.one(".sign-in input").send_keys("wrong" + Keys.ENTER)
+    watched.one(".sign-in", "the token is not known here")
+    field = watched.one(".sign-in input")
+    field.clear()
+    field.send_keys("descent_secret" + Keys.ENTER)
+    watched.wait(lambda: watched.drawn_to() == run.index)
+    watched.one("#who button").click()
+    watched.one(".sign-in input")
+    assert server.session is None
+    watched.run("localStorage.clear()")
+
+
+def test_that_nobody_is_asked_is_said(page, server):
+    server.auth = "none"
+    page.open(server.url)
+    page.one("#who", "--auth none")
+
+
 def test_slider_only_drafts_until_set(watched, server):
     slider = watched.one(".dial input[type=range]")
     slider.send_keys(Keys.ARROW_RIGHT * 10)  # a tenth of a decade

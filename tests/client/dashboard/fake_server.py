@@ -24,7 +24,13 @@ TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-CODES = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "FAILED_PRECONDITION": 400, "OUT_OF_RANGE": 400}
+CODES = {
+    "UNAUTHENTICATED": 401,
+    "INVALID_ARGUMENT": 400,
+    "NOT_FOUND": 404,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+}
 
 
 def uplot():
@@ -70,6 +76,10 @@ class FakeServer:
         self.requests = []
         self.sent = []  # (watch number, job, revision) of every event sent
         self.watches = 0
+        self.token = None  # set: nobody is let in without a session, which this opens, or `code`
+        self.code = None
+        self.session = None
+        self.auth = "tokens"
         self._connections = set()
         self._lock = threading.Lock()
         self._open(port)
@@ -155,6 +165,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             {"error": {"code": code, "status": status, "message": message, "details": []}}, code
         )
 
+    def _check_caller(self):
+        fake = self.server_state
+        authorization = self.headers.get("Authorization")
+        if fake.token and (not fake.session or authorization != f"Bearer {fake.session}"):
+            raise Refused("UNAUTHENTICATED", "descentd asks for a token")
+
+    def _open_session(self, body):
+        fake = self.server_state
+        by_code = "code" in body and body["code"] == fake.code
+        if not by_code and self.headers.get("Authorization") != f"Bearer {fake.token}":
+            raise Refused("UNAUTHENTICATED", "the token is not known here")
+        fake.code = None
+        fake.session = f"session-{len(fake.requests)}"
+        self._json({"session": fake.session, "expires_in": 43200})
+
     def _run(self, path):
         name = path.removeprefix("/v1/").partition(":")[0]
         if name not in self.server_state.runs:
@@ -166,7 +191,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         query = urllib.parse.parse_qs(url.query)
         self.server_state.requests.append(("GET", self.path, None))
         try:
-            if url.path == "/v1/jobs":
+            if url.path.startswith("/v1/"):
+                self._check_caller()
+            if url.path == "/v1/whoami":
+                auth = self.server_state.auth
+                self._json({"principal": "ana", "role": "OPERATOR", "auth": auth})
+            elif url.path == "/v1/jobs":
                 runs = sorted(self.server_state.runs.values(), key=lambda r: -r.created)
                 self._json({"jobs": [run.job(full=False) for run in runs]} if runs else {})
             elif url.path.endswith(":watch"):
@@ -186,12 +216,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             if self.headers.get("Content-Type") != "application/json":
                 raise Refused("INVALID_ARGUMENT", "Content-Type must be application/json")
+            if self.path == "/v1/session":
+                return self._open_session(body)
+            self._check_caller()
             if not self.path.endswith(":command"):
                 raise Refused("NOT_FOUND", f"there is nothing at {self.path}")
             who = self.headers.get("X-Descent-Principal") or "anonymous"
             self._json(self._run(self.path).command(body, who))
         except Refused as refused:
             self._error(refused.status, refused.message)
+
+    def do_DELETE(self):
+        self.server_state.requests.append(("DELETE", self.path, None))
+        self.server_state.session = None
+        self.send_response(204)
+        self.end_headers()
 
     def _watch(self, run, query):
         after = int(self.headers.get("Last-Event-ID") or query.get("after_revision", ["0"])[0])
