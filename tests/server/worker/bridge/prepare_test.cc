@@ -805,6 +805,12 @@ TEST_F(PrepareTest, ASystemsTargetsAreNormalizedWhereTheyAreNumbers) {
                     data),
             "system.players[1].data.target_normalization CONFLICT: What comes out of the model of "
             "one is compared with these targets and with those of data: normalize neither.");
+  // What the targets are is known of data that players share, too.
+  EXPECT_EQ(
+      outcome("players { name: 'one' model { linear { out_features: 3 } } optimizer { adam {} } "
+              "objective { loss { cross_entropy {} } } } ",
+              "data { train { spirals {} } ignore_index: 7 } "),
+      "as they are");
   const std::string train = "evaluation { training_data: true } ";
   EXPECT_EQ(outcome(one, "data { " + linear + "split { test_fraction: 0.5 } } " + train),
             "as they are");
