@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/fields/fields.h"
 #include "core/model/layers.h"
 #include "core/model/linear.h"
@@ -272,11 +273,17 @@ TEST(OptimizerSpecTest, SgdTakesNesterovAsPyTorchDoes) {
   EXPECT_THAT(status("sgd {} groups { pattern: \"*.bias\" nesterov: true }"),
               HasSubstr("momentum: Nesterov's form needs one"));
   // The range that is told is the true one.
-  EXPECT_THAT(status("sgd { nesterov: true momentum { constant: 1 } }"),
-              HasSubstr("momentum: 1 is too large; give a number in (0, 1)"));
-  EXPECT_THAT(status("sgd { nesterov: true momentum { constant: 0.9 } dampening { constant: 2 } }"),
-              HasSubstr("dampening: 2 is too large; give 0: Nesterov's form has none"));
-  EXPECT_THAT(status("sgd { momentum { constant: 1 } }"), HasSubstr("give a number in [0, 1)"));
+  const auto only_problem = [](const std::string& text) {
+    const std::vector<std::string> problems = Problems(Parse(text));
+    return problems.size() == 1 ? problems[0] : absl::StrCat(problems.size(), " problems");
+  };
+  EXPECT_THAT(only_problem("sgd { nesterov: true momentum { constant: 1 } }"),
+              HasSubstr("1 is too large; give a number in (0, 1)"));
+  EXPECT_THAT(
+      only_problem("sgd { nesterov: true momentum { constant: 0.9 } dampening { constant: 2 } }"),
+      HasSubstr("2 is too large; give 0: Nesterov's form has none"));
+  EXPECT_THAT(only_problem("sgd { momentum { constant: 1 } }"),
+              HasSubstr("give a number in [0, 1)"));
   // Nor can the dial be turned there.
   for (const char* text : {"sgd { nesterov: true momentum { constant: 0.9 } }",
                            "sgd { momentum { constant: 0.9 } } "
