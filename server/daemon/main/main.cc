@@ -37,6 +37,7 @@
 #include "server/daemon/main/backup_commands.h"
 #include "server/daemon/main/check.h"
 #include "server/daemon/main/data_dir.h"
+#include "server/daemon/main/freed_memory.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/security/access.h"
@@ -114,12 +115,14 @@ absl::Status CheckLog(const std::string& database) {
                    "begin anew with --new_store"));
 }
 
-// Blocks until SIGTERM or SIGINT.
+// Blocks until SIGTERM or SIGINT, and tidies up meanwhile.
 int WaitForSignal(const sigset_t& signals) {
-  int number = 0;
-  while (sigwait(&signals, &number) != 0) {
+  constexpr timespec kPause = {.tv_sec = 10, .tv_nsec = 0};
+  while (true) {
+    const int number = sigtimedwait(&signals, nullptr, &kPause);
+    if (number > 0) return number;
+    GiveBackFreedMemory();
   }
-  return number;
 }
 
 // Tries again until there is room, as the journal's writer does: supervisors give up after a few
