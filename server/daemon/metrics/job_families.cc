@@ -179,6 +179,10 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
     AddSample(counts, static_cast<double>(chosen.count(state)),
               {{"state", StateLabel(static_cast<v1::JobState>(state))}});
   }
+  if (const int64_t unknown = chosen.count(v1::JOB_STATE_UNSPECIFIED); unknown > 0) {
+    AddSample(counts, static_cast<double>(unknown),
+              {{"state", StateLabel(v1::JOB_STATE_UNSPECIFIED)}});
+  }
 
   std::vector<prometheus::MetricFamily> families;
   for (prometheus::MetricFamily* family :

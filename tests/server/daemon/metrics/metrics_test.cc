@@ -163,6 +163,7 @@ TEST_F(MetricsTest, OfALostJobNothingIsMadeUp) {
   daemon_.jobs.Set(lost);
   const std::string text = Scrape();
   EXPECT_THAT(text, HasSubstr("job_name=\"lost-1\",display_name=\"\",state=\"unknown\""));
+  EXPECT_THAT(text, HasSubstr("descent_jobs{state=\"unknown\"} 1\n"));
   EXPECT_THAT(text, Not(HasSubstr("unspecified")));
   EXPECT_THAT(text, Not(HasSubstr("descent_job_create_timestamp_seconds{job_name=\"lost-1\"}")));
 }
