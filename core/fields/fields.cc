@@ -46,7 +46,7 @@ struct Checker {
     const auto bounds = value.bounds();
     if (status.ok() || !bounds || bounds->least != bounds->greatest) return status;
     // A constant in the range may be refused together with other fields, as turns to it are.
-    return CheckBoth(field.range(), field.turned(), bounds->least);
+    return InBoth(field.range(), field.turned(), bounds->least).Check(bounds->least);
   }
   absl::Status Check(const std::string& name, double value) const {
     return CheckNumber(name, field.range(), value);

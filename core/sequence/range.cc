@@ -54,13 +54,13 @@ Range InBoth(const Range& range, const Range& narrower) {
   return both;
 }
 
-absl::Status CheckBoth(const Range& range, const Range& narrower, double value) {
+Range InBoth(const Range& range, const Range& narrower, double refused) {
   Range both = InBoth(range, narrower);
-  const bool narrowed = value <= both.min
+  const bool narrowed = refused <= both.min
                             ? both.min != range.min || both.min_included != range.min_included
                             : both.max != range.max || both.max_included != range.max_included;
   if (!narrowed) both.because = range.because;
-  return both.Check(value);
+  return both;
 }
 
 Range NonNegative(std::string field) {

@@ -29,9 +29,9 @@ struct Range {
 // if it takes any away.
 Range InBoth(const Range& range, const Range& narrower);
 
-// Gives OK for a number that both accept, else the first one's error with the range of both; the
-// second's reason, only if the number is past an end that the second has narrowed.
-absl::Status CheckBoth(const Range& range, const Range& narrower, double value);
+// Gives the same for the refusal of a number: with the second's reason only if the number is past
+// an end that the second has narrowed.
+Range InBoth(const Range& range, const Range& narrower, double refused);
 
 // [0, ∞): schedules end and warm-ups start at 0, so 0 is allowed.
 Range NonNegative(std::string field);

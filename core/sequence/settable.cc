@@ -17,7 +17,7 @@ Settable::Settable(const Sequence& schedule)
                                : std::make_shared<Sequence::Shared>(Sequence::Shared{schedule})) {}
 
 absl::Status Settable::set(double value) {
-  absl::Status status = CheckBoth(shared_->range, shared_->turned, value);
+  absl::Status status = InBoth(shared_->range, shared_->turned, value).Check(value);
   if (!status.ok()) return status;
   shared_->override_value = value + 0.0;  // makes −0, which 0 times a negative factor is, 0
   return absl::OkStatus();

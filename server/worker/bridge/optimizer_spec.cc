@@ -128,11 +128,17 @@ void ResolveOptimizer(api::Optimizer* optimizer, Violations* violations) {
   if (kind.empty()) {
     return AddNoKind("optimizer", *optimizer, violations);
   }
-  if (!ReadKind<OptimizerReader>(NewOptimizer, optimizer, "optimizer", violations)) {
+  // What is told of one field depends on others: they are read first, and the declaration with
+  // them.
+  const std::unique_ptr<OptimizerForm> form =
+      ReadKind<OptimizerReader>(NewOptimizer, optimizer, "", nullptr);
+  if (!form) {
     violations->Add(absl::StrCat("optimizer.", kind), "This worker does not have it.",
                     reason::kUnsupported);
     return;
   }
+  OptimizerReader(MutableKind(optimizer), absl::StrCat("optimizer.", kind), violations)
+      .Read(form->fields());
   ResolveGroups(optimizer, violations);
   for (int i = 0; i < optimizer->wrappers_size(); ++i) {
     api::Wrapper* wrapper = optimizer->mutable_wrappers(i);

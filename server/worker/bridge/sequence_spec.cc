@@ -128,8 +128,14 @@ std::optional<descent::Sequence> ReadSequence(const Range& range, const std::str
 
 void DialsReader::ReadInner(const Field& field) {
   auto* sequence = static_cast<api::Sequence*>(message().Inner(field.name()));
+  Range range = field.range();
+  // Numbers in the range may be refused of a constant, which turns to them are, too.
+  if (const double constant = sequence->constant();
+      sequence->has_constant() && !range.Check(constant).ok()) {
+    range = InBoth(range, field.turned(), constant);
+  }
   std::optional<descent::Sequence> read =
-      ReadSequence(field.range(), Path(field.name()), sequence, violations());
+      ReadSequence(range, Path(field.name()), sequence, violations());
   if (!read) return RefuseInner();
   *field.As<descent::Sequence>() = *std::move(read);
 }

@@ -16,7 +16,6 @@
 // This one comes after <cstdio>, on which it relies.
 #include <jpeglib.h>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/data/encode.h"
 #include "core/data/image_folder.h"
@@ -323,9 +322,12 @@ TEST_F(ImageFolderTest, ChecksTheBackground) {
   }
   images_.background = {0, 1};
   EXPECT_EQ(images_.Check().message(), "background: give one number (a grey) or three (a color)");
-  images_.background = {255};
-  EXPECT_TRUE(absl::StrContains(ValidateFields(images_).message(),
-                                "255 is too large; give a number in [0, 1]"));
+  for (const double wrong : {-1., 255.}) {
+    images_.background = {wrong};
+    const std::string refusal(ValidateFields(images_).message());
+    EXPECT_TRUE(refusal.starts_with("background[0]: ")) << refusal;
+    EXPECT_TRUE(refusal.ends_with("; give a number in [0, 1]")) << refusal;
+  }
 }
 
 TEST_F(ImageFolderTest, TestDataHaveTheTrainingDatasClasses) {
