@@ -86,7 +86,10 @@ void CommandWait::Run(const Context& context, const std::string& job,
     tell(batch.stalled());
     for (const v1::Event& event : batch.events()) {
       accepted = accepted || event.command_accepted().request_id() == request_id;
-      if (accepted && event.has_notice()) notices.Add(Visible(event.notice().message()));
+      // What the run waits for is told above.
+      if (accepted && event.has_notice() && !event.notice().waits()) {
+        notices.Add(Visible(event.notice().message()));
+      }
     }
   }
   const absl::MutexLock lock(&mutex_);

@@ -52,7 +52,8 @@ absl::Status CheckCheckpoints(const std::string& data_dir, const FileDigest& dig
           FaultOfCheckpoint(record, rules::CheckpointPath(folder, record.name), digest);
       if (!fault.empty()) faults.emplace_back(record, std::move(fault));
     }
-    for (const CheckpointRecord& record : *kept) job.looked_at.push_back({record.name, ""});
+    for (const CheckpointRecord& record : *kept)
+      job.looked_at.push_back({.name = record.name, .fault = ""});
     if (faults.empty()) continue;
     kept = KeptNow(database, job);
     if (!kept.ok()) return kept.status();
