@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cli/help.h"
+#include "client/cli/local_daemon.h"
 #include "proto/rules/nearest.h"
 
 namespace descent::cli {
@@ -20,6 +22,21 @@ constexpr char kDefaultServer[] = "127.0.0.1:7600";
 
 // Help is no wider than this, whatever the terminal is.
 constexpr size_t kHelpColumns = 80;
+
+std::string Env(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  return value == nullptr ? "" : value;
+}
+
+// Gives where to look if the command line doesn't say: $DESCENT_SERVER, or the socket of this user's
+// daemon, which asks for no token. One that is only starting will have it where it usually is.
+std::string UsualServer() {
+  if (std::string server = Env("DESCENT_SERVER"); !server.empty()) return server;
+  const std::string folder = UsualFolder();
+  if (folder.empty()) return kDefaultServer;
+  const std::optional<LocalDaemon> local = FindLocalDaemon(folder);
+  return absl::StrCat("unix:", local.has_value() ? local->client_socket : folder + "/client.sock");
+}
 
 std::string Footer(size_t columns) {
   Table table;
@@ -128,9 +145,8 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
 }  // namespace
 
 int Run(const std::vector<std::string>& arguments, Io& io) {
-  const char* server = std::getenv("DESCENT_SERVER");
-  Context context{.io = io,
-                  .server = server != nullptr && *server != '\0' ? server : kDefaultServer};
+  Context context{.io = io, .server = UsualServer()};
+  context.token_file = Env("DESCENT_TOKEN_FILE");
   context.usual_server = context.server;
   CLI::App app("Submit training jobs, watch every iteration, turn the step size while they run",
                "descent");
@@ -146,6 +162,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddWatchCommand(&app, &context);
     AddPredictCommand(&app, &context);
     AddSteerCommands(&app, &context);
+    AddAccessCommands(&app, &context);
     AddCompletionCommand(&app, &context);
     app.footer(Footer(Columns(io)));
     for (CLI::App* command : app.get_subcommands({})) {
@@ -154,6 +171,8 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
       }
     }
     if (!arguments.empty() && arguments[0] == "__complete") {
+      // What can't be read is told to whoever runs the command.
+      context.ReadTarget().IgnoreError();
       return Complete(&context, &app, {arguments.begin() + 1, arguments.end()});
     }
     try {
@@ -177,6 +196,11 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
       return context.Usage(absl::StrCat(context.server,
                                         " is a URL; --server and $DESCENT_SERVER want the address "
                                         "of descentd's gRPC alone: HOST:PORT, or unix:PATH"));
+    }
+    if (AsksTheServer(app)) {
+      if (const absl::Status status = context.ReadTarget(); !status.ok()) {
+        return context.Usage(std::string(status.message()));
+      }
     }
     const int code = context.action ? context.action() : int{kUsage};
     io.out.flush();

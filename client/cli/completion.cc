@@ -155,7 +155,8 @@ std::vector<Candidate> DialCandidates(const Context& context, const std::string&
 std::vector<Candidate> OptionValues(const Line& line) {
   const std::string name = line.option->get_name();
   if (name == "--format") return {{"yaml", ""}, {"json", ""}, {"textproto", ""}};
-  if (IsOneOf(name, {"-o", "--output", "--data"})) return {{kFiles, ""}};
+  if (IsOneOf(name, {"-o", "--output", "--data", "--token_file", "--ca"})) return {{kFiles, ""}};
+  if (name == "--role") return {{"metrics", ""}, {"viewer", ""}, {"operator", ""}, {"admin", ""}};
   std::vector<Candidate> out;
   if (name == "--kinds") {
     // The current word may be a list: complete its last item.
@@ -181,6 +182,8 @@ std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const L
   const std::string& name = line.command->get_name();
   const size_t position = line.positionals.size();
   if (IsOneOf(name, {"submit", "validate"}) && position == 0) return {{kFiles, ""}};
+  if (name == "token" && position == 0) return {{"create", ""}, {"list", ""}, {"revoke", ""}};
+  if (IsOneOf(name, {"token", "open"})) return {};
   if (name == "completion" && position == 0) return {{"bash", ""}, {"zsh", ""}, {"fish", ""}};
   if (name == "example" && position == 0) {
     std::vector<Candidate> out;

@@ -1,9 +1,11 @@
 #include "client/cli/context.h"
 
 #include <cmath>
+#include <fstream>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +24,8 @@ namespace {
 // A server that does not answer is tried again for so long: one that was started by the line before
 // this one needs a second or more until it listens.
 constexpr absl::Duration kAway = absl::Seconds(5);
+
+constexpr size_t kMaxFileBytes = 1 << 20;
 
 // Gives the last part of gRPC's chain of causes: `Connection refused`.
 std::string Cause(const absl::Status& status) {
@@ -90,9 +94,31 @@ CLI::Validator Utf8() {
       "", "Utf8");
 }
 
+absl::Status Context::ReadTarget() {
+  target = {.server = server, .insecure = insecure};
+  const auto read = [](const std::string& path, const char* option, std::string* text) {
+    if (path.empty()) return absl::OkStatus();
+    std::ifstream file(path, std::ios::binary);
+    // Neither is long; a device would have no end.
+    text->resize(kMaxFileBytes);
+    file.read(text->data(), kMaxFileBytes);
+    text->resize(file.gcount());
+    if (file.bad() || text->empty() || text->size() == kMaxFileBytes) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          option, ": ", path, text->empty() ? " can't be read, or is empty" : " is too long"));
+    }
+    return absl::OkStatus();
+  };
+  if (absl::Status status = read(ca_file, "--ca", &target.ca); !status.ok()) return status;
+  std::string token;
+  if (absl::Status status = read(token_file, "--token_file", &token); !status.ok()) return status;
+  target.token = std::string(absl::StripAsciiWhitespace(token));
+  return client::CheckTarget(target);
+}
+
 client::Client Context::Connect(absl::Duration call_timeout) const {
   const client::Client::Options options = {
-      .target = target(), .principal = {}, .call_timeout = call_timeout, .retry_for = kAway};
+      .target = target, .principal = {}, .call_timeout = call_timeout, .retry_for = kAway};
   return client::Client(options, client::MakeGrpcStub(options.target), io.clock);
 }
 
@@ -125,8 +151,9 @@ int Context::Fail(const absl::Status& status) const {
                        "said)"));
       return kUnreachable;
     }
-    Say(absl::StrCat("no answer from ", server, " (", Cause(status),
-                     "); is descentd running? --server or $DESCENT_SERVER say where"));
+    Say(absl::StrCat("no answer from ", server, " (", Cause(status), "); is descentd running",
+                     client::UsesTls(target) ? " with TLS, and a certificate signed by --ca's" : "",
+                     "? --server or $DESCENT_SERVER say where"));
     return kUnreachable;
   }
   // These are gRPC's own words; what a command gave up itself says more.
@@ -142,6 +169,22 @@ int Context::Fail(const absl::Status& status) const {
 void Context::AddCommonOptions(CLI::App* command) {
   command->add_option("--server", server, "HOST:PORT or unix:PATH of descentd ($DESCENT_SERVER)")
       ->type_name("ADDRESS")
+      ->group("Common options");
+  command
+      ->add_option("--token_file", token_file,
+                   "file with the token that lets you in ($DESCENT_TOKEN_FILE); the daemon's user "
+                   "needs none over its socket")
+      ->type_name("FILE")
+      ->group("Common options");
+  command
+      ->add_option("--ca", ca_file,
+                   "certificate (PEM) that the server's must be signed by; it is spoken to over "
+                   "TLS then, as every other machine is")
+      ->type_name("FILE")
+      ->group("Common options");
+  command
+      ->add_flag("--insecure", insecure,
+                 "no TLS, and send the token all the same, to whoever is on the way")
       ->group("Common options");
   command->add_flag("--json", json, "JSON, one object a line, for programs")
       ->group("Common options");

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "client/cli/io.h"
 #include "client/cpp/client.h"
+#include "client/cpp/target.h"
 
 namespace descent::cli {
 
@@ -22,7 +23,11 @@ struct Context {
   Io& io;
   std::string server;
   bool json = false;
+  std::string token_file = {};  // $DESCENT_TOKEN_FILE
+  std::string ca_file = {};
+  bool insecure = false;
   std::function<int()> action = {};
+  client::Target target = {};
   // Where to look if the command line doesn't say: $DESCENT_SERVER, or the default.
   std::string usual_server = {};
 
@@ -30,8 +35,9 @@ struct Context {
   // one.
   std::string ServerOption() const;
 
-  // Gives the daemon that is asked, and what is brought there.
-  client::Target target() const { return {.server = server}; }
+  // Reads the files that say what is brought to the server. It comes before Connect, which brings
+  // nothing else. INVALID_ARGUMENT names the option; or what CheckTarget gives.
+  absl::Status ReadTarget();
   client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
 
   // Prints a line for people on stdout, broken where the terminal ends.
@@ -43,7 +49,7 @@ struct Context {
   int Usage(const std::string& message) const;
   void Say(const std::string& message) const;
 
-  // Adds --server and --json to a subcommand.
+  // Adds --json, --server and what is brought there to a subcommand.
   void AddCommonOptions(CLI::App* command);
 };
 
@@ -67,6 +73,7 @@ void AddJobCommands(CLI::App* app, Context* context);     // list, get, wait, de
 void AddSteerCommands(CLI::App* app, Context* context);   // set, scale, release, pause, ...
 void AddWatchCommand(CLI::App* app, Context* context);    // watch
 void AddPredictCommand(CLI::App* app, Context* context);  // predict
+void AddAccessCommands(CLI::App* app, Context* context);  // token, open
 void AddCompletionCommand(CLI::App* app, Context* context);
 
 // Serves `descent __complete -- WORD...`, which the completion scripts call with the words up to

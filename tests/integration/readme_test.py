@@ -40,11 +40,11 @@ def clone(folder):
     grpc, http = free_ports(2)
     clone = folder / "clone"
     for path, program in (
-        # Who types a command takes longer than the daemon to start; a script may be faster.
         (
             "client/cli/descent",
-            f"if [[ $1 != example ]]; then until (: >/dev/tcp/127.0.0.1/{grpc}) 2>/dev/null; do "
-            f'sleep 0.05; done; fi\nexec "{programs.descent()}" "$@"',
+            # Who types a command takes longer than the daemon to start; a script may be faster.
+            "until [[ $1 == example || -e ~/.local/share/descent/descentd.json ]]; do sleep 0.05; done\n"
+            f'exec "{programs.descent()}" "$@"',
         ),
         (
             "server/daemon/main/descentd",
@@ -57,16 +57,16 @@ def clone(folder):
         script.write_text(f"#!/bin/bash\n{program}\n")
         script.chmod(0o755)
     (folder / "home").mkdir()
-    return Clone(clone, folder / "home", f"127.0.0.1:{grpc}")
+    return Clone(clone, folder / "home")
 
 
 class Clone:
     """Runs bash scripts in a clone's folder."""
 
-    def __init__(self, path, home, server):
+    def __init__(self, path, home):
         self.path = path
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DESCENT", "XDG"))}
-        self.environment = {**kept, "HOME": str(home), "DESCENT_SERVER": server}
+        self.environment = {**kept, "HOME": str(home)}
 
     def run(self, script, timeout=240):
         """Its output; it fails with the first command that does. What it left running is ended."""

@@ -1,0 +1,243 @@
+// `descent token` and `descent open`: what lets people in.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/context.h"
+#include "client/cli/event_text.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/format.h"
+#include "client/cli/local_daemon.h"
+#include "descent/v1/token_service.pb.h"
+#include "proto/rules/nearest.h"
+
+namespace descent::cli {
+namespace {
+
+constexpr int64_t kSecondsADay = 86400;
+
+// Gives the seconds of `90s`, `30m`, `12h` or `30d`; 0 if it is none, or less than one.
+int64_t SecondsOf(const std::string& text) {
+  static const auto& units =
+      *new std::map<char, int64_t>{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', kSecondsADay}};
+  if (text.size() < 2) return 0;
+  const auto unit = units.find(text.back());
+  int64_t count = 0;
+  if (unit == units.end() || !absl::SimpleAtoi(text.substr(0, text.size() - 1), &count)) return 0;
+  return count > 0 && count <= 100 * 366 * kSecondsADay / unit->second ? count * unit->second : 0;
+}
+
+std::vector<std::string> RoleNames() {
+  std::vector<std::string> names;
+  for (int role = v1::METRICS; role <= v1::Role_MAX; ++role) {
+    names.push_back(absl::AsciiStrToLower(v1::Role_Name(static_cast<v1::Role>(role))));
+  }
+  return names;
+}
+
+struct TokenOptions {
+  std::string action, id;
+  std::string role, owner, ttl, output;
+  std::vector<std::string> groups;
+};
+
+// Writes the token into a new file that its owner alone can read.
+absl::Status WriteSecret(const std::string& path, const std::string& secret) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("--output: cannot make ", path));
+  }
+  const std::string line = secret + "\n";
+  const bool written = write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+                       fsync(file) == 0;
+  if (close(file) == 0 && written) return absl::OkStatus();
+  unlink(path.c_str());
+  return absl::UnavailableError(absl::StrCat("--output: cannot write ", path));
+}
+
+int Create(const Context& context, const TokenOptions& options) {
+  v1::Role role = v1::ROLE_UNSPECIFIED;
+  if (!v1::Role_Parse(absl::AsciiStrToUpper(options.role), &role) || role == v1::ROLE_UNSPECIFIED) {
+    return context.Usage(absl::StrCat(options.role.empty()
+                                          ? "--role is missing"
+                                          : absl::StrCat("there is no role `", options.role, "`"),
+                                      "; give one of ", absl::StrJoin(RoleNames(), ", "),
+                                      rules::DidYouMean(options.role, RoleNames())));
+  }
+  v1::CreateTokenRequest request;
+  request.set_role(role);
+  request.set_owner(options.owner);
+  for (const std::string& group : options.groups) request.add_groups(group);
+  if (!options.ttl.empty()) {
+    request.set_ttl_seconds(SecondsOf(options.ttl));
+    if (request.ttl_seconds() == 0) {
+      return context.Usage(
+          absl::StrCat("--ttl: `", options.ttl, "` is no time; write 90s, 30m, 12h or 30d"));
+    }
+  }
+  // A file that can't be made must not cost a token.
+  if (!options.output.empty() && access(options.output.c_str(), F_OK) == 0) {
+    return context.Usage(absl::StrCat("--output: ", options.output, " is there already"));
+  }
+  const auto made = context.Connect().CreateToken(request);
+  if (!made.ok())
+    return context.Fail(NamingOptions(
+        made.status(), {{"owner", "--owner"}, {"groups", "--group"}, {"ttl_seconds", "--ttl"}}));
+  if (!options.output.empty()) {
+    if (const absl::Status status = WriteSecret(options.output, made->token()); !status.ok()) {
+      return context.Fail(status);
+    }
+  }
+  if (context.json) {
+    v1::CreateTokenResponse told = *made;
+    if (!options.output.empty()) told.clear_token();
+    context.io.out << Json(told) << "\n";
+    return kOk;
+  }
+  // The secret stands alone on the output, for `> FILE`.
+  if (options.output.empty()) context.io.out << made->token() << "\n";
+  context.Say(
+      absl::StrCat("token ", made->info().id(), ", ", options.role, " for ",
+                   made->info().owner().empty() ? "whoever he says he is" : made->info().owner(),
+                   options.output.empty() ? "; it is not shown again" : "",
+                   "; `descent token revoke ", made->info().id(), "` ends it"));
+  return kOk;
+}
+
+std::string Date(uint64_t unix_nanos) {
+  if (unix_nanos == 0) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixNanos(static_cast<int64_t>(unix_nanos)),
+                          absl::LocalTimeZone());
+}
+
+// What became of it: absl::Now() may differ from the daemon's clock, whose word is the refusal.
+std::string Standing(const v1::Token& token) {
+  if (token.revoke_time_unix_nanos() != 0) return "revoked";
+  if (token.expire_time_unix_nanos() == 0) return "good";
+  const absl::Time end = absl::FromUnixNanos(static_cast<int64_t>(token.expire_time_unix_nanos()));
+  return end <= absl::Now() ? "expired"
+                            : absl::StrCat("until ", Date(token.expire_time_unix_nanos()));
+}
+
+int ListTokens(const Context& context) {
+  const auto listed = context.Connect().ListTokens();
+  if (!listed.ok()) return context.Fail(listed.status());
+  if (context.json) {
+    for (const v1::Token& token : listed->tokens()) context.io.out << Json(token) << "\n";
+    return kOk;
+  }
+  Table table;
+  table.Add({"TOKEN", "ROLE", "OWNER", "GROUPS", "STATE", "MADE", "LAST USED"});
+  for (const v1::Token& token : listed->tokens()) {
+    table.Add({token.id(), absl::AsciiStrToLower(v1::Role_Name(token.role())),
+               token.owner().empty() ? "-" : Visible(token.owner()),
+               token.groups().empty() ? "-" : absl::StrJoin(token.groups(), ","), Standing(token),
+               Date(token.create_time_unix_nanos()), Date(token.last_use_time_unix_nanos())});
+  }
+  context.io.out << table.Render(Columns(context.io));
+  return kOk;
+}
+
+int RunToken(const Context& context, const TokenOptions& options) {
+  if (options.action == "list") return ListTokens(context);
+  if (options.action == "create") return Create(context, options);
+  if (options.id.empty()) return context.Usage("revoke what? `descent token list` has the names");
+  const absl::Status status = context.Connect().RevokeToken(options.id);
+  if (!status.ok()) return context.Fail(status);
+  context.Print(absl::StrCat("token ", options.id, " lets nobody in any more"));
+  return kOk;
+}
+
+// ----------------------------------------------------------------------------------------- open
+
+int Open(const Context& context, const std::string& address, bool print) {
+  std::string url = address;
+  if (url.empty()) {
+    const auto local = FindLocalDaemon(UsualFolder());
+    if (!local.has_value() || context.server != absl::StrCat("unix:", local->client_socket)) {
+      return context.Usage(
+          "--http is missing: the dashboard's address, which descentd prints at its start");
+    }
+    url = absl::StrCat(local->tls ? "https://" : "http://", local->http, "/");
+  }
+  if (url.find("://") == std::string::npos) {
+    url = absl::StrCat(client::UsesTls(context.target) ? "https://" : "http://", url, "/");
+  }
+  const auto code = context.Connect().CreateLoginCode();
+  // With --auth none everybody is in.
+  if (!code.ok() && !absl::IsFailedPrecondition(code.status())) return context.Fail(code.status());
+  if (code.ok()) absl::StrAppend(&url, "#code=", code->code());
+  if (context.json) {
+    context.io.out << "{\"url\": \"" << url << "\"}\n";
+    return kOk;
+  }
+  context.io.out << url << "\n";
+  context.io.out.flush();
+  if (code.ok()) context.Say("good once, for a minute");
+  if (print || (std::getenv("DISPLAY") == nullptr &&           // NOLINT(concurrency-mt-unsafe)
+                std::getenv("WAYLAND_DISPLAY") == nullptr)) {  // NOLINT(concurrency-mt-unsafe)
+    return kOk;
+  }
+  if (fork() == 0) {
+    execlp("xdg-open", "xdg-open", url.c_str(), nullptr);
+    _exit(127);
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void AddAccessCommands(CLI::App* app, Context* context) {
+  CLI::App* token =
+      app->add_subcommand("token", "Make, list and revoke what lets others in (for admins)");
+  const auto options = std::make_shared<TokenOptions>();
+  token->add_option("ACTION", options->action, "create, list or revoke")
+      ->required()
+      ->type_name("")
+      ->check(CLI::IsMember({"create", "list", "revoke"}));
+  token->add_option("ID", options->id, "the token that is revoked")->type_name("");
+  token
+      ->add_option("--role", options->role,
+                   absl::StrCat("create: ", absl::StrJoin(RoleNames(), ", ")))
+      ->type_name("ROLE");
+  token->add_option("--owner", options->owner, "create: whose it is, the name in the journals")
+      ->type_name("NAME");
+  token
+      ->add_option("--group", options->groups,
+                   "create: a group of his, whose jobs are his too (any number)")
+      ->type_name("GROUP");
+  token
+      ->add_option("--ttl", options->ttl,
+                   "create: how long it is good: 12h, 30d; default: until it is revoked")
+      ->type_name("TIME");
+  token
+      ->add_option("-o,--output", options->output,
+                   "create: the file to write it into, for you alone to read")
+      ->type_name("FILE");
+  context->AddCommonOptions(token);
+  token->callback([=] { context->action = [=] { return RunToken(*context, *options); }; });
+
+  CLI::App* command = app->add_subcommand("open", "Open the dashboard in a browser, signed in");
+  const auto address = std::make_shared<std::string>();
+  const auto print = std::make_shared<bool>(false);
+  command
+      ->add_option("--http", *address,
+                   "the dashboard's address, if the daemon isn't this user's usual one")
+      ->type_name("ADDRESS");
+  command->add_flag("--print", *print, "print the address, and open no browser");
+  context->AddCommonOptions(command);
+  command->callback([=] { context->action = [=] { return Open(*context, *address, *print); }; });
+}
+
+}  // namespace descent::cli

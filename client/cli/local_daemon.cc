@@ -1,0 +1,49 @@
+#include "client/cli/local_daemon.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace descent::cli {
+namespace {
+
+// Gives the field's value, or nothing of that type if it isn't there: another version wrote it.
+template <class T>
+T Field(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return {};
+  const T* value = found->get_ptr<const T*>();
+  return value == nullptr ? T() : *value;
+}
+
+std::string Env(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): see the header
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+std::optional<LocalDaemon> FindLocalDaemon(const std::string& folder) {
+  std::ifstream file(folder + "/descentd.json");
+  const nlohmann::json told = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!told.is_object()) return std::nullopt;
+  LocalDaemon found{.client_socket = Field<std::string>(told, "client_socket"),
+                    .http = Field<std::string>(told, "http"),
+                    .tls = Field<bool>(told, "tls")};
+  struct stat about = {};
+  if (found.client_socket.empty() || stat(found.client_socket.c_str(), &about) != 0 ||
+      !S_ISSOCK(about.st_mode)) {
+    return std::nullopt;
+  }
+  return found;
+}
+
+std::string UsualFolder() {
+  if (const std::string data = Env("XDG_DATA_HOME"); !data.empty()) return data + "/descent";
+  const std::string home = Env("HOME");
+  return home.empty() ? "" : home + "/.local/share/descent";
+}
+
+}  // namespace descent::cli
