@@ -28,8 +28,9 @@ std::string Env(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Gives where to look if the command line doesn't say: $DESCENT_SERVER, or the socket of this user's
-// daemon, which asks for no token. One that is only starting will have it where it usually is.
+// Gives where to look if the command line doesn't say: $DESCENT_SERVER, or the socket of this
+// user's daemon, which asks for no token. One that is only starting will have it where it usually
+// is.
 std::string UsualServer() {
   if (std::string server = Env("DESCENT_SERVER"); !server.empty()) return server;
   const std::string folder = UsualFolder();

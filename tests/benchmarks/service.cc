@@ -26,8 +26,8 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Start(const std::string& progr
     const int fd = ::open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
     ::dup2(fd, STDOUT_FILENO);
     ::dup2(fd, STDERR_FILENO);
-    ::execl(program.c_str(), "descentd", "--data_dir", folder.c_str(), "--listen", "127.0.0.1:0",
-            "--http", "127.0.0.1:0", "--max_running_jobs", "4", nullptr);
+    ::execl(program.c_str(), "descentd", "--data_dir", folder.c_str(), "--auth", "none", "--listen",
+            "127.0.0.1:0", "--http", "127.0.0.1:0", "--max_running_jobs", "4", nullptr);
     ::_exit(127);
   }
   for (int i = 0; i < 500; ++i) {

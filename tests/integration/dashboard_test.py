@@ -43,6 +43,15 @@ def job(client, folder):
     client.delete(job.name, force=True)
 
 
+@pytest.fixture(autouse=True)
+def signed_in(page, daemon, descent):
+    """The page knows who looks at it, by the code that `descent open` gives."""
+    opened = descent("open", "--print", "--http", daemon.http)
+    assert opened.returncode == 0, opened.stderr
+    page.open(opened.stdout.strip())
+    page.wait(lambda: "#code=" not in page.driver.current_url)
+
+
 @pytest.fixture
 def watched(page, daemon, job):
     page.open(f"http://{daemon.http}/#/jobs/mlp")
@@ -113,7 +122,8 @@ def test_finished_job_shows_its_whole_curve(page, daemon, client, folder):
 
 
 def test_killed_daemon_is_shown_and_found_again(page, start_daemon, connect, folder, free_port):
-    daemon = start_daemon("--http", f"127.0.0.1:{free_port}")
+    # A session ends with its daemon, so this one asks for none.
+    daemon = start_daemon("--http", f"127.0.0.1:{free_port}", "--auth", "none")
     client = connect(daemon.grpc)
     client.create(endless(folder), job_id="mlp")
     page.open(f"http://127.0.0.1:{free_port}/#/jobs/mlp")

@@ -53,7 +53,7 @@ constexpr const char* kVersion = "0.1.0";
 constexpr auto kShutdownTime = std::chrono::seconds(60);
 
 // What is asked of callers when --auth is not given.
-constexpr const char* kDefaultAuth = "none";
+constexpr const char* kDefaultAuth = "tokens";
 
 struct Flags {
   std::string data_dir = DefaultDataDir();
