@@ -20,8 +20,8 @@
 //   };
 //   extern template class internal::FlatUpdate<SignDescent::Rule>;  // it is in rules.cc
 //
-// The last line is for an optimizer of this library: its loop is compiled once, with the flags
-// that keep its bits the same on every machine (flat_update.h). One's own works without.
+// The last line is for an optimizer of this library: its loop is compiled once, with flags for
+// speed (flat_update.h). One's own works without.
 //
 // What else may be said of a state is a field of it (element_state.h). Numbers that the rule keeps
 // between steps are a second argument of `At`, a struct with a `Describe` of its own. An optimizer

@@ -76,8 +76,8 @@ void WithStates(size_t count, Run run) {
 }
 
 // A template that is instantiated once for each rule that rules.cc names, where the compiler's
-// flags keep the bits the same on every machine and are for speed. The rule's header says so by
-// `extern template`; a rule that is not named there is instantiated wherever it is used.
+// flags are for speed. The rule's header says so by `extern template`; a rule that is not named
+// there is instantiated wherever it is used: slower, and to the same bits.
 template <class Rule>
 class FlatUpdate {
  public:

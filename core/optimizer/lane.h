@@ -3,9 +3,9 @@
 //
 // The loop is compiled for several instruction sets and the machine's best is taken. That never
 // changes bits: every operation is correctly rounded, whatever the width, as long as the compiler
-// does not contract a·b + c into one (-ffp-contract=off). The target `rules` is compiled so, with
-// -O3 -fno-math-errno -fno-trapping-math for speed; the loop of a rule that rules.cc doesn't name
-// is compiled with the flags of whoever uses it. Free functions; any thread.
+// does not contract a·b + c into one. Everything here is compiled so (-ffp-contract=off in
+// .bazelrc), and a program elsewhere that uses a rule of its own does well to be. The rules that
+// rules.cc names are compiled with flags for speed besides. Free functions; any thread.
 #ifndef DESCENT_CORE_OPTIMIZER_LANE_H_
 #define DESCENT_CORE_OPTIMIZER_LANE_H_
 

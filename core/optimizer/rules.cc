@@ -1,4 +1,4 @@
-// The loops of the update rules are compiled here, once, with the flags of BUILD.
+// The loops of the update rules are compiled here, once, with BUILD's flags for speed.
 
 #include "core/optimizer/adabelief.h"
 #include "core/optimizer/adadelta.h"

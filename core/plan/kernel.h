@@ -7,8 +7,8 @@
 #include "ATen/core/Tensor.h"
 
 // The compiler makes a function for each vector width, and the processor's is taken at run time.
-// The files are compiled without contraction to fused multiply-adds, so that the bits are the same
-// everywhere.
+// Nothing here is compiled with contraction to fused multiply-adds (.bazelrc), so the bits are the
+// same everywhere.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define DESCENT_VECTORIZED __attribute__((target_clones("default", "avx2", "avx512f")))
 #else

@@ -26,7 +26,7 @@ def _chosen(deps, copts):
         return name + "_kernel"
 
     # Others of a target's own flags may change macros: then nothing precompiled would be read.
-    return name if not [c for c in copts if c != "-ffp-contract=off"] else None
+    return None if copts else name
 
 def _with_header(rule, name, deps = [], copts = [], srcs = [], precompiled = None, **kwargs):
     compiles = [s for s in srcs if s.endswith(".cc")] if type(srcs) == type([]) else srcs

@@ -8,7 +8,7 @@ caches them: a change of the page compiles the lists again and not the bridge, u
 load("//tests:cc_actions.bzl", "include_flags", "linked", "merged_context")
 
 # Nobody waits for what it computes, but everybody for the compiler.
-_FLAGS = ["-std=c++20", "-O0", "-fPIC", "-w"]
+_FLAGS = ["-std=c++20", "-O0", "-ffp-contract=off", "-fPIC", "-w"]
 
 def _recipe_test(ctx):
     names = [f.short_path for f in ctx.files.srcs]
