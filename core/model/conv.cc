@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -120,45 +119,35 @@ class ConvLayer final : public Layer {
   at::Tensor bias_;    // [out_channels] or undefined
 };
 
-// The options of layers of one or of two dimensions.
-struct Options {
-  std::string_view kind;
-  size_t dimensions;
-  std::optional<int64_t> in_channels;
-  int64_t out_channels;
-  std::vector<int64_t> kernel_size, stride, padding, dilation;
-  int64_t groups;
-  bool bias, same_padding;
-  std::optional<Initializer> weight_init, bias_init;
-};
-
-absl::Status CheckChannels(const Options& options, int64_t channels, const BuildContext& context) {
+absl::Status CheckChannels(const Conv2d& options, const SpatialOptions& spatial,
+                           const BuildContext& context) {
+  const int64_t channels = spatial.channels();
   if (options.in_channels && *options.in_channels != channels) {
     return context.Mismatch(
-        options.kind, absl::StrCat("expects ", *options.in_channels, " channels"), "in_channels");
+        spatial.kind(), absl::StrCat("expects ", *options.in_channels, " channels"), "in_channels");
   }
   if (options.out_channels > INT32_MAX) {
     return context.Wrong(
-        options.kind,
+        spatial.kind(),
         absl::StrCat(": out_channels is ", options.out_channels, "; give a number ≤ ", INT32_MAX),
         "out_channels");
   }
   if (options.out_channels % options.groups != 0) {
     return context.Wrong(
-        options.kind,
+        spatial.kind(),
         absl::StrCat(": groups is ", options.groups, "; give a number that divides out_channels (",
                      options.out_channels, ")"),
         "groups");
   }
   if (channels % options.groups != 0) {
-    return context.Mismatch(options.kind,
+    return context.Mismatch(spatial.kind(),
                             absl::StrCat("has ", options.groups, " groups of channels"), "groups");
   }
   return absl::OkStatus();
 }
 
 // Gives all of the padding, before and after together.
-absl::StatusOr<Extent> TotalPadding(const Options& options, const SpatialOptions& spatial,
+absl::StatusOr<Extent> TotalPadding(const Conv2d& options, const SpatialOptions& spatial,
                                     const Extent& kernel, const Extent& stride,
                                     const Extent& dilation, const BuildContext& context) {
   const auto padding = spatial.Get("padding", options.padding, 0, 0);
@@ -166,7 +155,7 @@ absl::StatusOr<Extent> TotalPadding(const Options& options, const SpatialOptions
   if (!options.same_padding) return Extent{2 * (*padding)[0], 2 * (*padding)[1]};
   const bool given = *padding != Extent{0, 0};
   if (given || stride != Extent{1, 1}) {
-    return context.Wrong(options.kind,
+    return context.Wrong(spatial.kind(),
                          absl::StrCat(": same_padding goes with ",
                                       given ? "no padding of its own" : "a stride of 1"),
                          "same_padding");
@@ -184,10 +173,12 @@ std::vector<int64_t> ExtraPadding(const std::vector<int64_t>& total) {
   return any ? extra : std::vector<int64_t>();
 }
 
-absl::StatusOr<BuiltLayer> BuildConvolution(const Options& options, const BuildContext& context) {
-  const SpatialOptions spatial(context, options.kind, options.dimensions);
+// Builds a layer of one or of two dimensions; in one, each list has a single number.
+absl::StatusOr<BuiltLayer> BuildConvolution(std::string_view kind, size_t dimensions,
+                                            const Conv2d& options, const BuildContext& context) {
+  const SpatialOptions spatial(context, kind, dimensions);
   if (absl::Status status = spatial.CheckInput(); !status.ok()) return status;
-  if (absl::Status status = CheckChannels(options, spatial.channels(), context); !status.ok()) {
+  if (absl::Status status = CheckChannels(options, spatial, context); !status.ok()) {
     return status;
   }
   const auto kernel = spatial.Get("kernel_size", options.kernel_size, 1, 1);
@@ -225,18 +216,18 @@ absl::StatusOr<BuiltLayer> BuildConvolution(const Options& options, const BuildC
                   .out = static_cast<double>(options.out_channels) * window};
   const double bound = 1 / std::sqrt(fans.in);
   const UniformInitializer uniform{.low = -bound, .high = bound};
-  auto weight = context.Parameter(options.kind, "weight", weight_shape,
-                                  options.weight_init.value_or(uniform), fans);
+  auto weight =
+      context.Parameter(kind, "weight", weight_shape, options.weight_init.value_or(uniform), fans);
   if (!weight.ok()) return weight.status();
   at::Tensor bias;
   if (options.bias) {
-    auto values = context.Parameter(options.kind, "bias", {options.out_channels},
+    auto values = context.Parameter(kind, "bias", {options.out_channels},
                                     options.bias_init.value_or(uniform), fans);
     if (!values.ok()) return values.status();
     bias = *std::move(values);
   }
   Shape output = spatial.ShapeOf(options.out_channels, *places);
-  return BuiltLayer::Of(context, options.kind,
+  return BuiltLayer::Of(context, kind,
                         std::make_unique<ConvLayer>(numbers, std::move(operators), output,
                                                     *std::move(weight), std::move(bias)),
                         output)
@@ -246,37 +237,22 @@ absl::StatusOr<BuiltLayer> BuildConvolution(const Options& options, const BuildC
 }  // namespace
 
 absl::StatusOr<BuiltLayer> Conv1d::Build(const BuildContext& context) const {
-  return BuildConvolution({.kind = kind,
-                           .dimensions = 1,
-                           .in_channels = in_channels,
-                           .out_channels = out_channels,
-                           .kernel_size = {kernel_size},
-                           .stride = {stride},
-                           .padding = {padding},
-                           .dilation = {dilation},
-                           .groups = groups,
-                           .bias = bias,
-                           .same_padding = same_padding,
-                           .weight_init = weight_init,
-                           .bias_init = bias_init},
-                          context);
+  const Conv2d lists{.in_channels = in_channels,
+                     .out_channels = out_channels,
+                     .kernel_size = {kernel_size},
+                     .stride = {stride},
+                     .padding = {padding},
+                     .dilation = {dilation},
+                     .groups = groups,
+                     .bias = bias,
+                     .same_padding = same_padding,
+                     .weight_init = weight_init,
+                     .bias_init = bias_init};
+  return BuildConvolution(kind, 1, lists, context);
 }
 
 absl::StatusOr<BuiltLayer> Conv2d::Build(const BuildContext& context) const {
-  return BuildConvolution({.kind = kind,
-                           .dimensions = 2,
-                           .in_channels = in_channels,
-                           .out_channels = out_channels,
-                           .kernel_size = kernel_size,
-                           .stride = stride,
-                           .padding = padding,
-                           .dilation = dilation,
-                           .groups = groups,
-                           .bias = bias,
-                           .same_padding = same_padding,
-                           .weight_init = weight_init,
-                           .bias_init = bias_init},
-                          context);
+  return BuildConvolution(kind, 2, *this, context);
 }
 
 }  // namespace descent

@@ -28,6 +28,7 @@ class SpatialOptions {
   // Gives INVALID_ARGUMENT naming layer and shapes unless the input is [channels, width] or
   // [channels, height, width].
   absl::Status CheckInput() const;
+  std::string_view kind() const { return kind_; }
   int64_t channels() const { return context_.input_shape[0]; }
   Extent input() const;
 
