@@ -132,13 +132,12 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     creation->job_id = request.job_id();
   }
   creations_.insert(creation);
-  creation->validation = ValidateOnLoop(
-      caller, request.job().spec(), [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
-        creations_.erase(creation);
-        const absl::StatusOr<v1::Job> job =
-            valid.ok() ? CreateValid(*creation, *valid) : absl::StatusOr<v1::Job>(valid.status());
-        for (const auto& [number, waiter] : creation->waiters) waiter(job);
-      });
+  creation->validation = ValidateOnLoop(caller, request.job().spec(),
+                                        [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
+                                          if (!valid.ok())
+                                            return EndCreation(creation, valid.status());
+                                          CommitCreation(creation, *valid);
+                                        });
 }
 
 int64_t JobsServiceImpl::ValidateOnLoop(const Caller& caller, const v1::Spec& spec,
@@ -151,7 +150,7 @@ int64_t JobsServiceImpl::ValidateOnLoop(const Caller& caller, const v1::Spec& sp
 void JobsServiceImpl::CancelCreation(int64_t call) {
   for (const std::shared_ptr<Creation>& creation : creations_) {
     if (creation->waiters.erase(call) == 0) continue;
-    if (!creation->waiters.empty()) return;
+    if (!creation->waiters.empty() || creation->committing) return;
     supervisor_.CancelValidation(creation->validation);
     creations_.erase(creation);
     return;
@@ -167,10 +166,19 @@ bool JobsServiceImpl::IsTaken(const std::string& job_id) const {
   return jobs_.count(job_id) > 0;
 }
 
-absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
-                                                     const worker::v1::Valid& valid) {
-  if (stopping_) return ShuttingDown();
-  if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) return status;
+void JobsServiceImpl::EndCreation(const std::shared_ptr<Creation>& creation,
+                                  const absl::StatusOr<v1::Job>& job) {
+  creations_.erase(creation);
+  for (const auto& [number, waiter] : creation->waiters) waiter(job);
+}
+
+void JobsServiceImpl::CommitCreation(const std::shared_ptr<Creation>& of,
+                                     const worker::v1::Valid& valid) {
+  const Creation& creation = *of;
+  if (stopping_) return EndCreation(of, ShuttingDown());
+  if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) {
+    return EndCreation(of, status);
+  }
   const auto now = static_cast<uint64_t>(clock_->WallNanos());
   v1::Event created;
   created.set_revision(1);
@@ -196,11 +204,12 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   std::filesystem::create_directories(DirOf(creation.job_id) + "/checkpoints", error);
   if (error) {
     const bool is_full = error == std::errc::no_space_on_device;
-    return MakeError(
-        is_full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
-        absl::StrCat("No job was made: its folder ", DirOf(creation.job_id),
-                     " can't be made: ", error.message()),
-        is_full ? reason::kDiskFull : reason::kStoreFailed);
+    return EndCreation(
+        of,
+        MakeError(is_full ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable,
+                  absl::StrCat("No job was made: its folder ", DirOf(creation.job_id),
+                               " can't be made: ", error.message()),
+                  is_full ? reason::kDiskFull : reason::kStoreFailed));
   }
   const std::vector<v1::Event> events = {created, queued};
   JobFold fold(creation.job_id);
@@ -211,8 +220,20 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
     unnumbered.clear_revision();
     pending.push_back(ToPending(unnumbered));
   }
-  absl::StatusOr<std::shared_ptr<JobJournal>> journal =
-      journal_->CreateJob(creation.job_id, std::move(pending), fold.Stored());
+  of->committing = true;
+  journal_->CreateJob(
+      creation.job_id, std::move(pending), fold.Stored(),
+      [this, loop = loop_, of, events](absl::StatusOr<std::shared_ptr<JobJournal>> journal) {
+        loop->Post([this, of, events, journal = std::move(journal)] {
+          EndCreation(of, TakeCreated(*of, journal, events));
+        });
+      });
+}
+
+absl::StatusOr<v1::Job> JobsServiceImpl::TakeCreated(
+    const Creation& creation, absl::StatusOr<std::shared_ptr<JobJournal>> journal,
+    const std::vector<v1::Event>& events) {
+  std::error_code error;
   if (!journal.ok()) {
     std::filesystem::remove_all(DirOf(creation.job_id), error);
     const ErrorDetail detail = GetErrorDetail(journal.status());
@@ -231,6 +252,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::CreateValid(const Creation& creation,
   }
   LogInfo(rules::JobName(job->id()), absl::StrCat("created by ", creation.caller.principal));
   absl::StatusOr<v1::Job> answer = job->Read();
+  if (stopping_) return answer;  // the next start queues it
   Enqueue(job);
   Schedule();
   return answer;
@@ -270,8 +292,18 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
 
 void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done) {
   const absl::StatusOr<JobPtr> found = Find(rules::JobName(job->id()));
-  if (!found.ok() || *found != job) return done(NoSuchJob(rules::JobName(job->id())));
-  if (absl::Status status = journal_->DeleteJob(job->id()); !status.ok()) {
+  if (!found.ok() || *found != job || !removing_.insert(job->id()).second) {
+    return done(NoSuchJob(rules::JobName(job->id())));
+  }
+  journal_->DeleteJob(job->id(), [this, loop = loop_, job, done](const absl::Status& status) {
+    loop->Post([this, job, status, done] { Removed(job, status, done); });
+  });
+}
+
+void JobsServiceImpl::Removed(const JobPtr& job, const absl::Status& status,
+                              const Callback<v1::DeleteJobResponse>& done) {
+  if (!status.ok()) {
+    removing_.erase(job->id());
     const ErrorDetail detail = GetErrorDetail(status);
     std::string text = absl::StrCat(rules::JobName(job->id()),
                                     " was not deleted: ", std::string(status.message()));
@@ -295,7 +327,6 @@ void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResp
   GiveWay(job);
   job->LeaveCache();
   // Its checkpoints may be many gigabytes.
-  removing_.insert(job->id());
   files_->Post([this, loop = loop_, folder = DirOf(job->id()), id = job->id(), done] {
     std::error_code error;
     std::filesystem::remove_all(folder, error);

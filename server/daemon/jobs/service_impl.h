@@ -82,6 +82,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     Caller caller;
     std::map<int64_t, Callback<v1::Job>> waiters;  // by the number of their calls
     int64_t validation = 0;
+    bool committing = false;  // there will be a job, whoever goes away
   };
 
   absl::StatusOr<JobPtr> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -129,7 +130,12 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
                     const Callback<v1::Job>& done);
   void CancelCreation(int64_t call);
   bool IsTaken(const std::string& job_id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<v1::Job> CreateValid(const Creation& creation, const worker::v1::Valid& valid);
+  void CommitCreation(const std::shared_ptr<Creation>& creation, const worker::v1::Valid& valid);
+  // Gives the job that came of it, whose first events these are.
+  absl::StatusOr<v1::Job> TakeCreated(const Creation& creation,
+                                      absl::StatusOr<std::shared_ptr<JobJournal>> journal,
+                                      const std::vector<v1::Event>& events);
+  void EndCreation(const std::shared_ptr<Creation>& creation, const absl::StatusOr<v1::Job>& job);
 
   // Prediction:
   absl::Status PredictOnLoop(const std::string& id, const Caller& caller,
@@ -140,6 +146,9 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   void DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequest& request,
                     const Callback<v1::DeleteJobResponse>& done);
   void Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done);
+  // Goes on with it, once the journal says what came of the deletion.
+  void Removed(const JobPtr& job, const absl::Status& status,
+               const Callback<v1::DeleteJobResponse>& done);
 
   const Options options_;
   Journal* const journal_;
@@ -159,7 +168,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // These are confined to the loop:
   std::deque<JobPtr> queue_;
   std::set<std::string> running_;   // ids of jobs that have a worker or wait for one
-  std::set<std::string> removing_;  // ids of deleted jobs whose folders are being removed
+  std::set<std::string> removing_;  // ids of jobs that are being deleted, with their folders
   std::map<WorkerPtr, JobPtr> assigned_;
   std::set<std::shared_ptr<Creation>> creations_;
   std::map<int64_t, int64_t> validations_;     // calls of Validate: to the supervisor's numbers

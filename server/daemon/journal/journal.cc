@@ -88,31 +88,32 @@ class JournalImpl : public Journal {
     });
   }
 
-  absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
-                                                        std::vector<PendingEvent> events,
-                                                        const v1::Job& snapshot) override {
+  void CreateJob(const std::string& job_id, std::vector<PendingEvent> events,
+                 const v1::Job& snapshot, Created created) override {
     Reader::JobRecord record;
     record.job_id = job_id;
     auto journal = std::make_shared<StoredJournal>(record, options_.tail_bytes, writer_, readers_);
-    {
+    const bool is_new = [&] {
       MutexLock lock(mutex_);
-      if (false_ids_.count(job_id) > 0 || !journals_.try_emplace(job_id, journal).second) {
-        return absl::AlreadyExistsError(absl::StrCat("job ", job_id, " exists already"));
-      }
+      return false_ids_.count(job_id) == 0 && journals_.try_emplace(job_id, journal).second;
+    }();
+    if (!is_new) {
+      created(absl::AlreadyExistsError(absl::StrCat("job ", job_id, " exists already")));
+      return;
     }
-    std::promise<absl::Status> result;
-    journal->Create(
-        std::move(events), snapshot,
-        [&](const absl::StatusOr<JobJournal::Appended>& a) { result.set_value(a.status()); });
-    if (absl::Status status = result.get_future().get(); !status.ok()) {
-      MutexLock lock(mutex_);
-      journals_.erase(job_id);
-      return status;
-    }
-    return std::shared_ptr<JobJournal>(std::move(journal));
+    journal->Create(std::move(events), snapshot,
+                    [this, job_id, journal, created = std::move(created)](
+                        const absl::StatusOr<JobJournal::Appended>& appended) {
+                      if (appended.ok()) return created(std::shared_ptr<JobJournal>(journal));
+                      {
+                        MutexLock lock(mutex_);
+                        journals_.erase(job_id);
+                      }
+                      created(appended.status());
+                    });
   }
 
-  absl::Status DeleteJob(const std::string& job_id) override {
+  void DeleteJob(const std::string& job_id, Deleted deleted) override {
     Writer::Operation operation;
     operation.kind = Writer::Operation::kDelete;
     {
@@ -120,20 +121,20 @@ class JournalImpl : public Journal {
       const auto it = journals_.find(job_id);
       if (it != journals_.end()) operation.journal = it->second;
     }
-    const auto missing = absl::NotFoundError(absl::StrCat("there is no job ", job_id));
-    if (operation.journal == nullptr || operation.journal->number() == 0) return missing;
-    const std::shared_ptr<StoredJournal> journal = operation.journal;
-    std::promise<absl::Status> result;
-    operation.done = [&](const absl::StatusOr<JobJournal::Appended>& a) {
-      result.set_value(a.status());
+    if (operation.journal == nullptr || operation.journal->number() == 0) {
+      deleted(absl::NotFoundError(absl::StrCat("there is no job ", job_id)));
+      return;
+    }
+    operation.done = [this, job_id, journal = operation.journal, deleted = std::move(deleted)](
+                         const absl::StatusOr<JobJournal::Appended>& appended) {
+      if (appended.ok()) {
+        MutexLock lock(mutex_);
+        const auto it = journals_.find(job_id);
+        if (it != journals_.end() && it->second == journal) journals_.erase(it);
+      }
+      deleted(appended.status());
     };
     writer_->Enqueue(std::move(operation));
-    absl::Status status = result.get_future().get();
-    if (!status.ok()) return status;
-    MutexLock lock(mutex_);
-    const auto it = journals_.find(job_id);
-    if (it != journals_.end() && it->second == journal) journals_.erase(it);
-    return absl::OkStatus();
   }
 
   absl::Status stalled() const override { return writer_->stalled(); }
@@ -238,6 +239,23 @@ absl::StatusOr<std::vector<StoredJob>> Journal::Jobs() {
   });
   if (!status.ok()) return status;
   return jobs;
+}
+
+absl::StatusOr<std::shared_ptr<JobJournal>> Journal::CreateJob(const std::string& job_id,
+                                                               std::vector<PendingEvent> events,
+                                                               const v1::Job& snapshot) {
+  std::promise<absl::StatusOr<std::shared_ptr<JobJournal>>> result;
+  CreateJob(job_id, std::move(events), snapshot,
+            [&](absl::StatusOr<std::shared_ptr<JobJournal>> created) {
+              result.set_value(std::move(created));
+            });
+  return result.get_future().get();
+}
+
+absl::Status Journal::DeleteJob(const std::string& job_id) {
+  std::promise<absl::Status> result;
+  DeleteJob(job_id, [&](absl::Status deleted) { result.set_value(std::move(deleted)); });
+  return result.get_future().get();
 }
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const Options& options) {

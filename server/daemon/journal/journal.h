@@ -198,17 +198,25 @@ class Journal {
   // Gives all of them.
   absl::StatusOr<std::vector<StoredJob>> Jobs();
 
-  // Makes a journal and its first events, durable on return (blocks for one commit). ALREADY_EXISTS
-  // if a job that still exists has the id; RESOURCE_EXHAUSTED on a full disk, without waiting. It
-  // must not be called from a callback of the journal's: it would wait for its own thread.
-  virtual absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
-                                                                std::vector<PendingEvent> events,
-                                                                const v1::Job& snapshot) = 0;
+  // Makes a journal and its first events, which are durable when `created` is called: on the
+  // journal's thread, or before this returns. ALREADY_EXISTS if a job that still exists has the id;
+  // RESOURCE_EXHAUSTED on a full disk, without waiting.
+  using Created = std::function<void(absl::StatusOr<std::shared_ptr<JobJournal>>)>;
+  virtual void CreateJob(const std::string& job_id, std::vector<PendingEvent> events,
+                         const v1::Job& snapshot, Created created) = 0;
 
-  // Removes the journal and all that is derived from it; blocks for one commit (the rows go
-  // afterwards, a few at a time). Later appends to it fail with NOT_FOUND. RESOURCE_EXHAUSTED if on
-  // a full disk there is no room for it either. It must not be called from a callback.
-  virtual absl::Status DeleteJob(const std::string& job_id) = 0;
+  // Removes the journal and all that is derived from it, with one commit, after which `deleted` is
+  // called as above (the rows go afterwards, a few at a time). Later appends to it fail with
+  // NOT_FOUND. RESOURCE_EXHAUSTED if on a full disk there is no room for it either.
+  using Deleted = std::function<void(absl::Status)>;
+  virtual void DeleteJob(const std::string& job_id, Deleted deleted) = 0;
+
+  // These do the same, and block for the commit. They must not be called from a callback of the
+  // journal's: they would wait for their own thread.
+  absl::StatusOr<std::shared_ptr<JobJournal>> CreateJob(const std::string& job_id,
+                                                        std::vector<PendingEvent> events,
+                                                        const v1::Job& snapshot);
+  absl::Status DeleteJob(const std::string& job_id);
 
   // Gives OK, or why nothing can be appended: for good after a failed commit, or when the database
   // was taken away (STORE_FAILED); for now while another program has it locked (STORE_LOCKED), or
