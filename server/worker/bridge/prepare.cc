@@ -6,20 +6,16 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "core/data/file.h"
-#include "core/data/image_folder.h"
 #include "core/device/device.h"
 #include "core/functions/objective.h"
 #include "core/model/layers.h"
 #include "core/objective/loss_sum.h"
-#include "core/objective/metric.h"
 #include "core/objective/penalty.h"
 #include "core/objective/supervised_objective.h"
 #include "core/optimizer/any_objective.h"
 #include "core/sequence/range.h"
-#include "core/text/utf8.h"
 #include "proto/rules/reasons.h"
+#include "server/worker/bridge/check_plateau.h"
 #include "server/worker/bridge/data_spec.h"
 #include "server/worker/bridge/execution_spec.h"
 #include "server/worker/bridge/function_spec.h"
@@ -101,64 +97,6 @@ void Summarize(const BuiltModel& built, Prepared* prepared) {
   if (prepared->test) AddFiles(*prepared->test, summary);
 }
 
-// Gives what an evaluation says in one number each.
-std::vector<Metric> EvaluatedNumbers(const api::Spec& spec) {
-  std::vector<Metric> numbers = {
-      {.name = "loss", .better = Better::kLess, .check = {}, .start = {}}};
-  for (Metric& metric : ToMetrics(spec.evaluation())) {
-    if (metric.better != Better::kNeither) numbers.push_back(std::move(metric));
-  }
-  for (size_t i = 0, n = numbers.size(); i < n && spec.evaluation().training_data(); ++i) {
-    numbers.push_back({.name = kTrainPrefix + numbers[i].name,
-                       .better = numbers[i].better,
-                       .check = {},
-                       .start = {}});
-  }
-  return numbers;
-}
-
-// Checks that what a plateau goes by is measured, and becomes better in the direction that it
-// looks.
-void CheckPlateau(const std::string& path, const api::PlateauSequence& plateau,
-                  const Prepared& prepared, Violations* violations) {
-  if (plateau.metric() == descent::Sequence::kValue) return;
-  const std::string field = absl::StrCat(path, ".metric");
-  const std::vector<Metric> known =
-      IsFunction(prepared.spec) ? std::vector<Metric>() : EvaluatedNumbers(prepared.spec);
-  const auto found = std::find_if(known.begin(), known.end(), [&](const Metric& metric) {
-    return metric.name == plateau.metric();
-  });
-  if (found == known.end()) {
-    std::vector<std::string> names = {descent::Sequence::kValue};
-    for (const Metric& metric : known) names.push_back(metric.name);
-    violations->Add(field,
-                    absl::StrCat("Evaluations have no metric `", ShortUtf8(plateau.metric(), 100),
-                                 "`; give one of ", absl::StrJoin(names, ", "), "."),
-                    reason::kUnknownMetric);
-    return;
-  }
-  if (!prepared.test) {
-    violations->Add(field,
-                    absl::StrCat("It goes by `", found->name,
-                                 "` of the evaluations, but there are no test data; give "
-                                 "data.test, or the metric value."),
-                    reason::kMissingField);
-    return;
-  }
-  const Agenda agenda = ToAgenda(prepared.summary.iterations_per_epoch(), prepared.spec);
-  if (agenda.FirstEvaluation() >= agenda.iterations) {
-    violations->Add(field,
-                    absl::StrCat("It goes by `", found->name,
-                                 "` of the evaluations, but there is none before the end; give "
-                                 "evaluation.every_iterations, or the metric value."),
-                    reason::kConflict);
-    return;
-  }
-  if (absl::Status status = CheckDirection(*found, plateau.maximize()); !status.ok()) {
-    violations->Add(absl::StrCat(path, ".maximize"), Sentence(status), reason::kConflict);
-  }
-}
-
 // Gives an objective that has the dials that it would have in a run, and no data.
 AnyObjective<Model> UnevaluatedObjective(const api::Spec& spec) {
   if (IsFunction(spec)) return FunctionObjective(*ToFunction(spec.objective().function()));
@@ -218,13 +156,6 @@ bool PrepareData(DataCache* cache, Prepared* prepared, Violations* violations) {
                        prepared->spec.mutable_model(), violations);
 }
 
-absl::Status Changed(const api::DataDigest& was, const std::string& sha256) {
-  return absl::DataLossError(absl::StrCat(was.path(),
-                                          " has changed since the job was submitted: its SHA-256 "
-                                          "is ",
-                                          sha256, ", not ", was.sha256(), "."));
-}
-
 }  // namespace
 
 std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache) {
@@ -276,39 +207,6 @@ std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cac
   }
   if (!violations.empty()) return violations;
   return prepared;
-}
-
-absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected) {
-  for (const api::DataDigest& was : expected.digests()) {
-    for (const api::DataDigest& is : prepared.summary.digests()) {
-      if (is.path() == was.path() && is.sha256() != was.sha256()) return Changed(was, is.sha256());
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckFiles(const api::SpecSummary& expected, const DataRoots& roots) {
-  for (const api::DataDigest& was : expected.digests()) {
-    absl::StatusOr<FileDigest> is;
-    if (IsDataFolder(was.path(), roots)) {
-      is = DigestImageFolder(was.path(), roots);
-    } else {
-      const absl::StatusOr<MappedFile> file = MapDataFile(was.path(), roots);
-      is = file.ok() ? absl::StatusOr<FileDigest>(file->digest) : file.status();
-    }
-    const absl::Status& status = is.status();
-    // A file that can't be opened need not be another one than before.
-    if (absl::IsNotFound(status) || absl::IsPermissionDenied(status) ||
-        absl::IsResourceExhausted(status)) {
-      continue;
-    }
-    if (!is.ok()) {
-      return absl::DataLossError(
-          absl::StrCat(was.path(), " has changed since the job was submitted: ", status.message()));
-    }
-    if (is->sha256 != was.sha256()) return Changed(was, is->sha256);
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared) {

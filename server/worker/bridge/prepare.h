@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/data/data_roots.h"
 #include "core/data/dataset.h"
 #include "core/train/trainer.h"
 #include "descent/v1/event.pb.h"
@@ -39,14 +38,6 @@ struct Prepared {
 // Checks everything: fields, numbers, names; reads and decodes the data; builds the model on the
 // meta device. No memory is taken for parameters.
 std::variant<Prepared, Violations> Prepare(const api::Spec& spec, DataCache* cache);
-
-// Checks that the data are still those that were validated. DATA_LOSS names the file that has
-// changed.
-absl::Status CheckDigests(const Prepared& prepared, const api::SpecSummary& expected);
-
-// Checks the same of data that could not be prepared: their files are read again, as far as they
-// are there.
-absl::Status CheckFiles(const api::SpecSummary& expected, const DataRoots& roots);
 
 // Makes the run at its starting point. It takes the data.
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(Prepared prepared);

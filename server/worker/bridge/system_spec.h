@@ -16,6 +16,7 @@ namespace descent::worker {
 
 inline bool IsSystem(const api::Spec& spec) { return spec.has_system(); }
 
+inline int Players(const api::Spec& spec) { return spec.system().players_size(); }
 // Gives `system.players[1]`.
 std::string PlayerField(int player);
 

@@ -12,6 +12,7 @@
 #include "core/text/exception_text.h"
 #include "proto/rules/reasons.h"
 #include "server/common/log.h"
+#include "server/worker/bridge/data_digests.h"
 #include "server/worker/bridge/prepare.h"
 #include "server/worker/session/computing_time.h"
 #include "server/worker/session/events.h"
@@ -71,7 +72,7 @@ absl::StatusOr<Attempt::Built> Attempt::Build() const try {
     return absl::InvalidArgumentError(problem);
   }
   Prepared& prepared = std::get<Prepared>(result);
-  if (absl::Status s = CheckDigests(prepared, start_.summary()); !s.ok()) return s;
+  if (absl::Status s = CheckDigests(prepared.summary, start_.summary()); !s.ok()) return s;
   MappedData data(prepared, cache_->roots(), clock_);
   at::set_num_threads(prepared.spec.execution().threads());
   absl::StatusOr<std::unique_ptr<Trainer>> trainer = MakeTrainer(std::move(prepared));
