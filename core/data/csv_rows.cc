@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "core/data/csv_cells.h"
 #include "core/data/csv_fields.h"
 #include "core/data/csv_hints.h"
 #include "core/data/csv_records.h"
@@ -39,28 +37,13 @@ void Order(CsvColumn* column) {
   }
 }
 
-bool HasDigit(std::string_view text) {
-  return text.find_first_of("0123456789") != std::string_view::npos;
-}
-
 class Reader {
  public:
-  Reader(std::string_view text, const CsvFile& options, const ReadOptions& read,
-         std::vector<std::string> date_formats)
+  Reader(std::string_view text, const CsvFile& options, const ReadOptions& read, CsvCells reader)
       : options_(options),
         read_(read),
-        format_{options.decimal.empty() ? '.' : options.decimal[0],
-                options.thousands ? std::string_view(*options.thousands) : std::string_view()},
-        date_formats_(std::move(date_formats)),
-        records_(text, options.path, options.delimiter.empty() ? ',' : options.delimiter[0]) {
-    if (!takes_missing()) return;
-    const bool usual = options.missing.tokens.empty();
-    for (const std::string& token : usual ? UsualMissingTokens() : options.missing.tokens) {
-      tokens_.insert(token);
-      if (!HasDigit(token)) continue;  // True is no number of people's
-      if (const auto number = ParseNumber(token, format_)) numbers_.insert(*number);
-    }
-  }
+        cell_reader_(std::move(reader)),
+        records_(text, options.path, options.delimiter.empty() ? ',' : options.delimiter[0]) {}
 
   absl::StatusOr<CsvTable> Read() {
     if (absl::Status status = Begin(); !status.ok()) return status;
@@ -87,14 +70,6 @@ class Reader {
   }
 
  private:
-  // What a field holds, looked at once.
-  struct Cell {
-    bool missing = false;
-    // A number, or a date's seconds; nothing if it can't be read as one, or if it is a category's.
-    std::optional<double> number = {};
-    std::string_view currency = {};  // the number is an amount of it
-  };
-
   struct Currency {
     std::string_view first = {};  // of a column; empty if it has none
     bool noted = false;
@@ -102,7 +77,6 @@ class Reader {
 
   const std::string& path() const { return options_.path; }
   std::vector<CsvColumn>& columns() { return table_.columns.columns; }
-  bool takes_missing() const { return options_.missing.kind != MissingValues::Kind::kRefused; }
 
   void Note(const std::string& what) {
     table_.columns.notes.push_back(absl::StrCat(path(), ": ", what));
@@ -173,7 +147,7 @@ class Reader {
     for (size_t i = 0; i < fields_.size(); ++i) {
       const CsvColumn& column = columns()[i];
       if (column.role == Role::kIgnored || column.role == Role::kUnnamed) continue;
-      cells_[i] = Look(fields_[i], column);
+      cells_[i] = cell_reader_.Look(fields_[i], column);
       lacks = lacks || cells_[i].missing;
     }
     if (lacks && options_.missing.kind == MissingValues::Kind::kDrop) {
@@ -188,18 +162,6 @@ class Reader {
     return absl::OkStatus();
   }
 
-  Cell Look(std::string_view field, const CsvColumn& column) const {
-    if (takes_missing() ? tokens_.count(field) > 0 : field.empty()) return {.missing = true};
-    if (column.kind == Kind::kCategory) return {};
-    if (column.kind != Kind::kNumber) return {.number = ParseDate(field, date_formats_)};
-    std::string_view currency;
-    const std::optional<double> number = ParseNumber(field, format_, &currency);
-    // -999.0 is what -999 is, as in pandas; but True is not what 1 is.
-    const bool missing =
-        number && !numbers_.empty() && numbers_.count(*number) > 0 && HasDigit(field);
-    return {.missing = missing, .number = number, .currency = currency};
-  }
-
   absl::Status Refuse(const CsvColumn& column, const std::string& problem) const {
     return absl::InvalidArgumentError(absl::StrCat(path(), ", line ", records_.line(),
                                                    ", column \"", column.name, "\": ", problem));
@@ -208,7 +170,7 @@ class Reader {
   // Takes a field of a row that is taken.
   absl::Status Take(size_t place, CsvColumn* column) {
     const std::string_view field = fields_[place];
-    const Cell& cell = cells_[place];
+    const CsvCell& cell = cells_[place];
     if (column->role == Role::kIgnored) return absl::OkStatus();
     if (column->role == Role::kUnnamed) {
       if (field.empty()) return absl::OkStatus();
@@ -217,7 +179,7 @@ class Reader {
     }
     if (cell.missing) return TakeMissing(field, column);
     if (column->kind == Kind::kCategory) return TakeCategory(std::string(field), column);
-    if (!cell.number) return Refuse(*column, NoNumber(field, *column));
+    if (!cell.number) return Refuse(*column, cell_reader_.NoNumber(field, *column));
     if (column->role == Role::kWeight && *cell.number < 0) {
       return Refuse(*column, absl::StrCat("the weight ", Shown(field), " is negative."));
     }
@@ -236,19 +198,6 @@ class Reader {
                       ", which are taken for the same."));
   }
 
-  std::string NoNumber(std::string_view field, const CsvColumn& column) const {
-    const std::string shown = absl::StrCat("\"", Shown(field), "\" is ");
-    if (column.kind != Kind::kNumber) {
-      if (date_formats_.empty()) {
-        return shown + "no date; `date_format` says how dates are written.";
-      }
-      return absl::StrCat(shown, "no date of ", absl::StrJoin(options_.date_format, " or "), ".");
-    }
-    return absl::StrCat(
-        shown, "not a finite number",
-        column.role == Role::kWeight ? "." : NumberHint(field, format_, options_.missing));
-  }
-
   absl::Status TakeMissing(std::string_view field, CsvColumn* column) {
     const std::string what =
         field.empty() ? "the field is empty" : absl::StrCat("\"", Shown(field), "\" holds nothing");
@@ -257,7 +206,7 @@ class Reader {
           *column,
           absl::StrCat(what, ", but every example needs a ",
                        column->role == Role::kTarget ? "target" : "weight",
-                       takes_missing() ? "; `missing: {drop: {}}` leaves such rows out." : "."));
+                       cell_reader_.takes_missing() ? "; `missing: {drop: {}}` leaves such rows out." : "."));
     }
     switch (options_.missing.kind) {
       case MissingValues::Kind::kRefused:
@@ -325,14 +274,11 @@ class Reader {
 
   const CsvFile& options_;
   const ReadOptions& read_;
-  const NumberFormat format_;
-  const std::vector<std::string> date_formats_;
-  std::unordered_set<std::string_view> tokens_;  // of missing values
-  std::unordered_set<double> numbers_;           // those of them that are numbers
+  const CsvCells cell_reader_;
   CsvRecords records_;
   std::vector<std::string_view> first_;   // a row that was looked at, until it is taken
   std::vector<std::string_view> fields_;  // of the present row
-  std::vector<Cell> cells_;
+  std::vector<CsvCell> cells_;
   CsvTable table_;
   int64_t rows_ = 0;                  // how many the file had so far
   std::vector<int64_t> lacking_;      // by column: how many rows were left out for it
@@ -344,9 +290,9 @@ class Reader {
 
 absl::StatusOr<CsvTable> ReadRows(std::string_view text, const CsvFile& options,
                                   const ReadOptions& read) {
-  absl::StatusOr<std::vector<std::string>> date_formats = DateFormats(options.date_format);
-  if (!date_formats.ok()) return date_formats.status();
-  return Reader(text, options, read, *std::move(date_formats)).Read();
+  absl::StatusOr<CsvCells> cells = CsvCells::Create(options);
+  if (!cells.ok()) return cells.status();
+  return Reader(text, options, read, *std::move(cells)).Read();
 }
 
 }  // namespace descent
