@@ -66,14 +66,21 @@ CLI::Validator Seconds(bool or_zero);
 // Checks an option whose text goes to the server.
 CLI::Validator Utf8();
 
-// Each of these adds its subcommands.
-void AddSubmitCommands(CLI::App* app, Context* context);  // submit, validate
-void AddExampleCommand(CLI::App* app, Context* context);  // example
-void AddJobCommands(CLI::App* app, Context* context);     // list, get, wait, delete
-void AddSteerCommands(CLI::App* app, Context* context);   // set, scale, release, pause, ...
-void AddWatchCommand(CLI::App* app, Context* context);    // watch
-void AddPredictCommand(CLI::App* app, Context* context);  // predict
-void AddAccessCommands(CLI::App* app, Context* context);  // token, open
+// Adds `submit` and `validate`.
+void AddSubmitCommands(CLI::App* app, Context* context);
+// Adds `example`.
+void AddExampleCommand(CLI::App* app, Context* context);
+// Adds `list`, `get`, `wait` and `delete`.
+void AddJobCommands(CLI::App* app, Context* context);
+// Adds what changes a job while it runs: `set`, `scale`, `release`, `pause` and their like.
+void AddSteerCommands(CLI::App* app, Context* context);
+// Adds `watch`.
+void AddWatchCommand(CLI::App* app, Context* context);
+// Adds `predict`.
+void AddPredictCommand(CLI::App* app, Context* context);
+// Adds `token` and `open`.
+void AddAccessCommands(CLI::App* app, Context* context);
+// Adds `completion`, which writes the scripts of shells.
 void AddCompletionCommand(CLI::App* app, Context* context);
 
 // Serves `descent __complete -- WORD...`, which the completion scripts call with the words up to

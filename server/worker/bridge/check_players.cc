@@ -81,7 +81,6 @@ void CheckBatches(const std::vector<BuiltModel>& built, const Prepared& prepared
   const api::Spec& spec = prepared.spec;
   for (int p = 0; p < Players(spec); ++p) {
     const api::Player& player = spec.system().players(p);
-    const api::Data& data = player.has_data() ? player.data() : spec.data();
     const at::Tensor& inputs = prepared.players[p].train.inputs;
     std::set<int> through;
     for (const api::PlayerTerm& term : player.objective()) {
@@ -90,7 +89,7 @@ void CheckBatches(const std::vector<BuiltModel>& built, const Prepared& prepared
       }
     }
     for (const int q : through) {
-      CheckBatchNorms(built[q], built[q].model, PlayerDataField(spec, p), data,
+      CheckBatchNorms(built[q], built[q].model, PlayerDataField(spec, p), PlayerData(spec, p),
                       inputs.defined() ? inputs.size(0) : 0, spec.iterations(), violations);
     }
   }

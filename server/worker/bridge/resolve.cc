@@ -14,6 +14,7 @@
 #include "server/worker/bridge/objective_spec.h"
 #include "server/worker/bridge/optimizer_spec.h"
 #include "server/worker/bridge/representable.h"
+#include "server/worker/bridge/resolve_system.h"
 #include "server/worker/bridge/sequence_spec.h"
 #include "server/worker/bridge/stop_spec.h"
 #include "server/worker/bridge/system_spec.h"

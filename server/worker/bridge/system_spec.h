@@ -20,8 +20,15 @@ inline int Players(const api::Spec& spec) { return spec.system().players_size();
 // Gives `system.players[1]`.
 std::string PlayerField(int player);
 
-// Checks what can be checked without the data, and fills in defaults. The spec has its seed.
-void ResolveSystem(api::Spec* spec, Violations* violations);
+// True if the term compares with the targets of the player's data.
+bool HasTargets(const api::PlayerTerm& term);
+bool ReadsData(const api::Player& player);
+// Gives −1 if there is no such player.
+int FindPlayer(const api::System& system, const std::string& name);
+// Gives whose data it reads: `system.players[1].data`, or `data`, which all share that have none.
+std::string PlayerDataField(const api::Spec& spec, int player);
+// Gives these data.
+const api::Data& PlayerData(const api::Spec& spec, int player);
 
 // Of a system that was resolved without violations:
 
@@ -36,11 +43,6 @@ api::Spec PlayerUseSpec(const api::Spec& spec, int player);
 // Gives the player with the targets of whose data what comes out of this one's model is compared;
 // −1 if there is none.
 int OwnerOfTargets(const api::Spec& spec, int player);
-bool ReadsData(const api::Player& player);
-// Gives −1 if there is no such player.
-int FindPlayer(const api::System& system, const std::string& name);
-// Gives whose data it reads: `system.players[1].data`, or `data`, which all share that have none.
-std::string PlayerDataField(const api::Spec& spec, int player);
 
 // Gives the player's terms, without their batches.
 PlayerTerms ToPlayerTerms(const api::Spec& spec, int player);
