@@ -211,7 +211,7 @@ TEST(Augmentation, FlipsAndShifts) {
   for (int64_t down = -4; down <= 4; ++down) {
     for (int64_t right = -5; right <= 5; ++right) {
       for (const bool flip : {false, true}) {
-        // By the definition: zeros around, then a crop.
+        // By the definition, there are zeros around it, and then it is cropped.
         const at::Tensor whole = flip ? picture.flip({1, 2}) : picture;
         const at::Tensor padded = at::constant_pad_nd(whole, {5, 5, 4, 4});
         EXPECT_TRUE(at::equal(changed({flip, flip, down, right}),

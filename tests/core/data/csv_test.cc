@@ -215,7 +215,7 @@ TEST(Csv, TestDataAreReadByTheNamesOfTheTrainingDatasColumns) {
   ASSERT_TRUE(train.ok()) << train.status();
   ReadOptions read = After(*train);
   read.weight_column = "w";
-  // Another order; neither the weight nor what is ignored.
+  // The columns stand in another order, and neither the weight nor what is ignored is there.
   auto test = ParseCsv("z,b,y,c,a\nyes,30,40,v,20\n", file, read);
   ASSERT_TRUE(test.ok()) << test.status();
   ExpectTable(test->inputs, {{20, 0, 1, 30}});
@@ -293,7 +293,7 @@ TEST(Csv, TheUsualTokensHoldNothing) {
   ASSERT_TRUE(table.ok()) << table.status();
   ExpectTable(table->inputs, {{-1}, {-1}});
   EXPECT_NE(ErrorOf("a,y\nNA,1\n", file), "");
-  // A category too.
+  // That holds for a category, too.
   file = Table();
   file.categorical = {"c"};
   file.missing.kind = MissingValues::Kind::kMean;
@@ -351,7 +351,7 @@ TEST(Csv, RowsThatLackSomethingAreDropped) {
   EXPECT_EQ(table->inputs_origin.Place(1), 4);
   EXPECT_EQ(ErrorOf("c,note,a,y\nu,,1,?\n", file),
             "All 1 rows of t.csv lack something, so `missing.drop` leaves none.");
-  // Of what is to be predicted too: the others say which they are.
+  // That holds for what is to be predicted, too: the other rows say which they are.
   ReadOptions predicted = After(*table);
   predicted.inputs_only = true;
   const auto others = ParseCsv("y,c,a\n,u,\n,w,2\n?,?,NA\n?,u,4\n", file, predicted);
@@ -403,7 +403,7 @@ TEST(Csv, AFirstColumnWithoutANameHoldsRowNumbers) {
     ExpectTable(table->targets, {{2}, {4}});
     EXPECT_EQ(table->notes, note);
   }
-  // Named, it is what it is named as.
+  // If it is named, it is what it is named as.
   const auto named = ParseCsv(",a\n0,1\n1,3\n", Table({""}));
   ASSERT_TRUE(named.ok()) << named.status();
   ExpectTable(named->targets, {{0}, {1}});
@@ -558,7 +558,7 @@ TEST(Csv, DatesAreDaysOrParts) {
   EXPECT_NE(ErrorOf("d,y\n29.02.24,1\n", file), "");
   file.date_format = {"%m/%d/%Y"};
   ExpectTable(ParseCsv("d,y\n02/29/2024,1\n", file)->inputs, {{19782}});
-  // As strptime reads them: a year has four digits.
+  // They are read as strptime does: a year has four digits.
   for (const auto& [format, field] : std::vector<std::pair<std::string, std::string>>{
            {"%Y%m%d", "20240229"},
            {"%d%m%Y", "29022024"},
@@ -614,7 +614,7 @@ TEST(Csv, ToBePredictedItNeedsTheInputsAloneInAnyOrder) {
   EXPECT_EQ(train->columns, (std::vector<std::string>{"color", "a"}));
   const ReadOptions read{
       .known = train->categories, .columns = train->columns, .inputs_only = true};
-  // Neither target nor what is ignored; columns that nobody knows.
+  // There are neither the target nor what is ignored, and there are columns that nobody knows.
   auto table = ParseCsv("note,a,color\nx,5,red\n,6,blue\n", file, read);
   ASSERT_TRUE(table.ok()) << table.status();
   ExpectTable(table->inputs, {{0, 1, 5}, {1, 0, 6}});

@@ -211,7 +211,7 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
   EXPECT_NE(Read(bytes, bytes.to(at::kInt) - 1, scaled).find("no whole numbers from 0 to 255"),
             std::string::npos);
   EXPECT_NE(Read(scaled, bytes, scaled).find("Save both in the same type"), std::string::npos);
-  // A mask's 1 is no 1 of 255.
+  // The 1 of a mask is not one of 255 parts.
   const at::Tensor mask = at::tensor({0, 1, 1}, at::kByte).view({3, 1}).to(at::kBool);
   EXPECT_EQ(Read(bytes, mask, scaled),
             "x.npy holds true and false, but the training inputs are unsigned bytes from 0 to 255, "
@@ -246,7 +246,7 @@ TEST_F(DatasetTest, OtherDataAreScaledAsTheTrainingDataAre) {
                 .message(),
             "x.npy holds uint16 from 0 to 255, but the training inputs are float32: whether those "
             "were scaled can't be known. Save both in the same type, on the same scale.");
-  // By what is known of the training data alone.
+  // It goes by what is known of the training data alone.
   const absl::StatusOr<Dataset> alone =
       Encoder({.encoding = {.divisor = 255, .type = at::kByte, .shape = {1}}})
           .Encode(Numbers(bytes.to(at::kLong)));
@@ -288,7 +288,7 @@ TEST_F(DatasetTest, NoDivisorMakesTwoScalesOne) {
     EXPECT_TRUE(refused(bytes.to(at::kFloat), truths)) << divisor;
     EXPECT_TRUE(refused(truths, bytes.to(at::kFloat))) << divisor;
   }
-  // Measures that aren't whole beside whole ones, within their range.
+  // These are measures that aren't whole, beside whole ones and within their range.
   const at::Tensor lengths = at::tensor({140, 160, 200}, at::kLong).view({3, 1});
   const at::Tensor finer = at::tensor({172.5f, 199.f}).view({2, 1});
   EXPECT_EQ(Read(lengths, finer, finer), "");
@@ -383,7 +383,7 @@ TEST_F(DatasetTest, ConstantsAndWhatIsNearlyConstant) {
   EXPECT_EQ(normalized({0.1, 0.1, 0.1}), (std::vector<float>{0, 0, 0}));
   EXPECT_EQ(normalized({0.3, 0.1 + 0.2, 0.3})[0], 0);  // a rounding error is no variation
   EXPECT_EQ(normalized({1e9, 1e9 + 1.0 / 4096}), (std::vector<float>{-1, 1}));
-  // Beyond float32 before it is normalized.
+  // Before it is normalized, it is beyond float32.
   EXPECT_EQ(normalized({1e150, -1e150}), (std::vector<float>{1, -1}));
   Dataset data;
   const at::Tensor far = at::tensor({1e300, -1e300}, at::kDouble).view({2, 1});
@@ -495,7 +495,7 @@ TEST_F(DatasetTest, SplitsByFractionAndSeedAndKeepsTheNamesOfRows) {
   EXPECT_EQ(seen.size(), 20u);
   EXPECT_TRUE(at::equal(Split(*all, 0.25, 3)->test.inputs, split->test.inputs));
   EXPECT_FALSE(at::equal(Split(*all, 0.25, 4)->test.inputs, split->test.inputs));
-  // Stratified: of 12 and 8 examples of two classes 3 and 2.
+  // It is stratified: of 12 and 8 examples of two classes there are 3 and 2.
   Examples classes = *all;
   classes.targets = classes.inputs.ge(12).to(at::kDouble);
   split = Split(classes, 0.25, 3, /*stratified=*/true);
@@ -503,7 +503,7 @@ TEST_F(DatasetTest, SplitsByFractionAndSeedAndKeepsTheNamesOfRows) {
   EXPECT_EQ(split->test.targets.sum().item<double>(), 2);
   EXPECT_EQ(split->test.size(), 5);
   EXPECT_EQ(split->train.targets.sum().item<double>(), 6);
-  // 3.6 and 2.4 of them.
+  // That would be 3.6 and 2.4 of them.
   split = Split(classes, 0.3, 3, /*stratified=*/true);
   EXPECT_EQ(split->test.targets.sum().item<double>(), 2);
   EXPECT_EQ(split->test.size(), 6);

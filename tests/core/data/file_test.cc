@@ -85,7 +85,7 @@ TEST_F(FileTest, AMappedFileThatIsOverwrittenIsNoticed) {
   EXPECT_TRUE(CheckUnchanged(&read, roots_).ok());  // of that there is a copy
   ASSERT_EQ(truncate(path.c_str(), 0), 0);
   EXPECT_FALSE(CheckUnchanged(&file, roots_).ok());
-  // Another file in its place: what is mapped is the old one.
+  // Another file takes its place; what is mapped is the old one.
   unlink(path.c_str());
   EXPECT_TRUE(CheckUnchanged(&file, roots_).ok());
   folder_.Write("root/data.npy", "other");

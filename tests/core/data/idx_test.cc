@@ -29,7 +29,7 @@ std::string Gzip(const std::string& bytes) {
   return out;
 }
 
-// A table [2, 3] of the unsigned bytes 1 to 6.
+// This is a table [2, 3] of the unsigned bytes 1 to 6.
 const std::string kTable = Bytes({0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6});
 
 TEST(Idx, ReadsUnsignedBytesOfAnyRank) {

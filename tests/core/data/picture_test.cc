@@ -107,7 +107,7 @@ class PillowTest : public ::testing::Test {
     return names;
   }
 
-  // The array of that name; undefined if there is none.
+  // Gives the array of that name; undefined if there is none.
   at::Tensor Expected(const std::string& name) const {
     absl::StatusOr<at::Tensor> array = ParseNpz(arrays_, "pictures.npz", name);
     return array.ok() ? *array : at::Tensor();
@@ -250,7 +250,7 @@ TEST(Picture, RefusesTruncationAtEveryByteAndSurvivesFlippedBits) {
 }
 
 TEST(Picture, RefusesAHeaderThatPromisesTooMuchBeforeAllocating) {
-  // Width and height of 2^30; the checksum of the header is right.
+  // Width and height are 2^30, and the checksum of the header is right.
   std::string huge = Png(Colors(3, 6, 9));
   huge.replace(16, 8, std::string("\x40\0\0\0\x40\0\0\0", 8));
   uint32_t crc = 0xffffffff;
@@ -351,7 +351,7 @@ TEST_F(ImageFolderTest, NamesWhatIsNoPictureOrClass) {
   folder_.Write("cat/1.png", Png(Colors(3, 8, 8)));
   folder_.Write("zebra.png", Png(Colors(3, 8, 8)));
   EXPECT_EQ(ErrorOf(), folder_.path() + "/zebra.png is no folder.");
-  // All at once: one try, not one for each.
+  // All are said at once, so that it takes one try and not one for each.
   folder_.Write("README.txt", "x");
   EXPECT_EQ(ErrorOf(), folder_.path() + "/README.txt is no folder; " + folder_.path() +
                            "/zebra.png is no folder.");
@@ -369,7 +369,7 @@ TEST_F(ImageFolderTest, SaysAllThatIsWrongInOneTry) {
   std::filesystem::remove(text);
   std::filesystem::remove(list);
   std::filesystem::remove(folder_.path() + "/eel");
-  // Files that are none, and one of another size.
+  // There are files that are no pictures, and one of another size.
   for (int i = 2; i < 8; ++i) {
     folder_.Write("cat/" + std::to_string(i) + ".png", good.substr(0, good.size() / 2));
   }

@@ -1,4 +1,4 @@
-// A folder of a test's own, and files in it.
+// Gives a test a folder of its own, and writes files in it.
 #ifndef DESCENT_TESTS_CORE_DATA_TEMPORARY_FOLDER_H_
 #define DESCENT_TESTS_CORE_DATA_TEMPORARY_FOLDER_H_
 

@@ -29,7 +29,7 @@ std::span<const std::string_view> Names(Colour) {
   return kNames;
 }
 
-// A type that core/fields knows nothing of.
+// This is a type that core/fields knows nothing of.
 struct Box {
   int size = 1;
 };
@@ -115,7 +115,7 @@ TEST(FieldsTest, WhatIsRequiredFollowsFromTheDeclarationAndTheDefault) {
   EXPECT_EQ(fields.size(), 13u);
   EXPECT_TRUE(fields.Find("units")->required());
   EXPECT_EQ(fields.Find("units")->missing(), "Give a number.");
-  // A list that must not be empty, and isn't.
+  // The list must not be empty, and isn't.
   EXPECT_TRUE(fields.Find("boxes")->must_be_given());
   EXPECT_FALSE(fields.Find("boxes")->required());
   options.boxes.clear();

@@ -67,7 +67,7 @@ TEST(FunctionsTest, GradientsAgreeWithCentralDifferences) {
   for (const Function& function : All()) {
     std::vector<double> x = function.start;
     for (size_t i = 0; i < x.size(); ++i) x[i] += 0.1 * static_cast<double>(i + 1);
-    // In each quadrant, for the angle of the helical valley.
+    // There is one in each quadrant, for the angle of the helical valley.
     for (const double turn : {1.0, -1.0}) {
       x[1] *= turn;
       std::vector<double> gradient(x.size());

@@ -63,7 +63,7 @@ TEST(GraphTest, AnyNodeMayBeTheOutput) {
   EXPECT_TRUE(BuildModel({.root = graph, .input_shape = {3}}).ok());
 }
 
-// The error's message, and the field that it is about.
+// Gives the error's message, and the field that it is about.
 std::string ErrorOf(std::vector<GraphNode> nodes, std::string output = "") {
   const absl::Status status =
       BuildModel({.root = Graph{.nodes = std::move(nodes), .output = std::move(output)},

@@ -90,7 +90,7 @@ TEST(InitializerTest, DrawTheSameNumbersInEveryPrecision) {
     EXPECT_LE(Greatest(drawn(at::kBFloat16) - single), 0.005 * Greatest(single))
         << initializer.kind();
   }
-  // Without any said: the layers' own.
+  // Where none is said, they are the layers' own.
   const auto start = [](at::ScalarType dtype) {
     return BuildModel({.root = Linear{.out_features = kOut},
                        .input_shape = {kIn},

@@ -358,7 +358,7 @@ TEST_P(LayerPlansTest, TheGpuAgrees) {
         difference.parameters()[i].tensor.copy_(g.parameters()[i].tensor);
       }
       ExpectClose(difference, expected, kind.tolerance);
-      // The same bits again.
+      // It gives the same bits again.
       const auto [again, same_value] = gradient(objective, x);
       EXPECT_EQ(value, same_value);
       EXPECT_EQ(norm(again - g), 0);
@@ -401,7 +401,7 @@ TEST_P(LayerPlansTest, AnIterationIsTheSameBitsAndAllocatesNothing) {
       ObjectiveOf(GetParam(), built->output_shape, at::kFloat, InnerProduct());
   objective.seek(3);
   const double value = gradient_into(objective, x, g);
-  // What the loss and the offset of this test allocate by themselves.
+  // This is what the loss and the offset of this test allocate by themselves.
   const auto cost = [](SupervisedObjective& of, const Model& point, Model& into) {
     for (int i = 0; i < 3; ++i) gradient_into(of, point, into);
     const int64_t before = Allocations();

@@ -72,7 +72,7 @@ TEST(LayersTest, TheStartingPointIsAFunctionOfTheSeed) {
   const Model other = BuildModel(options)->model;
   EXPECT_EQ(norm(first - second), 0);
   EXPECT_GT(norm(first - other), 0.1);
-  // ±1/√6 for the first layer.
+  // For the first layer the bound is ±1/√6.
   EXPECT_LE(first.parameters()[0].tensor.abs().max().item<double>(), 0.4083);
   EXPECT_GT(first.parameters()[0].tensor.abs().max().item<double>(), 0.3);
   EXPECT_LT(std::abs(first.parameters()[0].tensor.mean().item<double>()), 0.15);

@@ -51,7 +51,7 @@ Two RandomTwo(at::ScalarType dtype = at::kFloat) {
   return {RandomLine(3, 5, dtype), RandomLine(5, 7, dtype)};
 }
 
-// All parameters in one tensor, one after the other.
+// Gives all parameters in one tensor, one after the other.
 at::Tensor Plain(const ModelOf<Two>& x) {
   std::vector<at::Tensor> parts;
   for (const Parameter& parameter : x.parameters()) parts.push_back(parameter.tensor.flatten());

@@ -30,7 +30,7 @@
 namespace descent {
 namespace {
 
-// The error for a layer called `it`; empty if there is none.
+// Gives the error for a layer called `it`; empty if there is none.
 template <class Options>
 std::string Message(Options options, Shape input,
                     std::optional<at::ScalarType> input_dtype = std::nullopt) {

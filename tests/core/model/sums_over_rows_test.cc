@@ -77,7 +77,7 @@ TEST_P(SumsOverRowsTest, AreAsExactAsLibTorchs) {
   Shape inputs = c.input;
   inputs.insert(inputs.begin(), c.rows);
   at::manual_seed(11);
-  // Numbers of one sign: sums grow, and what is added to them loses its last bits.
+  // The numbers have one sign, so that sums grow, and what is added to them loses its last bits.
   const at::Tensor x = c.indices > 0 ? at::randint(0, c.indices, inputs, at::kLong)
                                      : at::randn(inputs, at::kFloat) + 1;
   const auto built = [&](at::ScalarType dtype) {

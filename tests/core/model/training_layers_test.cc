@@ -202,7 +202,7 @@ std::unique_ptr<ModelRun> Started(const OptimizerOptions& optimizer, bool plan =
   return *std::move(run);
 }
 
-// The running mean of the model that is shown at iteration k, and of the one to be evaluated.
+// Gives the running mean of the model that is shown at iteration k, and of the one to be evaluated.
 at::Tensor RunningMean(ModelRun& run, int64_t k) {
   for (;;) {
     const auto view = run.current();

@@ -121,7 +121,7 @@ TEST(GradientTest, MoreThanOneNumberIsRefused) {
   EXPECT_THROW(gradient(undefined, at::ones({3})), std::invalid_argument);
 }
 
-// Is f(x) = |x|²/2 on a space that autograd doesn't know.
+// This is f(x) = |x|²/2 on a space that autograd doesn't know.
 struct ToyObjective {
   GradientAndValue<toy::Pair> gradient(const toy::Pair& x) const { return {x, dot(x, x) / 2}; }
 };

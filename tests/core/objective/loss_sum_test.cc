@@ -83,7 +83,7 @@ TEST(LossSumTest, PlanAndAutogradAgreeWithPenaltiesToo) {
     const Model x = Mlp(dtype);
     SupervisedObjective planned = Of(Everything(), dtype);
     SupervisedObjective recorded = Of(WithoutPlans(Everything()), dtype);
-    // All by autograd, penalties too.
+    // All of it is computed by autograd, the penalties too.
     const auto [expected, expected_value] =
         gradient([&](const Model& m) { return recorded(m); }, x);
     for (SupervisedObjective* objective : {&planned, &recorded}) {

@@ -49,7 +49,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A model whose predictions are its parameters: so nothing but the loss is tested.
+// The predictions of this model are its parameters, so that nothing but the loss is tested.
 struct Point {
   at::Tensor predictions;
   void fields(Fields& list) { list("predictions", predictions); }
@@ -142,7 +142,7 @@ Loss Recorded(Loss loss) {
   return loss;
 }
 
-// The same loss, but it fails unless its plan is used.
+// Gives the same loss, which fails unless its plan is used.
 Loss Planned(Loss loss) {
   loss.function = [](const at::Tensor&, const at::Tensor&) -> at::Tensor {
     throw std::logic_error("no plan");
@@ -186,8 +186,8 @@ TEST(LossesTest, PlannedGradientsAgreeWithCentralDifferences) {
   }
 }
 
-// Value and derivative by the predictions, of the loss's plan alone, on a device or in a dtype for
-// which there are no loops of our own.
+// Gives value and derivative by the predictions, of the loss's plan alone, on a device or in a
+// dtype for which there are no loops of our own.
 std::pair<double, at::Tensor> ByOperators(const Loss& loss, const at::Tensor& predictions,
                                           const at::Tensor& targets) {
   const ModelOf<Point> x = At(predictions);
@@ -311,7 +311,7 @@ TEST(LossesTest, KindsAreMadeByTheirFieldsNames) {
 TEST(LossesTest, NotANumberStaysNotANumber) {
   for (const auto& [name, c] : ReadReference()) {
     at::Tensor predictions = c.predictions.clone();
-    // At the target's own place, where a class loss looks.
+    // It is at the target's own place, where a class loss looks.
     const int64_t first = c.targets.scalar_type() == at::kLong && predictions.size(-1) > 1
                               ? c.targets.flatten()[0].item<int64_t>()
                               : 0;
@@ -348,7 +348,7 @@ TEST(LossesTest, ABatchInWhichNothingCountsIsZeroAndMovesNothing) {
     const auto [value, g] = ByOperators(loss, predictions.to(at::kBFloat16), targets);
     EXPECT_EQ(value, 0) << i;
     EXPECT_EQ(g.norm().item<double>(), 0) << i;
-    // One that counts is the mean by itself.
+    // If one alone counts, it is the mean.
     at::Tensor one = targets.clone();
     one[3] = 2;
     SupervisedObjective last = Of(Planned(loss), one), recorded = Of(Recorded(loss), one);

@@ -42,7 +42,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// The metric of the whole; batches of 7 must give the same.
+// Gives the metric of the whole; batches of 7 must give the same.
 MetricValue Of(const Metric& metric, const Loss& loss, const at::Tensor& predictions,
                const at::Tensor& targets) {
   const double value = loss(predictions, targets).item<double>();
@@ -100,7 +100,7 @@ TEST(MetricsTest, TopKCountsEqualScoresInTheirOrder) {
 }
 
 TEST(MetricsTest, AucIsHowOftenAYesIsAboveANo) {
-  // Few different scores: many are equal.
+  // There are few different scores, so that many are equal.
   const at::Tensor scores = at::randint(6, {80, 2}).to(at::kDouble);
   const at::Tensor classes = at::randint(2, {80}, at::kLong);
   double pairs = 0, right = 0;
@@ -153,7 +153,7 @@ TEST(MetricsTest, F1IsScikitLearns) {
   const at::Tensor t = at::tensor({0, 0, 0, 1, 1, 2, 2, 2, -100}, at::kLong);
   const at::Tensor p = at::tensor({0, 1, 0, 1, 1, 2, 0, 1, 3}, at::kLong);
   const at::Tensor scores = p.unsqueeze(1).eq(at::tensor({0, 1, 2, 3}, at::kLong)).to(at::kDouble);
-  // Of class 0: 2·2/(3 + 3), of 1: 2·2/(2 + 4), of 2: 2·1/(3 + 1).
+  // It is 2·2/(3 + 3) for class 0, 2·2/(2 + 4) for 1, and 2·1/(3 + 1) for 2.
   const double zero = 4.0 / 6, one = 4.0 / 6, two = 2.0 / 4;
   const MetricValue macro = Of(F1Macro{}.Make(), CrossEntropy{}, scores, t);
   EXPECT_EQ(macro.name, "f1_macro");
@@ -162,7 +162,7 @@ TEST(MetricsTest, F1IsScikitLearns) {
               (3 * zero + 2 * one + 3 * two) / 8, 1e-15);
   EXPECT_NEAR(Of(F1Micro{}.Make(), CrossEntropy{}, scores, t).value, 5.0 / 8, 1e-15);
   EXPECT_THAT(F1{}.Make().check(CrossEntropy{}, {4}).ToString(), HasSubstr("give f1_macro"));
-  // Two classes: of the second one.
+  // With two classes it is that of the second one.
   const at::Tensor yes = at::tensor({1.0, -1.0, 2.0, -3.0}).view({4, 1});
   const at::Tensor truth = at::tensor({1.0, 1.0, 0.0, 0.0}).view({4, 1});
   const MetricValue binary = Of(F1{}.Make(), BinaryCrossEntropyWithLogits{}, yes, truth);
@@ -173,7 +173,7 @@ TEST(MetricsTest, F1IsScikitLearns) {
 }
 
 TEST(MetricsTest, RSquaredAndAbsoluteErrorAreTheirFormulas) {
-  // A mean far from zero: a difference of sums of squares would lose all digits.
+  // The mean is far from zero: a difference of sums of squares would lose all digits.
   const at::Tensor t = at::randn({50, 3}, at::kDouble) + 1e6;
   const at::Tensor p = t + 0.3 * at::randn({50, 3}, at::kDouble);
   const double expected =

@@ -105,13 +105,13 @@ TEST(PredictTest, ClassesAreTheFirstOfTheGreatestScores) {
       at::tensor({1.0, 3.0, 3.0, -1.0, -2.0, -3.0, 0.0, nan, 1.0}).view({3, 3});
   EXPECT_THAT(Numbers(PredictedClasses(Predicts::kClass, scores)), ElementsAre(1, 0, 2));
   EXPECT_THAT(Numbers(PredictedClasses(Predicts::kProbabilities, scores)), ElementsAre(1, 0, 2));
-  // One score alone, and questions.
+  // There is one score alone, and there are questions.
   const at::Tensor one = at::tensor({0.5, 0.0, -1.0}).view({3, 1});
   EXPECT_THAT(Numbers(PredictedClasses(Predicts::kClass, one)), ElementsAre(1, 0, 0));
   const at::Tensor answers = PredictedClasses(Predicts::kYesOrNo, scores);
   EXPECT_EQ(answers.sizes(), scores.sizes());
   EXPECT_THAT(Numbers(answers), ElementsAre(1, 1, 1, 0, 0, 0, 0, 0, 1));
-  // Of sequences, a class for each place.
+  // Sequences have a class for each place.
   EXPECT_EQ(PredictedShape(Predicts::kClass, {7, 20}), (Shape{7}));
   const at::Tensor sequences = at::randn({4, 7, 20});
   EXPECT_TRUE(at::equal(PredictedClasses(Predicts::kClass, sequences), sequences.argmax(2)));

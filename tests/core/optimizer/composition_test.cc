@@ -30,7 +30,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Numbers by the parameter's name.
+// These are numbers by the parameter's name.
 using Numbers = std::map<std::string, std::vector<double>>;
 
 Numbers NumbersOf(const Model& x) {
@@ -46,7 +46,7 @@ bool IsWeight(const std::string& name) { return name.ends_with(".weight"); }
 // The tests freeze these parameters.
 bool IsFrozen(const std::string& name) { return name.starts_with("2."); }
 
-// f(x) = Σ h/2·(x − t)² + (Σ w·x)²/2 with fixed h, t, w for each number of each parameter.
+// This is f(x) = Σ h/2·(x − t)² + (Σ w·x)²/2 with fixed h, t, w for each number of each parameter.
 class Bowl {
  public:
   // `constants` are parameters that stay where they are, and of which the objective is no function.
@@ -90,7 +90,8 @@ class Bowl {
   Numbers constants_;
 };
 
-// The starting point of `0.weight`, `0.bias`, `2.weight`, `2.bias`, or of the first two alone.
+// Makes the starting point of `0.weight`, `0.bias`, `2.weight`, `2.bias`, or of the first two
+// alone.
 Model Start(bool whole) {
   Sequential layers{{Linear{.out_features = 4}, Tanh{}}};
   if (whole) layers.layers.push_back(Linear{.out_features = 2});
@@ -138,12 +139,12 @@ TEST(CompositionTest, ListsEveryWrapper) {
   EXPECT_EQ(Wrappers().size() + 2, WrapperKinds().size());  // and freeze and mask
 }
 
-// How the parameters `2.*` are frozen.
+// This says how the parameters `2.*` are frozen.
 enum class Way { kNot, kGroup, kFreezeOutside, kFreezeBetween, kFreezeInside, kMask };
 constexpr Way kWays[] = {Way::kNot,           Way::kGroup,        Way::kFreezeOutside,
                          Way::kFreezeBetween, Way::kFreezeInside, Way::kMask};
 
-// The groups, in which the weights have a step size of their own if one is given.
+// Makes the groups, in which the weights have a step size of their own if one is given.
 std::vector<ParameterGroup> GroupsOf(Way way, std::optional<double> step_size) {
   std::vector<ParameterGroup> groups;
   if (way == Way::kGroup) groups.push_back({.name = "still", .pattern = "2.*", .frozen = true});
@@ -191,7 +192,7 @@ class Reference {
   const Numbers& x() const { return x_; }
   const Numbers& gradient() const { return gradient_; }
   double gradient_norm() const { return Norm(gradient_); }
-  // What the outermost average holds.
+  // Gives what the outermost average holds.
   const Numbers& average() const {
     for (size_t i = 0; i < wrappers_.size(); ++i) {
       if (wrappers_[i] == "ema") return memories_[i].average;
@@ -281,7 +282,7 @@ class Reference {
       const double norm = Norm(g);
       Each(up, g, [&](const std::string&, double& x, double& d) { x += 0.05 * d / norm; });
       g = GradientAt(up);
-      // Of the function that a decay outside makes of it.
+      // The gradient is that of the function that a decay outside makes of it.
       for (size_t outer = 0; outer < w; ++outer) {
         if (wrappers_[outer] == "coupled_weight_decay") AddDecay(up, g);
       }
@@ -330,7 +331,7 @@ class Reference {
           x -= step_size * m;
           continue;
         }
-        // RAdam, as the paper has it.
+        // This is RAdam as the paper has it.
         const double b1 = 0.9, b2 = 0.999, t = static_cast<double>(t_);
         m = b1 * m + (1 - b1) * d;
         v = b2 * v + (1 - b2) * d * d;
@@ -375,7 +376,8 @@ void ExpectStill(const Numbers& start, const Numbers& now, const std::string& wh
   }
 }
 
-// Of the wrappers inside, sam evaluates by itself, and lookahead and decoupled decay only move.
+// True where the wrappers don't go together: of those inside, sam evaluates by itself, and
+// lookahead and decoupled decay only move.
 bool Refused(const std::vector<std::string>& wrappers) {
   bool evaluates = false, refused = false;
   for (auto kind = wrappers.rbegin(); kind != wrappers.rend(); ++kind) {

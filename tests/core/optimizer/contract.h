@@ -33,7 +33,8 @@ double Distance(const X& a, const X& b) {
   return norm(difference);
 }
 
-// `objective` has the value and the gradient norm at x0 that are given.
+// Fails unless the optimizer keeps the contract; `objective` has the value and the gradient norm at
+// x0 that are given.
 template <class X, class F>
 void ExpectContract(const AnyOptimizer<X>& optimizer, const X& x0, F objective, double value,
                     double gradient_norm) {

@@ -1,4 +1,4 @@
-// Every optimizer and wrapper by its type, for spaces other than a model of layers.
+// Lists every optimizer and wrapper by its type, for spaces other than a model of layers.
 #ifndef DESCENT_TESTS_CORE_OPTIMIZER_CONTRACT_LIST_H_
 #define DESCENT_TESTS_CORE_OPTIMIZER_CONTRACT_LIST_H_
 
@@ -43,7 +43,7 @@ void AddOptimizers(std::vector<Named<X>>& all) {
   (all.push_back({std::string(O::kind), Defaults<O>()}), ...);
 }
 
-// All but freeze and mask, which need parameters with names.
+// These are all but freeze and mask, which need parameters with names.
 template <class X>
 std::vector<Named<X>> All() {
   std::vector<Named<X>> all = {{"gradient_descent", GradientDescent{.step_size = 0.1}},

@@ -97,7 +97,7 @@ TEST(ElementwiseTest, FusedKernelsAreTheFormulas) {
               zero, zero);
   expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0.9, .fresh = 0.4, .nesterov = false}, zero);
   expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0.9, .fresh = 1, .nesterov = true}, zero);
-  // Which the kernel refuses.
+  // Without momentum LibTorch's kernel keeps no velocity, so these steps are made without it.
   expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0, .fresh = 0.4, .nesterov = false}, zero);
   expect_same(Sgd::Rule{.step_size = 0.1, .momentum = 0, .fresh = 1, .nesterov = true}, zero);
 }

@@ -40,7 +40,7 @@ struct Space<std::vector<double>> {
 
 namespace {
 
-// A sum of squares, to which a problem adds one residual after the other.
+// This is a sum of squares, to which a problem adds one residual after the other.
 class Squares {
  public:
   explicit Squares(std::span<double> gradient) : gradient_(gradient) {
@@ -195,7 +195,7 @@ std::vector<double> Repeated(std::initializer_list<double> numbers, size_t count
   return start;
 }
 
-// The problems with their numbers, from the starting points of Moré, Garbow & Hillstrom 1981.
+// Makes the problems with their numbers, from the starting points of Moré, Garbow & Hillstrom 1981.
 std::vector<Function> Others() {
   std::vector<double> rising(10), falling(10), boundary(10);
   for (size_t i = 0; i < 10; ++i) {
@@ -273,7 +273,7 @@ double problem_value(int64_t problem, const double* x, double* gradient) {
   return function.evaluate({x, size}, {gradient, size});
 }
 
-// The evaluations of the method "CG" or "L-BFGS-B", as SciPy calls them.
+// Gives the evaluations of the method "CG" or "L-BFGS-B", as SciPy calls them.
 int64_t problem_evaluations(int64_t problem, const char* method, const double* start) {
   const descent::Function& function = descent::Problems()[problem];
   const std::span<const double> from(start, function.start.size());

@@ -18,8 +18,8 @@ struct NamedOptimizer {
 
 inline void PrintTo(const NamedOptimizer& optimizer, std::ostream* out) { *out << optimizer.name; }
 
-// For models with parameters called `0.weight`, `0.bias`, `2.weight`, `2.bias`. Schedules are made
-// for 50 iterations.
+// Makes them for models with parameters called `0.weight`, `0.bias`, `2.weight`, `2.bias`.
+// Schedules are made for 50 iterations.
 std::vector<NamedOptimizer> EveryOptimizer();
 
 }  // namespace descent

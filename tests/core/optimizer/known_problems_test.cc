@@ -31,7 +31,7 @@
 namespace descent {
 namespace {
 
-// f(x) = ½x'Qx + q'x. `Excess` is f(x) − f*, without cancellation.
+// This is f(x) = ½x'Qx + q'x. `Excess` is f(x) − f*, without cancellation.
 struct Quadratic {
   at::Tensor q_matrix, q_vector, minimizer;
   double lipschitz;
@@ -66,7 +66,7 @@ Quadratic IllConditioned(double condition) {
   return {(matrix + matrix.t()) / 2, -matrix.mv(minimizer), minimizer, 1};
 }
 
-// From 0 on, f(x_k) − f* must keep to the bound at every k ≤ last.
+// Begins at 0, and fails unless f(x_k) − f* keeps to the bound at every k ≤ last.
 template <class Optimizer>
 void ExpectBound(const Quadratic& problem, const Optimizer& optimizer, int64_t last,
                  const std::function<double(double)>& bound) {

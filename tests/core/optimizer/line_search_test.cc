@@ -18,14 +18,14 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-// A function φ of one number, and its derivative φ'.
+// This is a function φ of one number, and its derivative φ'.
 struct Line {
   std::string name;
   std::function<double(double)> value, slope;
   Sample At(double a) const { return {a, value(a), slope(a)}; }
 };
 
-// The functions of Moré & Thuente 1994 ("Line search algorithms with guaranteed sufficient
+// Makes the functions of Moré & Thuente 1994 ("Line search algorithms with guaranteed sufficient
 // decrease"), section 5, equations 5.1 to 5.3, and simpler ones.
 std::vector<Line> Lines() {
   const double beta = 0.004, beta2 = 0.01, l = 39;

@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
   const auto x = torch::randn({kBatch, kIn}), y = torch::randint(0, kClasses, {kBatch});
   double sink = 0;
 
-  // By hand: parameters and gradients as views of one flat buffer each, the fused kernel.
+  // This loop is written by hand: parameters and gradients are views of one flat buffer each, and
+  // the step is the fused kernel.
   using torch::nn::Linear, torch::nn::ReLU;
   torch::nn::Sequential net(Linear(kIn, kHidden), ReLU(), Linear(kHidden, kHidden), ReLU(),
                             Linear(kHidden, kClasses));

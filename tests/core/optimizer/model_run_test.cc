@@ -63,7 +63,7 @@ std::unique_ptr<ModelRun> MakeRun(const OptimizerOptions& options) {
   return *std::move(run);
 }
 
-// A copy that owns its memory, as a checkpoint would.
+// Makes a copy that owns its memory, as a checkpoint would.
 RunState Detached(RunState state) {
   for (auto& [name, tensor] : state.tensors) tensor = tensor.clone();
   return state;

@@ -28,7 +28,7 @@
 namespace descent {
 namespace {
 
-// Where NLopt's L-BFGS ends that begins at x0.
+// Gives where NLopt's L-BFGS ends that begins at x0.
 template <class X, class F>
 X Minimize(const F& objective, const X& x0) {
   struct Problem {
@@ -52,7 +52,7 @@ X Minimize(const F& objective, const X& x0) {
   try {
     optimizer.optimize(numbers, least);
   } catch (const nlopt::roundoff_limited&) {
-    // As near as numbers get.
+    // It is as near as numbers get.
   }
   FromVector(numbers, problem.x);
   return std::move(problem.x);
@@ -72,7 +72,7 @@ TEST(NloptTest, MinimizesAnObjectiveOverAModel) {
   const ModelOf<Line> found =
       Minimize([&](const ModelOf<Line>& model) { return at::mse_loss(model(x), y); }, x0);
 
-  // Least squares with a column of ones.
+  // The solution is that of least squares with a column of ones.
   const at::Tensor solution =
       std::get<0>(at::linalg_lstsq(at::cat({x, at::ones({40, 1}, at::kDouble)}, 1), y));
   const at::Tensor weight = solution.narrow(0, 0, 3).t(), bias = solution[3];

@@ -1,4 +1,4 @@
-// For methods whose steps need no evaluation but the gradient that they are given.
+// Stands in where steps need no evaluation but the gradient that they are given.
 #ifndef DESCENT_TESTS_CORE_OPTIMIZER_NO_EVALUATIONS_H_
 #define DESCENT_TESTS_CORE_OPTIMIZER_NO_EVALUATIONS_H_
 

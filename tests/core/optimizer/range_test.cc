@@ -80,10 +80,10 @@ Nesterov Make(Sequence step_size) {
   return {.step_size = step_size, .restart = Restart::kGradient};
 }
 
-// Whether each step is as long as the dial says.
+// This says whether each step is as long as the dial says.
 template <class O>
 constexpr bool kUsesItsStepSize = !std::same_as<O, BarzilaiBorwein>;
-// Whether its steps evaluate the objective, too.
+// This says whether its steps evaluate the objective, too.
 template <class O>
 constexpr bool kSearches = std::same_as<O, Lbfgs> || std::same_as<O, NonlinearCg>;
 

@@ -55,7 +55,7 @@ struct Point {
   void fields(Fields& list) { list("x", x); }
 };
 
-// A function of two numbers on the toy space; otherwise it is what FunctionObjective is.
+// This is a function of two numbers on the toy space; otherwise it is what FunctionObjective is.
 struct OnAnySpace {
   FunctionObjective objective;
   double gradient_into(const at::Tensor& x, at::Tensor& g) { return objective.gradient_into(x, g); }
@@ -93,7 +93,7 @@ std::vector<Function> Classics() {
           PowellSingular(), Wood(),           HelicalValley()};
 }
 
-// The reference's evaluations by problem and method: `beale 2 CG`.
+// Gives the reference's evaluations by problem and method: `beale 2 CG`.
 std::map<std::string, int64_t> Reference() {
   std::ifstream file("tests/data/evaluations_scipy.txt");
   std::map<std::string, int64_t> reference;
@@ -322,7 +322,7 @@ TEST(EvaluationsTest, WrappersThatChangeTheObjectiveHaveItEvaluatedAnew) {
     EXPECT_EQ(it.value, (Bowl{&ignored}.gradient_into(it.solution, gradient)));
     EXPECT_EQ(it.gradient, gradient);
     if (it.index < 9) continue;
-    // The minimum of the bowl and |x|²/2.
+    // That is the minimum of the bowl and |x|²/2.
     EXPECT_NEAR(it.solution.v[0], 0.5, 1e-8);
     EXPECT_NEAR(it.solution.v[1], 20.0 / 11, 1e-8);
   }
@@ -361,7 +361,7 @@ TEST(SmoothMethodsTest, StayWhereTheGradientIsZeroOrNotFinite) {
   }
 }
 
-// The iteration at which the run says that it is stuck, and why.
+// Gives the iteration at which the run says that it is stuck, and why.
 std::pair<int64_t, std::string> StuckAt(const AnyOptimizer<toy::Pair>& optimizer, toy::Pair x0) {
   int evaluations = 0;
   auto run = optimizer(x0, Bowl{&evaluations});
@@ -384,7 +384,7 @@ TEST(SmoothMethodsTest, SayWhyTheyDoNotMoveAnyMore) {
   const AnyOptimizer<toy::Pair> optimizers[] = {
       Lbfgs{}, Lbfgs{.line_search = StrongWolfe{}}, Lbfgs{.line_search = Backtracking{}},
       NonlinearCg{}, BarzilaiBorwein{},
-      // Through what goes around it.
+      // It is told through what goes around it.
       Ema{.optimizer = SkipNonFinite{.optimizer = Lbfgs{}}}};
   for (const auto& optimizer : optimizers) {
     const auto [k, why] = StuckAt(optimizer, minimum);
@@ -393,7 +393,7 @@ TEST(SmoothMethodsTest, SayWhyTheyDoNotMoveAnyMore) {
     EXPECT_EQ(why, "the gradient is zero");
     EXPECT_GT(StuckAt(optimizer, elsewhere).first, 1);
   }
-  // A step that rounding swallows.
+  // Rounding swallows this step.
   const toy::Pair far{{1e17, 2}};
   EXPECT_EQ(StuckAt(BarzilaiBorwein{.step_size = 1e-20}, far).second,
             "a step of this size is lost in rounding");
@@ -404,7 +404,7 @@ TEST(SmoothMethodsTest, SayWhyTheyDoNotMoveAnyMore) {
   EXPECT_EQ(StuckAt(BarzilaiBorwein{.step_size = 0}, elsewhere).first, -1);
   const Sequence warmup = Warmup{.initial = 1e-40, .iterations = 1000, .then = 1e-30};
   EXPECT_EQ(StuckAt(Lbfgs{.step_size = warmup, .line_search = FixedStep{}}, elsewhere).first, -1);
-  // Others keep moving, or don't know.
+  // Other optimizers keep moving, or don't know.
   EXPECT_EQ(StuckAt(GradientDescent{.step_size = 0.1}, elsewhere).first, -1);
 }
 

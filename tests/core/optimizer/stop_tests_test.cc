@@ -36,7 +36,7 @@ struct Halving {
   }
 };
 
-// The iteration where it stops, and the names of the tests that held there.
+// A run ends at the iteration where it stops, and the tests of these names held there.
 struct End {
   int64_t index = -1;
   std::vector<std::string> tests;

@@ -1,4 +1,5 @@
-// Step by step what torch.optim and optax do (tests/data/optimizer_trajectories*.py), float64.
+// Compares optimizers step by step with what torch.optim and optax do in float64
+// (tests/data/optimizer_trajectories*.py).
 //
 // The optimizers' types are erased, so that a test costs the compiler a method a space and no more.
 #ifndef DESCENT_TESTS_CORE_OPTIMIZER_TRAJECTORIES_H_
@@ -30,7 +31,7 @@ class TrajectoriesTest : public testing::Test {
  protected:
   TrajectoriesTest();
 
-  // On both problems, the second in two spaces.
+  // Compares on both problems, on the second in two spaces.
   template <class Optimizer>
   void ExpectTrajectory(const std::string& name, const Optimizer& mlp,
                         const Optimizer& rosenbrock) {
@@ -43,14 +44,14 @@ class TrajectoriesTest : public testing::Test {
     ExpectTrajectory(name, optimizer, optimizer);
   }
 
-  // For optimizers that go by signs: to 1e-6 over 50 steps. Later, roundings decide.
+  // Compares optimizers that go by signs, to 1e-6 over 50 steps. Later, roundings decide.
   void CompareSigns();
 
   void ExpectMlp(const std::string& name, const AnyOptimizer<ModelOf<Mlp>>& optimizer);
-  // Those parameters of the MLP that are matrices; the others stay.
+  // Compares those parameters of the MLP that are matrices; the others stay.
   void ExpectMatrices(const std::string& name, const AnyOptimizer<ModelOf<Mlp>>& optimizer);
   void ExpectRosenbrock(const std::string& name, const AnyOptimizer<at::Tensor>& optimizer);
-  // The same without LibTorch: the optimizer's generic form.
+  // Compares the same without LibTorch, which is the optimizer's generic form.
   void ExpectRosenbrockInToySpace(const std::string& name,
                                   const AnyOptimizer<toy::Pair>& optimizer);
 
@@ -59,7 +60,7 @@ class TrajectoriesTest : public testing::Test {
   // Compares where the reference has the step; returns how many tensors that were.
   int Compare(const std::string& prefix, int64_t step, const std::string& name,
               const at::Tensor& tensor) const;
-  // How many of them the reference has.
+  // Gives how many of them the reference has.
   int Steps() const;
   ModelOf<Mlp> MlpStart() const;
   at::Tensor MlpValue(const ModelOf<Mlp>& model) const;

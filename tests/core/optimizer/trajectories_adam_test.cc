@@ -55,7 +55,7 @@ TEST_F(TrajectoriesTest, DecoupledDecayInGroupsIsTorchs) {
   expect("radam_groups", RAdam{.step_size = 0.01});
   expect("nadam_groups", NAdam{.step_size = 0.01});
   expect("adamw_groups", AdamW{.step_size = 0.01, .weight_decay = 0});
-  // By the decay of AdamW itself as well.
+  // The decay of AdamW itself does so as well.
   ExpectMlp("adamw_groups",
             Grouped{.optimizer = AdamW{.step_size = 0.01, .weight_decay = 0.3}, .groups = groups});
 }

@@ -182,7 +182,7 @@ int main(int argc, char** argv) {
   sides.push_back(Torchs<to::RMSprop>("rmsprop", to::RMSpropOptions(kStepSize)));
   sides.push_back(Torchs<to::Adam>("adam", to::AdamOptions(kStepSize)));
   sides.push_back(Torchs<to::AdamW>("adamw", to::AdamWOptions(kStepSize)));
-  // What its bytes would take from where they are, at the best: the same data in one pass.
+  // This is what its bytes would take from where they are, at the best: the same data in one pass.
   const auto near_a = torch::randn({100'000}), near_b = torch::randn({100'000});
   sides.push_back({"y <- y + a x", [=] { near_b.add_(near_a, kStepSize); }, 12.0 * 100'000});
   Measure(sides, rounds, 50);
@@ -203,7 +203,7 @@ int main(int argc, char** argv) {
 
   constexpr int64_t kLarge = 10'000'000;
   std::printf("10 million numbers\n");
-  // One after the other: all of them together would be gigabytes.
+  // They are made one after the other: all of them together would be gigabytes.
   for (const Maker& make : Makers()) {
     const auto a = torch::randn({kLarge}), b = torch::randn({kLarge});
     std::vector<Side> pair = {{"y <- y + a x", [=] { b.add_(a, kStepSize); }, 12.0 * kLarge},

@@ -108,7 +108,7 @@ TEST(ClipTest, ByValueReportsTheFractionOfClippedNumbers) {
 
 TEST(WrapperOrderTest, TheOutermostSeesTheGradientFirst) {
   const Pair x0{{10, 0}};
-  // First x decays into the gradient, then the sum is clipped; or the other way round.
+  // First x decays into the gradient, then the sum is clipped; or it goes the other way round.
   ExpectNear(After(1,
                    CoupledWeightDecay{.weight_decay = 1,
                                       .optimizer = ClipByNorm{.max_norm = 1, .optimizer = kUnit}},
@@ -195,7 +195,7 @@ TEST(SamTest, StepsByTheGradientUphillOnTheSameBatch) {
   ExpectNear(run.Current().solution, 4 - 0.33, 6 - 0.44);
   EXPECT_EQ(evaluations, 3);
   EXPECT_EQ(run.evaluations(), 3);
-  // From |(3, 4)|²/2 to |(3.3, 4.4)|²/2.
+  // The value goes from |(3, 4)|²/2 to |(3.3, 4.4)|²/2.
   double sharpness = 0;
   run.Report([&](std::string_view name, double value) {
     if (name == "sam.sharpness") sharpness = value;
@@ -269,7 +269,7 @@ TEST(AnyOptimizerTest, WrappersComposeAtRunTime) {
   ExpectNear(After(1, optimizer, Slope{{Pair{}}}, Pair{{10, 0}}), 9, 0);
 }
 
-// A rule of one's own: the sign of an average of the gradients.
+// This rule of one's own goes by the sign of an average of the gradients.
 struct SignDescent {
   static constexpr std::string_view kind = "sign_descent";
   Sequence step_size = 0.1, beta = 0.5;

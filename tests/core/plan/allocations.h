@@ -7,7 +7,7 @@
 
 namespace descent {
 
-// False under a sanitizer, whose malloc must stay the program's.
+// Is false under a sanitizer, whose malloc must stay the program's.
 bool CountsAllocations();
 
 // Gives how many there were since the start; what counts is the difference of two.

@@ -43,7 +43,7 @@ PlanTensor Sum(PlanBuilder& plan, const PlanTensor& a, const PlanTensor& b) {
   return y;
 }
 
-// The sum of all elements.
+// Computes the sum of all elements.
 PlanTensor Total(PlanBuilder& plan, const PlanTensor& x) {
   const PlanTensor value = plan.Scratch({});
   const PlanTensor dx = plan.Contribution(x);
@@ -109,7 +109,7 @@ TEST(PlanTest, AChainInPlaceTakesTheMemoryOfOneBuffer) {
   const Parameters g(0);
   EXPECT_EQ(made.Run(x.buffers, g.buffers, {}), 2 * kCount * 1024);
   EXPECT_EQ(g.views[0][0].item<double>(), 1024);
-  // Forward chain or backward chain, and the value.
+  // Memory holds the forward chain or the backward chain, and the value.
   EXPECT_LE(made.arena_bytes(), 3 * 64);
   EXPECT_GT(made.unshared_bytes(), 20 * kCount * 8);
 }

@@ -184,7 +184,7 @@ TEST(PlateauTest, WhatIsBetterIsMeasuredByTheSizeOfTheBest) {
     for (size_t k = 0; k < values.size(); ++k) sequence.Observe(static_cast<int64_t>(k), values[k]);
     return sequence.value() < 1;
   };
-  // Less is better: −10 by more than 1.
+  // Less is better, and −10 must be bettered by more than 1.
   EXPECT_TRUE(falls(false, {-10, -10.9}));
   EXPECT_FALSE(falls(false, {-10, -11.1}));
   EXPECT_TRUE(falls(false, {-10, -9.5}));
@@ -206,7 +206,7 @@ TEST(PlateauTest, WhatIsBetterIsMeasuredByTheSizeOfTheBest) {
 TEST(PlateauTest, TheMeanOfSoManyMeasurementsIsOne) {
   Sequence sequence = Plateau{.initial = 1, .factor = 0.5, .patience = 0, .average = 3};
   std::vector<double> numbers;
-  // Means 2, 1, 1: only the third is no better, whatever the noise.
+  // The means are 2, 1, 1: only the third is no better, whatever the noise.
   const double values[] = {0, 6, 0, 3, -3, 3, 9, -9, 3, 0, 0};
   for (int64_t k = 0; k < 11; ++k) {
     sequence.Observe(k, values[k]);
@@ -236,7 +236,7 @@ TEST(ScheduleTest, OneCycleStaysAtItsLastNumber) {
   EXPECT_NEAR(sequence.at(9), 1 / 25e4, 1e-18);
   EXPECT_EQ(sequence.at(10), 1 / 25e4);
   EXPECT_EQ(sequence.at(1'000'000), 1 / 25e4);
-  // The shortest: the rise has no room.
+  // This is the shortest one: the rise has no room.
   for (const int64_t k : {0, 1, 2}) {
     EXPECT_TRUE(std::isfinite(Sequence(OneCycle{.max = 1, .iterations = 1}).at(k)));
     EXPECT_TRUE(

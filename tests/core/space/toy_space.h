@@ -1,4 +1,5 @@
-// The smallest element-wise algebra that isn't LibTorch's: what generic code may rely on, no more.
+// This is the smallest element-wise algebra that isn't LibTorch's: what generic code may rely on,
+// no more.
 #ifndef DESCENT_TESTS_CORE_SPACE_TOY_SPACE_H_
 #define DESCENT_TESTS_CORE_SPACE_TOY_SPACE_H_
 

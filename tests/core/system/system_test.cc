@@ -63,7 +63,7 @@ Batch BatchOf(int64_t k) {
   return {x, x.sum(1, /*keepdim=*/true)};
 }
 
-// A GAN of two players.
+// This is a GAN of two players.
 struct Gan {
   Model discriminator = Net(2, 1, 1), generator = Net(3, 2, 2);
   OptimizerOptions first = GradientDescent{.step_size = 0.1};
@@ -106,7 +106,7 @@ struct Gan {
   }
 };
 
-// The same GAN, trained by a loop written by hand.
+// This is the same GAN, trained by a loop written by hand.
 struct ByHand {
   Model d, g;
   double fake_weight = 1;
@@ -248,7 +248,7 @@ TEST(System, APlayersRunningAveragesAreItsOwn) {
   gan.generator = Net(3, 2, 2, /*normalized=*/true);
   const auto system = gan.Make();
   const ByHand hand{gan.discriminator, gan.generator};
-  // Moved by one batch an iteration, whoever else has the generator compute.
+  // It is moved by one batch an iteration, whoever else has the generator compute.
   Model moved = gan.generator;
   for (int64_t k = 0; k < 4; ++k) {
     const auto it = system->current();
@@ -356,7 +356,7 @@ class SystemTrainerTest : public ::testing::Test {
       if (boundary->index == until) return all;
       EXPECT_TRUE(trainer->StopReasons(std::nullopt)->empty());
       if (boundary->index == 25) {
-        // One player's, of two that have such a dial.
+        // The dial is one player's, of two that have such a dial.
         const auto& paths = trainer->dials().paths();
         const auto dial = std::find(paths.begin(), paths.end(), "generator.step_size");
         EXPECT_TRUE(trainer->dials().Set(static_cast<size_t>(dial - paths.begin()), 0.02).ok());
@@ -404,7 +404,7 @@ TEST_F(SystemTrainerTest, DialsAndSeriesBearThePlayersName) {
   EXPECT_THAT(trainer->series(), Contains("generator.gradient_norm"));
   const auto start = trainer->Current();
   ASSERT_TRUE(start.ok());
-  // All but the dials, which no step has used yet.
+  // It has all but the dials, which no step has used yet.
   ASSERT_EQ(start->scalars.size(), trainer->series().size() - trainer->dials().paths().size());
   double value = 0;
   for (size_t i = 0; i < start->scalars.size(); ++i) {
@@ -465,7 +465,7 @@ TEST_F(SystemTrainerTest, EvaluatesTheTrainingDataBesides) {
   EXPECT_EQ(lacking.loss, lacking.metrics[0].value);
 }
 
-// As one model's run does; but only if none of the players moves.
+// It stops as one model's run does, but only if none of the players moves.
 TEST_F(SystemTrainerTest, StopsWhereNoPlayerMovesAnyMore) {
   Gan gan;
   for (const Parameter& parameter : gan.discriminator.parameters()) {
@@ -485,7 +485,7 @@ TEST_F(SystemTrainerTest, StopsWhereNoPlayerMovesAnyMore) {
     }
     return reasons;
   };
-  // The other one steps, wherever to.
+  // The other player steps, wherever to.
   auto one = MakeSystemTrainer({.system = gan.Options(), .agenda = {.iterations = 60}});
   ASSERT_TRUE(one.ok()) << one.status();
   EXPECT_TRUE(reasons_at(one->get(), 20).empty());

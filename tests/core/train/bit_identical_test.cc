@@ -1,4 +1,4 @@
-// For every optimizer, every wrapper and what composes them: 100 iterations give the same bits,
+// For every optimizer, every wrapper and what composes them, 100 iterations give the same bits,
 // whether nobody disturbs them, they are cut off and go on from a checkpoint file, or they are run
 // again with the commands that the first run was given.
 #include <cmath>
@@ -37,14 +37,14 @@ Dataset Examples(int64_t count, uint64_t seed) {
   return data;
 }
 
-// A command: at that iteration that dial is scaled by the factor; 0 releases it.
+// This is a command: at that iteration that dial is scaled by the factor; 0 releases it.
 struct Command {
   int64_t iteration;
   size_t dial;
   double factor;
 };
 
-// What there is to see of each iteration.
+// This is what there is to see of each iteration.
 using Trace = std::map<int64_t, std::vector<double>>;
 
 // Runs each optimizer on each device.
@@ -142,8 +142,8 @@ TEST_P(BitIdenticalTest, UndisturbedCutOffAndReplayed) {
   Go(*undisturbed, kLast, commands, whole);
   const std::string expected = Save(*undisturbed, 9);
 
-  // Cut off twice, the second time some iterations after its newest file; the commands at the
-  // file's own iteration are given again.
+  // The run is cut off twice, the second time some iterations after its newest file; the commands
+  // at the file's own iteration are given again.
   Trace parts;
   std::string sha256;
   {

@@ -36,7 +36,7 @@ class CheckpointTest : public ::testing::Test {
     return *std::move(trainer);
   }
 
-  // What a run says to its own checkpoint after a change; empty if it takes it.
+  // Gives what a run says to its own checkpoint after a change; empty if it takes it.
   std::string After(const std::function<void(Safetensors*)>& change) {
     auto trainer = Make();
     const std::string path = folder_.path() + "/run.safetensors";

@@ -96,7 +96,7 @@ TEST_F(LoadModelTest, EvaluatesAsInTheRun) {
     const auto here = Evaluate(loaded->model, Objective(), data.inputs, data.targets);
     ASSERT_TRUE(here.ok()) << here.status();
     EXPECT_EQ(here->loss, there.loss) << name;
-    // An average has running averages of its own: those of the epoch's one batch.
+    // An average of solutions has running averages of its own: those of the epoch's one batch.
     const auto named = [&](const std::string& end, std::span<const Parameter> list) {
       return std::ranges::find_if(list, [&](const auto& p) { return p.name == end; })->tensor;
     };

@@ -31,7 +31,7 @@ TEST(NonFiniteTest, TheFirstOnTheWayBackFromTheLossIsNamed) {
       NonFiniteText(-kInf, gradient),
       "the value is -inf, though every gradient is finite; the greatest is that of 2.bias, of "
       "norm 4.24264");
-  // Beyond what a float's squares hold.
+  // The number is beyond what a float's squares hold.
   gradient.parameters()[3].tensor.fill_(3e30);
   EXPECT_EQ(NonFiniteText(kInf, gradient),
             "the value is inf, though every gradient is finite; the greatest is that of 2.bias, of "

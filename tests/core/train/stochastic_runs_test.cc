@@ -136,7 +136,7 @@ TEST_P(StochasticRunsTest, GoOnBitForBit) {
   auto undisturbed = Make(0);
   Go(*undisturbed, kLast, whole);
   const std::string expected = Save(*undisturbed, 9);
-  // In the middle of an epoch, and the run gets further than its last file.
+  // It is cut off in the middle of an epoch, further on than its last file.
   auto first = Make(2);
   Go(*first, 17, parts);
   const std::string sha256 = Save(*first, 0);

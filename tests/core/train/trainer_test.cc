@@ -69,7 +69,7 @@ std::string Folder() {
   return mkdtemp(name.data());
 }
 
-// Value, gradient norm and step size of the iterations from `from` to 40.
+// These are value, gradient norm and step size of each iteration.
 using Trace = std::map<int64_t, std::vector<double>>;
 
 void Go(Trainer* trainer, int64_t until, Trace* trace) {
@@ -114,7 +114,7 @@ TEST(Trainer, GoesOnFromACheckpointBitForBit) {
       EXPECT_EQ(*loaded, at);
       Go(second.get(), 40, &parts);
       EXPECT_EQ(parts, whole) << name << " from " << at;
-      // Parameters, optimizer state, dials: the same bytes.
+      // Parameters, optimizer state and dials are the same bytes.
       EXPECT_EQ(second->Save(path, 1, second->Snapshot())->sha256, expected->sha256) << name;
     }
   }
@@ -220,7 +220,7 @@ TEST(Trainer, RefusesAPlateauThatLooksTheWrongWay) {
 }
 
 TEST(Trainer, APlateauOfAMetricGoesByTheEvaluationsThatAreDue) {
-  // The loss of the test data at the same point each time: the second evaluation is no better.
+  // The loss of the test data is that of one point each time: the second evaluation is no better.
   auto trainer = Make(
       Sgd{.step_size = Plateau{
               .initial = 1e-30, .factor = 0.5, .patience = 0, .epsilon = 0, .metric = "loss"}});
@@ -234,7 +234,8 @@ TEST(Trainer, APlateauOfAMetricGoesByTheEvaluationsThatAreDue) {
     }
     ASSERT_TRUE(trainer->Advance().ok());
   }
-  // An epoch has 7 iterations. At 7 it is the first, at 14 no better; in force for the next step.
+  // An epoch has 7 iterations. The evaluation at 7 is the first, that at 14 is no better, and the
+  // lower number is in force from the next step on.
   EXPECT_EQ(used[14], 1e-30);
   EXPECT_EQ(used[15], 0.5e-30);
   EXPECT_EQ(used[21], 0.5e-30);
@@ -285,7 +286,7 @@ TEST(Trainer, StopsWhereTheOptimizerIsStuckAndSaysWhy) {
         << ToSentence(reasons);
     EXPECT_LT(reasons[0].measured, 1e-6);  // the norm of the gradient
     EXPECT_GT(k, 10);
-    // Asked again, and after a checkpoint there, it is the same.
+    // If it is asked for again, and after a checkpoint there, it is the same.
     EXPECT_EQ(trainer->StopReasons(std::nullopt)->size(), 1u);
     const std::string path = Folder() + "/run.safetensors";
     ASSERT_TRUE(trainer->Save(path, 0, trainer->Snapshot()).ok());
@@ -296,7 +297,7 @@ TEST(Trainer, StopsWhereTheOptimizerIsStuckAndSaysWhy) {
   }
 }
 
-// Where a stop test holds; the trainer goes on from there.
+// Goes on until a stop test holds, and gives the iteration; −1 if none does.
 int64_t Stops(Trainer* trainer) {
   while (true) {
     auto boundary = trainer->Current();

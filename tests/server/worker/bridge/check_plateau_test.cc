@@ -88,10 +88,10 @@ TEST_F(PrepareTest, APlateauGoesByEvaluationsOrByTheMeansOfEpochs) {
   // Evaluations at the end alone come too late.
   resolved = plateau(0.25, 20, 0);
   EXPECT_EQ(resolved, absl::StrCat("value ", per_epoch_));
-  // However short: by single batches, patience would be used up within an epoch.
+  // However short the run is, single batches would use up the patience within an epoch.
   resolved = plateau(0, 2, 1);
   EXPECT_EQ(resolved, absl::StrCat("value ", per_epoch_));
-  // One epoch: a hundredth of it, or ten batches.
+  // In a run of one epoch it is a hundredth of that, or ten batches.
   EXPECT_EQ(plateau(0, 1, 1), "value 10");
 
   api::Spec spec;

@@ -18,7 +18,7 @@
 namespace descent::worker {
 namespace {
 
-// What a model begins with is an input as the data are.
+// What a model begins with is an input, as the data are.
 TEST_F(PrepareTest, AModelsFilesAreInTheDigestsAndInTheRoots) {
   const std::string path = folder_ + "/start.safetensors";
   const absl::StatusOr<SavedFile> saved =

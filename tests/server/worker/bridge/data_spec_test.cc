@@ -30,7 +30,7 @@ class DataSpecTest : public ::testing::Test {
     return "csv { path: '" + folder_.Write(name, text) + "' " + more + "}";
   }
 
-  // Resolves and loads; the first violation's field and reason, empty if there is none.
+  // Resolves and loads; gives the first violation's field and reason, empty if there is none.
   std::string Load(api::Spec spec) {
     Violations violations;
     ResolveData(&spec, &violations);
@@ -183,7 +183,7 @@ TEST_F(DataSpecTest, TheEncodingIsResolvedAndAppliedToTheTestData) {
   EXPECT_EQ(Load(again), "");
   EXPECT_EQ(data_.train.inputs.const_data_ptr(), first);
   EXPECT_EQ(load("train " + source(shorts) + "test " + source(bytes)), 51);
-  // What tells whether numbers of another type are on the same scale.
+  // This tells whether numbers of another type are on the same scale.
   EXPECT_EQ(resolved_.encoding().least(), 51);
   EXPECT_EQ(resolved_.encoding().greatest(), 255);
   EXPECT_TRUE(resolved_.encoding().whole());

@@ -16,7 +16,7 @@
 
 namespace descent::worker {
 
-// `step_size message`, `boundaries int64 list`.
+// Gives a text such as `step_size message` or `boundaries int64 list`.
 inline std::set<std::string> FieldsOfMessage(const google::protobuf::Descriptor& message) {
   std::set<std::string> fields;
   for (int i = 0; i < message.field_count(); ++i) {

@@ -46,7 +46,7 @@ TEST(ModelSpecTest, EachKindOfInitializerDeclaresTheFieldsOfItsMessage) {
 
 class ModelTest : public ::testing::Test {
  protected:
-  // `field reason` of the first violation for inputs of that shape; empty: none.
+  // Gives `field reason` of the first violation for inputs of that shape; empty if there is none.
   std::string Violation(const std::string& text, const Shape& input = {3, 4}) {
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &model_)) << text;
     Violations violations;

@@ -1,4 +1,4 @@
-// What people are told of a run that can be made and that nobody can have meant.
+// Tests what people are told of a run that can be made and that nobody can have meant.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -51,7 +51,7 @@ TEST(Notes, ARunOfFrozenParametersAlone) {
   EXPECT_THAT(NotesOn(Regression("adam {}")), IsEmpty());
   EXPECT_THAT(NotesOn(Regression("adam {} groups { pattern: '*' frozen: true }")), frozen);
   EXPECT_THAT(NotesOn(Regression("sgd {} wrappers { freeze {} }")), frozen);
-  // By a group and a wrapper together.
+  // A group and a wrapper freeze them together.
   const std::string bias = "adam {} groups { pattern: '*bias' frozen: true } ";
   EXPECT_THAT(NotesOn(Regression(bias)), IsEmpty());
   EXPECT_THAT(NotesOn(Regression(bias + "wrappers { freeze { pattern: '*weight' } }")), frozen);

@@ -58,7 +58,7 @@ std::vector<std::string> Problems(const std::string& text) {
   return List(violations);
 }
 
-// The comment behind each field of each message: `Huber.delta` → "default 1, > 0".
+// Gives the comment behind each field of each message: `Huber.delta` → "default 1, > 0".
 std::map<std::string, std::string> Comments(const std::string& path) {
   std::ifstream file(path);
   const std::regex message(R"(^message (\w+) \{)"),

@@ -68,7 +68,8 @@ absl::StatusOr<std::unique_ptr<ModelRun>> Start(api::Optimizer optimizer) {
                           SupervisedObjective(cross_entropy(), [](int64_t) { return Batch(); }));
 }
 
-// The comment behind each field of each message: `Sgd.momentum` → "default 0, each in [0, 1)".
+// Gives the comment behind each field of each message:
+// `Sgd.momentum` → "default 0, each in [0, 1)".
 std::map<std::string, std::string> Comments() {
   std::ifstream file("proto/descent/v1/optimizer.proto");
   const std::regex message(R"(^message (\w+) \{)"),

@@ -1,4 +1,4 @@
-// A table in a folder of its own, a spec that trains on it, and what is wrong with specs like it.
+// Writes a table and a spec that trains on it, and says what is wrong with specs like it.
 #ifndef DESCENT_TESTS_SERVER_WORKER_BRIDGE_PREPARE_FIXTURE_H_
 #define DESCENT_TESTS_SERVER_WORKER_BRIDGE_PREPARE_FIXTURE_H_
 

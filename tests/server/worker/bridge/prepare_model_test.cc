@@ -109,7 +109,7 @@ TEST_F(PrepareTest, ABatchNormRefusesBatchesOfOne) {
   EXPECT_NE(description_.find("layer `0` (batch_norm)"), std::string::npos) << description_;
   EXPECT_EQ(violation(1, "layer_norm {}"), "");
   EXPECT_EQ(violation(2), "");
-  // 100 examples: the last batch has one.
+  // Of 100 examples the last batch has one.
   EXPECT_EQ(violation(9), "data.batch_size BATCH_OF_ONE");
   EXPECT_NE(description_.find("An epoch's last batch has one example (100 in batches of 9)"),
             std::string::npos)

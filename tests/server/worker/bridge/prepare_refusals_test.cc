@@ -27,7 +27,8 @@ TEST_F(PrepareTest, BFloat16IsForOneModelOnData) {
   const std::variant<Prepared, Violations> result = Prepare(spec, &cache_);
   ASSERT_TRUE(std::holds_alternative<Prepared>(result));
   const api::SpecSummary& summary = std::get<Prepared>(result).summary;
-  // Float32 parameters, gradient and two moments; a copy of the first two in half as many bytes.
+  // There are float32 parameters, gradient and two moments, and a copy of the first two in half as
+  // many bytes.
   EXPECT_EQ(summary.memory_bytes(), 5 * summary.parameter_bytes());
   api::Spec function;
   function.mutable_objective()->mutable_function()->mutable_rosenbrock();

@@ -68,7 +68,7 @@ TEST_F(PrepareTest, SummarizesTheOptimizer) {
   EXPECT_EQ(summary.groups(1).ShortDebugString(),
             "name: \"last\" parameters: \"2.weight\" scalars: 12 frozen: true");
   EXPECT_EQ(summary.groups(2).ShortDebugString(), "parameters: \"hidden.weight\" scalars: 12");
-  // 31 numbers of 4 bytes: solution, two averages and the gradient.
+  // The 31 numbers have 4 bytes each; there are the solution, two averages and the gradient.
   EXPECT_EQ(summary.memory_bytes(), 4 * 31 * 4);
   ASSERT_EQ(summary.step_size_preview_size(), 20);
   EXPECT_EQ(summary.step_size_preview(0).value(), 0.5);

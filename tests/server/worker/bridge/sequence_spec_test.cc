@@ -83,7 +83,7 @@ TEST(SequenceSpecTest, AnInnerScheduleLastsAsLongAsItsTurn) {
   const api::Sequence repeated =
       Resolved("repeated {iterations: 7 sequence {cosine {initial: 1}}}", 500);
   EXPECT_EQ(repeated.repeated().sequence().cosine().iterations(), 7);
-  // A warm-up that outlasts the run.
+  // This warm-up outlasts the run.
   EXPECT_EQ(Resolved("warmup {iterations: 100 then {cosine {initial: 1}}}", 50)
                 .warmup()
                 .then()
@@ -92,8 +92,8 @@ TEST(SequenceSpecTest, AnInnerScheduleLastsAsLongAsItsTurn) {
             1);
 }
 
-// Of each schedule, by itself and as a part of others, that lasts as long as the run of 100: from
-// which position on it moves, and when it has come to its last number.
+// Says of each schedule, by itself and as a part of others, that lasts as long as the run of 100:
+// from which position on it moves, and when it has come to its last number.
 TEST(SequenceSpecTest, ComesToItsLastNumberWhereTheRunEnds) {
   struct Case {
     std::string schedule;
@@ -140,13 +140,13 @@ TEST(SequenceSpecTest, ComesToItsLastNumberWhereTheRunEnds) {
     EXPECT_NEAR(sequence.at(c.ends), c.last, 1e-15) << c.schedule;
     EXPECT_NEAR(sequence.at(100), c.last, 1e-15) << c.schedule;
   }
-  // As torch's, a position earlier.
+  // It does as torch's does, a position earlier.
   EXPECT_NEAR(ToSequence(Resolved("one_cycle {max: 1}", 100)).at(99), 1 / 25e4, 1e-18);
   EXPECT_EQ(Resolved("linear {initial: 1 begin: 20}", 100).linear().iterations(), 80);
   EXPECT_EQ(Resolved("polynomial {initial: 1 begin: 20}", 100).polynomial().iterations(), 80);
   EXPECT_EQ(Resolved("linear {initial: 1 begin: 20 iterations: 90}", 100).linear().iterations(),
             90);
-  // A beginning after the end.
+  // It would begin after the end.
   EXPECT_EQ(Resolved("linear {initial: 1 begin: 200}", 100).linear().iterations(), 1);
 }
 

@@ -607,7 +607,7 @@ TEST_F(SecondAttemptTest, ADamagedCheckpointEndsTheAttemptNamingTheFile) {
   const std::string path = daemon_.folder() + "/checkpoints/0-20.safetensors";
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   daemon_.Send(message);
-  // Not the job: an older checkpoint may be whole.
+  // The job is not what failed: an older checkpoint may be whole.
   EXPECT_NE(worker.Wait(), 0);
   const Events events =
       daemon_.WaitForEvents([](const Events& all) { return all.back().has_notice(); });
@@ -640,7 +640,7 @@ TEST_F(AttemptTest, ADivergedRunFailsAtItsLastFiniteCheckpoint) {
   EXPECT_LT(end.iteration(), 50);
   EXPECT_THAT(end.reason(),
               testing::HasSubstr(absl::StrCat("Diverged at iteration ", end.iteration(), ": ")));
-  // The first on the way back; not the first of the model.
+  // It is the first layer on the way back, not the first of the model.
   EXPECT_THAT(end.reason(), testing::HasSubstr("first that of 1.bias, then 1.weight"));
   for (const api::Iteration& iteration : iterations) {
     EXPECT_EQ(std::isfinite(iteration.value()) && std::isfinite(iteration.gradient_norm()),
@@ -732,7 +732,7 @@ TEST_F(AttemptTest, TheLastCheckpointIsWaitedFor) {
   EXPECT_TRUE(std::filesystem::exists(folder + "/0-50.safetensors"));
 }
 
-// A small run's are due many times a second, and journals keep notices for ever.
+// A small run's checkpoints are due many times a second, and journals keep notices for ever.
 TEST_F(AttemptTest, OfCheckpointsThatAreMissedTheFirstIsToldAndThenHowMany) {
   const std::string folder = daemon_.folder() + "/checkpoints";
   std::ofstream(folder) << "in the way";

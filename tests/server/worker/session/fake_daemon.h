@@ -1,6 +1,6 @@
-// The daemon's side of descent.worker.v1 as far as a test of a worker needs it: a real gRPC server
-// on a unix socket that keeps what the worker sends in order, acknowledges it unless told not to,
-// and sends what the test wants. Fails the test if a sequence is missing or out of order.
+// This is the daemon's side of descent.worker.v1 as far as a test of a worker needs it: a real gRPC
+// server on a unix socket that keeps what the worker sends in order, acknowledges it unless told
+// not to, and sends what the test wants. Fails the test if a sequence is missing or out of order.
 // Thread-safe.
 #ifndef DESCENT_TESTS_SERVER_WORKER_SESSION_FAKE_DAEMON_H_
 #define DESCENT_TESTS_SERVER_WORKER_SESSION_FAKE_DAEMON_H_
@@ -28,17 +28,17 @@ class FakeDaemon final : public v1::WorkerService::Service {
   FakeDaemon();
   ~FakeDaemon() override;
 
-  // A short folder of its own for the socket and files.
+  // Gives a short folder of its own for the socket and files.
   const std::string& folder() const { return folder_; }
   std::string socket() const { return folder_ + "/s"; }
 
   // Ends the server, as if the daemon died; all connections break.
   void Die();
-  // A new server on the same socket.
+  // Begins a new server on the same socket.
   void Live();
 
   void set_acknowledge(bool acknowledge);
-  // What Welcome says is durable: by default everything that has come.
+  // Sets what Welcome says is durable: by default everything that has come.
   void set_acknowledged(int64_t sequence);
 
   void Send(const v1::DaemonMessage& message);
@@ -50,13 +50,13 @@ class FakeDaemon final : public v1::WorkerService::Service {
   v1::Hello WaitForHello(int number);  // the number-th, from 1
   v1::Validated WaitForValidated(const std::string& id);
   v1::Unreadable WaitForUnreadable(int number);  // the number-th, from 1
-  // All that came for that prediction, once so many messages did, or the end.
+  // Gives all that came for that prediction, once so many messages did, or the end.
   std::vector<v1::Prediction> WaitForPrediction(const std::string& id, size_t messages = SIZE_MAX);
   Events WaitForEvents(const std::function<bool(const Events&)>& enough);
 
   int hellos();
 
-  // Set before the first Hello: changes Welcome before it is sent.
+  // It is set before the first Hello, and changes Welcome before it is sent.
   std::function<void(v1::Welcome*)> change_welcome;
 
  private:
@@ -82,7 +82,7 @@ class FakeDaemon final : public v1::WorkerService::Service {
   grpc::ServerContext* context_ = nullptr;
 };
 
-// A descent-worker as a child process; killed at the end unless it has ended.
+// This is a descent-worker as a child process, which is killed at the end unless it has ended.
 class WorkerProcess {
  public:
   explicit WorkerProcess(const FakeDaemon& daemon, std::vector<std::string> flags = {});
@@ -91,7 +91,7 @@ class WorkerProcess {
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
   void Signal(int number) const;
-  // Waits for its end, at most a minute; its exit code, or −signal.
+  // Waits for its end, at most a minute; gives its exit code, or −signal.
   int Wait();
 
  private:

@@ -1,4 +1,4 @@
-// Small jobs for tests of the worker, and what one looks for in their events.
+// Makes small jobs for tests of the worker, and finds what one looks for in their events.
 #ifndef DESCENT_TESTS_SERVER_WORKER_SESSION_JOBS_H_
 #define DESCENT_TESTS_SERVER_WORKER_SESSION_JOBS_H_
 
@@ -34,7 +34,7 @@ inline std::string WriteTable(const std::string& folder, int rows) {
   return path;
 }
 
-// 100 examples in batches of 16: 7 iterations an epoch.
+// Gives a job on 100 examples in batches of 16: an epoch has 7 iterations.
 inline ::descent::v1::Spec SmallSpec(
     const std::string& table, int64_t iterations,
     const std::string& optimizer = "adam { step_size { cosine { initial: 0.02 } } }") {
@@ -69,7 +69,7 @@ inline v1::DaemonMessage StartOf(const FakeDaemon& daemon, const ::descent::v1::
   return message;
 }
 
-// commands: a textproto of CommandAccepted's further fields.
+// `commands` is a textproto of CommandAccepted's further fields.
 inline ::descent::v1::CommandAccepted Request(const std::string& id, const std::string& text) {
   ::descent::v1::CommandAccepted request;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
@@ -101,7 +101,7 @@ inline auto Reached(int64_t iteration) {
   };
 }
 
-// The answer to a request.
+// Gives the answer to a request.
 inline const Event* Answer(const Events& events, const std::string& id) {
   for (const Event& event : events) {
     if (event.has_command_applied() && event.command_applied().request_id() == id) return &event;

@@ -99,7 +99,7 @@ std::string Joined(const std::vector<v1::Prediction>& answers, bool classes) {
   return bytes;
 }
 
-// The numbers in the table's last column.
+// Gives the numbers in the table's last column.
 std::vector<int64_t> Labels(const std::string& table) {
   std::ifstream file(table);
   std::string line;

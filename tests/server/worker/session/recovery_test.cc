@@ -143,7 +143,7 @@ TEST_P(RecoveryTest, AKilledRunEndsBitForBitAsAnUndisturbedOne) {
   }
   EXPECT_EQ(run.evaluations, undisturbed.evaluations);
   ASSERT_EQ(run.applied.size(), undisturbed.applied.size());
-  // Parameters, optimizer state, dials: all that the file holds.
+  // Parameters, optimizer state and dials are all that the file holds.
   EXPECT_EQ(run.checkpoint.iteration(), kIterations);
   EXPECT_EQ(run.checkpoint.sha256(), undisturbed.checkpoint.sha256());
 }

@@ -89,7 +89,7 @@ TEST_F(SpareTest, SaysOfEveryMessageThatItCantRead) {
   EveryString(v1::DaemonMessage(), "caf\xE9",
               [&](const google::protobuf::Message& message, const std::string& path) {
                 SCOPED_TRACE(path);
-                // Ended by these in any case.
+                // These end it in any case.
                 if (path.starts_with("fenced") || path.starts_with("leave")) return;
                 v1::DaemonMessage poison;
                 poison.CopyFrom(message);
@@ -141,19 +141,19 @@ TEST_F(SpareTest, AnswersAboutTextOfAnyBytes) {
   specs.push_back(of_csv("long.csv", "a,label\n这是一个很长的备注字段没有被忽略,0\n"));
   specs.push_back(of_csv("utf16.csv", std::string("\xFF\xFE") + std::string("a\0,\0y\0\n\0", 8)));
   specs.push_back(of_csv("binary.csv", std::string("\x00\x01\x80\xFF,label\n\xFE,\xC3\n", 15)));
-  // Two layers beside each other of one long name.
+  // Two layers beside each other have one long name.
   specs.push_back(SmallSpec(table_, 50));
   std::string umlauts = "x";
   for (int i = 0; i < 60; ++i) umlauts += "ä";
   for (int i : {0, 2}) {
     specs.back().mutable_model()->mutable_sequential()->mutable_layers(i)->set_name(umlauts);
   }
-  // Names of groups, of dials, of metrics, of devices.
+  // These are names of groups, of dials, of metrics and of devices.
   specs.push_back(SmallSpec(table_, 50));
   specs.back().mutable_optimizer()->add_groups()->set_name(umlauts);
   specs.push_back(SmallSpec(table_, 50));
   specs.back().mutable_execution()->set_device(umlauts);
-  // Files that are none of their kind.
+  // These files are none of their kind.
   const std::string npy = write("a.npy", std::string("\x93NUMPY\x01\x00\x36\x00", 10) +
                                              "{'descr': '\xE9\xFF', 'fortran_order': False, "
                                              "'shape': (1,), }\n");
@@ -169,7 +169,7 @@ TEST_F(SpareTest, AnswersAboutTextOfAnyBytes) {
   safetensors->set_path(tensors);
   safetensors->set_inputs("x");
   safetensors->set_targets("y");
-  // A class whose name is in latin-1, with what is no picture.
+  // The name of the class is in latin-1, and in it is what is no picture.
   write("pictures/caf\xE9/no.txt", "x");
   specs.push_back(SmallSpec(table_, 50));
   specs.back().mutable_data()->clear_test();

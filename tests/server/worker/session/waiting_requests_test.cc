@@ -54,7 +54,7 @@ TEST(WaitingRequests, OneThatIsAnsweredElsewhereIsNotTakenIn) {
 
 TEST(WaitingRequests, ThosePutBackAreDueAtTheEarliestOfTheirIterations) {
   WaitingRequests waiting;
-  // At once, though for later: what it is for may be past already.
+  // A new request is due at once, though it is for later: its iteration may be past already.
   waiting.Add(Request("late", 70));
   waiting.Add(Request("soon", 20));
   EXPECT_TRUE(waiting.DueAt(0));
