@@ -12,12 +12,15 @@
 int main(int argc, char** argv) {
   if (argc != 2) return std::cerr << "usage: turn JOB\n", 2;
   const std::string job = std::string("jobs/") + argv[1];
-  // The socket of this user's daemon lets him in without a token.
-  const std::string local =
-      std::string("unix:") + std::getenv("HOME") + "/.local/share/descent/client.sock";
-  const char* server = std::getenv("DESCENT_SERVER");
+  std::string server = "unix:";
+  if (const char* address = std::getenv("DESCENT_SERVER")) {
+    server = address;
+  } else if (const char* home = std::getenv("HOME")) {
+    // The socket of this user's daemon lets him in without a token.
+    server += std::string(home) + "/.local/share/descent/client.sock";
+  }
   auto training = descent::v1::TrainingService::NewStub(
-      grpc::CreateChannel(server ? server : local, grpc::InsecureChannelCredentials()));
+      grpc::CreateChannel(server, grpc::InsecureChannelCredentials()));
 
   descent::v1::CommandJobRequest halve;
   halve.set_name(job);
