@@ -2,18 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 
 #include "ATen/TensorOperators.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/binary_cross_entropy_with_logits.h"
 #include "ATen/ops/full.h"
 #include "ATen/ops/sigmoid.h"
-#include "core/model/layer.h"
 #include "core/objective/elementwise_loss.h"
 #include "core/objective/loss.h"
-#include "core/objective/loss_plan.h"
-#include "core/plan/plan_builder.h"
 #include "core/sequence/range.h"
 
 namespace descent {
@@ -45,22 +41,15 @@ Loss BinaryCrossEntropyWithLogits::Make() const {
     at::sigmoid_out(derivative, -s);
     derivative.mul_(t * (1 - pos_weight) - 1).add_(1 - t).div_(static_cast<double>(s.numel()));
   };
-  return {.name = std::string(kind),
-          .function =
-              [pos_weight](const at::Tensor& predictions, const at::Tensor& targets) {
-                ThrowUnlessEqualShapes(kind, predictions, targets);
-                return Value(predictions, targets, pos_weight);
-              },
-          .predicts = Predicts::kYesOrNo,
-          .likelihood = pos_weight == 1,
-          .target_range = UpToOne("target"),
-          .check = [](const Shape& output,
-                      const Shape& target) { return CheckEqualShapes(kind, output, target); },
-          .plan =
-              [=](PlanBuilder& plan, const LossPlan& loss) {
-                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
-              },
-          .probabilities = [](const at::Tensor& predictions) { return at::sigmoid(predictions); }};
+  const auto function = [pos_weight](const at::Tensor& scores, const at::Tensor& targets) {
+    return Value(scores, targets, pos_weight);
+  };
+  Loss loss = ElementwiseLoss(kind, function, kernel, operators);
+  loss.predicts = Predicts::kYesOrNo;
+  loss.likelihood = pos_weight == 1;
+  loss.target_range = UpToOne("target");
+  loss.probabilities = [](const at::Tensor& predictions) { return at::sigmoid(predictions); };
+  return loss;
 }
 
 }  // namespace descent

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <numeric>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "absl/status/status.h"
 #include "core/model/layer.h"
+#include "core/objective/loss.h"
 #include "core/objective/loss_plan.h"
 #include "core/plan/kernel.h"
 #include "core/plan/plan_builder.h"
@@ -66,6 +68,26 @@ bool PlanElementwise(PlanBuilder& plan, const LossPlan& loss, int64_t divisor, K
                   loss.weight.Scale(*derivative);
                 }});
   return true;
+}
+
+// Makes a loss that is the mean of a function of each prediction and its target, both of the same
+// shape. `function(predictions, targets)` gives that mean by LibTorch's operators, differentiable;
+// `kernel` and `operators` are those of PlanElementwise, with the number of elements as the
+// divisor.
+template <class Function, class Kernel, class Operators>
+Loss ElementwiseLoss(std::string_view kind, Function function, Kernel kernel, Operators operators) {
+  return {.name = std::string(kind),
+          .function =
+              [=](const at::Tensor& predictions, const at::Tensor& targets) {
+                ThrowUnlessEqualShapes(kind, predictions, targets);
+                return function(predictions, targets);
+              },
+          .check = [kind](const Shape& output,
+                          const Shape& target) { return CheckEqualShapes(kind, output, target); },
+          .plan =
+              [=](PlanBuilder& plan, const LossPlan& loss) {
+                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
+              }};
 }
 
 }  // namespace descent

@@ -1,17 +1,13 @@
 #include "core/objective/huber.h"
 
 #include <cmath>
-#include <string>
 
 #include "ATen/core/Reduction.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/huber_loss.h"
 #include "ATen/ops/sub.h"
-#include "core/model/layer.h"
 #include "core/objective/elementwise_loss.h"
 #include "core/objective/loss.h"
-#include "core/objective/loss_plan.h"
-#include "core/plan/plan_builder.h"
 
 namespace descent {
 
@@ -32,18 +28,10 @@ Loss Huber::Make() const {
     at::sub_out(derivative, p, t);
     derivative.clamp_(-delta, delta).div_(static_cast<double>(p.numel()));
   };
-  return {.name = std::string(kind),
-          .function =
-              [delta](const at::Tensor& predictions, const at::Tensor& targets) {
-                ThrowUnlessEqualShapes(kind, predictions, targets);
-                return at::huber_loss(predictions, targets, at::Reduction::Mean, delta);
-              },
-          .check = [](const Shape& output,
-                      const Shape& target) { return CheckEqualShapes(kind, output, target); },
-          .plan =
-              [=](PlanBuilder& plan, const LossPlan& loss) {
-                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
-              }};
+  const auto function = [delta](const at::Tensor& predictions, const at::Tensor& targets) {
+    return at::huber_loss(predictions, targets, at::Reduction::Mean, delta);
+  };
+  return ElementwiseLoss(kind, function, kernel, operators);
 }
 
 }  // namespace descent

@@ -1,18 +1,14 @@
 #include "core/objective/mean_absolute_error.h"
 
 #include <cmath>
-#include <string>
 
 #include "ATen/core/Reduction.h"
 #include "ATen/core/Tensor.h"
 #include "ATen/ops/l1_loss.h"
 #include "ATen/ops/mean.h"
 #include "ATen/ops/sub.h"
-#include "core/model/layer.h"
 #include "core/objective/elementwise_loss.h"
 #include "core/objective/loss.h"
-#include "core/objective/loss_plan.h"
-#include "core/plan/plan_builder.h"
 
 namespace descent {
 
@@ -29,18 +25,10 @@ Loss MeanAbsoluteError::Make() const {
     at::mean_out(value, derivative.abs(), at::IntArrayRef{});
     derivative.sgn_().div_(static_cast<double>(p.numel()));
   };
-  return {.name = std::string(kind),
-          .function =
-              [](const at::Tensor& predictions, const at::Tensor& targets) {
-                ThrowUnlessEqualShapes(kind, predictions, targets);
-                return at::l1_loss(predictions, targets);
-              },
-          .check = [](const Shape& output,
-                      const Shape& target) { return CheckEqualShapes(kind, output, target); },
-          .plan =
-              [=](PlanBuilder& plan, const LossPlan& loss) {
-                return PlanElementwise(plan, loss, CountOf(loss.predictions), kernel, operators);
-              }};
+  const auto function = [](const at::Tensor& predictions, const at::Tensor& targets) {
+    return at::l1_loss(predictions, targets);
+  };
+  return ElementwiseLoss(kind, function, kernel, operators);
 }
 
 }  // namespace descent
