@@ -165,7 +165,8 @@ int Open(const Context& context, const std::string& address, bool print) {
   std::string url = address;
   if (url.empty()) {
     const auto local = FindLocalDaemon(UsualFolder());
-    if (!local.has_value() || context.server != absl::StrCat("unix:", local->client_socket)) {
+    if (!local.has_value() ||
+        context.target.server != absl::StrCat("unix:", local->client_socket)) {
       return context.Usage(
           "--http is missing: the dashboard's address, which descentd prints at its start");
     }

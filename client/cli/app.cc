@@ -1,43 +1,21 @@
 #include "client/cli/app.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
 #include <memory>
-#include <optional>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cli/help.h"
-#include "client/cli/local_daemon.h"
 #include "proto/rules/nearest.h"
 
 namespace descent::cli {
 namespace {
 
-constexpr char kDefaultServer[] = "127.0.0.1:7600";
-
 // Help is no wider than this, whatever the terminal is.
 constexpr size_t kHelpColumns = 80;
-
-std::string Env(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
-  return value == nullptr ? "" : value;
-}
-
-// Gives where to look if the command line doesn't say: $DESCENT_SERVER, or the socket of this
-// user's daemon, which asks for no token. One that is only starting will have it where it usually
-// is.
-std::string UsualServer() {
-  if (std::string server = Env("DESCENT_SERVER"); !server.empty()) return server;
-  const std::string folder = UsualFolder();
-  if (folder.empty()) return kDefaultServer;
-  const std::optional<LocalDaemon> local = FindLocalDaemon(folder);
-  return absl::StrCat("unix:", local.has_value() ? local->client_socket : folder + "/client.sock");
-}
 
 std::string Footer(size_t columns) {
   Table table;
@@ -146,9 +124,7 @@ std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error,
 }  // namespace
 
 int Run(const std::vector<std::string>& arguments, Io& io) {
-  Context context{.io = io, .server = UsualServer()};
-  context.token_file = Env("DESCENT_TOKEN_FILE");
-  context.usual_server = context.server;
+  Context context{.io = io};
   CLI::App app("Submit training jobs, watch every iteration, turn the step size while they run",
                "descent");
   try {
@@ -163,6 +139,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddWatchCommand(&app, &context);
     AddPredictCommand(&app, &context);
     AddSteerCommands(&app, &context);
+    AddLoginCommands(&app, &context);
     AddAccessCommands(&app, &context);
     AddCompletionCommand(&app, &context);
     app.footer(Footer(Columns(io)));
@@ -172,8 +149,6 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
       }
     }
     if (!arguments.empty() && arguments[0] == "__complete") {
-      // What can't be read is told to whoever runs the command.
-      context.ReadTarget().IgnoreError();
       return Complete(&context, &app, {arguments.begin() + 1, arguments.end()});
     }
     try {
@@ -191,12 +166,6 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
       context.Say(UsageMessage(app, error, arguments));
       io.err << "Try `descent" << Asked(app) << " --help`.\n";
       return kUsage;
-    }
-    if (AsksTheServer(app) && (absl::StartsWith(context.server, "http://") ||
-                               absl::StartsWith(context.server, "https://"))) {
-      return context.Usage(absl::StrCat(context.server,
-                                        " is a URL; --server and $DESCENT_SERVER want the address "
-                                        "of descentd's gRPC alone: HOST:PORT, or unix:PATH"));
     }
     if (AsksTheServer(app)) {
       if (const absl::Status status = context.ReadTarget(); !status.ok()) {

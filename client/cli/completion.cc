@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/completion_scripts.h"
 #include "client/cli/context.h"
+#include "client/cli/contexts.h"
 #include "client/cli/event_text.h"
 #include "client/cli/examples.h"
 #include "client/cli/exit_code.h"
@@ -152,10 +153,19 @@ std::vector<Candidate> DialCandidates(const Context& context, const std::string&
   return out;
 }
 
+std::vector<Candidate> ContextCandidates() {
+  std::vector<Candidate> out;
+  const auto contexts = ReadContexts(ContextsPath());
+  if (!contexts.ok()) return out;
+  for (const SavedContext& context : contexts->all) out.push_back({context.name, context.server});
+  return out;
+}
+
 std::vector<Candidate> OptionValues(const Line& line) {
   const std::string name = line.option->get_name();
   if (name == "--format") return {{"yaml", ""}, {"json", ""}, {"textproto", ""}};
   if (IsOneOf(name, {"-o", "--output", "--data", "--token_file", "--ca"})) return {{kFiles, ""}};
+  if (name == "--context") return ContextCandidates();
   if (name == "--role") return {{"metrics", ""}, {"viewer", ""}, {"operator", ""}, {"admin", ""}};
   std::vector<Candidate> out;
   if (name == "--kinds") {
@@ -183,7 +193,11 @@ std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const L
   const size_t position = line.positionals.size();
   if (IsOneOf(name, {"submit", "validate"}) && position == 0) return {{kFiles, ""}};
   if (name == "token" && position == 0) return {{"create", ""}, {"list", ""}, {"revoke", ""}};
-  if (IsOneOf(name, {"token", "open"})) return {};
+  if (name == "context" && position == 0) return {{"list", ""}, {"use", ""}, {"delete", ""}};
+  if (name == "context" && position == 1 && line.positionals[0] != "list") {
+    return ContextCandidates();
+  }
+  if (IsOneOf(name, {"token", "open", "login", "context"})) return {};
   if (name == "completion" && position == 0) return {{"bash", ""}, {"zsh", ""}, {"fish", ""}};
   if (name == "example" && position == 0) {
     std::vector<Candidate> out;
@@ -203,14 +217,31 @@ std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const L
   return {};
 }
 
+// Takes what the words before the current one say of where the daemon is.
+void ReadCommonOptions(const std::vector<std::string>& words, Context* context) {
+  const std::pair<const char*, std::string*> options[] = {{"--server", &context->server},
+                                                          {"--context", &context->context},
+                                                          {"--token_file", &context->token_file},
+                                                          {"--ca", &context->ca_file}};
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "--insecure") context->insecure = true;
+    for (const auto& [option, value] : options) {
+      if (words[i] == option && i + 2 < words.size()) *value = words[i + 1];
+      if (absl::StartsWith(words[i], absl::StrCat(option, "="))) {
+        *value = words[i].substr(words[i].find('=') + 1);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int Complete(Context* context, CLI::App* app, std::vector<std::string> words) {
   if (!words.empty() && words[0] == "--") words.erase(words.begin());
   const Line line = SortOut(app, words);
-  for (size_t i = 0; i + 2 < words.size(); ++i) {
-    if (words[i] == "--server") context->server = words[i + 1];
-  }
+  ReadCommonOptions(words, context);
+  // What can't be read is told to whoever runs the command.
+  context->ReadTarget().IgnoreError();
   for (const Candidate& candidate : Candidates(*context, app, line)) {
     if (candidate.text != kFiles && !absl::StartsWith(candidate.text, line.current)) continue;
     context->io.out << candidate.text;

@@ -1,7 +1,9 @@
 #include "client/cli/context.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -10,9 +12,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "client/cli/contexts.h"
+#include "client/cli/environment.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/local_daemon.h"
 #include "client/cpp/numbers.h"
 #include "client/cpp/stub.h"
 #include "core/text/utf8.h"
@@ -32,6 +38,23 @@ std::string Cause(const absl::Status& status) {
   const std::string message(status.message());
   const size_t colon = message.rfind(": ");
   return colon == std::string::npos ? message : message.substr(colon + 2);
+}
+
+// Gives the socket of this user's daemon, which asks for no token. One that is only starting will
+// have it where it usually is.
+std::string LocalServer() {
+  const std::string folder = UsualFolder();
+  if (folder.empty()) return client::Target().server;
+  const std::optional<LocalDaemon> local = FindLocalDaemon(folder);
+  return absl::StrCat("unix:", local.has_value() ? local->client_socket : folder + "/client.sock");
+}
+
+// Gives a word as a shell reads it back.
+std::string ShellWord(const std::string& word) {
+  const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) || absl::StrContains("_-./:@%+=,", std::string(1, c));
+  });
+  return plain ? word : absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
 }  // namespace
@@ -94,25 +117,82 @@ CLI::Validator Utf8() {
       "", "Utf8");
 }
 
-absl::Status Context::ReadTarget() {
-  target = {.server = server, .insecure = insecure};
-  const auto read = [](const std::string& path, const char* option, std::string* text) {
-    if (path.empty()) return absl::OkStatus();
-    std::ifstream file(path, std::ios::binary);
-    // Neither is long; a device would have no end.
-    text->resize(kMaxFileBytes);
-    file.read(text->data(), kMaxFileBytes);
-    text->resize(file.gcount());
-    if (file.bad() || text->empty() || text->size() == kMaxFileBytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          option, ": ", path, text->empty() ? " can't be read, or is empty" : " is too long"));
-    }
+absl::StatusOr<std::string> ReadOptionFile(const std::string& option, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  // None of them is long; a device would have no end.
+  std::string text(kMaxFileBytes, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (!file.bad() && !text.empty() && text.size() < kMaxFileBytes) return text;
+  return absl::InvalidArgumentError(absl::StrCat(
+      option, ": ", path, text.empty() ? " can't be read, or is empty" : " is too long"));
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& option, const std::string& path) {
+  absl::StatusOr<std::string> text = ReadOptionFile(option, path);
+  if (text.ok()) absl::StripAsciiWhitespace(&*text);
+  return text;
+}
+
+absl::StatusOr<std::string> ReadCertificates(const std::string& option, const std::string& path) {
+  absl::StatusOr<std::string> text = ReadOptionFile(option, path);
+  if (!text.ok() || absl::StrContains(*text, "-----BEGIN CERTIFICATE-----")) return text;
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, ": ", path, " holds no certificate in PEM"));
+}
+
+absl::Status CheckAddress(const std::string& server) {
+  if (!absl::StartsWith(server, "http://") && !absl::StartsWith(server, "https://")) {
     return absl::OkStatus();
-  };
-  if (absl::Status status = read(ca_file, "--ca", &target.ca); !status.ok()) return status;
-  std::string token;
-  if (absl::Status status = read(token_file, "--token_file", &token); !status.ok()) return status;
-  target.token = std::string(absl::StripAsciiWhitespace(token));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(server,
+                   " is a URL; --server and $DESCENT_SERVER want the address of descentd's gRPC "
+                   "alone: HOST:PORT, or unix:PATH"));
+}
+
+absl::Status Context::ReadTarget() {
+  if (!server.empty() && !context.empty()) {
+    return absl::InvalidArgumentError("--server and --context both say where; give one of them");
+  }
+  target = {.server = server, .insecure = insecure};
+  if (target.server.empty() && context.empty()) target.server = Env("DESCENT_SERVER");
+  std::string token_option = "--token_file";
+  std::string token_path = token_file;
+  bool in_context = false;
+  if (target.server.empty()) {
+    const absl::StatusOr<Contexts> contexts = ReadContexts(ContextsPath());
+    if (!contexts.ok()) return contexts.status();
+    const std::string& name = context.empty() ? contexts->current : context;
+    if (!name.empty()) {
+      const SavedContext* found = contexts->Find(name);
+      if (found == nullptr) return NoSuchContext(name, *contexts);
+      in_context = true;
+      target.server = found->server;
+      target.ca = found->ca;
+      if (token_path.empty()) {
+        target.token = found->token;
+        token_path = found->token_file;
+        token_option = absl::StrCat("the token of context ", name);
+      }
+    }
+  }
+  if (target.server.empty()) target.server = LocalServer();
+  if (absl::Status status = CheckAddress(target.server); !status.ok()) return status;
+  if (token_path.empty() && !in_context) {
+    token_path = Env("DESCENT_TOKEN_FILE");
+    token_option = "$DESCENT_TOKEN_FILE";
+  }
+  if (!ca_file.empty()) {
+    absl::StatusOr<std::string> read = ReadCertificates("--ca", ca_file);
+    if (!read.ok()) return read.status();
+    target.ca = *std::move(read);
+  }
+  if (!token_path.empty()) {
+    absl::StatusOr<std::string> read = ReadToken(token_option, token_path);
+    if (!read.ok()) return read.status();
+    target.token = *std::move(read);
+  }
   return client::CheckTarget(target);
 }
 
@@ -123,7 +203,13 @@ client::Client Context::Connect(absl::Duration call_timeout) const {
 }
 
 std::string Context::ServerOption() const {
-  return server == usual_server ? "" : absl::StrCat(" --server ", server);
+  std::string options;
+  for (const auto& [option, value] :
+       {std::pair(" --server ", &server), std::pair(" --context ", &context),
+        std::pair(" --token_file ", &token_file), std::pair(" --ca ", &ca_file)}) {
+    if (!value->empty()) absl::StrAppend(&options, option, ShellWord(*value));
+  }
+  return absl::StrCat(options, insecure ? " --insecure" : "");
 }
 
 void Context::Print(const std::string& line) const { io.out << Wrap(line, Columns(io), 0) << "\n"; }
@@ -146,19 +232,21 @@ int Context::Fail(const absl::Status& status) const {
   const bool said_by_server = !GetErrorDetail(status).reason.empty();
   if (absl::IsUnavailable(status) && !said_by_server) {
     if (absl::StrContains(status.message(), "http1.x server")) {
-      Say(absl::StrCat(server, " speaks HTTP/1: that is the dashboard's port, it seems; --server ",
+      Say(absl::StrCat(target.server,
+                       " speaks HTTP/1: that is the dashboard's port, it seems; --server ",
                        "and $DESCENT_SERVER want that of descentd's gRPC (7600 if nothing else was "
                        "said)"));
       return kUnreachable;
     }
-    Say(absl::StrCat("no answer from ", server, " (", Cause(status), "); is descentd running",
+    Say(absl::StrCat("no answer from ", target.server, " (", Cause(status),
+                     "); is descentd running",
                      client::UsesTls(target) ? " with TLS, and a certificate signed by --ca's" : "",
                      "? --server or $DESCENT_SERVER say where"));
     return kUnreachable;
   }
   // These are gRPC's own words; what a command gave up itself says more.
   if (absl::IsDeadlineExceeded(status) && status.message() == "Deadline Exceeded") {
-    Say(absl::StrCat("no answer from ", server, " in time"));
+    Say(absl::StrCat("no answer from ", target.server, " in time"));
     return kRefused;
   }
   Say(status.message().empty() ? absl::StatusCodeToString(status.code())
@@ -169,6 +257,12 @@ int Context::Fail(const absl::Status& status) const {
 void Context::AddCommonOptions(CLI::App* command) {
   command->add_option("--server", server, "HOST:PORT or unix:PATH of descentd ($DESCENT_SERVER)")
       ->type_name("ADDRESS")
+      ->group("Common options");
+  command
+      ->add_option("--context", context,
+                   "a daemon that `descent login` knows, with what is brought there; default: the "
+                   "current one, unless $DESCENT_SERVER is set")
+      ->type_name("NAME")
       ->group("Common options");
   command
       ->add_option("--token_file", token_file,

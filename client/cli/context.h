@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cli/io.h"
 #include "client/cpp/client.h"
@@ -21,22 +22,25 @@ namespace descent::cli {
 
 struct Context {
   Io& io;
-  std::string server;
-  bool json = false;
-  std::string token_file = {};  // $DESCENT_TOKEN_FILE
+  // What the command line says; empty where it doesn't.
+  std::string server = {};
+  std::string context = {};
+  std::string token_file = {};
   std::string ca_file = {};
   bool insecure = false;
+  bool json = false;
   std::function<int()> action = {};
+  // Where the daemon is, once ReadTarget has found it.
   client::Target target = {};
-  // Where to look if the command line doesn't say: $DESCENT_SERVER, or the default.
-  std::string usual_server = {};
 
-  // Gives ` --server ADDRESS` for commands that people are told to type; empty if it is the usual
-  // one.
+  // Gives the options that say where the daemon is, as they were typed, for commands that people
+  // are told to type: ` --server ADDRESS`; empty if there are none.
   std::string ServerOption() const;
 
-  // Reads the files that say what is brought to the server. It comes before Connect, which brings
-  // nothing else. INVALID_ARGUMENT names the option; or what CheckTarget gives.
+  // Finds the daemon and what is brought there: --server, else --context, else $DESCENT_SERVER,
+  // else the current context, else the socket of this user's daemon. A context brings its own token
+  // and certificate; --token_file and --ca go before them. $DESCENT_TOKEN_FILE is for what no
+  // context names. An error names the option or the file; or is what CheckTarget gives.
   absl::Status ReadTarget();
   client::Client Connect(absl::Duration call_timeout = absl::Seconds(60)) const;
 
@@ -49,9 +53,17 @@ struct Context {
   int Usage(const std::string& message) const;
   void Say(const std::string& message) const;
 
-  // Adds --json, --server and what is brought there to a subcommand.
+  // Adds --json, --server, --context and what is brought there to a subcommand.
   void AddCommonOptions(CLI::App* command);
 };
+
+// Reads a file that an option names: certificates, or a token. INVALID_ARGUMENT names both.
+absl::StatusOr<std::string> ReadOptionFile(const std::string& option, const std::string& path);
+absl::StatusOr<std::string> ReadToken(const std::string& option, const std::string& path);
+absl::StatusOr<std::string> ReadCertificates(const std::string& option, const std::string& path);
+
+// Refuses a URL in the place of an address.
+absl::Status CheckAddress(const std::string& server);
 
 // Gives a refusal that calls the request's fields as the command line does: `--classes: …` for
 // `form: …`. `options` are pairs of both.
@@ -78,6 +90,8 @@ void AddSteerCommands(CLI::App* app, Context* context);
 void AddWatchCommand(CLI::App* app, Context* context);
 // Adds `predict`.
 void AddPredictCommand(CLI::App* app, Context* context);
+// Adds `login` and `context`.
+void AddLoginCommands(CLI::App* app, Context* context);
 // Adds `token` and `open`.
 void AddAccessCommands(CLI::App* app, Context* context);
 // Adds `completion`, which writes the scripts of shells.

@@ -28,6 +28,11 @@ struct Io {
   // SIGINT, which otherwise ends the program.
   std::atomic<bool>* interruptible = nullptr;
   std::atomic<bool>* interrupted = nullptr;
+  // Gives a line of standard input, which a terminal does not show and asks for by `prompt`; empty
+  // if there is none.
+  std::function<std::string(const std::string& prompt)> secret = [](const std::string&) {
+    return std::string();
+  };
   // By this clock a server that is away is waited for.
   client::Clock* clock = client::Clock::Real();
 };

@@ -2,9 +2,10 @@
 
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "client/cli/environment.h"
 
 namespace descent::cli {
 namespace {
@@ -16,11 +17,6 @@ T Field(const nlohmann::json& object, const char* name) {
   if (found == object.end()) return {};
   const T* value = found->get_ptr<const T*>();
   return value == nullptr ? T() : *value;
-}
-
-std::string Env(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): see the header
-  return value == nullptr ? "" : value;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // descent: the command line of the training service.
 
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -35,6 +36,25 @@ int TerminalColumns() {
   return size.ws_col;
 }
 
+std::string ReadSecret(const std::string& prompt) {
+  std::string line;
+  termios shown{};
+  const bool terminal = isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &shown) == 0;
+  if (terminal) {
+    std::cerr << prompt << std::flush;
+    termios hidden = shown;
+    // Without ISIG, so that ^C does not leave a terminal behind that shows nothing.
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  }
+  std::getline(std::cin, line);
+  if (terminal) {
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    std::cerr << "\n";
+  }
+  return line;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -51,6 +71,7 @@ int main(int argc, char** argv) {
   io.columns = TerminalColumns;
   io.interruptible = &interruptible;
   io.interrupted = &interrupted;
+  io.secret = ReadSecret;
   std::signal(SIGINT, OnInterrupt);
   return descent::cli::Run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc), io);
 }

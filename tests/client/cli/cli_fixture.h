@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <ostream>
@@ -35,6 +35,7 @@ struct Place {
   int columns = 80;  // of a terminal
   std::atomic<bool>* interrupted = nullptr;
   client::Clock* clock = client::Clock::Real();
+  std::string secret = {};  // what is typed where a secret is asked for
   // Is told all that stands on standard output, whenever it is flushed: whoever waits for something
   // to be shown goes on from there.
   std::function<void(const std::string& shown)> on_flush = {};
@@ -42,14 +43,7 @@ struct Place {
 
 class CliTest : public ::testing::Test {
  protected:
-  CliTest() {
-    char folder[] = "/tmp/descent-cli-XXXXXX";
-    folder_ = mkdtemp(folder);
-  }
-  ~CliTest() override {
-    for (const std::string& file : files_) std::remove(file.c_str());
-    rmdir(folder_.c_str());
-  }
+  ~CliTest() override { std::filesystem::remove_all(folder_); }
 
   static Result RunAt(const std::string& server, std::vector<std::string> arguments,
                       const Place& place = {}) {
@@ -66,6 +60,7 @@ class CliTest : public ::testing::Test {
     io.colour = place.terminal;
     io.interrupted = place.interrupted;
     io.clock = place.clock;
+    io.secret = [&place](const std::string&) { return place.secret; };
     const int code = cli::Run(arguments, io);
     return {code, buffer.str(), err.str()};
   }
@@ -84,13 +79,10 @@ class CliTest : public ::testing::Test {
 
   std::string File(const std::string& name, const std::string& text) {
     std::ofstream(Output(name)) << text;
-    return files_.back();
+    return Output(name);
   }
   // The path of a file that is yet to be written.
-  std::string Output(const std::string& name) {
-    files_.push_back(folder_ + "/" + name);
-    return files_.back();
-  }
+  std::string Output(const std::string& name) const { return folder_ + "/" + name; }
 
   // For `Place::on_flush`: acts once, as soon as the text is shown.
   static std::function<void(const std::string&)> WhenShown(std::string text,
@@ -103,10 +95,23 @@ class CliTest : public ::testing::Test {
     };
   }
 
+  // It comes before the service, whose threads may read the environment.
+  const std::string folder_ = MakeFolder();
   client::FakeService service_;
-  std::string folder_;
 
  private:
+  // Makes a folder in which a user has all that is his, so that what whoever runs the tests has is
+  // not found.
+  static std::string MakeFolder() {
+    char folder[] = "/tmp/descent-cli-XXXXXX";
+    const std::string made = mkdtemp(folder);
+    for (const char* name : {"HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"}) {
+      setenv(name, made.c_str(), /*replace=*/1);
+    }
+    for (const char* name : {"DESCENT_SERVER", "DESCENT_TOKEN_FILE"}) unsetenv(name);
+    return made;
+  }
+
   class Buffer final : public std::stringbuf {
    public:
     explicit Buffer(std::function<void(const std::string&)> on_flush)
@@ -121,8 +126,6 @@ class CliTest : public ::testing::Test {
    private:
     const std::function<void(const std::string&)> on_flush_;
   };
-
-  std::vector<std::string> files_;
 };
 
 }  // namespace descent::cli

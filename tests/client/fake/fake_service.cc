@@ -1,6 +1,5 @@
 #include "tests/client/fake/fake_service.h"
 
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
@@ -35,7 +34,10 @@ grpc::Status NoSuchJob(const std::string& name) {
 
 }  // namespace
 
-FakeService::FakeService() { Start(0); }
+FakeService::FakeService(std::shared_ptr<grpc::ServerCredentials> credentials)
+    : credentials_(std::move(credentials)) {
+  Start(0);
+}
 
 FakeService::~FakeService() { Stop(); }
 
@@ -45,8 +47,7 @@ void FakeService::Start(int port) {
     stopping_ = false;
   }
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(),
-                           &port_);
+  builder.AddListeningPort("127.0.0.1:" + std::to_string(port), credentials_, &port_);
   builder.RegisterService(this);
   server_ = builder.BuildAndStart();
 }
@@ -202,6 +203,16 @@ std::string FakeService::last_authorization() {
   return authorization_;
 }
 
+void FakeService::RequireToken(const std::string& token) {
+  const absl::MutexLock lock(&mutex_);
+  token_ = token;
+}
+
+int FakeService::lists() {
+  const absl::MutexLock lock(&mutex_);
+  return lists_;
+}
+
 std::string FakeService::last_principal() {
   const absl::MutexLock lock(&mutex_);
   return principal_;
@@ -248,6 +259,11 @@ grpc::Status FakeService::ListJobs(grpc::ServerContext* context, const v1::ListJ
                                    v1::ListJobsResponse* response) {
   const absl::MutexLock lock(&mutex_);
   Remember(context);
+  ++lists_;
+  if (!token_.empty() && authorization_ != "Bearer " + token_) {
+    return ToGrpcStatus(MakeError(absl::StatusCode::kUnauthenticated, "this lets nobody in",
+                                  reason::kUnauthenticated));
+  }
   auto next = request->page_token().empty() ? jobs_.begin() : jobs_.find(request->page_token());
   if (next == jobs_.end()) return grpc::Status::OK;
   *response->add_jobs() = next->second.job;

@@ -3,6 +3,7 @@
 #ifndef DESCENT_TESTS_CLIENT_FAKE_FAKE_SERVICE_H_
 #define DESCENT_TESTS_CLIENT_FAKE_FAKE_SERVICE_H_
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <map>
@@ -18,7 +19,8 @@ namespace descent::client {
 
 class FakeService final : public v1::TrainingService::Service {
  public:
-  FakeService();
+  explicit FakeService(
+      std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials());
   ~FakeService() override;
 
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
@@ -49,6 +51,10 @@ class FakeService final : public v1::TrainingService::Service {
   std::vector<v1::CreateJobRequest> creations();
   std::string last_principal();
   std::string last_authorization();
+  // From now on who lists jobs must bring this token.
+  void RequireToken(const std::string& token);
+  // How often jobs were listed, whether they were shown or not.
+  int lists();
 
   // What PredictJob sends, and how it ends then.
   void SetPrediction(std::vector<v1::PredictJobResponse> responses,
@@ -84,6 +90,7 @@ class FakeService final : public v1::TrainingService::Service {
   Entry* Find(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Remember(grpc::ServerContext* context) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 
@@ -100,6 +107,8 @@ class FakeService final : public v1::TrainingService::Service {
   grpc::Status prediction_end_ ABSL_GUARDED_BY(mutex_);
   std::string principal_ ABSL_GUARDED_BY(mutex_);
   std::string authorization_ ABSL_GUARDED_BY(mutex_);
+  std::string token_ ABSL_GUARDED_BY(mutex_);
+  int lists_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace descent::client
