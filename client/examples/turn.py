@@ -4,6 +4,7 @@ turn.py JOB, with stubs on the path (see README.md) and descentd at $DESCENT_SER
 """
 
 import os
+import pathlib
 import sys
 import uuid
 
@@ -14,7 +15,7 @@ from descent.v1.training_service_pb2_grpc import TrainingServiceStub
 
 job = f"jobs/{sys.argv[1]}"
 # The socket of this user's daemon, which lets him in without a token.
-local = "unix:" + os.path.expanduser("~/.local/share/descent/client.sock")
+local = f"unix:{pathlib.Path.home()}/.local/share/descent/client.sock"
 server = os.environ.get("DESCENT_SERVER", local)
 training = TrainingServiceStub(grpc.insecure_channel(server))
 

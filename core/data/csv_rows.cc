@@ -202,11 +202,11 @@ class Reader {
     const std::string what =
         field.empty() ? "the field is empty" : absl::StrCat("\"", Shown(field), "\" holds nothing");
     if (column->role != Role::kInput) {
-      return Refuse(
-          *column,
-          absl::StrCat(what, ", but every example needs a ",
-                       column->role == Role::kTarget ? "target" : "weight",
-                       cell_reader_.takes_missing() ? "; `missing: {drop: {}}` leaves such rows out." : "."));
+      return Refuse(*column, absl::StrCat(what, ", but every example needs a ",
+                                          column->role == Role::kTarget ? "target" : "weight",
+                                          cell_reader_.takes_missing()
+                                              ? "; `missing: {drop: {}}` leaves such rows out."
+                                              : "."));
     }
     switch (options_.missing.kind) {
       case MissingValues::Kind::kRefused:

@@ -96,7 +96,8 @@ absl::StatusOr<Examples> Decode(const ImageFolder& folder, const ReadOptions& op
   if (!options.inputs_only) examples.targets = at::tensor(listing.targets, at::kLong);
   examples.files.push_back(digest.Finish(folder.path));
   if (!options.inputs_only) {
-    examples.categories[kFolderClass] = options.known ? options.known->at(kFolderClass) : listing.classes;
+    examples.categories[kFolderClass] =
+        options.known ? options.known->at(kFolderClass) : listing.classes;
   }
   examples.inputs_origin = Origin::Files(folder.path, std::move(listing.files));
   examples.targets_origin = examples.inputs_origin;
