@@ -249,6 +249,11 @@ int Context::Fail(const absl::Status& status) const {
     Say(absl::StrCat("no answer from ", target.server, " in time"));
     return kRefused;
   }
+  if (absl::IsUnauthenticated(status) && target.token.empty()) {
+    Say(absl::StrCat(std::string(status.message()),
+                     "\n--token_file brings a token; `descent login` keeps one, with the address"));
+    return kRefused;
+  }
   Say(status.message().empty() ? absl::StatusCodeToString(status.code())
                                : std::string(status.message()));
   return kRefused;

@@ -179,6 +179,12 @@ TEST_F(CliLoginTest, ATokenIsNotSentInPlaintextUnlessThatIsTyped) {
   EXPECT_EQ(service_.last_authorization(), absl::StrCat("Bearer ", kToken));
 }
 
+TEST_F(CliLoginTest, WhoHasNoTokenHearsHowOneIsBrought) {
+  const Result refused = RunAt(tls_.address(), {"list", "--ca", File("ca.pem", client::kTestCa)});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("--token_file"), HasSubstr("`descent login`")));
+}
+
 TEST_F(CliLoginTest, CommandsThatAreToldNameTheDaemonAsItWasNamed) {
   Save(absl::StrCat("current: a\ncontexts:\n- {name: a, server: \"", service_.address(),
                     "\"}\n- {name: b, server: \"", service_.address(), "\"}\n"));
