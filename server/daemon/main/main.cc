@@ -194,8 +194,9 @@ int Serve(const Flags& flags) {
   if (flags.auth == "tokens") {
     done = AwaitRoom(signals, [&] {
       absl::StatusOr<std::unique_ptr<Access>> opened = Access::Open((*data_dir)->path(), clock);
-      if (opened.ok()) access = *std::move(opened);
-      return opened.status();
+      if (!opened.ok()) return opened.status();
+      access = *std::move(opened);
+      return absl::OkStatus();
     });
     if (!done.ok()) return Refuse(done);
   } else {
