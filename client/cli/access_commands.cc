@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -19,6 +21,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cli/local_daemon.h"
+#include "client/cpp/target.h"
 #include "descent/v1/token_service.pb.h"
 #include "proto/rules/nearest.h"
 
@@ -50,21 +53,43 @@ struct TokenOptions {
   std::string action, id;
   std::string role, owner, ttl, output;
   std::vector<std::string> groups;
+  bool limited = false;    // --ttl was given
+  bool into_file = false;  // -o was given
 };
 
-// Writes the token into a new file that its owner alone can read.
-absl::Status WriteSecret(const std::string& path, const std::string& secret) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("--output: cannot make ", path));
+// A new file that its owner alone can read, which goes unless it was written. It is made before
+// there is a secret: a file that can't be made must not cost one.
+class SecretFile {
+ public:
+  explicit SecretFile(std::string path)
+      : path_(std::move(path)),
+        file_(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)),
+        error_(file_ < 0 ? errno : 0) {}
+  ~SecretFile() {
+    if (file_ < 0) return;
+    close(file_);
+    if (!written_) unlink(path_.c_str());
   }
-  const std::string line = secret + "\n";
-  const bool written = write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-                       fsync(file) == 0;
-  if (close(file) == 0 && written) return absl::OkStatus();
-  unlink(path.c_str());
-  return absl::UnavailableError(absl::StrCat("--output: cannot write ", path));
-}
+  SecretFile(const SecretFile&) = delete;
+  SecretFile& operator=(const SecretFile&) = delete;
+
+  absl::Status made() const {
+    if (error_ == 0) return absl::OkStatus();
+    return absl::ErrnoToStatus(error_, absl::StrCat("--output: cannot make ", path_));
+  }
+
+  bool Write(const std::string& text) {
+    written_ = write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+               fsync(file_) == 0;
+    return written_;
+  }
+
+ private:
+  const std::string path_;
+  const int file_;
+  const int error_;
+  bool written_ = false;
+};
 
 int Create(const Context& context, const TokenOptions& options) {
   v1::Role role = v1::ROLE_UNSPECIFIED;
@@ -79,39 +104,44 @@ int Create(const Context& context, const TokenOptions& options) {
   request.set_role(role);
   request.set_owner(options.owner);
   for (const std::string& group : options.groups) request.add_groups(group);
-  if (!options.ttl.empty()) {
+  if (options.limited) {
     request.set_ttl_seconds(SecondsOf(options.ttl));
     if (request.ttl_seconds() == 0) {
       return context.Usage(
           absl::StrCat("--ttl: `", options.ttl, "` is no time; write 90s, 30m, 12h or 30d"));
     }
   }
-  // A file that can't be made must not cost a token.
-  if (!options.output.empty() && access(options.output.c_str(), F_OK) == 0) {
-    return context.Usage(absl::StrCat("--output: ", options.output, " is there already"));
+  std::optional<SecretFile> file;
+  if (options.into_file) {
+    file.emplace(options.output);
+    if (const absl::Status status = file->made(); !status.ok()) return context.Fail(status);
   }
-  const auto made = context.Connect().CreateToken(request);
-  if (!made.ok())
+  const client::Client client = context.Connect();
+  const auto made = client.CreateToken(request);
+  if (!made.ok()) {
     return context.Fail(NamingOptions(
         made.status(), {{"owner", "--owner"}, {"groups", "--group"}, {"ttl_seconds", "--ttl"}}));
-  if (!options.output.empty()) {
-    if (const absl::Status status = WriteSecret(options.output, made->token()); !status.ok()) {
-      return context.Fail(status);
-    }
+  }
+  if (file.has_value() && !file->Write(made->token() + "\n")) {
+    const std::string end = client.RevokeToken(made->info().id()).ok()
+                                ? "it was revoked"
+                                : absl::StrCat("revoke it: ", made->info().id());
+    return context.Fail(absl::InternalError(
+        absl::StrCat("--output: cannot write the token into ", options.output, "; ", end)));
   }
   if (context.json) {
     v1::CreateTokenResponse told = *made;
-    if (!options.output.empty()) told.clear_token();
+    if (options.into_file) told.clear_token();
     context.io.out << Json(told) << "\n";
     return kOk;
   }
   // The secret stands alone on the output, for `> FILE`.
-  if (options.output.empty()) context.io.out << made->token() << "\n";
+  if (!options.into_file) context.io.out << made->token() << "\n";
   context.Say(
       absl::StrCat("token ", made->info().id(), ", ", options.role, " for ",
                    made->info().owner().empty() ? "whoever he says he is" : made->info().owner(),
-                   options.output.empty() ? "; it is not shown again" : "",
-                   "; `descent token revoke ", made->info().id(), "` ends it"));
+                   options.into_file ? "" : "; it is not shown again", "; `descent token revoke ",
+                   made->info().id(), "` ends it"));
   return kOk;
 }
 
@@ -161,6 +191,27 @@ int RunToken(const Context& context, const TokenOptions& options) {
 
 // ----------------------------------------------------------------------------------------- open
 
+// Gives HOST:PORT of a URL.
+std::string HostOf(const std::string& url) {
+  const size_t begin = url.find("://") + 3;
+  return url.substr(begin, url.find('/', begin) - begin);
+}
+
+// Writes a page that leads to the address, for the browser to open: an address that is a program's
+// argument can be read by every user of the machine.
+std::string WritePage(const std::string& url) {
+  const char* folder = std::getenv("XDG_RUNTIME_DIR");  // NOLINT(concurrency-mt-unsafe)
+  std::string path = absl::StrCat(folder == nullptr ? "/tmp" : folder, "/descent-XXXXXX.html");
+  const int file = mkstemps(path.data(), 5);  // 0600
+  if (file < 0) return "";
+  const std::string page = absl::StrCat(
+      "<!doctype html><title>Descent</title><meta http-equiv="
+      "\"refresh\" content=\"0; url=",
+      url, "\">\n");
+  const bool written = write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size());
+  return close(file) == 0 && written ? path : "";
+}
+
 int Open(const Context& context, const std::string& address, bool print) {
   std::string url = address;
   if (url.empty()) {
@@ -173,7 +224,13 @@ int Open(const Context& context, const std::string& address, bool print) {
     url = absl::StrCat(local->tls ? "https://" : "http://", local->http, "/");
   }
   if (url.find("://") == std::string::npos) {
-    url = absl::StrCat(client::UsesTls(context.target) ? "https://" : "http://", url, "/");
+    const bool tls =
+        !context.insecure && (!client::IsLocal(url) || client::UsesTls(context.target));
+    url = absl::StrCat(tls ? "https://" : "http://", url, "/");
+  } else if (url.starts_with("http://") && !context.insecure && !client::IsLocal(HostOf(url))) {
+    return context.Usage(absl::StrCat("--http: ", url,
+                                      " would take the code in plaintext to another machine; give "
+                                      "https://, or --insecure"));
   }
   const auto code = context.Connect().CreateLoginCode();
   // With --auth none everybody is in.
@@ -190,8 +247,10 @@ int Open(const Context& context, const std::string& address, bool print) {
                 std::getenv("WAYLAND_DISPLAY") == nullptr)) {  // NOLINT(concurrency-mt-unsafe)
     return kOk;
   }
+  const std::string page = WritePage(url);
+  if (page.empty()) return kOk;  // it is printed
   if (fork() == 0) {
-    execlp("xdg-open", "xdg-open", url.c_str(), nullptr);
+    execlp("xdg-open", "xdg-open", page.c_str(), nullptr);
     _exit(127);
   }
   return kOk;
@@ -227,7 +286,11 @@ void AddAccessCommands(CLI::App* app, Context* context) {
                    "create: the file to write it into, for you alone to read")
       ->type_name("FILE");
   context->AddCommonOptions(token);
-  token->callback([=] { context->action = [=] { return RunToken(*context, *options); }; });
+  token->callback([=] {
+    options->limited = token->count("--ttl") > 0;
+    options->into_file = token->count("--output") > 0;
+    context->action = [=] { return RunToken(*context, *options); };
+  });
 
   CLI::App* command = app->add_subcommand("open", "Open the dashboard in a browser, signed in");
   const auto address = std::make_shared<std::string>();

@@ -2,41 +2,64 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace descent {
 
-absl::StatusOr<DataRoots> DataRoots::Create(const std::vector<std::string>& folders) {
+namespace {
+
+// Gives the real path of a folder, without a slash at the end.
+absl::StatusOr<std::string> RealFolder(const std::string& folder) {
+  const std::unique_ptr<char, void (*)(void*)> real(realpath(folder.c_str(), nullptr), std::free);
+  struct stat info;
+  if (!real || stat(real.get(), &info) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Cannot open the data folder ", folder, ": ", strerror(errno), "."));
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(folder, " is no folder to read data from."));
+  }
+  const std::string root = real.get();
+  return root == "/" ? "" : root;
+}
+
+bool IsIn(const std::vector<std::string>& folders, const std::string& real) {
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    return real.compare(0, folder.size(), folder) == 0 &&
+           (real.size() == folder.size() || real[folder.size()] == '/');
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<DataRoots> DataRoots::Create(const std::vector<std::string>& folders,
+                                            const std::vector<std::string>& kept_out) {
   DataRoots roots;
-  for (const std::string& folder : folders) {
-    const std::unique_ptr<char, void (*)(void*)> real(realpath(folder.c_str(), nullptr), std::free);
-    struct stat info;
-    if (!real || stat(real.get(), &info) != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("Cannot open the data folder ", folder, ": ", strerror(errno), "."));
+  for (const auto& [from, to] :
+       {std::pair(&folders, &roots.roots_), std::pair(&kept_out, &roots.kept_out_)}) {
+    for (const std::string& folder : *from) {
+      absl::StatusOr<std::string> real = RealFolder(folder);
+      if (!real.ok()) return real.status();
+      to->push_back(*std::move(real));
     }
-    if (!S_ISDIR(info.st_mode)) {
-      return absl::InvalidArgumentError(absl::StrCat(folder, " is no folder to read data from."));
-    }
-    std::string root = real.get();
-    if (root == "/") root.clear();
-    roots.roots_.push_back(std::move(root));
   }
   return roots;
 }
 
 absl::Status DataRoots::Check(const std::string& path, const std::string& real) const {
-  if (unrestricted()) return absl::OkStatus();
-  for (const std::string& root : roots_) {
-    if (real.compare(0, root.size(), root) != 0) continue;
-    if (real.size() == root.size() || real[root.size()] == '/') return absl::OkStatus();
+  if (IsIn(kept_out_, real)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat(path, " is in descentd's own folder, of which no job reads data."));
   }
+  if (roots_.empty() || IsIn(roots_, real)) return absl::OkStatus();
   return absl::PermissionDeniedError(
       absl::StrCat(path, " is outside the folders that this server reads data from: ",
                    absl::StrJoin(roots_, ", ",

@@ -110,6 +110,21 @@ def test_roles_and_owners(daemon, connect, make_token, folder):
     ann.delete(job, force=True)
 
 
+def test_no_spec_reads_the_daemons_own_folder(daemon, connect, make_token, folder):
+    operator = connect(with_token(daemon, make_token("operator", "--owner", "ann")))
+    secret = (daemon.data_dir / "admin.token").read_text().strip()
+    link = folder / "link.csv"
+    link.symlink_to(daemon.data_dir / "admin.token")
+    for path in (daemon.data_dir / "admin.token", link):
+        spec = specs.classifier(folder, iterations=10)
+        spec.data.train.csv.path = str(path)
+        spec.data.train.csv.targets.append("a")
+        with pytest.raises(grpc.RpcError) as error:
+            operator.validate(spec)
+        assert "own folder" in error.value.details()
+        assert secret[:12] not in error.value.details()
+
+
 def test_what_is_revoked_ends(daemon, connect, make_token, descent, folder):
     job = connect(daemon.grpc).create(specs.classifier(folder, iterations=50_000_000)).name
     watcher = connect(with_token(daemon, make_token("viewer", "--owner", "vic")))

@@ -159,8 +159,7 @@ int Serve(const Flags& flags) {
   if (!listen.ok()) return Refuse(listen.status());
   const absl::StatusOr<ListenAddress> listen_http = ParseListenAddress(flags.http, "--http");
   if (!listen_http.ok()) return Refuse(listen_http.status());
-  const absl::StatusOr<std::vector<std::string>> worker_arguments =
-      DataRootArguments(flags.data_roots);
+  absl::StatusOr<std::vector<std::string>> worker_arguments = DataRootArguments(flags.data_roots);
   if (!worker_arguments.ok()) return Refuse(worker_arguments.status());
   absl::StatusOr<std::unique_ptr<DataDir>> data_dir;
   absl::Status done = AwaitRoom(signals, [&] {
@@ -168,6 +167,8 @@ int Serve(const Flags& flags) {
     return data_dir.status();
   });
   if (!done.ok()) return Refuse(done);
+  // A spec that names a file of ours must not have its errors tell what is in it.
+  worker_arguments->insert(worker_arguments->end(), {"--keep_out", (*data_dir)->path()});
   if (absl::Status status = ProbeListenAddress(*listen, "--listen"); !status.ok()) {
     return Refuse(status);
   }

@@ -17,6 +17,15 @@
 #include "server/daemon/security/token_file.h"
 
 namespace descent::daemon {
+namespace {
+
+// Gives the code of a file that could not be written: UNAVAILABLE would be a daemon that is away,
+// and have clients try again.
+absl::StatusCode CodeOf(const absl::Status& status) {
+  return absl::IsUnavailable(status) ? absl::StatusCode::kInternal : status.code();
+}
+
+}  // namespace
 
 using server::MutexLock;
 
@@ -82,7 +91,7 @@ absl::StatusOr<TokenStore::Made> TokenStore::Create(StoredToken token, int64_t t
   }
   tokens.push_back(token);
   if (absl::Status status = server::WritePrivateFile(path_, FormatTokens(tokens)); !status.ok()) {
-    return absl::Status(status.code(),
+    return absl::Status(CodeOf(status),
                         absl::StrCat("No token was made. ", std::string(status.message())));
   }
   MutexLock lock(mutex_);
@@ -106,7 +115,7 @@ absl::Status TokenStore::Revoke(const std::string& id) {
   absl::Status status = server::WritePrivateFile(path_, FormatTokens(All()));
   if (status.ok()) return status;
   return absl::Status(
-      status.code(),
+      CodeOf(status),
       absl::StrCat("The token ", id, " lets nobody in from now on, but that could not be kept: ",
                    std::string(status.message()),
                    ". Revoke it again when that is mended, else a restart has it back"));

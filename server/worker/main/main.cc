@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
   app.add_option("--worker_id", options.session.worker_id, "How the daemon knows this process");
   app.add_option("--data_root", options.data_roots,
                  "A folder that data may be read from (any number); none: everywhere");
+  app.add_option("--keep_out", options.keep_out,
+                 "A folder that no data may be read from (any number), wherever it lies");
   app.add_option("--lease", options.session.lease_seconds,
                  "Seconds within which the daemon must hear of it, until the daemon says otherwise")
       ->check(CLI::PositiveNumber);

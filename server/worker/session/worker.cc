@@ -112,7 +112,7 @@ void RequestLeave(Inbox* inbox, const char* reason) {
 }
 
 int RunWorker(const WorkerOptions& options, Inbox* inbox) {
-  absl::StatusOr<DataRoots> roots = DataRoots::Create(options.data_roots);
+  absl::StatusOr<DataRoots> roots = DataRoots::Create(options.data_roots, options.keep_out);
   if (!roots.ok()) {
     server::LogError("worker", std::string(roots.status().message()));
     return kNoRootsExitCode;

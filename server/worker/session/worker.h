@@ -15,6 +15,7 @@ struct WorkerOptions {
   // The folders that data may be read from; if there are none, it may be from everywhere. Each must
   // exist.
   std::vector<std::string> data_roots;
+  std::vector<std::string> keep_out = {};  // no data are read of these, even within the roots
   // So many bytes of events may be unacknowledged; beyond that the training waits.
   size_t max_buffer_bytes = size_t{64} << 20;
 };

@@ -140,6 +140,23 @@ TEST_F(FileTest, WithoutRootsEverythingMayBeRead) {
   EXPECT_TRUE(ReadDataFile(outside_, *top).ok());
 }
 
+TEST_F(FileTest, WhatIsKeptOutIsReadByNoWay) {
+  std::filesystem::create_symlink(folder_.path() + "/root", folder_.path() + "/link");
+  for (const std::vector<std::string>& roots :
+       std::vector<std::vector<std::string>>{{}, {folder_.path()}, {folder_.path() + "/root"}}) {
+    absl::StatusOr<DataRoots> but = DataRoots::Create(roots, {folder_.path() + "/link"});
+    ASSERT_TRUE(but.ok()) << but.status();
+    for (const std::string& path :
+         {inside_, folder_.path() + "/link/a.csv", folder_.path() + "/root2/../root/a.csv"}) {
+      const absl::Status status = ReadDataFile(path, *but).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << path;
+      EXPECT_EQ(status.message(),
+                path + " is in descentd's own folder, of which no job reads data.");
+    }
+    EXPECT_FALSE(ListDataFolder(In(""), *but).ok());
+  }
+}
+
 TEST_F(FileTest, RefusesRootsThatAreNoFolders) {
   EXPECT_EQ(DataRoots::Create({inside_}).status().message(),
             inside_ + " is no folder to read data from.");
