@@ -63,7 +63,7 @@ def steer(
 def replay(daemon: Daemon, client: Client, events: list[event_pb2.Event]) -> str:
     """Runs a journal again, from its first event and its commands alone; gives the job's name."""
     # It waits for its turn until all that will be done to it is known to it.
-    busy = client.create(specs.linear_regression(daemon.data_dir, iterations=FOREVER)).name
+    busy = client.create(specs.linear_regression(daemon.data_dir.parent, iterations=FOREVER)).name
     client.wait_for_iteration(busy, 1)
     again = client.create(events[0].created.spec).name
     asked = {c.request_id: c.commands for c in of_kind(events, "command_accepted")}
