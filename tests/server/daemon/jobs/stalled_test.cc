@@ -136,6 +136,7 @@ TEST_F(StalledTest, WhoCantDeleteAJobThatIsOverHearsWhatElseMakesRoom) {
   worker->Finish();
   EXPECT_TRUE(worker->AwaitAcknowledged());
   AwaitState("a", v1::SUCCEEDED);
+  Kill(*worker);  // a deletion waits until it is gone
   FillDisk();
   v1::DeleteJobRequest request;
   request.set_name("jobs/a");
