@@ -74,7 +74,8 @@ def test_a_store_of_an_earlier_version_goes_on(version, old_store, start_daemon,
 
     # It was paused when all were killed; what was asked then has its answer, and no second effect.
     paused = "jobs/paused"
-    again = client.command(paused, set_dial("step_size", 2e-4), request_id="dial")
+    same = set_dial("step_size", 2e-4)
+    again = client.command(paused, same, request_id="dial", at_iteration=15)
     answers = [e for e in expected[paused]["events"] if "command_applied" in e]
     assert as_dict(again)["revision"] == answers[0]["revision"]
     head = expected[paused]["head_revision"]
