@@ -24,8 +24,8 @@ class DataRoots {
   bool unrestricted() const { return roots_.empty() && kept_out_.empty(); }
 
   // Checks where the file that was opened as `path` is: at `real`, without symbolic links and `..`.
-  // PERMISSION_DENIED if that is in none of the folders, or in one that is kept out. The sentence does not tell where a link
-  // leads.
+  // PERMISSION_DENIED if that is in none of the folders, or in one that is kept out. The sentence
+  // does not tell where a link leads.
   absl::Status Check(const std::string& path, const std::string& real) const;
 
  private:
