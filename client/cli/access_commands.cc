@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/context.h"
+#include "client/cli/environment.h"
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
@@ -200,8 +201,8 @@ std::string HostOf(const std::string& url) {
 // Writes a page that leads to the address, for the browser to open: an address that is a program's
 // argument can be read by every user of the machine.
 std::string WritePage(const std::string& url) {
-  const char* folder = std::getenv("XDG_RUNTIME_DIR");  // NOLINT(concurrency-mt-unsafe)
-  std::string path = absl::StrCat(folder == nullptr ? "/tmp" : folder, "/descent-XXXXXX.html");
+  const std::string folder = Env("XDG_RUNTIME_DIR");
+  std::string path = absl::StrCat(folder.empty() ? "/tmp" : folder, "/descent-XXXXXX.html");
   const int file = mkstemps(path.data(), 5);  // 0600
   if (file < 0) return "";
   const std::string page = absl::StrCat(
@@ -243,10 +244,7 @@ int Open(const Context& context, const std::string& address, bool print) {
   context.io.out << url << "\n";
   context.io.out.flush();
   if (code.ok()) context.Say("good once, for a minute");
-  if (print || (std::getenv("DISPLAY") == nullptr &&           // NOLINT(concurrency-mt-unsafe)
-                std::getenv("WAYLAND_DISPLAY") == nullptr)) {  // NOLINT(concurrency-mt-unsafe)
-    return kOk;
-  }
+  if (print || (Env("DISPLAY").empty() && Env("WAYLAND_DISPLAY").empty())) return kOk;
   const std::string page = WritePage(url);
   if (page.empty()) return kOk;  // it is printed
   if (fork() == 0) {
