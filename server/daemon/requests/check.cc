@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,18 +29,20 @@ constexpr int kMaxLabels = 64;
 constexpr size_t kMaxLabelBytes = 256;
 constexpr int kMaxCommands = 64;
 constexpr size_t kMaxCheckpoint = 40;
+constexpr std::string_view kCheckpointCharacters = "0123456789-";
 constexpr int64_t kMaxPredictedBatch = 1 << 20;
 constexpr size_t kMaxOwner = 128;
 constexpr int kMaxGroups = 16;
 constexpr size_t kMaxGroup = 64;
+constexpr std::string_view kGroupCharacters = "abcdefghijklmnopqrstuvwxyz0123456789._-";
 constexpr int64_t kMaxTtlSeconds = int64_t{100} * 366 * 86400;
 
+bool IsMadeOf(std::string_view characters, std::string_view text) {
+  return text.find_first_not_of(characters) == std::string_view::npos;
+}
+
 bool IsGroup(std::string_view group) {
-  return !group.empty() && group.size() <= kMaxGroup &&
-         std::all_of(group.begin(), group.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                  c == '-';
-         });
+  return !group.empty() && group.size() <= kMaxGroup && IsMadeOf(kGroupCharacters, group);
 }
 
 // Collects what is wrong; the order is the order of the fields.
@@ -143,6 +146,16 @@ void CheckCommand(const v1::Command& command, const std::string& field, Violatio
   }
 }
 
+// Calls `check` with the path of each element, `commands[2]`, and the element; at most with so
+// many.
+template <class Elements, class Check>
+void ForEachElement(const char* field, const Elements& elements, Check check,
+                    int most = std::numeric_limits<int>::max()) {
+  for (int i = 0; i < std::min(elements.size(), most); ++i) {
+    check(absl::StrCat(field, "[", i, "]"), elements.Get(i));
+  }
+}
+
 template <class Request>
 Violations Begin(const Request& request) {
   Violations violations;
@@ -207,13 +220,11 @@ absl::Status CheckRequest(const v1::WatchJobRequest& request) {
   Violations violations = Begin(request);
   violations.CheckName(request.name());
   violations.CheckNotNegative("after_revision", request.after_revision());
-  for (int i = 0; i < request.kinds_size(); ++i) {
-    if (request.kinds(i) == v1::EVENT_KIND_UNSPECIFIED ||
-        !v1::EventKind_IsValid(request.kinds(i))) {
-      violations.Add(absl::StrCat("kinds[", i, "]"),
-                     absl::StrCat(static_cast<int>(request.kinds(i)), " is not an EventKind"));
+  ForEachElement("kinds", request.kinds(), [&](const std::string& path, int kind) {
+    if (kind == v1::EVENT_KIND_UNSPECIFIED || !v1::EventKind_IsValid(kind)) {
+      violations.Add(path, absl::StrCat(kind, " is not an EventKind"));
     }
-  }
+  });
   violations.CheckNotNegative("every", request.every());
   return std::move(violations).ToStatus();
 }
@@ -231,9 +242,10 @@ absl::Status CheckRequest(const v1::CommandJobRequest& request) {
   if (request.commands_size() > kMaxCommands) {
     violations.Add("commands", "has more than 64 entries");
   }
-  for (int i = 0; i < request.commands_size(); ++i) {
-    CheckCommand(request.commands(i), absl::StrCat("commands[", i, "]"), &violations);
-  }
+  ForEachElement("commands", request.commands(),
+                 [&](const std::string& path, const v1::Command& command) {
+                   CheckCommand(command, path, &violations);
+                 });
   violations.CheckNotNegative("at_iteration", request.at_iteration());
   return std::move(violations).ToStatus();
 }
@@ -242,10 +254,7 @@ absl::Status CheckRequest(const v1::PredictJobRequest& request) {
   Violations violations = Begin(request);
   violations.CheckName(request.name());
   const std::string& checkpoint = request.checkpoint();
-  const bool named = checkpoint.size() <= kMaxCheckpoint &&
-                     std::all_of(checkpoint.begin(), checkpoint.end(),
-                                 [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
-  if (!named) {
+  if (checkpoint.size() > kMaxCheckpoint || !IsMadeOf(kCheckpointCharacters, checkpoint)) {
     violations.Add("checkpoint",
                    absl::StrCat("\"", ShortUtf8(checkpoint, 64),
                                 "\" is neither a checkpoint's name, {branch}-{iteration}, nor an "
@@ -271,9 +280,12 @@ absl::Status CheckRequest(const v1::CreateTokenRequest& request) {
     violations.Add("owner", "must be at most 128 printable ASCII characters");
   }
   if (request.groups_size() > kMaxGroups) violations.Add("groups", "has more than 16 entries");
-  for (int i = 0; i < std::min(request.groups_size(), kMaxGroups); ++i) {
-    violations.CheckGroup(absl::StrCat("groups[", i, "]"), request.groups(i));
-  }
+  ForEachElement(
+      "groups", request.groups(),
+      [&](const std::string& path, const std::string& group) {
+        violations.CheckGroup(path, group);
+      },
+      kMaxGroups);
   if (request.ttl_seconds() < 0 || request.ttl_seconds() > kMaxTtlSeconds) {
     violations.Add("ttl_seconds", absl::StrCat("must be from 0 (no end) to ", kMaxTtlSeconds,
                                                ", is ", request.ttl_seconds()));

@@ -3,13 +3,12 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/daemon/workers/supervisor.h"
+#include "server/daemon/workers/violations.h"
 
 namespace descent::daemon {
 namespace {
@@ -27,14 +26,8 @@ absl::Status ToStatus(const worker::v1::PredictionEnd& end) {
   const auto code = static_cast<absl::StatusCode>(end.code());
   if (code == absl::StatusCode::kOk) return absl::OkStatus();
   ErrorDetail detail{.reason = end.reason()};
-  std::vector<std::string> sentences;
-  for (const worker::v1::FieldViolation& violation : end.violations()) {
-    detail.violations.push_back({violation.field(), violation.description()});
-    sentences.push_back(absl::StrCat(violation.field(), ": ", violation.description()));
-    if (detail.reason.empty()) detail.reason = violation.reason();
-  }
-  return MakeError(code, sentences.empty() ? end.message() : absl::StrJoin(sentences, "; "),
-                   detail);
+  const std::string sentences = AddViolations(end.violations(), ": ", &detail);
+  return MakeError(code, detail.violations.empty() ? end.message() : sentences, detail);
 }
 
 }  // namespace

@@ -4,13 +4,12 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/daemon/workers/supervisor.h"
+#include "server/daemon/workers/violations.h"
 
 namespace descent::daemon {
 namespace {
@@ -25,16 +24,9 @@ constexpr int64_t kGrace = kSecond;
 
 absl::Status ToStatus(const worker::v1::Invalid& invalid) {
   ErrorDetail detail;
-  std::vector<std::string> sentences;
-  for (const auto& violation : invalid.violations()) {
-    detail.violations.push_back({violation.field(), violation.description()});
-    sentences.push_back(violation.field().empty()
-                            ? violation.description()
-                            : absl::StrCat(violation.field(), ": ", violation.description()));
-    if (detail.reason.empty()) detail.reason = violation.reason();
-  }
+  const std::string sentences = AddViolations(invalid.violations(), "", &detail);
   if (detail.reason.empty()) detail.reason = reason::kInvalidSpec;
-  return MakeError(absl::StatusCode::kInvalidArgument, absl::StrJoin(sentences, "; "), detail);
+  return MakeError(absl::StatusCode::kInvalidArgument, sentences, detail);
 }
 
 }  // namespace
