@@ -11,9 +11,6 @@ namespace descent::client {
 // not a proof.
 std::string LocalPrincipal();
 
-// The metadata key under which a client sends its principal.
-inline constexpr char kPrincipalKey[] = "x-descent-principal";
-
 // Gives a random UUID (version 4), from the kernel's generator.
 std::string DrawRequestId();
 

@@ -1,7 +1,7 @@
 #include <utility>
 
-#include "client/cpp/identity.h"
 #include "client/cpp/stub.h"
+#include "proto/rules/identity.h"
 
 namespace descent::client {
 namespace {
@@ -11,7 +11,7 @@ class IdentityStub final : public Stub {
   IdentityStub(std::unique_ptr<Stub> stub, std::string principal, const std::string& token)
       : stub_(std::move(stub)),
         principal_(std::move(principal)),
-        authorization_(token.empty() ? "" : "Bearer " + token) {}
+        authorization_(token.empty() ? "" : rules::kBearerScheme + token) {}
 
   absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
                                     const v1::CreateJobRequest& request) override {
@@ -64,8 +64,8 @@ class IdentityStub final : public Stub {
 
  private:
   grpc::ClientContext* Signed(grpc::ClientContext* context) const {
-    context->AddMetadata(kPrincipalKey, principal_);
-    if (!authorization_.empty()) context->AddMetadata("authorization", authorization_);
+    context->AddMetadata(rules::kPrincipalHeader, principal_);
+    if (!authorization_.empty()) context->AddMetadata(rules::kAuthorizationHeader, authorization_);
     return context;
   }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "proto/rpc_status.h"
+#include "proto/rules/identity.h"
 #include "proto/rules/reasons.h"
 
 namespace descent::daemon {
@@ -20,7 +21,7 @@ std::string_view Metadata(const grpc::CallbackServerContext& context, std::strin
 }  // namespace
 
 absl::StatusOr<Caller> Callers::Of(const grpc::CallbackServerContext& context) const {
-  constexpr std::string_view kKey = kAuthorizationHeader;
+  constexpr std::string_view kKey = rules::kAuthorizationHeader;
   // A proxy that looks at one of two, and a server that looks at the other, see different callers.
   if (context.client_metadata().count(grpc::string_ref(kKey.data(), kKey.size())) > 1) {
     return MakeError(absl::StatusCode::kUnauthenticated, "authorization: is given more than once",
@@ -31,7 +32,7 @@ absl::StatusOr<Caller> Callers::Of(const grpc::CallbackServerContext& context) c
                                   // the file system, whatever name its client's end has.
                                   .over_socket = peer.starts_with("unix"),
                                   .authorization = Metadata(context, kKey),
-                                  .principal = Metadata(context, kPrincipalHeader),
+                                  .principal = Metadata(context, rules::kPrincipalHeader),
                                   .from = peer});
 }
 

@@ -11,6 +11,7 @@
 #include "client/dashboard/embedded.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/identity.h"
 #include "proto/rules/reasons.h"
 
 namespace descent::daemon {
@@ -18,8 +19,10 @@ namespace {
 
 // Headers that this daemon reads and that hold one value.
 constexpr std::string_view kSingle[] = {
-    "host",          "origin",        "content-type", "content-length",
-    "last-event-id", "authorization", "referer",      "x-descent-principal",
+    "host",          "origin",
+    "content-type",  "content-length",
+    "last-event-id", rules::kAuthorizationHeader,
+    "referer",       rules::kPrincipalHeader,
 };
 
 // True for `:7601`, or nothing.

@@ -13,6 +13,7 @@
 #include "client/dashboard/embedded.h"
 #include "core/text/utf8.h"
 #include "proto/rpc_status.h"
+#include "proto/rules/identity.h"
 #include "proto/rules/reasons.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
@@ -119,9 +120,10 @@ void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> don
 }
 
 absl::StatusOr<Caller> Routes::Identify(const HttpRequest& request) const {
-  return IdentifyCaller(options_.access, {.authorization = request.Header(kAuthorizationHeader),
-                                          .principal = request.Header(kPrincipalHeader),
-                                          .from = "HTTP"});
+  return IdentifyCaller(options_.access,
+                        {.authorization = request.Header(rules::kAuthorizationHeader),
+                         .principal = request.Header(rules::kPrincipalHeader),
+                         .from = "HTTP"});
 }
 
 absl::StatusOr<Caller> Routes::Admit(const PathRow& row, const HttpRequest& request) const {

@@ -33,7 +33,7 @@ class Access {
     // for there; but who brings one has its role.
     bool over_socket = false;
     std::string_view authorization = {};  // the header: `Bearer TOKEN`; empty: there is none
-    std::string_view principal = {};      // as he says: kPrincipalHeader
+    std::string_view principal = {};      // as he says: rules::kPrincipalHeader
     std::string_view from = {};           // where he is, for the log
   };
 

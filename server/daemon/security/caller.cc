@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proto/rpc_status.h"
+#include "proto/rules/identity.h"
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 
@@ -30,7 +31,7 @@ std::string_view RoleName(Role role) {
 absl::StatusOr<std::string> ClaimedPrincipal(std::string_view claimed) {
   if (claimed.empty()) return std::string("anonymous");
   if (claimed.size() > kMaxPrincipal || !rules::IsPrintableAscii(claimed)) {
-    return InvalidField(kPrincipalHeader, "must be at most 128 printable ASCII characters",
+    return InvalidField(rules::kPrincipalHeader, "must be at most 128 printable ASCII characters",
                         reason::kInvalidPrincipal);
   }
   return std::string(claimed);

@@ -40,13 +40,9 @@ struct Ownership {
   std::string group = {};  // empty: no group's
 };
 
-// The metadata keys, or headers, in which a client says who it is and proves it.
-inline constexpr std::string_view kPrincipalHeader = "x-descent-principal";
-inline constexpr std::string_view kAuthorizationHeader = "authorization";
-
-// Gives the name of one who says to be `claimed`, the value of that header: at most 128 printable
-// ASCII characters, else INVALID_ARGUMENT (`INVALID_PRINCIPAL`). An empty one is "anonymous". The
-// name is for the journal and no proof of anything.
+// Gives the name of one who says to be `claimed`, the value of rules::kPrincipalHeader: at most 128
+// printable ASCII characters, else INVALID_ARGUMENT (`INVALID_PRINCIPAL`). An empty one is
+// "anonymous". The name is for the journal and no proof of anything.
 absl::StatusOr<std::string> ClaimedPrincipal(std::string_view claimed);
 
 // Gives an admin of that name: everybody, where no tokens are asked for.

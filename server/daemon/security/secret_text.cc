@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/digest/sha256.h"
+#include "proto/rules/identity.h"
 
 namespace descent::daemon {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 constexpr size_t kSecretBytes = 32;
 constexpr size_t kSecretDigits = 43;
 constexpr size_t kIdBytes = 4;
-constexpr std::string_view kScheme = "Bearer ";
+constexpr std::string_view kScheme = rules::kBearerScheme;
 
 template <size_t kSize>
 absl::StatusOr<std::string> Draw() {
