@@ -15,6 +15,9 @@ import pytest
 
 from helpers import programs, stubs
 
+# So that what fails in them is shown as what fails in a test.
+pytest.register_assert_rewrite("helpers.details", "helpers.events")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes minutes; runs with DESCENT_LONG=1")
@@ -96,6 +99,18 @@ def connect():
 def client(connect, daemon):
     """A client of `daemon`."""
     return connect(daemon.grpc)
+
+
+@pytest.fixture
+def endless(client, folder):
+    """A running job that only a stop ends; stopped when the test is over."""
+    from helpers import specs
+    from helpers.client import simple
+
+    job = client.create(specs.linear_regression(folder, iterations=specs.FOREVER), job_id="endless")
+    client.wait_for_iteration(job.name, 1)
+    yield job.name
+    client.command(job.name, simple("stop"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import dataclasses
 
 import grpc
+import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 
@@ -79,3 +80,11 @@ def of(error: grpc.RpcError) -> Details:
                 bad = _MESSAGES["BadRequest"].FromString(any_.value)
                 found.fields = [v.field for v in bad.violations]
     return found
+
+
+def refused(code: grpc.StatusCode, call, *arguments, **named) -> Details:
+    """Calls, expects this error, and gives its message and details."""
+    with pytest.raises(grpc.RpcError) as error:
+        call(*arguments, **named)
+    assert error.value.code() == code, error.value.details()
+    return of(error.value)

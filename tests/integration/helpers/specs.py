@@ -8,6 +8,9 @@ import struct
 from descent.v1 import spec_pb2
 from google.protobuf import json_format
 
+# Iterations: only a stop ends such a job.
+FOREVER = 1_000_000_000
+
 FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
 
