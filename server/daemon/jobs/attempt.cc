@@ -126,7 +126,8 @@ void Attempt::Fence(const std::string& reason) const {
 }
 
 bool Attempt::Postpone(const WorkerPtr& worker, std::function<void()> later) {
-  if (!is_preparing() || run_.worker != worker) return false;
+  const bool waits = is_preparing() || comparisons_ > 0;
+  if (!waits || !IsOf(worker)) return false;
   postponed_.push_back(std::move(later));
   return true;
 }

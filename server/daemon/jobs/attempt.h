@@ -95,8 +95,9 @@ class Attempt {
   void SendAck(int64_t sequence) const;
   // From now on nothing of the worker counts. Does nothing if idle.
   void Fence(const std::string& reason) const;
-  // While the attempt is being prepared, what is told of its worker waits: gives true if `later`
-  // does. Who called Start, or gave up, runs TakePostponed.
+  // While the attempt is being prepared, or a batch of it compared, what is told of its worker
+  // waits: gives true if `later` does. Who called Start, or gave up, or EndComparison, runs
+  // TakePostponed; what must wait for longer postpones itself again.
   bool Postpone(const WorkerPtr& worker, std::function<void()> later);
   std::vector<std::function<void()>> TakePostponed();
 
@@ -109,6 +110,10 @@ class Attempt {
   // Events up to `sequence` are durable; if `all_landed`, up to what was taken. Gives what its
   // worker is to be told now, if anything: a stream of iterations is acknowledged now and then.
   std::optional<int64_t> Acknowledge(int64_t sequence, bool all_landed, bool at_once);
+  // A batch is on its way to the store and back, of which it may be the second at a time after a
+  // lost connection. Each beginning has its end, whatever becomes of the attempt.
+  void BeginComparison() { ++comparisons_; }
+  void EndComparison() { --comparisons_; }
   // Its worker asks for an acknowledgement: of what is durable now, and of what lands next.
   std::optional<int64_t> AskAcknowledgement(bool all_landed);
 
@@ -131,6 +136,7 @@ class Attempt {
   const server::Clock* clock_;
   Run run_;
   std::vector<std::function<void()>> postponed_;
+  int comparisons_ = 0;  // how many are under way
   Journaled newest_;
   std::vector<int64_t> fruitless_revisions_;  // those of AttemptStarted events
   int64_t furthest_iteration_ = -1;           // the furthest that a restart has left behind

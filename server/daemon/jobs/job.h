@@ -151,10 +151,11 @@ class Job : public std::enable_shared_from_this<Job> {
   void FindPredictor(const std::string& checkpoint, std::function<void(Predictor)> then)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // ---- The path of an iteration, from gRPC's threads or the loop.
+  // ---- The path of an iteration, from gRPC's threads.
   // This is AttemptHost's.
-  AttemptHost::Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
-                              const SessionHandler::Resume& resume) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                const std::function<void()>& taken, const SessionHandler::Resume& resume)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // A command, and who wants to know what comes of it.
@@ -247,6 +248,17 @@ class Job : public std::enable_shared_from_this<Job> {
                        const std::string& detail) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- What workers tell, with the mutex held:
+  bool IsCurrent(const WorkerPtr& worker, const worker::v1::EventBatch& batch) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes the batch, or fences its worker if it is not the current attempt's. Gives false if
+  // `resume` must wait, and will be called, until there is room.
+  bool TakeOrFence(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                   const SessionHandler::Resume& resume) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Has the store asked, beside the loop, for what the batch computes once more; TakeCompared goes
+  // on, on the loop.
+  void Compare(const WorkerPtr& worker, worker::v1::EventBatch batch,
+               const std::function<void()>& taken, const SessionHandler::Resume& resume)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeBatch(worker::v1::EventBatch* batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakeEvents(worker::v1::EventBatch* batch, Draft* draft, std::string* diverged)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -297,8 +309,15 @@ class Job : public std::enable_shared_from_this<Job> {
   // Calls `take` with every event of these kinds, in order, with revision. Blocks.
   absl::Status ReadEvents(const std::vector<v1::EventKind>& kinds,
                           const std::function<void(const v1::Event&)>& take) const;
-  // Reads what the journal has of the iterations and evaluations in a batch.
-  void ReadJournaled(const worker::v1::EventBatch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A batch that computes again what the journal has, on its way to the store and back.
+  struct Compared {
+    WorkerPtr worker;
+    worker::v1::EventBatch batch;
+    Recomputation recomputation;  // what was read for the batch before, then for this one
+    std::function<void()> taken;
+    SessionHandler::Resume resume;
+  };
+  void TakeCompared(Compared* compared) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Environment environment_;
   const std::string id_;
@@ -312,7 +331,7 @@ class Job : public std::enable_shared_from_this<Job> {
   RequestBook book_ ABSL_GUARDED_BY(mutex_);
   CheckpointShelf shelf_ ABSL_GUARDED_BY(mutex_);
   Attempt attempt_ ABSL_GUARDED_BY(mutex_);
-  // What the journal has of what the next batch re-computes.
+  // What the journal has of what the batch that is taken re-computes.
   Recomputation recomputation_ ABSL_GUARDED_BY(mutex_);
   // What waits until so many appends have landed, in that order.
   struct Waiting {

@@ -1,6 +1,8 @@
 // The part of Job that takes a worker's events: the path of every iteration (rules 5 and 6
 // of server/README.md).
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,25 +32,69 @@ absl::Status Unreadable(const std::string& why) {
 
 }  // namespace
 
-AttemptHost::Taken Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
-                                 bool on_loop, const SessionHandler::Resume& resume) {
-  if (on_loop) ReadJournaled(*batch);
+void Job::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                   const std::function<void()>& taken, const SessionHandler::Resume& resume) {
+  bool is_room = false;
   {
     MutexLock lock(mutex_);
-    if (!attempt_.is_live() || !attempt_.IsOf(worker) || batch->attempt() != attempt_.number()) {
-      worker->Fence("Another attempt has taken over");
-    } else if (attempt_.is_comparing() && !on_loop) {
-      return AttemptHost::Taken::kOnLoop;
-    } else {
-      TakeBatch(batch);
+    if (attempt_.is_comparing() && IsCurrent(worker, *batch)) {
+      return Compare(worker, std::move(*batch), taken, resume);
     }
-    if (appender_.bytes_in_flight() > kMaxBytesInFlight) {
-      held_back_.push_back(resume);
-      return AttemptHost::Taken::kTaken;
-    }
+    is_room = TakeOrFence(worker, batch, resume);
   }
-  resume();
-  return AttemptHost::Taken::kTaken;
+  taken();
+  if (is_room) resume();
+}
+
+void Job::Compare(const WorkerPtr& worker, worker::v1::EventBatch batch,
+                  const std::function<void()>& taken, const SessionHandler::Resume& resume) {
+  attempt_.BeginComparison();
+  auto compared = std::make_shared<Compared>(
+      Compared{.worker = worker,
+               .batch = std::move(batch),
+               .recomputation = std::exchange(recomputation_, Recomputation()),
+               .taken = taken,
+               .resume = resume});
+  environment_.store->Post([self = shared_from_this(), compared, lineage = appender_.lineage(),
+                            head = appender_.head_iteration()] {
+    compared->recomputation = Recomputation::Read(*self->journal_, lineage, head, compared->batch,
+                                                  std::move(compared->recomputation));
+    self->environment_.loop->Post([self, compared] { self->TakeCompared(compared.get()); });
+  });
+}
+
+void Job::TakeCompared(Compared* compared) {
+  bool is_room = false;
+  std::vector<std::function<void()>> postponed;
+  {
+    MutexLock lock(mutex_);
+    // Another attempt has a reading of its own.
+    if (IsCurrent(compared->worker, compared->batch)) {
+      recomputation_ = std::move(compared->recomputation);
+    }
+    is_room = TakeOrFence(compared->worker, &compared->batch, compared->resume);
+    attempt_.EndComparison();
+    postponed = attempt_.TakePostponed();
+  }
+  compared->taken();
+  if (is_room) compared->resume();
+  for (const auto& told : postponed) told();
+}
+
+bool Job::IsCurrent(const WorkerPtr& worker, const worker::v1::EventBatch& batch) const {
+  return attempt_.is_live() && attempt_.IsOf(worker) && batch.attempt() == attempt_.number();
+}
+
+bool Job::TakeOrFence(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                      const SessionHandler::Resume& resume) {
+  if (IsCurrent(worker, *batch)) {
+    TakeBatch(batch);
+  } else {
+    worker->Fence("Another attempt has taken over");
+  }
+  if (appender_.bytes_in_flight() <= kMaxBytesInFlight) return true;
+  held_back_.push_back(resume);
+  return false;
 }
 
 void Job::TakeBatch(worker::v1::EventBatch* batch) {

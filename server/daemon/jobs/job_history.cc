@@ -220,20 +220,4 @@ absl::Status Job::ReadScript() {
   return absl::OkStatus();
 }
 
-void Job::ReadJournaled(const worker::v1::EventBatch& batch) {
-  Lineage lineage;
-  int64_t head = -1;
-  Recomputation before;
-  {
-    MutexLock lock(mutex_);
-    if (!attempt_.is_comparing()) return;
-    lineage = appender_.lineage();
-    head = appender_.head_iteration();
-    before = std::exchange(recomputation_, Recomputation());
-  }
-  Recomputation read = Recomputation::Read(*journal_, lineage, head, batch, std::move(before));
-  MutexLock lock(mutex_);
-  recomputation_ = std::move(read);
-}
-
 }  // namespace descent::daemon

@@ -242,15 +242,14 @@ absl::Status JobsServiceImpl::OnProgram(const std::string& name, const std::stri
   return (*job)->damage();
 }
 
-AttemptHost::Taken JobsServiceImpl::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
-                                             bool on_loop, const SessionHandler::Resume& resume) {
+void JobsServiceImpl::OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                               const std::function<void()>& taken,
+                               const SessionHandler::Resume& resume) {
   const absl::StatusOr<JobPtr> job = Find(batch->job());
-  if (!job.ok()) {
-    worker->Fence("There is no such job any more");
-    resume();
-    return Taken::kTaken;
-  }
-  return (*job)->OnEvents(worker, batch, on_loop, resume);
+  if (job.ok()) return (*job)->OnEvents(worker, batch, taken, resume);
+  worker->Fence("There is no such job any more");
+  taken();
+  resume();
 }
 
 absl::StatusOr<worker::v1::Welcome> JobsServiceImpl::OnReconnect(const WorkerPtr& worker,

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -65,8 +66,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
   // These are AttemptHost's.
   absl::Status OnProgram(const std::string& name, const std::string& secret) override;
-  Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
-                 const SessionHandler::Resume& resume) override;
+  void OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                const std::function<void()>& taken, const SessionHandler::Resume& resume) override;
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& worker,
                                                   const worker::v1::Hello& hello) override;
   void OnHeartbeat(const WorkerPtr& worker) override;

@@ -43,16 +43,10 @@
 
 namespace descent::daemon {
 
-// What the jobs do with their workers' messages. OnEvents is called on gRPC's threads and on the
-// loop, the rest on the loop.
+// What the jobs do with their workers' messages. OnEvents is called on gRPC's threads, the rest on
+// the loop.
 class AttemptHost {
  public:
-  enum class Taken {
-    kTaken,   // it is done with; `resume` was called, or will be once there is room for more
-    kOnLoop,  // it will take time (re-computed history is compared with the store), so ask on the
-              // loop
-  };
-
   virtual ~AttemptHost() = default;
 
   // A program wants to run this job (`jobs/{job}`), and brings this secret. With OK it may wait for
@@ -60,10 +54,14 @@ class AttemptHost {
   // such a job.
   virtual absl::Status OnProgram(const std::string& job, const std::string& secret) = 0;
 
-  // Takes a batch of an assigned worker. If it is of an old attempt, the host fences the worker.
-  // `resume` lets the worker's next message be read; it may be called at any time, on any thread.
-  virtual Taken OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch, bool on_loop,
-                         const SessionHandler::Resume& resume) = 0;
+  // Takes a batch of an assigned worker, or refuses it: if it is of an old attempt, the host fences
+  // the worker. `taken` is called then, before this returns, or on the loop if the batch must be
+  // compared with the store first; what is told of the worker meanwhile counts after the batch.
+  // `resume` lets the worker's next message be read; it is called after that, once there is room
+  // for more, on any thread.
+  virtual void OnEvents(const WorkerPtr& worker, worker::v1::EventBatch* batch,
+                        const std::function<void()>& taken,
+                        const SessionHandler::Resume& resume) = 0;
 
   // A worker says that it runs an attempt, because the daemon, or its connection, was gone for a
   // while. With Welcome the attempt is current and goes on with this worker; with an error the

@@ -84,7 +84,7 @@ void Supervisor::CheckLeases() {
       EndIfSilent(*worker, now, 2);
       continue;
     }
-    if (worker->held_back_) worker->heard_nanos_ = now;
+    if (worker->held_back_ > 0) worker->heard_nanos_ = now;
     // A program may be stopped, by somebody who looks at it: its process tells when it is gone.
     if (worker->kind() == WorkerKind::kProgram && worker->process().pid > 0) continue;
     const bool launching = worker->state_ == Worker::State::kLaunched;

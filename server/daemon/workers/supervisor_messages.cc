@@ -36,24 +36,17 @@ void Supervisor::OnMessage(ConnectionPtr connection, worker::v1::WorkerMessage m
   }
   switch (message.kind_case()) {
     case worker::v1::WorkerMessage::kEvents: {
-      worker->held_back_ = true;
+      ++worker->held_back_;
       ++*held_back_;
-      Resume release = [worker, count = held_back_, resume = std::move(resume)] {
-        worker->held_back_ = false;
+      const Resume release = [worker, count = held_back_, resume = std::move(resume)] {
+        --worker->held_back_;
         --*count;
         resume();
       };
-      if (host_->OnEvents(worker, message.mutable_events(), /*on_loop=*/false, release) ==
-          AttemptHost::Taken::kTaken) {
+      const auto taken = [this, worker] {
         if (worker->fenced()) ++fenced_count_;
-        return;
-      }
-      auto batch = std::make_shared<worker::v1::EventBatch>(std::move(*message.mutable_events()));
-      loop_->Post([this, worker, batch, release = std::move(release)] {
-        host_->OnEvents(worker, batch.get(), /*on_loop=*/true, release);
-        if (worker->fenced()) ++fenced_count_;
-      });
-      return;
+      };
+      return host_->OnEvents(worker, message.mutable_events(), taken, release);
     }
     case worker::v1::WorkerMessage::kValidated:
       loop_->Post([this, worker, validated = std::move(*message.mutable_validated())] {

@@ -79,8 +79,9 @@ class Worker {
   const WorkerKind kind_;
   std::atomic<bool> fenced_ = false;
   std::atomic<int64_t> heard_nanos_ = 0;  // monotonic
-  std::atomic<bool> held_back_ =
-      false;  // what it sends is not read: that it is silent says nothing
+  // How many of its messages wait for the daemon: it is not read, and that it is silent says
+  // nothing.
+  std::atomic<int> held_back_ = 0;
 
   mutable server::Mutex mutex_;
   ConnectionPtr connection_ ABSL_GUARDED_BY(mutex_);

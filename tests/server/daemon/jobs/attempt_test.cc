@@ -13,6 +13,7 @@ namespace {
 
 using testing::IsEmpty;
 using testing::Optional;
+using testing::SizeIs;
 
 class AttemptTest : public testing::Test {
  protected:
@@ -107,6 +108,20 @@ TEST_F(AttemptTest, WhatIsToldOfItsWorkerWaitsWhileItIsPrepared) {
   for (const auto& later : attempt_.TakePostponed()) later();
   EXPECT_EQ(told, 1);
   EXPECT_THAT(attempt_.TakePostponed(), IsEmpty());
+}
+
+TEST_F(AttemptTest, WhatIsToldOfItsWorkerWaitsWhileABatchIsCompared) {
+  Begin(worker_, 4);
+  attempt_.BeginComparison();
+  attempt_.BeginComparison();
+  EXPECT_TRUE(attempt_.Postpone(worker_, [] {}));
+  EXPECT_FALSE(attempt_.Postpone(other_, [] {}));
+  attempt_.EndComparison();
+  EXPECT_THAT(attempt_.TakePostponed(), SizeIs(1));
+  EXPECT_TRUE(attempt_.Postpone(worker_, [] {}));  // the second one is still under way
+  attempt_.EndComparison();
+  EXPECT_THAT(attempt_.TakePostponed(), SizeIs(1));
+  EXPECT_FALSE(attempt_.Postpone(worker_, [] {}));
 }
 
 TEST_F(AttemptTest, AWorkerComesBackToItsOwnAttemptAlone) {

@@ -217,6 +217,76 @@ TEST_F(SlowStoreTest, LeasesAreWatchedWhileACommandIsLookedFor) {
   EXPECT_TRUE(second.Get().ok());
 }
 
+// Has a job whose second attempt computes iterations 0 to 4 again.
+class ComparisonTest : public SlowStoreTest {
+ protected:
+  ComparisonTest() {
+    first_ = RunJob("a");
+    first_->Train(4);
+    first_->AwaitAcknowledged();
+    Kill(*first_);
+    second_ = ConnectSpare();
+    second_->Begin();
+    Close();
+  }
+
+  // The second attempt's worker sends iterations 0 to 6, and the daemon has them, but not what to
+  // compare them with.
+  void SendSix() {
+    second_->Train(6);
+    while (jobs_->statistics(Ann()).held_back == 0) SettleLoop();
+  }
+
+  std::shared_ptr<FakeWorker> first_;
+  std::shared_ptr<FakeWorker> second_;
+};
+
+TEST_F(ComparisonTest, TheLoopDoesNotWaitForTheStore) {
+  SendSix();
+  // Its worker is heard, as it waits for the daemon; other jobs go their way.
+  for (int i = 0; i < 6; ++i) {
+    SettleLoop();
+    clock_.Advance(2'500'000'000);
+    jobs_->Wake();
+    SettleLoop();
+  }
+  auto created = Create("b");
+  ConnectSpare();
+  EXPECT_TRUE(created.Get().ok());
+  EXPECT_EQ(JournalOf("a")->final_revision(), 0);
+  Open();
+  EXPECT_TRUE(second_->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(6));
+  EXPECT_EQ(jobs_->Get(Ann(), "jobs/a")->attempt(), 2);
+}
+
+TEST_F(ComparisonTest, AWorkerThatDiesMeanwhileHasToldWhatItSent) {
+  SendSix();
+  Kill(*second_);
+  SettleLoop();
+  const auto is_second_end = [](const v1::Event& event) {
+    return event.has_notice() && event.attempt() == 2;
+  };
+  EXPECT_EQ(Count("a", is_second_end), 0);
+  Open();
+  AwaitEvent("a", is_second_end);
+  EXPECT_EQ(Values("a"), Undisturbed(6));
+  auto third = ConnectSpare();
+  EXPECT_EQ(third->Begin().recompute_until(), 6);
+}
+
+TEST_F(ComparisonTest, WhatComesAgainMeanwhileIsTakenOnce) {
+  SendSix();
+  second_->Disconnect();
+  second_->Connect();
+  second_->Resend();
+  second_->Train(8);
+  Open();
+  EXPECT_TRUE(second_->AwaitAcknowledged());
+  EXPECT_EQ(Values("a"), Undisturbed(8));
+  EXPECT_EQ(Count("a", [](const v1::Event& event) { return event.has_rewound(); }), 0);
+}
+
 // Has a finished job, as a new daemon finds it: nobody has read its history yet, nor does until
 // Open.
 class LoadingTest : public SlowStoreTest {

@@ -34,10 +34,10 @@ class FakeHost : public AttemptHost {
     if (job == "jobs/loop" && secret == "sesame") return absl::OkStatus();
     return absl::UnauthenticatedError("no such program");
   }
-  Taken OnEvents(const WorkerPtr& /*worker*/, worker::v1::EventBatch* /*batch*/, bool /*on_loop*/,
-                 const SessionHandler::Resume& resume) override {
+  void OnEvents(const WorkerPtr& /*worker*/, worker::v1::EventBatch* /*batch*/,
+                const std::function<void()>& taken, const SessionHandler::Resume& resume) override {
+    taken();
     resume();
-    return Taken::kTaken;
   }
   absl::StatusOr<worker::v1::Welcome> OnReconnect(const WorkerPtr& /*worker*/,
                                                   const Hello& hello) override {
