@@ -24,6 +24,7 @@
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/sockets/grpc_listener.h"
 #include "server/daemon/sockets/listen_address.h"
+#include "server/daemon/tls/grpc_credentials.h"
 
 namespace descent::daemon {
 namespace {
@@ -115,16 +116,20 @@ class ApiServerImpl final : public ApiServer {
   absl::Status Start() {
     absl::StatusOr<ListenAddress> address = ParseListenAddress(options_.listen, "--listen");
     if (!address.ok()) return address.status();
+    const bool encrypted = options_.certificate != nullptr;
+    if (absl::Status status = CheckReach(*address, encrypted, "--listen"); !status.ok()) {
+      return status;
+    }
     if (absl::Status status = ProbeListenAddress(*address, "--listen"); !status.ok()) return status;
 
     // This is one reference that is never given back: the last one to go would wait for gRPC's
     // poller of blocked writes, up to 10 s if a client that doesn't read was connected.
     [[maybe_unused]] static const bool kept = (grpc_init(), true);
     grpc::ServerBuilder builder;
-    absl::StatusOr<std::unique_ptr<GrpcListener>> listener =
-        GrpcListener::Tcp(address->host, address->port, {.max_connections = [this] {
-                            return options_.max_connections() - ConnectionsOf(socket_);
-                          }});
+    absl::StatusOr<std::unique_ptr<GrpcListener>> listener = GrpcListener::Tcp(
+        address->host, address->port,
+        {.max_connections = [this] { return options_.max_connections() - ConnectionsOf(socket_); },
+         .credentials = encrypted ? GrpcCredentials(options_.certificate) : nullptr});
     if (!listener.ok()) {
       return MakeError(absl::StatusCode::kUnavailable,
                        absl::StrCat("--listen: ", std::string(listener.status().message())),

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "server/common/clock.h"
 #include "server/daemon/requests/requests.h"
+#include "server/daemon/tls/server_certificate.h"
 
 namespace descent::daemon {
 
@@ -25,7 +26,9 @@ class Access;
 class ApiServer {
  public:
   struct Options {
-    std::string listen = "127.0.0.1:7600";  // loopback only; port 0: any free one
+    std::string listen = "127.0.0.1:7600";  // port 0: any free one
+    // What is shown over TLS. Null means that nothing is encrypted, which is for loopback alone.
+    std::shared_ptr<ServerCertificate> certificate = nullptr;
     // A socket in the file system where it listens besides, for the daemon's user alone, who needs
     // no token there. Empty: none.
     std::string client_socket = {};

@@ -111,7 +111,7 @@ class Listener final : public GrpcListener {
   void AddTo(grpc::ServerBuilder& builder) override {
     acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-        grpc::InsecureServerCredentials());
+        encrypted() ? options_.credentials : grpc::InsecureServerCredentials());
   }
 
   void Start() override {
@@ -140,6 +140,8 @@ class Listener final : public GrpcListener {
   }
 
  private:
+  bool encrypted() const { return options_.credentials != nullptr; }
+
   absl::Status Bind(const sockaddr_storage& address, socklen_t size) {
     const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return CannotListen(where_, errno);
@@ -247,7 +249,13 @@ class Listener final : public GrpcListener {
     ++refused_count_;
     if (!path_.empty()) {
       close(fd);
-      return LogRefusal(pid);
+      return LogRefusal(absl::StrCat("process ", pid,
+                                     " has too many connections, or all that did not come from "
+                                     "workers of this daemon have"));
+    }
+    if (encrypted()) {
+      close(fd);
+      return LogRefusal(std::string(TooMany(most).message()));
     }
     // The oldest one gives way: it was answered, or asks for nothing.
     if (refused_.size() >= kMostRefusals) refused_.pop_front();
@@ -272,15 +280,12 @@ class Listener final : public GrpcListener {
 
   // Logs refusals with pauses: whoever is turned away may come back at once, a thousand times a
   // second.
-  void LogRefusal(int64_t pid) {
+  void LogRefusal(const std::string& why) {
     const Clock::time_point now = Clock::now();
     if (now < next_refusal_log_) return;
     next_refusal_log_ = now + kRefusalLogPause;
-    server::LogWarning(
-        "sockets", absl::StrCat(where_, ": process ", pid,
-                                " has too many connections, or all that did not come from workers "
-                                "of this daemon have; ",
-                                refused_count_.load(), " were closed since the start"));
+    server::LogWarning("sockets", absl::StrCat(where_, ": ", why, "; ", refused_count_.load(),
+                                               " were closed since the start"));
   }
 
   bool RefuseWithSpare() {
@@ -290,8 +295,10 @@ class Listener final : public GrpcListener {
     if (!spare_.held()) return false;
     spare_.Release();
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0) {
-      ++refused_count_;
+    if (fd >= 0) ++refused_count_;
+    if (fd >= 0 && encrypted()) {
+      close(fd);
+    } else if (fd >= 0) {
       GrpcRefusal refusal(fd,
                           "descentd is out of file descriptors; try again when other clients have "
                           "closed their connections");

@@ -4,8 +4,8 @@
 // gRPC 1.51 gives up its own listener for good at the first accept that fails for want of a
 // descriptor (src/core/lib/iomgr/tcp_server_posix.cc, on_read): from then on connections are made
 // by the kernel and nobody ever answers. This one goes on, and also counts: a connection beyond the
-// limit is told so (grpc_refusal.h), and closed; over a unix socket it is closed at once, and the
-// log tells.
+// limit is told so (grpc_refusal.h), and closed; over a unix socket, or where TLS is spoken, it is
+// closed at once, and the log tells.
 //
 // The legal order is Tcp or Unix; AddTo a builder; Start when the server stands; Stop; destruction.
 #ifndef DESCENT_SERVER_DAEMON_SOCKETS_GRPC_LISTENER_H_
@@ -33,6 +33,8 @@ class GrpcListener {
     // for each, which count for nothing else. It is asked at every connection, on the listener's
     // thread, and must not block.
     std::function<bool(int64_t pid)> has_own_share = [](int64_t) { return false; };
+    // What clients are shown over TLS. Null: nothing is encrypted.
+    std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;
   };
 
   // Gives a listener that listens already, so that clients wait rather than be refused. `host` is

@@ -1,6 +1,7 @@
 #include "server/daemon/sockets/listen_address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -42,13 +44,21 @@ socklen_t ToSocketAddress(const ListenAddress& address, sockaddr_storage* storag
   return 0;
 }
 
-bool IsLoopback(const sockaddr_storage& storage) {
-  if (storage.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+// Gives a name's first address, numeric, or why there is none.
+absl::StatusOr<std::string> LookUp(const std::string& name) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* results = nullptr;
+  const int error = getaddrinfo(name.c_str(), nullptr, &hints, &results);
+  if (error != 0) return absl::NotFoundError(gai_strerror(error));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(results, freeaddrinfo);
+  char numeric[NI_MAXHOST];
+  if (getnameinfo(results->ai_addr, results->ai_addrlen, numeric, sizeof(numeric), nullptr, 0,
+                  NI_NUMERICHOST) != 0) {
+    return absl::NotFoundError("its address can't be written");
   }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-  return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+  return std::string(numeric);
 }
 
 }  // namespace
@@ -56,6 +66,17 @@ bool IsLoopback(const sockaddr_storage& storage) {
 std::string ListenAddress::ToString() const {
   return host.find(':') != std::string::npos ? absl::StrCat("[", host, "]:", port)
                                              : absl::StrCat(host, ":", port);
+}
+
+bool ListenAddress::IsLoopback() const {
+  sockaddr_storage storage;
+  if (ToSocketAddress(*this, &storage) == 0) return false;
+  if (storage.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == 127;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+  return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
 }
 
 absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, std::string_view flag) {
@@ -76,16 +97,28 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text, std::str
     return Refuse(flag, text, "has no valid port: a number from 0 to 65535, 0 for any free one");
   }
   sockaddr_storage storage;
-  if (ToSocketAddress(address, &storage) == 0) {
-    return Refuse(flag, text, "is not a numeric address: HOST:PORT, such as 127.0.0.1:7600");
-  }
-  if (!IsLoopback(storage)) {
+  if (ToSocketAddress(address, &storage) != 0) return address;
+  const absl::StatusOr<std::string> found = LookUp(address.host);
+  if (!found.ok()) {
     return Refuse(flag, text,
-                  "is not a loopback address; connections are neither encrypted nor "
-                  "authenticated yet, so only this machine may connect: use 127.0.0.1, and an SSH "
-                  "tunnel from elsewhere");
+                  absl::StrCat("is neither a numeric address nor a name that can be looked up (",
+                               std::string(found.status().message()),
+                               "): HOST:PORT, such as 127.0.0.1:7600"));
+  }
+  address.host = *found;
+  if (ToSocketAddress(address, &storage) == 0) {
+    return Refuse(flag, text, absl::StrCat("is at ", *found, ", which can't be listened on"));
   }
   return address;
+}
+
+absl::Status CheckReach(const ListenAddress& address, bool encrypted, std::string_view flag) {
+  if (encrypted || address.IsLoopback()) return absl::OkStatus();
+  return Refuse(
+      flag, address.ToString(),
+      "can be reached from other machines, so it needs TLS: make a certificate with "
+      "\"descentd certificate\", or name yours with --tls_certificate and --tls_key; else "
+      "use 127.0.0.1, and an SSH tunnel from elsewhere");
 }
 
 absl::Status ProbeListenAddress(const ListenAddress& address, std::string_view flag) {

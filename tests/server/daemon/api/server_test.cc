@@ -478,8 +478,8 @@ TEST_F(IdleTest, AConnectionWithoutACallGoesAndAWatchStays) {
   watching.TryCancel();
 }
 
-TEST_F(ServerTest, ListensOnLoopbackOnly) {
-  for (const char* address : {"0.0.0.0:0", "192.0.2.1:7600", "[::]:0", "example.org:1", "127.0.0.1",
+TEST_F(ServerTest, WithoutTlsListensOnLoopbackOnly) {
+  for (const char* address : {"0.0.0.0:0", "192.0.2.1:7600", "[::]:0", "no..name:1", "127.0.0.1",
                               "127.0.0.1:70000", "127.0.0.1:x"}) {
     ApiServer::Options options;
     options.listen = address;
