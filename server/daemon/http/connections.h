@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "server/daemon/http/client_stream.h"
 #include "server/daemon/http/io.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/message.h"
@@ -28,14 +28,13 @@
 
 namespace descent::daemon {
 
-namespace beast = boost::beast;
-
 // It is used on the I/O thread, but for the numbers, which any thread may ask for.
 class Connections {
  public:
   // `most` gives how many are answered at a time, besides kHealthConnections; it is asked again and
-  // again.
-  explicit Connections(std::function<int64_t()> most) : most_(std::move(most)) {}
+  // again. `encrypted` says that all of them speak TLS.
+  Connections(std::function<int64_t()> most, bool encrypted)
+      : most_(std::move(most)), encrypted_(encrypted) {}
 
   int64_t open() const { return open_; }
   int64_t watchers() const { return watchers_; }
@@ -43,13 +42,13 @@ class Connections {
   int64_t refused() const { return refused_; }
 
   // `is_lent` says that it came by a descriptor that LendDescriptor gave.
-  void Add(beast::tcp_stream* stream, bool is_lent) {
+  void Add(ClientStream* stream, bool is_lent) {
     streams_.insert(stream);
     if (is_lent) lent_.insert(stream);
     open_ = static_cast<int64_t>(streams_.size());
   }
 
-  void Remove(beast::tcp_stream* stream) {
+  void Remove(ClientStream* stream) {
     waiting_.remove(stream);
     streams_.erase(stream);
     open_ = static_cast<int64_t>(streams_.size());
@@ -57,8 +56,8 @@ class Connections {
   }
 
   // The connection's request is awaited, or half there: it may be closed for another's sake.
-  void SetWaiting(beast::tcp_stream* stream) { waiting_.push_back(stream); }
-  void SetBusy(beast::tcp_stream* stream) { waiting_.remove(stream); }
+  void SetWaiting(ClientStream* stream) { waiting_.push_back(stream); }
+  void SetBusy(ClientStream* stream) { waiting_.remove(stream); }
 
   // Makes room for one connection more. If there are too many, the one goes that has been waiting
   // for the longest. False if all are being answered.
@@ -75,7 +74,7 @@ class Connections {
   bool LendDescriptor() {
     if (held_.Lend()) return true;
     const auto oldest = std::ranges::find_if(
-        waiting_, [this](beast::tcp_stream* stream) { return lent_.contains(stream); });
+        waiting_, [this](ClientStream* stream) { return lent_.contains(stream); });
     if (oldest == waiting_.end()) return false;
     Dismiss(*oldest, OutOfDescriptors());
     return held_.Lend();
@@ -109,9 +108,11 @@ class Connections {
   }
   void CountRefused() { ++refused_; }
 
-  // Says so as far as it can be said at once, and counts; then the connection is to be closed.
+  // Says so as far as it can be said at once, and counts; then the connection is to be closed. Over
+  // TLS nothing can be said at once.
   void Refuse(int fd, const HttpResponse& response) {
     CountRefused();
+    if (encrypted_) return;
     // If it were closed with something unread, the kernel would reset the connection, and this
     // could be lost.
     char dropped[4096];
@@ -127,7 +128,7 @@ class Connections {
   }
 
   void CloseAll() {
-    for (beast::tcp_stream* stream : streams_) stream->close();
+    for (ClientStream* stream : streams_) stream->close();
   }
 
  private:
@@ -139,7 +140,7 @@ class Connections {
   }
 
   // Ends a connection whose request is waited for.
-  void Dismiss(beast::tcp_stream* stream, const HttpResponse& response) {
+  void Dismiss(ClientStream* stream, const HttpResponse& response) {
     waiting_.remove(stream);
     Refuse(stream->socket().native_handle(), response);
     streams_.erase(stream);
@@ -148,7 +149,7 @@ class Connections {
   }
 
   // Holds the descriptor again that a connection was lent, if it was, which closes it.
-  void TakeBack(beast::tcp_stream* stream) {
+  void TakeBack(ClientStream* stream) {
     if (lent_.erase(stream) == 0 || !stream->socket().is_open()) return;
     error_code error;
     const int fd = stream->socket().release(error);
@@ -156,15 +157,16 @@ class Connections {
   }
 
   const std::function<int64_t()> most_;
+  const bool encrypted_;
   std::atomic<int64_t> open_ = 0;
   std::atomic<int64_t> watchers_ = 0;
   std::atomic<int64_t> refused_ = 0;
   std::atomic<int64_t> answered_ = 0;
-  std::set<beast::tcp_stream*> streams_;
-  std::list<beast::tcp_stream*> waiting_;  // some of them; the oldest first
+  std::set<ClientStream*> streams_;
+  std::list<ClientStream*> waiting_;  // some of them; the oldest first
   // Descriptors for when there is no other; and the connections that have some of them meanwhile.
   HeldDescriptors held_{kHeldForHealth};
-  std::set<beast::tcp_stream*> lent_;
+  std::set<ClientStream*> lent_;
 };
 
 }  // namespace descent::daemon

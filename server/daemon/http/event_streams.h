@@ -5,14 +5,11 @@
 
 #include <utility>
 // (a line of its own, so that it is not sorted away)
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "server/common/executor.h"
 #include "server/common/mutex.h"
+#include "server/daemon/http/client_stream.h"
 #include "server/daemon/http/io.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/message.h"
@@ -60,9 +58,11 @@ class EventStreams {
     return most;
   }
 
+  using StreamPtr = std::shared_ptr<ClientStream>;
+
   // Sends what is asked for until the job's journal has ended, or the client or the server goes; on
   // the I/O thread.
-  net::awaitable<void> Serve(beast::tcp_stream& stream, const Routes::Watch& watch,
+  net::awaitable<void> Serve(const StreamPtr& stream, const Routes::Watch& watch,
                              unsigned version) {
     const std::shared_ptr<Signal> news = io_.NewSignal();
     const auto feed = std::make_shared<Feed>();
@@ -81,11 +81,11 @@ class EventStreams {
     if (!feed->source.ok()) {
       const HttpResponse response = ErrorResponse(feed->source.status());
       const ResponseForm form{.version = version};
-      co_await WriteResponse(stream, response, form, times_.write_seconds);
+      co_await WriteResponse(*stream, response, form, times_.write_seconds);
       co_return;
     }
     const bool chunked = version >= 11;
-    if (!co_await WriteEventsHeader(stream, version, chunked, times_.write_seconds)) co_return;
+    if (!co_await WriteEventsHeader(*stream, version, chunked, times_.write_seconds)) co_return;
     {
       server::MutexLock lock(feeds_mutex_);
       std::erase_if(feeds_, [](const auto& gone) { return gone.expired(); });
@@ -137,24 +137,23 @@ class EventStreams {
   }
 
   // Has `listener` told when the client closes its side; what it says until then is dropped.
-  void NoticeEnd(beast::tcp_stream& stream, const std::shared_ptr<Listener>& listener) {
-    stream.socket().async_wait(
-        net::ip::tcp::socket::wait_read,
-        [this, &stream, weak = std::weak_ptr<Listener>(listener)](const error_code& error) {
-          // The listener is held by the coroutine that holds the stream.
+  static void NoticeEnd(const StreamPtr& stream, const std::shared_ptr<Listener>& listener) {
+    const auto dropped = std::make_shared<std::array<char, 4096>>();
+    stream->async_read_some(
+        net::buffer(*dropped), [stream, dropped, weak = std::weak_ptr<Listener>(listener)](
+                                   const error_code& error, size_t) {
+          // The listener is its coroutine's, and gone with that.
           const std::shared_ptr<Listener> listener = weak.lock();
-          if (error || listener == nullptr) return;
-          char dropped[4096];
-          const ssize_t count =
-              recv(stream.socket().native_handle(), dropped, sizeof(dropped), MSG_DONTWAIT);
-          if (count > 0 || (count < 0 && errno == EAGAIN)) return NoticeEnd(stream, listener);
-          listener->reset = count < 0;
+          if (listener == nullptr || error == net::error::operation_aborted) return;
+          if (!error) return NoticeEnd(stream, listener);
+          // Over TLS an end may come without its being said.
+          listener->reset = error != net::error::eof && error != net::ssl::error::stream_truncated;
           listener->probes = kProbes;
           listener->news->Set();
         });
   }
 
-  net::awaitable<void> SendEvents(beast::tcp_stream& stream, const Caller& caller,
+  net::awaitable<void> SendEvents(const StreamPtr& stream, const Caller& caller,
                                   const std::shared_ptr<Feed>& feed,
                                   const std::shared_ptr<Signal>& news, bool chunked) {
     using Clock = std::chrono::steady_clock;
@@ -164,8 +163,9 @@ class EventStreams {
       feed->lag = (*feed->source)->lag();
     };
     const auto listener = std::make_shared<Listener>(Listener{.news = news});
+    stream->expires_never();  // for what is read; what is written has its time each
     NoticeEnd(stream, listener);
-    if (!co_await WriteChunk(stream, kSseRetry, chunked, seconds)) co_return;
+    if (!co_await WriteChunk(*stream, kSseRetry, chunked, seconds)) co_return;
     Clock::time_point written = Clock::now();
     while (!io_.stopping() && !listener->reset) {
       // Whoever is let in no longer comes again and hears so.
@@ -173,11 +173,11 @@ class EventStreams {
       if (!co_await RunOnWorker(next)) co_return;
       if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
       if (!feed->chunk->text.empty()) {
-        if (!co_await WriteChunk(stream, feed->chunk->text, chunked, seconds)) co_return;
+        if (!co_await WriteChunk(*stream, feed->chunk->text, chunked, seconds)) co_return;
         written = Clock::now();
       }
       if (feed->chunk->ended) {
-        if (chunked) co_await WriteLastChunk(stream);
+        if (chunked) co_await WriteLastChunk(*stream);
         co_return;
       }
       // A keep-alive is due by time, whatever goes by that the client did not ask for.
@@ -187,7 +187,7 @@ class EventStreams {
       if (left.count() <= 0) {
         if (listener->probes > 0) --listener->probes;
         const std::string keep_alive = (*feed->source)->KeepAlive();
-        if (!co_await WriteChunk(stream, keep_alive, chunked, seconds)) co_return;
+        if (!co_await WriteChunk(*stream, keep_alive, chunked, seconds)) co_return;
         written = Clock::now();
         continue;
       }

@@ -65,25 +65,32 @@ absl::Status CheckRepeated(const HttpRequest& request) {
   return absl::OkStatus();
 }
 
-absl::Status CheckHost(const HttpRequest& request) {
+absl::Status CheckHost(const HttpRequest& request,
+                       const std::function<bool(const std::string& name)>& is_own) {
   if (!request.Has("host")) {
     return InvalidField("host", "is missing; every request names the host that it is for");
   }
   const std::string_view host = request.Header("host");
-  if (IsThisMachine(HostName(host))) return absl::OkStatus();
+  const std::string name = HostName(host);
+  if (IsThisMachine(name)) return absl::OkStatus();
+  if (!name.empty() && is_own != nullptr && is_own(name)) return absl::OkStatus();
   return MakeError(
       absl::StatusCode::kPermissionDenied,
-      absl::StrCat("the Host header \"", ShortUtf8(host, 128),
-                   "\" does not name this machine: use localhost or a loopback address"),
+      absl::StrCat(
+          "the Host header \"", ShortUtf8(host, 128),
+          "\" does not name this machine: use localhost or a loopback address, or a name of "
+          "the daemon's certificate or of its --http_host"),
       reason::kForeignHost);
 }
 
-absl::Status CheckOrigin(const HttpRequest& request) {
+absl::Status CheckOrigin(const HttpRequest& request, bool encrypted) {
   const std::string_view origin = request.Header("origin");
   if (!request.Has("origin")) return absl::OkStatus();
-  if (origin == absl::StrCat("http://", std::string(request.Header("host")))) {
-    return absl::OkStatus();
-  }
+  const std::string host(request.Header("host"));
+  // Under a name that is not loopback's, people come by a proxy, which speaks TLS to them or not.
+  const bool over_tls = encrypted || !IsThisMachine(HostName(host));
+  if (over_tls && origin == absl::StrCat("https://", host)) return absl::OkStatus();
+  if (!encrypted && origin == absl::StrCat("http://", host)) return absl::OkStatus();
   return MakeError(absl::StatusCode::kPermissionDenied,
                    absl::StrCat("a page of \"", ShortUtf8(origin, 128),
                                 "\" may not send commands to this daemon"),

@@ -74,8 +74,9 @@ HttpResponse Refusal(const absl::Status& status) {
 }
 
 // Checks a POST that brings JSON from our own page or from no page at all.
-std::optional<HttpResponse> CheckPost(const HttpRequest& request) {
-  if (absl::Status status = CheckOrigin(request); !status.ok()) return ErrorResponse(status);
+std::optional<HttpResponse> CheckPost(const HttpRequest& request, bool encrypted) {
+  if (absl::Status status = CheckOrigin(request, encrypted); !status.ok())
+    return ErrorResponse(status);
   if (IsJson(request)) return std::nullopt;
   return ErrorResponse(
       415, InvalidField("content-type", "must be application/json", reason::kInvalidContentType));
@@ -89,9 +90,9 @@ bool Routes::IsAboutHealth(const HttpRequest& request) {
 }
 
 void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> done) const {
-  for (const auto check : {CheckRepeated, CheckHost}) {
-    if (absl::Status status = check(request); !status.ok()) return done(ErrorResponse(status));
-  }
+  absl::Status headers = CheckRepeated(request);
+  if (headers.ok()) headers = CheckHost(request, options_.is_own_host);
+  if (!headers.ok()) return done(ErrorResponse(headers));
   const absl::StatusOr<HttpTarget> target = ParseTarget(request.target);
   if (!target.ok()) return done(ErrorResponse(target.status()));
   const PathMatch match = MatchPath(target->path);
@@ -181,7 +182,8 @@ void Routes::Serve(const PathRow& row, const Caller& caller, const HttpRequest& 
 }
 
 HttpResponse Routes::OpenSession(const HttpRequest& http) const {
-  if (std::optional<HttpResponse> refusal = CheckPost(http)) return *std::move(refusal);
+  if (std::optional<HttpResponse> refusal = CheckPost(http, options_.encrypted))
+    return *std::move(refusal);
   v1::OpenSessionRequest request;
   if (absl::Status status = FromJson(http.body, &request); !status.ok()) {
     return ErrorResponse(status);
@@ -199,7 +201,8 @@ HttpResponse Routes::OpenSession(const HttpRequest& http) const {
 }
 
 HttpResponse Routes::CloseSession(const Caller& caller, const HttpRequest& request) const {
-  if (absl::Status status = CheckOrigin(request); !status.ok()) return ErrorResponse(status);
+  if (absl::Status status = CheckOrigin(request, options_.encrypted); !status.ok())
+    return ErrorResponse(status);
   if (options_.access != nullptr) options_.access->CloseSession(caller);
   return {
       .status = 204, .content_type = {}, .body = {}, .headers = {{"Cache-Control", "no-store"}}};
@@ -238,7 +241,8 @@ HttpResponse Routes::GetJob(const Caller& caller, const std::string& name) const
 
 void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std::string& name,
                         std::function<void(Outcome)> done) const {
-  if (std::optional<HttpResponse> refusal = CheckPost(http)) return done(*std::move(refusal));
+  if (std::optional<HttpResponse> refusal = CheckPost(http, options_.encrypted))
+    return done(*std::move(refusal));
   v1::CommandJobRequest request;
   if (absl::Status status = FromJson(http.body, &request); !status.ok()) {
     return done(ErrorResponse(status));
@@ -258,7 +262,10 @@ void Routes::CommandJob(const Caller& caller, const HttpRequest& http, const std
 
 HttpResponse Routes::Ready() const {
   const absl::Status health = options_.health();
-  if (health.ok()) return Text(200, "ok\n");
+  if (health.ok()) {
+    const std::string notice = options_.notice == nullptr ? "" : options_.notice();
+    return Text(200, notice.empty() ? "ok\n" : absl::StrCat("ok\n", notice, "\n"));
+  }
   return Text(503, absl::StrCat(std::string(health.message()), "\n"));
 }
 

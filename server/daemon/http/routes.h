@@ -34,12 +34,18 @@ namespace descent::daemon {
 class Routes {
  public:
   struct Options {
-    std::function<std::string()> metrics;
+    std::function<std::string()> metrics = nullptr;
     // OK, or why the daemon can't do its work.
-    std::function<absl::Status()> health;
+    std::function<absl::Status()> health = nullptr;
     // These are HttpServer::Options'.
     Access* access = nullptr;
     bool open_metrics = false;
+    // True if everything comes over TLS.
+    bool encrypted = false;
+    // True if people come by this name, in lower case, which is none of loopback's.
+    std::function<bool(const std::string& host)> is_own_host = nullptr;
+    // Gives a sentence that /readyz tells, though the daemon does its work; empty if there is none.
+    std::function<std::string()> notice = nullptr;
   };
 
   Routes(Requests requests, Options options) : requests_(requests), options_(std::move(options)) {}

@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <exception>
@@ -28,6 +28,7 @@
 #include "server/common/executor.h"
 #include "server/common/log.h"
 #include "server/daemon/http/beast_message.h"
+#include "server/daemon/http/client_stream.h"
 #include "server/daemon/http/connections.h"
 #include "server/daemon/http/event_streams.h"
 #include "server/daemon/http/io.h"
@@ -37,6 +38,7 @@
 #include "server/daemon/http/stream_io.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/listen_address.h"
+#include "server/daemon/tls/server_certificate.h"
 
 namespace descent::daemon {
 namespace {
@@ -45,6 +47,8 @@ using tcp = net::ip::tcp;
 
 // How long a command's answer is waited for.
 constexpr std::chrono::seconds kAnswerTime(120);
+// How long a client's goodbye is waited for.
+constexpr std::chrono::seconds kFarewellTime(1);
 
 class HttpServerImpl final : public HttpServer {
  public:
@@ -53,8 +57,11 @@ class HttpServerImpl final : public HttpServer {
         routes_(requests, {.metrics = options_.metrics,
                            .health = options_.health,
                            .access = options_.access,
-                           .open_metrics = options_.open_metrics}),
-        connections_(options_.max_connections),
+                           .open_metrics = options_.open_metrics,
+                           .encrypted = encrypted(),
+                           .is_own_host = [this](const std::string& host) { return IsOwn(host); },
+                           .notice = [this] { return Notice(); }}),
+        connections_(options_.max_connections, encrypted()),
         events_(requests, options_.access,
                 {.keep_alive_seconds = options_.keep_alive_seconds,
                  .write_seconds = options_.write_seconds},
@@ -65,6 +72,9 @@ class HttpServerImpl final : public HttpServer {
   absl::Status Start() {
     const absl::StatusOr<ListenAddress> address = ParseListenAddress(options_.listen, "--http");
     if (!address.ok()) return address.status();
+    if (absl::Status status = CheckReach(*address, encrypted(), "--http"); !status.ok()) {
+      return status;
+    }
     if (absl::Status status = ProbeListenAddress(*address, "--http"); !status.ok()) return status;
     error_code error;
     const tcp::endpoint endpoint(net::ip::make_address(address->host, error),
@@ -105,6 +115,16 @@ class HttpServerImpl final : public HttpServer {
   }
 
  private:
+  bool encrypted() const { return options_.certificate != nullptr; }
+
+  // True if people come to this daemon by this name, which no loopback address has.
+  bool IsOwn(const std::string& host) const {
+    return std::ranges::find(options_.hosts, host) != options_.hosts.end() ||
+           (encrypted() && options_.certificate->Current()->Covers(host));
+  }
+
+  std::string Notice() const { return encrypted() ? options_.certificate->notice() : ""; }
+
   net::awaitable<void> Accept() {
     net::steady_timer pause(io_.context());
     while (!io_.stopping()) {
@@ -148,23 +168,60 @@ class HttpServerImpl final : public HttpServer {
                                         reason::kRequestTimeout));
   }
 
-  // Serves one connection, from its first request to its end. `is_lent` says that it is by a held
+  // Serves one connection, from its first byte to its end. `is_lent` says that it is by a held
   // descriptor.
   net::awaitable<void> Serve(tcp::socket socket, bool is_lent) {
-    beast::tcp_stream stream(std::move(socket));
-    connections_.Add(&stream, is_lent);
+    const auto stream = std::make_shared<ClientStream>(std::move(socket));
+    connections_.Add(stream.get(), is_lent);
     try {
       error_code ignored;
-      stream.socket().set_option(tcp::no_delay(true), ignored);
-      co_await ServeRequests(stream, is_lent);
-      stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      stream->socket().set_option(tcp::no_delay(true), ignored);
+      bool ready = !encrypted();
+      if (!ready) ready = co_await BeginTls(*stream);
+      if (ready) {
+        const bool watched = co_await ServeRequests(stream, is_lent);
+        // The last chunk says the end of events, and what a watcher says is being read still.
+        connections_.SetWaiting(stream.get());
+        if (!watched) co_await stream->End(kFarewellTime);
+      }
+      stream->socket().shutdown(tcp::socket::shutdown_send, ignored);
     } catch (const std::exception& error) {
       server::LogWarning("http", error.what());
     }
-    connections_.Remove(&stream);
+    connections_.Remove(stream.get());
+    stream->close();
   }
 
-  net::awaitable<void> ServeRequests(beast::tcp_stream& stream, bool is_lent) {
+  // Shakes hands within the time that a request has, and gives way meanwhile as one that is half
+  // there. False if it is none of TLS, who is told so if he speaks HTTP.
+  net::awaitable<bool> BeginTls(ClientStream& stream) {
+    ReadLimit limit(io_.context(), stream, Seconds(options_.read_seconds));
+    connections_.SetWaiting(&stream);
+    error_code error;
+    const auto readable = tcp::socket::wait_read;
+    co_await stream.socket().async_wait(readable, Into(error));
+    bool done = false;
+    if (!error && stream.BeginsTls()) {
+      const std::shared_ptr<const ServerCertificate::Pair> pair = options_.certificate->Current();
+      done = co_await stream.ShakeHands(pair->context.get());
+    }
+    connections_.SetBusy(&stream);
+    limit.Stop();
+    if (io_.stopping() || error || stream.encrypted()) co_return done;
+    if (!stream.BeginsText()) co_return false;
+    stream.Drop();
+    const HttpResponse refusal = ErrorResponse(
+        400, MakeError(absl::StatusCode::kInvalidArgument,
+                       absl::StrCat("this port speaks TLS: use https://, port ", port_),
+                       reason::kInvalidHttp));
+    const ResponseForm form;
+    co_await WriteResponse(stream, refusal, form, options_.write_seconds);
+    co_return false;
+  }
+
+  // Gives true if the client has watched, to the end.
+  net::awaitable<bool> ServeRequests(const std::shared_ptr<ClientStream>& client, bool is_lent) {
+    ClientStream& stream = *client;
     const double seconds = options_.write_seconds;
     beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
     while (!io_.stopping()) {
@@ -177,14 +234,14 @@ class HttpServerImpl final : public HttpServer {
       co_await http::async_read(stream, buffer, parser, Into(error));
       connections_.SetBusy(&stream);
       limit.Stop();
-      if (io_.stopping()) co_return;
+      if (io_.stopping()) co_return false;
       if (error) {
         std::optional<HttpResponse> response = Complaint(error);
         // A kept connection on which nothing came is just closed.
         if (limit.passed() && (parser.got_some() || buffer.size() > 0)) response = Late();
         const ResponseForm form;
         if (response) co_await WriteResponse(stream, *response, form, seconds);
-        co_return;
+        co_return false;
       }
       const ResponseForm form{.head = parser.get().method() == http::verb::head,
                               .version = parser.get().version(),
@@ -195,29 +252,30 @@ class HttpServerImpl final : public HttpServer {
         const HttpResponse refusal =
             is_lent ? connections_.OutOfDescriptors() : connections_.TooMany();
         co_await Refuse(stream, refusal, form);
-        co_return;
+        co_return false;
       }
       std::optional<Counted> counted;
       if (!about_health) counted.emplace(connections_.answered());
       const std::optional<Routes::Outcome> outcome = co_await Ask(request, about_health);
-      if (!outcome) co_return;
+      if (!outcome) co_return false;
       if (const auto* watch = std::get_if<Routes::Watch>(&*outcome)) {
         if (!connections_.MayWatch()) {
           const HttpResponse refusal = connections_.TooMany();
           co_await Refuse(stream, refusal, form);
-          co_return;
+          co_return false;
         }
         const Counted watching(connections_.watching());
-        co_await events_.Serve(stream, *watch, form.version);
-        co_return;
+        co_await events_.Serve(client, *watch, form.version);
+        co_return true;
       }
       const HttpResponse& response = std::get<HttpResponse>(*outcome);
-      if (!co_await WriteResponse(stream, response, form, seconds)) co_return;
-      if (!form.keep) co_return;
+      if (!co_await WriteResponse(stream, response, form, seconds)) co_return false;
+      if (!form.keep) co_return false;
     }
+    co_return false;
   }
 
-  net::awaitable<void> Refuse(beast::tcp_stream& stream, const HttpResponse& refusal,
+  net::awaitable<void> Refuse(ClientStream& stream, const HttpResponse& refusal,
                               ResponseForm form) {
     connections_.CountRefused();
     form.keep = false;

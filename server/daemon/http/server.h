@@ -21,10 +21,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/daemon/requests/requests.h"
+#include "server/daemon/tls/server_certificate.h"
 
 namespace descent::daemon {
 
@@ -33,7 +35,12 @@ class Access;
 class HttpServer {
  public:
   struct Options {
-    std::string listen = "127.0.0.1:7601";  // loopback only; port 0: any free one
+    std::string listen = "127.0.0.1:7601";  // port 0: any free one
+    // What is shown over TLS. Null means that nothing is encrypted, which is for loopback alone.
+    std::shared_ptr<ServerCertificate> certificate = nullptr;
+    // Names under which people come, in lower case, besides loopback's and the certificate's: a
+    // proxy's.
+    std::vector<std::string> hosts = {};
     // Who may ask; must outlive the server. Null: everybody is an admin.
     Access* access = nullptr;
     // True if /metrics is open to all.

@@ -9,26 +9,25 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <memory>
 #include <string_view>
 
 #include "server/daemon/http/beast_message.h"
+#include "server/daemon/http/client_stream.h"
 #include "server/daemon/http/io.h"
 #include "server/daemon/http/message.h"
 
 namespace descent::daemon {
 
-namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 // Ends what a stream is reading when the time is over. The stream's own time limit is not used: it
 // closes the stream without a word.
 class ReadLimit {
  public:
-  ReadLimit(net::io_context& io, beast::tcp_stream& stream, std::chrono::nanoseconds time)
+  ReadLimit(net::io_context& io, ClientStream& stream, std::chrono::nanoseconds time)
       : state_(std::make_shared<State>(State{.stream = &stream})), timer_(io) {
     stream.expires_never();
     timer_.expires_after(std::chrono::duration_cast<net::steady_timer::duration>(time));
@@ -51,7 +50,7 @@ class ReadLimit {
 
  private:
   struct State {
-    beast::tcp_stream* stream;  // set while it is being read
+    ClientStream* stream;  // set while it is being read
     bool passed = false;
   };
 
@@ -67,7 +66,7 @@ struct ResponseForm {
 };
 
 // Gives false, here and below, if the connection is of no more use. It may take `seconds` at most.
-inline net::awaitable<bool> WriteResponse(beast::tcp_stream& stream, const HttpResponse& response,
+inline net::awaitable<bool> WriteResponse(ClientStream& stream, const HttpResponse& response,
                                           ResponseForm form, double seconds) {
   error_code error;
   stream.expires_after(Seconds(seconds));
@@ -90,8 +89,8 @@ inline net::awaitable<bool> WriteResponse(beast::tcp_stream& stream, const HttpR
 }
 
 // Writes what precedes server-sent events.
-inline net::awaitable<bool> WriteEventsHeader(beast::tcp_stream& stream, unsigned version,
-                                              bool chunked, double seconds) {
+inline net::awaitable<bool> WriteEventsHeader(ClientStream& stream, unsigned version, bool chunked,
+                                              double seconds) {
   http::response<http::empty_body> message(http::status::ok, version);
   SetHeaders({.status = 200,
               .content_type = "text/event-stream; charset=utf-8",
@@ -108,8 +107,8 @@ inline net::awaitable<bool> WriteEventsHeader(beast::tcp_stream& stream, unsigne
 }
 
 // `text` must live as long as this runs.
-inline net::awaitable<bool> WriteChunk(beast::tcp_stream& stream, std::string_view text,
-                                       bool chunked, double seconds) {
+inline net::awaitable<bool> WriteChunk(ClientStream& stream, std::string_view text, bool chunked,
+                                       double seconds) {
   error_code error;
   stream.expires_after(Seconds(seconds));
   const net::const_buffer buffer(text.data(), text.size());
@@ -122,7 +121,7 @@ inline net::awaitable<bool> WriteChunk(beast::tcp_stream& stream, std::string_vi
   co_return !error;
 }
 
-inline net::awaitable<void> WriteLastChunk(beast::tcp_stream& stream) {
+inline net::awaitable<void> WriteLastChunk(ClientStream& stream) {
   error_code ignored;
   const auto last = http::make_chunk_last();
   co_await net::async_write(stream, last, Into(ignored));

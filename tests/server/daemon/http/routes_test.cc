@@ -25,9 +25,8 @@ using Json = nlohmann::json;
 
 class RoutesTest : public ::testing::Test {
  protected:
-  RoutesTest()
-      : routes_(Requests(daemon_.jobs),
-                {.metrics = [] { return "metric 1\n"; }, .health = [this] { return health_; }}) {
+  RoutesTest() {
+    Serve({});
     daemon_.jobs.Add("mnist");
     daemon_.jobs.on_command = [this](const Caller& caller, const v1::CommandJobRequest& request,
                                      Jobs::Callback<v1::CommandJobResponse> done) {
@@ -40,6 +39,13 @@ class RoutesTest : public ::testing::Test {
       applied.add_changes()->set_old_value(0.5);
       done(std::move(response));
     };
+  }
+
+  // Has the routes be those that these options make.
+  void Serve(Routes::Options options) {
+    options.metrics = [] { return "metric 1\n"; };
+    options.health = [this] { return health_; };
+    routes_.emplace(Requests(daemon_.jobs), std::move(options));
   }
 
   static HttpRequest Request(std::string method, std::string target) {
@@ -59,7 +65,7 @@ class RoutesTest : public ::testing::Test {
 
   Routes::Outcome Handle(const HttpRequest& request) {
     std::optional<Routes::Outcome> outcome;
-    routes_.Handle(request, [&](Routes::Outcome o) { outcome = std::move(o); });
+    routes_->Handle(request, [&](Routes::Outcome o) { outcome = std::move(o); });
     EXPECT_TRUE(outcome.has_value()) << request.target;
     return *std::move(outcome);
   }
@@ -77,7 +83,7 @@ class RoutesTest : public ::testing::Test {
 
   FakeDaemon daemon_;
   absl::Status health_;
-  Routes routes_;
+  std::optional<Routes> routes_;
   v1::CommandJobRequest command_;
   std::string principal_;
 };
@@ -266,6 +272,45 @@ TEST_F(RoutesTest, TheHostMustBeThisMachine) {
   }
   request.headers.erase("host");
   EXPECT_EQ(Answer(request).status, 400);
+}
+
+TEST_F(RoutesTest, PeopleComeByOtherNamesToo) {
+  Serve({.is_own_host = [](const std::string& name) { return name == "gpu-box"; }});
+  HttpRequest request = Command(R"({"commands": [{"pause": {}}]})");
+  for (const char* host : {"gpu-box", "GPU-Box:7601", "localhost"}) {
+    request.headers["host"] = host;
+    EXPECT_EQ(Answer(request).status, 200) << host;
+  }
+  for (const char* host : {"gpu-box.example.org", "gpu", "[gpu-box", ""}) {
+    request.headers["host"] = host;
+    EXPECT_EQ(Answer(request).status, 403) << host;
+  }
+  // A proxy speaks TLS to them, or not.
+  request.headers["host"] = "gpu-box";
+  for (const char* origin : {"http://gpu-box", "https://gpu-box"}) {
+    request.headers["origin"] = origin;
+    EXPECT_EQ(Answer(request).status, 200) << origin;
+  }
+  request.headers["origin"] = "https://gpu-box:1";
+  EXPECT_EQ(Answer(request).status, 403);
+}
+
+TEST_F(RoutesTest, OverTlsThePageIsOverTls) {
+  Serve({.encrypted = true});
+  HttpRequest request = Command(R"({"commands": [{"pause": {}}]})");
+  request.headers["origin"] = "https://localhost:7601";
+  EXPECT_EQ(Answer(request).status, 200);
+  request.headers["origin"] = "http://localhost:7601";
+  EXPECT_EQ(Answer(request).status, 403);
+}
+
+TEST_F(RoutesTest, ReadyTellsWhatIsToBeKnownInTime) {
+  std::string notice;
+  Serve({.notice = [&notice] { return notice; }});
+  EXPECT_EQ(Get("/readyz").body, "ok\n");
+  notice = "the certificate ends on 2026-12-09";
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_EQ(Get("/readyz").body, "ok\nthe certificate ends on 2026-12-09\n");
 }
 
 TEST_F(RoutesTest, OtherPathsAndMethodsAreRefused) {
