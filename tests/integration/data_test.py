@@ -65,3 +65,10 @@ def test_what_is_decided_about_a_table_is_noted(client, folder):
 def test_a_root_must_be_a_folder(start_daemon, folder):
     with pytest.raises(RuntimeError, match="--data_root /nowhere is no folder"):
         start_daemon("--data_root", "/nowhere")
+
+
+def test_no_root_is_in_the_daemons_own_folder(start_daemon, folder):
+    inside = folder / "own" / "data"
+    inside.mkdir(parents=True)
+    with pytest.raises(RuntimeError, match="is in the daemon's own folder"):
+        start_daemon("--data_root", str(inside), data_dir=folder / "own")

@@ -35,9 +35,11 @@
 #include "server/daemon/launch/launcher.h"
 #include "server/daemon/launch/local.h"
 #include "server/daemon/main/backup_commands.h"
+#include "server/daemon/main/certificate_command.h"
 #include "server/daemon/main/check.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/main/freed_memory.h"
+#include "server/daemon/main/reach.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/security/access.h"
@@ -57,8 +59,7 @@ constexpr const char* kDefaultAuth = "tokens";
 
 struct Flags {
   std::string data_dir = DefaultDataDir();
-  std::string listen = "127.0.0.1:7600";
-  std::string http = "127.0.0.1:7601";
+  ReachFlags reach;
   std::string worker_binary;
   std::vector<std::string> data_roots;
   double worker_lease = 10;
@@ -81,14 +82,23 @@ std::string FindWorkerBinary() {
   return std::filesystem::exists(built, error) ? built.string() : beside.string();
 }
 
-// Gives what confines the workers: the folders as they are now, wherever the daemon stands.
-absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std::string>& roots) {
+// Gives what confines the workers: the folders as they are now, wherever the daemon stands. None is
+// in the daemon's own folder, of which no job reads data.
+absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std::string>& roots,
+                                                           const std::string& data_dir) {
+  std::error_code error;
+  std::filesystem::path own =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(data_dir, error), error);
+  if (!own.has_filename()) own = own.parent_path();  // of `folder/`
   std::vector<std::string> arguments;
   for (const std::string& root : roots) {
-    std::error_code error;
     const std::filesystem::path real = std::filesystem::canonical(root, error);
     if (error || !std::filesystem::is_directory(real, error)) {
       return absl::InvalidArgumentError(absl::StrCat("--data_root ", root, " is no folder."));
+    }
+    if (std::mismatch(own.begin(), own.end(), real.begin(), real.end()).first == own.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--data_root ", root, " is in the daemon's own folder, of which no job reads data."));
     }
     arguments.insert(arguments.end(), {"--data_root", real.string()});
   }
@@ -99,6 +109,12 @@ int Refuse(const absl::Status& status) {
   if (absl::IsCancelled(status)) return 0;
   std::cerr << "descentd: " << std::string(status.message()) << "\n";
   return 1;
+}
+
+// Gives where programs of this machine find what listens there.
+std::string LocalAddress(const ListenAddress& listen, int port) {
+  const bool is_any = listen.host == "0.0.0.0" || listen.host == "::";
+  return ListenAddress{.host = is_any ? "localhost" : listen.host, .port = port}.ToString();
 }
 
 // Refuses a log without its database: SQLite takes it for rubbish, and would remove it.
@@ -155,11 +171,12 @@ int Serve(const Flags& flags) {
   signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
 
   // What is refused is refused before anything is made.
-  const absl::StatusOr<ListenAddress> listen = ParseListenAddress(flags.listen, "--listen");
-  if (!listen.ok()) return Refuse(listen.status());
-  const absl::StatusOr<ListenAddress> listen_http = ParseListenAddress(flags.http, "--http");
-  if (!listen_http.ok()) return Refuse(listen_http.status());
-  absl::StatusOr<std::vector<std::string>> worker_arguments = DataRootArguments(flags.data_roots);
+  const server::Clock* clock = server::Clock::Real();
+  const absl::StatusOr<Reach> reach =
+      ChooseReach(flags.reach, flags.data_dir, flags.data_roots, clock);
+  if (!reach.ok()) return Refuse(reach.status());
+  absl::StatusOr<std::vector<std::string>> worker_arguments =
+      DataRootArguments(flags.data_roots, flags.data_dir);
   if (!worker_arguments.ok()) return Refuse(worker_arguments.status());
   absl::StatusOr<std::unique_ptr<DataDir>> data_dir;
   absl::Status done = AwaitRoom(signals, [&] {
@@ -169,10 +186,10 @@ int Serve(const Flags& flags) {
   if (!done.ok()) return Refuse(done);
   // A spec that names a file of ours must not have its errors tell what is in it.
   worker_arguments->insert(worker_arguments->end(), {"--keep_out", (*data_dir)->path()});
-  if (absl::Status status = ProbeListenAddress(*listen, "--listen"); !status.ok()) {
+  if (absl::Status status = ProbeListenAddress(reach->listen, "--listen"); !status.ok()) {
     return Refuse(status);
   }
-  if (absl::Status status = ProbeListenAddress(*listen_http, "--http"); !status.ok()) {
+  if (absl::Status status = ProbeListenAddress(reach->http, "--http"); !status.ok()) {
     return Refuse(status);
   }
   const absl::StatusOr<std::string> socket = (*data_dir)->WorkerSocket();
@@ -185,7 +202,6 @@ int Serve(const Flags& flags) {
       LocalLauncher(worker_binary, *socket, *worker_arguments);
   if (!launcher.ok()) return Refuse(launcher.status());
 
-  const server::Clock* clock = server::Clock::Real();
   Journal::Options journal_options;
   journal_options.path = (*data_dir)->path() + "/descent.db";
   if (absl::Status status = CheckLog(journal_options.path); !status.ok() && !flags.new_store) {
@@ -228,7 +244,8 @@ int Serve(const Flags& flags) {
 
   const auto health = [journal = journal->get()] { return journal->health(); };
   absl::StatusOr<std::unique_ptr<ApiServer>> api =
-      ApiServer::Create(Requests(**jobs), {.listen = flags.listen,
+      ApiServer::Create(Requests(**jobs), {.listen = reach->listen.ToString(),
+                                           .certificate = reach->certificate,
                                            .client_socket = *client_socket,
                                            .access = access.get(),
                                            .health = health,
@@ -262,10 +279,12 @@ int Serve(const Flags& flags) {
           (*api)->listening(), CheckDescriptors()}) {
       if (!status.ok()) return status;
     }
-    return absl::OkStatus();
+    return reach->certificate == nullptr ? absl::OkStatus() : reach->certificate->health();
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Create(Requests(**jobs), {.listen = flags.http,
+      HttpServer::Create(Requests(**jobs), {.listen = reach->http.ToString(),
+                                            .certificate = reach->certificate,
+                                            .hosts = reach->http_hosts,
                                             .access = access.get(),
                                             .open_metrics = flags.open_metrics,
                                             .metrics = [&] { return metrics->Scrape(); },
@@ -275,15 +294,17 @@ int Serve(const Flags& flags) {
   http_server = http->get();
 
   done = AwaitRoom(signals, [&] {
-    return (*data_dir)->Announce({.grpc = (*api)->address(),
-                                  .http = (*http)->address(),
+    return (*data_dir)->Announce({.grpc = LocalAddress(reach->listen, (*api)->port()),
+                                  .http = LocalAddress(reach->http, (*http)->port()),
                                   .worker_socket = *socket,
                                   .client_socket = *client_socket,
+                                  .tls = reach->certificate != nullptr,
                                   .auth = flags.auth});
   });
   if (!done.ok()) return Refuse(done);
-  std::cout << "gRPC " << (*api)->address() << "\nHTTP http://" << (*http)->address() << "/\ndata "
-            << (*data_dir)->path() << std::endl;
+  std::cout << "gRPC " << (*api)->address() << "\nHTTP "
+            << (reach->certificate == nullptr ? "http://" : "https://") << (*http)->address()
+            << "/\ndata " << (*data_dir)->path() << std::endl;
   server::LogInfo("descentd",
                   absl::StrCat("ready, version ", kVersion, ", gRPC ", (*api)->address(), ", HTTP ",
                                (*http)->address(), ", data ", (*data_dir)->path()));
@@ -317,10 +338,19 @@ int Main(int argc, char** argv) {
                "descentd"};
   app.option_defaults()->always_capture_default();
   app.add_option("--data_dir", flags.data_dir, "The folder of the journal and the checkpoints");
-  app.add_option("--listen", flags.listen, "Where gRPC listens, on loopback; port 0: any free one");
+  app.add_option("--listen", flags.reach.listen,
+                 "Where gRPC listens; port 0: any free one. Beyond loopback it speaks TLS");
+  app.add_option("--http", flags.reach.http,
+                 "Where HTTP listens (dashboard, JSON, metrics); port 0: any free one. Beyond "
+                 "loopback it speaks TLS");
   app.add_option(
-      "--http", flags.http,
-      "Where HTTP listens (dashboard, JSON, metrics), on loopback; port 0: any free one");
+      "--tls_certificate", flags.reach.tls.certificate,
+      "PEM file of the certificate for both, its issuers after it; taken up anew when it "
+      "changes. Default beyond loopback: what \"descentd certificate\" made");
+  app.add_option("--tls_key", flags.reach.tls.key, "PEM file of its key");
+  app.add_option("--http_host", flags.reach.http_hosts,
+                 "A name under which HTTP is asked for (any number), besides loopback's and the "
+                 "certificate's: a proxy's");
   app.add_option("--max_running_jobs", flags.max_running_jobs,
                  "Jobs that run at a time; the others wait in the queue")
       ->check(CLI::Range(1, 10000));
@@ -361,6 +391,7 @@ int Main(int argc, char** argv) {
                   "Leaves out the files of checkpoints, of which every byte is read");
   check->fallthrough();  // --data_dir after it
   BackupCommands backups(app);
+  CertificateCommand certificate(app);
   app.set_version_flag("--version", absl::StrCat("descentd ", kVersion));
   try {
     app.parse(argc, argv);
@@ -369,6 +400,7 @@ int Main(int argc, char** argv) {
     return code == 0 ? 0 : 2;
   }
   if (backups.parsed()) return backups.Run(flags.data_dir);
+  if (certificate.parsed()) return certificate.Run(flags.data_dir);
   return check->parsed() ? Check(flags.data_dir, check_options) : Serve(flags);
 }
 
