@@ -9,6 +9,7 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cli/help.h"
+#include "deploy/version.h"
 #include "proto/rules/nearest.h"
 
 namespace descent::cli {

@@ -9,8 +9,6 @@
 
 namespace descent::cli {
 
-inline constexpr char kVersion[] = "0.1.0";
-
 // Runs one command line, without the program's name. Gives the exit code: 0 done, 1 refused (or the
 // job waited for did not succeed), 2 usage, 3 no server answers, 130 interrupted. Never throws. One
 // call at a time.

@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "deploy/version.h"
 #include "proto/rpc_status.h"
 #include "server/common/clock.h"
 #include "server/common/log.h"
@@ -48,8 +49,6 @@
 
 namespace descent::daemon {
 namespace {
-
-constexpr const char* kVersion = "0.1.0";
 
 // The workers have so long to save their checkpoints. systemd's own patience is 90 s.
 constexpr auto kShutdownTime = std::chrono::seconds(60);

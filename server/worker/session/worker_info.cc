@@ -7,14 +7,10 @@
 
 #include <string>
 
+#include "deploy/version.h"
 #include "server/common/process_stat.h"
 
 namespace descent::worker {
-namespace {
-
-constexpr char kVersion[] = "0.1.0";
-
-}  // namespace
 
 void UseOneThread() {
   at::set_num_interop_threads(1);
