@@ -41,10 +41,12 @@ bool IsIn(const std::vector<std::string>& folders, const std::string& real) {
 }  // namespace
 
 absl::StatusOr<DataRoots> DataRoots::Create(const std::vector<std::string>& folders,
-                                            const std::vector<std::string>& kept_out) {
+                                            const std::vector<std::string>& kept_out,
+                                            const std::vector<std::string>& shared) {
   DataRoots roots;
   for (const auto& [from, to] :
-       {std::pair(&folders, &roots.roots_), std::pair(&kept_out, &roots.kept_out_)}) {
+       {std::pair(&folders, &roots.roots_), std::pair(&kept_out, &roots.kept_out_),
+        std::pair(&shared, &roots.shared_)}) {
     for (const std::string& folder : *from) {
       absl::StatusOr<std::string> real = RealFolder(folder);
       if (!real.ok()) return real.status();
@@ -55,6 +57,7 @@ absl::StatusOr<DataRoots> DataRoots::Create(const std::vector<std::string>& fold
 }
 
 absl::Status DataRoots::Check(const std::string& path, const std::string& real) const {
+  if (IsIn(shared_, real)) return absl::OkStatus();
   if (IsIn(kept_out_, real)) {
     return absl::PermissionDeniedError(
         absl::StrCat(path, " is in descentd's own folder, of which no job reads data."));

@@ -17,9 +17,11 @@ class DataRoots {
 
   // Makes roots that allow only these folders and what is in them; without any folder, everywhere.
   // Nothing is allowed in the folders that are kept out, whatever else allows it: they hold what
-  // their owner alone may know. INVALID_ARGUMENT if one is no folder, or cannot be opened.
+  // their owner alone may know. Only those that are `shared` are allowed wherever they lie.
+  // INVALID_ARGUMENT if one is no folder, or cannot be opened.
   static absl::StatusOr<DataRoots> Create(const std::vector<std::string>& folders,
-                                          const std::vector<std::string>& kept_out = {});
+                                          const std::vector<std::string>& kept_out = {},
+                                          const std::vector<std::string>& shared = {});
 
   bool unrestricted() const { return roots_.empty() && kept_out_.empty(); }
 
@@ -31,6 +33,7 @@ class DataRoots {
  private:
   std::vector<std::string> roots_;  // real paths, without a slash at the end
   std::vector<std::string> kept_out_;
+  std::vector<std::string> shared_;
 };
 
 }  // namespace descent

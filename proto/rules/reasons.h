@@ -46,6 +46,16 @@ inline constexpr char kRequestIdReused[] = "REQUEST_ID_REUSED";
 inline constexpr char kStoreFailed[] = "STORE_FAILED";  // until descentd is started again
 inline constexpr char kStoreLocked[] = "STORE_LOCKED";  // by another program, for now
 
+// ------------------------------------------------------------------------- Of datasets
+inline constexpr char kChecksumMismatch[] = "CHECKSUM_MISMATCH";  // of a chunk, or a whole file
+inline constexpr char kDatasetExists[] = "DATASET_EXISTS";        // with other content
+inline constexpr char kDatasetInUse[] = "DATASET_IN_USE";         // by a job that is not over
+inline constexpr char kDatasetNotFound[] = "DATASET_NOT_FOUND";
+inline constexpr char kInvalidManifest[] = "INVALID_MANIFEST";
+inline constexpr char kOffsetMismatch[] = "OFFSET_MISMATCH";  // the next chunk's is another
+inline constexpr char kQuotaExceeded[] = "QUOTA_EXCEEDED";    // --dataset_quota
+inline constexpr char kTooManyDatasets[] = "TOO_MANY_DATASETS";
+
 // ------------------------------------------------------------------------- Of commands
 inline constexpr char kAmbiguousDial[] = "AMBIGUOUS_DIAL";
 inline constexpr char kIterationPassed[] = "ITERATION_PASSED";

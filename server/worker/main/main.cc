@@ -57,6 +57,8 @@ int main(int argc, char** argv) {
                  "A folder that data may be read from (any number); none: everywhere");
   app.add_option("--keep_out", options.keep_out,
                  "A folder that no data may be read from (any number), wherever it lies");
+  app.add_option("--shared", options.shared,
+                 "A folder that data may always be read from (any number), wherever it lies");
   app.add_option("--lease", options.session.lease_seconds,
                  "Seconds within which the daemon must hear of it, until the daemon says otherwise")
       ->check(CLI::PositiveNumber);

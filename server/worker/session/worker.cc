@@ -112,7 +112,8 @@ void RequestLeave(Inbox* inbox, const char* reason) {
 }
 
 int RunWorker(const WorkerOptions& options, Inbox* inbox) {
-  absl::StatusOr<DataRoots> roots = DataRoots::Create(options.data_roots, options.keep_out);
+  absl::StatusOr<DataRoots> roots =
+      DataRoots::Create(options.data_roots, options.keep_out, options.shared);
   if (!roots.ok()) {
     server::LogError("worker", std::string(roots.status().message()));
     return kNoRootsExitCode;

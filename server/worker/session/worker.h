@@ -16,6 +16,9 @@ struct WorkerOptions {
   // exist.
   std::vector<std::string> data_roots;
   std::vector<std::string> keep_out = {};  // no data are read of these, even within the roots
+  // Data may be read of these wherever they lie: the folder of the datasets is in the daemon's own,
+  // which is kept out.
+  std::vector<std::string> shared = {};
   // So many bytes of events may be unacknowledged; beyond that the training waits.
   size_t max_buffer_bytes = size_t{64} << 20;
 };

@@ -157,6 +157,18 @@ TEST_F(FileTest, WhatIsKeptOutIsReadByNoWay) {
   }
 }
 
+TEST_F(FileTest, WhatIsSharedIsReadWhereverItLies) {
+  for (const std::vector<std::string>& roots :
+       std::vector<std::vector<std::string>>{{}, {folder_.path() + "/root2"}}) {
+    absl::StatusOr<DataRoots> but =
+        DataRoots::Create(roots, {folder_.path()}, {folder_.path() + "/root"});
+    ASSERT_TRUE(but.ok()) << but.status();
+    EXPECT_TRUE(ReadDataFile(inside_, *but).ok());
+    EXPECT_FALSE(ReadDataFile(outside_, *but).ok());
+    EXPECT_FALSE(ReadDataFile(folder_.path() + "/root/../secret.csv", *but).ok());
+  }
+}
+
 TEST_F(FileTest, RefusesRootsThatAreNoFolders) {
   EXPECT_EQ(DataRoots::Create({inside_}).status().message(),
             inside_ + " is no folder to read data from.");
