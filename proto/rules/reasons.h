@@ -23,11 +23,13 @@ inline constexpr char kUnknownName[] = "UNKNOWN_NAME";  // of nothing that the s
 inline constexpr char kUnsupported[] = "UNSUPPORTED";   // by this worker, or in this place
 
 // -------------------------------------------------------------------------- Of callers
-inline constexpr char kAuthOff[] = "AUTH_OFF";                 // no tokens: descentd --auth none
-inline constexpr char kNotYours[] = "NOT_YOURS";               // it is somebody else's
-inline constexpr char kRoleTooLow[] = "ROLE_TOO_LOW";          // the caller may not do such things
-inline constexpr char kTokenNotFound[] = "TOKEN_NOT_FOUND";    // for those who manage them
-inline constexpr char kTooManyTokens[] = "TOO_MANY_TOKENS";    // or sessions, or codes
+inline constexpr char kAuthOff[] = "AUTH_OFF";               // no tokens: descentd --auth none
+inline constexpr char kNotYours[] = "NOT_YOURS";             // it is somebody else's
+inline constexpr char kRoleTooLow[] = "ROLE_TOO_LOW";        // the caller may not do such things
+inline constexpr char kTokenNotFound[] = "TOKEN_NOT_FOUND";  // for those who manage them
+inline constexpr char kTooManyCalls[] = "TOO_MANY_CALLS";    // that wait for an answer
+inline constexpr char kTooManyTokens[] = "TOO_MANY_TOKENS";  // or sessions, or codes
+inline constexpr char kTooManyWatches[] = "TOO_MANY_WATCHES";
 inline constexpr char kUnauthenticated[] = "UNAUTHENTICATED";  // no token, or none that is good
 
 // ------------------------------------------------------------------ Of jobs and requests
@@ -45,6 +47,7 @@ inline constexpr char kJournalDamaged[] = "JOURNAL_DAMAGED";
 inline constexpr char kRequestIdReused[] = "REQUEST_ID_REUSED";
 inline constexpr char kStoreFailed[] = "STORE_FAILED";  // until descentd is started again
 inline constexpr char kStoreLocked[] = "STORE_LOCKED";  // by another program, for now
+inline constexpr char kTooManyJobs[] = "TOO_MANY_JOBS";
 
 // ------------------------------------------------------------------------- Of datasets
 inline constexpr char kChecksumMismatch[] = "CHECKSUM_MISMATCH";  // of a chunk, or a whole file
