@@ -5,8 +5,7 @@
 #include <torch/version.h>
 #include <unistd.h>
 
-#include <string>
-
+#include "absl/strings/str_cat.h"
 #include "deploy/version.h"
 #include "server/common/process_stat.h"
 
@@ -19,7 +18,7 @@ void UseOneThread() {
 
 ::descent::v1::WorkerInfo ThisWorker() {
   ::descent::v1::WorkerInfo info;
-  info.set_build(std::string("descent ") + kVersion + ", LibTorch " + TORCH_VERSION);
+  info.set_build(absl::StrCat("descent ", kVersion, ", LibTorch ", TORCH_VERSION));
   info.set_device("cpu");
   info.set_cpu_capability(at::get_cpu_capability());
   info.set_threads(at::get_num_threads());
