@@ -216,7 +216,7 @@ std::string WritePage(const std::string& url) {
 int Open(const Context& context, const std::string& address, bool print) {
   std::string url = address;
   if (url.empty()) {
-    const auto local = FindLocalDaemon(UsualFolder());
+    const auto local = FindLocalDaemon(DaemonFolders());
     if (!local.has_value() ||
         context.target.server != absl::StrCat("unix:", local->client_socket)) {
       return context.Usage(

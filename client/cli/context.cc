@@ -40,13 +40,13 @@ std::string Cause(const absl::Status& status) {
   return colon == std::string::npos ? message : message.substr(colon + 2);
 }
 
-// Gives the socket of this user's daemon, which asks for no token. One that is only starting will
-// have it where it usually is.
+// Gives the socket of this user's daemon, or the service's, which asks for no token. One that is
+// only starting will have it where it usually is.
 std::string LocalServer() {
+  const std::optional<LocalDaemon> local = FindLocalDaemon(DaemonFolders());
+  if (local.has_value()) return absl::StrCat("unix:", local->client_socket);
   const std::string folder = UsualFolder();
-  if (folder.empty()) return client::Target().server;
-  const std::optional<LocalDaemon> local = FindLocalDaemon(folder);
-  return absl::StrCat("unix:", local.has_value() ? local->client_socket : folder + "/client.sock");
+  return folder.empty() ? client::Target().server : absl::StrCat("unix:", folder, "/client.sock");
 }
 
 // Gives a word as a shell reads it back.

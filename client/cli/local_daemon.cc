@@ -4,11 +4,15 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "client/cli/environment.h"
 
 namespace descent::cli {
 namespace {
+
+// As deploy/systemd/descentd.service has it.
+constexpr const char* kServiceFolder = "/var/lib/descent";
 
 // Gives the field's value, or nothing of that type if it isn't there: another version wrote it.
 template <class T>
@@ -19,9 +23,8 @@ T Field(const nlohmann::json& object, const char* name) {
   return value == nullptr ? T() : *value;
 }
 
-}  // namespace
-
-std::optional<LocalDaemon> FindLocalDaemon(const std::string& folder) {
+// Gives what the folder's daemon says of itself, if it runs.
+std::optional<LocalDaemon> DaemonOf(const std::string& folder) {
   std::ifstream file(folder + "/descentd.json");
   const nlohmann::json told = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!told.is_object()) return std::nullopt;
@@ -36,10 +39,26 @@ std::optional<LocalDaemon> FindLocalDaemon(const std::string& folder) {
   return found;
 }
 
+}  // namespace
+
+std::optional<LocalDaemon> FindLocalDaemon(const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders) {
+    if (std::optional<LocalDaemon> found = DaemonOf(folder)) return found;
+  }
+  return std::nullopt;
+}
+
 std::string UsualFolder() {
   if (const std::string data = Env("XDG_DATA_HOME"); !data.empty()) return data + "/descent";
   const std::string home = Env("HOME");
   return home.empty() ? "" : home + "/.local/share/descent";
+}
+
+std::vector<std::string> DaemonFolders() {
+  std::vector<std::string> folders;
+  if (std::string own = UsualFolder(); !own.empty()) folders.push_back(std::move(own));
+  folders.emplace_back(kServiceFolder);
+  return folders;
 }
 
 }  // namespace descent::cli

@@ -352,6 +352,7 @@ int Main(int argc, char** argv) {
                  "certificate's: a proxy's");
   app.add_option("--max_running_jobs", flags.max_running_jobs,
                  "Jobs that run at a time; the others wait in the queue")
+      ->default_str("as many as CPUs")
       ->check(CLI::Range(1, 10000));
   app.add_option("--worker_binary,--worker", flags.worker_binary,
                  "The program of the workers; default: descent-worker beside descentd");
