@@ -1,5 +1,10 @@
 """cc_library, cc_binary and cc_test whose sources begin with a precompiled header, chosen by their deps.
 
+A library of many sources says `together = True`: then a few at a time are compiled as one, so that what they share (the
+precompiled header, templates, inline functions) is read and compiled once for all of them. Its sources must not have the
+same name for themselves. What is linked one by one elsewhere (the lists of kinds, which tests/recipe replaces; what
+tests/fuzz compiles) is named in `apart`.
+
 Whoever depends on LibTorch or on the protocol reads the same hundred thousand lines before the first one of
 his own: two thirds of all compilation. A target that reads them through its deps alone says so by
 `precompiled = "tensor"`. Sources still include what they use: clang-tidy, the fuzz targets
@@ -8,6 +13,7 @@ and other compilers read them without any of this.
 
 load("//core/plan:kernel_copts.bzl", "KERNEL_COPTS")
 load(":copts.bzl", "COMMAND_LINE_COPTS")
+load(":together.bzl", "compiled_together")
 
 _PROTOCOL = ["//proto:descent_proto", "//proto:worker_proto"]
 _TESTS = ["//deploy/deps:gtest", "//deploy/deps:gtest_main"]
@@ -40,8 +46,12 @@ def _with_header(rule, name, deps = [], copts = [], srcs = [], precompiled = Non
         copts = ["-include", header[2:].replace(":", "/") + ".precompiled.h"] + copts
     rule(name = name, deps = deps, copts = copts, srcs = srcs, **kwargs)
 
-def cc_library(name, **kwargs):
-    _with_header(native.cc_library, name, **kwargs)
+def cc_library(name, srcs = [], textual_hdrs = [], together = False, apart = [], **kwargs):
+    if together:
+        included = [s for s in srcs if s.endswith(".cc") and s not in apart]
+        srcs = [s for s in srcs if s not in included] + compiled_together(name, included)
+        textual_hdrs = textual_hdrs + included
+    _with_header(native.cc_library, name, srcs = srcs, textual_hdrs = textual_hdrs, **kwargs)
 
 def cc_binary(name, **kwargs):
     _with_header(native.cc_binary, name, **kwargs)

@@ -31,7 +31,10 @@ def _clang_tidy(target, ctx):
     if not ctx.rule.kind.startswith("cc_") or "no-lint" in ctx.rule.attr.tags:
         return nothing
     attributes = ctx.rule.attr
-    files = [f for t in getattr(attributes, "srcs", []) for f in t.files.to_list()]
+
+    # Sources that are compiled together (deploy/precompiled) are textual headers of those that include them.
+    labels = getattr(attributes, "srcs", []) + getattr(attributes, "textual_hdrs", [])
+    files = [f for t in labels for f in t.files.to_list()]
     sources = [f for f in files if f.is_source and f.extension in _SOURCES]
     if not sources:
         return nothing

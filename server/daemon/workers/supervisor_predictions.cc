@@ -20,7 +20,7 @@ using worker::v1::DaemonMessage;
 // takes of the daemon's memory, and keeps both busy.
 constexpr int kCredits = 4;
 // What a prediction that nobody wants may take until it hears of it.
-constexpr int64_t kGrace = kSecond;
+constexpr int64_t kPredictionGrace = kSecond;
 
 absl::Status ToStatus(const worker::v1::PredictionEnd& end) {
   const auto code = static_cast<absl::StatusCode>(end.code());
@@ -76,7 +76,7 @@ void Supervisor::CancelPrediction(const std::string& id) {
   const WorkerPtr worker = PredictorOf(id);
   if (worker == nullptr) return;
   predictions_.Of(worker->id())->callbacks = {};
-  loop_->PostAfter(kGrace, [this, id] {
+  loop_->PostAfter(kPredictionGrace, [this, id] {
     // The worker may be reading its data, and deaf.
     if (const WorkerPtr late = PredictorOf(id); late != nullptr) {
       predictions_.End(late->id());

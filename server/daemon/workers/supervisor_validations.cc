@@ -20,7 +20,7 @@ using worker::v1::DaemonMessage;
 // A spec that took this many workers with it takes no more.
 constexpr int kMaxValidationDeaths = 2;
 // What a validation that nobody wants may take: most end in a few milliseconds.
-constexpr int64_t kGrace = kSecond;
+constexpr int64_t kValidationGrace = kSecond;
 
 absl::Status ToStatus(const worker::v1::Invalid& invalid) {
   ErrorDetail detail;
@@ -76,7 +76,7 @@ void Supervisor::CancelValidation(int64_t number) {
   const WorkerPtr worker = ValidatorOf(number);
   if (worker == nullptr) return;
   validations_.Of(worker->id())->done = nullptr;
-  loop_->PostAfter(kGrace, [this, number] {
+  loop_->PostAfter(kValidationGrace, [this, number] {
     const WorkerPtr late = ValidatorOf(number);
     if (late == nullptr) return;
     validations_.End(late->id());
