@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "server/worker/confinement/confinement.h"
 #include "server/worker/session/worker.h"
 #include "server/worker/session/worker_info.h"
 
@@ -59,6 +60,11 @@ int main(int argc, char** argv) {
                  "A folder that no data may be read from (any number), wherever it lies");
   app.add_option("--shared", options.shared,
                  "A folder that data may always be read from (any number), wherever it lies");
+  std::string files = "confined";
+  app.add_option("--files", files,
+                 "With a job: confined to its folder and the data roots, where the kernel can; or "
+                 "open")
+      ->check(CLI::IsMember({"confined", "open"}));
   app.add_option("--lease", options.session.lease_seconds,
                  "Seconds within which the daemon must hear of it, until the daemon says otherwise")
       ->check(CLI::PositiveNumber);
@@ -71,6 +77,10 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   options.session.secret = TakeSecret();
+  // Before any thread is made: each has its own.
+  options.session.confinement.set_no_new_privileges(descent::worker::GiveUpPrivileges());
+  options.session.confinement.set_filesystem(files == "confined" &&
+                                             descent::worker::CanConfineFiles());
   // Lives for ever: the signal thread uses it.
   auto* inbox = new descent::worker::Inbox();
   ListenToSignals(inbox);

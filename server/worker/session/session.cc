@@ -111,6 +111,7 @@ v1::WorkerMessage Session::Hello() const {
   hello->mutable_capabilities()->set_evaluate(true);
   hello->set_worker_id(options_.worker_id);
   hello->set_secret(options_.secret);
+  *hello->mutable_confinement() = options_.confinement;
   const Outbox::Identity identity = outbox_->identity();
   hello->set_role(identity.job.empty() ? v1::Hello::SPARE : v1::Hello::RANK);
   hello->set_job(identity.job);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -15,6 +16,7 @@
 #include "server/common/log.h"
 #include "server/worker/bridge/data_cache.h"
 #include "server/worker/bridge/prepare.h"
+#include "server/worker/confinement/confinement.h"
 #include "server/worker/session/attempt.h"
 #include "server/worker/session/job_size.h"
 #include "server/worker/session/predict.h"
@@ -28,6 +30,7 @@ constexpr int64_t kFlushNanos = 10'000'000'000;
 constexpr int64_t kPatienceNanos = 100'000'000;
 constexpr int kBrokenExitCode = 5;
 constexpr int kNoRootsExitCode = 6;
+constexpr int kUnconfinedExitCode = 7;
 constexpr int kAwayPatience = 20;  // so many times kPatienceNanos without a connection
 
 v1::WorkerMessage Validated(const v1::Validate& request, DataCache* cache) {
@@ -77,6 +80,16 @@ void FlushLeaving(const Session& session, Outbox* outbox, Clock* clock) {
     away = session.connected() ? 0 : away + 1;
     if (session.orphaned() || away > kAwayPatience) return;
   }
+}
+
+// Has the job's data and its folder left to this process, and nothing else.
+absl::Status ConfineToJob(const WorkerOptions& options, const v1::Start& start) {
+  if (!options.session.confinement.filesystem()) return absl::OkStatus();
+  const std::filesystem::path checkpoints = start.checkpoint_dir();
+  return ConfineFiles({.readable = options.data_roots,
+                       .kept_out = options.keep_out,
+                       .shared = options.shared,
+                       .writable = checkpoints.parent_path().string()});
 }
 
 int RunAttempt(v1::Start start, DataCache* cache, const Session& session, Inbox* inbox,
@@ -134,6 +147,13 @@ int RunWorker(const WorkerOptions& options, Inbox* inbox) {
         next = AnswerPredict(message.predict(), &cache, inbox, &outbox);
         break;
       case v1::DaemonMessage::kStart:
+        // The journal says that it is confined: it does nothing for the job unless it is.
+        if (absl::Status status = ConfineToJob(options, message.start()); !status.ok()) {
+          server::LogError(message.start().job(),
+                           absl::StrCat("The worker can't be confined to the job's files: ",
+                                        std::string(status.message())));
+          return kUnconfinedExitCode;
+        }
         return RunAttempt(std::move(*message.mutable_start()), &cache, session, inbox, &outbox,
                           clock);
       case v1::DaemonMessage::kLeave:

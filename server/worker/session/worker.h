@@ -11,6 +11,7 @@
 namespace descent::worker {
 
 struct WorkerOptions {
+  // With `confinement.filesystem` the whole process is confined, for good, once it is given a job.
   SessionOptions session;
   // The folders that data may be read from; if there are none, it may be from everywhere. Each must
   // exist.

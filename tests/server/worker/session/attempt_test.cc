@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -803,6 +804,39 @@ TEST_F(AttemptTest, WhoWaitsForItsLastCheckpointMayBeAskedToLeave) {
   leave.mutable_leave()->set_reason("test");
   daemon_.Send(leave);
   EXPECT_EQ(worker.Wait(), 0);
+}
+
+// A link leads out of the job's folder.
+v1::DaemonMessage StartWithLink(const FakeDaemon& daemon, const api::Spec& spec) {
+  const std::string job = daemon.folder() + "/job";
+  std::filesystem::create_directory(job);
+  std::filesystem::create_directory(daemon.folder() + "/elsewhere");
+  std::filesystem::create_directory_symlink(daemon.folder() + "/elsewhere", job + "/checkpoints");
+  v1::DaemonMessage start = StartOf(daemon, spec);
+  start.mutable_start()->set_checkpoint_dir(job + "/checkpoints");
+  return start;
+}
+
+TEST_F(AttemptTest, WritesInItsJobsFolderAlone) {
+  WorkerProcess worker(daemon_);
+  const v1::Hello hello = daemon_.WaitForHello(1);
+  EXPECT_TRUE(hello.confinement().no_new_privileges());
+  if (!hello.confinement().filesystem()) GTEST_SKIP() << "this kernel has no Landlock";
+  daemon_.Send(StartWithLink(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents([](const Events& events) {
+    return std::any_of(events.begin(), events.end(), [](const Event& event) {
+      return absl::StrContains(event.notice().message(), "Permission denied");
+    });
+  });
+  EXPECT_TRUE(std::filesystem::is_empty(daemon_.folder() + "/elsewhere"));
+}
+
+TEST_F(AttemptTest, WritesWhereLinksLeadIfItsFilesAreOpen) {
+  WorkerProcess worker(daemon_, {"--files", "open"});
+  EXPECT_FALSE(daemon_.WaitForHello(1).confinement().filesystem());
+  daemon_.Send(StartWithLink(daemon_, SmallSpec(table_, 50)));
+  daemon_.WaitForEvents(Ended);
+  EXPECT_FALSE(std::filesystem::is_empty(daemon_.folder() + "/elsewhere"));
 }
 
 }  // namespace
