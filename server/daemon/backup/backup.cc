@@ -1,6 +1,9 @@
 #include "server/daemon/backup/backup.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -28,6 +31,8 @@ namespace {
 // Between two rounds of pins lies the moment of a snapshot, a few milliseconds for thousands of
 // checkpoints. In so short a time few jobs save more of them than they keep.
 constexpr int kRounds = 20;
+
+constexpr const char* kOwnFolder = "name a new one: each backup has its own";
 
 using Shelves = std::map<std::string, StoredShelf>;  // by job_id
 
@@ -126,6 +131,29 @@ absl::Status PlaceCheckpoints(const BackupOptions& options, const Shelves& shelv
   return absl::OkStatus();
 }
 
+// A backup in the store would be part of the next one, and go with the store's disk.
+absl::Status CheckApart(const BackupOptions& options) {
+  std::error_code error;
+  const std::filesystem::path store = std::filesystem::canonical(options.data_dir, error);
+  const std::filesystem::path folder = std::filesystem::weakly_canonical(options.folder, error);
+  const auto end = std::mismatch(store.begin(), store.end(), folder.begin(), folder.end()).first;
+  if (error || end != store.end()) return absl::OkStatus();  // that it can't be made says more
+  return absl::FailedPreconditionError(absl::StrCat(options.folder, " is in the store itself, ",
+                                                    options.data_dir, "; name a folder outside"));
+}
+
+// Makes a folder that is empty, or was just made, this backup's alone: of two that begin at once in
+// the same one, one makes `jobs`.
+absl::Status Claim(const std::string& folder) {
+  const std::string jobs = folder + "/jobs";
+  if (mkdir(jobs.c_str(), S_IRWXU) == 0) return absl::OkStatus();
+  if (errno == EEXIST) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("Another backup is being made in ", folder, "; ", kOwnFolder));
+  }
+  return FileError(errno, absl::StrCat("Can't make the folder ", jobs));
+}
+
 absl::Status WriteNote(const BackupOptions& options, const BackupResult& result,
                        const std::string& database) {
   const nlohmann::json note = {
@@ -146,7 +174,12 @@ absl::Status WriteNote(const BackupOptions& options, const BackupResult& result,
 
 absl::Status CheckEmpty(const std::string& folder, const std::string& use) {
   std::error_code error;
-  if (!std::filesystem::exists(folder, error) && !error) return absl::OkStatus();
+  const std::filesystem::file_status itself = std::filesystem::symlink_status(folder, error);
+  if (itself.type() == std::filesystem::file_type::not_found) return absl::OkStatus();
+  if (std::filesystem::is_symlink(itself) && !std::filesystem::exists(folder, error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(folder, " is a link that leads nowhere; ", use));
+  }
   if (!std::filesystem::is_directory(folder, error)) {
     return absl::FailedPreconditionError(absl::StrCat(folder, " is no folder; ", use));
   }
@@ -164,8 +197,10 @@ absl::StatusOr<BackupResult> Backup(const BackupOptions& options, const BackupPr
         absl::StrCat("There is no store in ", options.data_dir,
                      " (no descent.db); name the daemon's folder with --data_dir"));
   }
-  absl::Status status = CheckEmpty(options.folder, "name a new one: each backup has its own");
+  absl::Status status = CheckApart(options);
+  if (status.ok()) status = CheckEmpty(options.folder, kOwnFolder);
   if (status.ok()) status = MakeFolder(options.folder);
+  if (status.ok()) status = Claim(options.folder);
   if (!status.ok()) return status;
   FolderInTheMaking folder(options.folder);
   const absl::StatusOr<std::unique_ptr<Pins>> pins = Pins::Make(options.data_dir);

@@ -37,9 +37,10 @@ struct BackupResult {
 // these are second names of the same files, which nobody writes to. Nothing is asked of the daemon,
 // whose log grows while the database is copied. The folder can be looked at with `descentd check`.
 //
-// NOT_FOUND if there is no store; FAILED_PRECONDITION if the folder is not empty, or the store is
-// of another version; RESOURCE_EXHAUSTED if there is no room; UNAVAILABLE if a file can't be read
-// or written, or checkpoints come and go too fast. The folder is as it was then.
+// NOT_FOUND if there is no store; FAILED_PRECONDITION if the folder is not empty, lies in the
+// store, or another backup goes there, or if the store is of another version; RESOURCE_EXHAUSTED if
+// there is no room; UNAVAILABLE if a file can't be read or written, or checkpoints come and go too
+// fast. The folder is as it was then.
 absl::StatusOr<BackupResult> Backup(const BackupOptions& options, const BackupProgress& progress);
 
 // Gives FAILED_PRECONDITION, with `use` for what to do, unless the folder is empty, or not there.

@@ -5,11 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "server/common/errno_text.h"
+#include "server/common/regular_file.h"
 
 namespace descent::daemon {
 namespace {
@@ -23,6 +27,22 @@ absl::Status Sync(const std::string& path, int flags) {
   }
   if (fd >= 0) close(fd);
   return status;
+}
+
+// Gives 0, or errno. What std::filesystem::copy_file does says EIO of a full disk.
+int CopyBytes(int from, int to) {
+  std::vector<char> buffer(1 << 20);
+  while (true) {
+    const ssize_t count = read(from, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return count < 0 ? errno : 0;
+    for (ssize_t done = 0; done < count;) {
+      const ssize_t written = write(to, buffer.data() + done, static_cast<size_t>(count - done));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return errno;
+      done += written;
+    }
+  }
 }
 
 }  // namespace
@@ -45,20 +65,43 @@ absl::Status LinkOrCopy(const std::string& from, const std::string& to) {
 }
 
 absl::Status Copy(const std::string& from, const std::string& to) {
-  std::error_code error;
-  std::filesystem::copy_file(from, to, error);
-  if (error) return FileError(error.value(), absl::StrCat("Can't copy ", from, " to ", to));
-  return Sync(to, O_RDONLY);
+  const std::string doing = absl::StrCat("Can't copy ", from, " to ", to);
+  const absl::StatusOr<int> source = server::OpenRegularFile(from, O_RDONLY);
+  if (!source.ok()) {
+    return absl::Status(source.status().code(),
+                        absl::StrCat(doing, ": ", std::string(source.status().message())));
+  }
+  struct stat info{};
+  fstat(*source, &info);
+  const int target = open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                          info.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO));
+  int error = target < 0 ? errno : CopyBytes(*source, target);
+  if (error == 0 && fsync(target) != 0) error = errno;
+  close(*source);
+  // Some file systems tell of a full disk here alone.
+  if (target >= 0 && close(target) != 0 && error == 0) error = errno;
+  if (error == 0) return absl::OkStatus();
+  if (target >= 0) unlink(to.c_str());
+  return FileError(error, doing);
 }
 
 absl::Status CopySecrets(const std::string& from, const std::string& to) {
   std::error_code error;
   for (const char* name : kSecretFiles) {
     const std::filesystem::path file = std::filesystem::path(from) / name;
+    const std::filesystem::path target = std::filesystem::path(to) / name;
     if (!std::filesystem::exists(file, error)) continue;
-    std::filesystem::copy(file, std::filesystem::path(to) / name,
-                          std::filesystem::copy_options::recursive, error);
-    if (error) return FileError(error.value(), absl::StrCat("Can't copy ", file.string()));
+    if (!std::filesystem::is_directory(file, error)) {
+      if (absl::Status status = Copy(file.string(), target.string()); !status.ok()) return status;
+      continue;
+    }
+    if (absl::Status status = MakeFolder(target.string()); !status.ok()) return status;
+    for (const auto& entry : std::filesystem::directory_iterator(file, error)) {
+      absl::Status status =
+          Copy(entry.path().string(), (target / entry.path().filename()).string());
+      if (!status.ok()) return status;
+    }
+    if (error) return FileError(error.value(), absl::StrCat("Can't look through ", file.string()));
   }
   return absl::OkStatus();
 }
@@ -70,8 +113,11 @@ absl::Status MakeFolder(const std::string& path) {
   if (const std::string parent = folder.parent_path().string(); !parent.empty() && parent != path) {
     if (absl::Status status = MakeFolder(parent); !status.ok()) return status;
   }
-  if (mkdir(path.c_str(), S_IRWXU) == 0 || errno == EEXIST) return absl::OkStatus();
-  return FileError(errno, absl::StrCat("Can't make the folder ", path));
+  if (mkdir(path.c_str(), S_IRWXU) == 0) return absl::OkStatus();
+  const int failed = errno;
+  // Somebody may have made it just now; a link that leads nowhere has the name too.
+  if (failed == EEXIST && std::filesystem::is_directory(folder, error)) return absl::OkStatus();
+  return FileError(failed, absl::StrCat("Can't make the folder ", path));
 }
 
 absl::Status SyncFolder(const std::string& path) { return Sync(path, O_RDONLY | O_DIRECTORY); }

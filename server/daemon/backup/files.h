@@ -18,7 +18,9 @@ absl::Status FileError(int error, const std::string& doing);
 // Makes a file's second name, where the file system has such, or else copies it. `to` must not
 // exist.
 absl::Status LinkOrCopy(const std::string& from, const std::string& to);
-// Copies a file with its permissions; durable on return but for its name. `to` must not exist.
+// Copies a file with its permissions, as far as the umask lets them; durable on return but for its
+// name. `to` must not exist; nothing is left of it after an error. FAILED_PRECONDITION if `from` is
+// no regular file.
 absl::Status Copy(const std::string& from, const std::string& to);
 
 // What lets workers, clients and other machines know a daemon, by its names in the daemon's folder.

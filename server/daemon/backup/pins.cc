@@ -61,8 +61,9 @@ absl::Status Pins::AddAll() {
     std::error_code gone;  // the job was deleted meanwhile, or has none yet
     for (const auto& entry :
          std::filesystem::directory_iterator(job.path() / "checkpoints", gone)) {
-      // What is still being written has another ending.
-      if (entry.path().extension() != ".safetensors") continue;
+      // What is still being written has another ending; what is no file is nobody's checkpoint.
+      std::error_code unknown;
+      if (entry.path().extension() != ".safetensors" || !entry.is_regular_file(unknown)) continue;
       if (absl::Status status = MakeFolder(to); !status.ok()) return status;
       const absl::Status status =
           LinkOrCopy(entry.path().string(), to + "/" + entry.path().filename().string());

@@ -55,7 +55,9 @@ absl::Status CopyCheckpoints(const std::string& folder, const std::string& data_
     for (const auto& entry :
          std::filesystem::directory_iterator(job.path() / "checkpoints", none)) {
       const std::string name = entry.path().filename().string();
-      if (entry.path().extension() != ".safetensors" || entry.is_symlink(none)) continue;
+      // What is none is a checkpoint that is missing: the check says so of its job.
+      const bool is_file = entry.symlink_status(none).type() == std::filesystem::file_type::regular;
+      if (entry.path().extension() != ".safetensors" || !is_file) continue;
       if (progress) progress(absl::StrCat("copies ", name, " of jobs/", id));
       absl::Status status = Copy(entry.path().string(), absl::StrCat(to, "/", name));
       if (!status.ok()) return status;

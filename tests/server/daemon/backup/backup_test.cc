@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -198,6 +200,70 @@ TEST_F(BackupTest, RefusesWhatItWouldMixWithOtherThings) {
   EXPECT_THAT(NamesIn(backup_), ElementsAre("mine"));
   EXPECT_EQ(Backup({.data_dir = folder_.File("none"), .folder = backup_ + "2"}, {}).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(BackupTest, RefusesALinkThatLeadsNowhereAndTheStoreItself) {
+  std::filesystem::create_symlink(folder_.File("nothing"), backup_);
+  const absl::Status link = Backup({.data_dir = data_dir_, .folder = backup_}, {}).status();
+  EXPECT_EQ(link.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(link.message()), HasSubstr("is a link that leads nowhere"));
+  const std::vector<std::string> before = NamesIn(data_dir_);
+  std::filesystem::create_symlink(data_dir_, folder_.File("store"));
+  for (const std::string& inside : {data_dir_ + "/backup", folder_.File("store") + "/a/b"}) {
+    const absl::Status status = Backup({.data_dir = data_dir_, .folder = inside}, {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("is in the store itself"));
+  }
+  EXPECT_EQ(NamesIn(data_dir_).size(), before.size());
+  EXPECT_TRUE(Backup({.data_dir = data_dir_, .folder = data_dir_ + "2"}, {}).ok());
+}
+
+TEST_F(BackupTest, OfTwoIntoOneFolderOneIsMade) {
+  const std::shared_ptr<JobJournal> a = Create("a", 2);
+  Save(*a, 10);
+  for (int round = 0; round < 5; ++round) {
+    const std::string folder = backup_ + std::to_string(round);
+    absl::Status second;
+    std::thread other(
+        [&] { second = Backup({.data_dir = data_dir_, .folder = folder}, {}).status(); });
+    const absl::Status first = Backup({.data_dir = data_dir_, .folder = folder}, {}).status();
+    other.join();
+    EXPECT_NE(first.ok(), second.ok()) << first << "\n" << second;
+    EXPECT_TRUE(std::filesystem::exists(folder + "/" + kBackupNote));
+  }
+}
+
+TEST_F(BackupTest, WhatIsNoFileIsACheckpointThatIsMissing) {
+  const std::shared_ptr<JobJournal> a = Create("a", 2);
+  for (const int64_t iteration : {10, 20}) Save(*a, iteration);
+  ASSERT_TRUE(Backup({.data_dir = data_dir_, .folder = backup_}, {}).ok());
+  const std::string file = CheckpointsOf("a", backup_) + "/0-10.safetensors";
+  std::filesystem::remove(file);
+  ASSERT_EQ(mkfifo(file.c_str(), S_IRWXU), 0);
+  const std::string restored = folder_.File("restored");
+  std::filesystem::create_directory(restored);
+  const absl::StatusOr<BackupResult> made = Restore(backup_, restored, {});
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->checkpoints, 1);
+  EXPECT_THAT(made->report.jobs[0].checkpoints, ElementsAre(HasSubstr("is missing")));
+}
+
+// A full disk is told by the same words as this limit: those of the call that failed.
+TEST_F(BackupTest, SaysWhyAFileCannotBeWritten) {
+  Save(*Create("a", 1), 10);
+  ASSERT_TRUE(Backup({.data_dir = data_dir_, .folder = backup_}, {}).ok());
+  std::ofstream(CheckpointsOf("a", backup_) + "/0-99.safetensors") << std::string(2 << 20, 'x');
+  const std::string restored = folder_.File("restored");
+  std::filesystem::create_directory(restored);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, SIG_IGN);
+  const rlimit small = {.rlim_cur = 1 << 20, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status status = Restore(backup_, restored, {}).status();
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("File too large"));
+  EXPECT_THAT(NamesIn(restored), IsEmpty());
 }
 
 // Whoever is killed over it leaves a folder without the note.
