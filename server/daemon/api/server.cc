@@ -109,7 +109,9 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 class ApiServerImpl final : public ApiServer {
  public:
   ApiServerImpl(Requests requests, Options options)
-      : options_(std::move(options)), service_(requests, options_), tokens_(options_.access) {}
+      : options_(std::move(options)),
+        service_(requests, options_),
+        tokens_(options_.access, requests.counts()) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
 

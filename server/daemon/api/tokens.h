@@ -9,6 +9,7 @@
 #include "server/common/executor.h"
 #include "server/daemon/api/callers.h"
 #include "server/daemon/api/unary.h"
+#include "server/daemon/requests/request_counts.h"
 #include "server/daemon/requests/token_requests.h"
 #include "server/daemon/security/access.h"
 
@@ -22,8 +23,9 @@ using RawTokenService = v1::TokenService::WithRawCallbackMethod_CreateToken<
 
 class TokenServiceImpl final : public RawTokenService {
  public:
-  // `access` must outlive it; it may be null.
-  explicit TokenServiceImpl(Access* access) : callers_(access), requests_(access) {}
+  // `access` and `counts` must outlive it; both may be null.
+  TokenServiceImpl(Access* access, RequestCounts* counts)
+      : callers_(access), requests_(access, counts) {}
 
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,

@@ -82,6 +82,15 @@ std::optional<HttpResponse> CheckPost(const HttpRequest& request, bool encrypted
       415, InvalidField("content-type", "must be application/json", reason::kInvalidContentType));
 }
 
+// Gives verb and path as they are counted, of which there are few whatever clients ask for.
+std::pair<std::string, std::string> CountedAs(const HttpRequest& request) {
+  constexpr char kOther[] = "other";
+  const absl::StatusOr<HttpTarget> target = ParseTarget(request.target);
+  const PathMatch match = target.ok() ? MatchPath(target->path) : PathMatch();
+  const bool known = match.Find(request.method) != nullptr;
+  return {known ? request.method : kOther, match.path.empty() ? kOther : std::string(match.path)};
+}
+
 }  // namespace
 
 bool Routes::IsAboutHealth(const HttpRequest& request) {
@@ -90,6 +99,17 @@ bool Routes::IsAboutHealth(const HttpRequest& request) {
 }
 
 void Routes::Handle(const HttpRequest& request, std::function<void(Outcome)> done) const {
+  if (options_.answered == nullptr) return Answer(request, std::move(done));
+  const auto [verb, path] = CountedAs(request);
+  Answer(request, [answered = options_.answered, verb = verb, path = path,
+                   done = std::move(done)](Outcome outcome) {
+    const auto* response = std::get_if<HttpResponse>(&outcome);
+    answered->Add({verb, path, absl::StrCat(response == nullptr ? 200 : response->status)});
+    done(std::move(outcome));
+  });
+}
+
+void Routes::Answer(const HttpRequest& request, std::function<void(Outcome)> done) const {
   absl::Status headers = CheckRepeated(request);
   if (headers.ok()) headers = CheckHost(request, options_.is_own_host);
   if (!headers.ok()) return done(ErrorResponse(headers));

@@ -23,6 +23,7 @@
 
 #include "absl/status/statusor.h"
 #include "descent/v1/training_service.pb.h"
+#include "server/common/tally.h"
 #include "server/daemon/http/message.h"
 #include "server/daemon/http/paths.h"
 #include "server/daemon/requests/requests.h"
@@ -44,6 +45,9 @@ class Routes {
     bool encrypted = false;
     // True if people come by this name, in lower case, which is none of loopback's.
     std::function<bool(const std::string& host)> is_own_host = nullptr;
+    // Counts what is answered, by verb, path (of paths.h, or `other`) and status; null: nobody
+    // does. A watch counts when it is handed out, as 200.
+    server::Tally<3>* answered = nullptr;
     // Gives a sentence that /readyz tells, though the daemon does its work; empty if there is none.
     std::function<std::string()> notice = nullptr;
   };
@@ -65,6 +69,7 @@ class Routes {
   void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;
 
  private:
+  void Answer(const HttpRequest& request, std::function<void(Outcome)> done) const;
   // Gives who asks; UNAUTHENTICATED or PERMISSION_DENIED if that is nobody who may.
   absl::StatusOr<Caller> Admit(const PathRow& row, const HttpRequest& request) const;
   absl::StatusOr<Caller> Identify(const HttpRequest& request) const;

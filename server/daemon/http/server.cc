@@ -60,6 +60,7 @@ class HttpServerImpl final : public HttpServer {
                            .open_metrics = options_.open_metrics,
                            .encrypted = encrypted(),
                            .is_own_host = [this](const std::string& host) { return IsOwn(host); },
+                           .answered = options_.answered,
                            .notice = [this] { return Notice(); }}),
         connections_(options_.max_connections, encrypted()),
         events_(requests, options_.access,

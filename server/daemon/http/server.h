@@ -48,6 +48,8 @@ class HttpServer {
     std::function<std::string()> metrics = [] { return std::string(); };
     // OK, or why the daemon can't do its work, which /readyz tells. Must not block.
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };
+    // Counts the answers; null: nobody does (Routes::Options).
+    server::Tally<3>* answered = nullptr;
     // So many connections are answered at a time, besides kHealthConnections. It is asked again and
     // again, and may change.
     std::function<int64_t()> max_connections = [] { return int64_t{1024}; };

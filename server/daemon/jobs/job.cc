@@ -248,9 +248,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
     }
     return AnswerAll(MakeError(absl::StatusCode::kUnavailable, text, reason::kStoreFailed));
   }
-  if (environment_.iterations != nullptr && commit.iterations > 0) {
-    environment_.iterations->fetch_add(commit.iterations, std::memory_order_relaxed);
-  }
+  if (environment_.counts != nullptr) environment_.counts->Add(commit);
   while (!waiting_.empty() && waiting_.front().appends <= appender_.landed()) {
     environment_.loop->Post([then = std::move(waiting_.front().then)] { then(absl::OkStatus()); });
     waiting_.pop_front();

@@ -16,7 +16,6 @@
 #ifndef DESCENT_SERVER_DAEMON_JOBS_JOB_H_
 #define DESCENT_SERVER_DAEMON_JOBS_JOB_H_
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,6 +39,7 @@
 #include "server/daemon/jobs/checkpoint_files.h"
 #include "server/daemon/jobs/checkpoint_shelf.h"
 #include "server/daemon/jobs/job_cache.h"
+#include "server/daemon/jobs/job_counts.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/jobs/recomputation.h"
 #include "server/daemon/jobs/request_book.h"
@@ -63,9 +63,8 @@ class Job : public std::enable_shared_from_this<Job> {
     // What was read last of jobs that are over.
     std::shared_ptr<JobCache> cache;
     Supervisor* supervisor = nullptr;
-    std::string dir;  // this job's folder: checkpoints and logs
-    // Counts the new iterations of all jobs; may be null.
-    std::atomic<int64_t>* iterations = nullptr;
+    std::string dir;              // this job's folder: checkpoints and logs
+    JobCounts* counts = nullptr;  // may be null
     // Says that the job wants a worker, not before so long.
     std::function<void(const std::shared_ptr<Job>&, int64_t delay_nanos)> wants_worker;
     // Says that the job does not run any more, durably: it is final, or back in the queue at

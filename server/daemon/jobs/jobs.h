@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -113,6 +114,12 @@ class Jobs {
     int64_t queued = 0;
     int64_t held_back = 0;   // workers that wait for the disk
     int64_t iterations = 0;  // new ones of all jobs, since the daemon's start
+    // Of the requests that were accepted, since then.
+    int64_t commands_applied = 0;
+    int64_t commands_rejected = 0;
+    // Workers lost since then, by how: they `failed`, were `killed`, are `gone`, or
+    // `silent`. All four are there, also as 0.
+    std::map<std::string, int64_t> losses = {};
     std::vector<WorkerProcess> processes = {};
   };
   virtual Statistics statistics(const Caller& caller) const = 0;

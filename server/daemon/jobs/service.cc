@@ -209,7 +209,10 @@ Jobs::Statistics JobsServiceImpl::statistics(const Caller&) const {
   statistics.fenced = supervisor_.fenced();
   statistics.held_back = supervisor_.held_back();
   statistics.queued = queued_;
-  statistics.iterations = iterations_;
+  statistics.iterations = counts_.iterations;
+  statistics.commands_applied = counts_.commands_applied;
+  statistics.commands_rejected = counts_.commands_rejected;
+  statistics.losses = supervisor_.losses();
   for (const LiveWorker& worker : supervisor_.live()) {
     statistics.processes.push_back(
         {worker.id, worker.process.pid, worker.process.start_ticks, worker.job});

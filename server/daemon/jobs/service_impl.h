@@ -23,6 +23,7 @@
 #include "server/common/loop.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/job_counts.h"
 #include "server/daemon/jobs/listing.h"
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/launch/secrets.h"
@@ -183,7 +184,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::atomic<int64_t> restarts_ = 0;
   std::atomic<int64_t> commands_ = 0;
   std::atomic<int64_t> queued_ = 0;
-  std::atomic<int64_t> iterations_ = 0;
+  JobCounts counts_;
   std::atomic<int64_t> predictions_ = 0;  // how many were asked for
   std::atomic<int64_t> calls_ = 0;        // how many of Create and Validate
 

@@ -50,7 +50,7 @@ Job::Environment JobsServiceImpl::EnvironmentOf(const std::string& job_id) {
   environment.cache = cache_;
   environment.supervisor = &supervisor_;
   environment.dir = DirOf(job_id);
-  environment.iterations = &iterations_;
+  environment.counts = &counts_;
   environment.wants_worker = [this](const JobPtr& job, int64_t delay) {
     loop_->PostAfter(delay, [this, job] { Acquire(job); });
   };

@@ -11,7 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "server/common/private_file.h"
 #include "server/daemon/backup/backup.h"
+#include "server/daemon/backup/backup_note.h"
 #include "server/daemon/backup/restore.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/main/progress_line.h"
@@ -95,6 +97,12 @@ int BackupCommands::Backup(const std::string& data_dir) const {
         [&](const std::string& what) { line.Show(what); });
   }
   if (!result.ok()) return Fail("can't back up " + data_dir, result.status());
+  if (result->report.whole()) {
+    const absl::Status status =
+        server::WritePrivateFile(data_dir + "/" + kLastBackup, folder + "\n");
+    // The backup is whole all the same; somebody may be told that there is none.
+    if (!status.ok()) std::cerr << "descentd: " << std::string(status.message()) << "\n";
+  }
   return Tell(folder, *result, json_);
 }
 

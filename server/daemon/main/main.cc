@@ -25,10 +25,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "deploy/version.h"
 #include "proto/rpc_status.h"
 #include "server/common/clock.h"
 #include "server/common/log.h"
+#include "server/common/tally.h"
 #include "server/daemon/api/server.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/jobs/service.h"
@@ -42,10 +44,12 @@
 #include "server/daemon/main/freed_memory.h"
 #include "server/daemon/main/reach.h"
 #include "server/daemon/metrics/metrics.h"
+#include "server/daemon/requests/request_counts.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/security/access.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/listen_address.h"
+#include "server/daemon/tls/server_certificate.h"
 
 namespace descent::daemon {
 namespace {
@@ -128,6 +132,14 @@ absl::Status CheckLog(const std::string& database) {
       absl::StrCat("There is ", log, ", but no ", database,
                    ": the database was lost. Put it back from a copy, and move the log away; or "
                    "begin anew with --new_store"));
+}
+
+// Gives what says when the certificate in force ends, in seconds since 1970; null if there is none.
+std::function<double()> CertificateEnd(const std::shared_ptr<ServerCertificate>& certificate) {
+  if (certificate == nullptr) return nullptr;
+  return [certificate] {
+    return absl::ToDoubleSeconds(certificate->Current()->not_after - absl::UnixEpoch());
+  };
 }
 
 // Blocks until SIGTERM or SIGINT, and tidies up meanwhile.
@@ -229,6 +241,9 @@ int Serve(const Flags& flags) {
   const auto limits = [running = flags.max_running_jobs] {
     return LimitsOf(DescriptorLimit(), running);
   };
+  // What the jobs answer late is counted still.
+  RequestCounts grpc_requests(clock);
+  RequestCounts http_requests(clock);
   absl::StatusOr<std::unique_ptr<JobsService>> jobs =
       JobsService::Open({.data_dir = (*data_dir)->path(),
                          .socket = *socket,
@@ -242,33 +257,14 @@ int Serve(const Flags& flags) {
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
-  absl::StatusOr<std::unique_ptr<ApiServer>> api =
-      ApiServer::Create(Requests(**jobs), {.listen = reach->listen.ToString(),
-                                           .certificate = reach->certificate,
-                                           .client_socket = *client_socket,
-                                           .access = access.get(),
-                                           .health = health,
-                                           .max_connections = [limits] { return limits().grpc; }});
+  absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Create(
+      Requests(**jobs, &grpc_requests), {.listen = reach->listen.ToString(),
+                                         .certificate = reach->certificate,
+                                         .client_socket = *client_socket,
+                                         .access = access.get(),
+                                         .health = health,
+                                         .max_connections = [limits] { return limits().grpc; }});
   if (!api.ok()) return Refuse(api.status());
-  // The metrics want the watchers of the server that serves them.
-  std::atomic<HttpServer*> http_server = nullptr;
-  const std::unique_ptr<Metrics> metrics = Metrics::Create(
-      **jobs, **journal, {.version = kVersion, .transports = [&] {
-                            std::map<std::string, Metrics::Transport> transports;
-                            transports["grpc"] = {.connections = (*api)->connections(),
-                                                  .most_connections = limits().grpc,
-                                                  .refused = (*api)->refused_connections(),
-                                                  .watchers = (*api)->watchers(),
-                                                  .lag = (*api)->lag()};
-                            if (const HttpServer* server = http_server) {
-                              transports["http"] = {.connections = server->connections(),
-                                                    .most_connections = limits().http,
-                                                    .refused = server->refused_connections(),
-                                                    .watchers = server->watchers(),
-                                                    .lag = server->lag()};
-                            }
-                            return transports;
-                          }});
   // This says what those who have a connection can do, and whether others get one. A damaged
   // journal is one job's trouble, for which clients need not turn away; but whoever asks how the
   // daemon is should hear of it.
@@ -280,15 +276,46 @@ int Serve(const Flags& flags) {
     }
     return reach->certificate == nullptr ? absl::OkStatus() : reach->certificate->health();
   };
-  absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Create(Requests(**jobs), {.listen = reach->http.ToString(),
-                                            .certificate = reach->certificate,
-                                            .hosts = reach->http_hosts,
-                                            .access = access.get(),
-                                            .open_metrics = flags.open_metrics,
-                                            .metrics = [&] { return metrics->Scrape(); },
-                                            .health = readiness,
-                                            .max_connections = [limits] { return limits().http; }});
+  // The metrics want the watchers of the server that serves them.
+  std::atomic<HttpServer*> http_server = nullptr;
+  server::Tally<3> http_answered;
+  const auto transports = [&] {
+    std::map<std::string, Metrics::Transport> named;
+    named["grpc"] = {.connections = (*api)->connections(),
+                     .most_connections = limits().grpc,
+                     .refused = (*api)->refused_connections(),
+                     .watchers = (*api)->watchers(),
+                     .lag = (*api)->lag(),
+                     .requests = grpc_requests.methods()};
+    if (const HttpServer* server = http_server) {
+      named["http"] = {.connections = server->connections(),
+                       .most_connections = limits().http,
+                       .refused = server->refused_connections(),
+                       .watchers = server->watchers(),
+                       .lag = server->lag(),
+                       .requests = http_requests.methods()};
+    }
+    return named;
+  };
+  const std::unique_ptr<Metrics> metrics =
+      Metrics::Create(**jobs, **journal,
+                      {.version = kVersion,
+                       .transports = transports,
+                       .readiness = readiness,
+                       .certificate_end = CertificateEnd(reach->certificate),
+                       .access = access.get(),
+                       .http_answered = &http_answered,
+                       .data_dir = (*data_dir)->path()});
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
+      Requests(**jobs, &http_requests), {.listen = reach->http.ToString(),
+                                         .certificate = reach->certificate,
+                                         .hosts = reach->http_hosts,
+                                         .access = access.get(),
+                                         .open_metrics = flags.open_metrics,
+                                         .metrics = [&] { return metrics->Scrape(); },
+                                         .health = readiness,
+                                         .answered = &http_answered,
+                                         .max_connections = [limits] { return limits().http; }});
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 

@@ -5,6 +5,9 @@
 
 #include <prometheus/metric_family.h>
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +18,10 @@ using Labels = std::vector<prometheus::ClientMetric::Label>;
 
 inline prometheus::MetricFamily Gauge(std::string name, std::string help) {
   return {std::move(name), std::move(help), prometheus::MetricType::Gauge, {}};
+}
+
+inline prometheus::MetricFamily Histogram(std::string name, std::string help) {
+  return {std::move(name), std::move(help), prometheus::MetricType::Histogram, {}};
 }
 
 inline prometheus::MetricFamily Counter(std::string name, std::string help) {
@@ -36,6 +43,22 @@ inline prometheus::MetricFamily Sampled(prometheus::MetricFamily family, double 
                                         Labels labels = {}) {
   AddSample(family, value, std::move(labels));
   return family;
+}
+
+// Adds a histogram: how many were within each bound and not within the one before, the last beyond
+// all of them; and the sum of all.
+template <size_t kBounds>
+void AddHistogram(prometheus::MetricFamily& family, const std::array<double, kBounds>& bounds,
+                  const std::array<int64_t, kBounds + 1>& within, double sum, Labels labels = {}) {
+  prometheus::ClientMetric& metric = family.metric.emplace_back();
+  metric.label = std::move(labels);
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < kBounds; ++i) {
+    cumulative += static_cast<uint64_t>(within[i]);
+    metric.histogram.bucket.push_back({cumulative, bounds[i]});
+  }
+  metric.histogram.sample_count = cumulative + static_cast<uint64_t>(within[kBounds]);
+  metric.histogram.sample_sum = sum;
 }
 
 }  // namespace descent::daemon

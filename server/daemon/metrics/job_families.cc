@@ -55,6 +55,8 @@ class Chosen {
 
   const std::vector<const v1::Job*>& jobs() const { return jobs_; }
   int64_t count(int state) const { return counts_[static_cast<size_t>(state)]; }
+  // How many would be shown if there was no limit.
+  int64_t left_out() const { return left_out_; }
 
  private:
   // So long after its end a job is shown: a scraper that comes once a minute, and fails now and
@@ -70,17 +72,31 @@ class Chosen {
     std::partial_sort(from.begin(), from.begin() + static_cast<ptrdiff_t>(count), from.end(),
                       [&](const v1::Job* a, const v1::Job* b) { return key(a) > key(b); });
     jobs_.insert(jobs_.end(), from.begin(), from.begin() + static_cast<ptrdiff_t>(count));
+    left_out_ += static_cast<int64_t>(from.size() - count);
   }
 
   std::vector<const v1::Job*> jobs_;
   std::array<int64_t, v1::JobState_ARRAYSIZE> counts_ = {};
+  int64_t left_out_ = 0;
 };
 
-// Gives how many of the first are shown.
-template <class Items>
-int FirstOf(const Items& items) {
-  return std::min(items.size(), Jobs::kMostShown);
-}
+// Says how many of what people name (dials, series, metrics) are shown.
+class NamedLimit {
+ public:
+  // Gives how many of a job's are, the first.
+  template <class Items>
+  int FirstOf(const Items& items) {
+    const int count = std::min({items.size(), Jobs::kMostShown, left_});
+    left_ -= count;
+    left_out_ += items.size() - count;
+    return count;
+  }
+  int64_t left_out() const { return left_out_; }
+
+ private:
+  int left_ = kMostNamed;
+  int64_t left_out_ = 0;
+};
 
 }  // namespace
 
@@ -115,7 +131,13 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
       Gauge("descent_job_evaluation_iteration", "The iteration that was evaluated last.");
   auto attempts = Counter("descent_job_attempts_total", "Launches of a worker for the job.");
   auto counts = Gauge("descent_jobs", "Jobs by state.");
+  auto unshown_jobs = Gauge("descent_unshown_jobs",
+                            "Jobs that have no series of their own, as there would be too many.");
+  auto unshown_series = Gauge("descent_unshown_series",
+                              "Dials, named series and metrics of the jobs that are shown that are "
+                              "left out, as there would be too many.");
 
+  NamedLimit named;
   const Chosen chosen(jobs, wall_nanos);
   for (const v1::Job* shown : chosen.jobs()) {
     const v1::Job& job = *shown;
@@ -143,7 +165,8 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
     if (rules::IsFinal(job.state())) AddSample(ended, ToSeconds(job.end_time_unix_nanos()), labels);
     AddSample(attempts, job.attempt(), labels);
     std::set<std::string_view> dials;
-    for (int i = 0; i < FirstOf(job.dials()); ++i) {
+    const int shown_dials = named.FirstOf(job.dials());
+    for (int i = 0; i < shown_dials; ++i) {
       if (!dials.insert(job.dials(i).path()).second) continue;
       AddSample(dial, job.dials(i).value(), {{"job_name", id}, {"path", job.dials(i).path()}});
     }
@@ -152,7 +175,8 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
       AddSample(evaluated, static_cast<double>(last.iteration()),
                 {{"job_name", id}, {"dataset", last.dataset()}});
       std::set<std::string_view> seen;
-      for (int i = 0; i < FirstOf(last.metrics()); ++i) {
+      const int shown_metrics = named.FirstOf(last.metrics());
+      for (int i = 0; i < shown_metrics; ++i) {
         // A matrix is no gauge.
         if (!last.metrics(i).values().empty() || last.metrics(i).size() > 0) continue;
         if (!seen.insert(last.metrics(i).name()).second) continue;
@@ -166,7 +190,8 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
     AddSample(value, last.value(), labels);
     AddSample(gradient_norm, last.gradient_norm(), labels);
     if (last.has_step_size()) AddSample(step_size, last.step_size(), labels);
-    for (int i = 0; i < std::min(FirstOf(job.series()), last.scalars_size()); ++i) {
+    const int shown_series = std::min(named.FirstOf(job.series()), last.scalars_size());
+    for (int i = 0; i < shown_series; ++i) {
       if (!dials.insert(job.series(i)).second) continue;  // shown above
       AddSample(series, last.scalars(i), {{"job_name", id}, {"series", job.series(i)}});
     }
@@ -184,11 +209,15 @@ std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jo
               {{"state", StateLabel(v1::JOB_STATE_UNSPECIFIED)}});
   }
 
+  AddSample(unshown_jobs, static_cast<double>(chosen.left_out()));
+  AddSample(unshown_series, static_cast<double>(named.left_out()));
+
   std::vector<prometheus::MetricFamily> families;
   for (prometheus::MetricFamily* family :
-       {&counts, &info, &by_state, &reason, &stalled, &created, &ended, &value, &gradient_norm,
-        &step_size, &series, &iterations, &examples, &computing, &epoch, &dial, &metric, &evaluated,
-        &attempts}) {
+       {&counts,   &info,         &by_state,      &reason,    &stalled, &created,
+        &ended,    &value,        &gradient_norm, &step_size, &series,  &iterations,
+        &examples, &computing,    &epoch,         &dial,      &metric,  &evaluated,
+        &attempts, &unshown_jobs, &unshown_series}) {
     if (!family->metric.empty()) families.push_back(std::move(*family));
   }
   return families;

@@ -16,7 +16,9 @@ namespace descent::daemon {
 //
 // There are never too many series: of the unfinished jobs the newest 1,000, running ones before
 // those that wait; of those that ended within the last 15 minutes the 100 that did last; of a job
-// 100 dials, 100 named series and 100 metrics, the first.
+// 100 dials, 100 named series and 100 metrics, the first; of all jobs kMostNamed of these, those of
+// the first jobs in the same order. Two families say how much is left out.
+inline constexpr int kMostNamed = 20'000;
 std::vector<prometheus::MetricFamily> JobFamilies(const std::vector<v1::Job>& jobs,
                                                   int64_t wall_nanos);
 

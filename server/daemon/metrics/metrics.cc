@@ -6,15 +6,18 @@
 #include <prometheus/text_serializer.h>
 
 #include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "server/daemon/metrics/data_folder.h"
 #include "server/daemon/metrics/family.h"
 #include "server/daemon/metrics/job_families.h"
 #include "server/daemon/metrics/process.h"
+#include "server/daemon/metrics/request_families.h"
 #include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
@@ -31,14 +34,27 @@ void Extend(Families more, Families* all) {
 class Daemon final : public prometheus::Collectable {
  public:
   Daemon(const Jobs& jobs, const Journal& journal, const Metrics::Options& options)
-      : jobs_(jobs), journal_(journal), options_(options) {}
+      : jobs_(jobs), journal_(journal), options_(options) {
+    if (!options.data_dir.empty()) {
+      folder_ = std::make_unique<DataFolder>(options.data_dir, options.clock);
+    }
+  }
 
   Families Collect() const override {
     Families all = JobFamilies(jobs_.Snapshot(LocalCaller()), options_.clock->WallNanos());
     Extend(JobsStatistics(), &all);
     Extend(JournalStatistics(), &all);
-    Extend(Transports(), &all);
+    Extend(Readiness(), &all);
+    Extend(TransportFamilies(options_.transports()), &all);
+    if (options_.http_answered != nullptr) {
+      all.push_back(HttpFamily(options_.http_answered->counts()));
+    }
+    if (options_.access != nullptr) Extend(AccessFamilies(options_.access->statistics()), &all);
+    if (folder_ != nullptr) Extend(folder_->Families(), &all);
     Extend(ProcessFamilies(), &all);
+    std::erase_if(all, [](const prometheus::MetricFamily& family) {
+      return family.metric.empty();  // a head without samples says nothing
+    });
     return all;
   }
 
@@ -60,49 +76,32 @@ class Daemon final : public prometheus::Collectable {
                 number(s.held_back)),
         Sampled(Counter("descent_commands_total", "Command requests accepted."),
                 number(s.commands)),
+        Sampled(Counter("descent_commands_applied_total",
+                        "Command requests of which the run said that they are in force."),
+                number(s.commands_applied)),
+        Sampled(Counter("descent_commands_rejected_total",
+                        "Command requests that were accepted, and rejected by the run."),
+                number(s.commands_rejected)),
         Sampled(Gauge("descent_queued_jobs", "Jobs that wait for their turn."), number(s.queued)),
         Sampled(Counter("descent_iterations_total",
                         "Iterations of all jobs that are new, since the daemon's start."),
                 number(s.iterations)),
     };
+    auto losses =
+        Counter("descent_worker_losses_total", "Workers lost, with a job or without one, by how.");
+    for (const auto& [reason, count] : s.losses) {
+      AddSample(losses, number(count), {{"reason", reason}});
+    }
+    families.push_back(std::move(losses));
     Extend(WorkerFamilies(s.processes), &families);
     return families;
   }
 
-  Families Transports() const {
-    auto watchers = Gauge("descent_watchers", "Watchers connected, by transport.");
-    auto lag = Gauge("descent_watcher_lag_events",
-                     "Durable events that the slowest watcher has not been sent yet.");
-    auto connections = Gauge("descent_connections", "Connections open, by transport.");
-    auto most = Gauge("descent_connections_limit", "Connections that may be open.");
-    auto refused = Counter("descent_connections_refused_total",
-                           "Connections and requests turned away because there were too many.");
-    for (const auto& [name, transport] : options_.transports()) {
-      const Labels labels = {{"transport", name}};
-      AddSample(watchers, static_cast<double>(transport.watchers), labels);
-      AddSample(lag, static_cast<double>(transport.lag), labels);
-      AddSample(connections, static_cast<double>(transport.connections), labels);
-      AddSample(most, static_cast<double>(transport.most_connections), labels);
-      AddSample(refused, static_cast<double>(transport.refused), labels);
-    }
-    return {std::move(watchers), std::move(lag), std::move(connections), std::move(most),
-            std::move(refused)};
-  }
-
   Families JournalStatistics() const {
     const Journal::Statistics s = journal_.statistics();
-    prometheus::MetricFamily commit{"descent_journal_commit_seconds",
-                                    "Time of a durable commit of the journal, in seconds.",
-                                    prometheus::MetricType::Histogram,
-                                    {}};
-    prometheus::ClientMetric::Histogram& histogram = commit.metric.emplace_back().histogram;
-    histogram.sample_count = static_cast<uint64_t>(s.commits);
-    histogram.sample_sum = s.commit_seconds;
-    uint64_t cumulative = 0;
-    for (size_t i = 0; i < Journal::kCommitBounds.size(); ++i) {
-      cumulative += static_cast<uint64_t>(s.commit_counts[i]);
-      histogram.bucket.push_back({cumulative, Journal::kCommitBounds[i]});
-    }
+    auto commit = Histogram("descent_journal_commit_seconds",
+                            "Time of a durable commit of the journal, in seconds.");
+    AddHistogram(commit, Journal::kCommitBounds, s.commit_counts, s.commit_seconds);
     return {
         Sampled(Gauge("descent_journal_up",
                       "1 while events can be appended durably; 0 while the disk is full or another "
@@ -125,9 +124,31 @@ class Daemon final : public prometheus::Collectable {
     };
   }
 
+  // What /readyz says, and what it says of the certificate before that.
+  Families Readiness() const {
+    const absl::Status ready = options_.readiness();
+    Families families = {Sampled(
+        Gauge("descent_ready", "1 while the daemon can do all of its work, as /readyz says."),
+        ready.ok() ? 1 : 0)};
+    if (!ready.ok()) {
+      const std::string why = GetErrorDetail(ready).reason;
+      families.push_back(Sampled(
+          Gauge("descent_ready_status_reason", "1 for the reason that the daemon isn't ready for."),
+          1, {{"reason", why.empty() ? "UNKNOWN" : why}}));
+    }
+    if (options_.certificate_end) {
+      families.push_back(
+          Sampled(Gauge("descent_tls_certificate_expiration_timestamp_seconds",
+                        "When the certificate that is in force ends, in seconds since 1970."),
+                  options_.certificate_end()));
+    }
+    return families;
+  }
+
   const Jobs& jobs_;
   const Journal& journal_;
   const Metrics::Options options_;
+  std::unique_ptr<DataFolder> folder_;  // null: nothing is said of a folder
 };
 
 class MetricsImpl final : public Metrics {

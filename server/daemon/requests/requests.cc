@@ -13,6 +13,14 @@
 namespace descent::daemon {
 namespace {
 
+// Gives a `done` whose answer is counted, when the Requests may be gone.
+template <class Response>
+Jobs::Callback<Response> Counting(CountedRequest request, Jobs::Callback<Response> done) {
+  return [request, done = std::move(done)](absl::StatusOr<Response> result) {
+    done(request.Ended(std::move(result)));
+  };
+}
+
 // Gives a `done` that is told the nearest name where the job is not known. It may run when the
 // Requests are gone.
 template <class Response>
@@ -24,17 +32,22 @@ Jobs::Callback<Response> Suggesting(const Jobs& jobs, const Caller& caller, cons
   };
 }
 
-// Does the same for a prediction's end.
+// Does both for a prediction's end.
 class SuggestingSink final : public PredictionSink {
  public:
-  SuggestingSink(const Jobs& jobs, Caller caller, std::string name,
+  SuggestingSink(const Jobs& jobs, CountedRequest request, Caller caller, std::string name,
                  std::shared_ptr<PredictionSink> sink)
-      : jobs_(jobs), caller_(std::move(caller)), name_(std::move(name)), sink_(std::move(sink)) {}
+      : jobs_(jobs),
+        request_(request),
+        caller_(std::move(caller)),
+        name_(std::move(name)),
+        sink_(std::move(sink)) {}
 
   void OnResponse(v1::PredictJobResponse response) override {
     sink_->OnResponse(std::move(response));
   }
   void OnEnd(const absl::Status& status) override {
+    request_.End(status);
     // If it is the checkpoint that is not known, the job's name is no slip.
     const bool about_name = GetErrorDetail(status).reason != reason::kCheckpointNotFound;
     sink_->OnEnd(about_name ? WithSuggestion(status, caller_, name_, jobs_) : status);
@@ -42,6 +55,7 @@ class SuggestingSink final : public PredictionSink {
 
  private:
   const Jobs& jobs_;
+  const CountedRequest request_;
   const Caller caller_;
   const std::string name_;
   const std::shared_ptr<PredictionSink> sink_;
@@ -66,6 +80,7 @@ absl::Status Requests::CheckOwnerOf(const Caller& caller, std::string_view what,
 
 Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& request,
                               Jobs::Callback<v1::Job> done) const {
+  done = Counting({counts_, "CreateJob"}, std::move(done));
   absl::Status status = Check(caller, "CreateJob", request);
   if (status.ok()) status = CheckGroup(caller, request.group());
   if (!status.ok()) {
@@ -77,6 +92,7 @@ Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& 
 
 Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                                 Jobs::Callback<v1::ValidateSpecResponse> done) const {
+  done = Counting({counts_, "ValidateSpec"}, std::move(done));
   if (absl::Status status = Check(caller, "ValidateSpec", request); !status.ok()) {
     done(status);
     return nullptr;
@@ -86,6 +102,7 @@ Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequ
 
 void Requests::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
                       Jobs::Callback<v1::DeleteJobResponse> done) const {
+  done = Counting({counts_, "DeleteJob"}, std::move(done));
   absl::Status status = Check(caller, "DeleteJob", request);
   if (status.ok()) status = CheckOwnerOf(caller, "DeleteJob", request.name());
   if (!status.ok()) return done(status);
@@ -94,6 +111,7 @@ void Requests::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
 
 void Requests::Command(const Caller& caller, const v1::CommandJobRequest& request,
                        Jobs::Callback<v1::CommandJobResponse> done) const {
+  done = Counting({counts_, "CommandJob"}, std::move(done));
   absl::Status status = Check(caller, "CommandJob", request);
   if (status.ok()) status = CheckOwnerOf(caller, "CommandJob", request.name());
   if (!status.ok()) return done(status);
@@ -103,30 +121,40 @@ void Requests::Command(const Caller& caller, const v1::CommandJobRequest& reques
 absl::StatusOr<std::unique_ptr<Prediction>> Requests::Predict(
     const Caller& caller, const v1::PredictJobRequest& request,
     std::shared_ptr<PredictionSink> sink) const {
-  if (absl::Status status = Check(caller, "PredictJob", request); !status.ok()) return status;
+  const CountedRequest counted(counts_, "PredictJob");
+  if (absl::Status status = Check(caller, "PredictJob", request); !status.ok()) {
+    counted.End(status);
+    return status;
+  }
   return jobs_->Predict(
       caller, request,
-      std::make_shared<SuggestingSink>(*jobs_, caller, request.name(), std::move(sink)));
+      std::make_shared<SuggestingSink>(*jobs_, counted, caller, request.name(), std::move(sink)));
 }
 
 absl::StatusOr<v1::Job> Requests::Get(const Caller& caller,
                                       const v1::GetJobRequest& request) const {
-  if (absl::Status status = Check(caller, "GetJob", request); !status.ok()) return status;
+  const CountedRequest counted(counts_, "GetJob");
+  absl::Status status = Check(caller, "GetJob", request);
+  if (!status.ok()) return counted.Ended<v1::Job>(status);
   absl::StatusOr<v1::Job> job = jobs_->Get(caller, request.name());
-  if (!job.ok()) return WithSuggestion(job.status(), caller, request.name(), *jobs_);
-  return job;
+  if (!job.ok()) job = WithSuggestion(job.status(), caller, request.name(), *jobs_);
+  return counted.Ended(std::move(job));
 }
 
 absl::StatusOr<v1::ListJobsResponse> Requests::List(const Caller& caller,
                                                     const v1::ListJobsRequest& request) const {
-  if (absl::Status status = Check(caller, "ListJobs", request); !status.ok()) return status;
-  return jobs_->List(caller, request);
+  const CountedRequest counted(counts_, "ListJobs");
+  absl::Status status = Check(caller, "ListJobs", request);
+  if (!status.ok()) return counted.Ended<v1::ListJobsResponse>(status);
+  return counted.Ended(jobs_->List(caller, request));
 }
 
 absl::StatusOr<OpenedWatch> Requests::Watch(const Caller& caller,
                                             const v1::WatchJobRequest& request) const {
-  if (absl::Status status = Check(caller, "WatchJob", request); !status.ok()) return status;
-  return OpenWatch(*jobs_, caller, request);
+  const CountedRequest counted(counts_, "WatchJob");
+  absl::Status status = Check(caller, "WatchJob", request);
+  if (!status.ok()) return counted.Ended<OpenedWatch>(status);
+  return counted.Ended(OpenWatch(*jobs_, caller, request));
 }
 
 }  // namespace descent::daemon

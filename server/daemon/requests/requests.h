@@ -3,7 +3,8 @@
 // each request by itself (check.h), then whose job it names, before any job hears of it. A refusal
 // that knows no such job names the nearest one.
 //
-// It is a value of one pointer; thread-safe. The jobs must outlive it, and what it returned. What
+// It is a value of two pointers; thread-safe. The jobs must outlive it, and what it returned; the
+// counts must outlive the jobs. What
 // takes time answers as in Jobs; a request that is refused at once is answered before the call
 // returns.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
@@ -18,13 +19,17 @@
 #include "descent/v1/training_service.pb.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/requests/open_watch.h"
+#include "server/daemon/requests/request_counts.h"
 #include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
 class Requests {
  public:
-  explicit Requests(Jobs& jobs) : jobs_(&jobs) {}
+  // `counts` are told of every answer; null: nobody is.
+  explicit Requests(Jobs& jobs, RequestCounts* counts = nullptr) : jobs_(&jobs), counts_(counts) {}
+
+  RequestCounts* counts() const { return counts_; }
 
   Jobs::Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
                       Jobs::Callback<v1::Job> done) const;
@@ -52,6 +57,7 @@ class Requests {
                             const std::string& name) const;
 
   Jobs* jobs_;
+  RequestCounts* counts_;
 };
 
 }  // namespace descent::daemon

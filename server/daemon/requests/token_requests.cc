@@ -21,30 +21,34 @@ absl::Status Check(const Access* access, const Caller& caller, std::string_view 
 
 absl::StatusOr<v1::CreateTokenResponse> TokenRequests::Create(
     const Caller& caller, const v1::CreateTokenRequest& request) const {
+  const CountedRequest counted(counts_, "CreateToken");
   absl::Status status = Check(access_, caller, "CreateToken", request);
-  if (!status.ok()) return status;
-  return access_->CreateToken(caller, request);
+  if (!status.ok()) return counted.Ended<v1::CreateTokenResponse>(status);
+  return counted.Ended(access_->CreateToken(caller, request));
 }
 
 absl::StatusOr<v1::ListTokensResponse> TokenRequests::List(
     const Caller& caller, const v1::ListTokensRequest& request) const {
+  const CountedRequest counted(counts_, "ListTokens");
   absl::Status status = Check(access_, caller, "ListTokens", request);
-  if (!status.ok()) return status;
-  return access_->ListTokens(caller);
+  if (!status.ok()) return counted.Ended<v1::ListTokensResponse>(status);
+  return counted.Ended(access_->ListTokens(caller));
 }
 
 absl::StatusOr<v1::RevokeTokenResponse> TokenRequests::Revoke(
     const Caller& caller, const v1::RevokeTokenRequest& request) const {
+  const CountedRequest counted(counts_, "RevokeToken");
   absl::Status status = Check(access_, caller, "RevokeToken", request);
-  if (!status.ok()) return status;
-  return access_->RevokeToken(caller, request);
+  if (!status.ok()) return counted.Ended<v1::RevokeTokenResponse>(status);
+  return counted.Ended(access_->RevokeToken(caller, request));
 }
 
 absl::StatusOr<v1::CreateLoginCodeResponse> TokenRequests::DrawLoginCode(
     const Caller& caller, const v1::CreateLoginCodeRequest& request) const {
+  const CountedRequest counted(counts_, "CreateLoginCode");
   absl::Status status = Check(access_, caller, "CreateLoginCode", request);
-  if (!status.ok()) return status;
-  return access_->CreateLoginCode(caller);
+  if (!status.ok()) return counted.Ended<v1::CreateLoginCodeResponse>(status);
+  return counted.Ended(access_->CreateLoginCode(caller));
 }
 
 }  // namespace descent::daemon

@@ -126,17 +126,18 @@ class AccessImpl final : public Access {
       if (claim.over_socket) {
         return Believe(claim, {.role = Role::kAdmin, .credential = std::string(kSocketCredential)});
       }
-      refusals_.Add("no token", claim.from);
+      refusals_.Add(Refused::kNoToken, "no token", claim.from);
       return Unauthenticated(absl::StrCat("descentd asks for a token: ", kHowToGetOne));
     }
     const std::optional<std::string_view> secret = BearerOf(claim.authorization);
     if (!secret) {
-      refusals_.Add("an authorization that is not `Bearer TOKEN`", claim.from);
+      refusals_.Add(Refused::kMalformed, "an authorization that is not `Bearer TOKEN`", claim.from);
       return Unauthenticated("authorization: is not `Bearer TOKEN`");
     }
     if (const std::optional<StoredToken> token = tokens_->Find(*secret)) {
       if (absl::Status status = CheckGood(*token, clock_->WallNanos()); !status.ok()) {
-        refusals_.Add(std::string(status.message()), claim.from);
+        refusals_.Add(token->revoked != 0 ? Refused::kRevoked : Refused::kExpired,
+                      std::string(status.message()), claim.from);
         return status;
       }
       Caller caller{.principal = token->owner,
@@ -147,14 +148,25 @@ class AccessImpl final : public Access {
     }
     if (const std::optional<Sessions::Session> session = sessions_.Find(*secret)) {
       if (absl::Status status = HoldsCredential(session->opened_by); !status.ok()) {
-        refusals_.Add(std::string(status.message()), claim.from);
+        refusals_.Add(WhyOver(session->opened_by), std::string(status.message()), claim.from);
         return status;
       }
       return session->caller;
     }
-    refusals_.Add("a token that is not known", claim.from);
+    refusals_.Add(Refused::kUnknown, "a token that is not known", claim.from);
     return Unauthenticated(
         absl::StrCat("this token, or session, is not known here, or has ended: ", kHowToGetOne));
+  }
+
+  Statistics statistics() const override {
+    Statistics statistics{.refusals = refusals_.counts()};
+    const int64_t now = clock_->WallNanos();
+    for (const StoredToken& token : tokens_->All()) {
+      if (!token.IsGood(now) || token.expires == 0) continue;
+      int64_t& next = statistics.next_expiry;
+      next = next == 0 ? token.expires : std::min(next, token.expires);
+    }
+    return statistics;
   }
 
   absl::Status Holds(const Caller& caller) const override {
@@ -204,7 +216,7 @@ class AccessImpl final : public Access {
                                                       std::string_view from) override {
     const std::optional<Caller> caller = sessions_.Redeem(code);
     if (!caller) {
-      refusals_.Add("a login code that is not good", from);
+      refusals_.Add(Refused::kBadCode, "a login code that is not good", from);
       return Unauthenticated(
           "code: is not good, or no longer: each is good once, for 60 s; draw another one by "
           "`descent open`");
@@ -251,6 +263,13 @@ class AccessImpl final : public Access {
       if (token) return CheckGood(*token, clock_->WallNanos());
     }
     return Unauthenticated("what let you in is not good any longer");
+  }
+
+  // Says why what had opened a session is good no longer.
+  Refused WhyOver(std::string_view opened_by) const {
+    const std::optional<std::string_view> id = IdOf(opened_by, kTokenCredential);
+    const std::optional<StoredToken> token = id ? tokens_->Get(*id) : std::nullopt;
+    return token && token->revoked == 0 ? Refused::kExpired : Refused::kRevoked;
   }
 
   // A session that could open another one would never end.

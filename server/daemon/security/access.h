@@ -10,6 +10,8 @@
 #define DESCENT_SERVER_DAEMON_SECURITY_ACCESS_H_
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +50,16 @@ class Access {
 
   // Gives who that is. INVALID_ARGUMENT if he is believed, and his name can't be one.
   virtual absl::StatusOr<Caller> Identify(const Claim& claim) = 0;
+
+  // What is told of it in figures.
+  struct Statistics {
+    // Callers that were not let in since the start, by why: `no_token`, `malformed`, `unknown`,
+    // `expired`, `revoked`, `bad_code`. All are there, also as 0.
+    std::map<std::string, int64_t> refusals;
+    // When the next of the good tokens expires, in nanoseconds since 1970; 0: none does.
+    int64_t next_expiry = 0;
+  };
+  virtual Statistics statistics() const = 0;
 
   // Gives OK as long as what let the caller in is good, else UNAUTHENTICATED. Does not block.
   virtual absl::Status Holds(const Caller& caller) const = 0;

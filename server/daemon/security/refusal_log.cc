@@ -1,5 +1,6 @@
 #include "server/daemon/security/refusal_log.h"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -9,7 +10,26 @@
 
 namespace descent::daemon {
 
-void RefusalLog::Add(std::string_view why, std::string_view from) {
+namespace {
+
+// In the order of Refused.
+constexpr const char* kNames[] = {"no_token", "malformed", "unknown",
+                                  "expired",  "revoked",   "bad_code"};
+
+}  // namespace
+
+RefusalLog::RefusalLog(const server::Clock* clock)
+    : clock_(clock),
+      counts_({{kNames[0]}, {kNames[1]}, {kNames[2]}, {kNames[3]}, {kNames[4]}, {kNames[5]}}) {}
+
+std::map<std::string, int64_t> RefusalLog::counts() const {
+  std::map<std::string, int64_t> named;
+  for (const auto& [words, count] : counts_.counts()) named[words[0]] = count;
+  return named;
+}
+
+void RefusalLog::Add(Refused reason, std::string_view why, std::string_view from) {
+  counts_.Add({kNames[static_cast<size_t>(reason)]});
   int64_t untold = 0;
   {
     server::MutexLock lock(mutex_);

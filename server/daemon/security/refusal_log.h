@@ -1,31 +1,49 @@
 // A `RefusalLog` tells the log who was turned away, once a second at most, with how many there
-// were: whoever guesses tokens fills no disk, and nobody is locked out. Thread-safe.
+// were: whoever guesses tokens fills no disk, and nobody is locked out. It counts all, by why.
+// Thread-safe.
 #ifndef DESCENT_SERVER_DAEMON_SECURITY_REFUSAL_LOG_H_
 #define DESCENT_SERVER_DAEMON_SECURITY_REFUSAL_LOG_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "server/common/clock.h"
 #include "server/common/mutex.h"
+#include "server/common/tally.h"
 
 namespace descent::daemon {
+
+// Why somebody is turned away.
+enum class Refused {
+  kNoToken,
+  kMalformed,  // an authorization that is none
+  kUnknown,    // a token or a session that is not known
+  kExpired,
+  kRevoked,
+  kBadCode,  // a login code
+};
 
 class RefusalLog {
  public:
   // `clock` must outlive it.
-  explicit RefusalLog(const server::Clock* clock) : clock_(clock) {}
+  explicit RefusalLog(const server::Clock* clock);
 
   // Somebody, from there, was turned away. `why` holds nothing of what he brought.
-  void Add(std::string_view why, std::string_view from) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Add(Refused reason, std::string_view why, std::string_view from) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Gives how many, by the reasons' names (`no_token`), also those that there were none of.
+  std::map<std::string, int64_t> counts() const;
 
  private:
   const server::Clock* const clock_;
   server::Mutex mutex_;
   std::optional<int64_t> last_line_ ABSL_GUARDED_BY(mutex_);
   int64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;  // since that line
+  server::Tally<1> counts_;
 };
 
 }  // namespace descent::daemon

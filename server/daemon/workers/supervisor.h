@@ -33,6 +33,7 @@
 #include "server/common/clock.h"
 #include "server/common/loop.h"
 #include "server/common/mutex.h"
+#include "server/common/tally.h"
 #include "server/daemon/launch/launcher.h"
 #include "server/daemon/launch/secrets.h"
 #include "server/daemon/security/caller.h"
@@ -180,6 +181,9 @@ class Supervisor : public SessionHandler {
   int64_t workers() const { return workers_count_; }
   int64_t spares() const { return spares_count_; }
   int64_t fenced() const { return fenced_count_; }
+  // Gives how many workers were lost, by how: `failed` (another exit status than 0), `killed` (by a
+  // signal), `gone` (nobody knows how: another daemon's child), `silent` (for a lease).
+  std::map<std::string, int64_t> losses() const;
   // How many workers' next message is not read yet, because too much of theirs is not durable.
   int64_t held_back() const { return *held_back_; }
   // Gives those that are alive, as of the last change.
@@ -305,6 +309,7 @@ class Supervisor : public SessionHandler {
   std::atomic<int64_t> workers_count_ = 0;
   std::atomic<int64_t> spares_count_ = 0;
   std::atomic<int64_t> fenced_count_ = 0;
+  server::Tally<1> losses_ = {{"failed"}, {"killed"}, {"gone"}, {"silent"}};
   // It is shared with what the host calls, which may outlive this.
   const std::shared_ptr<std::atomic<int64_t>> held_back_ =
       std::make_shared<std::atomic<int64_t>>(0);

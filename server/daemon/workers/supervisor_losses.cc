@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,7 +20,19 @@ using server::kSecond;
 using server::LogWarning;
 using server::MutexLock;
 
+// Names it for the figures.
+std::string HowLost(const ProcessExit& exit) {
+  if (!exit.known) return "gone";
+  return exit.signal != 0 ? "killed" : "failed";
+}
+
 }  // namespace
+
+std::map<std::string, int64_t> Supervisor::losses() const {
+  std::map<std::string, int64_t> named;
+  for (const auto& [words, count] : losses_.counts()) named[words[0]] = count;
+  return named;
+}
 
 WorkerPtr Supervisor::Await(const std::string& job, WorkerKind kind, const ProcessId& process) {
   auto worker = std::make_shared<Worker>(absl::StrCat("awaited-", process.pid), process, kind);
@@ -48,7 +61,10 @@ void Supervisor::OnExit(const WorkerPtr& worker, const ProcessExit& exit) {
       absl::StrAppend(&cause, "; its last words: ", line);
     }
   }
-  if (!worker->fenced()) Lost(worker, cause, exit.clean());
+  if (!worker->fenced()) {
+    if (!exit.clean()) losses_.Add({HowLost(exit)});
+    Lost(worker, cause, exit.clean());
+  }
   worker->fenced_ = true;  // what its connection still brings is too late
   const bool expected = exit.clean() || worker->replaced_;
   if (worker->state_ != Worker::State::kAssigned && expected && !worker->log_path_.empty()) {
@@ -94,6 +110,7 @@ void Supervisor::CheckLeases() {
         absl::StrCat("worker ", worker->process().pid, " was silent for ", allowed, " s");
     worker->Fence("It was silent for too long");
     ++fenced_count_;
+    losses_.Add({"silent"});
     Lost(worker, cause, /*clean=*/false);
   }
   loop_->PostAfter(lease / 4, [this] { CheckLeases(); });

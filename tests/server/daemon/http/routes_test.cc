@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "proto/rpc_status.h"
+#include "server/common/tally.h"
+#include "server/common/tally.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/sse.h"
 #include "server/daemon/requests/requests.h"
@@ -87,6 +89,27 @@ class RoutesTest : public ::testing::Test {
   v1::CommandJobRequest command_;
   std::string principal_;
 };
+
+// Whatever clients ask for, there are few series.
+TEST_F(RoutesTest, AnswersAreCounted) {
+  server::Tally<3> answered;
+  Serve({.answered = &answered});
+  Handle(Request("GET", "/v1/jobs/mnist"));
+  Handle(Request("GET", "/v1/jobs/nobody"));
+  Handle(Request("HEAD", "/healthz"));
+  Handle(Request("OPTIONS", "/healthz"));
+  Handle(Request("BREW", "/healthz"));
+  Handle(Request("GET", "/v1/jobs/mnist:watch?after_revision=3"));
+  Handle(Request("GET", "/wp-login.php"));
+  Handle(Request("GET", "/wp-login2.php"));
+  const server::Tally<3>::Counts expected = {
+      {{"GET", "/v1/jobs/{job}", "200"}, 1}, {{"GET", "/v1/jobs/{job}", "404"}, 1},
+      {{"HEAD", "/healthz", "200"}, 1},      {{"other", "/healthz", "204"}, 1},
+      {{"other", "/healthz", "405"}, 1},     {{"GET", "/v1/jobs/{job}:watch", "200"}, 1},
+      {{"other", "other", "404"}, 2},
+  };
+  EXPECT_EQ(answered.counts(), expected);
+}
 
 TEST_F(RoutesTest, ListsAndGetsJobs) {
   HttpResponse response = Get("/v1/jobs");

@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <set>
@@ -17,7 +19,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "proto/rpc_status.h"
+#include "proto/rules/reasons.h"
 #include "server/common/clock.h"
+#include "server/common/tally.h"
+#include "server/daemon/requests/request_counts.h"
+#include "server/daemon/security/access.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -210,10 +217,29 @@ TEST_F(MetricsTest, ThereAreNeverTooManySeries) {
   }
   EXPECT_THAT(text, Not(HasSubstr("\"ended-999\"")));
   EXPECT_THAT(text, HasSubstr("descent_jobs{state=\"failed\"} 1100\n"));
+  EXPECT_THAT(text, HasSubstr("descent_unshown_jobs 1101\n"));  // 101 that wait, 1,000 that ended
   EXPECT_THAT(text, HasSubstr("groups[98].step_size"));
   EXPECT_THAT(text, Not(HasSubstr("groups[99].step_size")));
   EXPECT_THAT(text, Not(HasSubstr("series 100")));
   EXPECT_THAT(text, Not(HasSubstr("metric 100")));
+}
+
+TEST_F(MetricsTest, TenThousandJobsHaveABoundedPage) {
+  for (int i = 0; i < 10'000; ++i) {
+    v1::Job job = MakeJob(absl::StrCat("job-", i));
+    for (int k = 0; k < 50; ++k) {
+      job.add_series(absl::StrCat("series ", k));
+      job.mutable_last_iteration()->add_scalars(k);
+    }
+    daemon_.jobs.Set(job);
+  }
+  const std::string text = Scrape();
+  EXPECT_EQ(Count(text, "descent_job_info"), 1000U);
+  EXPECT_LE(Count(text, "descent_job_series"), 20'000U);
+  EXPECT_LT(std::count(text.begin(), text.end(), '\n'), 50'000);
+  EXPECT_THAT(text, HasSubstr("descent_unshown_jobs 9000\n"));
+  // Of each 56 are named: 53 series, a dial, two metrics.
+  EXPECT_THAT(text, HasSubstr("descent_unshown_series 36000\n"));
 }
 
 // Two series of one name would make the whole page unreadable to a scraper.
@@ -276,6 +302,91 @@ TEST_F(MetricsTest, ShowsTheDaemon) {
   EXPECT_THAT(text, HasSubstr("process_resident_memory_bytes "));
   EXPECT_THAT(text, HasSubstr("process_open_fds "));
   EXPECT_THAT(text, HasSubstr("process_start_time_seconds "));
+}
+
+TEST_F(MetricsTest, ShowsRequestsAndWhatCameOfThem) {
+  RequestCounts requests(&clock_);
+  const CountedRequest slow(&requests, "CreateJob");
+  clock_.Advance(5 * server::kSecond);
+  slow.End(absl::OkStatus());
+  CountedRequest(&requests, "CreateJob").End(absl::NotFoundError("no"));
+  server::Tally<3> answered;
+  answered.Add({"GET", "/v1/jobs/{job}", "404"});
+  daemon_.jobs.counts.losses = {{"killed", 2}, {"silent", 0}};
+  daemon_.jobs.counts.commands_applied = 3;
+  daemon_.jobs.counts.commands_rejected = 1;
+  const auto metrics = Metrics::Create(
+      daemon_.jobs, *daemon_.journal,
+      {.transports =
+           [&] {
+             return std::map<std::string, Metrics::Transport>{
+                 {"grpc", {.requests = requests.methods()}}};
+           },
+       .readiness =
+           [] { return MakeError(absl::StatusCode::kUnavailable, "full", reason::kDiskFull); },
+       .certificate_end = [] { return 1.5e9; },
+       .http_answered = &answered,
+       .clock = &clock_});
+  const std::string text = metrics->Scrape();
+  for (const char* line :
+       {"descent_requests_total{transport=\"grpc\",method=\"CreateJob\",code=\"OK\"} 1\n",
+        "descent_requests_total{transport=\"grpc\",method=\"CreateJob\",code=\"NOT_FOUND\"} 1\n",
+        "descent_request_duration_seconds_count{transport=\"grpc\",method=\"CreateJob\"} 2\n",
+        "descent_request_duration_seconds_sum{transport=\"grpc\",method=\"CreateJob\"} 5\n",
+        "method=\"CreateJob\",le=\"0.001\"} 1\n", "method=\"CreateJob\",le=\"10\"} 2\n",
+        "descent_http_requests_total{verb=\"GET\",path=\"/v1/jobs/{job}\",status=\"404\"} 1\n",
+        "descent_worker_losses_total{reason=\"killed\"} 2\n",
+        "descent_worker_losses_total{reason=\"silent\"} 0\n", "descent_commands_applied_total 3\n",
+        "descent_commands_rejected_total 1\n", "descent_ready 0\n",
+        "descent_ready_status_reason{reason=\"DISK_FULL\"} 1\n",
+        "descent_tls_certificate_expiration_timestamp_seconds 1500000000\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_EQ(Check("/usr/bin/promtool check metrics", text), "");
+}
+
+TEST_F(MetricsTest, ShowsWhoWasTurnedAway) {
+  const auto access = *Access::Open(daemon_.folder.File("."), &clock_);
+  EXPECT_FALSE(access->Identify({}).ok());
+  EXPECT_FALSE(access->Identify({.authorization = "Basic x"}).ok());
+  v1::CreateTokenRequest request;
+  request.set_role(v1::METRICS);
+  request.set_ttl_seconds(60);
+  ASSERT_TRUE(access->CreateToken(Caller(), request).ok());
+  const auto metrics =
+      Metrics::Create(daemon_.jobs, *daemon_.journal, {.access = access.get(), .clock = &clock_});
+  const std::string text = metrics->Scrape();
+  for (const char* line :
+       {"{reason=\"no_token\"} 1\n", "{reason=\"malformed\"} 1\n", "{reason=\"unknown\"} 0\n",
+        "{reason=\"expired\"} 0\n", "{reason=\"revoked\"} 0\n", "{reason=\"bad_code\"} 0\n"}) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("descent_callers_refused_total", line)));
+  }
+  EXPECT_THAT(text, HasSubstr("descent_token_expiration_timestamp_seconds 1700000160\n"));
+}
+
+// What a folder takes is added up beside the scrape.
+TEST_F(MetricsTest, ShowsTheFolder) {
+  const std::string folder = daemon_.folder.File("");
+  std::filesystem::create_directories(folder + "/jobs/a/checkpoints");
+  std::ofstream(folder + "/jobs/a/checkpoints/x") << std::string(100'000, 'x') << std::flush;
+  const auto metrics =
+      Metrics::Create(daemon_.jobs, *daemon_.journal, {.data_dir = folder, .clock = &clock_});
+  std::string text = metrics->Scrape();
+  EXPECT_THAT(text, HasSubstr("descent_data_free_bytes "));
+  EXPECT_THAT(text, HasSubstr("descent_data_capacity_bytes "));
+  EXPECT_THAT(text, Not(HasSubstr("descent_last_backup_timestamp_seconds")));
+  std::ofstream(folder + "/last_backup") << "elsewhere\n";
+  for (int i = 0; i < 1000 && Count(text, "descent_data_used_bytes") == 0; ++i) {
+    usleep(10'000);
+    text = metrics->Scrape();
+  }
+  for (const char* part : {"journal", "jobs", "datasets", "orphans", "other"}) {
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("descent_data_used_bytes{part=\"", part, "\"} ")));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("descent_data_used_bytes{part=\"jobs\"} 0\n")));
+  EXPECT_THAT(text, HasSubstr("descent_data_used_bytes{part=\"orphans\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("descent_last_backup_timestamp_seconds "));
+  EXPECT_EQ(Check("/usr/bin/promtool check metrics", text), "");
 }
 
 TEST_F(MetricsTest, PleasesPromtool) {

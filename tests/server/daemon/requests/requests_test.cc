@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +12,7 @@
 #include <vector>
 
 #include "proto/rpc_status.h"
+#include "server/daemon/requests/request_counts.h"
 #include "server/daemon/security/caller.h"
 #include "tests/server/daemon/fake_jobs.h"
 
@@ -54,6 +57,31 @@ class RequestsTest : public ::testing::Test {
   const Caller ann_{.principal = "ann", .role = Role::kAdmin};
   std::vector<std::string> heard_;
 };
+
+TEST_F(RequestsTest, AnswersAreCounted) {
+  TestClock clock;
+  RequestCounts counts(&clock);
+  const Requests counted(daemon_.jobs, &counts);
+  v1::GetJobRequest get;
+  get.set_name("jobs/mnist");
+  EXPECT_TRUE(counted.Get(ann_, get).ok());
+  get.set_name("jobs/nobody");
+  EXPECT_FALSE(counted.Get(ann_, get).ok());
+  EXPECT_FALSE(counted.Get({.principal = "eve"}, get).ok());
+  counted.Command(ann_, Pause("jobs/mnist", "r"),
+                  [&](const absl::StatusOr<v1::CommandJobResponse>&) {});
+  v1::WatchJobRequest watch;
+  watch.set_name("jobs/nobody");
+  EXPECT_FALSE(counted.Watch(ann_, watch).ok());
+  const auto methods = counts.methods();
+  using Codes = std::map<std::string, int64_t>;
+  ASSERT_EQ(methods.size(), 3U);
+  EXPECT_EQ(methods.find("GetJob")->second.codes,
+            (Codes{{"NOT_FOUND", 1}, {"OK", 1}, {"PERMISSION_DENIED", 1}}));
+  EXPECT_EQ(methods.find("GetJob")->second.within[0], 3);
+  EXPECT_EQ(methods.find("CommandJob")->second.codes, (Codes{{"OK", 1}}));
+  EXPECT_EQ(methods.find("WatchJob")->second.codes, (Codes{{"NOT_FOUND", 1}}));
+}
 
 TEST_F(RequestsTest, TheJobsHearWhoAsks) {
   EXPECT_TRUE(Command(Pause("jobs/mnist", "r1")).ok());
