@@ -8,9 +8,10 @@
 namespace descent::client {
 namespace {
 
-// Adds the local user, where nobody else is named.
-Client::Options WithPrincipal(Client::Options options) {
+// Adds the local user, where nobody else is named, and the trace of this process.
+Client::Options Completed(Client::Options options) {
   if (options.principal.empty()) options.principal = LocalPrincipal();
+  if (options.trace.empty()) options.trace = LocalTrace();
   return options;
 }
 
@@ -19,9 +20,10 @@ Client::Options WithPrincipal(Client::Options options) {
 Client::Client(Options options) : Client(options, MakeGrpcStub(options.target), Clock::Real()) {}
 
 Client::Client(Options options, std::unique_ptr<Stub> stub, Clock* clock)
-    : options_(WithPrincipal(std::move(options))),
+    : options_(Completed(std::move(options))),
       connection_(MakeIdentityStub(std::move(stub), options_.principal,
-                                   CheckTarget(options_.target).ok() ? options_.target.token : ""),
+                                   CheckTarget(options_.target).ok() ? options_.target.token : "",
+                                   options_.trace),
                   {.call_timeout = options_.call_timeout, .retry_for = options_.retry_for}, clock) {
 }
 

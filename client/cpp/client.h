@@ -23,6 +23,7 @@
 #include "client/cpp/target.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "proto/rules/trace_context.h"
 
 namespace descent::client {
 
@@ -33,6 +34,8 @@ class Client {
     Target target = {};
     // Who asks; the local user if empty.
     std::string principal = {};
+    // In whose trace; that of the environment (LocalTrace) if empty.
+    rules::TraceContext trace = {};
     // These are Connection::Options'.
     absl::Duration call_timeout = absl::Seconds(60);
     absl::Duration retry_for = absl::Seconds(2);

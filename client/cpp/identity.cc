@@ -44,6 +44,14 @@ std::string LocalPrincipal() {
   return absl::StrCat(Printable(user), "@", host[0] != '\0' ? Printable(host.data()) : "unknown");
 }
 
+rules::TraceContext LocalTrace() {
+  // NOLINTBEGIN(concurrency-mt-unsafe): nobody here changes the environment.
+  const char* parent = std::getenv(rules::kTraceParentVariable);
+  const char* state = std::getenv(rules::kTraceStateVariable);
+  // NOLINTEND(concurrency-mt-unsafe)
+  return rules::ReadTraceContext(parent == nullptr ? "" : parent, state == nullptr ? "" : state);
+}
+
 std::string DrawRequestId() {
   std::array<uint8_t, 16> bytes{};
   if (getentropy(bytes.data(), bytes.size()) != 0) {

@@ -5,11 +5,17 @@
 #include <string>
 #include <string_view>
 
+#include "proto/rules/trace_context.h"
+
 namespace descent::client {
 
 // Gives `user@host` of this process, for which a daemon on loopback takes a client. It is a claim,
 // not a proof.
 std::string LocalPrincipal();
+
+// Gives the trace that this process was started in, by $TRACEPARENT and $TRACESTATE; none if that
+// is malformed.
+rules::TraceContext LocalTrace();
 
 // Gives a random UUID (version 4), from the kernel's generator.
 std::string DrawRequestId();

@@ -2,15 +2,18 @@
 
 #include "client/cpp/stub.h"
 #include "proto/rules/identity.h"
+#include "proto/rules/trace_context.h"
 
 namespace descent::client {
 namespace {
 
 class IdentityStub final : public Stub {
  public:
-  IdentityStub(std::unique_ptr<Stub> stub, std::string principal, const std::string& token)
+  IdentityStub(std::unique_ptr<Stub> stub, std::string principal, const std::string& token,
+               rules::TraceContext trace)
       : stub_(std::move(stub)),
         principal_(std::move(principal)),
+        trace_(std::move(trace)),
         authorization_(token.empty() ? "" : rules::kBearerScheme + token) {}
 
   absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
@@ -66,19 +69,23 @@ class IdentityStub final : public Stub {
   grpc::ClientContext* Signed(grpc::ClientContext* context) const {
     context->AddMetadata(rules::kPrincipalHeader, principal_);
     if (!authorization_.empty()) context->AddMetadata(rules::kAuthorizationHeader, authorization_);
+    if (!trace_.empty()) context->AddMetadata(rules::kTraceParentHeader, trace_.parent);
+    if (!trace_.state.empty()) context->AddMetadata(rules::kTraceStateHeader, trace_.state);
     return context;
   }
 
   const std::unique_ptr<Stub> stub_;
   const std::string principal_;
+  const rules::TraceContext trace_;
   const std::string authorization_;
 };
 
 }  // namespace
 
 std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal,
-                                       const std::string& token) {
-  return std::make_unique<IdentityStub>(std::move(stub), std::move(principal), token);
+                                       const std::string& token, rules::TraceContext trace) {
+  return std::make_unique<IdentityStub>(std::move(stub), std::move(principal), token,
+                                        std::move(trace));
 }
 
 }  // namespace descent::client

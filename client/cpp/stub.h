@@ -17,6 +17,7 @@
 #include "client/cpp/target.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "proto/rules/trace_context.h"
 
 namespace descent::client {
 
@@ -57,9 +58,11 @@ class Stub {
 // The target's token is not its business.
 std::unique_ptr<Stub> MakeGrpcStub(const Target& target);
 
-// Gives a stub that says with every call who asks, and brings `token` unless it is empty.
+// Gives a stub that says with every call who asks and in which trace, and brings `token` unless it
+// is empty.
 std::unique_ptr<Stub> MakeIdentityStub(std::unique_ptr<Stub> stub, std::string principal,
-                                       const std::string& token = "");
+                                       const std::string& token = "",
+                                       rules::TraceContext trace = {});
 
 }  // namespace descent::client
 

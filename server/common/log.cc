@@ -14,8 +14,16 @@
 namespace descent::server {
 namespace {
 
+struct Defaults {
+  std::string job = {};
+  int64_t attempt = 0;
+  std::string trace = {};
+};
+
 struct Sink {
   Mutex mutex;
+  LogFormat format ABSL_GUARDED_BY(mutex) = LogFormat::kText;
+  Defaults defaults ABSL_GUARDED_BY(mutex);
   std::function<void(const std::string&)> write ABSL_GUARDED_BY(mutex);
 };
 
@@ -36,36 +44,119 @@ const char* Name(Severity severity) {
   return "?";
 }
 
-}  // namespace
-
-std::string LogLine(int64_t wall_nanos, Severity severity, std::string_view where,
-                    std::string_view text) {
+// Gives the time as RFC 3339 has it.
+std::string TimeText(int64_t wall_nanos) {
   const std::time_t seconds = static_cast<std::time_t>(wall_nanos / 1'000'000'000);
   const int millis = static_cast<int>(wall_nanos % 1'000'000'000 / 1'000'000);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   char time[64];
-  std::snprintf(time, sizeof time, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", utc.tm_year + 1900,
+  std::snprintf(time, sizeof time, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
-  std::string line = time;
-  line.append(Name(severity)).append(" ").append(where).append(": ");
-  // The lines are read in terminals, and the last one of a worker becomes a reason, so what they
-  // quote must neither break them nor act on what shows them.
+  return time;
+}
+
+// Gives the text in one line. The lines are read in terminals, and the last one of a worker becomes
+// a reason, so what they quote must neither break them nor act on what shows them.
+std::string OneLine(std::string_view text, std::string_view line_break) {
+  std::string line;
   while (true) {
     const size_t end = text.find('\n');
     line += Printable(text.substr(0, end));
-    if (end == std::string_view::npos) break;
-    line += "\\n";
+    if (end == std::string_view::npos) return line;
+    line += line_break;
     text.remove_prefix(end + 1);
   }
-  line += '\n';
-  return line;
 }
 
-void Log(Severity severity, std::string_view where, std::string_view text) {
-  const std::string line = LogLine(Clock::Real()->WallNanos(), severity, where, text);
+// Gives a JSON string.
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : OneLine(text, "\n")) {
+    if (c == '\n') {
+      quoted += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+// Calls `take` with each value that there is, under its name.
+template <class Take>
+void ForEachId(const LogAbout& about, Take take) {
+  if (about.revision != 0) take("revision", std::to_string(about.revision));
+  if (!about.request_id.empty()) take("request_id", about.request_id);
+  if (!about.principal.empty()) take("principal", about.principal);
+  if (!about.trace.empty()) take("trace", about.trace);
+}
+
+std::string JsonLine(const std::string& time, Severity severity, const LogAbout& about,
+                     std::string_view text) {
+  std::string line = "{\"time\":\"" + time + "\",\"severity\":\"" + Name(severity) + '"';
+  if (!about.source.empty()) line += ",\"source\":" + Quoted(about.source);
+  if (!about.job.empty()) line += ",\"job\":" + Quoted(about.job);
+  if (about.attempt != 0) line += ",\"attempt\":" + std::to_string(about.attempt);
+  ForEachId(about, [&](std::string_view name, std::string_view value) {
+    line.append(",\"").append(name).append("\":");
+    line += name == "revision" ? std::string(value) : Quoted(value);
+  });
+  return line + ",\"message\":" + Quoted(text) + "}\n";
+}
+
+std::string TextLine(const std::string& time, Severity severity, const LogAbout& about,
+                     std::string_view text) {
+  std::string line = time + " " + Name(severity) + " ";
+  line.append(about.job.empty() ? about.source : about.job).append(": ");
+  line += OneLine(text, "\\n");
+  std::string ids;
+  ForEachId(about, [&](std::string_view name, std::string_view value) {
+    const bool is_word = value.find_first_of(" \"[]=") == std::string_view::npos;
+    ids.append(ids.empty() ? " [" : " ").append(name).append("=");
+    ids += is_word ? OneLine(value, "\\n") : Quoted(value);
+  });
+  return line + ids + (ids.empty() ? "\n" : "]\n");
+}
+
+}  // namespace
+
+bool ParseLogFormat(std::string_view word, LogFormat* format) {
+  if (word != "text" && word != "json") return false;
+  *format = word == "json" ? LogFormat::kJson : LogFormat::kText;
+  return true;
+}
+
+void SetLogFormat(LogFormat format) {
   Sink& sink = TheSink();
   MutexLock lock(sink.mutex);
+  sink.format = format;
+}
+
+void SetLogDefaults(std::string job, int64_t attempt, std::string trace) {
+  Sink& sink = TheSink();
+  MutexLock lock(sink.mutex);
+  sink.defaults = {.job = std::move(job), .attempt = attempt, .trace = std::move(trace)};
+}
+
+std::string LogLine(LogFormat format, int64_t wall_nanos, Severity severity, const LogAbout& about,
+                    std::string_view text) {
+  const std::string time = TimeText(wall_nanos);
+  return format == LogFormat::kJson ? JsonLine(time, severity, about, text)
+                                    : TextLine(time, severity, about, text);
+}
+
+void Log(Severity severity, const LogAbout& about, std::string_view text) {
+  const int64_t now = Clock::Real()->WallNanos();
+  Sink& sink = TheSink();
+  MutexLock lock(sink.mutex);
+  LogAbout whole = about;
+  if (sink.format == LogFormat::kJson) {
+    if (whole.job.empty()) whole.job = sink.defaults.job;
+    if (whole.attempt == 0) whole.attempt = sink.defaults.attempt;
+    if (whole.trace.empty()) whole.trace = sink.defaults.trace;
+  }
+  const std::string line = LogLine(sink.format, now, severity, whole, text);
   if (sink.write) {
     sink.write(line);
     return;

@@ -15,6 +15,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/identity.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/trace_context.h"
 #include "server/daemon/http/guard.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/paths.h"
@@ -141,10 +142,13 @@ void Routes::Answer(const HttpRequest& request, std::function<void(Outcome)> don
 }
 
 absl::StatusOr<Caller> Routes::Identify(const HttpRequest& request) const {
-  return IdentifyCaller(options_.access,
-                        {.authorization = request.Header(rules::kAuthorizationHeader),
-                         .principal = request.Header(rules::kPrincipalHeader),
-                         .from = "HTTP"});
+  return IdentifyCaller(
+      options_.access,
+      {.authorization = request.Header(rules::kAuthorizationHeader),
+       .principal = request.Header(rules::kPrincipalHeader),
+       .from = "HTTP",
+       .trace = rules::ReadTraceContext(request.Header(rules::kTraceParentHeader),
+                                        request.Header(rules::kTraceStateHeader))});
 }
 
 absl::StatusOr<Caller> Routes::Admit(const PathRow& row, const HttpRequest& request) const {

@@ -14,6 +14,7 @@
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 #include "proto/rules/states.h"
+#include "server/daemon/jobs/origin.h"
 
 namespace descent::daemon {
 namespace {
@@ -45,6 +46,7 @@ Job::Job(Environment environment, std::shared_ptr<JobJournal> journal,
     : environment_(std::move(environment)),
       id_(journal->job_id()),
       journal_(std::move(journal)),
+      trace_(events.front().created().trace()),
       appender_(
           environment_.clock, journal_, PositionAfter(id_, events), events.back().revision() + 1,
           [this](const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
@@ -59,6 +61,7 @@ Job::Job(Environment environment, const StoredJob& stored)
     : environment_(std::move(environment)),
       id_(stored.journal->job_id()),
       journal_(stored.journal),
+      trace_(stored.trace),
       appender_(
           environment_.clock, journal_, Position{FoldOf(stored)}, journal_->head_revision() + 1,
           [this](const v1::Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { Follow(event); }),
@@ -255,6 +258,7 @@ void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t a
   }
   if (!commit.only_iterations) journal_->SetWaiting(appender_.seen().core().stalled());
   for (const v1::Event& event : commit.events) {
+    LogRequest(id_, event);
     if (const v1::CommandAccepted* accepted = book_.Durable(event)) ForwardAccepted(*accepted);
   }
   if (commit.has_checkpoint) DeleteOldCheckpoints();

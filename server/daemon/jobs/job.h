@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -30,6 +31,7 @@
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
 #include "descent/worker/v1/worker.pb.h"
+#include "proto/rules/trace_context.h"
 #include "server/common/clock.h"
 #include "server/common/executor.h"
 #include "server/common/loop.h"
@@ -269,6 +271,8 @@ class Job : public std::enable_shared_from_this<Job> {
   void Diverge(const std::string& difference, Draft draft) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // ---- Without the mutex:
+  // Gives the id of the trace in which the job was made, if it was made in one.
+  std::string_view TraceId() const { return rules::TraceIdOf(trace_.parent()); }
   // Gives how many checkpoints are kept.
   static int64_t KeptOf(const JobFold& fold);
   RequestBook NewBook() const;
@@ -321,6 +325,7 @@ class Job : public std::enable_shared_from_this<Job> {
   const Environment environment_;
   const std::string id_;
   const std::shared_ptr<JobJournal> journal_;
+  const v1::TraceContext trace_;  // Created.trace
   // It is confined to the loop. One is asked after the other, in their order, so that between the
   // question to the store and what follows from it nobody makes the same request.
   std::deque<Asked> asked_;

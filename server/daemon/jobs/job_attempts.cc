@@ -86,7 +86,7 @@ bool Job::FinishStart(const WorkerPtr& worker, const Beginning& beginning,
   absl::Status status = damage();
   status.Update(script);
   if (!status.ok()) {
-    LogWarning(rules::JobName(id_), std::string(status.message()));
+    LogWarning({.job = rules::JobName(id_)}, std::string(status.message()));
     Unbind();
     return false;
   }
@@ -128,7 +128,7 @@ void Job::BeginAttempt(const Beginning& beginning) {
   Append(std::move(draft), [this, number]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (attempt_.GoLive(number)) SendStart();
   });
-  LogInfo(rules::JobName(id_),
+  LogInfo({.job = rules::JobName(id_), .attempt = number, .trace = TraceId()},
           absl::StrCat("attempt ", number, " starts from ",
                        checkpoint.name.empty() ? "the starting point" : checkpoint.name,
                        " in worker ", attempt_.worker()->process().pid));
@@ -168,6 +168,7 @@ void Job::SendStart() {
     *start.add_unresolved() = std::move(accepted);
   }
   start.set_elapsed_seconds(base.elapsed_seconds);
+  if (!trace_.parent().empty()) *start.mutable_trace() = trace_;
   attempt_.Send(std::move(message));
 }
 
@@ -233,7 +234,8 @@ absl::StatusOr<worker::v1::Welcome> Job::OnReconnect(const WorkerPtr& worker,
   for (v1::CommandAccepted& accepted : book_.Unresolved(/*deliverable=*/true)) {
     *welcome.add_unresolved() = std::move(accepted);
   }
-  LogInfo(rules::JobName(id_), absl::StrCat("worker ", worker->process().pid, " is back"));
+  LogInfo({.job = rules::JobName(id_), .attempt = attempt_.number()},
+          absl::StrCat("worker ", worker->process().pid, " is back"));
   return welcome;
 }
 
@@ -278,7 +280,8 @@ void Job::EndAttempt(const std::string& cause, Draft draft) {
   const int fruitless =
       attempt_.CountFruitless(appender_.head_iteration(), appender_.last_iteration_revision());
   checkpoint_suspected_ = fruitless > 0;
-  LogWarning(rules::JobName(id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
+  LogWarning({.job = rules::JobName(id_), .attempt = attempt_.number()},
+             absl::StrCat("attempt ", attempt_.number(), ": ", cause));
   appender_.Add(appender_.NewNotice(absl::StrCat("Attempt ", attempt_.number(), " ended: ", cause)),
                 &draft);
   Unbind();
@@ -299,7 +302,8 @@ void Job::EndAttempt(const std::string& cause, Draft draft) {
 
 void Job::Fail(const std::string& cause, const char* error_reason, Draft draft) {
   attempt_.Fence(cause);
-  LogWarning(rules::JobName(id_), absl::StrCat("attempt ", attempt_.number(), ": ", cause));
+  LogWarning({.job = rules::JobName(id_), .attempt = attempt_.number()},
+             absl::StrCat("attempt ", attempt_.number(), ": ", cause));
   Unbind();
   if (!present().is_final()) {
     v1::Event end = appender_.NewState(v1::FAILED, absl::StrCat("The run can't go on: ", cause));

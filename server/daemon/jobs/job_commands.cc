@@ -11,6 +11,7 @@
 #include "proto/rules/reasons.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/job.h"
+#include "server/daemon/jobs/origin.h"
 #include "server/daemon/jobs/program.h"
 
 namespace descent::daemon {
@@ -24,6 +25,7 @@ void Job::Command(const v1::CommandJobRequest& request, const Caller& caller,
   asked.set_principal(caller.principal);
   *asked.mutable_commands() = request.commands();
   if (request.has_at_iteration()) asked.set_at_iteration(request.at_iteration());
+  SetTrace(caller, asked);
   environment_.loop->Post([self = shared_from_this(),
                            next = Asked{caller, request, std::move(asked), std::move(done)}] {
     self->asked_.push_back(next);

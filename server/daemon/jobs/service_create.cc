@@ -12,12 +12,14 @@
 #include "proto/rules/names.h"
 #include "proto/rules/reasons.h"
 #include "proto/rules/states.h"
+#include "proto/rules/trace_context.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/names.h"
+#include "server/daemon/jobs/origin.h"
 #include "server/daemon/jobs/program.h"
 #include "server/daemon/jobs/service_impl.h"
 #include "server/daemon/security/rules.h"
@@ -191,6 +193,7 @@ void JobsServiceImpl::CommitCreation(const std::shared_ptr<Creation>& of,
   created.mutable_created()->set_principal(creation.caller.principal);
   created.mutable_created()->set_request_id(creation.request.request_id());
   created.mutable_created()->set_group(creation.request.group());
+  SetTrace(creation.caller, *created.mutable_created());
   v1::Event queued;
   queued.set_revision(2);
   queued.set_time_unix_nanos(now);
@@ -250,7 +253,12 @@ absl::StatusOr<v1::Job> JobsServiceImpl::TakeCreated(
   if (!creation.request.request_id().empty()) {
     request_ids_[creation.request.request_id()] = job->id();
   }
-  LogInfo(rules::JobName(job->id()), absl::StrCat("created by ", creation.caller.principal));
+  LogInfo({.job = rules::JobName(job->id()),
+           .revision = 1,
+           .request_id = creation.request.request_id(),
+           .principal = creation.caller.principal,
+           .trace = rules::TraceIdOf(creation.caller.trace.parent)},
+          "created");
   absl::StatusOr<v1::Job> answer = job->Read();
   if (stopping_) return answer;  // the next start queues it
   Enqueue(job);
@@ -282,26 +290,28 @@ void JobsServiceImpl::DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequ
   }
   const WorkerPtr worker = job->Abandon(absl::StrCat("deleted by ", caller.principal));
   // The worker may be about to write a checkpoint: wait until it is gone, but not for ever.
-  auto remove = [this, job, done, removed = std::make_shared<bool>(false)] {
-    if (!std::exchange(*removed, true)) Remove(job, done);
+  auto remove = [this, deletion = Deletion{job, caller, done},
+                 removed = std::make_shared<bool>(false)] {
+    if (!std::exchange(*removed, true)) Remove(deletion);
   };
   if (worker == nullptr) return remove();
   supervisor_.WhenGone(worker, remove);
   loop_->PostAfter(static_cast<int64_t>(options_.worker_lease_seconds * 1e9), remove);
 }
 
-void JobsServiceImpl::Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done) {
+void JobsServiceImpl::Remove(const Deletion& deletion) {
+  const JobPtr& job = deletion.job;
   const absl::StatusOr<JobPtr> found = Find(rules::JobName(job->id()));
   if (!found.ok() || *found != job || !removing_.insert(job->id()).second) {
-    return done(NoSuchJob(rules::JobName(job->id())));
+    return deletion.done(NoSuchJob(rules::JobName(job->id())));
   }
-  journal_->DeleteJob(job->id(), [this, loop = loop_, job, done](const absl::Status& status) {
-    loop->Post([this, job, status, done] { Removed(job, status, done); });
+  journal_->DeleteJob(job->id(), [this, loop = loop_, deletion](const absl::Status& status) {
+    loop->Post([this, deletion, status] { Removed(deletion, status); });
   });
 }
 
-void JobsServiceImpl::Removed(const JobPtr& job, const absl::Status& status,
-                              const Callback<v1::DeleteJobResponse>& done) {
+void JobsServiceImpl::Removed(const Deletion& deletion, const absl::Status& status) {
+  const auto& [job, caller, done] = deletion;
   if (!status.ok()) {
     removing_.erase(job->id());
     const ErrorDetail detail = GetErrorDetail(status);
@@ -323,11 +333,14 @@ void JobsServiceImpl::Removed(const JobPtr& job, const absl::Status& status,
     std::erase_if(recent_, [&](const auto& entry) { return entry.second == job; });
   }
   std::erase_if(request_ids_, [&](const auto& entry) { return entry.second == job->id(); });
-  LogInfo(rules::JobName(job->id()), "deleted");
+  LogInfo({.job = rules::JobName(job->id()),
+           .principal = caller.principal,
+           .trace = rules::TraceIdOf(caller.trace.parent)},
+          "deleted");
   GiveWay(job);
   job->LeaveCache();
   // Its checkpoints may be many gigabytes.
-  files_->Post([this, loop = loop_, folder = DirOf(job->id()), id = job->id(), done] {
+  files_->Post([this, loop = loop_, folder = DirOf(job->id()), id = job->id(), done = done] {
     std::error_code error;
     std::filesystem::remove_all(folder, error);
     loop->Post([this, id, done, removed = !error] {

@@ -147,10 +147,14 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // Deletion:
   void DeleteOnLoop(const Caller& caller, const v1::DeleteJobRequest& request,
                     const Callback<v1::DeleteJobResponse>& done);
-  void Remove(const JobPtr& job, const Callback<v1::DeleteJobResponse>& done);
+  struct Deletion {
+    JobPtr job;
+    Caller caller;
+    Callback<v1::DeleteJobResponse> done;
+  };
+  void Remove(const Deletion& deletion);
   // Goes on with it, once the journal says what came of the deletion.
-  void Removed(const JobPtr& job, const absl::Status& status,
-               const Callback<v1::DeleteJobResponse>& done);
+  void Removed(const Deletion& deletion, const absl::Status& status);
 
   const Options options_;
   Journal* const journal_;

@@ -228,7 +228,7 @@ void JobsServiceImpl::OfferSecret(const JobPtr& job) const {
   if (job->worker_kind() != WorkerKind::kProgram) return;
   const absl::Status written =
       server::WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
-  if (!written.ok()) LogWarning(rules::JobName(job->id()), std::string(written.message()));
+  if (!written.ok()) LogWarning({.job = rules::JobName(job->id())}, std::string(written.message()));
 }
 
 void JobsServiceImpl::Acquire(const JobPtr& job) {
@@ -245,7 +245,7 @@ void JobsServiceImpl::Acquire(const JobPtr& job) {
 }
 
 void JobsServiceImpl::Finished(const JobPtr& job) {
-  LogInfo(rules::JobName(job->id()), v1::JobState_Name(job->pending_state()));
+  LogInfo({.job = rules::JobName(job->id())}, v1::JobState_Name(job->pending_state()));
   CountRecent(job);
   GiveWay(job);
 }

@@ -83,6 +83,7 @@ class JournalImpl : public Journal {
       }
       job.snapshot.Swap(&record.snapshot);
       job.request_id = std::move(record.request_id);
+      job.trace = std::move(record.trace);
       job.name_is_lost = record.name_is_lost;
       return take(job);
     });

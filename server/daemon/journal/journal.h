@@ -155,6 +155,7 @@ struct StoredJob {
   v1::Job snapshot;
   // What the first event says its creation was asked for with.
   std::string request_id;
+  v1::TraceContext trace;  // Created.trace
   // The store has lost what the job was called (journal->damage() says so). The journal has an id
   // that was made up for it, by which it can be deleted; what lies beside the store has the old
   // one.

@@ -54,6 +54,7 @@ class Reader {
     bool name_is_lost = false;
     v1::Job snapshot;        // as StoredJob's
     std::string request_id;  // as StoredJob's
+    v1::TraceContext trace;
     int64_t head_revision = 0;
     int64_t final_revision = 0;
     absl::Status damage;

@@ -112,7 +112,7 @@ absl::StatusOr<Reader::JobRecord> Reader::TableRecord(int64_t number) {
     if (!status.ok()) return status;
   }
   if (!proven || !parsed) {
-    server::LogWarning(rules::JobName(job.job_id),
+    server::LogWarning({.job = rules::JobName(job.job_id)},
                        "its snapshot in the store is damaged; it is made anew from its events");
     job.snapshot.Clear();
   }
@@ -159,6 +159,7 @@ absl::Status Reader::LoadCreated(JobRecord* record) {
   if (created.has_spec()) record->snapshot.mutable_spec()->Swap(created.mutable_spec());
   if (created.has_summary()) record->snapshot.mutable_summary()->Swap(created.mutable_summary());
   record->request_id = created.request_id();
+  record->trace = created.trace();
   return absl::OkStatus();
 }
 

@@ -173,7 +173,7 @@ bool StoredJournal::NoteDamage(const absl::Status& what) {
     damage_ = MakeError(absl::StatusCode::kDataLoss, text, reason::kJournalDamaged);
     damaged_.store(true);
   }
-  server::LogError(rules::JobName(job_id_), text);
+  server::LogError({.job = rules::JobName(job_id_)}, text);
   return true;
 }
 

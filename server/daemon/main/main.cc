@@ -29,6 +29,7 @@
 #include "deploy/version.h"
 #include "proto/rpc_status.h"
 #include "server/common/clock.h"
+#include "server/common/grpc_log.h"
 #include "server/common/log.h"
 #include "server/common/tally.h"
 #include "server/daemon/api/server.h"
@@ -71,6 +72,7 @@ struct Flags {
   bool new_store = false;
   std::string auth = kDefaultAuth;
   bool open_metrics = false;
+  std::string log_format = "text";
   int max_running_jobs = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
 
@@ -106,6 +108,13 @@ absl::StatusOr<std::vector<std::string>> DataRootArguments(const std::vector<std
     arguments.insert(arguments.end(), {"--data_root", real.string()});
   }
   return arguments;
+}
+
+// Has every line of this process written in the format of this name.
+void SetUpLog(const std::string& word) {
+  server::LogFormat format = server::LogFormat::kText;
+  if (server::ParseLogFormat(word, &format)) server::SetLogFormat(format);
+  server::TakeGrpcLog();
 }
 
 int Refuse(const absl::Status& status) {
@@ -181,6 +190,8 @@ int Serve(const Flags& flags) {
   RaiseDescriptorLimit();
   signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): can't fail for SIGPIPE
 
+  SetUpLog(flags.log_format);
+
   // What is refused is refused before anything is made.
   const server::Clock* clock = server::Clock::Real();
   const absl::StatusOr<Reach> reach =
@@ -195,6 +206,10 @@ int Serve(const Flags& flags) {
     return data_dir.status();
   });
   if (!done.ok()) return Refuse(done);
+  // (A worker of somebody's own may not know the flag.)
+  if (flags.log_format != "text") {
+    worker_arguments->insert(worker_arguments->end(), {"--log_format", flags.log_format});
+  }
   // A spec that names a file of ours must not have its errors tell what is in it.
   worker_arguments->insert(worker_arguments->end(), {"--keep_out", (*data_dir)->path()});
   if (absl::Status status = ProbeListenAddress(reach->listen, "--listen"); !status.ok()) {
@@ -404,6 +419,10 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"tokens", "none"}));
   app.add_flag("--open_metrics", flags.open_metrics,
                "Shows /metrics to everybody, without a token");
+  app.add_option("--log_format", flags.log_format,
+                 "How lines of the log are written, the workers' too: text, or json, one object a "
+                 "line")
+      ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--new_store", flags.new_store,
                "Begins with an empty store although there are folders of jobs, whose database was "
                "lost; they are moved to orphans/");

@@ -328,7 +328,10 @@ absl::Status AuthIsOff() {
 }
 
 absl::StatusOr<Caller> IdentifyCaller(Access* access, const Access::Claim& claim) {
-  return access == nullptr ? LoopbackCaller(claim.principal) : access->Identify(claim);
+  absl::StatusOr<Caller> caller =
+      access == nullptr ? LoopbackCaller(claim.principal) : access->Identify(claim);
+  if (caller.ok()) caller->trace = claim.trace;
+  return caller;
 }
 
 }  // namespace descent::daemon

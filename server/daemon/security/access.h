@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "descent/v1/token_service.pb.h"
+#include "proto/rules/trace_context.h"
 #include "server/common/clock.h"
 #include "server/daemon/security/caller.h"
 
@@ -37,6 +38,7 @@ class Access {
     std::string_view authorization = {};  // the header: `Bearer TOKEN`; empty: there is none
     std::string_view principal = {};      // as he says: rules::kPrincipalHeader
     std::string_view from = {};           // where he is, for the log
+    rules::TraceContext trace = {};       // in which he asks
   };
 
   // Opens what is kept in a daemon's folder: `tokens.json`, and `admin.token`, the first admin's,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "proto/rules/trace_context.h"
 
 namespace descent::daemon {
 
@@ -32,6 +33,8 @@ struct Caller {
   // What let him in, by which it is found again when it was revoked or has expired
   // (Access::Holds): `token:` or `session:` with an id, `socket`, or `none`. No secret.
   std::string credential = "none";
+  // In whose trace he asks, as far as he says so.
+  rules::TraceContext trace = {};
 };
 
 // Whose a job is.

@@ -1,8 +1,8 @@
 #include "server/daemon/security/refusal_log.h"
 
 #include <cstddef>
+#include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
@@ -30,22 +30,11 @@ std::map<std::string, int64_t> RefusalLog::counts() const {
 
 void RefusalLog::Add(Refused reason, std::string_view why, std::string_view from) {
   counts_.Add({kNames[static_cast<size_t>(reason)]});
-  int64_t untold = 0;
-  {
-    server::MutexLock lock(mutex_);
-    const int64_t now = clock_->MonotonicNanos();
-    if (last_line_ && now - *last_line_ < server::kSecond) {
-      ++untold_;
-      return;
-    }
-    last_line_ = now;
-    untold = std::exchange(untold_, 0);
-  }
-  server::LogWarning(
-      "access",
-      absl::StrCat("turned away: ", std::string(why), from.empty() ? "" : ", from ",
-                   ShortUtf8(from, 128),
-                   untold == 0 ? "" : absl::StrCat("; ", untold, " others since the line before")));
+  const std::optional<std::string> others = pace_.Take(clock_->MonotonicNanos());
+  if (!others) return;
+  server::LogWarning("access",
+                     absl::StrCat("turned away: ", std::string(why), from.empty() ? "" : ", from ",
+                                  ShortUtf8(from, 128), *others));
 }
 
 }  // namespace descent::daemon

@@ -6,13 +6,11 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "absl/base/thread_annotations.h"
 #include "server/common/clock.h"
-#include "server/common/mutex.h"
+#include "server/common/line_pace.h"
 #include "server/common/tally.h"
 
 namespace descent::daemon {
@@ -33,16 +31,14 @@ class RefusalLog {
   explicit RefusalLog(const server::Clock* clock);
 
   // Somebody, from there, was turned away. `why` holds nothing of what he brought.
-  void Add(Refused reason, std::string_view why, std::string_view from) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Add(Refused reason, std::string_view why, std::string_view from);
 
   // Gives how many, by the reasons' names (`no_token`), also those that there were none of.
   std::map<std::string, int64_t> counts() const;
 
  private:
   const server::Clock* const clock_;
-  server::Mutex mutex_;
-  std::optional<int64_t> last_line_ ABSL_GUARDED_BY(mutex_);
-  int64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;  // since that line
+  server::LinePace pace_;
   server::Tally<1> counts_;
 };
 

@@ -1,5 +1,8 @@
 #include "server/daemon/workers/last_words.h"
 
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <fstream>
@@ -8,6 +11,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/text/utf8.h"
 
@@ -16,6 +20,21 @@ namespace {
 
 bool IsBlank(const std::string& line) {
   return std::all_of(line.begin(), line.end(), [](char c) { return absl::ascii_isspace(c); });
+}
+
+// Gives a line of the log as people read it: one of JSON as the text that it would have been.
+std::string AsText(const std::string& line) {
+  if (!absl::StartsWith(line, "{")) return line;
+  google::protobuf::Struct fields;
+  if (!google::protobuf::util::JsonStringToMessage(line, &fields).ok()) return line;
+  const auto field = [&](const char* name) {
+    const auto found = fields.fields().find(name);
+    return found == fields.fields().end() ? std::string() : found->second.string_value();
+  };
+  if (field("severity").empty()) return line;
+  const std::string source = field("source");
+  return absl::StrCat(field("time"), " ", field("severity"), " ",
+                      source.empty() ? field("job") : source, ": ", field("message"));
 }
 
 }  // namespace
@@ -36,8 +55,10 @@ std::string LastWords(const std::string& log_path) {
     return !absl::StartsWith(text, "frame #") && !IsBlank(text) &&
            !absl::StrContains(text, "(most recent call first)");
   });
-  if (line == lines.rend() || absl::StrContains(*line, " INFO ")) return "";  // no complaint
-  return ShortUtf8(line->substr(line->find_first_not_of(' ')), 300);
+  if (line == lines.rend()) return "";
+  const std::string words = AsText(line->substr(line->find_first_not_of(' ')));
+  if (absl::StrContains(words, " INFO ")) return "";  // no complaint
+  return ShortUtf8(words, 300);
 }
 
 }  // namespace descent::daemon

@@ -9,6 +9,8 @@
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
+#include "server/common/grpc_log.h"
+#include "server/common/log.h"
 #include "server/worker/confinement/confinement.h"
 #include "server/worker/session/worker.h"
 #include "server/worker/session/worker_info.h"
@@ -45,6 +47,13 @@ std::string TakeSecret() {
   return secret;
 }
 
+// Has every line of this process written in the format of this name.
+void SetUpLog(const std::string& word) {
+  descent::server::LogFormat format = descent::server::LogFormat::kText;
+  if (descent::server::ParseLogFormat(word, &format)) descent::server::SetLogFormat(format);
+  descent::server::TakeGrpcLog();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,7 +83,11 @@ int main(int argc, char** argv) {
   app.add_option("--orphan_grace", options.session.orphan_grace_seconds,
                  "With a job, save a checkpoint and leave after so many seconds without a daemon")
       ->check(CLI::NonNegativeNumber);
+  std::string log_format = "text";
+  app.add_option("--log_format", log_format, "How lines of the log are written")
+      ->check(CLI::IsMember({"text", "json"}));
   CLI11_PARSE(app, argc, argv);
+  SetUpLog(log_format);
 
   options.session.secret = TakeSecret();
   // Before any thread is made: each has its own.

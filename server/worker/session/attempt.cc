@@ -49,7 +49,7 @@ Attempt::End Attempt::Run() {
   absl::StatusOr<Built> built = Build();
   if (!built.ok()) {
     const std::string cause(built.status().message());
-    server::LogError(start_.job(), cause);
+    server::LogError({.job = start_.job()}, cause);
     journal_.Write(FailedEvent(
         StateBeforeRunning(start_), -1, cause,
         absl::IsDataLoss(built.status()) ? reason::kDataChanged : reason::kPreparationFailed));

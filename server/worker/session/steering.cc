@@ -60,7 +60,7 @@ Steering::Next Steering::AtBoundary(int64_t iteration, bool ends) {
       if (absl::StatusOr<api::Event> event = run_.checkpointer->Save(""); event.ok()) {
         run_.journal->Write(*std::move(event));
       } else {
-        server::LogError(start_.job(), std::string(event.status().message()));
+        server::LogError({.job = start_.job()}, std::string(event.status().message()));
       }
       return Next::kLeave;
     }

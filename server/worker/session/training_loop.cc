@@ -77,7 +77,7 @@ TrainingLoop::End TrainingLoop::Run() {
 }
 
 TrainingLoop::End TrainingLoop::Broken(const std::string& problem) {
-  server::LogError(start_.job(), problem);
+  server::LogError({.job = start_.job()}, problem);
   journal_->Write(NoticeEvent(api::Notice::ERROR, problem));
   return End::kBroken;
 }
@@ -210,7 +210,7 @@ TrainingLoop::Next TrainingLoop::Diverge(const std::string& what) {
 }
 
 TrainingLoop::Next TrainingLoop::Fail(const std::string& cause, const char* error_reason) {
-  server::LogError(start_.job(), cause);
+  server::LogError({.job = start_.job()}, cause);
   journal_->Write(FailedEvent(steering_.told_state(), k_, cause, error_reason));
   return Next::kFailed;
 }

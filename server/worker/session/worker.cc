@@ -13,6 +13,7 @@
 #include "core/data/data_roots.h"
 #include "core/text/exception_text.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/trace_context.h"
 #include "server/common/log.h"
 #include "server/worker/bridge/data_cache.h"
 #include "server/worker/bridge/prepare.h"
@@ -95,9 +96,11 @@ absl::Status ConfineToJob(const WorkerOptions& options, const v1::Start& start) 
 int RunAttempt(v1::Start start, DataCache* cache, const Session& session, Inbox* inbox,
                Outbox* outbox, Clock* clock) {
   const std::string job = start.job();
-  server::LogInfo(
-      job, absl::StrCat("attempt ", start.attempt(), " starts from ",
-                        start.checkpoint().empty() ? "the starting point" : start.checkpoint()));
+  server::SetLogDefaults(job, start.attempt(),
+                         std::string(rules::TraceIdOf(start.trace().parent())));
+  server::LogInfo({.job = job}, absl::StrCat("attempt ", start.attempt(), " starts from ",
+                                             start.checkpoint().empty() ? "the starting point"
+                                                                        : start.checkpoint()));
   Attempt attempt(std::move(start), cache, inbox, outbox, clock);
   switch (attempt.Run()) {
     case Attempt::End::kFinal:
@@ -105,7 +108,7 @@ int RunAttempt(v1::Start start, DataCache* cache, const Session& session, Inbox*
       return 0;
     case Attempt::End::kLeft:
       FlushLeaving(session, outbox, clock);
-      server::LogInfo(job, "left, with a checkpoint");
+      server::LogInfo({.job = job}, "left, with a checkpoint");
       return 0;
     case Attempt::End::kBroken:
       FlushLeaving(session, outbox, clock);
@@ -149,7 +152,7 @@ int RunWorker(const WorkerOptions& options, Inbox* inbox) {
       case v1::DaemonMessage::kStart:
         // The journal says that it is confined: it does nothing for the job unless it is.
         if (absl::Status status = ConfineToJob(options, message.start()); !status.ok()) {
-          server::LogError(message.start().job(),
+          server::LogError({.job = message.start().job()},
                            absl::StrCat("The worker can't be confined to the job's files: ",
                                         std::string(status.message())));
           return kUnconfinedExitCode;

@@ -4,6 +4,7 @@
 #include <grpcpp/client_context.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -197,6 +198,23 @@ TEST(IdentityStub, BringsTheTokenIfThereIsOne) {
   grpc::ClientContext second;
   EXPECT_TRUE(without->GetJob(&second, get).ok());
   EXPECT_EQ(service.last_authorization(), "");
+}
+
+TEST(Client, PassesOnTheTraceOfItsEnvironment) {
+  FakeService service;
+  const std::string name = service.AddJob("x");
+  const std::string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  setenv("TRACEPARENT", parent.c_str(), 1);
+  setenv("TRACESTATE", "congo=t61rcWkgMzE", 1);
+  const Client traced({.target = {.server = service.address()}});
+  setenv("TRACEPARENT", "00-nonsense", 1);
+  const Client untraced({.target = {.server = service.address()}});
+  unsetenv("TRACEPARENT");
+  unsetenv("TRACESTATE");
+  EXPECT_TRUE(traced.GetJob(name).ok());
+  EXPECT_EQ(service.last_trace(), parent + " congo=t61rcWkgMzE");
+  EXPECT_TRUE(untraced.GetJob(name).ok());
+  EXPECT_EQ(service.last_trace(), " ");
 }
 
 TEST(Target, IsReachedByTlsUnlessItIsHere) {

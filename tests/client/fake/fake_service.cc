@@ -81,6 +81,7 @@ void FakeService::Remember(grpc::ServerContext* context) {
   };
   principal_ = header("x-descent-principal");
   authorization_ = header("authorization");
+  trace_ = header("traceparent") + " " + header("tracestate");
 }
 
 void FakeService::Append(Entry* entry, v1::Event event) {
@@ -201,6 +202,11 @@ std::vector<v1::CreateJobRequest> FakeService::creations() {
 std::string FakeService::last_authorization() {
   const absl::MutexLock lock(&mutex_);
   return authorization_;
+}
+
+std::string FakeService::last_trace() {
+  const absl::MutexLock lock(&mutex_);
+  return trace_;
 }
 
 void FakeService::RequireToken(const std::string& token) {

@@ -51,6 +51,7 @@ class FakeService final : public v1::TrainingService::Service {
   std::vector<v1::CreateJobRequest> creations();
   std::string last_principal();
   std::string last_authorization();
+  std::string last_trace();  // `{traceparent} {tracestate}`
   // From now on who lists jobs must bring this token.
   void RequireToken(const std::string& token);
   // How often jobs were listed, whether they were shown or not.
@@ -107,6 +108,7 @@ class FakeService final : public v1::TrainingService::Service {
   grpc::Status prediction_end_ ABSL_GUARDED_BY(mutex_);
   std::string principal_ ABSL_GUARDED_BY(mutex_);
   std::string authorization_ ABSL_GUARDED_BY(mutex_);
+  std::string trace_ ABSL_GUARDED_BY(mutex_);
   std::string token_ ABSL_GUARDED_BY(mutex_);
   int lists_ ABSL_GUARDED_BY(mutex_) = 0;
 };
