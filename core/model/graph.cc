@@ -11,19 +11,13 @@
 #include <variant>
 #include <vector>
 
-#include "ATen/TensorOperators.h"
-#include "ATen/core/IListRef.h"
-#include "ATen/core/Tensor.h"
-#include "ATen/ops/cat.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "c10/core/ScalarType.h"
 #include "core/model/children.h"
-#include "core/model/fields.h"
+#include "core/model/graph_layer.h"
 #include "core/model/layer.h"
-#include "core/plan/plan_builder.h"
-#include "core/plan/steps.h"
 
 namespace descent {
 namespace {
@@ -35,91 +29,6 @@ std::string Gives(const ChildInput& input) {
   return absl::StrCat(input.source, input.source == "the data" ? " give " : " gives ",
                       ToString(input.shape));
 }
-
-// What a node does at run time. Values are numbered: 0 is the graph's input, i + 1 that of node i.
-struct Node {
-  enum class Kind : uint8_t { kLayer, kAdd, kMultiply, kConcat };
-
-  std::string name;
-  std::vector<size_t> inputs = {};
-  Kind kind = Kind::kLayer;
-  size_t layer = 0;       // the layer's place in the list
-  int64_t dimension = 0;  // of a concatenation, counted with the batch
-};
-
-struct NamedLayer {
-  std::string name;
-  std::unique_ptr<Layer> layer;
-};
-
-class GraphLayer final : public Layer {
- public:
-  GraphLayer(std::vector<NamedLayer> layers, std::vector<Node> nodes, size_t output)
-      : layers_(std::move(layers)), nodes_(std::move(nodes)), output_(output) {}
-
-  at::Tensor forward(const at::Tensor& x, const Pass& pass) const override {
-    std::vector<at::Tensor> values = {x};
-    for (const Node& node : nodes_) values.push_back(Compute(node, values, pass));
-    return values[output_];
-  }
-
-  PlanTensor Plan(PlanBuilder& plan, const PlanTensor& x) const override {
-    std::vector<PlanTensor> values = {x};
-    for (const Node& node : nodes_) {
-      values.push_back(State(node, values, plan));
-      if (!values.back()) return PlanTensor();
-    }
-    return values[output_];
-  }
-
-  void fields(Fields& list) override {
-    for (NamedLayer& layer : layers_) list(layer.name, *layer.layer);
-  }
-  std::unique_ptr<Layer> Clone() const override {
-    std::vector<NamedLayer> layers;
-    for (const NamedLayer& layer : layers_) layers.push_back({layer.name, layer.layer->Clone()});
-    return std::make_unique<GraphLayer>(std::move(layers), nodes_, output_);
-  }
-
- private:
-  at::Tensor Compute(const Node& node, const std::vector<at::Tensor>& values,
-                     const Pass& pass) const {
-    const at::Tensor& first = values[node.inputs[0]];
-    if (node.kind == Node::Kind::kLayer) return layers_[node.layer].layer->forward(first, pass);
-    if (node.kind == Node::Kind::kConcat) {
-      std::vector<at::Tensor> parts;
-      for (const size_t input : node.inputs) parts.push_back(values[input]);
-      return at::cat(parts, node.dimension);
-    }
-    at::Tensor y = first;
-    for (size_t i = 1; i < node.inputs.size(); ++i) {
-      const at::Tensor& other = values[node.inputs[i]];
-      y = node.kind == Node::Kind::kAdd ? y + other : y * other;
-    }
-    return y;
-  }
-
-  PlanTensor State(const Node& node, const std::vector<PlanTensor>& values,
-                   PlanBuilder& plan) const {
-    std::vector<PlanTensor> inputs;
-    for (const size_t input : node.inputs) inputs.push_back(values[input]);
-    switch (node.kind) {
-      case Node::Kind::kAdd:
-        return PlanSum(plan, inputs);
-      case Node::Kind::kMultiply:
-        return PlanProduct(plan, inputs);
-      case Node::Kind::kConcat:
-        return PlanConcat(plan, inputs, static_cast<size_t>(node.dimension));
-      case Node::Kind::kLayer:
-        break;
-    }
-    return layers_[node.layer].layer->Plan(plan, inputs[0]);
-  }
-
-  std::vector<NamedLayer> layers_;
-  std::vector<Node> nodes_;
-  size_t output_;
-};
 
 class GraphBuilder {
  public:
@@ -134,7 +43,7 @@ class GraphBuilder {
       return Wrong(": `input` is the name of what the graph is given; give the node another one",
                    absl::StrCat(field, ".name"));
     }
-    Node node{.name = given.name};
+    ComputedNode node{.name = given.name};
     if (absl::Status status = FindInputs(given, field, &node); !status.ok()) return status;
     ChildInput x = values_[node.inputs[0]];
     absl::Status status;
@@ -180,7 +89,7 @@ class GraphBuilder {
     values_.push_back(std::move(value));
   }
 
-  absl::Status FindInputs(const GraphNode& given, const std::string& field, Node* node) {
+  absl::Status FindInputs(const GraphNode& given, const std::string& field, ComputedNode* node) {
     for (size_t i = 0; i < given.inputs.size(); ++i) {
       const auto found = numbers_.find(given.inputs[i]);
       if (found == numbers_.end()) {
@@ -208,7 +117,7 @@ class GraphBuilder {
     return absl::OkStatus();
   }
 
-  absl::Status AddLayer(const LayerOptions& options, const std::string&, Node* node,
+  absl::Status AddLayer(const LayerOptions& options, const std::string&, ComputedNode* node,
                         ChildInput* x) {
     const ChildInput input = *x;
     absl::StatusOr<std::unique_ptr<Layer>> layer = children_.Build(node->name, options, x);
@@ -219,7 +128,7 @@ class GraphBuilder {
     return absl::OkStatus();
   }
 
-  absl::Status AddSame(const GraphSameAs& same_as, const std::string& field, Node* node,
+  absl::Status AddSame(const GraphSameAs& same_as, const std::string& field, ComputedNode* node,
                        ChildInput* x) {
     const auto found = made_.find(same_as.node);
     if (found == made_.end()) {
@@ -241,16 +150,16 @@ class GraphBuilder {
     return absl::OkStatus();
   }
 
-  absl::Status AddMerge(const GraphNode& given, const std::string& field, Node* node,
+  absl::Status AddMerge(const GraphNode& given, const std::string& field, ComputedNode* node,
                         ChildInput* x) {
     const auto* concat = std::get_if<GraphConcat>(&given.operation);
     const bool add = std::holds_alternative<GraphAdd>(given.operation);
     const char* kind = concat != nullptr ? "concat" : add ? "add" : "multiply";
     const absl::StatusOr<BuildContext> inner = children_.Enter(node->name, kind, *x);
     if (!inner.ok()) return inner.status();
-    node->kind = concat != nullptr ? Node::Kind::kConcat
-                 : add             ? Node::Kind::kAdd
-                                   : Node::Kind::kMultiply;
+    node->kind = concat != nullptr ? ComputedNode::Kind::kConcat
+                 : add             ? ComputedNode::Kind::kAdd
+                                   : ComputedNode::Kind::kMultiply;
     const auto rank = static_cast<int64_t>(x->shape.size());
     if (concat != nullptr && (concat->dimension < 0 || concat->dimension >= rank)) {
       return Wrong(absl::StrCat(": node `", node->name, "` joins along dimension ",
@@ -315,7 +224,7 @@ class GraphBuilder {
   const BuildContext& context_;
   Children children_;
   std::vector<NamedLayer> layers_;
-  std::vector<Node> nodes_;
+  std::vector<ComputedNode> nodes_;
   std::vector<ChildInput> values_;
   std::map<std::string, size_t> numbers_;  // the numbers of values, by name
   std::map<std::string, Made> made_;       // what each node made, by name
