@@ -1,19 +1,15 @@
 #include "server/daemon/sockets/grpc_listener.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <iterator>
 #include <list>
 #include <map>
@@ -29,13 +25,13 @@
 #include "server/daemon/sockets/census.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/grpc_refusal.h"
+#include "server/daemon/sockets/listening_socket.h"
 
 namespace descent::daemon {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBacklog = 1024;
 // As with gRPC's keepalive, what is not acknowledged for so long ends the connection.
 constexpr int kUserTimeoutMillis = 20'000;
 // How long a client that is turned away has for its first call, and how many do so at a time.
@@ -51,62 +47,18 @@ constexpr auto kRefusalLogPause = std::chrono::seconds(10);
 constexpr int kTickMillis = 1000;
 constexpr int kShortTickMillis = 50;
 
-absl::Status CannotListen(const std::string& where, int error) {
-  return absl::UnavailableError(
-      absl::StrCat("cannot listen on ", where, ": ", server::ErrnoText(error)));
-}
-
 class Listener final : public GrpcListener {
  public:
   explicit Listener(Options options) : options_(std::move(options)) {}
 
   ~Listener() override {
     Listener::Stop();
-    if (listener_ >= 0) close(listener_);
     if (wake_ >= 0) close(wake_);
-    // The file is ours unless another daemon has replaced it.
-    if (!path_.empty() && FileOf(path_) == file_) unlink(path_.c_str());
   }
 
-  absl::Status ListenTcp(const std::string& host, int port) {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-    auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
-    auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-    if (inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
-      v4->sin_family = AF_INET;
-      v4->sin_port = htons(static_cast<uint16_t>(port));
-      size = sizeof(*v4);
-    } else if (inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
-      v6->sin6_family = AF_INET6;
-      v6->sin6_port = htons(static_cast<uint16_t>(port));
-      size = sizeof(*v6);
-    }
-    where_ = absl::StrCat(host, ":", port);
-    if (absl::Status status = Bind(storage, size); !status.ok()) return status;
-    size = sizeof(storage);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&storage), &size);
-    port_ = ntohs(storage.ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
-    where_ = absl::StrCat(host, ":", port_);
-    return absl::OkStatus();
-  }
+  ListeningSocket& socket() { return socket_; }
 
-  absl::Status ListenUnix(const std::string& path) {
-    where_ = path;
-    sockaddr_storage storage{};
-    auto* address = reinterpret_cast<sockaddr_un*>(&storage);
-    if (path.size() >= sizeof(address->sun_path)) return CannotListen(path, ENAMETOOLONG);
-    address->sun_family = AF_UNIX;
-    std::memcpy(address->sun_path, path.data(), path.size());
-    unlink(path.c_str());
-    if (absl::Status status = Bind(storage, sizeof(*address)); !status.ok()) return status;
-    chmod(path.c_str(), S_IRUSR | S_IWUSR);
-    path_ = path;
-    file_ = FileOf(path);
-    return absl::OkStatus();
-  }
-
-  int port() const override { return port_; }
+  int port() const override { return socket_.port(); }
 
   void AddTo(grpc::ServerBuilder& builder) override {
     acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
@@ -142,29 +94,6 @@ class Listener final : public GrpcListener {
  private:
   bool encrypted() const { return options_.credentials != nullptr; }
 
-  absl::Status Bind(const sockaddr_storage& address, socklen_t size) {
-    const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return CannotListen(where_, errno);
-    // SO_REUSEPORT is not set: a second daemon must not share the port silently.
-    const int one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
-        listen(fd, kBacklog) != 0) {
-      const int error = errno;
-      close(fd);
-      return CannotListen(where_, error);
-    }
-    if (listener_ >= 0) close(listener_);
-    listener_ = fd;
-    return absl::OkStatus();
-  }
-
-  // Gives which file stands there, or 0 if none does.
-  static ino_t FileOf(const std::string& path) {
-    struct stat status{};
-    return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
-  }
-
   static absl::Status TooMany(int64_t open) {
     return absl::ResourceExhaustedError(
         absl::StrCat("descentd has ", open,
@@ -181,7 +110,7 @@ class Listener final : public GrpcListener {
 
   void Run() {
     while (!stopping_) {
-      std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
+      std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {socket_.fd(), POLLIN, 0}};
       for (const Refused& refused : refused_) polled.push_back({refused.refusal->fd(), POLLIN, 0});
       const bool hurry = !refused_.empty() || is_out_;
       poll(polled.data(), polled.size(), hurry ? kShortTickMillis : kTickMillis);
@@ -189,13 +118,13 @@ class Listener final : public GrpcListener {
       spare_.Take();
       if (is_out_ && CheckDescriptors().ok()) {
         is_out_ = false;
-        server::LogInfo("sockets", absl::StrCat(where_, ": there are descriptors again"));
+        server::LogInfo("sockets", absl::StrCat(socket_.where(), ": there are descriptors again"));
       }
       const Clock::time_point now = Clock::now();
       std::erase_if(refused_, [now](const Refused& refused) {
         return !refused.refusal->Advance() || now >= refused.until;
       });
-      if (!path_.empty()) ComeBack();
+      socket_.ComeBack();
       if (polled[1].revents != 0) AcceptAll();
     }
     refused_.clear();
@@ -204,7 +133,7 @@ class Listener final : public GrpcListener {
   void AcceptAll() {
     // It does not go on for ever: those who were refused want their answers.
     for (int i = 0; i < kMostAccepts && !stopping_; ++i) {
-      const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      const int fd = accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (fd >= 0) {
         Take(fd);
       } else if (IsOutOfDescriptors(errno)) {
@@ -216,7 +145,7 @@ class Listener final : public GrpcListener {
       } else if (errno == EAGAIN) {
         return;
       } else if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
-        server::LogError("sockets", absl::StrCat(where_, ": ", server::ErrnoText(errno)));
+        server::LogError("sockets", absl::StrCat(socket_.where(), ": ", server::ErrnoText(errno)));
         std::this_thread::sleep_for(std::chrono::milliseconds(kTickMillis));
         return;
       }  // another error is of that one connection, which is gone: accept(2)
@@ -233,21 +162,21 @@ class Listener final : public GrpcListener {
       SocketCensus& census = is_own ? own_[pid] : census_;
       if (census.bound() < most || census.Count() < most) {
         census.Add(fd);
-        if (path_.empty()) {
+        if (!socket_.is_unix()) {
           const int one = 1;
           setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
           setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMillis,
                      sizeof(kUserTimeoutMillis));
         }
         grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-        connection.listener_fd = listener_;
+        connection.listener_fd = socket_.fd();
         connection.fd = fd;
         acceptor_->HandleNewConnection(&connection);  // it is the server's from here on
         return;
       }
     }
     ++refused_count_;
-    if (!path_.empty()) {
+    if (socket_.is_unix()) {
       close(fd);
       return LogRefusal(absl::StrCat("process ", pid,
                                      " has too many connections, or all that did not come from "
@@ -272,7 +201,7 @@ class Listener final : public GrpcListener {
   // Gives the process at the other end of a unix socket, or 0 if there is none, or it is another
   // machine's.
   int64_t PeerOf(int fd) const {
-    if (path_.empty()) return 0;
+    if (!socket_.is_unix()) return 0;
     ucred peer{};
     socklen_t size = sizeof(peer);
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
@@ -284,17 +213,19 @@ class Listener final : public GrpcListener {
     const Clock::time_point now = Clock::now();
     if (now < next_refusal_log_) return;
     next_refusal_log_ = now + kRefusalLogPause;
-    server::LogWarning("sockets", absl::StrCat(where_, ": ", why, "; ", refused_count_.load(),
-                                               " were closed since the start"));
+    server::LogWarning("sockets",
+                       absl::StrCat(socket_.where(), ": ", why, "; ", refused_count_.load(),
+                                    " were closed since the start"));
   }
 
   bool RefuseWithSpare() {
     if (!is_out_.exchange(true)) {
-      server::LogError("sockets", absl::StrCat(where_, ": ", CheckDescriptors().ToString()));
+      server::LogError("sockets",
+                       absl::StrCat(socket_.where(), ": ", CheckDescriptors().ToString()));
     }
     if (!spare_.held()) return false;
     spare_.Release();
-    const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    const int fd = accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) ++refused_count_;
     if (fd >= 0 && encrypted()) {
       close(fd);
@@ -312,20 +243,8 @@ class Listener final : public GrpcListener {
     return fd >= 0;
   }
 
-  // Listens anew if the socket's file was removed.
-  void ComeBack() {
-    if (access(path_.c_str(), F_OK) == 0 || errno != ENOENT) return;
-    const absl::Status status = ListenUnix(std::string(path_));
-    server::LogWarning("sockets", absl::StrCat(where_, " was removed; ",
-                                               status.ok() ? "made anew" : status.ToString()));
-  }
-
   const Options options_;
-  std::string where_;
-  std::string path_;  // for a unix socket
-  ino_t file_ = 0;    // the file that stands there
-  int port_ = 0;
-  int listener_ = -1;
+  ListeningSocket socket_;
   int wake_ = -1;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::atomic<bool> stopping_ = false;
@@ -345,14 +264,14 @@ class Listener final : public GrpcListener {
 absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Tcp(const std::string& host, int port,
                                                                 Options options) {
   auto listener = std::make_unique<Listener>(std::move(options));
-  if (absl::Status status = listener->ListenTcp(host, port); !status.ok()) return status;
+  if (absl::Status status = listener->socket().ListenTcp(host, port); !status.ok()) return status;
   return listener;
 }
 
 absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Unix(const std::string& path,
                                                                  Options options) {
   auto listener = std::make_unique<Listener>(std::move(options));
-  if (absl::Status status = listener->ListenUnix(path); !status.ok()) return status;
+  if (absl::Status status = listener->socket().ListenUnix(path); !status.ok()) return status;
   return listener;
 }
 
