@@ -27,6 +27,7 @@
 #include "server/daemon/jobs/listing.h"
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/launch/secrets.h"
+#include "server/daemon/workers/attempt_host.h"
 #include "server/daemon/workers/supervisor.h"
 
 namespace descent::daemon {
