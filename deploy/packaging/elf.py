@@ -4,8 +4,10 @@ import pathlib
 import re
 import subprocess
 
-# The system's, on every Linux: glibc's. A program that brought its own would need its own loader.
-_GLIBC = re.compile(r"(ld-linux-x86-64|lib(c|m|dl|rt|pthread|resolv|util|anl|mvec))\.so\.\d+")
+# The system's: those of C, which belong to its loader, and of C++, of which it may have later ones.
+_SYSTEM = re.compile(
+    r"(ld-linux-x86-64|lib(c|m|dl|rt|pthread|resolv|util|anl|mvec|stdc\+\+|gcc_s))\.so\.\d+"
+)
 
 
 def _run(*command: str | pathlib.Path) -> str:
@@ -13,11 +15,11 @@ def _run(*command: str | pathlib.Path) -> str:
 
 
 def needed(program: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The libraries that the program loads, glibc's apart: their names and where they were found."""
+    """The libraries that the program loads, but C's and C++'s: their names, and where they are."""
     found = {}
     for line in _run("ldd", program).splitlines():
         name, arrow, rest = line.strip().partition(" => ")
-        if not arrow or _GLIBC.fullmatch(name):
+        if not arrow or _SYSTEM.fullmatch(name):
             continue
         if rest.startswith("not found"):
             raise FileNotFoundError(f"{program} needs {name}, which is not on this machine")

@@ -1,4 +1,4 @@
-"""The tar ball: it runs from any folder, without root, on what the system brings of glibc alone."""
+"""The tar ball: it runs from any folder, without root, on the C and C++ libraries of the system."""
 
 import gzip
 import pathlib
@@ -11,8 +11,8 @@ import tree
 
 _README = """Descent {version}: submit, watch every iteration, turn the step size while it runs.
 
-This folder runs from wherever it lies, without root, and needs nothing but Linux on x86-64 with glibc {glibc} or
-later:
+This folder runs from wherever it lies, without root, and needs nothing but Linux on x86-64, with glibc {glibc} and
+GCC 12's libstdc++ or later:
 
   bin/descentd &
   bin/descent example linear_regression | bin/descent submit - --follow
