@@ -29,8 +29,7 @@
 //
 // If the daemon is killed
 //   before Durable(accepted), nothing has happened, unless the commit came first: whoever asks
-//   again
-//     with the request_id finds it accepted, or has it accepted now;
+//     again with the request_id finds it accepted, or has it accepted now;
 //   after it, LoadHistory makes it open again, and the worker is told in Welcome or Start;
 //   when the worker has applied it and the event is not durable, the worker sends the event again.
 //     If the worker is gone as well, so is its state: the next one applies it, at its own boundary;
