@@ -145,6 +145,8 @@ def build(source: Source, prefix: pathlib.Path) -> None:
         if (source.workspace / "deploy" / folder).is_dir():
             ignore = shutil.ignore_patterns("BUILD", "*_test.yml")
             shutil.copytree(source.workspace / "deploy" / folder, documents / folder, ignore=ignore)
+    if (guide := source.workspace / "server/OPERATING.md").is_file():
+        shutil.copyfile(guide, documents / guide.name)
     write(documents / "copyright", _copyright(source))
 
 

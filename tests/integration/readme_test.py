@@ -1,97 +1,34 @@
 """What README.md shows works as it is printed.
 
-Commands run in bash, in a folder that looks like a clone after its build. Only where descentd
-listens is another place than the usual one, so that tests don't meet. `deploy/quickstart` and
+Commands run in a folder that looks like a clone after its build. `deploy/quickstart` and
 `deploy/test`, which set up and build everything, are run by other means than a test of theirs.
 """
 
 import os
 import pathlib
 import re
-import signal
-import socket
-import subprocess
 
 import pytest
 
-from helpers import programs
+from helpers import documents, programs
 
 README = programs.WORKSPACE / "README.md"
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language):
-    """The texts of README.md's code blocks in this language, in order."""
-    return [text for name, text in BLOCK.findall(README.read_text()) if name == language]
-
-
-def free_ports(count):
-    """Ports of loopback that nobody has just now; all are held until all are found."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    return documents.blocks(README, language)
 
 
 @pytest.fixture
 def clone(folder):
     """A folder with the programs where the build puts them, and a home of its own beside it."""
-    grpc, http = free_ports(2)
     clone = folder / "clone"
-    for path, program in (
-        (
-            "client/cli/descent",
-            # Who types a command takes longer than the daemon to start; a script may be faster.
-            "until [[ $1 == example || -e ~/.local/share/descent/descentd.json ]]; do sleep 0.05; done\n"
-            f'exec "{programs.descent()}" "$@"',
-        ),
-        (
-            "server/daemon/main/descentd",
-            f'exec "{programs.descentd()}" --worker "{programs.descent_worker()}" '
-            f'--listen 127.0.0.1:{grpc} --http 127.0.0.1:{http} "$@"',
-        ),
-    ):
-        script = clone / ".bazel-bin" / path
-        script.parent.mkdir(parents=True)
-        script.write_text(f"#!/bin/bash\n{program}\n")
-        script.chmod(0o755)
+    built = clone / ".bazel-bin"
+    documents.write_programs(built / "client/cli/descent", built / "server/daemon/main/descentd")
     (folder / "home").mkdir()
-    return Clone(clone, folder / "home")
+    return documents.Place(clone, folder / "home")
 
 
-class Clone:
-    """Runs bash scripts in a clone's folder."""
-
-    def __init__(self, path, home):
-        self.path = path
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("DESCENT", "XDG"))}
-        self.environment = {**kept, "HOME": str(home)}
-
-    def run(self, script, timeout=240):
-        """Its output; it fails with the first command that does. What it left running is ended."""
-        shell = subprocess.Popen(
-            ["bash", "-c", f"set -euo pipefail\n{LAST}\n{script}\n"],
-            cwd=self.path,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            out, err = shell.communicate(timeout=timeout)
-        finally:
-            # The script's own session, of this test alone.
-            if shell.poll() is None:
-                os.killpg(shell.pid, signal.SIGKILL)
-        assert shell.returncode == 0, out + err
-        return out
-
-
-# A command that fails ends the script, and the daemon with it.
-LAST = "trap 'kill $(jobs -p) 2>/dev/null || true; wait || true' EXIT"
 END = "kill %1; wait %1"  # the daemon that was started as `descentd &`
 
 
