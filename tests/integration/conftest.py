@@ -7,6 +7,7 @@ failed test shows the end of the daemon's log. Tests wait for events and process
 
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ import pytest
 from helpers import programs, stubs
 
 # So that what fails in them is shown as what fails in a test.
-pytest.register_assert_rewrite("helpers.details", "helpers.events")
+pytest.register_assert_rewrite("helpers.details", "helpers.events", "helpers.undisturbed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,6 +54,14 @@ def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="descent-", dir="/tmp"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def draw() -> random.Random:
+    """Draws moments, from a seed that a failure shows; $DESCENT_SEED repeats it."""
+    seed = int(os.environ.get("DESCENT_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+    print(f"DESCENT_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture
