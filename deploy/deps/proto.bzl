@@ -33,7 +33,6 @@ def cc_grpc_proto(name, srcs, services = [], imports = [], deps = []):
         # Messages can't be: their sources all have a `schemas`.
         srcs = messages + compiled_together(name + "_stubs", stubs),
         hdrs = headers,
-        textual_hdrs = stubs,
         includes = ["."],
         copts = ["-Wno-all", "-Wno-extra"],
         deps = deps + ["//deploy/deps:grpc"],

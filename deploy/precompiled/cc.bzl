@@ -46,12 +46,11 @@ def _with_header(rule, name, deps = [], copts = [], srcs = [], precompiled = Non
         copts = ["-include", header[2:].replace(":", "/") + ".precompiled.h"] + copts
     rule(name = name, deps = deps, copts = copts, srcs = srcs, **kwargs)
 
-def cc_library(name, srcs = [], textual_hdrs = [], together = False, apart = [], **kwargs):
+def cc_library(name, srcs = [], together = False, apart = [], **kwargs):
     if together:
-        included = [s for s in srcs if s.endswith(".cc") and s not in apart]
-        srcs = [s for s in srcs if s not in included] + compiled_together(name, included)
-        textual_hdrs = textual_hdrs + included
-    _with_header(native.cc_library, name, srcs = srcs, textual_hdrs = textual_hdrs, **kwargs)
+        joined = [s for s in srcs if s.endswith(".cc") and s not in apart]
+        srcs = [s for s in srcs if s not in joined] + compiled_together(name, joined)
+    _with_header(native.cc_library, name, srcs = srcs, **kwargs)
 
 def cc_binary(name, **kwargs):
     _with_header(native.cc_binary, name, **kwargs)

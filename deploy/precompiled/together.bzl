@@ -3,27 +3,39 @@
 # More save less and less, and after each edit so many are compiled.
 _AT_ONCE = 6
 
-def _source_of_sources(ctx):
-    lines = ["#include \"%s\"\n" % f.short_path for f in ctx.files.srcs]
-    ctx.actions.write(ctx.outputs.out, "".join(lines))
+# Of a source that was put together: those that it is made of.
+JoinedInfo = provider(fields = ["sources"])
 
-_including = rule(
-    implementation = _source_of_sources,
-    attrs = {
-        "srcs": attr.label_list(allow_files = [".cc"]),
-        "out": attr.output(mandatory = True),
-    },
+# They are copied, not included: what a library includes is an input of all who depend on it.
+def _joined_source(ctx):
+    out = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.run_shell(
+        command = """out=$1; shift; for f in "$@"; do printf '#line 1 "%s"\\n' "$f"; cat "$f"; done >"$out" """,
+        arguments = [out.path] + [f.path for f in ctx.files.srcs],
+        inputs = ctx.files.srcs,
+        outputs = [out],
+        mnemonic = "JoinSources",
+        progress_message = "Joining sources of %s" % ctx.label,
+        use_default_shell_env = True,
+    )
+    return [
+        DefaultInfo(files = depset([out])),
+        JoinedInfo(sources = ctx.files.srcs),
+    ]
+
+_joined = rule(
+    implementation = _joined_source,
+    attrs = {"srcs": attr.label_list(allow_files = [".cc"])},
 )
 
 def compiled_together(name, sources):
-    """Makes sources that include those of the library of that name, equally many each; gives their names."""
+    """Makes sources of those of the library of that name, equally many in each; gives their names."""
     made = []
     count = (len(sources) + _AT_ONCE - 1) // _AT_ONCE
     for i in range(count):
         made.append("%s.together_%d.cc" % (name, i + 1))
-        _including(
-            name = made[-1][:-len(".cc")],
+        _joined(
+            name = made[-1],
             srcs = sources[len(sources) * i // count:len(sources) * (i + 1) // count],
-            out = made[-1],
         )
     return made

@@ -8,6 +8,7 @@ The sources of a target are read as one: most of the time goes into the headers 
 Clang's own warnings come with it, among them -Wthread-safety, which checks ABSL_GUARDED_BY.
 """
 
+load("//deploy/precompiled:together.bzl", "JoinedInfo")
 load("//tests:cc_actions.bzl", "include_flags")
 
 _SOURCES = ["cc", "cpp"]
@@ -31,10 +32,9 @@ def _clang_tidy(target, ctx):
     if not ctx.rule.kind.startswith("cc_") or "no-lint" in ctx.rule.attr.tags:
         return nothing
     attributes = ctx.rule.attr
-
-    # Sources that are compiled together (deploy/precompiled) are textual headers of those that include them.
-    labels = getattr(attributes, "srcs", []) + getattr(attributes, "textual_hdrs", [])
-    files = [f for t in labels for f in t.files.to_list()]
+    files = []
+    for t in getattr(attributes, "srcs", []):
+        files += t[JoinedInfo].sources if JoinedInfo in t else t.files.to_list()
     sources = [f for f in files if f.is_source and f.extension in _SOURCES]
     if not sources:
         return nothing
