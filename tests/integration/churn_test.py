@@ -3,7 +3,6 @@
 import collections
 import http.client
 import itertools
-import pathlib
 import queue
 import threading
 import time
@@ -12,18 +11,10 @@ import grpc
 import pytest
 from descent.v1 import event_pb2, training_service_pb2
 
-from helpers import specs
+from helpers import process, specs
 from helpers.client import set_dial
 
 MIB = 1 << 20
-
-
-def resident(pid: int) -> int:
-    """Bytes of physical memory."""
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) << 10
-    raise AssertionError("no VmRSS")
 
 
 class Churn:
@@ -50,7 +41,7 @@ class Churn:
         samples = []
         end = time.monotonic() + seconds
         while time.monotonic() < end and not self.errors:
-            samples.append(resident(self.daemon.pid))
+            samples.append(process.resident(self.daemon.pid))
             self.stop.wait(0.5)
         self.stop.set()
         for thread in threads:
@@ -131,7 +122,7 @@ def test_memory_is_flat_over_ten_minutes(start_daemon, connect, folder):
 
 def test_so_many_commands_may_wait_for_later(daemon, client, folder):
     job = client.create(specs.classifier(folder, iterations=10**9), job_id="a").name
-    before = resident(daemon.pid)
+    before = process.resident(daemon.pid)
     requests = [
         training_service_pb2.CommandJobRequest(
             name=job,
@@ -153,7 +144,7 @@ def test_so_many_commands_may_wait_for_later(daemon, client, folder):
     # The others wait for a day that will not come.
     details = [refused.get(timeout=60) for _ in range(2000)]
     assert "wait to be applied" in details[0]
-    assert resident(daemon.pid) - before < 200 * MIB
+    assert process.resident(daemon.pid) - before < 200 * MIB
     assert client.stop(job).command_applied.commands == ["stop"]
     client.wait_until_final(job)
     codes = collections.Counter(a.exception().code() for a in answers)

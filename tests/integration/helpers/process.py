@@ -43,3 +43,11 @@ def with_argument(text: str) -> list[int]:
         if text.encode() in arguments:
             found.append(int(entry.name))
     return sorted(found)
+
+
+def resident(pid: int) -> int:
+    """Bytes of physical memory."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError("no VmRSS")
