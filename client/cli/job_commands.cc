@@ -18,6 +18,7 @@
 #include "client/cli/stalled.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_text.h"
+#include "core/text/size_text.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 
@@ -102,6 +103,19 @@ std::string DialsText(const v1::Job& job, const std::string& indent, size_t colu
   return dials.Render(columns);
 }
 
+// Gives what the kernel holds the job's worker to: `at most 6.4 GB of memory, no new privileges,
+// its own files and the data roots`.
+std::string ConfinementText(const v1::Confinement& confinement) {
+  std::vector<std::string> holds;
+  if (confinement.memory_limit_bytes() > 0) {
+    holds.push_back(absl::StrCat(
+        "at most ", SizeText(static_cast<double>(confinement.memory_limit_bytes())), " of memory"));
+  }
+  if (confinement.no_new_privileges()) holds.emplace_back("no new privileges");
+  if (confinement.filesystem()) holds.emplace_back("its own files and the data roots");
+  return holds.empty() ? "nothing" : absl::StrJoin(holds, ", ");
+}
+
 std::string JobText(const Io& io, const v1::Job& job) {
   const bool is_program = job.spec().has_program();
   Table table("  ");
@@ -135,6 +149,7 @@ std::string JobText(const Io& io, const v1::Job& job) {
   }
   row("checkpoint", Visible(job.last_checkpoint()));
   row("attempt", job.attempt() > 0 ? absl::StrCat(job.attempt()) : "");
+  if (job.has_confinement()) row("confined to", ConfinementText(job.confinement()));
   if (job.branch() > 0) row("branch", absl::StrCat(job.branch()));
   const auto time = [&](const std::string& what, uint64_t nanos) {
     const auto value = static_cast<int64_t>(nanos);

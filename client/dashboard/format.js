@@ -65,6 +65,23 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
 }
 
+// Writes a number of bytes in powers of 1000, as the command line does.
+export function size(bytes) {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
+  let unit = 0;
+  for (; bytes >= 1000 && unit + 1 < units.length; ++unit) bytes /= 1000;
+  return `${bytes.toFixed(unit ? 1 : 0)} ${units[unit]}`;
+}
+
+// Says what the kernel holds a job's worker to (descent.v1.Confinement).
+export function confinement({memory_limit_bytes: limit, no_new_privileges: privileges, filesystem}) {
+  return [
+    toNumber(limit) > 0 && `at most ${size(toNumber(limit))} of memory`,
+    privileges && 'no new privileges',
+    filesystem && 'its own files and the data roots',
+  ].filter(Boolean).join(', ') || 'nothing';
+}
+
 // Gives the milliseconds since 1970 of a fixed64 of nanoseconds.
 export const toMillis = (nanos) => toNumber(nanos) / 1e6;
 

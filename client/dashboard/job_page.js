@@ -6,7 +6,7 @@ import {connection, pause} from './connection.js';
 import {Detail} from './detail.js';
 import {Dial} from './dial.js';
 import {h, setHidden, setText} from './dom.js';
-import {count, moment, shortName, toMillis, toNumber} from './format.js';
+import {confinement, count, moment, shortName, toMillis, toNumber} from './format.js';
 import {History} from './history.js';
 import {JobCharts} from './job_charts.js';
 import {CommandLog, EvaluationTable, Notices} from './lists.js';
@@ -56,6 +56,7 @@ export class JobPage {
     this.id = h('code.id', {}, name);
     this.state = stateBadge();
     this.reason = h('p.reason', {hidden: true});
+    this.confinement = h('p.confinement', {hidden: true});
     this.actions = new Actions(name);
     this.stats = new Stats();
     this.detail = new Detail(name, history, range, this.#refresh);
@@ -82,7 +83,7 @@ export class JobPage {
     root.replaceChildren(
       h('nav', {'aria-label': 'Way back'}, h('a', {href: '#/jobs'}, '← All jobs')),
       h('div.job-head', {},
-        h('div.names', {}, h('div.title', {}, this.title, this.state.element), this.id, this.reason),
+        h('div.names', {}, h('div.title', {}, this.title, this.state.element), this.id, this.reason, this.confinement),
         this.actions.element),
       this.stats.element,
       h('div.columns', {},
@@ -159,6 +160,8 @@ export class JobPage {
     setText(this.reason, reason);
     setHidden(this.reason, !reason);
     this.reason.classList.toggle('bad', history.state === 'FAILED');
+    setHidden(this.confinement, !job.confinement);
+    if (job.confinement) setText(this.confinement, `Confined to ${confinement(job.confinement)}`);
     this.actions.update({state: history.state, ended, enabled, iteration: history.points.lastIndex});
     this.stats.update(job, history);
     this.#drawDials({enabled, ended});

@@ -129,6 +129,7 @@ void JobFold::Shrink(int most) {
   if (most == 0) {
     light_.clear_last_iteration();
     light_.clear_last_evaluation();
+    light_.clear_confinement();
   }
   if (light_.has_last_iteration()) {
     TakeFirst(most, light_.mutable_last_iteration()->mutable_scalars());
@@ -160,6 +161,10 @@ void JobFold::Apply(const v1::Event& event) {
     case v1::Event::kAttemptStarted:
       light_.set_attempt(event.attempt());
       light_.clear_stalled();
+      light_.clear_confinement();
+      if (event.attempt_started().has_confinement()) {
+        *light_.mutable_confinement() = event.attempt_started().confinement();
+      }
       break;
     case v1::Event::kSeries:
       series_ = std::make_shared<std::vector<std::string>>(event.series().names().begin(),

@@ -119,6 +119,8 @@ void Job::BeginAttempt(const Beginning& beginning) {
   const v1::Execution& execution = present().given().spec().execution();
   if (execution.has_threads()) info.set_threads(execution.threads());
   if (execution.has_device()) info.set_device(execution.device());
+  *event.mutable_attempt_started()->mutable_confinement() =
+      environment_.supervisor->confinement(attempt_.worker());
   appender_.Add(std::move(event), &draft);
   environment_.supervisor->MoveLog(attempt_.worker(),
                                    absl::StrCat(environment_.dir, "/worker-", number, ".log"));

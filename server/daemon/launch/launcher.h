@@ -34,6 +34,9 @@ class Launcher {
   // it is tried again. Once the destructor has returned, nothing runs any more.
   virtual void Watch(const ProcessId& process, std::function<void(const ProcessExit&)> on_exit) = 0;
 
+  // Gives the memory limit, in bytes, that a process which was started here is held to; 0: none.
+  virtual int64_t MemoryLimit(const ProcessId& process) const = 0;
+
   // Ends the process at once (SIGKILL), if it is still there: a worker that says and hears nothing.
   virtual void End(const ProcessId& process) = 0;
 };

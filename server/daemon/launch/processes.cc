@@ -22,6 +22,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "core/text/size_text.h"
 #include "server/common/errno_text.h"
 #include "server/common/mutex.h"
 #include "server/common/process_stat.h"
@@ -291,6 +292,13 @@ class SystemProcesses final : public Processes {
 }  // namespace
 
 std::string DescribeExit(const ProcessExit& exit) {
+  if (exit.memory_limit) {
+    return absl::StrCat("was killed for memory: ",
+                        *exit.memory_limit == 0
+                            ? "the machine had none left"
+                            : absl::StrCat("over its limit of ",
+                                           SizeText(static_cast<double>(*exit.memory_limit))));
+  }
   if (!exit.known) return "is gone";
   if (exit.signal == 0) return absl::StrCat("exited with status ", exit.exit_status);
   const char* name = sigabbrev_np(exit.signal);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,15 @@ struct ProcessExit {
   bool known = false;   // false if it is not our child, so that nobody tells us
   int exit_status = 0;  // if it exited
   int signal = 0;       // if it was killed; else 0
+  // Set if it was killed for memory: the limit, in bytes, that it was over; 0 if it was over none,
+  // and the machine had no memory left.
+  std::optional<int64_t> memory_limit = {};
 
   bool clean() const { return known && exit_status == 0 && signal == 0; }
 };
 
-// Gives `was killed by signal 9 (SIGKILL)`, `exited with status 1`, `is gone`.
+// Gives `was killed by signal 9 (SIGKILL)`, `exited with status 1`, `is gone`, or
+// `was killed for memory: over its limit of 2.0 GB`.
 std::string DescribeExit(const ProcessExit& exit);
 
 // A program to be started: its words (the first is its file), what its environment has besides the

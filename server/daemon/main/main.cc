@@ -44,6 +44,7 @@
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/main/freed_memory.h"
 #include "server/daemon/main/reach.h"
+#include "server/daemon/main/worker_memory.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/request_counts.h"
 #include "server/daemon/requests/requests.h"
@@ -65,6 +66,8 @@ struct Flags {
   std::string data_dir = DefaultDataDir();
   ReachFlags reach;
   std::string worker_binary;
+  std::string worker_memory_limit = "90%";
+  std::string worker_files = "confined";
   std::vector<std::string> data_roots;
   double worker_lease = 10;
   int max_validations = 4;
@@ -212,6 +215,9 @@ int Serve(const Flags& flags) {
   }
   // A spec that names a file of ours must not have its errors tell what is in it.
   worker_arguments->insert(worker_arguments->end(), {"--keep_out", (*data_dir)->path()});
+  if (flags.worker_files != "confined") {
+    worker_arguments->insert(worker_arguments->end(), {"--files", flags.worker_files});
+  }
   if (absl::Status status = ProbeListenAddress(reach->listen, "--listen"); !status.ok()) {
     return Refuse(status);
   }
@@ -224,8 +230,8 @@ int Serve(const Flags& flags) {
   if (!client_socket.ok()) return Refuse(client_socket.status());
   const std::string worker_binary =
       flags.worker_binary.empty() ? FindWorkerBinary() : flags.worker_binary;
-  absl::StatusOr<std::unique_ptr<Launcher>> launcher =
-      LocalLauncher(worker_binary, *socket, *worker_arguments);
+  absl::StatusOr<std::unique_ptr<Launcher>> launcher = LocalLauncher(
+      worker_binary, *socket, *worker_arguments, HoldWorkers(flags.worker_memory_limit));
   if (!launcher.ok()) return Refuse(launcher.status());
 
   Journal::Options journal_options;
@@ -398,6 +404,17 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 10000));
   app.add_option("--worker_binary,--worker", flags.worker_binary,
                  "The program of the workers; default: descent-worker beside descentd");
+  app.add_option("--worker_memory_limit", flags.worker_memory_limit,
+                 "Memory that each worker may have, beyond which it is killed: 6G, a share of the "
+                 "machine's as 90%, or none. It takes a cgroup that is descentd's own (systemd: "
+                 "Delegate=memory)")
+      ->check(CLI::Validator([](std::string& limit) { return WrongMemoryLimit(limit); }, "LIMIT",
+                             "memory limit"));
+  app.add_option("--worker_files", flags.worker_files,
+                 "What workers may do with files once they have a job: confined to its folder and "
+                 "the data roots, where the kernel has Landlock; or open: whatever the daemon's "
+                 "user may")
+      ->check(CLI::IsMember({"confined", "open"}));
   app.add_option("--data_root", flags.data_roots,
                  "A folder that jobs may read data from (any number); none: whatever the daemon's "
                  "user may read");

@@ -95,6 +95,8 @@ class Supervisor : public SessionHandler {
 
   // Gives what the worker said about itself in its Hello.
   const v1::WorkerInfo& info(const WorkerPtr& worker) const { return worker->info_; }
+  // Gives what it will be held to in its attempt.
+  const v1::Confinement& confinement(const WorkerPtr& worker) const { return worker->confinement_; }
 
   // Moves an assigned worker's log to where the job's logs are.
   void MoveLog(const WorkerPtr& worker, const std::string& path);

@@ -170,6 +170,10 @@ void Supervisor::Connect(const WorkerPtr& worker, const ConnectionPtr& connectio
   if (old != nullptr) old->Fence("The worker has a newer connection");
   worker->heard_nanos_ = clock_->MonotonicNanos();
   worker->info_ = hello.worker();
+  // What a program says of itself nobody has seen to.
+  worker->confinement_ =
+      worker->kind() == WorkerKind::kLayers ? hello.confinement() : v1::Confinement();
+  worker->confinement_.set_memory_limit_bytes(launcher_->MemoryLimit(worker->process()));
 }
 
 }  // namespace descent::daemon

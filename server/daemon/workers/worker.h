@@ -90,6 +90,7 @@ class Worker {
   // What follows is the supervisor's, confined to its loop:
   State state_ = State::kLaunched;
   v1::WorkerInfo info_;  // as its Hello says it
+  v1::Confinement confinement_;
   int64_t spare_since_nanos_ = 0;
   int64_t busy_since_nanos_ = 0;  // since it validates or predicts
   bool replaced_ = false;         // fenced because what it did was no longer wanted

@@ -71,6 +71,15 @@ TEST_F(CliJobsTest, NamesDoNotActOnTheTerminal) {
   EXPECT_EQ(Visible("caf\xE9"), "caf\uFFFD");
 }
 
+TEST_F(CliJobsTest, GetSaysWhatTheWorkerIsHeldTo) {
+  service_.AddJob("x");
+  EXPECT_THAT(Descent({"get", "x"}).out,
+              HasSubstr("  confined to  at most 6.4 GB of memory, no new privileges, its own files "
+                        "and the data roots\n"));
+  EXPECT_THAT(Descent({"get", "x", "--json"}).out,
+              HasSubstr("\"memory_limit_bytes\":\"6400000000\""));
+}
+
 TEST_F(CliJobsTest, WaitExitsWith0OnlyForSuccess) {
   service_.Finish(service_.AddJob("good"), v1::SUCCEEDED);
   service_.Finish(service_.AddJob("bad"), v1::FAILED);

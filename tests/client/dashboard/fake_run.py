@@ -73,6 +73,11 @@ class FakeRun:
         self.random = random.Random(seed)
         self.created = time.time()
         self.started = self.ended = 0.0
+        self.confinement = {
+            "memory_limit_bytes": "6400000000",
+            "no_new_privileges": True,
+            "filesystem": True,
+        }
         self.clock = self.created
         self._append(
             "created", {"display_name": display_name, "principal": "ada", "summary": self.summary()}
@@ -334,6 +339,8 @@ class FakeRun:
             out |= sparse(
                 attempt=self.attempt, branch=self.branch, last_checkpoint=self.last_checkpoint
             )
+            if self.attempt:
+                out["confinement"] = self.confinement
             out["head_revision"] = str(len(self.journal))
             for field, seconds in (
                 ("create", self.created),

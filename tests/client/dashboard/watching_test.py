@@ -28,6 +28,15 @@ def test_finished_job_shows_its_curve_and_no_controls(page):
     server.go_away()
 
 
+def test_job_says_what_its_worker_is_held_to(watched, run):
+    watched.one(
+        ".confinement",
+        "Confined to at most 6.4 GB of memory, no new privileges, its own files and the data roots",
+    )
+    run.confinement = {}  # of a program
+    watched.one(".confinement", "Confined to nothing")
+
+
 def test_failed_job_says_why(page):
     run = FakeRun("bold", step_size=2.0)
     run.start()

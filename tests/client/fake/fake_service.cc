@@ -125,6 +125,9 @@ std::string FakeService::AddJob(const std::string& id) {
   Append(&entry, event);
   event.mutable_attempt_started()->mutable_worker()->set_device("cpu");
   event.mutable_attempt_started()->mutable_worker()->set_threads(1);
+  entry.job.mutable_confinement()->set_memory_limit_bytes(6'400'000'000);
+  entry.job.mutable_confinement()->set_no_new_privileges(true);
+  entry.job.mutable_confinement()->set_filesystem(true);
   Append(&entry, event);
   event.mutable_state_changed()->set_state(v1::RUNNING);
   Append(&entry, event);

@@ -67,6 +67,8 @@ class FakeLauncher : public Launcher {
     on_exit(ProcessExit{});
   }
 
+  int64_t MemoryLimit(const ProcessId&) const override { return memory_limit; }
+
   void End(const ProcessId& process) override {
     server::MutexLock lock(mutex_);
     ended_.push_back(process);
@@ -108,6 +110,7 @@ class FakeLauncher : public Launcher {
   }
 
   std::atomic<bool> refuse = false;
+  std::atomic<int64_t> memory_limit = 0;  // of every process
   // What the next launches write into their logs.
   void set_log_text(std::string text) {
     server::MutexLock lock(mutex_);

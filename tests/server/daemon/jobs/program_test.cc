@@ -91,6 +91,22 @@ TEST_F(ProgramTest, AsksNoSpareAndGivesItNothing) {
   EXPECT_EQ(processes_.launches(), 1);
 }
 
+TEST_F(ProgramTest, IsHeldToNothingWhateverItSays) {
+  ASSERT_TRUE(CreateLoop().ok());
+  auto program = Program(Secret());
+  program->change_hello = [](worker::v1::Hello* hello) {
+    hello->mutable_confinement()->set_filesystem(true);
+    hello->mutable_confinement()->set_no_new_privileges(true);
+  };
+  program->Connect();
+  program->Begin();
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/loop");
+  ASSERT_TRUE(job.has_confinement());
+  EXPECT_FALSE(job.confinement().filesystem());
+  EXPECT_FALSE(job.confinement().no_new_privileges());
+  EXPECT_EQ(job.confinement().memory_limit_bytes(), 0);
+}
+
 TEST_F(ProgramTest, RunsBesideAJobOfLayersThatHasTheOnlyPlace) {
   auto worker = RunJob("a");
   ASSERT_TRUE(CreateLoop().ok());

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <string>
 
 #include "tests/server/daemon/jobs/harness.h"
 
@@ -39,6 +40,38 @@ TEST_F(JobsTest, ADeadWorkersRunIsRecomputedWithoutGapOrDuplicate) {
   const v1::Event notice = AwaitEvent("a", [](const v1::Event& e) { return e.has_notice(); });
   EXPECT_THAT(notice.notice().message(), HasSubstr("killed by signal 9 (SIGKILL)"));
   EXPECT_EQ(jobs_->statistics(Ann()).worker_restarts, 1);
+}
+
+TEST_F(JobsTest, AnAttemptSaysWhatItsWorkerIsHeldToAndThatItWasKilledForMemory) {
+  processes_.memory_limit = 2'000'000'000;
+  Answer<v1::Job> created = Create("a");
+  auto worker = processes_.NextLaunched();
+  ASSERT_NE(worker, nullptr);
+  workers_.push_back(worker);
+  worker->change_hello = [](worker::v1::Hello* hello) {
+    hello->mutable_confinement()->set_no_new_privileges(true);
+    hello->mutable_confinement()->set_filesystem(true);
+    hello->mutable_confinement()->set_memory_limit_bytes(7);  // which is not its to say
+  };
+  worker->Connect();
+  ASSERT_TRUE(created.Get().ok());
+  worker->Begin();
+  worker->Train(2);
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  const v1::Confinement held = jobs_->Get(Ann(), "jobs/a")->confinement();
+  EXPECT_EQ(held.memory_limit_bytes(), 2'000'000'000);
+  EXPECT_TRUE(held.no_new_privileges());
+  EXPECT_TRUE(held.filesystem());
+
+  auto spare = ConnectSpare();  // of a kernel that has nothing of it
+  worker->Disconnect();
+  processes_.Exit(*worker, {.known = true, .signal = 9, .memory_limit = 2'000'000'000});
+  spare->Begin();
+  const v1::Job job = *jobs_->Get(Ann(), "jobs/a");
+  EXPECT_EQ(job.state_reason(), "worker " + std::to_string(worker->process().pid) +
+                                    " was killed for memory: over its limit of 2.0 GB");
+  EXPECT_TRUE(job.has_confinement());
+  EXPECT_FALSE(job.confinement().filesystem());
 }
 
 TEST_F(JobsTest, ARunKilledAtRandomPointsIsTheUndisturbedRun) {
