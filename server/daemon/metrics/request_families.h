@@ -5,6 +5,8 @@
 
 #include <prometheus/metric_family.h>
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "server/common/tally.h"

@@ -40,6 +40,8 @@ TEST_F(JobsTest, ADeadWorkersRunIsRecomputedWithoutGapOrDuplicate) {
   const v1::Event notice = AwaitEvent("a", [](const v1::Event& e) { return e.has_notice(); });
   EXPECT_THAT(notice.notice().message(), HasSubstr("killed by signal 9 (SIGKILL)"));
   EXPECT_EQ(jobs_->statistics(Ann()).worker_restarts, 1);
+  EXPECT_EQ(jobs_->statistics(Ann()).losses.at("killed"), 1);
+  EXPECT_EQ(jobs_->statistics(Ann()).losses.at("silent"), 0);
 }
 
 TEST_F(JobsTest, AnAttemptSaysWhatItsWorkerIsHeldToAndThatItWasKilledForMemory) {
@@ -286,6 +288,7 @@ TEST_F(JobsTest, ASilentWorkerIsReplacedAndFencedWhenItWakes) {
   spare->AwaitAcknowledged();
   EXPECT_EQ(Values("a"), Undisturbed(7));
   EXPECT_GE(jobs_->statistics(Ann()).fenced, 1);
+  EXPECT_GE(jobs_->statistics(Ann()).losses.at("silent"), 1);
 }
 
 TEST_F(JobsTest, AWorkerThatStaysSilentIsEnded) {
