@@ -31,6 +31,7 @@ CODES = {
     "FAILED_PRECONDITION": 400,
     "OUT_OF_RANGE": 400,
 }
+AT_ONCE = 5000  # revisions
 
 
 def uplot():
@@ -253,8 +254,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         while True:
             head = len(run.journal)
             out = []
-            shown = chosen(run, after + 1, min(head, after + 50000), every, extremes)
-            for revision in range(after + 1, min(head, after + 50000) + 1):
+            # Pages let go of a stream once they have their window: no more is made ahead than this.
+            last = min(head, after + AT_ONCE)
+            shown = chosen(run, after + 1, last, every, extremes)
+            for revision in range(after + 1, last + 1):
                 kind = run.kind(revision)
                 if kinds and kind not in kinds:
                     continue
@@ -263,7 +266,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 data = json.dumps(run.event(revision), separators=(",", ":"))
                 out.append(f"id: {revision}\nevent: {kind}\ndata: {data}\n\n")
                 fake.sent.append((watch, run.name, revision))
-            after = min(head, after + 50000)
+            after = last
             self.wfile.write("".join(out).encode())
             if after == len(run.journal) and run.state in FINAL:
                 self.wfile.write(b"event: end\ndata: {}\n\n")
