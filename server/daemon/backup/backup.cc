@@ -16,9 +16,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/files/private_file.h"
 #include "descent/v1/event.pb.h"
 #include "proto/rules/names.h"
-#include "server/common/private_file.h"
 #include "server/daemon/backup/files.h"
 #include "server/daemon/backup/pins.h"
 #include "server/daemon/jobs/checkpoint_check.h"
@@ -165,7 +165,7 @@ absl::Status WriteNote(const BackupOptions& options, const BackupResult& result,
       {"bytes", result.bytes},
       {"database_sha256", FileSha256(database)}};
   // What is not UTF-8 in the folder's name can't be in JSON.
-  return server::WritePrivateFile(
+  return WritePrivateFile(
       absl::StrCat(options.folder, "/", kBackupNote),
       note.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
@@ -197,8 +197,8 @@ absl::StatusOr<BackupResult> Backup(const BackupOptions& options, const BackupPr
         absl::StrCat("There is no store in ", options.data_dir,
                      " (no descent.db); name the daemon's folder with --data_dir"));
   }
-  absl::Status status = CheckApart(options);
-  if (status.ok()) status = CheckEmpty(options.folder, kOwnFolder);
+  absl::Status status = CheckEmpty(options.folder, kOwnFolder);
+  if (status.ok()) status = CheckApart(options);
   if (status.ok()) status = MakeFolder(options.folder);
   if (status.ok()) status = Claim(options.folder);
   if (!status.ok()) return status;
