@@ -1,10 +1,7 @@
 // `descent token` and `descent open`: what lets people in.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,7 +19,9 @@
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
 #include "client/cli/local_daemon.h"
+#include "client/cli/sign_in_page.h"
 #include "client/cpp/target.h"
+#include "core/files/private_file.h"
 #include "descent/v1/token_service.pb.h"
 #include "proto/rules/nearest.h"
 
@@ -58,39 +57,16 @@ struct TokenOptions {
   bool into_file = false;  // -o was given
 };
 
-// A new file that its owner alone can read, which goes unless it was written. It is made before
-// there is a secret: a file that can't be made must not cost one.
-class SecretFile {
- public:
-  explicit SecretFile(std::string path)
-      : path_(std::move(path)),
-        file_(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)),
-        error_(file_ < 0 ? errno : 0) {}
-  ~SecretFile() {
-    if (file_ < 0) return;
-    close(file_);
-    if (!written_) unlink(path_.c_str());
-  }
-  SecretFile(const SecretFile&) = delete;
-  SecretFile& operator=(const SecretFile&) = delete;
-
-  absl::Status made() const {
-    if (error_ == 0) return absl::OkStatus();
-    return absl::ErrnoToStatus(error_, absl::StrCat("--output: cannot make ", path_));
-  }
-
-  bool Write(const std::string& text) {
-    written_ = write(file_, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-               fsync(file_) == 0;
-    return written_;
-  }
-
- private:
-  const std::string path_;
-  const int file_;
-  const int error_;
-  bool written_ = false;
-};
+// Gives what was typed that the action does nothing with; empty: nothing.
+std::string SurplusOf(const TokenOptions& options) {
+  if (options.action != "revoke" && !options.id.empty()) return "ID";
+  if (options.action == "create") return "";
+  if (!options.role.empty()) return "--role";
+  if (!options.owner.empty()) return "--owner";
+  if (!options.groups.empty()) return "--group";
+  if (options.limited) return "--ttl";
+  return options.into_file ? "--output" : "";
+}
 
 int Create(const Context& context, const TokenOptions& options) {
   v1::Role role = v1::ROLE_UNSPECIFIED;
@@ -112,10 +88,16 @@ int Create(const Context& context, const TokenOptions& options) {
           absl::StrCat("--ttl: `", options.ttl, "` is no time; write 90s, 30m, 12h or 30d"));
     }
   }
-  std::optional<SecretFile> file;
+  std::optional<NewPrivateFile> file;
   if (options.into_file) {
+    if (options.output == "-") {
+      return context.Usage("--output: `-` is no file; without it the token is printed");
+    }
     file.emplace(options.output);
-    if (const absl::Status status = file->made(); !status.ok()) return context.Fail(status);
+    if (!file->made().ok()) {
+      return context.Fail(absl::FailedPreconditionError(absl::StrCat(
+          "--output: cannot make ", options.output, ": ", std::string(file->made().message()))));
+    }
   }
   const client::Client client = context.Connect();
   const auto made = client.CreateToken(request);
@@ -123,12 +105,15 @@ int Create(const Context& context, const TokenOptions& options) {
     return context.Fail(NamingOptions(
         made.status(), {{"owner", "--owner"}, {"groups", "--group"}, {"ttl_seconds", "--ttl"}}));
   }
-  if (file.has_value() && !file->Write(made->token() + "\n")) {
+  const absl::Status written =
+      file.has_value() ? file->Write(made->token() + "\n") : absl::OkStatus();
+  if (!written.ok()) {
     const std::string end = client.RevokeToken(made->info().id()).ok()
                                 ? "it was revoked"
                                 : absl::StrCat("revoke it: ", made->info().id());
-    return context.Fail(absl::InternalError(
-        absl::StrCat("--output: cannot write the token into ", options.output, "; ", end)));
+    return context.Fail(
+        absl::InternalError(absl::StrCat("--output: cannot write the token into ", options.output,
+                                         ": ", std::string(written.message()), "; ", end)));
   }
   if (context.json) {
     v1::CreateTokenResponse told = *made;
@@ -181,6 +166,9 @@ int ListTokens(const Context& context) {
 }
 
 int RunToken(const Context& context, const TokenOptions& options) {
+  if (const std::string surplus = SurplusOf(options); !surplus.empty()) {
+    return context.Usage(absl::StrCat("token ", options.action, " takes no ", surplus));
+  }
   if (options.action == "list") return ListTokens(context);
   if (options.action == "create") return Create(context, options);
   if (options.id.empty()) return context.Usage("revoke what? `descent token list` has the names");
@@ -196,21 +184,6 @@ int RunToken(const Context& context, const TokenOptions& options) {
 std::string HostOf(const std::string& url) {
   const size_t begin = url.find("://") + 3;
   return url.substr(begin, url.find('/', begin) - begin);
-}
-
-// Writes a page that leads to the address, for the browser to open: an address that is a program's
-// argument can be read by every user of the machine.
-std::string WritePage(const std::string& url) {
-  const std::string folder = Env("XDG_RUNTIME_DIR");
-  std::string path = absl::StrCat(folder.empty() ? "/tmp" : folder, "/descent-XXXXXX.html");
-  const int file = mkstemps(path.data(), 5);  // 0600
-  if (file < 0) return "";
-  const std::string page = absl::StrCat(
-      "<!doctype html><title>Descent</title><meta http-equiv="
-      "\"refresh\" content=\"0; url=",
-      url, "\">\n");
-  const bool written = write(file, page.data(), page.size()) == static_cast<ssize_t>(page.size());
-  return close(file) == 0 && written ? path : "";
 }
 
 int Open(const Context& context, const std::string& address, bool print) {
@@ -245,7 +218,8 @@ int Open(const Context& context, const std::string& address, bool print) {
   context.io.out.flush();
   if (code.ok()) context.Say("good once, for a minute");
   if (print || (Env("DISPLAY").empty() && Env("WAYLAND_DISPLAY").empty())) return kOk;
-  const std::string page = WritePage(url);
+  const std::string folder = Env("XDG_RUNTIME_DIR");
+  const std::string page = WriteSignInPage(folder.empty() ? "/tmp" : folder, url, absl::Now());
   if (page.empty()) return kOk;  // it is printed
   if (fork() == 0) {
     execlp("xdg-open", "xdg-open", page.c_str(), nullptr);

@@ -1,9 +1,14 @@
 #include "client/cli/context.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -118,6 +123,9 @@ CLI::Validator Utf8() {
 }
 
 absl::StatusOr<std::string> ReadOptionFile(const std::string& option, const std::string& path) {
+  if (std::error_code error; std::filesystem::is_directory(path, error)) {
+    return absl::InvalidArgumentError(absl::StrCat(option, ": ", path, " is a folder"));
+  }
   std::ifstream file(path, std::ios::binary);
   // None of them is long; a device would have no end.
   std::string text(kMaxFileBytes, '\0');
@@ -139,6 +147,17 @@ absl::StatusOr<std::string> ReadCertificates(const std::string& option, const st
   if (!text.ok() || absl::StrContains(*text, "-----BEGIN CERTIFICATE-----")) return text;
   return absl::InvalidArgumentError(
       absl::StrCat(option, ": ", path, " holds no certificate in PEM"));
+}
+
+void Context::WarnOfOthers(const std::string& option, const std::string& path) const {
+  struct stat about = {};
+  constexpr mode_t kOthers = S_IRGRP | S_IROTH;
+  // Whose it isn't can't change it: secrets that are mounted belong to root.
+  if (stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode) || about.st_uid != geteuid() ||
+      (about.st_mode & kOthers) == 0) {
+    return;
+  }
+  Say(absl::StrCat(option, ": others can read ", path, "; `chmod 600` keeps the token yours"));
 }
 
 absl::Status CheckAddress(const std::string& server) {
@@ -192,6 +211,7 @@ absl::Status Context::ReadTarget() {
     absl::StatusOr<std::string> read = ReadToken(token_option, token_path);
     if (!read.ok()) return read.status();
     target.token = *std::move(read);
+    WarnOfOthers(token_option, token_path);
   }
   return client::CheckTarget(target);
 }

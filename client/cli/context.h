@@ -52,6 +52,8 @@ struct Context {
   // Says the same of what is wrong with the command line.
   int Usage(const std::string& message) const;
   void Say(const std::string& message) const;
+  // Warns if a file with a token is this user's and others may read it.
+  void WarnOfOthers(const std::string& option, const std::string& path) const;
 
   // Adds --json, --server, --context and what is brought there to a subcommand.
   void AddCommonOptions(CLI::App* command);

@@ -1,11 +1,10 @@
 #include "client/cli/contexts.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/environment.h"
 #include "client/cpp/yaml_tree.h"
+#include "core/files/private_file.h"
 #include "proto/rules/nearest.h"
 
 namespace descent::cli {
@@ -116,19 +116,23 @@ std::string Print(const Contexts& contexts) {
   return PrintYaml(root);
 }
 
-absl::Status CannotWrite(const std::string& path, int error) {
-  return absl::UnavailableError(
-      absl::StrCat("cannot write ", path, ": ", std::generic_category().message(error)));
-}
-
-bool WriteAll(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = write(file, text.data(), text.size());
-    if (count < 0) return false;
-    text.remove_prefix(static_cast<size_t>(count));
+// Has others who sign in at the same moment wait, for as long as it lives. Where it can't, nothing
+// waits.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder)
+      : folder_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (folder_ >= 0) flock(folder_, LOCK_EX);
   }
-  return true;
-}
+  ~FolderLock() {
+    if (folder_ >= 0) close(folder_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  const int folder_;
+};
 
 }  // namespace
 
@@ -191,21 +195,17 @@ absl::Status WriteContexts(const std::string& path, const Contexts& contexts) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   std::error_code failed;
   const bool made = std::filesystem::create_directories(folder, failed);
-  if (failed) return CannotWrite(folder, failed.value());
+  if (failed) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("Can't make ", folder.string(), ": ", failed.message()));
+  }
   if (made) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
 
-  // A name of its own: whoever signs in at the same moment writes another.
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
-  unlink(temporary.c_str());
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return CannotWrite(path, errno);
-  bool written = WriteAll(file, Print(contexts)) && fsync(file) == 0;
-  int error = errno;
-  written = close(file) == 0 && written;
-  if (written && std::rename(temporary.c_str(), path.c_str()) == 0) return absl::OkStatus();
-  if (written) error = errno;
-  unlink(temporary.c_str());
-  return CannotWrite(path, error);
+  const FolderLock lock(folder);
+  const absl::Status status = WritePrivateFile(path, Print(contexts));
+  // UNAVAILABLE would be a daemon that is away.
+  if (status.ok()) return status;
+  return absl::FailedPreconditionError(std::string(status.message()));
 }
 
 absl::Status NoSuchContext(std::string_view name, const Contexts& contexts) {

@@ -14,6 +14,8 @@ namespace {
 // As deploy/systemd/descentd.service has it.
 constexpr const char* kServiceFolder = "/var/lib/descent";
 
+constexpr off_t kMostBytes = 64 << 10;
+
 // Gives the field's value, or nothing of that type if it isn't there: another version wrote it.
 template <class T>
 T Field(const nlohmann::json& object, const char* name) {
@@ -25,13 +27,18 @@ T Field(const nlohmann::json& object, const char* name) {
 
 // Gives what the folder's daemon says of itself, if it runs.
 std::optional<LocalDaemon> DaemonOf(const std::string& folder) {
-  std::ifstream file(folder + "/descentd.json");
+  const std::string path = folder + "/descentd.json";
+  struct stat about = {};
+  // A FIFO would be waited for, and none that a daemon writes is long.
+  if (stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode) || about.st_size > kMostBytes) {
+    return std::nullopt;
+  }
+  std::ifstream file(path);
   const nlohmann::json told = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!told.is_object()) return std::nullopt;
   LocalDaemon found{.client_socket = Field<std::string>(told, "client_socket"),
                     .http = Field<std::string>(told, "http"),
                     .tls = Field<bool>(told, "tls")};
-  struct stat about = {};
   if (found.client_socket.empty() || stat(found.client_socket.c_str(), &about) != 0 ||
       !S_ISSOCK(about.st_mode)) {
     return std::nullopt;

@@ -111,6 +111,7 @@ absl::Status ReadTokenOf(const Context& context, SavedContext* saved, std::strin
         ReadToken(typed ? "--token_file" : "$DESCENT_TOKEN_FILE", path);
     if (!read.ok()) return read.status();
     *token = *std::move(read);
+    context.WarnOfOthers(typed ? "--token_file" : "$DESCENT_TOKEN_FILE", path);
     saved->token_file = std::filesystem::absolute(path).lexically_normal();
     return absl::OkStatus();
   }

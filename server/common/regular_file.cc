@@ -55,7 +55,7 @@ absl::StatusOr<int> OpenRegularFile(const std::string& path, int flags, mode_t m
   return status;
 }
 
-absl::StatusOr<std::string> ReadRegularFile(const std::string& path) {
+absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t most_bytes) {
   const auto named = [&path](const absl::Status& status) {
     return absl::Status(status.code(),
                         absl::StrCat("Can't read ", path, ": ", std::string(status.message())));
@@ -66,12 +66,16 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path) {
   std::string text;
   char buffer[4096];
   ssize_t count = 0;
-  while ((count = read(*fd, buffer, sizeof buffer)) > 0) {
+  while (text.size() <= most_bytes && (count = read(*fd, buffer, sizeof buffer)) > 0) {
     text.append(buffer, static_cast<size_t>(count));
   }
   const int error = errno;
   close(*fd);
   if (count < 0) return named(ErrnoStatus(error));
+  if (text.size() > most_bytes) {
+    return absl::OutOfRangeError(
+        absl::StrCat(path, " is longer than it can be, ", most_bytes, " bytes"));
+  }
   return text;
 }
 

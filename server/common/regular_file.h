@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 
 #include "absl/status/status.h"
@@ -21,8 +22,9 @@ absl::Status CheckRegularFile(const std::string& path);
 // no descriptor, for it, else UNAVAILABLE; these messages have errno's text alone.
 absl::StatusOr<int> OpenRegularFile(const std::string& path, int flags, mode_t mode = 0);
 
-// Gives all of a file. Errors as OpenRegularFile, with the path.
-absl::StatusOr<std::string> ReadRegularFile(const std::string& path);
+// Gives all of a file of at most so many bytes. OUT_OF_RANGE if it has more, of which no more are
+// read than these; other errors as OpenRegularFile, with the path.
+absl::StatusOr<std::string> ReadRegularFile(const std::string& path, size_t most_bytes);
 
 }  // namespace descent::server
 

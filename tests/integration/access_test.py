@@ -1,11 +1,13 @@
 """Who is let in: tokens, roles and owners, from outside the process."""
 
 import json
+import os
 import pathlib
 import re
 import stat
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -195,6 +197,36 @@ def test_a_code_is_good_once(daemon, descent):
     with pytest.raises(urllib.error.HTTPError) as error:
         exchange()
     assert error.value.code == 401
+
+
+def test_the_browser_is_given_a_page_and_not_the_code(daemon, folder):
+    programs_folder = folder / "bin"
+    programs_folder.mkdir()
+    opener = programs_folder / "xdg-open"
+    opener.write_text(f'#!/bin/sh\necho "$@" > {folder}/new\nmv {folder}/new {folder}/arguments\n')
+    opener.chmod(0o755)
+    line = [str(programs.descent()), "open", "--server", daemon.clients, "--http", daemon.http]
+    environment = {
+        **os.environ,
+        "DISPLAY": ":9",
+        "PATH": f"{programs_folder}:{os.environ['PATH']}",
+        "XDG_RUNTIME_DIR": str(folder),
+    }
+    opened = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60)
+    assert opened.returncode == 0, opened.stderr
+    arguments = folder / "arguments"
+    end = time.monotonic() + 20
+    while not arguments.exists():
+        assert time.monotonic() < end, "nothing was opened"
+        time.sleep(0.01)
+    page = pathlib.Path(arguments.read_text().strip())
+    assert page.parent == folder
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert f"url={opened.stdout.strip()}" in page.read_text()
+    # Once its code is good no longer, the next one takes it away.
+    os.utime(page, (time.time() - 120,) * 2)
+    assert subprocess.run(line, env=environment, capture_output=True, timeout=60).returncode == 0
+    assert not page.exists()
 
 
 def test_a_replayed_request_is_answered_to_its_owner_alone(daemon, connect, make_token, folder):

@@ -1,7 +1,6 @@
 #include "server/daemon/backup/restore.h"
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -19,17 +18,19 @@
 namespace descent::daemon {
 namespace {
 
+constexpr size_t kMostNoteBytes = 64 << 10;
+
 // Gives the database's SHA-256, as the note has it.
 absl::StatusOr<std::string> ReadNote(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kBackupNote);
-  if (absl::Status status = server::CheckRegularFile(path); !status.ok()) return status;
-  std::ifstream file(path);
-  if (!file) {
+  const absl::StatusOr<std::string> text = server::ReadRegularFile(path, kMostNoteBytes);
+  if (absl::IsNotFound(text.status())) {
     return absl::NotFoundError(absl::StrCat(
         folder, " is no backup of `descentd backup`, or one that was not finished: it has no ",
         kBackupNote));
   }
-  const nlohmann::json note = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!text.ok()) return text.status();
+  const nlohmann::json note = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
   const bool readable = note.is_object() && note.contains("format") &&
                         note["format"].is_number_integer() && note.contains("database_sha256") &&
                         note["database_sha256"].is_string();

@@ -8,11 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/files/private_file.h"
 #include "proto/rules/names.h"
 #include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
-#include "server/common/private_file.h"
 #include "server/daemon/jobs/digest.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
@@ -227,7 +227,7 @@ std::string JobsServiceImpl::SecretFileOf(const Job& job) const {
 void JobsServiceImpl::OfferSecret(const JobPtr& job) const {
   if (job->worker_kind() != WorkerKind::kProgram) return;
   const absl::Status written =
-      server::WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
+      WritePrivateFile(SecretFileOf(*job), secrets_.Of(SecretNameOf(*job)) + "\n");
   if (!written.ok()) LogWarning({.job = rules::JobName(job->id())}, std::string(written.message()));
 }
 

@@ -10,13 +10,14 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
-#include "server/common/private_file.h"
+#include "core/files/private_file.h"
 #include "server/common/regular_file.h"
 
 namespace descent::daemon {
 namespace {
 
 constexpr size_t kKeyBytes = 32;
+constexpr size_t kMostFileBytes = 4096;
 
 std::string ToHex(const unsigned char* bytes, size_t size) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(bytes), size));
@@ -24,7 +25,7 @@ std::string ToHex(const unsigned char* bytes, size_t size) {
 
 // Gives the key's digits, or nothing if the file isn't there, can't be read or holds no key.
 absl::StatusOr<std::string> ReadKey(const std::string& path) {
-  const absl::StatusOr<std::string> text = server::ReadRegularFile(path);
+  const absl::StatusOr<std::string> text = server::ReadRegularFile(path, kMostFileBytes);
   if (absl::IsFailedPrecondition(text.status())) return text.status();
   const std::string key(absl::StripAsciiWhitespace(text.value_or("")));
   return key.size() == 2 * kKeyBytes ? key : "";
@@ -41,8 +42,7 @@ absl::StatusOr<Secrets> Secrets::Open(const std::string& key_file) {
     return absl::UnavailableError("The machine gives no random numbers");
   }
   std::string key = ToHex(bytes.data(), bytes.size());
-  if (absl::Status status = server::WritePrivateFile(key_file, key + "\n"); !status.ok())
-    return status;
+  if (absl::Status status = WritePrivateFile(key_file, key + "\n"); !status.ok()) return status;
   return Secrets(std::move(key));
 }
 

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "server/common/private_file.h"
+#include "core/files/private_file.h"
 #include "server/daemon/backup/backup.h"
 #include "server/daemon/backup/backup_note.h"
 #include "server/daemon/backup/restore.h"
@@ -98,8 +98,7 @@ int BackupCommands::Backup(const std::string& data_dir) const {
   }
   if (!result.ok()) return Fail("can't back up " + data_dir, result.status());
   if (result->report.whole()) {
-    const absl::Status status =
-        server::WritePrivateFile(data_dir + "/" + kLastBackup, folder + "\n");
+    const absl::Status status = WritePrivateFile(data_dir + "/" + kLastBackup, folder + "\n");
     // The backup is whole all the same; somebody may be told that there is none.
     if (!status.ok()) std::cerr << "descentd: " << std::string(status.message()) << "\n";
   }

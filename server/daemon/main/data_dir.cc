@@ -18,9 +18,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "core/files/private_file.h"
 #include "core/text/utf8.h"
 #include "server/common/errno_text.h"
-#include "server/common/private_file.h"
 #include "server/common/regular_file.h"
 
 namespace descent::daemon {
@@ -172,6 +172,15 @@ DataDir::~DataDir() {
   close(lock_);
 }
 
+std::vector<std::string> DataDir::Secrets() const {
+  std::vector<std::string> paths;
+  for (const char* name :
+       {"worker.key", "tokens.json", "admin.token", "tls/ca.key", "tls/server.key"}) {
+    paths.push_back(absl::StrCat(path_, "/", name));
+  }
+  return paths;
+}
+
 absl::StatusOr<std::string> DataDir::WorkerSocket() const { return Socket("worker", false); }
 
 absl::StatusOr<std::string> DataDir::ClientSocket() const { return Socket("client", true); }
@@ -208,7 +217,7 @@ absl::Status DataDir::Announce(const Announcement& announcement) {
       {"auth", announcement.auth},
       {"started", absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone())}};
   const std::string path = path_ + "/descentd.json";
-  absl::Status status = server::WritePrivateFile(path, json.dump(2) + "\n");
+  absl::Status status = WritePrivateFile(path, json.dump(2) + "\n");
   if (!status.ok()) return status;
   announced_ = true;
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -26,6 +27,10 @@ class DataDir {
   DataDir& operator=(const DataDir&) = delete;
 
   const std::string& path() const { return path_; }  // absolute
+
+  // Gives the paths of the files that let somebody in, or pass for this daemon; some may not be
+  // there.
+  std::vector<std::string> Secrets() const;
 
   // Gives where workers find the daemon: in the folder if a unix socket's path may be that long,
   // else a short path that depends on the folder alone, so that workers find the next daemon too.

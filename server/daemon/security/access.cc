@@ -1,19 +1,17 @@
 #include "server/daemon/security/access.h"
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/files/private_file.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/common/log.h"
-#include "server/common/private_file.h"
 #include "server/common/regular_file.h"
 #include "server/daemon/security/refusal_log.h"
 #include "server/daemon/security/secret_text.h"
@@ -26,6 +24,7 @@ namespace {
 constexpr std::string_view kTokenCredential = "token:";
 constexpr std::string_view kSessionCredential = "session:";
 constexpr std::string_view kSocketCredential = "socket";
+constexpr size_t kMostTokenBytes = 4096;  // of a file with one
 constexpr char kHowToGetOne[] =
     "who runs descentd finds one in admin.token in its folder, and makes others by `descent token "
     "create`; it is sent as `authorization: Bearer TOKEN`";
@@ -97,10 +96,10 @@ class AccessImpl final : public Access {
 
   // Makes the file of the first admin's token if it lets nobody in.
   absl::Status OfferFirstToken(const std::string& path) {
-    if (absl::Status status = server::CheckRegularFile(path); !status.ok()) return status;
-    std::stringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    const std::string secret(absl::StripAsciiWhitespace(text.str()));
+    const absl::StatusOr<std::string> text = server::ReadRegularFile(path, kMostTokenBytes);
+    if (absl::IsFailedPrecondition(text.status())) return text.status();
+    // What can't be read, or is too long for a token, lets nobody in.
+    const std::string secret(absl::StripAsciiWhitespace(text.value_or("")));
     const std::optional<StoredToken> known = tokens_->Find(secret);
     if (known && known->role == Role::kAdmin && known->IsGood(clock_->WallNanos())) {
       return absl::OkStatus();
@@ -108,7 +107,7 @@ class AccessImpl final : public Access {
     const absl::StatusOr<TokenStore::Made> made =
         tokens_->Create({.role = Role::kAdmin, .is_first = true}, /*ttl_seconds=*/0);
     if (!made.ok()) return made.status();
-    if (absl::Status status = server::WritePrivateFile(path, made->secret + "\n"); !status.ok()) {
+    if (absl::Status status = WritePrivateFile(path, made->secret + "\n"); !status.ok()) {
       return status;
     }
     server::LogInfo("access", absl::StrCat(Describe(made->token), " was made: ", path));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -99,6 +100,21 @@ class Reader {
   absl::Status status_;
 };
 
+// Gives what notes the first name that an object has twice. Json would keep the last one, whoever
+// reads the file perhaps the first.
+Json::parser_callback_t NotingWhatIsTwice(std::string* twice) {
+  return [twice, names = std::vector<std::set<std::string>>()](
+             int /*depth*/, Json::parse_event_t event, Json& parsed) mutable {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && twice->empty() &&
+        !names.back().insert(parsed.get<std::string>()).second) {
+      *twice = parsed.get<std::string>();
+    }
+    return true;
+  };
+}
+
 absl::StatusOr<StoredToken> ParseToken(const Json& object, const std::string& where) {
   if (!object.is_object()) return Damaged(where, "is no object");
   Reader reader(object, where);
@@ -142,7 +158,9 @@ std::string FormatTokens(const std::vector<StoredToken>& tokens) {
 }
 
 absl::StatusOr<std::vector<StoredToken>> ParseTokens(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  std::string twice;
+  const Json json = Json::parse(text, NotingWhatIsTwice(&twice), /*allow_exceptions=*/false);
+  if (!twice.empty()) return Damaged(twice, "is there twice in one object");
   if (json.is_discarded() || !json.is_object()) return Damaged("the file", "is no JSON object");
   const auto version = json.find("version");
   if (version == json.end() || !version->is_number_integer()) {

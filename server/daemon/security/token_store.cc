@@ -1,17 +1,12 @@
 #include "server/daemon/security/token_store.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/files/private_file.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
-#include "server/common/private_file.h"
 #include "server/common/regular_file.h"
 #include "server/daemon/security/secret_text.h"
 #include "server/daemon/security/token_file.h"
@@ -25,31 +20,34 @@ absl::StatusCode CodeOf(const absl::Status& status) {
   return absl::IsUnavailable(status) ? absl::StatusCode::kInternal : status.code();
 }
 
+// So long is the longest that Create makes, and more than twice that.
+constexpr size_t kMostFileBytes = 16 << 20;
+
+absl::Status Damaged(const std::string& path, const absl::Status& why) {
+  return absl::DataLossError(absl::StrCat(
+      path, " is damaged: ", std::string(why.message()),
+      ". Put it back from a copy; or move it away, and descentd begins without it: every token "
+      "is void then, and admin.token is made anew"));
+}
+
 }  // namespace
 
 using server::MutexLock;
 
 absl::StatusOr<std::unique_ptr<TokenStore>> TokenStore::Open(const std::string& path,
                                                              const server::Clock* clock) {
-  if (absl::Status status = server::CheckRegularFile(path); !status.ok()) return status;
   std::vector<StoredToken> tokens;
-  std::error_code error;
-  const bool exists = std::filesystem::exists(path, error);
-  if (exists || error) {
-    std::ifstream file(path, std::ios::binary);
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!file.is_open() || file.bad()) {
-      return absl::UnavailableError(absl::StrCat("Can't read the tokens in ", path,
-                                                 "; see that the daemon's user may read it"));
-    }
-    absl::StatusOr<std::vector<StoredToken>> read = ParseTokens(text.str());
-    if (!read.ok()) {
-      return absl::DataLossError(absl::StrCat(
-          path, " is damaged: ", std::string(read.status().message()),
-          ". Put it back from a copy; or move it away, and descentd begins without it: every token "
-          "is void then, and admin.token is made anew"));
-    }
+  const absl::StatusOr<std::string> text = server::ReadRegularFile(path, kMostFileBytes);
+  if (!text.ok() && !absl::IsNotFound(text.status())) {
+    if (absl::IsOutOfRange(text.status())) return Damaged(path, text.status());
+    if (absl::IsFailedPrecondition(text.status())) return text.status();
+    return absl::Status(text.status().code(),
+                        absl::StrCat(std::string(text.status().message()),
+                                     "; see that the daemon's user may read it"));
+  }
+  if (text.ok()) {
+    absl::StatusOr<std::vector<StoredToken>> read = ParseTokens(*text);
+    if (!read.ok()) return Damaged(path, read.status());
     tokens = *std::move(read);
   }
   return std::unique_ptr<TokenStore>(new TokenStore(path, std::move(tokens), clock));
@@ -90,7 +88,7 @@ absl::StatusOr<TokenStore::Made> TokenStore::Create(StoredToken token, int64_t t
     tokens.erase(dead);
   }
   tokens.push_back(token);
-  if (absl::Status status = server::WritePrivateFile(path_, FormatTokens(tokens)); !status.ok()) {
+  if (absl::Status status = WritePrivateFile(path_, FormatTokens(tokens)); !status.ok()) {
     return absl::Status(CodeOf(status),
                         absl::StrCat("No token was made. ", std::string(status.message())));
   }
@@ -112,7 +110,7 @@ absl::Status TokenStore::Revoke(const std::string& id) {
     if (found->revoked == 0) found->revoked = std::max<int64_t>(clock_->WallNanos(), 1);
   }
   // One that was revoked before is written too: that may have failed then.
-  absl::Status status = server::WritePrivateFile(path_, FormatTokens(All()));
+  absl::Status status = WritePrivateFile(path_, FormatTokens(All()));
   if (status.ok()) return status;
   return absl::Status(
       CodeOf(status),

@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -18,8 +16,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/files/private_file.h"
 #include "server/common/errno_text.h"
-#include "server/common/private_file.h"
+#include "server/common/regular_file.h"
 #include "server/daemon/tls/openssl.h"
 
 namespace descent::daemon {
@@ -31,6 +30,7 @@ constexpr absl::Duration kServerLife = absl::Hours(24 * 365);
 constexpr absl::Duration kSlack = absl::Hours(1);
 constexpr const char* kCurve = "P-256";
 constexpr int kSerialBytes = 16;
+constexpr size_t kMostPemBytes = 1 << 20;
 
 struct Authority {
   openssl::Certificate certificate;
@@ -42,9 +42,7 @@ absl::Status OpensslError(const std::string& what) {
 }
 
 std::string ReadText(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
+  return server::ReadRegularFile(path, kMostPemBytes).value_or("");
 }
 
 bool IsAddress(const std::string& host) {
@@ -222,10 +220,10 @@ absl::Status MakeFolder(const std::string& folder) {
 // The key comes first: a daemon that runs takes a certificate once its key is there.
 absl::Status WritePair(const std::string& certificate_file, const std::string& certificate,
                        const std::string& key_file, const openssl::Key& key) {
-  if (absl::Status status = server::WritePrivateFile(key_file, ToPem(key)); !status.ok()) {
+  if (absl::Status status = WritePrivateFile(key_file, ToPem(key)); !status.ok()) {
     return status;
   }
-  return server::WritePrivateFile(certificate_file, certificate);
+  return WritePrivateFile(certificate_file, certificate);
 }
 
 // Gives the hosts that a new certificate is for, each once, in lower case.

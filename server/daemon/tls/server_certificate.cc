@@ -4,14 +4,11 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/common/errno_text.h"
 #include "server/common/log.h"
+#include "server/common/regular_file.h"
 #include "server/daemon/tls/openssl.h"
 
 namespace descent::daemon {
@@ -21,6 +18,7 @@ namespace {
 constexpr absl::Duration kSoon = absl::Hours(24 * 14);
 // These are those of TLS 1.2 that are forward secret and authenticated; all of TLS 1.3 are.
 constexpr const char* kCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+constexpr size_t kMostPemBytes = 1 << 20;
 constexpr std::string_view kHttp = "http/1.1";
 
 absl::Status Unusable(std::string_view file, std::string_view why) {
@@ -28,14 +26,15 @@ absl::Status Unusable(std::string_view file, std::string_view why) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  if (file) text << file.rdbuf();
-  if (file && !text.str().empty()) return text.str();
-  if (errno == 0) return Unusable(path, "is empty");
-  const int error = errno;
-  return Unusable(path, absl::StrCat("cannot be read: ", server::ErrnoText(error)));
+  absl::StatusOr<std::string> text = server::ReadRegularFile(path, kMostPemBytes);
+  if (text.ok() && text->empty()) return Unusable(path, "is empty");
+  if (text.ok()) return text;
+  if (absl::IsFailedPrecondition(text.status())) return text.status();
+  if (absl::IsOutOfRange(text.status())) {
+    return absl::FailedPreconditionError(std::string(text.status().message()));
+  }
+  const std::string message(text.status().message());
+  return Unusable(path, absl::StrCat("cannot be read: ", message.substr(message.rfind(": ") + 2)));
 }
 
 std::string Day(absl::Time time) {

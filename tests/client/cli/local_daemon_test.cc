@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -54,6 +55,16 @@ TEST_F(LocalDaemonTest, TheServiceIsFoundWhereTheUserRunsNone) {
 
 TEST_F(LocalDaemonTest, NoneIsFoundWhereNoneRuns) {
   EXPECT_FALSE(FindLocalDaemon({top_ + "/none", Folder("own", false)}).has_value());
+}
+
+TEST_F(LocalDaemonTest, WhatNoDaemonWroteIsNoDaemon) {
+  const std::string own = Folder("own", true);
+  const std::string told = own + "/descentd.json";
+  std::filesystem::resize_file(told, uintmax_t{1} << 40);
+  EXPECT_FALSE(FindLocalDaemon({own}).has_value());
+  std::filesystem::remove(told);
+  ASSERT_EQ(mkfifo(told.c_str(), 0600), 0);
+  EXPECT_FALSE(FindLocalDaemon({own}).has_value());
 }
 
 TEST_F(LocalDaemonTest, AServiceIsLookedForWithoutAHomeToo) {

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +79,13 @@ TEST_F(CliUsageTest, UsageErrorsExitWith2AndSayWhatIsMeant) {
            {"watch", "x", "--kinds", "iteratoin"},
            {"watch", "x", "--from", "1", "--new"},
            {"completion", "tcsh"},
+           {"token", "list", "extra"},
+           {"token", "list", "--role", "viewer"},
+           {"token", "list", "--ttl", "1s"},
+           {"token", "revoke"},
+           {"token", "revoke", "1f2e3d4c", "-o", "x"},
+           {"token", "create", "extra", "--role", "viewer"},
+           {"token", "create", "--role", "viewer", "-o", "-"},
            {"predict", "x"},
            {"predict", "x", "-o", "p.txt"},
            {"predict", "x", "-o", "p.npy", "--set", "path=a"},
@@ -87,6 +96,24 @@ TEST_F(CliUsageTest, UsageErrorsExitWith2AndSayWhatIsMeant) {
     EXPECT_EQ(result.out, "");
     EXPECT_THAT(result.err, Not(HasSubstr("internal")));
   }
+}
+
+TEST_F(CliUsageTest, SaysWhatIsWrongWithATokensFile) {
+  const std::string insecure = "--insecure";
+  EXPECT_EQ(Descent({"list", "--token_file", folder_, insecure}).err,
+            "descent: --token_file: " + folder_ + " is a folder\n");
+  setenv("DESCENT_TOKEN_FILE", Output("nowhere").c_str(), /*replace=*/1);
+  EXPECT_THAT(Descent({"list", insecure}).err,
+              StartsWith("descent: $DESCENT_TOKEN_FILE: " + Output("nowhere")));
+  unsetenv("DESCENT_TOKEN_FILE");
+  const std::string token = File("token", "descent_secret\n");
+  ASSERT_EQ(chmod(token.c_str(), 0640), 0);
+  const Result warned = Descent({"list", "--token_file", token, insecure});
+  EXPECT_EQ(warned.code, 0);
+  EXPECT_EQ(warned.err, "descent: --token_file: others can read " + token +
+                            "; `chmod 600` keeps the token yours\n");
+  ASSERT_EQ(chmod(token.c_str(), 0600), 0);
+  EXPECT_EQ(Descent({"list", "--token_file", token, insecure}).err, "");
 }
 
 TEST_F(CliUsageTest, OptionsTakeDashesAndSuggestTheNearest) {

@@ -16,6 +16,8 @@ namespace {
 
 using testing::HasSubstr;
 
+constexpr size_t kMost = 10'000;
+
 class RegularFileTest : public testing::Test {
  protected:
   RegularFileTest() {
@@ -31,14 +33,22 @@ TEST_F(RegularFileTest, IsReadWhole) {
   const std::string text(10'000, 'x');
   std::ofstream(folder_ + "/a") << text;
   std::filesystem::create_symlink(folder_ + "/a", folder_ + "/link");
-  EXPECT_EQ(*ReadRegularFile(folder_ + "/a"), text);
-  EXPECT_EQ(*ReadRegularFile(folder_ + "/link"), text);
+  EXPECT_EQ(*ReadRegularFile(folder_ + "/a", kMost), text);
+  EXPECT_EQ(*ReadRegularFile(folder_ + "/link", kMost), text);
   EXPECT_TRUE(CheckRegularFile(folder_ + "/link").ok());
+}
+
+TEST_F(RegularFileTest, IsReadNoFurtherThanItMayBeLong) {
+  std::ofstream(folder_ + "/a") << std::string(kMost + 1, 'x');
+  std::filesystem::resize_file(folder_ + "/a", uintmax_t{1} << 40);
+  const absl::Status status = ReadRegularFile(folder_ + "/a", kMost).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(std::string(status.message()), folder_ + "/a is longer than it can be, 10000 bytes");
 }
 
 TEST_F(RegularFileTest, OneThatIsNotThereIsNotFound) {
   EXPECT_TRUE(CheckRegularFile(folder_ + "/a").ok());
-  EXPECT_EQ(ReadRegularFile(folder_ + "/a").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadRegularFile(folder_ + "/a", kMost).status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(RegularFileTest, WhatIsSomethingElseIsSaidAndNeverWaitedFor) {
@@ -54,7 +64,8 @@ TEST_F(RegularFileTest, WhatIsSomethingElseIsSaidAndNeverWaitedFor) {
       EXPECT_EQ(OpenRegularFile(other, flags).status(), CheckRegularFile(other)) << other;
     }
   }
-  EXPECT_THAT(std::string(ReadRegularFile(folder_).status().message()), HasSubstr("is a folder"));
+  EXPECT_THAT(std::string(ReadRegularFile(folder_, kMost).status().message()),
+              HasSubstr("is a folder"));
 }
 
 }  // namespace

@@ -72,6 +72,13 @@ TEST_F(SecretsTest, AKeyThatIsNoneIsReplaced) {
 }
 
 // The start waited for ever for somebody to write to it.
+TEST_F(SecretsTest, AFileThatIsTooLongForAKeyIsReplacedUnread) {
+  ASSERT_TRUE(Secrets::Open(folder_ + "/key").ok());
+  std::filesystem::resize_file(folder_ + "/key", uintmax_t{1} << 40);
+  EXPECT_TRUE(Secrets::Open(folder_ + "/key").ok());
+  EXPECT_EQ(std::filesystem::file_size(folder_ + "/key"), 65U);
+}
+
 TEST_F(SecretsTest, WhatIsNoFileIsRefused) {
   ASSERT_EQ(::mkfifo((folder_ + "/key").c_str(), 0600), 0);
   const auto secrets = Secrets::Open(folder_ + "/key");

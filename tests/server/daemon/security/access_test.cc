@@ -107,6 +107,13 @@ TEST_F(AccessTest, AnAdminsTokenWhoseFileIsGoneIsMadeAnewAndTheOldOneIsVoid) {
   EXPECT_TRUE(Bring(AdminToken()).ok());
 }
 
+TEST_F(AccessTest, AFileThatIsTooLongForATokenIsReplacedUnread) {
+  std::filesystem::resize_file(folder_.File("admin.token"), uintmax_t{1} << 40);
+  Restart();
+  EXPECT_LT(std::filesystem::file_size(folder_.File("admin.token")), 100U);
+  EXPECT_TRUE(Bring(AdminToken()).ok());
+}
+
 TEST_F(AccessTest, ATokensOwnerIsWhoAsksWhateverHeClaims) {
   const auto made = Make(v1::OPERATOR, "ana");
   const auto caller = Bring(made.token(), "bob");

@@ -193,6 +193,10 @@ TEST_F(TokenStoreTest, DamageIsASentenceWithItsPlace) {
   auto twice = whole;
   twice["tokens"].push_back(twice["tokens"][0]);
   EXPECT_THAT(Refusal(twice.dump()), HasSubstr("tokens[1].id: is there twice"));
+  std::string role_twice = whole.dump();
+  role_twice.insert(role_twice.find("\"role\""), "\"role\": \"admin\", ");
+  EXPECT_THAT(Refusal(role_twice), HasSubstr("role: is there twice in one object"));
+  EXPECT_THAT(Refusal(std::string((16 << 20) + 1, ' ')), HasSubstr("is longer than it can be"));
   // Cut anywhere, it is damaged, not shorter.
   const std::string text = whole.dump();
   for (size_t size = 0; size < text.size(); size += 7) Refusal(text.substr(0, size));
