@@ -193,7 +193,10 @@ class ApiServerImpl final : public ApiServer {
   int64_t refused_connections() const override {
     return listener_->refused() + (socket_ == nullptr ? 0 : socket_->refused());
   }
-  absl::Status listening() const override { return listener_->health(); }
+  absl::Status listening() const override {
+    absl::Status status = listener_->health();
+    return status.ok() && socket_ != nullptr ? socket_->health() : status;
+  }
 
   void Shutdown(std::chrono::system_clock::time_point deadline) override {
     {

@@ -86,6 +86,7 @@ class Listener final : public GrpcListener {
   int64_t refused() const override { return refused_count_; }
 
   absl::Status health() const override {
+    if (absl::Status status = socket_.health(); !status.ok()) return status;
     if (is_out_) return CheckDescriptors();
     const int64_t open = connections();
     return open < options_.max_connections() ? absl::OkStatus() : TooMany(open);

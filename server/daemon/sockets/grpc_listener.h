@@ -41,8 +41,9 @@ class GrpcListener {
   // numeric; port 0 means any free one. UNAVAILABLE has the reason as a sentence.
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Tcp(const std::string& host, int port,
                                                            Options options);
-  // Gives one at a socket in the file system, for its owner alone; a socket that is there already
-  // is replaced. It is made anew if somebody removes it (a cleaner of /tmp).
+  // Gives one at a socket in the file system, for its owner alone; a socket or a link that is there
+  // already is replaced, anything else refused. It is made anew if somebody removes it (a cleaner
+  // of /tmp); while something else has its name, health says so.
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Unix(const std::string& path,
                                                             Options options);
 
@@ -62,7 +63,7 @@ class GrpcListener {
   virtual int64_t connections() const = 0;
   virtual int64_t refused() const = 0;
 
-  // OK, or why the next client is turned away.
+  // OK, or why the next client is turned away, or finds nobody.
   virtual absl::Status health() const = 0;
 };
 

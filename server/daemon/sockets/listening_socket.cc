@@ -24,10 +24,10 @@ absl::Status CannotListen(const std::string& where, int error) {
       absl::StrCat("cannot listen on ", where, ": ", server::ErrnoText(error)));
 }
 
-// Gives which file stands there, or 0 if none does.
+// Gives which socket stands there, or 0 if none does.
 ino_t FileOf(const std::string& path) {
   struct stat status{};
-  return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+  return lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
 }
 
 }  // namespace
@@ -61,25 +61,45 @@ absl::Status ListeningSocket::ListenTcp(const std::string& host, int port) {
 }
 
 absl::Status ListeningSocket::ListenUnix(const std::string& path) {
-  where_ = path;
+  where_ = path_ = path;
+  return MakeFile();
+}
+
+absl::Status ListeningSocket::MakeFile() {
   sockaddr_storage storage{};
   auto* address = reinterpret_cast<sockaddr_un*>(&storage);
-  if (path.size() >= sizeof(address->sun_path)) return CannotListen(path, ENAMETOOLONG);
+  if (path_.size() >= sizeof(address->sun_path)) return CannotListen(path_, ENAMETOOLONG);
   address->sun_family = AF_UNIX;
-  std::memcpy(address->sun_path, path.data(), path.size());
-  unlink(path.c_str());
+  std::memcpy(address->sun_path, path_.data(), path_.size());
+  struct stat there{};
+  if (lstat(path_.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode) && !S_ISLNK(there.st_mode)) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", path_, ": it is ", S_ISDIR(there.st_mode) ? "a folder" : "a file",
+        ", not a socket; move it away, and a socket is made"));
+  }
+  unlink(path_.c_str());
   if (absl::Status status = Bind(storage, sizeof(*address)); !status.ok()) return status;
-  chmod(path.c_str(), S_IRUSR | S_IWUSR);
-  path_ = path;
-  file_ = FileOf(path);
+  chmod(path_.c_str(), S_IRUSR | S_IWUSR);
+  file_ = FileOf(path_);
   return absl::OkStatus();
 }
 
 void ListeningSocket::ComeBack() {
-  if (path_.empty() || access(path_.c_str(), F_OK) == 0 || errno != ENOENT) return;
-  const absl::Status status = ListenUnix(std::string(path_));
-  server::LogWarning("sockets", absl::StrCat(where_, " was removed; ",
-                                             status.ok() ? "made anew" : status.ToString()));
+  if (path_.empty() || FileOf(path_) == file_) return;
+  struct stat there{};
+  if (lstat(path_.c_str(), &there) != 0 && MakeFile().ok()) {
+    is_lost_ = false;
+    return server::LogWarning("sockets", absl::StrCat(path_, " was removed; made anew"));
+  }
+  if (!is_lost_.exchange(true)) server::LogError("sockets", std::string(health().message()));
+}
+
+absl::Status ListeningSocket::health() const {
+  if (!is_lost_) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("nobody finds descentd at ", path_,
+                   ": its socket there was removed, or something else has the name; move that "
+                   "away, and a socket is made"));
 }
 
 absl::Status ListeningSocket::Bind(const sockaddr_storage& address, socklen_t size) {

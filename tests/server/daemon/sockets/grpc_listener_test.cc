@@ -13,7 +13,9 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -72,6 +74,36 @@ TEST_F(GrpcListenerTest, ListensAnewWhereItsSocketWasRemoved) {
   EXPECT_TRUE(Connects());
   ASSERT_EQ(unlink(Path().c_str()), 0);
   EXPECT_TRUE(Connects());
+}
+
+TEST_F(GrpcListenerTest, SaysThatSomethingElseHasItsNameAndComesBack) {
+  std::filesystem::rename(Path(), Path() + ".away");
+  std::ofstream(Path()) << "mine";
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (listener_->health().ok() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_NE(listener_->health().message().find("something else has the name"),
+            absl::string_view::npos);
+  EXPECT_EQ(std::filesystem::file_size(Path()), 4U);
+  std::filesystem::remove(Path());
+  EXPECT_TRUE(Connects());
+  EXPECT_TRUE(listener_->health().ok());
+}
+
+TEST_F(GrpcListenerTest, TakesNoOtherFilesPlace) {
+  const std::string file = folder_ + "/file.sock";
+  std::ofstream(file) << "mine";
+  std::filesystem::create_directory(folder_ + "/folder.sock");
+  for (const std::string& path : {file, folder_ + "/folder.sock"}) {
+    const absl::Status status = GrpcListener::Unix(path, {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_NE(status.message().find("not a socket; move it away"), absl::string_view::npos);
+    EXPECT_TRUE(std::filesystem::exists(path));
+  }
+  std::filesystem::create_symlink(file, folder_ + "/link.sock");
+  EXPECT_TRUE(GrpcListener::Unix(folder_ + "/link.sock", {}).ok());
+  EXPECT_EQ(std::filesystem::file_size(file), 4U);
 }
 
 TEST_F(GrpcListenerTest, SaysWhyItCannotListen) {
