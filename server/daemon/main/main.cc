@@ -120,6 +120,11 @@ void SetUpLog(const std::string& word) {
   server::TakeGrpcLog();
 }
 
+std::string AbsolutePath(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).string();
+}
+
 int Refuse(const absl::Status& status) {
   if (absl::IsCancelled(status)) return 0;
   std::cerr << "descentd: " << std::string(status.message()) << "\n";
@@ -217,6 +222,11 @@ int Serve(const Flags& flags) {
   worker_arguments->insert(worker_arguments->end(), {"--keep_out", (*data_dir)->path()});
   if (flags.worker_files != "confined") {
     worker_arguments->insert(worker_arguments->end(), {"--files", flags.worker_files});
+  }
+  std::vector<std::string> secrets = (*data_dir)->Secrets();
+  if (!flags.reach.tls.key.empty()) secrets.push_back(AbsolutePath(flags.reach.tls.key));
+  for (const std::string& secret : secrets) {
+    worker_arguments->insert(worker_arguments->end(), {"--secret", secret});
   }
   if (absl::Status status = ProbeListenAddress(reach->listen, "--listen"); !status.ok()) {
     return Refuse(status);

@@ -67,6 +67,9 @@ int main(int argc, char** argv) {
                  "A folder that data may be read from (any number); none: everywhere");
   app.add_option("--keep_out", options.keep_out,
                  "A folder that no data may be read from (any number), wherever it lies");
+  app.add_option(
+      "--secret", options.secrets,
+      "A file that is no data (any number), whatever names it has; it need not be there");
   app.add_option("--shared", options.shared,
                  "A folder that data may always be read from (any number), wherever it lies");
   std::string files = "confined";

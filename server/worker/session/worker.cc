@@ -128,8 +128,9 @@ void RequestLeave(Inbox* inbox, const char* reason) {
 }
 
 int RunWorker(const WorkerOptions& options, Inbox* inbox) {
-  absl::StatusOr<DataRoots> roots =
-      DataRoots::Create(options.data_roots, options.keep_out, options.shared);
+  std::vector<std::string> kept_out = options.keep_out;
+  kept_out.insert(kept_out.end(), options.secrets.begin(), options.secrets.end());
+  absl::StatusOr<DataRoots> roots = DataRoots::Create(options.data_roots, kept_out, options.shared);
   if (!roots.ok()) {
     server::LogError("worker", std::string(roots.status().message()));
     return kNoRootsExitCode;

@@ -17,6 +17,8 @@ struct WorkerOptions {
   // exist.
   std::vector<std::string> data_roots;
   std::vector<std::string> keep_out = {};  // no data are read of these, even within the roots
+  // Files of which none are read either, whatever names they have: hard links.
+  std::vector<std::string> secrets = {};
   // Data may be read of these wherever they lie: the folder of the datasets is in the daemon's own,
   // which is kept out.
   std::vector<std::string> shared = {};

@@ -157,6 +157,23 @@ TEST_F(FileTest, WhatIsKeptOutIsReadByNoWay) {
   }
 }
 
+TEST_F(FileTest, AFileThatIsKeptOutIsReadByNoneOfItsNames) {
+  const std::string later = folder_.path() + "/keys/later.key";
+  absl::StatusOr<DataRoots> but = DataRoots::Create({folder_.path() + "/root"}, {outside_, later});
+  ASSERT_TRUE(but.ok()) << but.status();
+  std::filesystem::create_hard_link(outside_, In("link.csv"));
+  folder_.Write("keys/later.key", "made when the roots were there already");
+  std::filesystem::create_hard_link(later, In("later.csv"));
+  for (const std::string& path : {In("link.csv"), In("later.csv")}) {
+    const absl::Status status = ReadDataFile(path, *but).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << path;
+    EXPECT_EQ(status.message(),
+              path + " is another name of a file that descentd keeps to itself: remove this one.");
+  }
+  std::filesystem::create_hard_link(inside_, In("mine.csv"));
+  EXPECT_TRUE(ReadDataFile(In("mine.csv"), *but).ok());
+}
+
 TEST_F(FileTest, WhatIsSharedIsReadWhereverItLies) {
   for (const std::vector<std::string>& roots :
        std::vector<std::vector<std::string>>{{}, {folder_.path() + "/root2"}}) {
