@@ -6,15 +6,18 @@ import hashlib
 import json
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 
+import grpc
 import pytest
-from descent.v1 import event_pb2
+from descent.v1 import event_pb2, training_service_pb2
 from google.protobuf import json_format
 
 from helpers import programs
 from helpers.client import set_dial
+from helpers.daemon import Address
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2] / "tests/data"))
 
@@ -89,6 +92,42 @@ def test_a_store_of_an_earlier_version_goes_on(version, old_store, start_daemon,
     assert check(old_store).stdout == "3 jobs, all whole\n"
     client.delete("jobs/ended")
     assert len(client.list_jobs().jobs) == 2
+
+
+# Of one that was over before jobs had owners nothing is asked but what is stored of its end.
+@pytest.mark.parametrize("version", [1])
+def test_a_job_that_was_over_before_there_were_owners_is_the_admins(
+    version, old_store, start_daemon, connect
+):
+    database = sqlite3.connect(old_store / "descent.db")
+    (stored,) = database.execute("SELECT snapshot FROM jobs WHERE job_id = 'ended'").fetchone()
+    job = training_service_pb2.Job.FromString(stored)
+    creator = job.owner
+    job.ClearField("owner")
+    database.execute(
+        "UPDATE jobs SET snapshot = ? WHERE job_id = 'ended'", (job.SerializeToString(),)
+    )
+    database.commit()
+    database.close()
+    daemon = start_daemon("--auth", "tokens", data_dir=old_store)
+    line = [str(programs.descent()), "token", "create", "--server", daemon.clients]
+    made = subprocess.run(
+        [*line, "--role", "operator", "--owner", creator],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    address = Address(daemon.grpc)
+    address.token = made.stdout.strip()
+    operator = connect(address)
+    assert operator.get("jobs/ended").owner == ""
+    assert operator.get("jobs/paused").owner == creator
+    with pytest.raises(grpc.RpcError) as error:
+        operator.delete("jobs/ended")
+    assert error.value.code() == grpc.StatusCode.PERMISSION_DENIED
+    assert "is no person's" in error.value.details()
+    operator.delete("jobs/paused", force=True)
+    connect(daemon.grpc).delete("jobs/ended")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/common/executor.h"
 #include "server/common/mutex.h"
@@ -168,8 +169,16 @@ class EventStreams {
     if (!co_await WriteChunk(*stream, kSseRetry, chunked, seconds)) co_return;
     Clock::time_point written = Clock::now();
     while (!io_.stopping() && !listener->reset) {
-      // Whoever is let in no longer comes again and hears so.
-      if (access_ != nullptr && !access_->Holds(caller).ok()) co_return;
+      if (access_ != nullptr) {
+        if (const absl::Status holds = access_->Holds(caller); !holds.ok()) {
+          std::string why;
+          AppendRefused(std::string(holds.message()), &why);
+          if (co_await WriteChunk(*stream, why, chunked, seconds) && chunked) {
+            co_await WriteLastChunk(*stream);
+          }
+          co_return;
+        }
+      }
       if (!co_await RunOnWorker(next)) co_return;
       if (!feed->chunk.ok()) co_return;  // the client comes again and hears why
       if (!feed->chunk->text.empty()) {

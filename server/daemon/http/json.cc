@@ -162,9 +162,11 @@ absl::Status FromJson(std::string_view json, google::protobuf::Message* message)
   const auto status = json_util::JsonStringToMessage(
       google::protobuf::StringPiece(json.data(), json.size()), message);
   if (status.ok()) return absl::OkStatus();
+  // Of what is wrong at the root protobuf has the place, an empty one, before its sentence.
+  const std::string told(status.message());
   return MakeError(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat("the body is not a ", message->GetDescriptor()->name(),
-                                " in JSON: ", std::string(status.message())),
+                   absl::StrCat("the body is no ", message->GetDescriptor()->name(),
+                                " in JSON: ", told.substr(told.starts_with(": ") ? 2 : 0)),
                    reason::kInvalidJson);
 }
 

@@ -141,6 +141,20 @@ void Routes::Answer(const HttpRequest& request, std::function<void(Outcome)> don
   Serve(*row, *caller, request, *target, match, std::move(done));
 }
 
+std::string Routes::WhyItWaits(const HttpRequest& request) const {
+  const absl::StatusOr<HttpTarget> target = ParseTarget(request.target);
+  if (!target.ok()) return "";
+  const PathMatch match = MatchPath(target->path);
+  const PathRow* row = match.Find(request.method);
+  if (row == nullptr || match.job.empty()) return "";
+  const absl::StatusOr<Caller> caller = Admit(*row, request);
+  if (!caller.ok()) return "";
+  v1::GetJobRequest about;
+  about.set_name(match.job);
+  const absl::StatusOr<v1::Job> job = requests_.Get(*caller, about);
+  return job.ok() ? job->stalled() : "";
+}
+
 absl::StatusOr<Caller> Routes::Identify(const HttpRequest& request) const {
   return IdentifyCaller(
       options_.access,

@@ -68,6 +68,10 @@ class Routes {
   // jobs', unless they are destroyed first. It must not block.
   void Handle(const HttpRequest& request, std::function<void(Outcome)> done) const;
 
+  // Gives Job.stalled of the job that a request is about; empty if it goes on, or if whoever asks
+  // may not know. Blocks for a moment.
+  std::string WhyItWaits(const HttpRequest& request) const;
+
  private:
   void Answer(const HttpRequest& request, std::function<void(Outcome)> done) const;
   // Gives who asks; UNAUTHENTICATED or PERMISSION_DENIED if that is nobody who may.

@@ -45,8 +45,8 @@ namespace {
 
 using tcp = net::ip::tcp;
 
-// How long a command's answer is waited for.
-constexpr std::chrono::seconds kAnswerTime(120);
+// How long it is waited for to hear why there is no answer.
+constexpr std::chrono::seconds kReasonTime(5);
 // How long a client's goodbye is waited for.
 constexpr std::chrono::seconds kFarewellTime(1);
 
@@ -308,15 +308,35 @@ class HttpServerImpl final : public HttpServer {
         answer(ErrorResponse(absl::InternalError(error.what())));
       }
     });
-    const bool answered = co_await reply->signal->Wait(kAnswerTime);
+    const bool answered = co_await reply->signal->Wait(Seconds(options_.answer_seconds));
     if (io_.stopping()) co_return std::nullopt;
-    if (!answered || !reply->outcome) {
-      co_return ErrorResponse(
-          MakeError(absl::StatusCode::kDeadlineExceeded,
-                    "no answer yet; the request stays accepted: ask again with the same request_id",
-                    reason::kStillWaiting));
-    }
-    co_return std::move(reply->outcome);
+    if (answered && reply->outcome) co_return std::move(reply->outcome);
+    const std::string why = co_await WhyItWaits(request);
+    if (io_.stopping()) co_return std::nullopt;
+    co_return ErrorResponse(
+        MakeError(absl::StatusCode::kDeadlineExceeded,
+                  absl::StrCat("no answer yet", why.empty() ? "" : absl::StrCat(" (", why, ")"),
+                               "; the request stays accepted: ask again with the same request_id"),
+                  reason::kStillWaiting));
+  }
+
+  // Gives why the job that the request is about makes nobody an answer; empty if nobody knows.
+  net::awaitable<std::string> WhyItWaits(const HttpRequest& request) {
+    struct Reply {
+      std::shared_ptr<Signal> signal;
+      std::string why = {};
+    };
+    const auto reply = std::make_shared<Reply>(Reply{.signal = io_.NewSignal()});
+    workers_.Post([this, request, mailbox = io_.mailbox(), weak = std::weak_ptr<Reply>(reply)] {
+      mailbox->Post([weak, why = routes_.WhyItWaits(request)] {
+        if (const std::shared_ptr<Reply> reply = weak.lock()) {
+          reply->why = why;
+          reply->signal->Set();
+        }
+      });
+    });
+    co_await reply->signal->Wait(kReasonTime);
+    co_return reply->why;
   }
 
   const Options options_;

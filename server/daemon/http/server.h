@@ -25,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/common/tally.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/tls/server_certificate.h"
 
@@ -58,6 +59,9 @@ class HttpServer {
     double keep_alive_seconds = 15;
     double read_seconds = 30;   // for a whole request, once it has begun
     double write_seconds = 60;  // for a response, or a chunk of events
+    // How long a command's answer is waited for, before whoever asked is told that, and why, there
+    // is none yet.
+    double answer_seconds = 120;
   };
 
   // Gives a server that listens already. INVALID_ARGUMENT if the address is wrong; UNAVAILABLE if

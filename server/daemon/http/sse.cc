@@ -39,6 +39,12 @@ void AppendStalled(const std::string& why, std::string* out) {
                   data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "\n\n");
 }
 
+void AppendRefused(const std::string& why, std::string* out) {
+  const nlohmann::json data = {{"refused", why}};
+  absl::StrAppend(out, "event: refused\ndata: ",
+                  data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "\n\n");
+}
+
 void AppendEnd(int64_t revision, std::string* out) {
   absl::StrAppend(out, "id: ", revision, "\nevent: end\ndata: {}\n\n");
 }

@@ -26,6 +26,12 @@ void AppendCursor(int64_t revision, std::string* out);
 //   data: {"stalled":"the disk of … is full (8192 bytes free); waiting for room"}
 void AppendStalled(const std::string& why, std::string* out);
 
+// Says, before the stream is closed, why whoever watches is let in no longer; he may come again
+// with something better, and the cursor that he has:
+//   event: refused
+//   data: {"refused":"the token 1f2e3d4c was revoked; …"}
+void AppendRefused(const std::string& why, std::string* out);
+
 // Says, after the event that made the job final, that nothing will follow: don't connect again.
 void AppendEnd(int64_t revision, std::string* out);
 

@@ -15,8 +15,8 @@ namespace descent::daemon {
 namespace {
 
 constexpr const char* kHelp =
-    "write terms like state = RUNNING, display_name = \"x\" or labels.team = \"vision\", joined by "
-    "AND";
+    "write terms like state = RUNNING, owner = \"ana\", group = \"lab\", name = \"jobs/x\", "
+    "display_name = \"x\" or labels.team = \"vision\", joined by AND";
 
 absl::Status BadFilter(const std::string& what) {
   return InvalidField("filter", absl::StrCat(what, "; ", kHelp), reason::kInvalidFilter);

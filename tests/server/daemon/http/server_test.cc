@@ -233,6 +233,23 @@ TEST_F(HttpServerTest, CommandsReachTheJob) {
   EXPECT_THAT(response, HasSubstr("\"request_id\":\"r1\""));
 }
 
+TEST_F(HttpServerTest, SaysWhyThereIsNoAnswerYet) {
+  Start({.answer_seconds = 0.05});
+  daemon_.jobs.Add("a");
+  daemon_.jobs.on_command = [&](const Caller&, const v1::CommandJobRequest&,
+                                Jobs::Callback<v1::CommandJobResponse> done) { held_ = done; };
+  const auto ask = [&] {
+    return Exchange("POST /v1/jobs/a:command HTTP/1.1",
+                    R"({"request_id": "r1", "commands": [{"pause": {}}]})");
+  };
+  EXPECT_THAT(ask(), AllOf(StartsWith("HTTP/1.1 504"), HasSubstr("STILL_WAITING"),
+                           HasSubstr("no answer yet; the request stays accepted")));
+  v1::Job job = *daemon_.jobs.Get({}, "jobs/a");
+  job.set_stalled("the disk of /d is full");
+  daemon_.jobs.Set(job);
+  EXPECT_THAT(ask(), HasSubstr("no answer yet (the disk of /d is full); the request stays"));
+}
+
 TEST_F(HttpServerTest, StreamsTheJournalToItsEnd) {
   auto journal = daemon_.jobs.Add("a");
   ASSERT_TRUE(AppendAndWait(*journal, MakeIterations(0, 5000)).ok());
@@ -337,7 +354,9 @@ TEST_F(HttpServerTest, AWatchEndsWhenItsTokenIsRevoked) {
   v1::RevokeTokenRequest revocation;
   revocation.set_id(token.info().id());
   ASSERT_TRUE((*access)->RevokeToken(admin, revocation).ok());
-  EXPECT_THAT(watcher->ReadAll(), Not(HasSubstr("event: end")));
+  EXPECT_THAT(watcher->ReadAll(),
+              AllOf(Not(HasSubstr("event: end")), HasSubstr("event: refused\ndata: {"),
+                    HasSubstr(absl::StrCat("the token ", token.info().id(), " was revoked"))));
   EXPECT_THAT(Exchange(absl::StrCat("GET /v1/jobs/a:watch HTTP/1.1\r\n", header)),
               StartsWith("HTTP/1.1 401"));
   server_.reset();
