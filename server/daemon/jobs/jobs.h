@@ -117,8 +117,7 @@ class Jobs {
     // Of the requests that were accepted, since then.
     int64_t commands_applied = 0;
     int64_t commands_rejected = 0;
-    // Workers lost since then, by how: they `failed`, were `killed`, are `gone`, or
-    // `silent`. All four are there, also as 0.
+    // Workers lost since then, by how: as Supervisor::losses: all are there, also as 0.
     std::map<std::string, int64_t> losses = {};
     std::vector<WorkerProcess> processes = {};
   };

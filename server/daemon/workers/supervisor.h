@@ -141,8 +141,9 @@ class Supervisor : public SessionHandler {
   int64_t workers() const { return workers_count_; }
   int64_t spares() const { return spares_count_; }
   int64_t fenced() const { return fenced_count_; }
-  // Gives how many workers were lost, by how: `failed` (another exit status than 0), `killed` (by a
-  // signal), `gone` (nobody knows how: another daemon's child), `silent` (for a lease).
+  // Gives how many workers were lost, by how: `failed` (another exit status than 0), `memory`
+  // (killed for it), `killed` (by another signal), `gone` (nobody knows how: another daemon's
+  // child), `silent` (for a lease).
   std::map<std::string, int64_t> losses() const;
   // How many workers' next message is not read yet, because too much of theirs is not durable.
   int64_t held_back() const { return *held_back_; }
@@ -269,7 +270,7 @@ class Supervisor : public SessionHandler {
   std::atomic<int64_t> workers_count_ = 0;
   std::atomic<int64_t> spares_count_ = 0;
   std::atomic<int64_t> fenced_count_ = 0;
-  server::Tally<1> losses_ = {{"failed"}, {"killed"}, {"gone"}, {"silent"}};
+  server::Tally<1> losses_ = {{"failed"}, {"memory"}, {"killed"}, {"gone"}, {"silent"}};
   // It is shared with what the host calls, which may outlive this.
   const std::shared_ptr<std::atomic<int64_t>> held_back_ =
       std::make_shared<std::atomic<int64_t>>(0);

@@ -22,6 +22,7 @@ using server::MutexLock;
 
 // Names it for the figures.
 std::string HowLost(const ProcessExit& exit) {
+  if (exit.memory_limit) return "memory";
   if (!exit.known) return "gone";
   return exit.signal != 0 ? "killed" : "failed";
 }
