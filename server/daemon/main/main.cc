@@ -220,9 +220,8 @@ int Serve(const Flags& flags) {
   }
   // A spec that names a file of ours must not have its errors tell what is in it.
   worker_arguments->insert(worker_arguments->end(), {"--keep_out", (*data_dir)->path()});
-  if (flags.worker_files != "confined") {
-    worker_arguments->insert(worker_arguments->end(), {"--files", flags.worker_files});
-  }
+  worker_arguments->insert(worker_arguments->end(), {"--jobs", (*data_dir)->path() + "/jobs",
+                                                     "--files", flags.worker_files});
   std::vector<std::string> secrets = (*data_dir)->Secrets();
   if (!flags.reach.tls.key.empty()) secrets.push_back(AbsolutePath(flags.reach.tls.key));
   for (const std::string& secret : secrets) {

@@ -41,16 +41,6 @@ std::string RealPath(const std::string& path) {
   return real ? real.get() : path;
 }
 
-std::vector<std::string> RealPaths(const std::vector<std::string>& paths) {
-  std::vector<std::string> real;
-  for (const std::string& path : paths) real.push_back(RealPath(path));
-  return real;
-}
-
-bool IsBelow(const std::string& path, const std::string& folder) {
-  return absl::StartsWith(path, folder == "/" ? folder : absl::StrCat(folder, "/"));
-}
-
 // The folders that this process's libraries lie in: others of the same make are loaded from there
 // when they are needed.
 std::set<std::string> LibraryFolders() {
@@ -64,33 +54,12 @@ std::set<std::string> LibraryFolders() {
   return folders;
 }
 
-// Allows to read all of a folder but what is kept out. What a rule allows of a folder none can take
-// away for a part of it, so that one which has something to be kept out in it is allowed entry by
-// entry.
-absl::Status AllowToRead(const std::string& path, const std::vector<std::string>& kept_out,
-                         Ruleset* rules) {
-  if (std::ranges::any_of(
-          kept_out, [&](const std::string& kept) { return kept == path || IsBelow(path, kept); })) {
-    return absl::OkStatus();
-  }
-  if (std::ranges::none_of(kept_out,
-                           [&](const std::string& kept) { return IsBelow(kept, path); })) {
-    return rules->Allow(path, Ruleset::Right::kRead);
-  }
+absl::Status AllowSystem(Ruleset* rules) {
   absl::Status status;
-  std::error_code error;
-  for (auto entry = std::filesystem::directory_iterator(path, error);
-       !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    status.Update(AllowToRead(entry->path().string(), kept_out, rules));
-  }
-  return status;
-}
-
-absl::Status AllowSystem(const std::vector<std::string>& kept_out, Ruleset* rules) {
-  absl::Status status;
-  for (const char* path : kSystem) status.Update(AllowToRead(RealPath(path), kept_out, rules));
+  for (const char* path : kSystem)
+    status.Update(rules->Allow(RealPath(path), Ruleset::Right::kRead));
   for (const std::string& folder : LibraryFolders()) {
-    status.Update(AllowToRead(folder, kept_out, rules));
+    status.Update(rules->Allow(folder, Ruleset::Right::kRead));
   }
   for (const char* path : kDevices) status.Update(rules->Allow(path, Ruleset::Right::kUse));
   std::error_code error;
@@ -109,20 +78,15 @@ bool GiveUpPrivileges() { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0; }
 bool CanConfineFiles() { return LandlockVersion() > 0; }
 
 absl::Status ConfineFiles(const FileAccess& access) {
-  const std::vector<std::string> kept_out = RealPaths(access.kept_out);
-  std::vector<std::string> readable = RealPaths(access.readable);
-  if (readable.empty()) readable.emplace_back("/");
-  // A folder that is allowed entry by entry can't be listed, which a job may have to do with it.
-  const bool lists = std::ranges::none_of(readable, [&](const std::string& folder) {
-    return std::ranges::any_of(kept_out,
-                               [&](const std::string& kept) { return IsBelow(kept, folder); });
-  });
-  absl::StatusOr<Ruleset> rules = Ruleset::Create(lists);
+  absl::StatusOr<Ruleset> rules = Ruleset::Create();
   if (!rules.ok()) return rules.status();
-  absl::Status status = AllowSystem(kept_out, &*rules);
-  for (const std::string& folder : readable) status.Update(AllowToRead(folder, kept_out, &*rules));
-  for (const std::string& folder : access.shared) {
-    status.Update(rules->Allow(RealPath(folder), Ruleset::Right::kRead));
+  absl::Status status = AllowSystem(&*rules);
+  const std::vector<std::string> everything = {"/"};
+  for (const auto* folders :
+       {access.readable.empty() ? &everything : &access.readable, &access.shared}) {
+    for (const std::string& folder : *folders) {
+      status.Update(rules->Allow(RealPath(folder), Ruleset::Right::kRead));
+    }
   }
   status.Update(rules->Allow(RealPath(access.writable), Ruleset::Right::kChange));
   if (!status.ok()) return status;

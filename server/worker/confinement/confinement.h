@@ -22,9 +22,7 @@ bool CanConfineFiles();
 struct FileAccess {
   // Folders of which everything may be read; without any, everything may be.
   std::vector<std::string> readable = {};
-  // Folders of which nothing may be read, within those, too.
-  std::vector<std::string> kept_out = {};
-  // Folders of which everything may be read wherever they lie.
+  // Folders of which everything may be read besides.
   std::vector<std::string> shared = {};
   // A folder in which files may be read, made, written and removed, wherever it lies.
   std::string writable;
@@ -32,8 +30,8 @@ struct FileAccess {
 
 // Has the kernel refuse all threads of this process, for good, what is beyond `access` and what
 // LibTorch and the C library need of the system: libraries, /proc, /sys, devices. Nothing may be
-// executed. What is open stays open. Links count for where they lead; files of the same folder as
-// one that leads to a folder that is kept out must be there by now to be read.
+// executed. What is open stays open. Links count for where they lead. Called again, it can only
+// take away more.
 //
 // FAILED_PRECONDITION if the kernel can't; UNAVAILABLE if a thread did not take it within seconds:
 // then some threads are confined and others are not. One thread at a time; GiveUpPrivileges comes

@@ -50,12 +50,11 @@ int LandlockVersion() {
   return version > 0 ? static_cast<int>(version) : 0;
 }
 
-absl::StatusOr<Ruleset> Ruleset::Create(bool lists) {
+absl::StatusOr<Ruleset> Ruleset::Create() {
   const int version = LandlockVersion();
   if (version == 0) return absl::FailedPreconditionError("the kernel has no Landlock");
   landlock_ruleset_attr attributes = {};
   attributes.handled_access_fs = RightsOf(version);
-  if (!lists) attributes.handled_access_fs &= ~uint64_t{LANDLOCK_ACCESS_FS_READ_DIR};
   const auto descriptor =
       syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, /*flags=*/0);
   if (descriptor < 0) {

@@ -24,9 +24,9 @@ class Ruleset {
     kChange,  // read, list, make, write and remove
   };
 
-  // Makes a ruleset that refuses everything about files that this kernel's version can refuse;
-  // to list folders only if `lists`. FAILED_PRECONDITION if there is no Landlock.
-  static absl::StatusOr<Ruleset> Create(bool lists);
+  // Makes a ruleset that refuses everything about files that this kernel's version can refuse.
+  // FAILED_PRECONDITION if there is no Landlock.
+  static absl::StatusOr<Ruleset> Create();
   ~Ruleset();
   Ruleset(Ruleset&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, -1)), handled_(other.handled_) {}

@@ -72,6 +72,8 @@ int main(int argc, char** argv) {
       "A file that is no data (any number), whatever names it has; it need not be there");
   app.add_option("--shared", options.shared,
                  "A folder that data may always be read from (any number), wherever it lies");
+  app.add_option("--jobs", options.jobs,
+                 "The folder of all jobs' folders: a worker without a job is confined to it");
   std::string files = "confined";
   app.add_option("--files", files,
                  "With a job: confined to its folder and the data roots, where the kernel can; or "

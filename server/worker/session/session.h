@@ -35,7 +35,7 @@ struct SessionOptions {
   std::string secret;     // what its launch brought
   ::descent::v1::WorkerInfo worker;
   ::descent::v1::Confinement confinement = {};  // what the process sees to itself
-  double lease_seconds = 10;               // it holds until the daemon says otherwise
+  double lease_seconds = 10;                    // it holds until the daemon says otherwise
   // Without a daemon for so long, a spare leaves, and an attempt saves a checkpoint and leaves.
   double spare_grace_seconds = 5;
   double orphan_grace_seconds = 3600;

@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -83,14 +84,25 @@ void FlushLeaving(const Session& session, Outbox* outbox, Clock* clock) {
   }
 }
 
-// Has the job's data and its folder left to this process, and nothing else.
-absl::Status ConfineToJob(const WorkerOptions& options, const v1::Start& start) {
+// Leaves data to be read to this process, one folder to write in, and nothing else.
+absl::Status Confine(const WorkerOptions& options, const std::string& writable) {
   if (!options.session.confinement.filesystem()) return absl::OkStatus();
-  const std::filesystem::path checkpoints = start.checkpoint_dir();
-  return ConfineFiles({.readable = options.data_roots,
-                       .kept_out = options.keep_out,
-                       .shared = options.shared,
-                       .writable = checkpoints.parent_path().string()});
+  return ConfineFiles(
+      {.readable = options.data_roots, .shared = options.shared, .writable = writable});
+}
+
+std::string JobFolder(const v1::Start& start) {
+  return std::filesystem::path(start.checkpoint_dir()).parent_path().string();
+}
+
+// A spare reads checkpoints of all jobs, and may get any. If it can't be confined, its Start tells.
+void ConfineSpare(const WorkerOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(options.jobs, error)) return;
+  if (absl::Status status = Confine(options, options.jobs); !status.ok()) {
+    server::LogWarning("worker", absl::StrCat("The spare can't be confined to the jobs' files: ",
+                                              std::string(status.message())));
+  }
 }
 
 int RunAttempt(v1::Start start, DataCache* cache, const Session& session, Inbox* inbox,
@@ -128,6 +140,7 @@ void RequestLeave(Inbox* inbox, const char* reason) {
 }
 
 int RunWorker(const WorkerOptions& options, Inbox* inbox) {
+  ConfineSpare(options);
   std::vector<std::string> kept_out = options.keep_out;
   kept_out.insert(kept_out.end(), options.secrets.begin(), options.secrets.end());
   absl::StatusOr<DataRoots> roots = DataRoots::Create(options.data_roots, kept_out, options.shared);
@@ -152,7 +165,7 @@ int RunWorker(const WorkerOptions& options, Inbox* inbox) {
         break;
       case v1::DaemonMessage::kStart:
         // The journal says that it is confined: it does nothing for the job unless it is.
-        if (absl::Status status = ConfineToJob(options, message.start()); !status.ok()) {
+        if (absl::Status status = Confine(options, JobFolder(message.start())); !status.ok()) {
           server::LogError({.job = message.start().job()},
                            absl::StrCat("The worker can't be confined to the job's files: ",
                                         std::string(status.message())));

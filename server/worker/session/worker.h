@@ -22,6 +22,9 @@ struct WorkerOptions {
   // Data may be read of these wherever they lie: the folder of the datasets is in the daemon's own,
   // which is kept out.
   std::vector<std::string> shared = {};
+  // The folder of all jobs' folders, of which a spare reads checkpoints and may get one; if it is
+  // given, a spare is confined to it and the data.
+  std::string jobs = "";
   // So many bytes of events may be unacknowledged; beyond that the training waits.
   size_t max_buffer_bytes = size_t{64} << 20;
 };
