@@ -1,6 +1,7 @@
 """Manual pages of programs, made from what they say themselves with --help."""
 
 import dataclasses
+import functools
 import pathlib
 import re
 import subprocess
@@ -61,6 +62,7 @@ def parse(printed: str) -> Help:
     return out
 
 
+@functools.cache  # the worker takes its time to load LibTorch
 def ask(program: pathlib.Path, *command: str) -> Help:
     """Asks the program, or one of its commands, which begins with a home folder of nobody's."""
     answer = subprocess.run(
@@ -68,7 +70,7 @@ def ask(program: pathlib.Path, *command: str) -> Help:
         check=True,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         env={"HOME": "~", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
     )
     return parse(answer.stdout)

@@ -112,7 +112,3 @@ def test_roff_finds_nothing_wrong(pages):
             text=True,
         )
         assert not said.stderr, file
-
-
-def test_they_are_the_same_each_time(pages):
-    assert tree.manual_pages(source()) == pages
