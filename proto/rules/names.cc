@@ -56,6 +56,25 @@ std::string CheckpointPath(std::string_view folder, std::string_view name) {
   return path;
 }
 
+bool IsDatasetId(std::string_view id) {
+  return !id.empty() && id.size() <= 63 && IsLower(id.front()) && IsLowerOrDigit(id.back()) &&
+         std::all_of(id.begin(), id.end(),
+                     [](char c) { return IsLowerOrDigit(c) || c == '-' || c == '_' || c == '.'; });
+}
+
+std::string DatasetName(std::string_view id) {
+  std::string name(kDatasetCollection);
+  name += id;
+  return name;
+}
+
+std::optional<std::string> DatasetIdOf(std::string_view name) {
+  if (!name.starts_with(kDatasetCollection)) return std::nullopt;
+  name.remove_prefix(kDatasetCollection.size());
+  if (!IsDatasetId(name)) return std::nullopt;
+  return std::string(name);
+}
+
 bool IsPrintableAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
