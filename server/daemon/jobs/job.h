@@ -66,6 +66,7 @@ class Job : public std::enable_shared_from_this<Job> {
     std::shared_ptr<JobCache> cache;
     Supervisor* supervisor = nullptr;
     std::string dir;              // this job's folder: checkpoints and logs
+    std::string datasets;         // the folder of all datasets
     JobCounts* counts = nullptr;  // may be null
     // Says that the job wants a worker, not before so long.
     std::function<void(const std::shared_ptr<Job>&, int64_t delay_nanos)> wants_worker;

@@ -9,6 +9,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
 #include "server/common/log.h"
+#include "server/daemon/datasets/spec_datasets.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/program.h"
 
@@ -154,6 +155,8 @@ void Job::SendStart() {
   start.set_branch(appender_.lineage().branch());
   *start.mutable_spec() = present().given().spec();
   *start.mutable_summary() = present().given().summary();
+  LocateDatasets(environment_.datasets, start.mutable_spec());
+  LocateDatasets(environment_.datasets, start.mutable_summary());
   start.set_checkpoint_dir(Folder());
   start.set_checkpoint(base.checkpoint);
   if (const CheckpointRecord* record = shelf_.Find(base.checkpoint)) {

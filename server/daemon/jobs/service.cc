@@ -87,7 +87,8 @@ Jobs::Cancel JobsServiceImpl::Validate(const Caller& caller, const v1::ValidateS
                                        Callback<v1::ValidateSpecResponse> done) {
   const int64_t call = ++calls_;
   loop_->Post([=, this] {
-    const auto answer = [this, call, done](absl::StatusOr<worker::v1::Valid> valid) {
+    const auto held = std::make_shared<std::vector<DatasetUse>>();
+    const auto answer = [this, call, done, held](absl::StatusOr<worker::v1::Valid> valid) {
       validations_.erase(call);
       if (!valid.ok()) return done(valid.status());
       v1::ValidateSpecResponse response;
@@ -96,7 +97,9 @@ Jobs::Cancel JobsServiceImpl::Validate(const Caller& caller, const v1::ValidateS
       FindStepSizes(response.spec(), response.mutable_summary());
       done(std::move(response));
     };
-    const int64_t number = ValidateOnLoop(caller, request.spec(), answer);
+    const int64_t number =
+        ValidateOnLoop(caller, request.spec(), absl::StrCat("a validation of ", caller.principal),
+                       held.get(), answer);
     if (!stopping_ && number > 0) validations_[call] = number;
   });
   return [this, loop = loop_, call] {

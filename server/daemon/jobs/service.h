@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "server/common/clock.h"
 #include "server/common/executor.h"
+#include "server/daemon/datasets/store.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/launch/launcher.h"
@@ -30,6 +31,8 @@ class JobsService : public Jobs {
     int max_validations = 4;
     double validation_seconds = 300;
     std::function<int64_t()> max_guests = [] { return std::numeric_limits<int64_t>::max(); };
+    // What specs may name; must outlive it. Null: there are no datasets.
+    DatasetStore* datasets = nullptr;
     // True if folders of jobs beside an empty store are no reason not to begin.
     bool new_store = false;
     // Where files are looked at; if null, on threads of the service's own.

@@ -15,6 +15,7 @@
 #include "proto/rules/trace_context.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/daemon/datasets/spec_datasets.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
 #include "server/daemon/jobs/job.h"
@@ -134,19 +135,36 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     creation->job_id = request.job_id();
   }
   creations_.insert(creation);
-  creation->validation = ValidateOnLoop(caller, request.job().spec(),
-                                        [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
-                                          if (!valid.ok())
-                                            return EndCreation(creation, valid.status());
-                                          CommitCreation(creation, *valid);
-                                        });
+  creation->validation =
+      ValidateOnLoop(caller, request.job().spec(), rules::JobName(creation->job_id),
+                     &creation->held, [this, creation](absl::StatusOr<worker::v1::Valid> valid) {
+                       if (!valid.ok()) return EndCreation(creation, valid.status());
+                       CommitCreation(creation, *valid);
+                     });
 }
 
-int64_t JobsServiceImpl::ValidateOnLoop(const Caller& caller, const v1::Spec& spec,
+int64_t JobsServiceImpl::ValidateOnLoop(const Caller& caller, v1::Spec spec,
+                                        const std::string& user, std::vector<DatasetUse>* held,
                                         const Supervisor::Validated& done) {
-  if (!spec.has_program()) return supervisor_.Validate(caller, spec, done);
-  done(ResolveProgram(spec));
-  return 0;
+  if (spec.has_program()) {
+    done(ResolveProgram(spec));
+    return 0;
+  }
+  absl::Status resolved = ResolveDatasets(options_.datasets, user, &spec, held);
+  if (!resolved.ok()) {
+    done(std::move(resolved));
+    return 0;
+  }
+  const std::string folder = options_.data_dir + "/datasets";
+  LocateDatasets(folder, &spec);
+  return supervisor_.Validate(caller, spec,
+                              [folder, done](absl::StatusOr<worker::v1::Valid> valid) {
+                                if (valid.ok()) {
+                                  UnlocateDatasets(folder, valid->mutable_spec());
+                                  UnlocateDatasets(folder, valid->mutable_summary());
+                                }
+                                done(std::move(valid));
+                              });
 }
 
 void JobsServiceImpl::CancelCreation(int64_t call) {
@@ -250,6 +268,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::TakeCreated(
   }
   auto job = std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
   Insert(job);
+  held_datasets_[job->id()] = creation.held;
   if (!creation.request.request_id().empty()) {
     request_ids_[creation.request.request_id()] = job->id();
   }

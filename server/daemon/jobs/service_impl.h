@@ -85,6 +85,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     Caller caller;
     std::map<int64_t, Callback<v1::Job>> waiters;  // by the number of their calls
     int64_t validation = 0;
+    std::vector<DatasetUse> held = {};
     bool committing = false;  // there will be a job, whoever goes away
   };
 
@@ -107,6 +108,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   // What follows is confined to the loop. First comes the start:
   absl::Status Load();
   void TakeUp(const JobPtr& job);
+  // Holds the datasets of a job that is not over.
+  void Hold(const JobPtr& job);
   // Removes what kills have left behind in the folder of the jobs; moves away what is not known.
   // FAILED_PRECONDITION if there are jobs' folders, but the store is new.
   absl::Status SweepFolders();
@@ -125,8 +128,10 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   void GiveWay(const JobPtr& job);
 
   // Validates by a spare, or, if it is a program's, by what it declares. As Supervisor::Validate.
-  int64_t ValidateOnLoop(const Caller& caller, const v1::Spec& spec,
-                         const Supervisor::Validated& done);
+  // The datasets that it names are held for `user` (added to `held`) while it lasts, and longer if
+  // the caller keeps them.
+  int64_t ValidateOnLoop(const Caller& caller, v1::Spec spec, const std::string& user,
+                         std::vector<DatasetUse>* held, const Supervisor::Validated& done);
 
   // Creation:
   void CreateOnLoop(const Caller& caller, const v1::CreateJobRequest& request, int64_t call,
@@ -177,6 +182,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
   std::set<std::string> running_;   // ids of jobs that have a worker or wait for one
   std::set<std::string> removing_;  // ids of jobs that are being deleted, with their folders
   std::map<WorkerPtr, JobPtr> assigned_;
+  std::map<std::string, std::vector<DatasetUse>> held_datasets_;  // by ids of jobs not over
   std::set<std::shared_ptr<Creation>> creations_;
   std::map<int64_t, int64_t> validations_;     // calls of Validate: to the supervisor's numbers
   std::set<std::string> loading_predictions_;  // ids of those whose job is being read

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "server/daemon/datasets/spec_datasets.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
 
@@ -101,7 +102,8 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
   }
   if (absl::Status status = CheckPlayer(request.player(), job); !status.ok()) return status;
   const bool has_test = job.spec().data().has_test() || job.spec().data().has_split();
-  if (request.data().kind_case() == v1::DataSource::KIND_NOT_SET && !has_test) {
+  if (request.data().kind_case() == v1::DataSource::KIND_NOT_SET && !request.data().has_dataset() &&
+      !has_test) {
     return InvalidField("data",
                         absl::StrCat(request.name(),
                                      " has no test data: say what to predict, for "
@@ -111,23 +113,37 @@ absl::Status JobsServiceImpl::PredictOnLoop(const std::string& id, const Caller&
   const absl::StatusOr<std::shared_ptr<const CheckpointRecord>>& checkpoint = predictor.checkpoint;
   if (!checkpoint.ok()) return checkpoint.status();
 
+  v1::DataSource data = request.data();
+  std::vector<DatasetUse> held;
+  const std::string user = absl::StrCat("a prediction of ", request.name());
+  absl::Status datasets = ResolveDatasets(options_.datasets, user, "data", &data, &held);
+  if (datasets.ok() && data.kind_case() == v1::DataSource::KIND_NOT_SET) {
+    datasets = HoldDatasets(options_.datasets, user, job.spec(), &held);
+  }
+  if (!datasets.ok()) return datasets;
+  const std::string folder = options_.data_dir + "/datasets";
+  LocateDatasets(folder, &data);
+  LocateDatasets(folder, job.mutable_spec());
+  LocateDatasets(folder, job.mutable_summary());
+
   worker::v1::Predict predict;
   predict.mutable_spec()->Swap(job.mutable_spec());
   predict.mutable_summary()->Swap(job.mutable_summary());
   predict.set_checkpoint_dir(absl::StrCat(DirOf((*found)->id()), "/checkpoints"));
   predict.set_checkpoint((*checkpoint)->name);
   predict.set_checkpoint_sha256((*checkpoint)->sha256);
-  *predict.mutable_data() = request.data();
+  *predict.mutable_data() = std::move(data);
   if (request.has_batch_size()) predict.set_batch_size(request.batch_size());
   predict.set_form(request.form());
   predict.set_player(request.player());
-  // The checkpoint's file is held until the last of the two callbacks is forgotten.
-  supervisor_.Predict(id, caller, std::move(predict),
-                      {.on_response =
-                           [sink, held = *checkpoint](v1::PredictJobResponse response) {
-                             sink->OnResponse(std::move(response));
-                           },
-                       .on_end = [sink](const absl::Status& status) { sink->OnEnd(status); }});
+  // The checkpoint's file, and the datasets, are held until the last of the two callbacks is
+  // forgotten.
+  supervisor_.Predict(
+      id, caller, std::move(predict),
+      {.on_response =
+           [sink, checkpoint = *checkpoint, held = std::move(held)](
+               v1::PredictJobResponse response) { sink->OnResponse(std::move(response)); },
+       .on_end = [sink](const absl::Status& status) { sink->OnEnd(status); }});
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "proto/rules/states.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/daemon/datasets/spec_datasets.h"
 #include "server/daemon/jobs/digest.h"
 #include "server/daemon/jobs/job.h"
 #include "server/daemon/jobs/service_impl.h"
@@ -50,6 +51,7 @@ Job::Environment JobsServiceImpl::EnvironmentOf(const std::string& job_id) {
   environment.cache = cache_;
   environment.supervisor = &supervisor_;
   environment.dir = DirOf(job_id);
+  environment.datasets = options_.data_dir + "/datasets";
   environment.counts = &counts_;
   environment.wants_worker = [this](const JobPtr& job, int64_t delay) {
     loop_->PostAfter(delay, [this, job] { Acquire(job); });
@@ -105,7 +107,10 @@ absl::Status JobsServiceImpl::Load() {
     if (!rules::IsFinal(stored.snapshot.state())) {
       absl::Status loaded = job->LoadHistory();
       if (!loaded.ok() && !absl::IsDataLoss(loaded)) return loaded;
-      if (loaded.ok()) TakeUp(job);
+      if (loaded.ok()) {
+        Hold(job);
+        TakeUp(job);
+      }
     }
     if (!stored.request_id.empty()) request_ids_[stored.request_id] = job->id();
     Insert(job);
@@ -115,6 +120,15 @@ absl::Status JobsServiceImpl::Load() {
   if (!status.ok()) return status;
   Schedule();
   return absl::OkStatus();
+}
+
+void JobsServiceImpl::Hold(const JobPtr& job) {
+  const absl::StatusOr<v1::Job> read = job->Read();
+  if (!read.ok()) return;
+  // If one is gone, the worker says so: the job may still end well, having read all it needs.
+  const absl::Status held = HoldDatasets(options_.datasets, rules::JobName(job->id()), read->spec(),
+                                         &held_datasets_[job->id()]);
+  if (!held.ok()) LogWarning(rules::JobName(job->id()), std::string(held.message()));
 }
 
 void JobsServiceImpl::TakeUp(const JobPtr& job) {
@@ -257,6 +271,7 @@ void JobsServiceImpl::GiveWay(const JobPtr& job) {
     std::filesystem::remove(SecretFileOf(*job), error);
   }
   running_.erase(job->id());
+  held_datasets_.erase(job->id());
   std::erase(queue_, job);
   Schedule();
 }
