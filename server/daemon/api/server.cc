@@ -16,6 +16,7 @@
 #include "server/common/executor.h"
 #include "server/common/mutex.h"
 #include "server/daemon/api/callers.h"
+#include "server/daemon/api/datasets.h"
 #include "server/daemon/api/predict.h"
 #include "server/daemon/api/pulse.h"
 #include "server/daemon/api/tokens.h"
@@ -111,6 +112,7 @@ class ApiServerImpl final : public ApiServer {
   ApiServerImpl(Requests requests, Options options)
       : options_(std::move(options)),
         service_(requests, options_),
+        datasets_(options_.access, options_.datasets, requests.counts()),
         tokens_(options_.access, requests.counts()) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
@@ -166,6 +168,7 @@ class ApiServerImpl final : public ApiServer {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
                                static_cast<int>(options_.max_idle.count()));
     builder.RegisterService(&service_);
+    builder.RegisterService(&datasets_);
     builder.RegisterService(&tokens_);
     // This holds for all servers that the process makes from here on. Reflection is on by linking
     // its library (a static initializer registers it; to do so again logs an error at each start).
@@ -245,6 +248,7 @@ class ApiServerImpl final : public ApiServer {
 
   const Options options_;
   TrainingServiceImpl service_;
+  DatasetServiceImpl datasets_;
   TokenServiceImpl tokens_;
   std::string address_;
   int port_ = 0;

@@ -1,6 +1,7 @@
-// `ApiServer` serves descent.v1.TrainingService and TokenService over gRPC, with grpc.health.v1 and
-// server reflection, which are open to all: it is what people's programs talk to. It holds no state
-// of its own: every answer comes from the jobs and their journals. Thread-safe.
+// `ApiServer` serves descent.v1.TrainingService, DatasetService and TokenService over gRPC, with
+// grpc.health.v1 and server reflection, which are open to all: it is what people's programs talk
+// to. It holds no state of its own: every answer comes from the jobs and their journals.
+// Thread-safe.
 //
 // The legal order is Create; any number of calls; Shutdown; destruction. The jobs must outlive the
 // server, and callbacks that the jobs still hold may run after it is gone.
@@ -22,6 +23,7 @@
 namespace descent::daemon {
 
 class Access;
+class DatasetStore;
 
 class ApiServer {
  public:
@@ -34,6 +36,8 @@ class ApiServer {
     std::string client_socket = {};
     // Who may ask; must outlive the server. Null: everybody is an admin.
     Access* access = nullptr;
+    // What DatasetService is about; must outlive the server. Null: it is UNIMPLEMENTED.
+    DatasetStore* datasets = nullptr;
     // OK while the daemon can do its work. It is asked a few times a second from a thread of the
     // server's own, and must not block. grpc.health.v1 says NOT_SERVING when it is not OK.
     std::function<absl::Status()> health = [] { return absl::OkStatus(); };

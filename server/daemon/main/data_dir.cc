@@ -85,7 +85,7 @@ void Restrict(const std::filesystem::path& path) {
 void RestrictStore(const std::string& folder) {
   for (const char* part :
        {"descent.db", "descent.db-wal", "descent.db-shm", "descentd.json", "lock", "jobs",
-        "worker.key", "workers", "tokens.json", "admin.token", "tls"}) {
+        "worker.key", "workers", "tokens.json", "admin.token", "tls", "datasets", "uploads"}) {
     Restrict(std::filesystem::path(folder) / part);
   }
 }

@@ -33,6 +33,7 @@
 #include "server/common/log.h"
 #include "server/common/tally.h"
 #include "server/daemon/api/server.h"
+#include "server/daemon/datasets/store.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/journal/journal.h"
@@ -69,6 +70,7 @@ struct Flags {
   std::string worker_memory_limit = "90%";
   std::string worker_files = "confined";
   std::vector<std::string> data_roots;
+  uint64_t dataset_quota = uint64_t{20} << 30;
   double worker_lease = 10;
   int max_validations = 4;
   double validation_seconds = 300;
@@ -214,6 +216,18 @@ int Serve(const Flags& flags) {
     return data_dir.status();
   });
   if (!done.ok()) return Refuse(done);
+  std::unique_ptr<DatasetStore> datasets;
+  done = AwaitRoom(signals, [&] {
+    absl::StatusOr<std::unique_ptr<DatasetStore>> opened =
+        DatasetStore::Open({.data_dir = (*data_dir)->path(),
+                            .quota_bytes = static_cast<int64_t>(flags.dataset_quota),
+                            .clock = clock});
+    if (!opened.ok()) return opened.status();
+    datasets = *std::move(opened);
+    return absl::OkStatus();
+  });
+  if (!done.ok()) return Refuse(done);
+  worker_arguments->insert(worker_arguments->end(), {"--shared", datasets->folder()});
   // (A worker of somebody's own may not know the flag.)
   if (flags.log_format != "text") {
     worker_arguments->insert(worker_arguments->end(), {"--log_format", flags.log_format});
@@ -282,6 +296,7 @@ int Serve(const Flags& flags) {
                          .max_validations = flags.max_validations,
                          .validation_seconds = flags.validation_seconds,
                          .max_guests = [limits] { return limits().workers; },
+                         .datasets = datasets.get(),
                          .new_store = flags.new_store},
                         journal->get(), launcher->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
@@ -292,6 +307,7 @@ int Serve(const Flags& flags) {
                                          .certificate = reach->certificate,
                                          .client_socket = *client_socket,
                                          .access = access.get(),
+                                         .datasets = datasets.get(),
                                          .health = health,
                                          .max_connections = [limits] { return limits().grpc; }});
   if (!api.ok()) return Refuse(api.status());
@@ -427,6 +443,12 @@ int Main(int argc, char** argv) {
   app.add_option("--data_root", flags.data_roots,
                  "A folder that jobs may read data from (any number); none: whatever the daemon's "
                  "user may read");
+  app.add_option("--dataset_quota", flags.dataset_quota,
+                 "Bytes that uploaded datasets may take together: 500MB, 20GiB; 0: what the disk "
+                 "holds")
+      ->default_str("20GiB")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 60));
   app.add_option("--worker_lease", flags.worker_lease,
                  "Seconds of silence after which a worker is replaced, and ended after as many "
                  "again; give more to look at one in a debugger")

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
+#include "proto/dataset_manifest.h"
 #include "proto/for_each_message.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/names.h"
@@ -60,6 +61,25 @@ class Violations {
                                "\" is not a job's name: jobs/{job}, where {job} is "
                                "lower-case letters, digits and hyphens, from a letter on"));
     }
+  }
+
+  void CheckDatasetName(const std::string& name) {
+    if (rules::DatasetIdOf(name)) return;
+    Add("name", absl::StrCat("\"", ShortUtf8(name, 80),
+                             "\" is not a dataset's name: datasets/{dataset}, where {dataset} is 1 "
+                             "to 63 lower-case letters, digits, dots, underscores and hyphens, "
+                             "from a letter on, and ends with a letter or digit"));
+  }
+
+  void CheckDigest(const std::string& digest) {
+    if (!IsSha256Hex(digest)) {
+      Add("digest", "must be the SHA-256 of the manifest: 64 lower-case hexadecimal digits");
+    }
+  }
+
+  void CheckRange(const char* field, int64_t value, int64_t least, int64_t greatest) {
+    if (value >= least && value <= greatest) return;
+    Add(field, absl::StrCat("must be from ", least, " to ", greatest, ", is ", value));
   }
 
   void CheckRequestId(const std::string& id) {
@@ -307,6 +327,45 @@ absl::Status CheckRequest(const v1::RevokeTokenRequest& request) {
 
 absl::Status CheckRequest(const v1::CreateLoginCodeRequest& request) {
   return Begin(request).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::CreateDatasetRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckDatasetName(request.name());
+  violations.CheckDigest(request.digest());
+  violations.CheckRange("bytes", request.bytes(), 0, kMaxDatasetBytes);
+  violations.CheckRange("manifest_bytes", request.manifest_bytes(), 1, kMaxManifestBytes);
+  if (!request.group().empty()) violations.CheckGroup("group", request.group());
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::WriteDatasetRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckDatasetName(request.name());
+  violations.CheckDigest(request.digest());
+  violations.CheckRange("offset", request.offset(), 0, kMaxDatasetBytes + kMaxManifestBytes);
+  if (request.data().empty() || request.data().size() > kMaxDatasetChunk) {
+    violations.Add("data", absl::StrCat("must be of 1 to ", kMaxDatasetChunk, " bytes, is of ",
+                                        request.data().size()));
+  }
+  if (!request.has_crc32()) violations.Add("crc32", "is missing: that of `data`");
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::GetDatasetRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckDatasetName(request.name());
+  return std::move(violations).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::ListDatasetsRequest& request) {
+  return Begin(request).ToStatus();
+}
+
+absl::Status CheckRequest(const v1::DeleteDatasetRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckDatasetName(request.name());
+  return std::move(violations).ToStatus();
 }
 
 }  // namespace descent::daemon

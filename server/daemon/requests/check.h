@@ -8,6 +8,7 @@
 #define DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
 
 #include "absl/status/status.h"
+#include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
 
@@ -26,6 +27,12 @@ absl::Status CheckRequest(const v1::CreateTokenRequest& request);
 absl::Status CheckRequest(const v1::ListTokensRequest& request);
 absl::Status CheckRequest(const v1::RevokeTokenRequest& request);
 absl::Status CheckRequest(const v1::CreateLoginCodeRequest& request);
+
+absl::Status CheckRequest(const v1::CreateDatasetRequest& request);
+absl::Status CheckRequest(const v1::WriteDatasetRequest& request);
+absl::Status CheckRequest(const v1::GetDatasetRequest& request);
+absl::Status CheckRequest(const v1::ListDatasetsRequest& request);
+absl::Status CheckRequest(const v1::DeleteDatasetRequest& request);
 
 }  // namespace descent::daemon
 

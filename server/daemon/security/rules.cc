@@ -23,6 +23,13 @@ constexpr Rule kRules[] = {
     {.what = "ValidateSpec", .least = Role::kOperator},
     {.what = "PredictJob", .least = Role::kOperator},
 
+    // DatasetService. Whose upload CreateDataset would go on with, the store asks itself.
+    {.what = "CreateDataset", .least = Role::kOperator},
+    {.what = "WriteDataset", .least = Role::kOperator, .whose = Whose::kOwn},
+    {.what = "GetDataset", .least = Role::kViewer},
+    {.what = "ListDatasets", .least = Role::kViewer},
+    {.what = "DeleteDataset", .least = Role::kOperator, .whose = Whose::kOwn},
+
     // TokenService.
     {.what = "CreateToken", .least = Role::kAdmin},
     {.what = "ListTokens", .least = Role::kAdmin},

@@ -10,13 +10,18 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "proto/rpc_status.h"
 #include "server/common/executor.h"
+#include "server/daemon/datasets/store.h"
 #include "server/daemon/security/access.h"
 #include "server/daemon/security/caller.h"
+#include "tests/server/daemon/datasets/dataset_testing.h"
 #include "tests/server/daemon/fake_jobs.h"
 
 namespace descent::daemon {
@@ -31,12 +36,23 @@ struct Expectation {
 };
 inline const std::map<std::string, Expectation>& Expectations() {
   static const auto& all = *new std::map<std::string, Expectation>{
-      {"CreateJob", {Role::kOperator}},        {"GetJob", {Role::kViewer}},
-      {"ListJobs", {Role::kViewer}},           {"DeleteJob", {Role::kOperator, true}},
-      {"ValidateSpec", {Role::kOperator}},     {"WatchJob", {Role::kViewer}},
-      {"CommandJob", {Role::kOperator, true}}, {"PredictJob", {Role::kOperator}},
-      {"CreateToken", {Role::kAdmin}},         {"ListTokens", {Role::kAdmin}},
-      {"RevokeToken", {Role::kAdmin}},         {"CreateLoginCode", {Role::kViewer}},
+      {"CreateJob", {Role::kOperator}},
+      {"GetJob", {Role::kViewer}},
+      {"ListJobs", {Role::kViewer}},
+      {"DeleteJob", {Role::kOperator, true}},
+      {"ValidateSpec", {Role::kOperator}},
+      {"WatchJob", {Role::kViewer}},
+      {"CommandJob", {Role::kOperator, true}},
+      {"PredictJob", {Role::kOperator}},
+      {"CreateToken", {Role::kAdmin}},
+      {"ListTokens", {Role::kAdmin}},
+      {"RevokeToken", {Role::kAdmin}},
+      {"CreateLoginCode", {Role::kViewer}},
+      {"CreateDataset", {Role::kOperator}},
+      {"WriteDataset", {Role::kOperator, true}},
+      {"GetDataset", {Role::kViewer}},
+      {"ListDatasets", {Role::kViewer}},
+      {"DeleteDataset", {Role::kOperator, true}},
   };
   return all;
 }
@@ -46,6 +62,15 @@ inline std::string ExpectedReason(const Expectation& expected, Role role, const 
   if (role < expected.least) return "ROLE_TOO_LOW";
   if (expected.own && role != Role::kAdmin && job == "other") return "NOT_YOURS";
   return "";
+}
+
+// Gives the dataset that is called as the job is.
+inline TestDataset DatasetOf(const std::string& job) { return {job, {{"a.csv", job}}}; }
+
+// True if whoever got this was let in: what he asked for may not be there, or be in use.
+inline bool WasLetIn(const absl::Status& status) {
+  const std::string reason = GetErrorDetail(status).reason;
+  return status.ok() || reason == "TOKEN_NOT_FOUND" || reason == "DATASET_IN_USE";
 }
 
 // Gives a request of this method that is right by itself, as bytes.
@@ -77,6 +102,19 @@ inline std::string RequestFor(const std::string& method, const std::string& job)
     request.set_id("00000000");  // there is none: NOT_FOUND for those who may ask
     return request.SerializeAsString();
   }
+  const TestDataset dataset = DatasetOf(job.empty() ? "own" : job);
+  if (method == "CreateDataset") {
+    v1::CreateDatasetRequest request = TestDataset("new", {{"a.csv", "a"}}).CreateRequest();
+    return request.SerializeAsString();
+  }
+  if (method == "WriteDataset") {
+    return dataset.WriteRequest(0, dataset.content.size()).SerializeAsString();
+  }
+  if (method == "GetDataset" || method == "DeleteDataset") {
+    v1::GetDatasetRequest request;
+    request.set_name(dataset.name);
+    return request.SerializeAsString();
+  }
   // The name is the first field of all that have one.
   v1::GetJobRequest request;
   const bool named =
@@ -104,6 +142,12 @@ struct AccessDaemon {
     AddJob("own", "ana", "");
     AddJob("group", "bob", "lab");
     AddJob("other", "bob", "club");
+    auto store = DatasetStore::Open({.data_dir = daemon.folder.path(), .reserve_bytes = 0});
+    EXPECT_TRUE(store.ok()) << store.status();
+    datasets = *std::move(store);
+    AddDataset("own", "ana", "");
+    AddDataset("group", "bob", "lab");
+    AddDataset("other", "bob", "club");
     daemon.jobs.on_create = [](const Caller&, const v1::CreateJobRequest&,
                                Jobs::Callback<v1::Job> done) { done(v1::Job()); };
     daemon.jobs.on_command = [](const Caller&, const v1::CommandJobRequest&,
@@ -127,6 +171,12 @@ struct AccessDaemon {
     daemon.jobs.Set(job);
   }
 
+  // It is used, so that nobody deletes it.
+  void AddDataset(const std::string& id, const std::string& owner, const std::string& group) {
+    PutDataset(*datasets, DatasetOf(id), owner, group);
+    held.push_back(datasets->Use(id, "", "jobs/" + id).value().held);
+  }
+
   void Revoke(Role role) {
     v1::RevokeTokenRequest request;
     request.set_id(ids[role]);
@@ -136,6 +186,8 @@ struct AccessDaemon {
   FakeDaemon daemon;
   TestClock clock;
   std::unique_ptr<Access> access;
+  std::unique_ptr<DatasetStore> datasets;
+  std::vector<DatasetUse> held;
   std::map<Role, std::string> tokens;  // all are ana's
   std::map<Role, std::string> ids;
   server::Executor predicting{1};
