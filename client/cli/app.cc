@@ -73,7 +73,7 @@ bool AsksTheServer(const CLI::App& app) {
 // True if its text is a name of a file on this machine, which may be of any bytes.
 bool NamesAFile(const CLI::Option& option) {
   const std::string name = option.get_name();
-  return name == "SPEC" || option.check_lname("output");
+  return name == "SPEC" || name == "PATH" || option.check_lname("output");
 }
 
 // Says what there is to say of the first word that the subcommand could not place.
@@ -141,6 +141,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddPredictCommand(&app, &context);
     AddSteerCommands(&app, &context);
     AddLoginCommands(&app, &context);
+    AddDatasetCommand(&app, &context);
     AddAccessCommands(&app, &context);
     AddCompletionCommand(&app, &context);
     app.footer(Footer(Columns(io)));

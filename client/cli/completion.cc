@@ -19,8 +19,10 @@
 #include "client/cli/format.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_override.h"
+#include "core/text/size_text.h"
 #include "descent/v1/command.pb.h"
 #include "proto/rules/dial_path.h"
+#include "proto/rules/names.h"
 #include "proto/rules/states.h"
 
 namespace descent::cli {
@@ -161,6 +163,17 @@ std::vector<Candidate> ContextCandidates() {
   return out;
 }
 
+std::vector<Candidate> DatasetCandidates(const Context& context) {
+  std::vector<Candidate> out;
+  const auto listed = context.Connect(kCompletionTimeout).ListDatasets();
+  if (!listed.ok()) return out;
+  for (const v1::Dataset& dataset : listed->datasets()) {
+    out.push_back({rules::DatasetIdOf(dataset.name()).value_or(dataset.name()),
+                   SizeText(static_cast<double>(dataset.bytes()))});
+  }
+  return out;
+}
+
 std::vector<Candidate> OptionValues(const Line& line) {
   const std::string name = line.option->get_name();
   if (name == "--format") return {{"yaml", ""}, {"json", ""}, {"textproto", ""}};
@@ -197,7 +210,12 @@ std::vector<Candidate> Candidates(const Context& context, CLI::App* app, const L
   if (name == "context" && position == 1 && line.positionals[0] != "list") {
     return ContextCandidates();
   }
-  if (IsOneOf(name, {"token", "open", "login", "context"})) return {};
+  if (name == "dataset" && position == 0) return {{"upload", ""}, {"list", ""}, {"delete", ""}};
+  if (name == "dataset" && position == 1 && line.positionals[0] != "list") {
+    return DatasetCandidates(context);
+  }
+  if (name == "dataset" && position == 2 && line.positionals[0] == "upload") return {{kFiles, ""}};
+  if (IsOneOf(name, {"token", "open", "login", "context", "dataset"})) return {};
   if (name == "completion" && position == 0) return {{"bash", ""}, {"zsh", ""}, {"fish", ""}};
   if (name == "example" && position == 0) {
     std::vector<Candidate> out;

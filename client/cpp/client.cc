@@ -102,4 +102,28 @@ absl::StatusOr<v1::CreateLoginCodeResponse> Client::CreateLoginCode() const {
   return connection_.CreateLoginCode({});
 }
 
+absl::StatusOr<v1::Dataset> Client::CreateDataset(const v1::CreateDatasetRequest& request) const {
+  return connection_.CreateDataset(request);
+}
+
+absl::StatusOr<v1::Dataset> Client::WriteDataset(const v1::WriteDatasetRequest& request) const {
+  return connection_.WriteDataset(request);
+}
+
+absl::StatusOr<v1::Dataset> Client::GetDataset(const std::string& name) const {
+  v1::GetDatasetRequest request;
+  request.set_name(name);
+  return connection_.GetDataset(request);
+}
+
+absl::StatusOr<v1::ListDatasetsResponse> Client::ListDatasets() const {
+  return connection_.ListDatasets({});
+}
+
+absl::Status Client::DeleteDataset(const std::string& name) const {
+  v1::DeleteDatasetRequest request;
+  request.set_name(name);
+  return connection_.DeleteDataset(request).status();
+}
+
 }  // namespace descent::client

@@ -21,6 +21,7 @@
 #include "client/cpp/prediction.h"
 #include "client/cpp/stub.h"
 #include "client/cpp/target.h"
+#include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
 #include "proto/rules/trace_context.h"
@@ -70,6 +71,13 @@ class Client {
   absl::StatusOr<v1::ListTokensResponse> ListTokens() const;
   absl::Status RevokeToken(const std::string& id) const;
   absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode() const;
+
+  // These are DatasetService's methods; dataset_upload.h uploads a dataset with them.
+  absl::StatusOr<v1::Dataset> CreateDataset(const v1::CreateDatasetRequest& request) const;
+  absl::StatusOr<v1::Dataset> WriteDataset(const v1::WriteDatasetRequest& request) const;
+  absl::StatusOr<v1::Dataset> GetDataset(const std::string& name) const;
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets() const;
+  absl::Status DeleteDataset(const std::string& name) const;
 
   const Options& options() const { return options_; }
 

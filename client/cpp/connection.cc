@@ -87,6 +87,33 @@ absl::StatusOr<v1::CreateLoginCodeResponse> Connection::CreateLoginCode(
   return Call(&Stub::CreateLoginCode, request);
 }
 
+absl::StatusOr<v1::Dataset> Connection::CreateDataset(
+    const v1::CreateDatasetRequest& request) const {
+  return Call(&Stub::CreateDataset, request);
+}
+
+absl::StatusOr<v1::Dataset> Connection::WriteDataset(const v1::WriteDatasetRequest& request) const {
+  return Call(&Stub::WriteDataset, request);
+}
+
+absl::StatusOr<v1::Dataset> Connection::GetDataset(const v1::GetDatasetRequest& request) const {
+  return Call(&Stub::GetDataset, request);
+}
+
+absl::StatusOr<v1::ListDatasetsResponse> Connection::ListDatasets(
+    const v1::ListDatasetsRequest& request) const {
+  return Call(&Stub::ListDatasets, request);
+}
+
+absl::StatusOr<v1::DeleteDatasetResponse> Connection::DeleteDataset(
+    const v1::DeleteDatasetRequest& request) const {
+  int attempts = 0;
+  absl::StatusOr<v1::DeleteDatasetResponse> response =
+      Call(&Stub::DeleteDataset, request, &attempts);
+  if (absl::IsNotFound(response.status()) && attempts > 1) return v1::DeleteDatasetResponse();
+  return response;
+}
+
 std::unique_ptr<JobWatch> Connection::WatchJob(JobWatch::Options options) const {
   return std::make_unique<JobWatch>(stub_.get(), std::move(options), clock_);
 }

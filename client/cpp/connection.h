@@ -43,6 +43,14 @@ class Connection {
   absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(const v1::RevokeTokenRequest& request) const;
   absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
       const v1::CreateLoginCodeRequest& request) const;
+  absl::StatusOr<v1::Dataset> CreateDataset(const v1::CreateDatasetRequest& request) const;
+  absl::StatusOr<v1::Dataset> WriteDataset(const v1::WriteDatasetRequest& request) const;
+  absl::StatusOr<v1::Dataset> GetDataset(const v1::GetDatasetRequest& request) const;
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(
+      const v1::ListDatasetsRequest& request) const;
+  // As DeleteJob.
+  absl::StatusOr<v1::DeleteDatasetResponse> DeleteDataset(
+      const v1::DeleteDatasetRequest& request) const;
 
   // These have no deadline; they must not outlive the connection.
   std::unique_ptr<JobWatch> WatchJob(JobWatch::Options options) const;

@@ -9,6 +9,7 @@
 
 #include "client/cpp/stub.h"
 #include "client/cpp/target.h"
+#include "descent/v1/dataset_service.grpc.pb.h"
 #include "descent/v1/token_service.grpc.pb.h"
 #include "descent/v1/training_service.grpc.pb.h"
 #include "proto/rpc_status.h"
@@ -35,7 +36,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(const Target& target) {
 class GrpcStub final : public Stub {
  public:
   explicit GrpcStub(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(v1::TrainingService::NewStub(channel)), tokens_(v1::TokenService::NewStub(channel)) {}
+      : stub_(v1::TrainingService::NewStub(channel)),
+        datasets_(v1::DatasetService::NewStub(channel)),
+        tokens_(v1::TokenService::NewStub(channel)) {}
 
   absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
                                     const v1::CreateJobRequest& request) override {
@@ -85,9 +88,30 @@ class GrpcStub final : public Stub {
       grpc::ClientContext* context, const v1::CreateLoginCodeRequest& request) override {
     return Call(&Tokens::CreateLoginCode, context, request);
   }
+  absl::StatusOr<v1::Dataset> CreateDataset(grpc::ClientContext* context,
+                                            const v1::CreateDatasetRequest& request) override {
+    return Call(&Datasets::CreateDataset, context, request);
+  }
+  absl::StatusOr<v1::Dataset> WriteDataset(grpc::ClientContext* context,
+                                           const v1::WriteDatasetRequest& request) override {
+    return Call(&Datasets::WriteDataset, context, request);
+  }
+  absl::StatusOr<v1::Dataset> GetDataset(grpc::ClientContext* context,
+                                         const v1::GetDatasetRequest& request) override {
+    return Call(&Datasets::GetDataset, context, request);
+  }
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(
+      grpc::ClientContext* context, const v1::ListDatasetsRequest& request) override {
+    return Call(&Datasets::ListDatasets, context, request);
+  }
+  absl::StatusOr<v1::DeleteDatasetResponse> DeleteDataset(
+      grpc::ClientContext* context, const v1::DeleteDatasetRequest& request) override {
+    return Call(&Datasets::DeleteDataset, context, request);
+  }
 
  private:
   using Generated = v1::TrainingService::StubInterface;
+  using Datasets = v1::DatasetService::StubInterface;
   using Tokens = v1::TokenService::StubInterface;
 
   template <class Service, class Request, class Response>
@@ -98,6 +122,8 @@ class GrpcStub final : public Stub {
     Service* stub = nullptr;
     if constexpr (std::is_same_v<Service, Tokens>) {
       stub = tokens_.get();
+    } else if constexpr (std::is_same_v<Service, Datasets>) {
+      stub = datasets_.get();
     } else {
       stub = stub_.get();
     }
@@ -107,6 +133,7 @@ class GrpcStub final : public Stub {
   }
 
   const std::unique_ptr<v1::TrainingService::StubInterface> stub_;
+  const std::unique_ptr<v1::DatasetService::StubInterface> datasets_;
   const std::unique_ptr<v1::TokenService::StubInterface> tokens_;
 };
 

@@ -64,6 +64,26 @@ class IdentityStub final : public Stub {
       grpc::ClientContext* context, const v1::CreateLoginCodeRequest& request) override {
     return stub_->CreateLoginCode(Signed(context), request);
   }
+  absl::StatusOr<v1::Dataset> CreateDataset(grpc::ClientContext* context,
+                                            const v1::CreateDatasetRequest& request) override {
+    return stub_->CreateDataset(Signed(context), request);
+  }
+  absl::StatusOr<v1::Dataset> WriteDataset(grpc::ClientContext* context,
+                                           const v1::WriteDatasetRequest& request) override {
+    return stub_->WriteDataset(Signed(context), request);
+  }
+  absl::StatusOr<v1::Dataset> GetDataset(grpc::ClientContext* context,
+                                         const v1::GetDatasetRequest& request) override {
+    return stub_->GetDataset(Signed(context), request);
+  }
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(
+      grpc::ClientContext* context, const v1::ListDatasetsRequest& request) override {
+    return stub_->ListDatasets(Signed(context), request);
+  }
+  absl::StatusOr<v1::DeleteDatasetResponse> DeleteDataset(
+      grpc::ClientContext* context, const v1::DeleteDatasetRequest& request) override {
+    return stub_->DeleteDataset(Signed(context), request);
+  }
 
  private:
   grpc::ClientContext* Signed(grpc::ClientContext* context) const {

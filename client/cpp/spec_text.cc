@@ -89,11 +89,14 @@ std::string Absolute(const std::string& path, const std::filesystem::path& folde
 }
 
 // Makes absolute the fields that are paths by their declaration (descent/v1/options.proto), at any
-// depth.
+// depth; those of a dataset stay as they are, relative in it.
 void MakePathsAbsolute(const std::filesystem::path& folder, google::protobuf::Message* message) {
   const google::protobuf::Reflection& reflection = *message->GetReflection();
   std::vector<const google::protobuf::FieldDescriptor*> given;
   reflection.ListFields(*message, &given);
+  const google::protobuf::FieldDescriptor* dataset =
+      message->GetDescriptor()->FindFieldByName("dataset");
+  if (dataset != nullptr && reflection.HasField(*message, dataset)) return;
   for (const google::protobuf::FieldDescriptor* field : given) {
     if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) {
       const int count = field->is_repeated() ? reflection.FieldSize(*message, field) : 1;

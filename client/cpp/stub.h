@@ -1,6 +1,6 @@
-// A `Stub` makes one attempt at each method of TrainingService and TokenService. What every call
-// needs is a decorator: a stub that holds another one and adds one thing (who asks, say), testable
-// alone. How often a call is attempted is not a stub's business (connection.h).
+// A `Stub` makes one attempt at each method of TrainingService, DatasetService and TokenService.
+// What every call needs is a decorator: a stub that holds another one and adds one thing (who asks,
+// say), testable alone. How often a call is attempted is not a stub's business (connection.h).
 //
 // Thread-safe. Errors carry their details (//proto:rpc_status). A context belongs to one call and
 // outlives it.
@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/cpp/target.h"
+#include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
 #include "proto/rules/trace_context.h"
@@ -52,6 +53,16 @@ class Stub {
       grpc::ClientContext* context, const v1::RevokeTokenRequest& request) = 0;
   virtual absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(
       grpc::ClientContext* context, const v1::CreateLoginCodeRequest& request) = 0;
+  virtual absl::StatusOr<v1::Dataset> CreateDataset(grpc::ClientContext* context,
+                                                    const v1::CreateDatasetRequest& request) = 0;
+  virtual absl::StatusOr<v1::Dataset> WriteDataset(grpc::ClientContext* context,
+                                                   const v1::WriteDatasetRequest& request) = 0;
+  virtual absl::StatusOr<v1::Dataset> GetDataset(grpc::ClientContext* context,
+                                                 const v1::GetDatasetRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(
+      grpc::ClientContext* context, const v1::ListDatasetsRequest& request) = 0;
+  virtual absl::StatusOr<v1::DeleteDatasetResponse> DeleteDataset(
+      grpc::ClientContext* context, const v1::DeleteDatasetRequest& request) = 0;
 };
 
 // Gives a stub that calls the target's server. Making one does not connect: the first call does.

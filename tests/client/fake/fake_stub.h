@@ -79,6 +79,26 @@ class FakeStub final : public Stub {
                                                 const v1::ListJobsRequest&) override {
     return Answer<v1::ListJobsResponse>("ListJobs", context);
   }
+  absl::StatusOr<v1::Dataset> CreateDataset(grpc::ClientContext* context,
+                                            const v1::CreateDatasetRequest&) override {
+    return Answer<v1::Dataset>("CreateDataset", context);
+  }
+  absl::StatusOr<v1::Dataset> WriteDataset(grpc::ClientContext* context,
+                                           const v1::WriteDatasetRequest&) override {
+    return Answer<v1::Dataset>("WriteDataset", context);
+  }
+  absl::StatusOr<v1::Dataset> GetDataset(grpc::ClientContext* context,
+                                         const v1::GetDatasetRequest&) override {
+    return Answer<v1::Dataset>("GetDataset", context);
+  }
+  absl::StatusOr<v1::ListDatasetsResponse> ListDatasets(grpc::ClientContext* context,
+                                                        const v1::ListDatasetsRequest&) override {
+    return Answer<v1::ListDatasetsResponse>("ListDatasets", context);
+  }
+  absl::StatusOr<v1::DeleteDatasetResponse> DeleteDataset(
+      grpc::ClientContext* context, const v1::DeleteDatasetRequest&) override {
+    return Answer<v1::DeleteDatasetResponse>("DeleteDataset", context);
+  }
   absl::StatusOr<v1::DeleteJobResponse> DeleteJob(grpc::ClientContext* context,
                                                   const v1::DeleteJobRequest&) override {
     return Answer<v1::DeleteJobResponse>("DeleteJob", context);
