@@ -154,6 +154,32 @@ absl::Status Claim(const std::string& folder) {
   return FileError(errno, absl::StrCat("Can't make the folder ", jobs));
 }
 
+// Datasets never change, so that those of any moment will do. One that is deleted meanwhile may be
+// copied in part: it is left out.
+absl::Status PlaceDatasets(const BackupOptions& options, const BackupProgress& progress,
+                           BackupResult* result) {
+  const std::filesystem::path from = std::filesystem::path(options.data_dir) / "datasets";
+  std::error_code error;
+  if (!std::filesystem::exists(from, error)) return absl::OkStatus();
+  for (const auto& entry : std::filesystem::directory_iterator(from, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!rules::IsDatasetId(name)) continue;
+    if (progress) progress(absl::StrCat("copies ", rules::DatasetName(name)));
+    const std::string to = absl::StrCat(options.folder, "/datasets/", name);
+    int64_t bytes = 0;
+    const absl::Status status = CopyTree(entry.path().string(), to, !options.no_links, &bytes);
+    std::error_code gone;
+    if (!std::filesystem::exists(entry.path(), gone)) {
+      std::filesystem::remove_all(to, gone);
+      continue;
+    }
+    if (!status.ok()) return status;
+    result->bytes += bytes;
+  }
+  if (!error) return absl::OkStatus();
+  return FileError(error.value(), absl::StrCat("Can't look through ", from.string()));
+}
+
 absl::Status WriteNote(const BackupOptions& options, const BackupResult& result,
                        const std::string& database) {
   const nlohmann::json note = {
@@ -218,6 +244,7 @@ absl::StatusOr<BackupResult> Backup(const BackupOptions& options, const BackupPr
   if (status.ok()) {
     status = PlaceCheckpoints(options, moment->shelves, **pins, progress, &result);
   }
+  if (status.ok()) status = PlaceDatasets(options, progress, &result);
   if (!status.ok()) return status;
   const auto looks_at = [&](const std::string& what) {
     if (progress) progress("looks at " + what);

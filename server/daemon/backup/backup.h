@@ -28,7 +28,7 @@ struct BackupOptions {
 // What a backup holds, or what was restored.
 struct BackupResult {
   int64_t checkpoints = 0;
-  int64_t bytes = 0;   // of the database and the checkpoints
+  int64_t bytes = 0;   // of the database, the checkpoints and the datasets
   StoreReport report;  // what the check of the copy found: the damage is that of the store itself
 };
 

@@ -85,6 +85,28 @@ absl::Status Copy(const std::string& from, const std::string& to) {
   return FileError(error, doing);
 }
 
+absl::Status CopyTree(const std::string& from, const std::string& to, bool link, int64_t* bytes) {
+  std::error_code error;
+  if (!std::filesystem::exists(from, error)) return absl::OkStatus();
+  if (absl::Status status = MakeFolder(to); !status.ok()) return status;
+  for (const auto& entry : std::filesystem::directory_iterator(from, error)) {
+    std::error_code none;
+    const std::string target = absl::StrCat(to, "/", entry.path().filename().string());
+    absl::Status status;
+    if (entry.is_symlink(none)) continue;
+    if (entry.is_directory(none)) {
+      status = CopyTree(entry.path().string(), target, link, bytes);
+    } else if (entry.is_regular_file(none)) {
+      *bytes += static_cast<int64_t>(entry.file_size(none));
+      status =
+          link ? LinkOrCopy(entry.path().string(), target) : Copy(entry.path().string(), target);
+    }
+    if (!status.ok()) return status;
+  }
+  if (!error) return absl::OkStatus();
+  return FileError(error.value(), absl::StrCat("Can't look through ", from));
+}
+
 absl::Status CopySecrets(const std::string& from, const std::string& to) {
   std::error_code error;
   for (const char* name : kSecretFiles) {

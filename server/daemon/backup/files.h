@@ -4,6 +4,7 @@
 #define DESCENT_SERVER_DAEMON_BACKUP_FILES_H_
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,11 @@ absl::Status LinkOrCopy(const std::string& from, const std::string& to);
 // name. `to` must not exist; nothing is left of it after an error. FAILED_PRECONDITION if `from` is
 // no regular file.
 absl::Status Copy(const std::string& from, const std::string& to);
+
+// Gives every regular file that has the name of a file in `from`, at any depth, the same place in
+// `to`, by LinkOrCopy if `link`, else by Copy, and adds up their bytes. Nothing if there is no
+// `from`.
+absl::Status CopyTree(const std::string& from, const std::string& to, bool link, int64_t* bytes);
 
 // What lets workers, clients and other machines know a daemon, by its names in the daemon's folder.
 inline constexpr std::array<const char*, 4> kSecretFiles = {"worker.key", "tokens.json",

@@ -81,6 +81,10 @@ absl::StatusOr<BackupResult> Restore(const std::string& folder, const std::strin
   if (!digest.ok()) return digest.status();
   BackupResult result;
   absl::Status status = CopyCheckpoints(folder, data_dir, progress, &result);
+  if (progress) progress("copies the datasets");
+  if (status.ok()) {
+    status = CopyTree(folder + "/datasets", data_dir + "/datasets", /*link=*/false, &result.bytes);
+  }
   if (!status.ok()) return status;
   const std::string database = data_dir + "/descent.db";
   if (progress) progress("copies the database");

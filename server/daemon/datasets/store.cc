@@ -524,7 +524,7 @@ absl::StatusOr<DatasetStore::Held> DatasetStore::Use(const std::string& id,
 
 absl::StatusOr<std::vector<DatasetFile>> DatasetStore::FilesOf(const std::string& id) const {
   const std::string path = absl::StrCat(folder_, "/", id, "/manifest");
-  const absl::StatusOr<std::string> text = server::ReadRegularFile(path);
+  const absl::StatusOr<std::string> text = server::ReadRegularFile(path, kMaxManifestBytes);
   absl::StatusOr<std::vector<DatasetFile>> files =
       text.ok() ? ParseManifest(*text) : absl::StatusOr<std::vector<DatasetFile>>(text.status());
   if (files.ok()) return files;

@@ -12,16 +12,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/digest/sha256.h"
+#include "core/files/private_file.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/common/errno_text.h"
-#include "server/common/private_file.h"
 #include "server/common/regular_file.h"
 
 namespace descent::daemon {
 namespace {
 
 constexpr size_t kReadBytes = size_t{1} << 20;
+constexpr size_t kMaxNoteBytes = size_t{64} << 10;
 
 // A file of ours that is open as long as this lives.
 class OpenFile {
@@ -112,7 +113,7 @@ absl::Status WriteNote(const std::string& folder, const v1::Dataset& dataset) {
     return MakeError(absl::StatusCode::kInternal, "the dataset's note can't be made",
                      reason::kInternal);
   }
-  const absl::Status status = server::WritePrivateFile(folder + "/dataset.json", json);
+  const absl::Status status = WritePrivateFile(folder + "/dataset.json", json);
   if (status.ok()) return status;
   return MakeError(status.code(), std::string(status.message()),
                    absl::IsResourceExhausted(status) ? reason::kDiskFull : reason::kStoreFailed);
@@ -125,7 +126,8 @@ int64_t ModifiedNanos(const struct stat& status) {
 }  // namespace
 
 absl::StatusOr<v1::Dataset> ReadDatasetNote(const std::string& folder) {
-  const absl::StatusOr<std::string> json = server::ReadRegularFile(folder + "/dataset.json");
+  const absl::StatusOr<std::string> json =
+      server::ReadRegularFile(folder + "/dataset.json", kMaxNoteBytes);
   if (!json.ok()) return absl::DataLossError(std::string(json.status().message()));
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
@@ -185,7 +187,8 @@ absl::Status Upload::FindPlace() {
 }
 
 absl::Status Upload::TakeManifest() {
-  const absl::StatusOr<std::string> text = server::ReadRegularFile(ManifestPath());
+  const absl::StatusOr<std::string> text =
+      server::ReadRegularFile(ManifestPath(), kMaxManifestBytes);
   if (!text.ok()) return CannotWrite(ManifestPath(), EIO);
   if (Sha256Hex(*text) != declared_.digest()) {
     return InvalidManifest("the manifest is not that of the digest");

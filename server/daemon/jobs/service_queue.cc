@@ -128,7 +128,7 @@ void JobsServiceImpl::Hold(const JobPtr& job) {
   // If one is gone, the worker says so: the job may still end well, having read all it needs.
   const absl::Status held = HoldDatasets(options_.datasets, rules::JobName(job->id()), read->spec(),
                                          &held_datasets_[job->id()]);
-  if (!held.ok()) LogWarning(rules::JobName(job->id()), std::string(held.message()));
+  if (!held.ok()) LogWarning({.job = rules::JobName(job->id())}, std::string(held.message()));
 }
 
 void JobsServiceImpl::TakeUp(const JobPtr& job) {
