@@ -43,11 +43,14 @@ bool Reads(const std::string& path) { return Opens(path, O_RDONLY); }
 bool Lists(const std::string& path) { return Opens(path, O_RDONLY | O_DIRECTORY); }
 bool Makes(const std::string& path) { return Opens(path, O_RDWR | O_CREAT | O_TRUNC); }
 
+std::string MakeFolder() {
+  std::string name = "/tmp/descent-confine-XXXXXX";
+  return mkdtemp(name.data());
+}
+
 class ConfinementTest : public ::testing::Test {
  protected:
   ConfinementTest() {
-    std::string name = "/tmp/descent-confine-XXXXXX";
-    folder_ = mkdtemp(name.data());
     std::filesystem::create_directories(daemon_ + "/jobs/mine/checkpoints");
     std::filesystem::create_directories(daemon_ + "/jobs/other");
     std::filesystem::create_directories(folder_ + "/data/deep");
@@ -74,7 +77,7 @@ class ConfinementTest : public ::testing::Test {
     });
   }
 
-  std::string folder_;
+  const std::string folder_ = MakeFolder();
   const std::string daemon_ = folder_ + "/daemon";
 };
 
