@@ -233,7 +233,10 @@ absl::StatusOr<v1::Dataset> UploadDataset(const Client& client, const std::strin
       if (progress) progress(content.size(), content.size());
       return standing;
     }
-    if (standing.ok()) {  // it is verified
+    if (standing.ok() && standing->state() != v1::Dataset::VERIFYING) {
+      return absl::InternalError("the server says nothing of how far the upload is");
+    }
+    if (standing.ok()) {
       clock->Sleep(kPoll, nullptr);
       continue;
     }

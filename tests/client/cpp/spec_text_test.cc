@@ -257,6 +257,15 @@ TEST(SpecText, ResolvesRelativePathsAgainstTheSpecsFolder) {
   EXPECT_EQ(spec.data().test().csv().path(), "/abs/c.csv");
 }
 
+TEST(SpecText, PathsInADatasetStayAsTheyAre) {
+  v1::Spec spec =
+      Parsed("data: {train: {dataset: titanic, csv: 2026/train.csv}, test: {csv: test.csv}}");
+  ResolvePaths("/specs/here", &spec);
+  EXPECT_EQ(spec.data().train().dataset(), "titanic");
+  EXPECT_EQ(spec.data().train().csv().path(), "2026/train.csv");
+  EXPECT_EQ(spec.data().test().csv().path(), "/specs/here/test.csv");
+}
+
 TEST(SpecText, ReadsFilesAndSaysWhichOneIsMissing) {
   const auto missing = ReadSpecFile("/nonexistent/x.yaml", {});
   EXPECT_EQ(missing.status().message(), "/nonexistent/x.yaml: No such file or directory");
