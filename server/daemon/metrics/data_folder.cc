@@ -19,6 +19,7 @@ constexpr const char* kParts[] = {"journal", "jobs", "datasets", "orphans", "oth
 
 std::string_view PartOf(std::string_view name) {
   if (name.starts_with("descent.db")) return "journal";
+  if (name == "uploads") return "datasets";  // those under way
   for (const std::string_view part : {"jobs", "datasets", "orphans"}) {
     if (name == part) return part;
   }

@@ -42,7 +42,7 @@ class RequestCounts {
   // Gives the moment that Add is told of.
   int64_t Now() const { return clock_->MonotonicNanos(); }
   // A request that had begun at that moment was answered with `code`. `method` is one of
-  // TrainingService's or TokenService's.
+  // TrainingService's, DatasetService's or TokenService's.
   void Add(std::string_view method, absl::StatusCode code, int64_t begun_nanos)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
