@@ -74,6 +74,7 @@ def test_a_request_is_applied_once_however_often_it_is_sent(client, endless):
     assert "again" in told.message
     event = client.wait_for_iteration(endless, first.command_applied.iteration + 5)
     assert event.iteration.step_size == 0.025
+    assert client.get(endless).last_iteration.step_size == 0.025
 
 
 def test_all_of_a_request_or_nothing(client, endless):

@@ -4,6 +4,7 @@
 #include "server/daemon/jobs/job.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@ namespace descent::daemon {
 namespace {
 
 using server::MutexLock;
+
+// Appends land at once, so whoever waits so long for one has met a fault: he is told what there is.
+constexpr std::chrono::seconds kLandingLimit{1};
 
 Position PositionAfter(const std::string& job_id, const std::vector<v1::Event>& events) {
   Position position{JobFold(job_id)};
@@ -80,11 +84,21 @@ RequestBook Job::NewBook() const {
 
 // --------------------------------------------------------------------------------- What people see
 
+void Job::AwaitLanded() const {
+  const int64_t published = journal_->head_revision();
+  MutexLock lock(mutex_);
+  while (follows() && appender_.durable().core().head_revision() < published) {
+    if (!landed_.WaitFor(mutex_, kLandingLimit)) return;
+  }
+}
+
 absl::StatusOr<v1::Job> Job::Read() const {
   absl::StatusOr<v1::Job> job;
   std::string key;
+  bool following = false;
   {
     MutexLock lock(mutex_);
+    following = follows();
     job = resting_ ? appender_.seen().light() : appender_.seen().Full();
     if (resting_) key = CacheKey();
   }
@@ -98,14 +112,14 @@ absl::StatusOr<v1::Job> Job::Read() const {
       return fold.status();
     }  // else what is at hand, and that it is damaged
   }
-  return WithJournal(*std::move(job));
+  return WithJournal(*std::move(job), following);
 }
 
 absl::StatusOr<v1::Job> Job::ReadLight() const {
   {
     MutexLock lock(mutex_);
     if (!resting_) {
-      return WithJournal(appender_.seen().light());
+      return WithJournal(appender_.seen().light(), follows());
     }
   }
   absl::StatusOr<v1::Job> job = Read();
@@ -118,11 +132,14 @@ absl::StatusOr<v1::Job> Job::ReadLight() const {
 
 v1::Job Job::DurableLight() const {
   MutexLock lock(mutex_);
-  return WithJournal(appender_.seen().light());
+  return WithJournal(appender_.seen().light(), follows());
 }
 
-v1::Job Job::WithJournal(v1::Job job) const {
-  job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
+v1::Job Job::WithJournal(v1::Job job, bool follows) const {
+  // Who watches from the head on must not miss what is not in the fold yet.
+  if (!follows) {
+    job.set_head_revision(std::max(job.head_revision(), journal_->head_revision()));
+  }
   job.set_compacted_revision(journal_->compacted_revision());
   job.set_damage(std::string(journal_->damage().message()));
   if (!rules::IsFinal(job.state())) job.set_stalled(std::string(journal_->stalled().message()));
@@ -239,6 +256,7 @@ void Job::OnLanded(const absl::Status& status, const Commit& commit, int32_t att
 void Job::TakeLanded(const absl::Status& status, const Commit& commit, int32_t attempt,
                      int64_t sequence, const std::function<void()>& then) {
   appender_.Land(status, commit);
+  landed_.SignalAll();
   if (!status.ok()) {
     if (absl::IsDataLoss(status) || absl::IsNotFound(status)) return AnswerAll(status);
     // This is for good. Nothing is acknowledged; the worker stops when its buffer is full.

@@ -95,6 +95,10 @@ class Job : public std::enable_shared_from_this<Job> {
   void AwaitWorker(const WorkerPtr& worker) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- For clients, from any thread.
+  // Waits until what watchers have been sent so far counts in what is read here: events are
+  // published a moment before they are folded. It waits for the journal's thread, not for the disk,
+  // so it is not to be called from callbacks of the journal.
+  void AwaitLanded() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Gives what people see of the job. If it rests, this reads the store: it blocks then, and fails
   // if the job was deleted (NOT_FOUND) or the store can't be read.
   absl::StatusOr<v1::Job> Read() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -279,7 +283,12 @@ class Job : public std::enable_shared_from_this<Job> {
   RequestBook NewBook() const;
   std::string Folder() const { return environment_.dir + "/checkpoints"; }
   // Adds to a fold what the journal says of itself.
-  v1::Job WithJournal(v1::Job job) const;
+  // True if the appender's folds have followed every event, so that their head is the job's.
+  bool follows() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return history_loaded_ && !resting_;
+  }
+  // Adds what the journal says itself; its head, too, where the fold is of a snapshot alone.
+  v1::Job WithJournal(v1::Job job, bool follows) const;
   // Takes the mutex for TakeLanded, and wakes afterwards whoever waited for it.
   void OnLanded(const absl::Status& status, const Commit& commit, int32_t attempt, int64_t sequence,
                 const std::function<void()>& then) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -332,6 +341,7 @@ class Job : public std::enable_shared_from_this<Job> {
   std::deque<Asked> asked_;
 
   mutable server::Mutex mutex_;
+  mutable server::CondVar landed_;  // signalled by each append that has landed
   Appender appender_ ABSL_GUARDED_BY(mutex_);
   RequestBook book_ ABSL_GUARDED_BY(mutex_);
   CheckpointShelf shelf_ ABSL_GUARDED_BY(mutex_);

@@ -146,6 +146,7 @@ absl::StatusOr<Ownership> JobsServiceImpl::OwnershipOf(const std::string& name) 
 absl::StatusOr<v1::Job> JobsServiceImpl::Get(const Caller&, const std::string& name) const {
   const absl::StatusOr<JobPtr> job = Find(name);
   if (!job.ok()) return job.status();
+  (*job)->AwaitLanded();
   absl::StatusOr<v1::Job> read = (*job)->Read();
   if (absl::IsNotFound(read.status())) return NoSuchJob(name);  // deleted just now
   return read;
@@ -174,6 +175,7 @@ absl::StatusOr<v1::ListJobsResponse> JobsServiceImpl::List(
   size_t bytes = 0;
   for (const auto& [key, listed] : jobs) {
     if (!filter->Matches(listed->DurableLight())) continue;
+    listed->AwaitLanded();
     absl::StatusOr<v1::Job> read = listed->ReadLight();
     if (absl::IsNotFound(read.status())) continue;  // deleted just now
     if (!read.ok()) return read.status();

@@ -1,5 +1,9 @@
 // Tests submitting, queueing and deleting: the jobs over a real journal and a fake worker.
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "proto/rpc_status.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
@@ -38,6 +42,32 @@ TEST_F(JobsTest, AFirstAttemptRunsToItsEnd) {
   }
   EXPECT_THAT(kinds, ElementsAre("CREATED", "STATE_CHANGED", "STATE_CHANGED", "ATTEMPT_STARTED",
                                  "STATE_CHANGED", "CHECKPOINT_SAVED", "STATE_CHANGED"));
+}
+
+// Who reads a job and watches it from its head on has everything, and once.
+TEST_F(JobsTest, WhatAJobSaysIsWhatHoldsAtItsHead) {
+  auto worker = RunJob("read");
+  worker->Train(1);
+  AwaitEvent("read", [](const v1::Event& event) { return event.iteration().index() == 1; });
+  const v1::Job first = *jobs_->Get(Ann(), "jobs/read");
+  const int64_t others = first.head_revision() - first.last_iteration().index();
+  const auto journal = JournalOf("read");
+  std::atomic<bool> over = false;
+  std::vector<v1::Job> read;
+  std::thread reader([&] {
+    while (!over) {
+      const int64_t published = journal->head_revision();
+      read.push_back(*jobs_->Get(Ann(), "jobs/read"));
+      EXPECT_GE(read.back().head_revision(), published);
+    }
+  });
+  for (int i = 2; i <= 1000; ++i) worker->Train(i);
+  EXPECT_TRUE(worker->AwaitAcknowledged());
+  over = true;
+  reader.join();
+  for (const v1::Job& job : read) {
+    EXPECT_EQ(job.last_iteration().index(), job.head_revision() - others);
+  }
 }
 
 TEST_F(JobsTest, AFailedJobSaysWhyAndWhatIsKept) {
