@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/context.h"
@@ -27,19 +25,6 @@
 
 namespace descent::cli {
 namespace {
-
-constexpr int64_t kSecondsADay = 86400;
-
-// Gives the seconds of `90s`, `30m`, `12h` or `30d`; 0 if it is none, or less than one.
-int64_t SecondsOf(const std::string& text) {
-  static const auto& units =
-      *new std::map<char, int64_t>{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', kSecondsADay}};
-  if (text.size() < 2) return 0;
-  const auto unit = units.find(text.back());
-  int64_t count = 0;
-  if (unit == units.end() || !absl::SimpleAtoi(text.substr(0, text.size() - 1), &count)) return 0;
-  return count > 0 && count <= 100 * 366 * kSecondsADay / unit->second ? count * unit->second : 0;
-}
 
 std::vector<std::string> RoleNames() {
   std::vector<std::string> names;

@@ -143,6 +143,7 @@ int Run(const std::vector<std::string>& arguments, Io& io) {
     AddLoginCommands(&app, &context);
     AddDatasetCommand(&app, &context);
     AddAccessCommands(&app, &context);
+    AddAuditCommand(&app, &context);
     AddCompletionCommand(&app, &context);
     app.footer(Footer(Columns(io)));
     for (CLI::App* command : app.get_subcommands({})) {

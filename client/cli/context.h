@@ -96,6 +96,7 @@ void AddPredictCommand(CLI::App* app, Context* context);
 void AddLoginCommands(CLI::App* app, Context* context);
 // Adds `token` and `open`.
 void AddAccessCommands(CLI::App* app, Context* context);
+void AddAuditCommand(CLI::App* app, Context* context);
 // Adds `dataset`.
 void AddDatasetCommand(CLI::App* app, Context* context);
 // Adds `completion`, which writes the scripts of shells.

@@ -51,32 +51,6 @@ std::string IterationText(const v1::Iteration& it, const SeriesNames& series) {
   return text;
 }
 
-std::string CommandName(const v1::Command& command) {
-  const auto dial = [](const std::string& path) { return Visible(path); };
-  switch (command.kind_case()) {
-    case v1::Command::kSet:
-      return absl::StrCat("set ", dial(command.set().path()), "=", Number(command.set().value()));
-    case v1::Command::kScale:
-      return absl::StrCat("scale ", dial(command.scale().path()), " by ",
-                          Number(command.scale().factor()));
-    case v1::Command::kRelease:
-      return absl::StrCat("release ", dial(command.release().path()));
-    case v1::Command::kPause:
-      return "pause";
-    case v1::Command::kResume:
-      return "resume";
-    case v1::Command::kStop:
-      return "stop";
-    case v1::Command::kCheckpoint:
-      return "checkpoint";
-    case v1::Command::kEvaluate:
-      return "evaluate";
-    case v1::Command::KIND_NOT_SET:
-      return "unknown command";
-  }
-  return "";
-}
-
 std::string AcceptedText(const v1::CommandAccepted& accepted) {
   std::vector<std::string> names;
   for (const v1::Command& command : accepted.commands()) names.push_back(CommandName(command));
@@ -125,6 +99,32 @@ std::string MetricText(const v1::Metric& metric) {
 }
 
 }  // namespace
+
+std::string CommandName(const v1::Command& command) {
+  const auto dial = [](const std::string& path) { return Visible(path); };
+  switch (command.kind_case()) {
+    case v1::Command::kSet:
+      return absl::StrCat("set ", dial(command.set().path()), "=", Number(command.set().value()));
+    case v1::Command::kScale:
+      return absl::StrCat("scale ", dial(command.scale().path()), " by ",
+                          Number(command.scale().factor()));
+    case v1::Command::kRelease:
+      return absl::StrCat("release ", dial(command.release().path()));
+    case v1::Command::kPause:
+      return "pause";
+    case v1::Command::kResume:
+      return "resume";
+    case v1::Command::kStop:
+      return "stop";
+    case v1::Command::kCheckpoint:
+      return "checkpoint";
+    case v1::Command::kEvaluate:
+      return "evaluate";
+    case v1::Command::KIND_NOT_SET:
+      return "unknown command";
+  }
+  return "";
+}
 
 std::string MetricsText(const v1::Evaluated& evaluation) {
   std::vector<std::string> metrics;

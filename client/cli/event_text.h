@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/cli/series_names.h"
+#include "descent/v1/command.pb.h"
 #include "descent/v1/event.pb.h"
 #include "descent/v1/training_service.pb.h"
 
@@ -13,6 +14,9 @@ namespace descent::cli {
 // Gives an event in one line for people, without its time: `iteration 1,200: step_size 0.001 →
 // 0.0005, by ann@host`. `series` names an iteration's scalars.
 std::string EventText(const v1::Event& event, const SeriesNames& series = {});
+
+// Gives the command's name: `set`.
+std::string CommandName(const v1::Command& command);
 
 // Gives `loss 0.41, accuracy 85.3%`.
 std::string MetricsText(const v1::Evaluated& evaluation);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -45,6 +46,30 @@ std::string Ago(int64_t unix_nanos) {
   if (age < absl::Hours(2)) return absl::StrCat(absl::ToInt64Minutes(age), " min ago");
   if (age < absl::Hours(48)) return absl::StrCat(absl::ToInt64Hours(age), " h ago");
   return absl::StrCat(absl::ToInt64Hours(age) / 24, " days ago");
+}
+
+int64_t SecondsOf(std::string_view text) {
+  constexpr int64_t kSecondsADay = 86400;
+  int64_t unit = 0;
+  switch (text.empty() ? '\0' : text.back()) {
+    case 's':
+      unit = 1;
+      break;
+    case 'm':
+      unit = 60;
+      break;
+    case 'h':
+      unit = 3600;
+      break;
+    case 'd':
+      unit = kSecondsADay;
+      break;
+    default:
+      return 0;
+  }
+  int64_t count = 0;
+  if (!absl::SimpleAtoi(absl::string_view(text.data(), text.size() - 1), &count)) return 0;
+  return count > 0 && count <= 100 * 366 * kSecondsADay / unit ? count * unit : 0;
 }
 
 std::string LocalTime(int64_t unix_nanos) {

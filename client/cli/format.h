@@ -17,8 +17,11 @@ std::string Number(double value, int digits = 6);
 std::string Percent(double fraction, int decimals = 0);  // 26%
 std::string Duration(absl::Duration d);                  // 0:07, 1:02:03, 2d 3h
 std::string Ago(int64_t unix_nanos);                     // 2 min ago
-std::string LocalTime(int64_t unix_nanos);               // 2026-11-21 10:00:00
-std::string TimeOfDay(int64_t unix_nanos);               // 10:00:00
+// Gives the seconds of what people type as a time: `90s`, `30m`, `12h` or `30d`; 0 if it is none,
+// or more than a hundred years.
+int64_t SecondsOf(std::string_view text);
+std::string LocalTime(int64_t unix_nanos);  // 2026-11-21 10:00:00
+std::string TimeOfDay(int64_t unix_nanos);  // 10:00:00
 
 // Gives text of others' (names, reasons, paths) without control characters and overrides of its
 // direction: it could move the cursor of the terminal it is shown on, or make one name look like

@@ -83,6 +83,23 @@ std::unique_ptr<JobWatch> Client::Watch(JobWatch::Options options) const {
   return connection_.WatchJob(std::move(options));
 }
 
+absl::StatusOr<std::vector<v1::AuditEntry>> Client::ListAuditEntries(
+    v1::ListAuditEntriesRequest request, int limit) const {
+  std::vector<v1::AuditEntry> entries;
+  request.set_page_size(limit > 0 ? std::min(limit, 1000) : 1000);
+  request.clear_page_token();
+  do {
+    absl::StatusOr<v1::ListAuditEntriesResponse> page = connection_.ListAuditEntries(request);
+    if (!page.ok()) return page.status();
+    for (v1::AuditEntry& entry : *page->mutable_entries()) {
+      entries.push_back(std::move(entry));
+      if (limit > 0 && static_cast<int>(entries.size()) == limit) return entries;
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return entries;
+}
+
 absl::StatusOr<v1::CreateTokenResponse> Client::CreateToken(
     const v1::CreateTokenRequest& request) const {
   return connection_.CreateToken(request);

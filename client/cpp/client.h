@@ -21,6 +21,7 @@
 #include "client/cpp/prediction.h"
 #include "client/cpp/stub.h"
 #include "client/cpp/target.h"
+#include "descent/v1/audit_service.pb.h"
 #include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
@@ -65,6 +66,11 @@ class Client {
 
   // Calls PredictJob. The call must not outlive the client.
   std::unique_ptr<Prediction> Predict(v1::PredictJobRequest request) const;
+
+  // Gives all pages of who did what, newest first; at most `limit` entries if it is positive. The
+  // request's page_size and page_token are not looked at.
+  absl::StatusOr<std::vector<v1::AuditEntry>> ListAuditEntries(v1::ListAuditEntriesRequest request,
+                                                               int limit = 0) const;
 
   // These are TokenService's methods.
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request) const;

@@ -72,6 +72,11 @@ absl::StatusOr<v1::CreateTokenResponse> Connection::CreateToken(
   return stub_->CreateToken(&context, request);
 }
 
+absl::StatusOr<v1::ListAuditEntriesResponse> Connection::ListAuditEntries(
+    const v1::ListAuditEntriesRequest& request) const {
+  return Call(&Stub::ListAuditEntries, request);
+}
+
 absl::StatusOr<v1::ListTokensResponse> Connection::ListTokens(
     const v1::ListTokensRequest& request) const {
   return Call(&Stub::ListTokens, request);

@@ -39,6 +39,8 @@ class Connection {
   absl::StatusOr<v1::CommandJobResponse> CommandJob(const v1::CommandJobRequest& request) const;
   // An attempt whose answer was lost leaves a token that nobody has; so it is made once.
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(const v1::CreateTokenRequest& request) const;
+  absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
+      const v1::ListAuditEntriesRequest& request) const;
   absl::StatusOr<v1::ListTokensResponse> ListTokens(const v1::ListTokensRequest& request) const;
   absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(const v1::RevokeTokenRequest& request) const;
   absl::StatusOr<v1::CreateLoginCodeResponse> CreateLoginCode(

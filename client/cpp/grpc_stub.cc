@@ -9,6 +9,7 @@
 
 #include "client/cpp/stub.h"
 #include "client/cpp/target.h"
+#include "descent/v1/audit_service.grpc.pb.h"
 #include "descent/v1/dataset_service.grpc.pb.h"
 #include "descent/v1/token_service.grpc.pb.h"
 #include "descent/v1/training_service.grpc.pb.h"
@@ -38,7 +39,8 @@ class GrpcStub final : public Stub {
   explicit GrpcStub(const std::shared_ptr<grpc::Channel>& channel)
       : stub_(v1::TrainingService::NewStub(channel)),
         datasets_(v1::DatasetService::NewStub(channel)),
-        tokens_(v1::TokenService::NewStub(channel)) {}
+        tokens_(v1::TokenService::NewStub(channel)),
+        audit_(v1::AuditService::NewStub(channel)) {}
 
   absl::StatusOr<v1::Job> CreateJob(grpc::ClientContext* context,
                                     const v1::CreateJobRequest& request) override {
@@ -71,6 +73,10 @@ class GrpcStub final : public Stub {
   Reader<v1::PredictJobResponse> PredictJob(grpc::ClientContext* context,
                                             const v1::PredictJobRequest& request) override {
     return stub_->PredictJob(context, request);
+  }
+  absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
+      grpc::ClientContext* context, const v1::ListAuditEntriesRequest& request) override {
+    return Call(&Audit::ListAuditEntries, context, request);
   }
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       grpc::ClientContext* context, const v1::CreateTokenRequest& request) override {
@@ -113,6 +119,7 @@ class GrpcStub final : public Stub {
   using Generated = v1::TrainingService::StubInterface;
   using Datasets = v1::DatasetService::StubInterface;
   using Tokens = v1::TokenService::StubInterface;
+  using Audit = v1::AuditService::StubInterface;
 
   template <class Service, class Request, class Response>
   absl::StatusOr<Response> Call(grpc::Status (Service::*method)(grpc::ClientContext*,
@@ -122,6 +129,8 @@ class GrpcStub final : public Stub {
     Service* stub = nullptr;
     if constexpr (std::is_same_v<Service, Tokens>) {
       stub = tokens_.get();
+    } else if constexpr (std::is_same_v<Service, Audit>) {
+      stub = audit_.get();
     } else if constexpr (std::is_same_v<Service, Datasets>) {
       stub = datasets_.get();
     } else {
@@ -135,6 +144,7 @@ class GrpcStub final : public Stub {
   const std::unique_ptr<v1::TrainingService::StubInterface> stub_;
   const std::unique_ptr<v1::DatasetService::StubInterface> datasets_;
   const std::unique_ptr<v1::TokenService::StubInterface> tokens_;
+  const std::unique_ptr<v1::AuditService::StubInterface> audit_;
 };
 
 }  // namespace

@@ -48,6 +48,10 @@ class IdentityStub final : public Stub {
                                             const v1::PredictJobRequest& request) override {
     return stub_->PredictJob(Signed(context), request);
   }
+  absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
+      grpc::ClientContext* context, const v1::ListAuditEntriesRequest& request) override {
+    return stub_->ListAuditEntries(Signed(context), request);
+  }
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       grpc::ClientContext* context, const v1::CreateTokenRequest& request) override {
     return stub_->CreateToken(Signed(context), request);

@@ -1,6 +1,7 @@
-// A `Stub` makes one attempt at each method of TrainingService, DatasetService and TokenService.
-// What every call needs is a decorator: a stub that holds another one and adds one thing (who asks,
-// say), testable alone. How often a call is attempted is not a stub's business (connection.h).
+// A `Stub` makes one attempt at each method of TrainingService, DatasetService, TokenService and
+// AuditService. What every call needs is a decorator: a stub that holds another one and adds one
+// thing (who asks, say), testable alone. How often a call is attempted is not a stub's business
+// (connection.h).
 //
 // Thread-safe. Errors carry their details (//proto:rpc_status). A context belongs to one call and
 // outlives it.
@@ -15,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/cpp/target.h"
+#include "descent/v1/audit_service.pb.h"
 #include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
@@ -45,6 +47,8 @@ class Stub {
                                                 const v1::WatchJobRequest& request) = 0;
   virtual Reader<v1::PredictJobResponse> PredictJob(grpc::ClientContext* context,
                                                     const v1::PredictJobRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
+      grpc::ClientContext* context, const v1::ListAuditEntriesRequest& request) = 0;
   virtual absl::StatusOr<v1::CreateTokenResponse> CreateToken(
       grpc::ClientContext* context, const v1::CreateTokenRequest& request) = 0;
   virtual absl::StatusOr<v1::ListTokensResponse> ListTokens(

@@ -15,6 +15,7 @@
 #include "proto/rules/reasons.h"
 #include "server/common/executor.h"
 #include "server/common/mutex.h"
+#include "server/daemon/api/audit.h"
 #include "server/daemon/api/callers.h"
 #include "server/daemon/api/datasets.h"
 #include "server/daemon/api/predict.h"
@@ -113,7 +114,8 @@ class ApiServerImpl final : public ApiServer {
       : options_(std::move(options)),
         service_(requests, options_),
         datasets_(options_.access, options_.datasets, requests.counts()),
-        tokens_(options_.access, requests.counts()) {}
+        tokens_(options_.access, requests.counts(), requests.audit()),
+        audit_(requests, options_.access) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
 
@@ -170,6 +172,7 @@ class ApiServerImpl final : public ApiServer {
     builder.RegisterService(&service_);
     builder.RegisterService(&datasets_);
     builder.RegisterService(&tokens_);
+    builder.RegisterService(&audit_);
     // This holds for all servers that the process makes from here on. Reflection is on by linking
     // its library (a static initializer registers it; to do so again logs an error at each start).
     grpc::EnableDefaultHealthCheckService(true);
@@ -250,6 +253,7 @@ class ApiServerImpl final : public ApiServer {
   TrainingServiceImpl service_;
   DatasetServiceImpl datasets_;
   TokenServiceImpl tokens_;
+  AuditServiceImpl audit_;
   std::string address_;
   int port_ = 0;
   std::unique_ptr<GrpcListener> listener_;  // of addresses

@@ -23,9 +23,9 @@ using RawTokenService = v1::TokenService::WithRawCallbackMethod_CreateToken<
 
 class TokenServiceImpl final : public RawTokenService {
  public:
-  // `access` and `counts` must outlive it; both may be null.
-  TokenServiceImpl(Access* access, RequestCounts* counts)
-      : callers_(access), requests_(access, counts) {}
+  // All must outlive it, and may be null.
+  TokenServiceImpl(Access* access, RequestCounts* counts, AuditLog* audit)
+      : callers_(access), requests_(access, counts, audit) {}
 
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,

@@ -256,7 +256,8 @@ absl::StatusOr<BackupResult> Backup(const BackupOptions& options, const BackupPr
   if (!status.ok()) return status;
   result.report = *std::move(report);
   result.bytes += static_cast<int64_t>(std::filesystem::file_size(copy, error));
-  if (options.secrets) status = CopySecrets(options.data_dir, options.folder);
+  status = CopyAudit(options.data_dir, options.folder);
+  if (status.ok() && options.secrets) status = CopySecrets(options.data_dir, options.folder);
   if (status.ok()) status = SyncTree(options.folder);
   if (status.ok()) status = WriteNote(options, result, copy);
   if (status.ok()) status = SyncFolder(options.folder);

@@ -128,6 +128,13 @@ absl::Status CopySecrets(const std::string& from, const std::string& to) {
   return absl::OkStatus();
 }
 
+absl::Status CopyAudit(const std::string& from, const std::string& to) {
+  constexpr const char* kName = "/audit.jsonl";
+  std::error_code error;
+  if (!std::filesystem::exists(from + kName, error)) return absl::OkStatus();
+  return Copy(from + kName, to + kName);
+}
+
 absl::Status MakeFolder(const std::string& path) {
   const std::filesystem::path folder(path);
   std::error_code error;

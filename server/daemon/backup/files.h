@@ -35,6 +35,10 @@ inline constexpr std::array<const char*, 4> kSecretFiles = {"worker.key", "token
 // Copies those that there are from one folder to another.
 absl::Status CopySecrets(const std::string& from, const std::string& to);
 
+// Copies the daemon's own list of who did what (../audit), if there is one. What is added to it
+// meanwhile may be cut short, which its next reader takes away.
+absl::Status CopyAudit(const std::string& from, const std::string& to);
+
 // Makes a folder, and those above it, for their owner alone.
 absl::Status MakeFolder(const std::string& path);
 // Makes the names in a folder durable.

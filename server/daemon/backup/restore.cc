@@ -108,6 +108,7 @@ absl::StatusOr<BackupResult> Restore(const std::string& folder, const std::strin
   absl::StatusOr<StoreReport> report = CheckStore(database, looks_at);
   if (!report.ok()) return report.status();
   status = CheckCheckpoints(data_dir, FileSha256, looks_at, &*report);
+  if (status.ok()) status = CopyAudit(folder, data_dir);
   if (status.ok()) status = CopySecrets(folder, data_dir);
   if (status.ok()) status = SyncTree(data_dir);
   if (!status.ok()) return status;

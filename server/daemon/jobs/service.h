@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "server/common/clock.h"
 #include "server/common/executor.h"
+#include "server/daemon/audit/audit_log.h"
 #include "server/daemon/datasets/store.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/journal/journal.h"
@@ -41,12 +42,14 @@ class JobsService : public Jobs {
     std::shared_ptr<server::Executor> store = nullptr;
     // What may be in memory of jobs that are over, besides what is asked for again and again.
     int64_t cache_bytes = 16 << 20;
+    // What is told of deletions; null: nobody is.
+    AuditLog* audit = nullptr;
     // The SHA-256 of a file, as FileDigest; none: FileSha256.
     std::function<std::string(const std::string& path)> digest = nullptr;
   };
 
   // Loads every job from the journal, listens for workers, takes up what was under way. `journal`,
-  // `launcher` and `clock` must outlive it.
+  // `launcher`, `clock` and what the options name must outlive it.
   static absl::StatusOr<std::unique_ptr<JobsService>> Open(const Options& options, Journal* journal,
                                                            Launcher* launcher,
                                                            const server::Clock* clock);

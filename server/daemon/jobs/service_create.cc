@@ -15,6 +15,8 @@
 #include "proto/rules/trace_context.h"
 #include "server/common/log.h"
 #include "server/common/mutex.h"
+#include "server/daemon/audit/acts.h"
+#include "server/daemon/audit/audit_log.h"
 #include "server/daemon/datasets/spec_datasets.h"
 #include "server/daemon/jobs/dials.h"
 #include "server/daemon/jobs/fold.h"
@@ -71,6 +73,27 @@ absl::Status FolderIsKept(const std::string& job_id) {
                    "lost; choose another job_id, or leave it out. (When the jobs that lost theirs "
                    "are deleted, the next start of descentd moves it to orphans/.)"),
       reason::kJobExists);
+}
+
+// Gives what is written down of a deletion, before it is carried out: what the journal has of
+// people's acts, as far as it can be read, and then this one.
+AuditLog::Record RecordOf(const Job& job, const Caller& caller) {
+  AuditLog::Record record;
+  absl::StatusOr<std::vector<v1::AuditEntry>> acts = ActsOf(*job.journal());
+  if (acts.ok()) record.mutable_entries()->Add(acts->begin(), acts->end());
+  const Ownership ownership = job.ownership();
+  v1::AuditEntry& entry = *record.add_entries();
+  entry.set_principal(caller.principal);
+  entry.set_credential(caller.credential);
+  entry.set_method("DeleteJob");
+  entry.set_outcome(v1::AuditEntry::DONE);
+  entry.set_job(rules::JobName(job.id()));
+  entry.set_owner(ownership.owner);
+  entry.set_group(ownership.group);
+  SetTrace(caller, entry);
+  if (!acts.ok()) entry.set_message(std::string(acts.status().message()));
+  for (v1::AuditEntry& written : *record.mutable_entries()) written.set_deleted(true);
+  return record;
 }
 
 // True if a job may have come of this request: what the request says is what the job has. (The
@@ -324,9 +347,18 @@ void JobsServiceImpl::Remove(const Deletion& deletion) {
   if (!found.ok() || *found != job || !removing_.insert(job->id()).second) {
     return deletion.done(NoSuchJob(rules::JobName(job->id())));
   }
-  journal_->DeleteJob(job->id(), [this, loop = loop_, deletion](const absl::Status& status) {
-    loop->Post([this, deletion, status] { Removed(deletion, status); });
+  if (options_.audit == nullptr) return RemoveJournal(deletion);
+  store_->Post([this, loop = loop_, audit = options_.audit, deletion] {
+    audit->Add(RecordOf(*deletion.job, deletion.caller));
+    loop->Post([this, deletion] { RemoveJournal(deletion); });
   });
+}
+
+void JobsServiceImpl::RemoveJournal(const Deletion& deletion) {
+  journal_->DeleteJob(deletion.job->id(),
+                      [this, loop = loop_, deletion](const absl::Status& status) {
+                        loop->Post([this, deletion, status] { Removed(deletion, status); });
+                      });
 }
 
 void JobsServiceImpl::Removed(const Deletion& deletion, const absl::Status& status) {

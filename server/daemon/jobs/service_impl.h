@@ -159,6 +159,8 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     Callback<v1::DeleteJobResponse> done;
   };
   void Remove(const Deletion& deletion);
+  // Has the journal go, once it is written down who had it go.
+  void RemoveJournal(const Deletion& deletion);
   // Goes on with it, once the journal says what came of the deletion.
   void Removed(const Deletion& deletion, const absl::Status& status);
 

@@ -83,9 +83,9 @@ void Restrict(const std::filesystem::path& path) {
 // A folder that was there before may be open to others, and so may a store of an earlier daemon in
 // it. The folder itself is left alone: it is somebody's own.
 void RestrictStore(const std::string& folder) {
-  for (const char* part :
-       {"descent.db", "descent.db-wal", "descent.db-shm", "descentd.json", "lock", "jobs",
-        "worker.key", "workers", "tokens.json", "admin.token", "tls", "datasets", "uploads"}) {
+  for (const char* part : {"descent.db", "descent.db-wal", "descent.db-shm", "descentd.json",
+                           "lock", "jobs", "worker.key", "workers", "tokens.json", "admin.token",
+                           "tls", "datasets", "uploads", "audit.jsonl"}) {
     Restrict(std::filesystem::path(folder) / part);
   }
 }

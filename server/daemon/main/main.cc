@@ -33,6 +33,7 @@
 #include "server/common/log.h"
 #include "server/common/tally.h"
 #include "server/daemon/api/server.h"
+#include "server/daemon/audit/audit_log.h"
 #include "server/daemon/datasets/store.h"
 #include "server/daemon/http/server.h"
 #include "server/daemon/jobs/service.h"
@@ -262,10 +263,20 @@ int Serve(const Flags& flags) {
   if (absl::Status status = CheckLog(journal_options.path); !status.ok() && !flags.new_store) {
     return Refuse(status);
   }
+  std::unique_ptr<AuditLog> audit;
+  done = AwaitRoom(signals, [&] {
+    absl::StatusOr<std::unique_ptr<AuditLog>> opened =
+        AuditLog::Open((*data_dir)->path() + "/audit.jsonl", clock);
+    if (!opened.ok()) return opened.status();
+    audit = *std::move(opened);
+    return absl::OkStatus();
+  });
+  if (!done.ok()) return Refuse(done);
   std::unique_ptr<Access> access;  // null: everybody is an admin
   if (flags.auth == "tokens") {
     done = AwaitRoom(signals, [&] {
-      absl::StatusOr<std::unique_ptr<Access>> opened = Access::Open((*data_dir)->path(), clock);
+      absl::StatusOr<std::unique_ptr<Access>> opened =
+          Access::Open((*data_dir)->path(), clock, audit.get());
       if (!opened.ok()) return opened.status();
       access = *std::move(opened);
       return absl::OkStatus();
@@ -297,19 +308,21 @@ int Serve(const Flags& flags) {
                          .validation_seconds = flags.validation_seconds,
                          .max_guests = [limits] { return limits().workers; },
                          .datasets = datasets.get(),
-                         .new_store = flags.new_store},
+                         .new_store = flags.new_store,
+                         .audit = audit.get()},
                         journal->get(), launcher->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
   const auto health = [journal = journal->get()] { return journal->health(); };
-  absl::StatusOr<std::unique_ptr<ApiServer>> api = ApiServer::Create(
-      Requests(**jobs, &grpc_requests), {.listen = reach->listen.ToString(),
-                                         .certificate = reach->certificate,
-                                         .client_socket = *client_socket,
-                                         .access = access.get(),
-                                         .datasets = datasets.get(),
-                                         .health = health,
-                                         .max_connections = [limits] { return limits().grpc; }});
+  absl::StatusOr<std::unique_ptr<ApiServer>> api =
+      ApiServer::Create(Requests(**jobs, &grpc_requests, audit.get()),
+                        {.listen = reach->listen.ToString(),
+                         .certificate = reach->certificate,
+                         .client_socket = *client_socket,
+                         .access = access.get(),
+                         .datasets = datasets.get(),
+                         .health = health,
+                         .max_connections = [limits] { return limits().grpc; }});
   if (!api.ok()) return Refuse(api.status());
   // This says what those who have a connection can do, and whether others get one. A damaged
   // journal is one job's trouble, for which clients need not turn away; but whoever asks how the
@@ -352,16 +365,17 @@ int Serve(const Flags& flags) {
                        .access = access.get(),
                        .http_answered = &http_answered,
                        .data_dir = (*data_dir)->path()});
-  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Create(
-      Requests(**jobs, &http_requests), {.listen = reach->http.ToString(),
-                                         .certificate = reach->certificate,
-                                         .hosts = reach->http_hosts,
-                                         .access = access.get(),
-                                         .open_metrics = flags.open_metrics,
-                                         .metrics = [&] { return metrics->Scrape(); },
-                                         .health = readiness,
-                                         .answered = &http_answered,
-                                         .max_connections = [limits] { return limits().http; }});
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Create(Requests(**jobs, &http_requests, audit.get()),
+                         {.listen = reach->http.ToString(),
+                          .certificate = reach->certificate,
+                          .hosts = reach->http_hosts,
+                          .access = access.get(),
+                          .open_metrics = flags.open_metrics,
+                          .metrics = [&] { return metrics->Scrape(); },
+                          .health = readiness,
+                          .answered = &http_answered,
+                          .max_connections = [limits] { return limits().http; }});
   if (!http.ok()) return Refuse(http.status());
   http_server = http->get();
 

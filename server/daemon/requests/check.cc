@@ -291,6 +291,16 @@ absl::Status CheckRequest(const v1::PredictJobRequest& request) {
   return std::move(violations).ToStatus();
 }
 
+absl::Status CheckRequest(const v1::ListAuditEntriesRequest& request) {
+  Violations violations = Begin(request);
+  violations.CheckNotNegative("page_size", request.page_size());
+  if (!request.job().empty() && !rules::JobIdOf(request.job())) {
+    violations.Add("job", absl::StrCat("\"", ShortUtf8(request.job(), 128),
+                                       "\" is no job's name: jobs/{job}"));
+  }
+  return std::move(violations).ToStatus();
+}
+
 absl::Status CheckRequest(const v1::CreateTokenRequest& request) {
   Violations violations = Begin(request);
   if (request.role() == v1::ROLE_UNSPECIFIED || !v1::Role_IsValid(request.role())) {

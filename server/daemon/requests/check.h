@@ -8,6 +8,7 @@
 #define DESCENT_SERVER_DAEMON_REQUESTS_CHECK_H_
 
 #include "absl/status/status.h"
+#include "descent/v1/audit_service.pb.h"
 #include "descent/v1/dataset_service.pb.h"
 #include "descent/v1/token_service.pb.h"
 #include "descent/v1/training_service.pb.h"
@@ -22,6 +23,8 @@ absl::Status CheckRequest(const v1::ValidateSpecRequest& request);
 absl::Status CheckRequest(const v1::WatchJobRequest& request);
 absl::Status CheckRequest(const v1::CommandJobRequest& request);
 absl::Status CheckRequest(const v1::PredictJobRequest& request);
+
+absl::Status CheckRequest(const v1::ListAuditEntriesRequest& request);
 
 absl::Status CheckRequest(const v1::CreateTokenRequest& request);
 absl::Status CheckRequest(const v1::ListTokensRequest& request);

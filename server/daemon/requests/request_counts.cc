@@ -1,6 +1,9 @@
 #include "server/daemon/requests/request_counts.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "proto/rpc_status.h"
 
 namespace descent::daemon {
 
@@ -19,6 +22,19 @@ void RequestCounts::Add(std::string_view method, absl::StatusCode code, int64_t 
 std::map<std::string, RequestCounts::Method, std::less<>> RequestCounts::methods() const {
   server::MutexLock lock(mutex_);
   return methods_;
+}
+
+void CountedRequest::End(const absl::Status& status) const {
+  if (counts_ != nullptr) counts_->Add(method_, status.code(), begun_);
+  if (audit_ == nullptr || !absl::IsPermissionDenied(status)) return;
+  v1::AuditEntry entry;
+  entry.set_principal(caller_.principal);
+  entry.set_credential(caller_.credential);
+  entry.set_method(std::string(method_));
+  entry.set_job(job_);
+  entry.set_reason(GetErrorDetail(status).reason);
+  entry.set_message(std::string(status.message()));
+  audit_->AddRefusal(std::move(entry));
 }
 
 }  // namespace descent::daemon

@@ -20,6 +20,8 @@
 #include "absl/status/statusor.h"
 #include "server/common/clock.h"
 #include "server/common/mutex.h"
+#include "server/daemon/audit/audit_log.h"
+#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
@@ -55,17 +57,22 @@ class RequestCounts {
   std::map<std::string, Method, std::less<>> methods_ ABSL_GUARDED_BY(mutex_);
 };
 
-// One request under way, of which its answer is counted. A value; thread-safe. Counts nothing where
-// `counts` is null, else they must outlive it.
+// One request under way, of which its answer is counted; and written down, if its caller may not. A
+// value; thread-safe. Counts nothing where `counts` is null, writes nothing where `audit` is, else
+// they must outlive it.
 class CountedRequest {
  public:
-  // `method` is text that lives for ever.
-  CountedRequest(RequestCounts* counts, std::string_view method)
-      : counts_(counts), method_(method), begun_(counts == nullptr ? 0 : counts->Now()) {}
+  // `method` is text that lives for ever; `job` is the name of the one that it is about, if it is.
+  CountedRequest(RequestCounts* counts, std::string_view method, AuditLog* audit = nullptr,
+                 const Caller& caller = {}, const std::string& job = "")
+      : counts_(counts),
+        method_(method),
+        begun_(counts == nullptr ? 0 : counts->Now()),
+        audit_(audit),
+        caller_(caller),
+        job_(job) {}
 
-  void End(const absl::Status& status) const {
-    if (counts_ != nullptr) counts_->Add(method_, status.code(), begun_);
-  }
+  void End(const absl::Status& status) const;
   // Counts an answer on its way.
   template <class Response>
   absl::StatusOr<Response> Ended(absl::StatusOr<Response> result) const {
@@ -77,6 +84,9 @@ class CountedRequest {
   RequestCounts* counts_;
   std::string_view method_;
   int64_t begun_;
+  AuditLog* audit_;
+  Caller caller_;
+  std::string job_;
 };
 
 }  // namespace descent::daemon

@@ -7,6 +7,7 @@
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
 #include "server/daemon/requests/check.h"
+#include "server/daemon/requests/list_audit.h"
 #include "server/daemon/requests/suggestion.h"
 #include "server/daemon/security/rules.h"
 
@@ -80,7 +81,7 @@ absl::Status Requests::CheckOwnerOf(const Caller& caller, std::string_view what,
 
 Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& request,
                               Jobs::Callback<v1::Job> done) const {
-  done = Counting({counts_, "CreateJob"}, std::move(done));
+  done = Counting({counts_, "CreateJob", audit_, caller}, std::move(done));
   absl::Status status = Check(caller, "CreateJob", request);
   if (status.ok()) status = CheckGroup(caller, request.group());
   if (!status.ok()) {
@@ -92,7 +93,7 @@ Jobs::Cancel Requests::Create(const Caller& caller, const v1::CreateJobRequest& 
 
 Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequest& request,
                                 Jobs::Callback<v1::ValidateSpecResponse> done) const {
-  done = Counting({counts_, "ValidateSpec"}, std::move(done));
+  done = Counting({counts_, "ValidateSpec", audit_, caller}, std::move(done));
   if (absl::Status status = Check(caller, "ValidateSpec", request); !status.ok()) {
     done(status);
     return nullptr;
@@ -102,7 +103,7 @@ Jobs::Cancel Requests::Validate(const Caller& caller, const v1::ValidateSpecRequ
 
 void Requests::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
                       Jobs::Callback<v1::DeleteJobResponse> done) const {
-  done = Counting({counts_, "DeleteJob"}, std::move(done));
+  done = Counting({counts_, "DeleteJob", audit_, caller, request.name()}, std::move(done));
   absl::Status status = Check(caller, "DeleteJob", request);
   if (status.ok()) status = CheckOwnerOf(caller, "DeleteJob", request.name());
   if (!status.ok()) return done(status);
@@ -111,7 +112,7 @@ void Requests::Delete(const Caller& caller, const v1::DeleteJobRequest& request,
 
 void Requests::Command(const Caller& caller, const v1::CommandJobRequest& request,
                        Jobs::Callback<v1::CommandJobResponse> done) const {
-  done = Counting({counts_, "CommandJob"}, std::move(done));
+  done = Counting({counts_, "CommandJob", audit_, caller, request.name()}, std::move(done));
   absl::Status status = Check(caller, "CommandJob", request);
   if (status.ok()) status = CheckOwnerOf(caller, "CommandJob", request.name());
   if (!status.ok()) return done(status);
@@ -121,7 +122,7 @@ void Requests::Command(const Caller& caller, const v1::CommandJobRequest& reques
 absl::StatusOr<std::unique_ptr<Prediction>> Requests::Predict(
     const Caller& caller, const v1::PredictJobRequest& request,
     std::shared_ptr<PredictionSink> sink) const {
-  const CountedRequest counted(counts_, "PredictJob");
+  const CountedRequest counted(counts_, "PredictJob", audit_, caller, request.name());
   if (absl::Status status = Check(caller, "PredictJob", request); !status.ok()) {
     counted.End(status);
     return status;
@@ -133,7 +134,7 @@ absl::StatusOr<std::unique_ptr<Prediction>> Requests::Predict(
 
 absl::StatusOr<v1::Job> Requests::Get(const Caller& caller,
                                       const v1::GetJobRequest& request) const {
-  const CountedRequest counted(counts_, "GetJob");
+  const CountedRequest counted(counts_, "GetJob", audit_, caller, request.name());
   absl::Status status = Check(caller, "GetJob", request);
   if (!status.ok()) return counted.Ended<v1::Job>(status);
   absl::StatusOr<v1::Job> job = jobs_->Get(caller, request.name());
@@ -143,15 +144,23 @@ absl::StatusOr<v1::Job> Requests::Get(const Caller& caller,
 
 absl::StatusOr<v1::ListJobsResponse> Requests::List(const Caller& caller,
                                                     const v1::ListJobsRequest& request) const {
-  const CountedRequest counted(counts_, "ListJobs");
+  const CountedRequest counted(counts_, "ListJobs", audit_, caller);
   absl::Status status = Check(caller, "ListJobs", request);
   if (!status.ok()) return counted.Ended<v1::ListJobsResponse>(status);
   return counted.Ended(jobs_->List(caller, request));
 }
 
+absl::StatusOr<v1::ListAuditEntriesResponse> Requests::ListAuditEntries(
+    const Caller& caller, const v1::ListAuditEntriesRequest& request) const {
+  const CountedRequest counted(counts_, "ListAuditEntries", audit_, caller, request.job());
+  absl::Status status = Check(caller, "ListAuditEntries", request);
+  if (!status.ok()) return counted.Ended<v1::ListAuditEntriesResponse>(status);
+  return counted.Ended(ListAudit(*jobs_, audit_, caller, request));
+}
+
 absl::StatusOr<OpenedWatch> Requests::Watch(const Caller& caller,
                                             const v1::WatchJobRequest& request) const {
-  const CountedRequest counted(counts_, "WatchJob");
+  const CountedRequest counted(counts_, "WatchJob", audit_, caller, request.name());
   absl::Status status = Check(caller, "WatchJob", request);
   if (!status.ok()) return counted.Ended<OpenedWatch>(status);
   return counted.Ended(OpenWatch(*jobs_, caller, request));

@@ -3,8 +3,8 @@
 // each request by itself (check.h), then whose job it names, before any job hears of it. A refusal
 // that knows no such job names the nearest one.
 //
-// It is a value of two pointers; thread-safe. The jobs must outlive it, and what it returned; the
-// counts must outlive the jobs. What
+// It is a value of three pointers; thread-safe. The jobs must outlive it, and what it returned; the
+// counts and the audit's list must outlive the jobs. What
 // takes time answers as in Jobs; a request that is refused at once is answered before the call
 // returns.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
@@ -16,7 +16,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "descent/v1/audit_service.pb.h"
 #include "descent/v1/training_service.pb.h"
+#include "server/daemon/audit/audit_log.h"
 #include "server/daemon/jobs/jobs.h"
 #include "server/daemon/requests/open_watch.h"
 #include "server/daemon/requests/request_counts.h"
@@ -26,10 +28,12 @@ namespace descent::daemon {
 
 class Requests {
  public:
-  // `counts` are told of every answer; null: nobody is.
-  explicit Requests(Jobs& jobs, RequestCounts* counts = nullptr) : jobs_(&jobs), counts_(counts) {}
+  // `counts` are told of every answer, `audit` of who may not; null: nobody is.
+  explicit Requests(Jobs& jobs, RequestCounts* counts = nullptr, AuditLog* audit = nullptr)
+      : jobs_(&jobs), counts_(counts), audit_(audit) {}
 
   RequestCounts* counts() const { return counts_; }
+  AuditLog* audit() const { return audit_; }
 
   Jobs::Cancel Create(const Caller& caller, const v1::CreateJobRequest& request,
                       Jobs::Callback<v1::Job> done) const;
@@ -48,6 +52,9 @@ class Requests {
   absl::StatusOr<v1::Job> Get(const Caller& caller, const v1::GetJobRequest& request) const;
   absl::StatusOr<v1::ListJobsResponse> List(const Caller& caller,
                                             const v1::ListJobsRequest& request) const;
+  // AuditService's method.
+  absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
+      const Caller& caller, const v1::ListAuditEntriesRequest& request) const;
   // Does not block.
   absl::StatusOr<OpenedWatch> Watch(const Caller& caller, const v1::WatchJobRequest& request) const;
 
@@ -58,6 +65,7 @@ class Requests {
 
   Jobs* jobs_;
   RequestCounts* counts_;
+  AuditLog* audit_;
 };
 
 }  // namespace descent::daemon

@@ -21,7 +21,7 @@ absl::Status Check(const Access* access, const Caller& caller, std::string_view 
 
 absl::StatusOr<v1::CreateTokenResponse> TokenRequests::Create(
     const Caller& caller, const v1::CreateTokenRequest& request) const {
-  const CountedRequest counted(counts_, "CreateToken");
+  const CountedRequest counted(counts_, "CreateToken", audit_, caller);
   absl::Status status = Check(access_, caller, "CreateToken", request);
   if (!status.ok()) return counted.Ended<v1::CreateTokenResponse>(status);
   return counted.Ended(access_->CreateToken(caller, request));
@@ -29,7 +29,7 @@ absl::StatusOr<v1::CreateTokenResponse> TokenRequests::Create(
 
 absl::StatusOr<v1::ListTokensResponse> TokenRequests::List(
     const Caller& caller, const v1::ListTokensRequest& request) const {
-  const CountedRequest counted(counts_, "ListTokens");
+  const CountedRequest counted(counts_, "ListTokens", audit_, caller);
   absl::Status status = Check(access_, caller, "ListTokens", request);
   if (!status.ok()) return counted.Ended<v1::ListTokensResponse>(status);
   return counted.Ended(access_->ListTokens(caller));
@@ -37,7 +37,7 @@ absl::StatusOr<v1::ListTokensResponse> TokenRequests::List(
 
 absl::StatusOr<v1::RevokeTokenResponse> TokenRequests::Revoke(
     const Caller& caller, const v1::RevokeTokenRequest& request) const {
-  const CountedRequest counted(counts_, "RevokeToken");
+  const CountedRequest counted(counts_, "RevokeToken", audit_, caller);
   absl::Status status = Check(access_, caller, "RevokeToken", request);
   if (!status.ok()) return counted.Ended<v1::RevokeTokenResponse>(status);
   return counted.Ended(access_->RevokeToken(caller, request));
@@ -45,7 +45,7 @@ absl::StatusOr<v1::RevokeTokenResponse> TokenRequests::Revoke(
 
 absl::StatusOr<v1::CreateLoginCodeResponse> TokenRequests::DrawLoginCode(
     const Caller& caller, const v1::CreateLoginCodeRequest& request) const {
-  const CountedRequest counted(counts_, "CreateLoginCode");
+  const CountedRequest counted(counts_, "CreateLoginCode", audit_, caller);
   absl::Status status = Check(access_, caller, "CreateLoginCode", request);
   if (!status.ok()) return counted.Ended<v1::CreateLoginCodeResponse>(status);
   return counted.Ended(access_->CreateLoginCode(caller));

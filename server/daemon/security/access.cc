@@ -11,8 +11,10 @@
 #include "core/files/private_file.h"
 #include "proto/rpc_status.h"
 #include "proto/rules/reasons.h"
+#include "proto/rules/trace_context.h"
 #include "server/common/log.h"
 #include "server/common/regular_file.h"
+#include "server/daemon/audit/audit_log.h"
 #include "server/daemon/security/refusal_log.h"
 #include "server/daemon/security/secret_text.h"
 #include "server/daemon/security/sessions.h"
@@ -88,11 +90,12 @@ absl::Status CheckGood(const StoredToken& token, int64_t now) {
 
 class AccessImpl final : public Access {
  public:
-  AccessImpl(std::unique_ptr<TokenStore> tokens, const server::Clock* clock)
+  AccessImpl(std::unique_ptr<TokenStore> tokens, const server::Clock* clock, AuditLog* audit)
       : clock_(clock),
+        audit_(audit),
         tokens_(std::move(tokens)),
         sessions_(Nanos(kCodeTime), Nanos(kSessionTime), clock),
-        refusals_(clock) {}
+        refusals_(clock, audit) {}
 
   // Makes the file of the first admin's token if it lets nobody in.
   absl::Status OfferFirstToken(const std::string& path) {
@@ -111,11 +114,13 @@ class AccessImpl final : public Access {
       return status;
     }
     server::LogInfo("access", absl::StrCat(Describe(made->token), " was made: ", path));
+    WriteDown("CreateToken", {.principal = "descentd"}, made->token);
     // Whoever took the file away wanted what was in it to be good no longer.
     for (const StoredToken& earlier : tokens_->All()) {
       if (!earlier.is_first || earlier.revoked != 0 || earlier.id == made->token.id) continue;
       if (absl::Status status = tokens_->Revoke(earlier.id); !status.ok()) return status;
       server::LogInfo("access", absl::StrCat(Describe(earlier), ", the one before, was revoked"));
+      WriteDown("RevokeToken", {.principal = "descentd"}, earlier);
     }
     return absl::OkStatus();
   }
@@ -180,8 +185,8 @@ class AccessImpl final : public Access {
                          .groups = {request.groups().begin(), request.groups().end()}},
                         request.ttl_seconds());
     if (!made.ok()) return made.status();
-    server::LogInfo("access",
-                    absl::StrCat(Describe(made->token), " was made by ", caller.principal));
+    server::LogInfo(AboutCaller(caller), absl::StrCat(Describe(made->token), " was made"));
+    WriteDown("CreateToken", caller, made->token);
     v1::CreateTokenResponse response;
     response.set_token(made->secret);
     *response.mutable_info() = ToWire(made->token);
@@ -197,8 +202,10 @@ class AccessImpl final : public Access {
   absl::StatusOr<v1::RevokeTokenResponse> RevokeToken(
       const Caller& caller, const v1::RevokeTokenRequest& request) override {
     if (absl::Status status = tokens_->Revoke(request.id()); !status.ok()) return status;
-    server::LogInfo("access",
-                    absl::StrCat("token ", request.id(), " was revoked by ", caller.principal));
+    server::LogInfo(AboutCaller(caller), absl::StrCat("token ", request.id(), " was revoked"));
+    if (const std::optional<StoredToken> token = tokens_->Get(request.id())) {
+      WriteDown("RevokeToken", caller, *token);
+    }
     return v1::RevokeTokenResponse();
   }
 
@@ -240,6 +247,28 @@ class AccessImpl final : public Access {
   static std::optional<std::string_view> IdOf(std::string_view credential, std::string_view kind) {
     if (!credential.starts_with(kind)) return std::nullopt;
     return credential.substr(kind.size());
+  }
+
+  static server::LogAbout AboutCaller(const Caller& caller) {
+    return {.source = "access",
+            .principal = caller.principal,
+            .trace = rules::TraceIdOf(caller.trace.parent)};
+  }
+
+  // Writes down what was done with a token.
+  void WriteDown(const char* method, const Caller& caller, const StoredToken& token) const {
+    if (audit_ == nullptr) return;
+    v1::AuditEntry entry;
+    entry.set_principal(caller.principal);
+    entry.set_credential(caller.credential);
+    entry.set_method(method);
+    entry.set_outcome(v1::AuditEntry::DONE);
+    *entry.mutable_token() = ToWire(token);
+    if (!caller.trace.empty()) {
+      entry.mutable_trace()->set_parent(caller.trace.parent);
+      entry.mutable_trace()->set_state(caller.trace.state);
+    }
+    audit_->Add(std::move(entry));
   }
 
   // Gives him the name that he claims.
@@ -291,6 +320,7 @@ class AccessImpl final : public Access {
   }
 
   const server::Clock* const clock_;
+  AuditLog* const audit_;
   const std::unique_ptr<TokenStore> tokens_;
   Sessions sessions_;
   RefusalLog refusals_;
@@ -299,11 +329,11 @@ class AccessImpl final : public Access {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Access>> Access::Open(const std::string& folder,
-                                                     const server::Clock* clock) {
+                                                     const server::Clock* clock, AuditLog* audit) {
   absl::StatusOr<std::unique_ptr<TokenStore>> tokens =
       TokenStore::Open(folder + "/tokens.json", clock);
   if (!tokens.ok()) return tokens.status();
-  auto access = std::make_unique<AccessImpl>(*std::move(tokens), clock);
+  auto access = std::make_unique<AccessImpl>(*std::move(tokens), clock, audit);
   if (absl::Status status = access->OfferFirstToken(folder + "/admin.token"); !status.ok()) {
     return status;
   }

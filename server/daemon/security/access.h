@@ -25,6 +25,8 @@
 
 namespace descent::daemon {
 
+class AuditLog;
+
 class Access {
  public:
   static constexpr std::chrono::seconds kSessionTime = std::chrono::hours(12);
@@ -44,9 +46,11 @@ class Access {
   // Opens what is kept in a daemon's folder: `tokens.json`, and `admin.token`, the first admin's,
   // which is made if it isn't there, or lets nobody in. A damaged tokens.json is DATA_LOSS, a
   // sentence that says what to do; UNAVAILABLE or RESOURCE_EXHAUSTED if the files can't be written.
-  // `clock` must outlive it.
+  // `audit` is told of the tokens that are made and revoked, and of who is not let in; null: nobody
+  // is. It and `clock` must outlive this.
   static absl::StatusOr<std::unique_ptr<Access>> Open(const std::string& folder,
-                                                      const server::Clock* clock);
+                                                      const server::Clock* clock,
+                                                      AuditLog* audit = nullptr);
 
   virtual ~Access() = default;
 

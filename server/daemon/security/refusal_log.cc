@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/text/utf8.h"
+#include "proto/rules/reasons.h"
 #include "server/common/log.h"
 
 namespace descent::daemon {
@@ -18,8 +20,9 @@ constexpr const char* kNames[] = {"no_token", "malformed", "unknown",
 
 }  // namespace
 
-RefusalLog::RefusalLog(const server::Clock* clock)
+RefusalLog::RefusalLog(const server::Clock* clock, AuditLog* audit)
     : clock_(clock),
+      audit_(audit),
       counts_({{kNames[0]}, {kNames[1]}, {kNames[2]}, {kNames[3]}, {kNames[4]}, {kNames[5]}}) {}
 
 std::map<std::string, int64_t> RefusalLog::counts() const {
@@ -28,8 +31,15 @@ std::map<std::string, int64_t> RefusalLog::counts() const {
   return named;
 }
 
-void RefusalLog::Add(Refused reason, std::string_view why, std::string_view from) {
-  counts_.Add({kNames[static_cast<size_t>(reason)]});
+void RefusalLog::Add(Refused why_word, std::string_view why, std::string_view from) {
+  counts_.Add({kNames[static_cast<size_t>(why_word)]});
+  if (audit_ != nullptr) {
+    v1::AuditEntry entry;
+    entry.set_reason(reason::kUnauthenticated);
+    entry.set_message(std::string(why));
+    entry.set_from(ShortUtf8(from, 128));
+    audit_->AddRefusal(std::move(entry));
+  }
   const std::optional<std::string> others = pace_.Take(clock_->MonotonicNanos());
   if (!others) return;
   server::LogWarning("access",

@@ -12,6 +12,7 @@
 #include "server/common/clock.h"
 #include "server/common/line_pace.h"
 #include "server/common/tally.h"
+#include "server/daemon/audit/audit_log.h"
 
 namespace descent::daemon {
 
@@ -27,8 +28,8 @@ enum class Refused {
 
 class RefusalLog {
  public:
-  // `clock` must outlive it.
-  explicit RefusalLog(const server::Clock* clock);
+  // Both must outlive it; `audit`, which is told of them too, may be null.
+  RefusalLog(const server::Clock* clock, AuditLog* audit);
 
   // Somebody, from there, was turned away. `why` holds nothing of what he brought.
   void Add(Refused reason, std::string_view why, std::string_view from);
@@ -38,6 +39,7 @@ class RefusalLog {
 
  private:
   const server::Clock* const clock_;
+  AuditLog* const audit_;
   server::LinePace pace_;
   server::Tally<1> counts_;
 };

@@ -22,6 +22,8 @@ constexpr Rule kRules[] = {
     // These two have a worker work, on whatever files they name.
     {.what = "ValidateSpec", .least = Role::kOperator},
     {.what = "PredictJob", .least = Role::kOperator},
+    // AuditService. Those who are no admins are shown what is theirs.
+    {.what = "ListAuditEntries", .least = Role::kOperator},
 
     // DatasetService. Whose upload CreateDataset would go on with, the store asks itself.
     {.what = "CreateDataset", .least = Role::kOperator},

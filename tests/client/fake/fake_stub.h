@@ -122,6 +122,10 @@ class FakeStub final : public Stub {
     return std::make_unique<FakeReader<v1::PredictJobResponse>>(
         ToGrpcStatus(Answer<v1::PredictJobResponse>("PredictJob", context).status()));
   }
+  absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
+      grpc::ClientContext* context, const v1::ListAuditEntriesRequest&) override {
+    return Answer<v1::ListAuditEntriesResponse>("ListAuditEntries", context);
+  }
   absl::StatusOr<v1::CreateTokenResponse> CreateToken(grpc::ClientContext* context,
                                                       const v1::CreateTokenRequest&) override {
     return Answer<v1::CreateTokenResponse>("CreateToken", context);

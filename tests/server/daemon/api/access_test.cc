@@ -49,11 +49,11 @@ class ApiAccessTest : public ::testing::Test {
     const bool about_tokens =
         method.find("Token") != std::string::npos || method == "CreateLoginCode";
     const bool about_datasets = method.find("Dataset") != std::string::npos;
-    const std::string path = std::string("/descent.v1.") +
-                             (about_tokens     ? "TokenService/"
-                              : about_datasets ? "DatasetService/"
-                                               : "TrainingService/") +
-                             method;
+    const std::string service = method == "ListAuditEntries" ? "AuditService/"
+                                : about_tokens               ? "TokenService/"
+                                : about_datasets             ? "DatasetService/"
+                                                             : "TrainingService/";
+    const std::string path = "/descent.v1." + service + method;
     grpc::GenericStub stub(channel);
     grpc::ClientContext context;
     Prepare(context, token);

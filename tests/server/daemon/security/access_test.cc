@@ -263,8 +263,8 @@ TEST_F(AccessTest, TheLogHasWhoMadeAndRevokedWhatAndNoSecret) {
   EXPECT_FALSE(Bring(made.token()).ok());
   const std::string log = Log();
   EXPECT_THAT(log, HasSubstr("token " + made.info().id() +
-                             " (operator, of ana, groups lab) was made by root"));
-  EXPECT_THAT(log, HasSubstr("token " + made.info().id() + " was revoked by root"));
+                             " (operator, of ana, groups lab) was made [principal=root]"));
+  EXPECT_THAT(log, HasSubstr("token " + made.info().id() + " was revoked [principal=root]"));
   for (const std::string& secret : {made.token(), code, session, AdminToken()}) {
     EXPECT_THAT(log, Not(HasSubstr(secret)));
   }

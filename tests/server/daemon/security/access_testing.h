@@ -53,6 +53,7 @@ inline const std::map<std::string, Expectation>& Expectations() {
       {"GetDataset", {Role::kViewer}},
       {"ListDatasets", {Role::kViewer}},
       {"DeleteDataset", {Role::kOperator, true}},
+      {"ListAuditEntries", {Role::kOperator}},
   };
   return all;
 }

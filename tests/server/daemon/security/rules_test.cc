@@ -16,8 +16,8 @@ namespace {
 // What has no row is refused to everybody; and a row for nothing is a slip.
 TEST(Rules, EveryMethodAndPathHasOneRowAndNoRowIsForNothing) {
   std::set<std::string> served;
-  for (const char* name :
-       {"descent.v1.TrainingService", "descent.v1.DatasetService", "descent.v1.TokenService"}) {
+  for (const char* name : {"descent.v1.TrainingService", "descent.v1.DatasetService",
+                           "descent.v1.TokenService", "descent.v1.AuditService"}) {
     const auto* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(name);
     ASSERT_NE(service, nullptr) << name;
