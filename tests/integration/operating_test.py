@@ -189,6 +189,7 @@ def test_commands(machine):
     assert "first" in answer("mv /var/lib/descent")
     assert "first" in answer("backup /var/backups/descent/before-upgrade")
     assert "SUCCESS" in answer("promtool")
+    assert "first" in answer("descent audit")
     assert "board" in answer("token create --role viewer")
 
 
