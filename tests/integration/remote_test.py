@@ -51,7 +51,8 @@ class DaemonElsewhere(Daemon):
 
     def from_afar(self, line: list[str], home: pathlib.Path, **named):
         """Runs a program as on another machine, where the user's files are in `home`."""
-        enter = ["nsenter", "--target", str(self.pid), "--user", "--mount", "--"]
+        ours = ["--user", "--mount", "--preserve-credentials", "--"]
+        enter = ["nsenter", "--target", str(self.pid), *ours]
         there = ["sh", "-c", 'exec nsenter --net=/run/netns/clients -- "$@"', "sh", *line]
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("DESCENT", "XDG"))}
         return subprocess.run(
