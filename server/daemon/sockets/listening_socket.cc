@@ -34,7 +34,7 @@ ino_t FileOf(const std::string& path) {
 
 ListeningSocket::~ListeningSocket() {
   if (fd_ >= 0) close(fd_);
-  if (!path_.empty() && FileOf(path_) == file_) unlink(path_.c_str());
+  if (file_ != 0 && FileOf(path_) == file_) unlink(path_.c_str());
 }
 
 absl::Status ListeningSocket::ListenTcp(const std::string& host, int port) {
