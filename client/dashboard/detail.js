@@ -14,7 +14,7 @@ const PATIENCE = 200;  // milliseconds: a window that is still being moved
 export class Detail {
   #abort = null;
   #timer = 0;
-  #found = null;  // {min, max, points}; max Infinity: it goes along with the run
+  #found = null;  // {min, max, every, points}; max Infinity: it goes along with the run
 
   constructor(job, history, range, onChange) {
     Object.assign(this, {job, history, range, onChange});
@@ -30,8 +30,12 @@ export class Detail {
   // Gives the Points to draw now.
   get points() {
     const [min, max] = this.range.bounds(this.history.points.lastIndex);
-    const found = this.#found;
-    return !this.range.whole && found && found.min <= min && max <= found.max ? found.points : this.history.points;
+    return !this.range.whole && this.#covers(min, max) ? this.#found.points : this.history.points;
+  }
+
+  // True if what was found has all of the window, thinned or not.
+  #covers(min, max) {
+    return this.#found && this.#found.min <= min && max <= this.#found.max;
   }
 
   // Takes a row that has come since.
@@ -56,9 +60,11 @@ export class Detail {
     const {lastIndex} = points;
     const [min, to] = this.range.bounds(lastIndex);
     const max = Math.min(to, lastIndex);
-    if (this.range.whole || max <= min || this.points !== points) return;
-    const shown = points.find(max + 1) - points.find(min);
+    if (this.range.whole || max <= min) return;
     const every = thinning(max - min, ROWS);
+    // A wider window's rows will do if they are as close as these would be.
+    if (this.#covers(min, to) && this.#found.every <= every) return;
+    const shown = points.find(max + 1) - points.find(min);
     if (shown * 1.5 > (max - min) * (every > 1 ? 4 / every : 1)) return;
     const before = points.find(min) - 1;
     const after = before < 0 ? 0 : points.revision[before];
@@ -78,7 +84,7 @@ export class Detail {
     // Takes what has come meanwhile; a window up to the end goes along with the run from here on.
     const open = to >= lastIndex;
     if (open) for (let i = points.find(fine.lastIndex + 1); i < points.length; ++i) fine.push(points.row(i));
-    this.#found = {min, max: open ? Infinity : to, points: fine};
+    this.#found = {min, max: open ? Infinity : to, every, points: fine};
     this.onChange();
   }
 }
