@@ -386,8 +386,8 @@ absl::StatusOr<v1::Dataset> DatasetStore::Write(const v1::WriteDatasetRequest& r
   slot->files = content.files();
   slot->active_nanos = options_.clock->WallNanos();
   if (added.ok() && content.offset() < content.size()) return Shown(*slot);
-  absl::StatusOr<v1::Dataset> finished = added;
-  if (added.ok()) finished = Finish(slot);
+  absl::StatusOr<v1::Dataset> finished =
+      added.ok() ? Finish(slot) : absl::StatusOr<v1::Dataset>(added);
   if (absl::IsInvalidArgument(finished.status()) || absl::IsDataLoss(finished.status())) {
     LogInfo(request.name(), std::string(finished.status().message()));
     {
