@@ -11,6 +11,7 @@
 #include "client/cli/event_text.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/format.h"
+#include "client/cli/progress_line.h"
 #include "client/cpp/dataset_upload.h"
 #include "core/text/size_text.h"
 #include "descent/v1/dataset_service.pb.h"
@@ -20,9 +21,7 @@ namespace descent::cli {
 namespace {
 
 // The last chunk is answered when all files were read back.
-constexpr absl::Duration kCallTimeout = absl::Minutes(15);
-// So often a line is drawn anew.
-constexpr absl::Duration kRedraw = absl::Milliseconds(100);
+constexpr absl::Duration kUploadTimeout = absl::Minutes(15);
 
 struct DatasetOptions {
   std::string action, name, path, group;
@@ -30,42 +29,24 @@ struct DatasetOptions {
 
 std::string Size(int64_t bytes) { return SizeText(static_cast<double>(bytes)); }
 
-// A line of progress on a terminal, which goes when it is done.
-class ProgressLine {
- public:
-  ProgressLine(const Context& context, std::string doing)
-      : context_(context), doing_(std::move(doing)) {}
-  ~ProgressLine() {
-    if (drawn_) context_.io.err << "\r\x1b[K" << std::flush;
-  }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
+client::DatasetProgress Shown(ProgressLine& line, const std::string& doing) {
+  return [&line, doing](int64_t done, int64_t all) {
+    line.Show([&] {
+      return absl::StrCat(doing, " ", Size(done), " of ", Size(all), " (",
+                          all > 0 ? done * 100 / all : 100, "%)");
+    });
+  };
+}
 
-  void Show(int64_t done, int64_t all) {
-    const absl::Time now = context_.io.clock->Now();
-    if (!context_.io.error_terminal || context_.json || (drawn_ && now - last_ < kRedraw)) return;
-    last_ = now;
-    drawn_ = true;
-    context_.io.err << "\r\x1b[K" << doing_ << " " << Size(done) << " of " << Size(all) << " ("
-                    << (all > 0 ? done * 100 / all : 100) << "%)" << std::flush;
-  }
-
- private:
-  const Context& context_;
-  const std::string doing_;
-  absl::Time last_;
-  bool drawn_ = false;
-};
-
-std::string NameOf(const std::string& given) {
+std::string DatasetNameOf(const std::string& given) {
   return given.starts_with(rules::kDatasetCollection) ? given : rules::DatasetName(given);
 }
 
-int Upload(const Context& context, const DatasetOptions& options) {
+int UploadFiles(const Context& context, const DatasetOptions& options) {
   if (options.name.empty() || options.path.empty()) {
     return context.Usage("upload what? descent dataset upload NAME PATH");
   }
-  const std::string name = NameOf(options.name);
+  const std::string name = DatasetNameOf(options.name);
   if (!rules::DatasetIdOf(name)) {
     return context.Usage(absl::StrCat("`", options.name,
                                       "` is no dataset's name: 1 to 63 lower-case letters, digits, "
@@ -74,17 +55,17 @@ int Upload(const Context& context, const DatasetOptions& options) {
   }
   absl::StatusOr<client::LocalDataset> local;
   {
-    ProgressLine line(context, "reading");
-    local = client::ReadLocalDataset(options.path,
-                                     [&](int64_t done, int64_t all) { line.Show(done, all); });
+    ProgressLine line(context.io);
+    local = client::ReadLocalDataset(options.path, Shown(line, "reading"));
   }
   if (!local.ok()) return context.Usage(std::string(local.status().message()));
   absl::StatusOr<v1::Dataset> uploaded;
   int64_t first = -1;
   {
-    ProgressLine line(context, "uploading");
+    ProgressLine line(context.io);
+    const client::DatasetProgress show = Shown(line, "uploading");
     uploaded = client::UploadDataset(
-        context.Connect(kCallTimeout), name, options.group, *local,
+        context.Connect(kUploadTimeout), name, options.group, *local,
         [&](int64_t done, int64_t all) {
           if (first < 0) {
             first = done;
@@ -92,7 +73,7 @@ int Upload(const Context& context, const DatasetOptions& options) {
               context.Say(absl::StrCat("goes on at ", Size(done), " of ", Size(all)));
             }
           }
-          line.Show(done, all);
+          show(done, all);
         },
         context.io.clock);
   }
@@ -149,20 +130,21 @@ int ListDatasets(const Context& context) {
   return kOk;
 }
 
-int Delete(const Context& context, const DatasetOptions& options) {
+int DeleteDataset(const Context& context, const DatasetOptions& options) {
   if (options.name.empty()) {
     return context.Usage("delete what? `descent dataset list` has the names");
   }
-  const absl::Status status = context.Connect(kCallTimeout).DeleteDataset(NameOf(options.name));
+  const absl::Status status =
+      context.Connect(kUploadTimeout).DeleteDataset(DatasetNameOf(options.name));
   if (!status.ok()) return context.Fail(status);
-  context.Print(absl::StrCat(NameOf(options.name), " is deleted"));
+  context.Print(absl::StrCat(DatasetNameOf(options.name), " is deleted"));
   return kOk;
 }
 
 int RunDataset(const Context& context, const DatasetOptions& options) {
-  if (options.action == "upload") return Upload(context, options);
+  if (options.action == "upload") return UploadFiles(context, options);
   if (!options.path.empty()) return context.Usage("PATH is for upload alone");
-  return options.action == "list" ? ListDatasets(context) : Delete(context, options);
+  return options.action == "list" ? ListDatasets(context) : DeleteDataset(context, options);
 }
 
 }  // namespace

@@ -15,13 +15,12 @@
 #include "client/cli/format.h"
 #include "client/cli/interruptible.h"
 #include "client/cli/prediction_file.h"
+#include "client/cli/progress_line.h"
 #include "client/cpp/identity.h"
 #include "client/cpp/spec_text.h"
 
 namespace descent::cli {
 namespace {
-
-constexpr absl::Duration kProgressRedraw = absl::Milliseconds(100);
 
 struct PredictArguments {
   std::string job;
@@ -36,36 +35,12 @@ struct PredictArguments {
   bool force = false;
 };
 
-// Shows how far it is, on a terminal alone.
-class ProgressLine {
- public:
-  explicit ProgressLine(const Io& io) : io_(io) {}
-  ~ProgressLine() {
-    if (drawn_) io_.err << "\r\x1b[K" << std::flush;
-  }
-
-  void Show(int64_t rows, int64_t total) {
-    const absl::Time now = absl::Now();
-    if (!io_.error_terminal || now < next_) return;
-    next_ = now + kProgressRedraw;
-    drawn_ = true;
-    const double share = static_cast<double>(rows) / static_cast<double>(total);
-    io_.err << "\r\x1b[K" << Count(rows) << "/" << Count(total) << " rows (" << Percent(share)
-            << ")" << std::flush;
-  }
-
- private:
-  const Io& io_;
-  absl::Time next_ = absl::InfinitePast();
-  bool drawn_ = false;
-};
-
 // Cancels the call at SIGINT, which does not wake a thread that reads.
 class CancelAtInterrupt {
  public:
   CancelAtInterrupt(const Interruptible& interruptible, client::Prediction* call)
       : thread_([this, &interruptible, call] {
-          while (!done_.WaitForNotificationWithTimeout(kProgressRedraw)) {
+          while (!done_.WaitForNotificationWithTimeout(ProgressLine::kRedrawn)) {
             if (interruptible.interrupted()) call->Cancel();
           }
         }) {}
@@ -87,7 +62,12 @@ absl::Status Receive(const Io& io, client::Prediction* call, PredictionFile* fil
     if (!more.ok()) return more.status();
     if (!*more) return file->Finish();
     if (absl::Status status = file->Take(response); !status.ok()) return status;
-    progress.Show(file->rows(), file->header().rows());
+    progress.Show([&] {
+      const int64_t rows = file->rows();
+      const int64_t total = file->header().rows();
+      const double share = static_cast<double>(rows) / static_cast<double>(total);
+      return absl::StrCat(Count(rows), "/", Count(total), " rows (", Percent(share), ")");
+    });
   }
 }
 
