@@ -25,7 +25,7 @@ namespace {
 constexpr char kPort[] = "7600";
 
 // How long a server may take for one step of showing its certificate.
-constexpr absl::Duration kPatience = absl::Seconds(10);
+constexpr absl::Duration kCertificatePatience = absl::Seconds(10);
 
 struct LoginOptions {
   std::string host, fingerprint, name;
@@ -54,7 +54,7 @@ bool IsName(const std::string& name) {
          !absl::StrContains(name, " ");
 }
 
-std::string Json(const SavedContext& context, const Contexts& contexts) {
+std::string ContextJson(const SavedContext& context, const Contexts& contexts) {
   return nlohmann::json{{"name", context.name},
                         {"server", context.server},
                         {"current", context.name == contexts.current}}
@@ -64,7 +64,7 @@ std::string Json(const SavedContext& context, const Contexts& contexts) {
 // Gives the certificate that the server shows and that has this fingerprint, in PEM: what the
 // server's own must be, or be signed by.
 absl::StatusOr<std::string> Pinned(const std::string& server, const std::string& fingerprint) {
-  const auto shown = ShownCertificates(server, kPatience);
+  const auto shown = ShownCertificates(server, kCertificatePatience);
   if (!shown.ok()) return shown.status();
   std::string others;
   for (const ShownCertificate& certificate : *shown) {
@@ -93,7 +93,7 @@ int Save(const Context& context, SavedContext saved) {
     return context.Fail(status);
   }
   if (context.json) {
-    context.io.out << Json(saved, *contexts) << "\n";
+    context.io.out << ContextJson(saved, *contexts) << "\n";
   } else {
     context.Print(absl::StrCat("commands go to ", Visible(saved.server), " now: context ",
                                saved.name, ", kept in ", Visible(path)));
@@ -180,7 +180,7 @@ int Login(Context* context, const LoginOptions& options) {
 int List(const Context& context, const Contexts& contexts) {
   if (context.json) {
     for (const SavedContext& saved : contexts.all) {
-      context.io.out << Json(saved, contexts) << "\n";
+      context.io.out << ContextJson(saved, contexts) << "\n";
     }
     return kOk;
   }
