@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/data/batches.h"
+#include "core/optimizer/accumulate.h"
 #include "core/optimizer/adam.h"
 #include "core/optimizer/gradient_descent.h"
 #include "core/optimizer/nesterov.h"
