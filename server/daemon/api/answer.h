@@ -17,6 +17,7 @@
 #include "proto/rpc_status.h"
 #include "server/common/mutex.h"
 #include "server/common/reactor.h"
+#include "server/daemon/security/shares.h"
 
 namespace descent::daemon {
 
@@ -34,6 +35,13 @@ class Answer final : public server::CallReactor<grpc::ServerUnaryReactor> {
     if (!finished()) cancel_ = std::move(cancel);
   }
 
+  // Keeps the places of the call until it is finished; to be called before it can be.
+  void Hold(Share call, Share bytes) {
+    server::MutexLock lock(mutex_);
+    call_ = std::move(call);
+    bytes_ = std::move(bytes);
+  }
+
   // Gives the function that answers, which must be called at most once and may outlive the call.
   Done done() {
     return [self = std::static_pointer_cast<Answer>(this->shared_from_this())](
@@ -46,7 +54,7 @@ class Answer final : public server::CallReactor<grpc::ServerUnaryReactor> {
       server::MutexLock lock(mutex_);
       if (finished()) return;
       cancel = std::move(cancel_);
-      FinishOnce(grpc::Status::CANCELLED);
+      Finished(grpc::Status::CANCELLED);
     }
     if (cancel) cancel();
   }
@@ -57,11 +65,20 @@ class Answer final : public server::CallReactor<grpc::ServerUnaryReactor> {
     if (finished()) return;
     cancel_ = nullptr;
     if (result.ok()) *response_ = ToBytes(*result);
-    FinishOnce(ToGrpcStatus(result.status()));
+    Finished(ToGrpcStatus(result.status()));
+  }
+
+  // The answer may be held for long after it: by a command that waits for its iteration.
+  void Finished(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    call_ = Share();
+    bytes_ = Share();
+    FinishOnce(status);
   }
 
   grpc::ByteBuffer* const response_;
   std::function<void()> cancel_ ABSL_GUARDED_BY(mutex_);
+  Share call_ ABSL_GUARDED_BY(mutex_);
+  Share bytes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace descent::daemon

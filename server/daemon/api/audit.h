@@ -5,6 +5,8 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <utility>
+
 #include "descent/v1/audit_service.grpc.pb.h"
 #include "server/common/executor.h"
 #include "server/daemon/api/callers.h"
@@ -21,7 +23,8 @@ using RawAuditService =
 class AuditServiceImpl final : public RawAuditService {
  public:
   // `access` must outlive it; it may be null.
-  AuditServiceImpl(Requests requests, Access* access) : callers_(access), requests_(requests) {}
+  AuditServiceImpl(Requests requests, Callers callers)
+      : callers_(std::move(callers)), requests_(std::move(requests)) {}
 
   grpc::ServerUnaryReactor* ListAuditEntries(grpc::CallbackServerContext* context,
                                              const grpc::ByteBuffer* request,

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proto/rpc_status.h"
 #include "proto/rules/identity.h"
@@ -10,6 +11,15 @@
 
 namespace descent::daemon {
 namespace {
+
+constexpr Shares::Kind kCalls = {.name = "calls that wait for an answer",
+                                 .flag = "",
+                                 .advice = "wait for some of the answers, then ask again",
+                                 .reason = reason::kTooManyCalls};
+constexpr Shares::Kind kBytes = {.name = "bytes of requests that wait for an answer",
+                                 .flag = "",
+                                 .advice = "wait for some of the answers, then ask again",
+                                 .reason = reason::kTooManyCalls};
 
 // Gives the first value; empty if there is none.
 std::string_view Metadata(const grpc::CallbackServerContext& context, std::string_view key) {
@@ -32,6 +42,24 @@ std::string Joined(const grpc::CallbackServerContext& context, std::string_view 
 }
 
 }  // namespace
+
+Callers::Callers(Access* access, Limits limits)
+    : access_(access),
+      calls_(std::make_shared<Shares>(kCalls, limits.calls)),
+      bytes_(std::make_shared<Shares>(kBytes, limits.bytes)) {}
+
+absl::StatusOr<AdmittedCall> Callers::Admit(const grpc::CallbackServerContext& context,
+                                            size_t request_bytes) const {
+  absl::StatusOr<Caller> caller = Of(context);
+  if (!caller.ok()) return caller.status();
+  absl::StatusOr<Share> call = calls_->Take(caller->principal);
+  if (!call.ok()) return call.status();
+  absl::StatusOr<Share> bytes =
+      bytes_->Take(caller->principal, static_cast<int64_t>(request_bytes));
+  if (!bytes.ok()) return bytes.status();
+  return AdmittedCall{
+      .caller = *std::move(caller), .call = *std::move(call), .bytes = *std::move(bytes)};
+}
 
 absl::StatusOr<Caller> Callers::Of(const grpc::CallbackServerContext& context) const {
   constexpr std::string_view kKey = rules::kAuthorizationHeader;

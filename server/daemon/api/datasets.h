@@ -5,6 +5,8 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <utility>
+
 #include "descent/v1/dataset_service.grpc.pb.h"
 #include "server/common/executor.h"
 #include "server/daemon/api/callers.h"
@@ -26,8 +28,8 @@ using RawDatasetService = v1::DatasetService::WithRawCallbackMethod_CreateDatase
 class DatasetServiceImpl final : public RawDatasetService {
  public:
   // What is pointed to must outlive it; each may be null.
-  DatasetServiceImpl(Access* access, DatasetStore* store, RequestCounts* counts)
-      : callers_(access), requests_(store, counts) {}
+  DatasetServiceImpl(Callers callers, DatasetStore* store, RequestCounts* counts)
+      : callers_(std::move(callers)), requests_(store, counts) {}
 
   grpc::ServerUnaryReactor* CreateDataset(grpc::CallbackServerContext* context,
                                           const grpc::ByteBuffer* request,

@@ -22,11 +22,12 @@ using WriteReactor = grpc::ServerWriteReactor<grpc::ByteBuffer>;
 class PredictCall final : public server::StreamReactor<WriteReactor>, public PredictionSink {
  public:
   // Asks the jobs; once.
-  void Ask(const Requests& requests, const Caller& caller, const v1::PredictJobRequest& request) {
+  void Ask(const Requests& requests, AdmittedCall admitted, const v1::PredictJobRequest& request) {
     // The mutex is held until the prediction is known: its answers come on another thread.
     MutexLock lock(mutex_);
     absl::StatusOr<std::unique_ptr<Prediction>> prediction = requests.Predict(
-        caller, request, std::static_pointer_cast<PredictCall>(shared_from_this()));
+        admitted.caller, request, std::static_pointer_cast<PredictCall>(shared_from_this()));
+    admitted_ = std::move(admitted);
     if (prediction.ok()) {
       prediction_ = *std::move(prediction);
     } else {
@@ -67,6 +68,7 @@ class PredictCall final : public server::StreamReactor<WriteReactor>, public Pre
   void OnGone() override {
     MutexLock lock(mutex_);
     prediction_ = nullptr;
+    admitted_ = {};
   }
 
   // Ends the prediction, because the client is gone.
@@ -76,6 +78,7 @@ class PredictCall final : public server::StreamReactor<WriteReactor>, public Pre
     EndWith(grpc::Status::CANCELLED);
   }
 
+  AdmittedCall admitted_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<Prediction> prediction_ ABSL_GUARDED_BY(mutex_);
   std::deque<v1::PredictJobResponse> waiting_ ABSL_GUARDED_BY(mutex_);
 };
@@ -83,14 +86,14 @@ class PredictCall final : public server::StreamReactor<WriteReactor>, public Pre
 }  // namespace
 
 WriteReactor* ServePredict(const Requests& requests, const grpc::ByteBuffer& bytes,
-                           const absl::StatusOr<Caller>& caller) {
+                           absl::StatusOr<AdmittedCall> admitted) {
   const auto call = std::make_shared<PredictCall>();
   try {
     v1::PredictJobRequest request;
-    absl::Status status = caller.status();
+    absl::Status status = admitted.status();
     if (status.ok()) status = ReadRequest(bytes, &request);
     if (status.ok()) {
-      call->Ask(requests, *caller, request);
+      call->Ask(requests, *std::move(admitted), request);
     } else {
       call->OnEnd(status);
     }

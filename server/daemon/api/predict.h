@@ -6,15 +6,15 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/status/statusor.h"
+#include "server/daemon/api/callers.h"
 #include "server/daemon/requests/requests.h"
-#include "server/daemon/security/caller.h"
 
 namespace descent::daemon {
 
 // Gives the reaction to a call. `request` is a serialized PredictJobRequest.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* ServePredict(const Requests& requests,
                                                          const grpc::ByteBuffer& request,
-                                                         const absl::StatusOr<Caller>& caller);
+                                                         absl::StatusOr<AdmittedCall> admitted);
 
 }  // namespace descent::daemon
 

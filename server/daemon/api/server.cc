@@ -47,10 +47,12 @@ using TrainingServiceBase = Methods::WithRawCallbackMethod_CreateJob<
 class TrainingServiceImpl final : public TrainingServiceBase {
  public:
   TrainingServiceImpl(Requests requests, const ApiServer::Options& options)
-      : callers_(options.access),
+      : callers_(options.access, {.calls = options.max_calls, .bytes = options.max_request_bytes}),
         requests_(requests),
         watches_(requests, callers_, options.reader_threads, options.clock),
         reading_(options.reader_threads) {}
+
+  const Callers& callers() const { return callers_; }
 
   grpc::ServerUnaryReactor* CreateJob(grpc::CallbackServerContext* context,
                                       const grpc::ByteBuffer* request,
@@ -95,7 +97,7 @@ class TrainingServiceImpl final : public TrainingServiceBase {
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* PredictJob(grpc::CallbackServerContext* context,
                                                          const grpc::ByteBuffer* request) override {
-    return ServePredict(requests_, *request, callers_.Of(*context));
+    return ServePredict(requests_, *request, callers_.Admit(*context, request->Length()));
   }
 
   WatchService& watches() { return watches_; }
@@ -113,9 +115,9 @@ class ApiServerImpl final : public ApiServer {
   ApiServerImpl(Requests requests, Options options)
       : options_(std::move(options)),
         service_(requests, options_),
-        datasets_(options_.access, options_.datasets, requests.counts()),
-        tokens_(options_.access, requests.counts(), requests.audit()),
-        audit_(requests, options_.access) {}
+        datasets_(service_.callers(), options_.datasets, requests.counts()),
+        tokens_(options_.access, service_.callers(), requests.counts(), requests.audit()),
+        audit_(requests, service_.callers()) {}
 
   ~ApiServerImpl() override { ApiServerImpl::Shutdown(std::chrono::system_clock::now()); }
 
@@ -156,6 +158,10 @@ class ApiServerImpl final : public ApiServer {
       socket_ = *std::move(listener);
       socket_->AddTo(builder);
     }
+    // What is received is in memory before anybody can ask by whom: a client needs no token to send
+    // half of each request.
+    builder.SetResourceQuota(
+        grpc::ResourceQuota("descentd").Resize(static_cast<size_t>(options_.receive_bytes)));
     // This is for those who connect and then say nothing, or half of it.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);

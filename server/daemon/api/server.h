@@ -47,6 +47,14 @@ class ApiServer {
     // A connection without a call (a watch is one) for so long is told to go; its client connects
     // again when it wants something.
     std::chrono::milliseconds max_idle = std::chrono::minutes(30);
+    // So many calls wait for an answer at a time, watches apart, and their requests have so many
+    // bytes together; of both, one principal has three quarters at most. Further ones are
+    // RESOURCE_EXHAUSTED (`TOO_MANY_CALLS`).
+    int64_t max_calls = 4096;
+    int64_t max_request_bytes = int64_t{256} << 20;
+    // gRPC's own buffers take so many bytes, of all connections together; beyond that it ends calls
+    // (RESOURCE_EXHAUSTED) that send it more.
+    int64_t receive_bytes = int64_t{512} << 20;
     // So many threads read the store for watchers that lag behind.
     int reader_threads = 2;
     const server::Clock* clock = server::Clock::Real();

@@ -5,6 +5,8 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <utility>
+
 #include "descent/v1/token_service.grpc.pb.h"
 #include "server/common/executor.h"
 #include "server/daemon/api/callers.h"
@@ -23,9 +25,9 @@ using RawTokenService = v1::TokenService::WithRawCallbackMethod_CreateToken<
 
 class TokenServiceImpl final : public RawTokenService {
  public:
-  // All must outlive it, and may be null.
-  TokenServiceImpl(Access* access, RequestCounts* counts, AuditLog* audit)
-      : callers_(access), requests_(access, counts, audit) {}
+  // What is pointed to must outlive it, and may be null.
+  TokenServiceImpl(Access* access, Callers callers, RequestCounts* counts, AuditLog* audit)
+      : callers_(std::move(callers)), requests_(access, counts, audit) {}
 
   grpc::ServerUnaryReactor* CreateToken(grpc::CallbackServerContext* context,
                                         const grpc::ByteBuffer* request,

@@ -36,13 +36,14 @@ void AskUnary(const Callers& callers, const UnaryCall& unary, Answer<Response>& 
   const typename Answer<Response>::Done done = answer.done();
   try {
     // Who is not let in has nothing of his read.
-    const absl::StatusOr<Caller> caller = callers.Of(*unary.context);
-    if (!caller.ok()) return done(caller.status());
+    absl::StatusOr<AdmittedCall> admitted = callers.Admit(*unary.context, unary.request->Length());
+    if (!admitted.ok()) return done(admitted.status());
+    answer.Hold(std::move(admitted->call), std::move(admitted->bytes));
     Request request;
     if (absl::Status status = ReadRequest(*unary.request, &request); !status.ok()) {
       return done(status);
     }
-    call(*caller, request, done);
+    call(admitted->caller, request, done);
   } catch (const std::exception& error) {
     done(absl::InternalError(error.what()));
   }

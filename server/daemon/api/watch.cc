@@ -17,6 +17,8 @@
 #include "server/common/reactor.h"
 #include "server/daemon/api/wire_request.h"
 #include "server/daemon/journal/watch_cursor.h"
+#include "server/daemon/requests/open_watch.h"
+#include "server/daemon/security/shares.h"
 
 namespace descent::daemon {
 namespace {
@@ -27,7 +29,7 @@ using server::MutexLock;
 constexpr int64_t kAnnouncePeriod = server::kSecond;
 
 // Gives the journal's bytes as gRPC's, which keeps them alive for as long as it needs them.
-grpc::Slice Share(const WatchPiece::Slice& slice) {
+grpc::Slice ShareBytes(const WatchPiece::Slice& slice) {
   using Data = std::shared_ptr<const char>;
   return grpc::Slice(
       const_cast<char*>(slice.data.get()), slice.size,
@@ -37,7 +39,7 @@ grpc::Slice Share(const WatchPiece::Slice& slice) {
 grpc::ByteBuffer ToWire(const WatchPiece& piece) {
   std::vector<grpc::Slice> slices;
   slices.reserve(piece.slices.size() + 1);
-  for (const WatchPiece::Slice& slice : piece.slices) slices.push_back(Share(slice));
+  for (const WatchPiece::Slice& slice : piece.slices) slices.push_back(ShareBytes(slice));
   slices.emplace_back(piece.trailer);
   return grpc::ByteBuffer(slices.data(), slices.size());
 }
@@ -60,8 +62,11 @@ class Refusal final : public server::CallReactor<WriteReactor> {
 // last act.
 class Watcher final : public server::StreamReactor<WriteReactor> {
  public:
-  Watcher(WatchService* service, Caller caller, WatchCursor cursor)
-      : service_(*service), caller_(std::move(caller)), cursor_(std::move(cursor)) {}
+  Watcher(WatchService* service, Caller caller, OpenedWatch opened)
+      : service_(*service),
+        caller_(std::move(caller)),
+        place_(std::move(opened.place)),
+        cursor_(std::move(opened.cursor)) {}
 
   const Caller& caller() const { return caller_; }
 
@@ -210,6 +215,7 @@ class Watcher final : public server::StreamReactor<WriteReactor> {
 
   WatchService& service_;
   const Caller caller_;
+  const Share place_;
   WatchCursor cursor_;  // the owner's
   // This is the owner's: once the watcher has been at the journal's head it waits for its turns.
   bool caught_up_ = false;
@@ -258,13 +264,14 @@ absl::StatusOr<std::shared_ptr<Watcher>> WatchService::Admit(const absl::StatusO
   if (absl::Status status = ReadRequest(buffer, &request); !status.ok()) return status;
   absl::StatusOr<OpenedWatch> opened = requests_.Watch(*caller, request);
   if (!opened.ok()) return opened.status();
-  auto watcher = std::make_shared<Watcher>(this, *caller, std::move(opened->cursor));
+  const std::shared_ptr<JobJournal> journal = opened->journal;
+  auto watcher = std::make_shared<Watcher>(this, *caller, *std::move(opened));
   {
     server::MutexLock lock(mutex_);
     watchers_.insert(watcher.get());
     if (!ended_.ok()) watcher->End(ended_);
   }
-  watcher->Start(*opened->journal);
+  watcher->Start(*journal);
   return watcher;
 }
 

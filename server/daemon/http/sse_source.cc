@@ -6,6 +6,8 @@
 #include "server/daemon/http/sse.h"
 #include "server/daemon/journal/entries.h"
 #include "server/daemon/journal/watch_cursor.h"
+#include "server/daemon/requests/open_watch.h"
+#include "server/daemon/security/shares.h"
 
 namespace descent::daemon {
 namespace {
@@ -15,8 +17,10 @@ constexpr int kMostFetches = 8;
 
 class SseSourceImpl final : public SseSource {
  public:
-  SseSourceImpl(WatchCursor cursor, std::shared_ptr<JobJournal> journal)
-      : cursor_(std::move(cursor)), journal_(std::move(journal)) {}
+  explicit SseSourceImpl(OpenedWatch opened)
+      : place_(std::move(opened.place)),
+        cursor_(std::move(opened.cursor)),
+        journal_(std::move(opened.journal)) {}
 
   void Subscribe(std::function<void()> on_news) {
     subscription_ = journal_->Subscribe(std::move(on_news));
@@ -85,6 +89,7 @@ class SseSourceImpl final : public SseSource {
     return true;
   }
 
+  const Share place_;
   WatchCursor cursor_;
   WatchPiece piece_;       // being written
   size_t slice_ = 0;       // of piece_
@@ -103,7 +108,7 @@ absl::StatusOr<std::unique_ptr<SseSource>> SseSource::Open(const Requests& reque
                                                            std::function<void()> on_news) {
   absl::StatusOr<OpenedWatch> opened = requests.Watch(caller, request);
   if (!opened.ok()) return opened.status();
-  auto source = std::make_unique<SseSourceImpl>(std::move(opened->cursor), opened->journal);
+  auto source = std::make_unique<SseSourceImpl>(*std::move(opened));
   source->Subscribe(std::move(on_news));
   return source;
 }

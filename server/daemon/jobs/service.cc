@@ -30,6 +30,10 @@ constexpr int kStoreThreads = 2;
 constexpr int kDefaultPageSize = 50;
 constexpr int kMaxPageSize = 1000;
 constexpr size_t kMaxPageBytes = size_t{1} << 20;  // or one job
+constexpr Shares::Kind kUnfinished = {.name = "jobs that are not over",
+                                      .flag = "--max_unfinished_jobs",
+                                      .advice = "wait until some have ended, or stop some",
+                                      .reason = reason::kTooManyJobs};
 
 }  // namespace
 
@@ -44,6 +48,7 @@ JobsServiceImpl::JobsServiceImpl(const Options& options, Secrets secrets, Journa
       store_(options.store != nullptr ? options.store
                                       : std::make_shared<server::Executor>(kStoreThreads)),
       cache_(std::make_shared<JobCache>(options.cache_bytes)),
+      unfinished_(kUnfinished, options.max_unfinished_jobs),
       secrets_(std::move(secrets)),
       supervisor_(Supervisor::Options{.socket = options.socket,
                                       .log_dir = options.data_dir + "/workers",

@@ -34,6 +34,14 @@ class JobsService : public Jobs {
     std::function<int64_t()> max_guests = [] { return std::numeric_limits<int64_t>::max(); };
     // What specs may name; must outlive it. Null: there are no datasets.
     DatasetStore* datasets = nullptr;
+    // So many jobs are kept, those that are over included; and so many may wait, run or be paused,
+    // of which those of one owner have three quarters at most.
+    int64_t max_jobs = 100'000;
+    int64_t max_unfinished_jobs = 1000;
+    // So many parameters a job's model may have.
+    int64_t max_parameters = std::numeric_limits<int64_t>::max();
+    // No job is made while less than this, in bytes, is free on the disk of data_dir.
+    int64_t min_free_disk = 0;
     // True if folders of jobs beside an empty store are no reason not to begin.
     bool new_store = false;
     // Where files are looked at; if null, on threads of the service's own.

@@ -61,8 +61,14 @@ absl::Status CheckStore(const Journal& journal, const std::string& sentence,
                    reason);
 }
 
-absl::Status CheckRoomForJob(const Journal& journal) {
-  return CheckStore(journal, "No job was made", "Submit it again when there is room");
+// Gives why a job with such a model is refused, if it is.
+absl::Status CheckParameters(const worker::v1::Valid& valid, int64_t most) {
+  const int64_t parameters = valid.summary().parameters();
+  if (parameters <= most) return absl::OkStatus();
+  return InvalidField("spec",
+                      absl::StrCat("has ", parameters, " parameters, more than the ", most,
+                                   " that this daemon allows (--max_parameters)"),
+                      reason::kTooLarge);
 }
 
 absl::Status FolderIsKept(const std::string& job_id) {
@@ -142,7 +148,7 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     }
   }
   // It is checked before a validation that may take minutes.
-  if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) return done(status);
+  if (absl::Status status = CheckRoomForJob(); !status.ok()) return done(status);
   auto creation = std::make_shared<Creation>();
   creation->request = request;
   creation->caller = caller;
@@ -157,6 +163,9 @@ void JobsServiceImpl::CreateOnLoop(const Caller& caller, const v1::CreateJobRequ
     if (kept_folders_.count(request.job_id()) > 0) return done(FolderIsKept(request.job_id()));
     creation->job_id = request.job_id();
   }
+  absl::StatusOr<Share> place = unfinished_.Take(caller.principal);
+  if (!place.ok()) return done(place.status());
+  creation->place = *std::move(place);
   creations_.insert(creation);
   creation->validation =
       ValidateOnLoop(caller, request.job().spec(), rules::JobName(creation->job_id),
@@ -180,14 +189,47 @@ int64_t JobsServiceImpl::ValidateOnLoop(const Caller& caller, v1::Spec spec,
   }
   const std::string folder = options_.data_dir + "/datasets";
   LocateDatasets(folder, &spec);
-  return supervisor_.Validate(caller, spec,
-                              [folder, done](absl::StatusOr<worker::v1::Valid> valid) {
-                                if (valid.ok()) {
-                                  UnlocateDatasets(folder, valid->mutable_spec());
-                                  UnlocateDatasets(folder, valid->mutable_summary());
-                                }
-                                done(std::move(valid));
-                              });
+  return supervisor_.Validate(
+      caller, spec,
+      [folder, done, most = options_.max_parameters](absl::StatusOr<worker::v1::Valid> valid) {
+        if (valid.ok()) {
+          UnlocateDatasets(folder, valid->mutable_spec());
+          UnlocateDatasets(folder, valid->mutable_summary());
+          absl::Status status = CheckParameters(*valid, most);
+          if (!status.ok()) valid = std::move(status);
+        }
+        done(std::move(valid));
+      });
+}
+
+absl::Status JobsServiceImpl::CheckFreeDisk() const {
+  absl::Status status =
+      CheckStore(*journal_, "No job was made", "Submit it again when there is room");
+  if (!status.ok() || options_.min_free_disk <= 0) return status;
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(options_.data_dir, error);
+  if (error || static_cast<int64_t>(space.available) >= options_.min_free_disk) return status;
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("No job was made: ", options_.data_dir, " has ", space.available >> 20,
+                   " MiB of its disk left, less than the ", options_.min_free_disk >> 20,
+                   " MiB that are kept for the jobs there are (--min_free_disk). Delete some, or "
+                   "make room otherwise"),
+      reason::kDiskFull);
+}
+
+absl::Status JobsServiceImpl::CheckRoomForJob() const {
+  if (absl::Status status = CheckFreeDisk(); !status.ok()) return status;
+  int64_t jobs = static_cast<int64_t>(creations_.size());
+  {
+    MutexLock lock(mutex_);
+    jobs += static_cast<int64_t>(jobs_.size());
+  }
+  if (jobs < options_.max_jobs) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("No job was made: descentd keeps ", jobs,
+                                " jobs, as many as it may (--max_jobs); delete some that are over"),
+                   reason::kTooManyJobs);
 }
 
 void JobsServiceImpl::CancelCreation(int64_t call) {
@@ -219,9 +261,7 @@ void JobsServiceImpl::CommitCreation(const std::shared_ptr<Creation>& of,
                                      const worker::v1::Valid& valid) {
   const Creation& creation = *of;
   if (stopping_) return EndCreation(of, ShuttingDown());
-  if (absl::Status status = CheckRoomForJob(*journal_); !status.ok()) {
-    return EndCreation(of, status);
-  }
+  if (absl::Status status = CheckFreeDisk(); !status.ok()) return EndCreation(of, status);
   const auto now = static_cast<uint64_t>(clock_->WallNanos());
   v1::Event created;
   created.set_revision(1);
@@ -275,7 +315,7 @@ void JobsServiceImpl::CommitCreation(const std::shared_ptr<Creation>& of,
 }
 
 absl::StatusOr<v1::Job> JobsServiceImpl::TakeCreated(
-    const Creation& creation, absl::StatusOr<std::shared_ptr<JobJournal>> journal,
+    Creation& creation, absl::StatusOr<std::shared_ptr<JobJournal>> journal,
     const std::vector<v1::Event>& events) {
   std::error_code error;
   if (!journal.ok()) {
@@ -290,6 +330,7 @@ absl::StatusOr<v1::Job> JobsServiceImpl::TakeCreated(
         detail);
   }
   auto job = std::make_shared<Job>(EnvironmentOf(creation.job_id), *std::move(journal), events);
+  places_[job->id()] = std::move(creation.place);
   Insert(job);
   held_datasets_[job->id()] = creation.held;
   if (!creation.request.request_id().empty()) {

@@ -27,6 +27,7 @@
 #include "server/daemon/jobs/listing.h"
 #include "server/daemon/jobs/service.h"
 #include "server/daemon/launch/secrets.h"
+#include "server/daemon/security/shares.h"
 #include "server/daemon/workers/attempt_host.h"
 #include "server/daemon/workers/supervisor.h"
 
@@ -87,6 +88,7 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
     int64_t validation = 0;
     std::vector<DatasetUse> held = {};
     bool committing = false;  // there will be a job, whoever goes away
+    Share place = {};         // among the jobs that are not over
   };
 
   absl::StatusOr<JobPtr> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -138,9 +140,13 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
                     const Callback<v1::Job>& done);
   void CancelCreation(int64_t call);
   bool IsTaken(const std::string& job_id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives why nothing more may be written for a new job, if that is so.
+  absl::Status CheckFreeDisk() const;
+  // Gives why there is no room for one job more, if there is none.
+  absl::Status CheckRoomForJob() const ABSL_LOCKS_EXCLUDED(mutex_);
   void CommitCreation(const std::shared_ptr<Creation>& creation, const worker::v1::Valid& valid);
   // Gives the job that came of it, whose first events these are.
-  absl::StatusOr<v1::Job> TakeCreated(const Creation& creation,
+  absl::StatusOr<v1::Job> TakeCreated(Creation& creation,
                                       absl::StatusOr<std::shared_ptr<JobJournal>> journal,
                                       const std::vector<v1::Event>& events);
   void EndCreation(const std::shared_ptr<Creation>& creation, const absl::StatusOr<v1::Job>& job);
@@ -181,8 +187,10 @@ class JobsServiceImpl : public JobsService, public AttemptHost {
 
   // These are confined to the loop:
   std::deque<JobPtr> queue_;
-  std::set<std::string> running_;   // ids of jobs that have a worker or wait for one
-  std::set<std::string> removing_;  // ids of jobs that are being deleted, with their folders
+  Shares unfinished_;
+  std::map<std::string, Share> places_;  // ids of jobs that are not over: to their places
+  std::set<std::string> running_;        // ids of jobs that have a worker or wait for one
+  std::set<std::string> removing_;       // ids of jobs that are being deleted, with their folders
   std::map<WorkerPtr, JobPtr> assigned_;
   std::map<std::string, std::vector<DatasetUse>> held_datasets_;  // by ids of jobs not over
   std::set<std::shared_ptr<Creation>> creations_;

@@ -134,6 +134,7 @@ void JobsServiceImpl::Hold(const JobPtr& job) {
 void JobsServiceImpl::TakeUp(const JobPtr& job) {
   const v1::JobState state = job->pending_state();
   if (rules::IsFinal(state)) return;
+  places_[job->id()] = unfinished_.TakeAnyway(job->ownership().owner);
   if (state == v1::QUEUED) return Enqueue(job);
   if (job->worker_kind() == WorkerKind::kLayers) running_.insert(job->id());
   OfferSecret(job);
@@ -270,6 +271,7 @@ void JobsServiceImpl::GiveWay(const JobPtr& job) {
     std::error_code error;
     std::filesystem::remove(SecretFileOf(*job), error);
   }
+  places_.erase(job->id());
   running_.erase(job->id());
   held_datasets_.erase(job->id());
   std::erase(queue_, job);

@@ -45,12 +45,14 @@
 #include "server/daemon/main/check.h"
 #include "server/daemon/main/data_dir.h"
 #include "server/daemon/main/freed_memory.h"
+#include "server/daemon/main/limit_flags.h"
 #include "server/daemon/main/reach.h"
 #include "server/daemon/main/worker_memory.h"
 #include "server/daemon/metrics/metrics.h"
 #include "server/daemon/requests/request_counts.h"
 #include "server/daemon/requests/requests.h"
 #include "server/daemon/security/access.h"
+#include "server/daemon/security/shares.h"
 #include "server/daemon/sockets/descriptors.h"
 #include "server/daemon/sockets/listen_address.h"
 #include "server/daemon/tls/server_certificate.h"
@@ -67,6 +69,7 @@ constexpr const char* kDefaultAuth = "tokens";
 struct Flags {
   std::string data_dir = DefaultDataDir();
   ReachFlags reach;
+  LimitFlags limits;
   std::string worker_binary;
   std::string worker_memory_limit = "90%";
   std::string worker_files = "confined";
@@ -308,14 +311,19 @@ int Serve(const Flags& flags) {
                          .validation_seconds = flags.validation_seconds,
                          .max_guests = [limits] { return limits().workers; },
                          .datasets = datasets.get(),
+                         .max_jobs = flags.limits.max_jobs,
+                         .max_unfinished_jobs = flags.limits.max_unfinished_jobs,
+                         .max_parameters = flags.limits.MaxParameters(),
+                         .min_free_disk = flags.limits.MinFreeDisk((*data_dir)->path()),
                          .new_store = flags.new_store,
                          .audit = audit.get()},
                         journal->get(), launcher->get(), clock);
   if (!jobs.ok()) return Refuse(jobs.status());
 
+  const std::shared_ptr<Shares> watches = Requests::WatchShares(flags.limits.max_watches);
   const auto health = [journal = journal->get()] { return journal->health(); };
   absl::StatusOr<std::unique_ptr<ApiServer>> api =
-      ApiServer::Create(Requests(**jobs, &grpc_requests, audit.get()),
+      ApiServer::Create(Requests(**jobs, &grpc_requests, audit.get(), watches),
                         {.listen = reach->listen.ToString(),
                          .certificate = reach->certificate,
                          .client_socket = *client_socket,
@@ -366,7 +374,7 @@ int Serve(const Flags& flags) {
                        .http_answered = &http_answered,
                        .data_dir = (*data_dir)->path()});
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Create(Requests(**jobs, &http_requests, audit.get()),
+      HttpServer::Create(Requests(**jobs, &http_requests, audit.get(), watches),
                          {.listen = reach->http.ToString(),
                           .certificate = reach->certificate,
                           .hosts = reach->http_hosts,
@@ -475,6 +483,7 @@ int Main(int argc, char** argv) {
   app.add_option("--validation_seconds", flags.validation_seconds,
                  "Seconds that the validation of a spec may take; its data are read in them")
       ->check(CLI::Range(0.1, 86400.0));
+  flags.limits.AddTo(app);
   app.add_option("--auth", flags.auth,
                  "What is asked of those who come: tokens (the first one is in admin.token of the "
                  "folder), or none: whoever reaches the addresses is an admin")

@@ -11,13 +11,15 @@
 #include "server/daemon/journal/journal.h"
 #include "server/daemon/journal/watch_cursor.h"
 #include "server/daemon/security/caller.h"
+#include "server/daemon/security/shares.h"
 
 namespace descent::daemon {
 
-// A journal, and a cursor at the place from which it is watched.
+// A journal, a cursor at the place from which it is watched, and a place among those who watch.
 struct OpenedWatch {
   std::shared_ptr<JobJournal> journal;
   WatchCursor cursor;
+  Share place = {};
 };
 
 // Opens what `request` asks for, which has been checked. NOT_FOUND suggests the nearest job.

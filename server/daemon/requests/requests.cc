@@ -62,6 +62,11 @@ class SuggestingSink final : public PredictionSink {
   const std::shared_ptr<PredictionSink> sink_;
 };
 
+constexpr Shares::Kind kWatches = {.name = "watches",
+                                   .flag = "--max_watches",
+                                   .advice = "end some",
+                                   .reason = reason::kTooManyWatches};
+
 // Gives why a request is refused by itself, if it is.
 template <class Request>
 absl::Status Check(const Caller& caller, std::string_view what, const Request& request) {
@@ -70,6 +75,10 @@ absl::Status Check(const Caller& caller, std::string_view what, const Request& r
 }
 
 }  // namespace
+
+std::shared_ptr<Shares> Requests::WatchShares(int64_t most) {
+  return std::make_shared<Shares>(kWatches, most);
+}
 
 absl::Status Requests::CheckOwnerOf(const Caller& caller, std::string_view what,
                                     const std::string& name) const {
@@ -163,7 +172,11 @@ absl::StatusOr<OpenedWatch> Requests::Watch(const Caller& caller,
   const CountedRequest counted(counts_, "WatchJob", audit_, caller, request.name());
   absl::Status status = Check(caller, "WatchJob", request);
   if (!status.ok()) return counted.Ended<OpenedWatch>(status);
-  return counted.Ended(OpenWatch(*jobs_, caller, request));
+  absl::StatusOr<Share> place = watches_->Take(caller.principal);
+  if (!place.ok()) return counted.Ended<OpenedWatch>(place.status());
+  absl::StatusOr<OpenedWatch> opened = OpenWatch(*jobs_, caller, request);
+  if (opened.ok()) opened->place = *std::move(place);
+  return counted.Ended(std::move(opened));
 }
 
 }  // namespace descent::daemon

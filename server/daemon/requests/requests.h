@@ -4,15 +4,16 @@
 // that knows no such job names the nearest one.
 //
 // It is a value of three pointers; thread-safe. The jobs must outlive it, and what it returned; the
-// counts and the audit's list must outlive the jobs. What
-// takes time answers as in Jobs; a request that is refused at once is answered before the call
-// returns.
+// counts and the audit's list must outlive the jobs. What takes time answers as in Jobs; a request
+// that is refused at once is answered before the call returns.
 #ifndef DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
 #define DESCENT_SERVER_DAEMON_REQUESTS_REQUESTS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,14 +24,20 @@
 #include "server/daemon/requests/open_watch.h"
 #include "server/daemon/requests/request_counts.h"
 #include "server/daemon/security/caller.h"
+#include "server/daemon/security/shares.h"
 
 namespace descent::daemon {
 
 class Requests {
  public:
+  // So many watches are open at a time among all Requests that have the same shares.
+  static constexpr int64_t kMostWatches = 4096;
+  static std::shared_ptr<Shares> WatchShares(int64_t most = kMostWatches);
+
   // `counts` are told of every answer, `audit` of who may not; null: nobody is.
-  explicit Requests(Jobs& jobs, RequestCounts* counts = nullptr, AuditLog* audit = nullptr)
-      : jobs_(&jobs), counts_(counts), audit_(audit) {}
+  explicit Requests(Jobs& jobs, RequestCounts* counts = nullptr, AuditLog* audit = nullptr,
+                    std::shared_ptr<Shares> watches = WatchShares())
+      : jobs_(&jobs), counts_(counts), audit_(audit), watches_(std::move(watches)) {}
 
   RequestCounts* counts() const { return counts_; }
   AuditLog* audit() const { return audit_; }
@@ -55,7 +62,7 @@ class Requests {
   // AuditService's method.
   absl::StatusOr<v1::ListAuditEntriesResponse> ListAuditEntries(
       const Caller& caller, const v1::ListAuditEntriesRequest& request) const;
-  // Does not block.
+  // RESOURCE_EXHAUSTED (`TOO_MANY_WATCHES`) if there are too many. Does not block.
   absl::StatusOr<OpenedWatch> Watch(const Caller& caller, const v1::WatchJobRequest& request) const;
 
  private:
@@ -66,6 +73,7 @@ class Requests {
   Jobs* jobs_;
   RequestCounts* counts_;
   AuditLog* audit_;
+  std::shared_ptr<Shares> watches_;
 };
 
 }  // namespace descent::daemon

@@ -278,7 +278,7 @@ class FinishedTest : public BoundedTest {
   }
   void Restart(int64_t cache_bytes) {
     StopDaemon();
-    cache_bytes_ = cache_bytes;
+    limits_.cache_bytes = cache_bytes;
     StartDaemon();
     Settle();
   }
@@ -350,7 +350,7 @@ TEST_F(FinishedTest, TheirSpecsAreNotInMemory) {
   // SpaceUsedLong knows nothing of what each allocation costs besides: half as much again, for
   // small ones.
   const int64_t ended = Allocated() - before;
-  EXPECT_LT(ended, (cache_bytes_ + kJobs * whole / 2) * 3 / 2);
+  EXPECT_LT(ended, (limits_.cache_bytes + kJobs * whole / 2) * 3 / 2);
   StopDaemon();
   const int64_t stopped = Allocated();
   Restart(/*cache_bytes=*/0);

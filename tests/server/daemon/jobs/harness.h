@@ -164,15 +164,15 @@ class JobsTest : public testing::Test {
         {.path = folder_.File("descent.db"), .retry = std::chrono::milliseconds(1), .vfs = vfs_});
     ASSERT_TRUE(journal.ok()) << journal.status();
     journal_ = *std::move(journal);
-    auto jobs = JobsService::Open({.data_dir = folder_.path(),
-                                   .socket = socket(),
-                                   .max_running_jobs = max_running_jobs,
-                                   .worker_lease_seconds = worker_lease_seconds_,
-                                   .files = files_,
-                                   .store = store_,
-                                   .cache_bytes = cache_bytes_,
-                                   .digest = digest_},
-                                  journal_.get(), &processes_, &clock_);
+    JobsService::Options options = limits_;
+    options.data_dir = folder_.path();
+    options.socket = socket();
+    options.max_running_jobs = max_running_jobs;
+    options.worker_lease_seconds = worker_lease_seconds_;
+    options.files = files_;
+    options.store = store_;
+    options.digest = digest_;
+    auto jobs = JobsService::Open(options, journal_.get(), &processes_, &clock_);
     ASSERT_TRUE(jobs.ok()) << jobs.status();
     jobs_ = *std::move(jobs);
   }
@@ -266,9 +266,9 @@ class JobsTest : public testing::Test {
     *request.mutable_job()->mutable_spec() = SmallSpec();
     return Create(request);
   }
-  Answer<v1::Job> Create(const v1::CreateJobRequest& request) {
+  Answer<v1::Job> Create(const v1::CreateJobRequest& request, const Caller& caller = Ann()) {
     auto [answer, done] = MakeAnswer<v1::Job>();
-    jobs_->Create(Ann(), request, done);
+    jobs_->Create(caller, request, done);
     return std::move(answer);
   }
 
@@ -415,7 +415,7 @@ class JobsTest : public testing::Test {
   std::vector<std::shared_ptr<FakeWorker>> workers_;
   std::shared_ptr<server::Executor> files_ = std::make_shared<server::Executor>(1);
   std::shared_ptr<server::Executor> store_ = std::make_shared<server::Executor>(1);
-  int64_t cache_bytes_ = 16 << 20;  // of daemons that are started from here on
+  JobsService::Options limits_;  // of daemons that are started from here on
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<JobsService> jobs_;
 };

@@ -166,5 +166,22 @@ TEST(LoopbackCaller, IsWhoHeSaysHeIs) {
   }
 }
 
+TEST_F(RequestsTest, SoManyWatchAtATime) {
+  const std::shared_ptr<Shares> places = Requests::WatchShares(1);
+  const Requests over_grpc(daemon_.jobs, nullptr, nullptr, places);
+  const Requests over_http(daemon_.jobs, nullptr, places);
+  v1::WatchJobRequest watch;
+  watch.set_name("jobs/mnist");
+  {
+    const absl::StatusOr<OpenedWatch> opened = over_grpc.Watch(ann_, watch);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    const absl::Status refused = over_http.Watch(ann_, watch).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_EQ(GetErrorDetail(refused).reason, "TOO_MANY_WATCHES");
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("--max_watches"));
+  }
+  EXPECT_TRUE(over_http.Watch(ann_, watch).ok());
+}
+
 }  // namespace
 }  // namespace descent::daemon
