@@ -12,7 +12,6 @@
 
 #include "proto/rpc_status.h"
 #include "server/common/tally.h"
-#include "server/common/tally.h"
 #include "server/daemon/http/json.h"
 #include "server/daemon/http/sse.h"
 #include "server/daemon/requests/requests.h"
