@@ -169,7 +169,7 @@ TEST(LoopbackCaller, IsWhoHeSaysHeIs) {
 TEST_F(RequestsTest, SoManyWatchAtATime) {
   const std::shared_ptr<Shares> places = Requests::WatchShares(1);
   const Requests over_grpc(daemon_.jobs, nullptr, nullptr, places);
-  const Requests over_http(daemon_.jobs, nullptr, places);
+  const Requests over_http(daemon_.jobs, nullptr, nullptr, places);
   v1::WatchJobRequest watch;
   watch.set_name("jobs/mnist");
   {
