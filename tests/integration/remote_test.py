@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from google.protobuf import json_format
@@ -150,6 +151,16 @@ def test_nothing_without_a_token(daemon, folder):
     listed = daemon.from_afar(line, stranger)
     assert listed.returncode == 1, listed.stdout
     assert "token" in listed.stderr
+
+
+def test_nothing_with_an_expired_token(daemon, make_token, sign_in):
+    token = make_token("admin", "--ttl", "3s")
+    late = sign_in(token)
+    deadline = time.monotonic() + 20
+    while (listed := late("list")).returncode == 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert listed.returncode == 1
+    assert "expired" in listed.stderr or "token" in listed.stderr
 
 
 def test_the_dashboard_and_its_certificate(daemon, make_token, folder):
