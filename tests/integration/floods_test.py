@@ -2,7 +2,7 @@
 
 Prints a table; $DESCENT_FLOOD_SECONDS says how long each kind lasts (2), so that
 
-    DESCENT_FLOOD_SECONDS=10 pytest -s tests/integration/floods_test.py
+    DESCENT_LONG=1 DESCENT_FLOOD_SECONDS=10 pytest -s tests/integration/floods_test.py
 
 measures. As a test it says that the other client is answered, and that memory is bounded.
 """
@@ -33,6 +33,7 @@ def megabytes(pid: int) -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["nothing", *floods.KINDS])
 def test_another_client_is_answered(daemon, client, kind):
     client.list_jobs()
