@@ -16,21 +16,11 @@ import time
 
 import pytest
 
-from helpers import floods
+from helpers import floods, process
 
 SECONDS = float(os.environ.get("DESCENT_FLOOD_SECONDS", "2"))
 # More than gRPC's buffers may take (512 MiB) and the daemon's own 60 MB.
 MOST_MEGABYTES = 800
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def megabytes(pid: int) -> int:
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 
 
 @pytest.mark.long
@@ -41,7 +31,7 @@ def test_another_client_is_answered(daemon, client, kind):
     line += [daemon.grpc.rpartition(":")[2], str(SECONDS)]
     if kind == "nothing":
         line = ["sleep", str(SECONDS)]
-    before = cpu_seconds(daemon.pid)
+    before = process.processor_seconds(daemon.pid)
     begun = time.monotonic()
     took, most = [], 0
     with subprocess.Popen(
@@ -52,13 +42,13 @@ def test_another_client_is_answered(daemon, client, kind):
                 asked = time.monotonic()
                 client.list_jobs()
                 took.append(time.monotonic() - asked)
-                most = max(most, megabytes(daemon.pid))
+                most = max(most, process.resident(daemon.pid) >> 20)
                 time.sleep(0.01)
         finally:
             flood.kill()
         said = json.loads(flood.stdout.read() or "{}")
     seconds = time.monotonic() - begun
-    cpu = (cpu_seconds(daemon.pid) - before) / seconds
+    cpu = (process.processor_seconds(daemon.pid) - before) / seconds
     took.sort()
     print(
         f"\n{kind:15} {said.get('sent', 0) / seconds:9.0f}/s  {said.get('connections', 0):5} connections"

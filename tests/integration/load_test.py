@@ -5,8 +5,6 @@ coming back at the same moment. Nothing is lost, memory stays bounded; the figur
 import asyncio
 import concurrent.futures
 import itertools
-import os
-import pathlib
 import time
 
 import grpc
@@ -19,12 +17,6 @@ from helpers.client import FINAL, simple
 MIB = 1 << 20
 EVERY = 100  # a busy watcher is sent each hundredth iteration of some twenty thousand a second
 CHANNELS = 50
-
-
-def processor_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Watcher:
@@ -127,12 +119,12 @@ async def crowded(daemon, call, idle: int, busy: int, seconds: float) -> dict[st
 
     async def rate(name: str, span: float) -> None:
         before = await call(lambda c: c.get("jobs/busy").last_iteration.index)
-        used, start = processor_seconds(daemon.pid), time.monotonic()
+        used, start = process.processor_seconds(daemon.pid), time.monotonic()
         await asyncio.sleep(span)
         after = await call(lambda c: c.get("jobs/busy").last_iteration.index)
         passed = time.monotonic() - start
         figures[f"{name}: iterations/s"] = round((after - before) / passed)
-        share = (processor_seconds(daemon.pid) - used) / passed
+        share = (process.processor_seconds(daemon.pid) - used) / passed
         figures[f"{name}: the daemon's share of a core"] = round(share, 2)
         figures[f"{name}: MiB"] = process.resident(daemon.pid) // MIB
 
