@@ -19,7 +19,7 @@ import pytest
 from helpers import floods, process
 
 SECONDS = float(os.environ.get("DESCENT_FLOOD_SECONDS", "2"))
-# More than gRPC's buffers may take (512 MiB) and the daemon's own 60 MB.
+# What a flood should not go beyond; some do (tests/README.md).
 MOST_MEGABYTES = 800
 
 

@@ -158,10 +158,6 @@ class ApiServerImpl final : public ApiServer {
       socket_ = *std::move(listener);
       socket_->AddTo(builder);
     }
-    // What is received is in memory before anybody can ask by whom: a client needs no token to send
-    // half of each request.
-    builder.SetResourceQuota(
-        grpc::ResourceQuota("descentd").Resize(static_cast<size_t>(options_.receive_bytes)));
     // This is for those who connect and then say nothing, or half of it.
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);

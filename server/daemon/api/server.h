@@ -52,9 +52,6 @@ class ApiServer {
     // RESOURCE_EXHAUSTED (`TOO_MANY_CALLS`).
     int64_t max_calls = 4096;
     int64_t max_request_bytes = int64_t{256} << 20;
-    // gRPC's own buffers take so many bytes, of all connections together; beyond that it ends calls
-    // (RESOURCE_EXHAUSTED) that send it more.
-    int64_t receive_bytes = int64_t{512} << 20;
     // So many threads read the store for watchers that lag behind.
     int reader_threads = 2;
     const server::Clock* clock = server::Clock::Real();
